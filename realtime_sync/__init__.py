@@ -1,0 +1,1 @@
+"""A blocking, threaded client for realtime voice APIs."""

@@ -1,0 +1,202 @@
+"""Every exception of the package, in one hierarchy under `RealtimeError`.
+
+No exception of a dependency crosses the public API: it is translated where the dependency is
+called, with the original as ``__cause__``. Data is in attributes *and* in ``args``, so that every
+exception survives a pickle (Celery results, process pools). Messages are lower case, name the
+value and the rule, and say what to do next; they never contain a key.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "AgentError",
+    "ApiError",
+    "AudioError",
+    "AuthenticationError",
+    "ConcurrencyError",
+    "ConfigError",
+    "ConnectError",
+    "ConnectionClosed",
+    "ConnectionClosedError",
+    "ConnectionClosedOK",
+    "DeviceError",
+    "FormatError",
+    "LocalProtocolError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "QueueFullError",
+    "RateLimitError",
+    "RealtimeError",
+    "RealtimeTimeout",
+    "RemoteProtocolError",
+    "ServerError",
+    "TransportError",
+]
+
+
+class RealtimeError(Exception):
+    """The root: ``except RealtimeError`` catches whatever this package raises on purpose."""
+
+
+class ConfigError(RealtimeError, ValueError):
+    """An option, an environment variable or an installation is wrong; no request was made."""
+
+
+class ConcurrencyError(RealtimeError):
+    """Two threads consume one connection, or a connection crossed a fork."""
+
+
+class QueueFullError(RealtimeError):
+    """A bounded queue is full and this call would have had to wait behind it."""
+
+
+class RealtimeTimeout(RealtimeError, TimeoutError):
+    """A blocking call's ``timeout`` ran out; the connection stays usable."""
+
+
+# -- the link ------------------------------------------------------------------------------------
+
+
+class TransportError(RealtimeError):
+    """The link to the server could not be made or did not hold."""
+
+
+class ConnectError(TransportError):
+    """The connection could not be opened: name lookup, refused port, TLS, proxy, bad answer."""
+
+
+class ConnectionClosed(TransportError):
+    """The connection is over.
+
+    Attributes:
+        code: the WebSocket close code (RFC 6455 §7.4); 1006 when the link broke without one.
+        reason: the server's words, or ours when the link broke; may be empty.
+        reconnecting: True when the connection is being re-established behind this error.
+    """
+
+    def __init__(self, code: int = 1006, reason: str = "", reconnecting: bool = False) -> None:
+        super().__init__(code, reason, reconnecting)
+        self.code = code
+        self.reason = reason
+        self.reconnecting = reconnecting
+
+    def __str__(self) -> str:
+        text = f"connection closed with code {self.code}"
+        if self.reason:
+            text += f": {self.reason}"
+        return text + ("; reconnecting" if self.reconnecting else "")
+
+
+class ConnectionClosedOK(ConnectionClosed):
+    """Closed on purpose by either side (code 1000 or 1001)."""
+
+
+class ConnectionClosedError(ConnectionClosed):
+    """Closed by an error or a broken link (any other code)."""
+
+
+# -- the protocol --------------------------------------------------------------------------------
+
+
+class ProtocolError(RealtimeError):
+    """A message breaks the protocol."""
+
+
+class LocalProtocolError(ProtocolError):
+    """Our caller asked for something the protocol does not allow; nothing was sent."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The server sent something that is not the protocol, such as malformed JSON."""
+
+
+class ServerError(RealtimeError):
+    """The server answered a request with an ``error`` event.
+
+    Attributes:
+        message: the server's words.
+        type: the class of the error, such as ``"invalid_request_error"``.
+        code: the machine-readable code, or None.
+        param: the field at fault, or None.
+        event_id: the ``event_id`` of the client event that caused it, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        type: str = "server_error",
+        code: str | None = None,
+        param: str | None = None,
+        event_id: str | None = None,
+    ) -> None:
+        super().__init__(message, type, code, param, event_id)
+        self.message = message
+        self.type = type
+        self.code = code
+        self.param = param
+        self.event_id = event_id
+
+    def __str__(self) -> str:
+        where = f" (param {self.param!r})" if self.param else ""
+        return f"{self.code or self.type}: {self.message}{where}"
+
+
+class ApiError(RealtimeError):
+    """The server refused an HTTP request: the upgrade to WebSocket or a REST call.
+
+    Attributes:
+        message: the server's words when it sent any, else ours.
+        status: the HTTP status code.
+        request_id: the ``x-request-id`` header, or None.
+        body: the decoded JSON body, the text, or None.
+    """
+
+    def __init__(
+        self, message: str, status: int, request_id: str | None = None, body: Any = None
+    ) -> None:
+        super().__init__(message, status, request_id, body)
+        self.message = message
+        self.status = status
+        self.request_id = request_id
+        self.body = body
+
+    def __str__(self) -> str:
+        return f"{self.message} (http status {self.status})"
+
+
+class AuthenticationError(ApiError):
+    """401: the key is missing, wrong or expired."""
+
+
+class PermissionDeniedError(ApiError):
+    """403: the key is valid but may not do this."""
+
+
+class NotFoundError(ApiError):
+    """404: no such path, model, deployment or call."""
+
+
+class RateLimitError(ApiError):
+    """429: too many requests; wait before the next one."""
+
+
+# -- audio and agents ----------------------------------------------------------------------------
+
+
+class AudioError(RealtimeError):
+    """Sound could not be captured, played or converted."""
+
+
+class DeviceError(AudioError):
+    """An audio device is missing, busy, or went away."""
+
+
+class FormatError(AudioError, ValueError):
+    """Audio data has the wrong dtype, shape, size or rate."""
+
+
+class AgentError(RealtimeError):
+    """A tool, a guardrail or an agent's configuration failed."""

