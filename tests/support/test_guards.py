@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import queue
+import threading
+
+import pytest
+from guards import Guard, VirtualClock
+
+
+def test_a_guard_returns_what_came(guard: Guard) -> None:
+    event = threading.Event()
+    event.set()
+    guard.wait(event, "the event")
+    box: queue.SimpleQueue[int] = queue.SimpleQueue()
+    box.put(7)
+    assert guard.get(box, "the number") == 7
+    assert guard.until(lambda: "yes", "the answer") == "yes"
+    thread = threading.Thread(target=lambda: None)
+    thread.start()
+    guard.join(thread)
+
+
+def test_a_guard_fails_with_the_name_and_the_stacks(capfd: pytest.CaptureFixture[str]) -> None:
+    short = Guard(0.01)
+    with pytest.raises(pytest.fail.Exception, match=r"hang guard: the event did not come"):
+        short.wait(threading.Event(), "the event")
+    with pytest.raises(pytest.fail.Exception, match="the number"):
+        short.get(queue.SimpleQueue(), "the number")
+    with pytest.raises(pytest.fail.Exception, match="the answer"):
+        short.until(lambda: False, "the answer")
+    assert "most recent call first" in capfd.readouterr().err
+
+
+def test_a_guard_fails_for_a_thread_that_does_not_end() -> None:
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait, name="sleeper")
+    thread.start()
+    with pytest.raises(pytest.fail.Exception, match="the end of thread sleeper"):
+        Guard(0.01).join(thread)
+    end.set()
+    thread.join()
+
+
+def test_a_virtual_clock_moves_only_by_hand(virtual_clock: VirtualClock) -> None:
+    start = virtual_clock()
+    assert virtual_clock() == start
+    virtual_clock.advance(2.5)
+    assert virtual_clock() == start + 2.5
+    with pytest.raises(ValueError, match="does not go back"):
+        virtual_clock.advance(-1)
