@@ -53,7 +53,7 @@ class QueueFullError(RealtimeError):
     """A bounded queue is full and this call would have had to wait behind it."""
 
 
-class RealtimeTimeout(RealtimeError, TimeoutError):
+class RealtimeTimeout(RealtimeError, TimeoutError):  # noqa: N818 -- as TimeoutError, not a fault
     """A blocking call's ``timeout`` ran out; the connection stays usable."""
 
 
@@ -68,7 +68,7 @@ class ConnectError(TransportError):
     """The connection could not be opened: name lookup, refused port, TLS, proxy, bad answer."""
 
 
-class ConnectionClosed(TransportError):
+class ConnectionClosed(TransportError):  # noqa: N818 -- the peers' name
     """The connection is over.
 
     Attributes:

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import inspect
+import pickle
+
+import pytest
+
+from realtime_sync import errors
+from realtime_sync.errors import (
+    ApiError,
+    AuthenticationError,
+    ConfigError,
+    ConnectionClosed,
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    FormatError,
+    LocalProtocolError,
+    RealtimeError,
+    RealtimeTimeout,
+    ServerError,
+    TransportError,
+)
+
+CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass)]
+
+
+def make(cls: type[RealtimeError]) -> RealtimeError:
+    """One with every field set, so that a field which a copy loses is seen."""
+    if issubclass(cls, ConnectionClosed):
+        return cls(4000, "the reason", True)
+    if issubclass(cls, ServerError):
+        return cls("no such item", "invalid_request_error", "not_found", "item_id", "event_7")
+    if issubclass(cls, ApiError):
+        return cls("no", 418, "req_1", {"error": {"message": "no"}})
+    return cls("what is wrong and what to do next")
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_every_error_survives_a_pickle(cls: type[RealtimeError]) -> None:
+    error = make(cls)
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is cls
+    assert vars(copy) == vars(error)
+    assert str(copy) == str(error)
+    assert copy.args == error.args
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_every_error_is_public_documented_and_under_the_root(cls: type[RealtimeError]) -> None:
+    assert issubclass(cls, RealtimeError)
+    assert cls.__name__ in errors.__all__
+    assert cls.__doc__
+
+
+def test_what_programs_already_catch_still_catches() -> None:
+    assert issubclass(ConfigError, ValueError)
+    assert issubclass(FormatError, ValueError)
+    assert issubclass(RealtimeTimeout, TimeoutError)
+    assert issubclass(ConnectionClosedOK, ConnectionClosed)
+    assert issubclass(ConnectionClosedError, ConnectionClosed)
+    assert issubclass(ConnectionClosed, TransportError)
+    assert not issubclass(ConnectionClosedOK, ConnectionClosedError)
+    assert not issubclass(LocalProtocolError, TransportError)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ConnectionClosedError(), "connection closed with code 1006"),
+        (ConnectionClosedOK(1000, "bye"), "connection closed with code 1000: bye"),
+        (
+            ConnectionClosedError(1012, "restart", reconnecting=True),
+            "connection closed with code 1012: restart; reconnecting",
+        ),
+        (ServerError("too long"), "server_error: too long"),
+        (
+            ServerError("no such voice", code="invalid_value", param="session.voice"),
+            "invalid_value: no such voice (param 'session.voice')",
+        ),
+        (AuthenticationError("wrong key", 401), "wrong key (http status 401)"),
+    ],
+)
+def test_the_message_says_what_happened(error: RealtimeError, text: str) -> None:
+    assert str(error) == text
