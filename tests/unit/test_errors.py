@@ -21,7 +21,11 @@ from realtime_sync.errors import (
     TransportError,
 )
 
-CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass)]
+CLASSES = [
+    cls
+    for _, cls in inspect.getmembers(errors, inspect.isclass)
+    if cls.__module__ == errors.__name__
+]
 
 
 def make(cls: type[RealtimeError]) -> RealtimeError:
