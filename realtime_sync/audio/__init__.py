@@ -1,0 +1,75 @@
+"""Sound: capture, playback, formats and files.
+
+Audio between the parts is PCM16: int16 samples, mono, little-endian, as bytes. A *source* iterates
+such bytes at a known ``rate``; a *sink* has ``write``, ``clear``, ``drain`` and ``played_ms``.
+
+The names resolve on first use, so that importing the package loads neither NumPy nor PyAudio.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .devices import Device, devices
+    from .g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
+    from .microphone import Microphone
+    from .pcm import from_pcm16, level_dbfs, mix_down, silence, to_pcm16
+    from .recorder import StereoRecorder
+    from .resample import Resampler
+    from .speaker import Speaker
+    from .wav import WavSink, WavSource
+
+_HOME = {
+    "Device": "devices",
+    "Microphone": "microphone",
+    "Resampler": "resample",
+    "Speaker": "speaker",
+    "StereoRecorder": "recorder",
+    "WavSink": "wav",
+    "WavSource": "wav",
+    "decode_alaw": "g711",
+    "decode_ulaw": "g711",
+    "devices": "devices",
+    "encode_alaw": "g711",
+    "encode_ulaw": "g711",
+    "from_pcm16": "pcm",
+    "level_dbfs": "pcm",
+    "mix_down": "pcm",
+    "silence": "pcm",
+    "to_pcm16": "pcm",
+}
+
+__all__ = [
+    "Device",
+    "Microphone",
+    "Resampler",
+    "Speaker",
+    "StereoRecorder",
+    "WavSink",
+    "WavSource",
+    "decode_alaw",
+    "decode_ulaw",
+    "devices",
+    "encode_alaw",
+    "encode_ulaw",
+    "from_pcm16",
+    "level_dbfs",
+    "mix_down",
+    "silence",
+    "to_pcm16",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,181 @@
+"""PCM16, the common form of all audio here: conversion, mixing, level, silence.
+
+NumPy is imported only where arrays are at work: bytes that already are PCM16 pass without it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Union
+
+from ..errors import ConfigError, FormatError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Int16 = NDArray[np.int16]
+    Float32 = NDArray[np.float32]
+
+__all__ = [
+    "Pcm",
+    "as_int16",
+    "from_pcm16",
+    "level_dbfs",
+    "mix_down",
+    "require_rate",
+    "silence",
+    "to_pcm16",
+]
+
+# What every function here takes; a string so that naming the type does not load NumPy.
+Pcm = Union[bytes, bytearray, memoryview, "NDArray[np.int16]", "NDArray[np.float32]"]
+
+_FULL_SCALE = 32768  # so that -1.0 is -32768, and int16 -> float32 -> int16 is exact
+
+
+def to_pcm16(audio: Pcm) -> bytes:
+    """Return ``audio`` as PCM16.
+
+    Args:
+        audio: PCM16 bytes; or an array of shape (n,) or (n, 1), int16, or float32 in -1.0 to 1.0
+            (values beyond are clipped, all are rounded to the nearest step).
+
+    Returns:
+        int16 mono, little-endian. Bytes are returned as they are, without a copy.
+
+    Raises:
+        FormatError: an odd number of bytes, another dtype or shape, or a NaN.
+    """
+    if isinstance(audio, bytes):
+        _require_whole_samples(len(audio))
+        return audio
+    if isinstance(audio, (bytearray, memoryview)):
+        data = bytes(audio)
+        _require_whole_samples(len(data))
+        return data
+    return as_int16(audio).tobytes()
+
+
+def as_int16(audio: Pcm) -> Int16:
+    """Return ``audio`` as an int16 array of shape (n,), without a copy where possible.
+
+    Takes and raises what `to_pcm16` does. The array may be read-only.
+    """
+    import numpy as np
+
+    if isinstance(audio, (bytes, bytearray, memoryview)):
+        data = audio if not isinstance(audio, memoryview) or audio.contiguous else bytes(audio)
+        _require_whole_samples(data.nbytes if isinstance(data, memoryview) else len(data))
+        return np.frombuffer(data, dtype="<i2")
+    mono = _require_mono(audio)
+    if mono.dtype.kind == "i" and mono.dtype.itemsize == 2:
+        return mono.astype("<i2", copy=False)
+    if mono.dtype == np.float32:
+        return _from_float(mono)
+    raise FormatError(
+        f"audio has dtype {mono.dtype}; it must be int16, or float32 in -1.0 to 1.0: "
+        "convert it first, for example with x.astype(np.float32)"
+    )
+
+
+def from_pcm16(pcm: Pcm) -> Float32:
+    """Return PCM16 as a float32 array of shape (n,), in -1.0 to just below 1.0."""
+    import numpy as np
+
+    scaled: Float32 = as_int16(pcm).astype(np.float32) / np.float32(_FULL_SCALE)
+    return scaled
+
+
+def mix_down(pcm: Pcm | NDArray[Any], channels: int) -> Int16:
+    """Return interleaved or (n, channels) int16 audio as mono: the mean of its channels.
+
+    Raises:
+        FormatError: the samples do not fill whole frames of ``channels``.
+    """
+    import numpy as np
+
+    if isinstance(pcm, (bytes, bytearray, memoryview)):
+        samples = as_int16(pcm)
+    else:
+        samples = as_int16(pcm.reshape(-1))
+    if channels < 1 or samples.size % channels:
+        raise FormatError(
+            f"{samples.size} samples do not make whole frames of {channels} channels; "
+            "pass whole frames and the true number of channels"
+        )
+    if channels == 1:
+        return samples
+    sums = samples.reshape(-1, channels).sum(axis=1, dtype=np.int32)
+    return np.asarray(np.rint(sums / channels), dtype="<i2")
+
+
+def level_dbfs(pcm: Pcm) -> float:
+    """Return the level (root mean square) in dB relative to full scale.
+
+    Returns:
+        0.0 for a full-scale square wave, -3.01 for a full-scale sine, ``-inf`` for silence and
+        for no audio at all.
+    """
+    import numpy as np
+
+    samples = as_int16(pcm)
+    if not samples.size:
+        return -math.inf
+    wide = samples.astype(np.float64)
+    power = float(np.dot(wide, wide)) / samples.size
+    return 10 * math.log10(power / _FULL_SCALE**2) if power else -math.inf
+
+
+def silence(ms: float, *, rate_hz: int = 24000) -> bytes:
+    """Return ``ms`` milliseconds of silence as PCM16."""
+    return bytes(2 * round(ms * rate_hz / 1000))
+
+
+def require_rate(rate: object, *, name: str = "rate") -> int:
+    """Return ``rate`` if it is a sample rate.
+
+    Raises:
+        ConfigError: it is not a whole number of Hz from 4000 to 384000.
+    """
+    if isinstance(rate, bool) or not isinstance(rate, int) or not 4000 <= rate <= 384000:
+        raise ConfigError(f"{name}={rate!r} is not a sample rate; give Hz, such as 24000")
+    return rate
+
+
+def _from_float(mono: Float32) -> Int16:
+    import numpy as np
+
+    if np.isnan(mono).any():
+        raise FormatError(
+            "audio holds NaN, which is no sample value; replace it, for example with "
+            "np.nan_to_num(x)"
+        )
+    scaled = np.rint(mono * np.float32(_FULL_SCALE))  # exact: the scale is a power of two
+    return np.asarray(np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1), dtype="<i2")
+
+
+def _require_mono(audio: object) -> NDArray[Any]:
+    import numpy as np
+
+    if not isinstance(audio, np.ndarray):
+        raise FormatError(
+            f"audio is {type(audio).__name__}; it must be PCM16 bytes or a NumPy array of int16 "
+            "or float32"
+        )
+    if audio.ndim == 1:
+        return audio
+    if audio.ndim == 2 and audio.shape[1] == 1:
+        return audio[:, 0]
+    raise FormatError(
+        f"audio has shape {audio.shape}; it must be mono, (n,) or (n, 1): mix it down first, "
+        "for example with mix_down(x, channels)"
+    )
+
+
+def _require_whole_samples(size: int) -> None:
+    if size % 2:
+        raise FormatError(
+            f"audio has {size} bytes; PCM16 needs two for each sample: keep the odd byte for the "
+            "next chunk"
+        )

@@ -1,0 +1,147 @@
+"""Conversion to and from PCM16 against exact arithmetic."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime_sync.audio import from_pcm16, level_dbfs, mix_down, silence, to_pcm16
+from realtime_sync.audio.pcm import as_int16, require_rate
+from realtime_sync.errors import ConfigError, FormatError
+
+SAMPLES = st.lists(st.integers(-32768, 32767), max_size=200)
+
+
+def int16(values: list[int]) -> np.ndarray:
+    return np.array(values, dtype=np.int16)
+
+
+@given(st.lists(st.floats(-4, 4, width=32), max_size=100))
+def test_floats_are_rounded_to_the_nearest_step_and_clipped(values: list[float]) -> None:
+    got = np.frombuffer(to_pcm16(np.array(values, dtype=np.float32)), "<i2")
+    exact = [max(-32768, min(32767, round(Fraction(v) * 32768))) for v in values]
+    assert got.tolist() == exact
+
+
+@given(SAMPLES)
+def test_pcm16_survives_the_way_through_float32(values: list[int]) -> None:
+    pcm = int16(values).tobytes()
+    assert to_pcm16(from_pcm16(pcm)) == pcm
+
+
+def test_bytes_pass_without_a_copy() -> None:
+    pcm = b"\x01\x00\x02\x00"
+    assert to_pcm16(pcm) is pcm
+    assert to_pcm16(bytearray(pcm)) == pcm
+    assert to_pcm16(memoryview(pcm)) == pcm
+    assert to_pcm16(memoryview(b"\x01-\x00-\x02-\x00-")[::2]) == pcm
+    assert as_int16(memoryview(b"\x01-\x00-\x02-\x00-")[::2]).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        int16([1, -2]),
+        int16([[1], [-2]]),
+        np.array([1, -2], dtype=">i2"),
+        int16([1, 9, -2, 9])[::2],
+        np.array([1 / 32768, -2 / 32768], dtype=np.float32),
+        np.array([[1 / 32768], [-2 / 32768]], dtype=np.float32),
+    ],
+)
+def test_arrays_become_little_endian_mono(array: np.ndarray) -> None:
+    assert to_pcm16(array) == b"\x01\x00\xfe\xff"
+
+
+@pytest.mark.parametrize(
+    ("audio", "words"),
+    [
+        (b"\x00", "1 bytes"),
+        (bytearray(3), "3 bytes"),
+        (memoryview(bytes(5)), "5 bytes"),
+        (np.zeros(4), "float64"),
+        (np.zeros(4, dtype=np.int32), "int32"),
+        (np.zeros(4, dtype=np.uint16), "uint16"),
+        (np.zeros((4, 2), dtype=np.int16), r"shape \(4, 2\)"),
+        (np.zeros((2, 2, 2), dtype=np.float32), r"shape \(2, 2, 2\)"),
+        (np.array([0.0, math.nan], dtype=np.float32), "NaN"),
+        ("UklGRg==", "str"),
+        ([0, 1], "list"),
+        (None, "NoneType"),
+    ],
+)
+def test_anything_else_is_refused_with_its_value(audio: object, words: str) -> None:
+    with pytest.raises(FormatError, match=words):
+        to_pcm16(audio)  # type: ignore[arg-type]
+    with pytest.raises(FormatError, match=words):
+        as_int16(audio)  # type: ignore[arg-type]
+
+
+def test_infinite_floats_are_clipped() -> None:
+    assert as_int16(np.array([math.inf, -math.inf], dtype=np.float32)).tolist() == [32767, -32768]
+
+
+@given(st.lists(st.tuples(*[st.integers(-32768, 32767)] * 3), max_size=50))
+def test_mixing_down_is_the_rounded_mean(frames: list[tuple[int, int, int]]) -> None:
+    pcm = np.array(frames, dtype="<i2").reshape(-1, 3)
+    expected = [round(Fraction(sum(f), 3)) for f in frames]
+    assert mix_down(pcm, 3).tolist() == expected
+    assert mix_down(pcm.tobytes(), 3).tolist() == expected
+
+
+def test_mixing_down_needs_whole_frames() -> None:
+    with pytest.raises(FormatError, match="3 samples"):
+        mix_down(bytes(6), 2)
+    with pytest.raises(FormatError, match="0 channels"):
+        mix_down(bytes(6), 0)
+    assert mix_down(b"\x05\x00", 1).tolist() == [5]
+
+
+def test_levels() -> None:
+    turns = np.arange(24000) / 24000
+    sine = (np.sin(2 * np.pi * 480 * turns) * 32767).astype(np.int16)
+    assert level_dbfs(sine) == pytest.approx(-3.01, abs=0.01)
+    assert level_dbfs(int16([-32768, -32768])) == 0.0
+    assert level_dbfs(bytes(100)) == -math.inf
+    assert level_dbfs(b"") == -math.inf
+
+
+def test_silence_has_the_length_asked_for() -> None:
+    assert silence(20) == bytes(960)
+    assert silence(20, rate_hz=8000) == bytes(320)
+    assert silence(0) == b""
+
+
+@pytest.mark.parametrize("rate", [0, -1, 3999, 24000.0, "24000", True, None, 400_000])
+def test_a_wrong_rate_is_refused(rate: object) -> None:
+    with pytest.raises(ConfigError, match="not a sample rate"):
+        require_rate(rate)
+
+
+def test_the_package_loads_neither_numpy_nor_pyaudio_until_used() -> None:
+    code = (
+        "import sys, realtime_sync.audio as a\n"
+        "from realtime_sync.audio import to_pcm16\n"
+        "to_pcm16(b'ab')\n"
+        "print(sorted({'numpy', 'pyaudio', 'soxr'} & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_every_public_name_resolves() -> None:
+    from realtime_sync import audio
+
+    assert set(audio.__all__) == set(audio._HOME)
+    assert set(audio.__all__) <= set(dir(audio))
+    for name in audio.__all__:
+        assert getattr(audio, name).__name__ == name
+    with pytest.raises(AttributeError, match="nothing_here"):
+        audio.nothing_here  # noqa: B018 - the access is the test
