@@ -1,0 +1,88 @@
+"""Text into portions for a voice engine, and its sound into pieces that know their words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ..parts import SpeechChunk
+
+__all__ = ["OUTPUT_HZ", "cut", "portions"]
+
+OUTPUT_HZ = 24_000
+_PIECE_BYTES = OUTPUT_HZ // 5 * 2  # 200 ms
+
+# An engine speaks a portion in one go; shorter ones give the first sound earlier and let other
+# texts have their turn, but each end of a portion costs the melody of the sentence.
+_PORTION_CHARS = 300
+
+_SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*\s+|\n\s*|[。！？]")
+_CLAUSE_END = re.compile(r"[,;:—–]\s+")
+_SPACE = re.compile(r"\s+")
+_WORD = re.compile(r"\S+\s*")
+
+
+def portions(text: str) -> Iterator[str]:
+    """Split ``text`` at sentence ends, and long sentences at clauses, words or anywhere."""
+    start = 0
+    for match in _SENTENCE_END.finditer(text):
+        yield from _short_enough(text[start : match.end()])
+        start = match.end()
+    yield from _short_enough(text[start:])
+
+
+def _short_enough(sentence: str) -> Iterator[str]:
+    while len(sentence) > _PORTION_CHARS:
+        end = _PORTION_CHARS
+        for pattern in (_CLAUSE_END, _SPACE):
+            ends = [match.end() for match in pattern.finditer(sentence, 0, _PORTION_CHARS)]
+            if ends:
+                end = ends[-1]
+                break
+        yield sentence[:end]
+        sentence = sentence[end:]
+    if sentence:
+        yield sentence
+
+
+def cut(pcm: bytes, text: str, marks: Sequence[tuple[int, int]]) -> Iterator[SpeechChunk]:
+    """Cut the speech of one portion into pieces with the words that begin in each.
+
+    Args:
+        pcm: int16 mono, 24 kHz.
+        text: what ``pcm`` says.
+        marks: ``(character, millisecond)`` where the engine began to speak something, in order.
+
+    Yields:
+        Pieces of at most 200 ms; one without sound if ``pcm`` is empty but ``text`` is not.
+    """
+    words = _timed_words(text, marks)
+    done = 0
+    for start in range(0, len(pcm), _PIECE_BYTES):
+        end = start + _PIECE_BYTES
+        end_ms = end * 1000 // (OUTPUT_HZ * 2)
+        begun = done
+        while done < len(words) and (words[done][1] < end_ms or end >= len(pcm)):
+            done += 1
+        yield SpeechChunk(pcm[start:end], "".join(word for word, _ in words[begun:done]))
+    if not pcm and text:
+        yield SpeechChunk(b"", text)
+
+
+def _timed_words(text: str, marks: Sequence[tuple[int, int]]) -> list[tuple[str, int]]:
+    """Return the words with their spacing and the millisecond in which each begins."""
+    words: list[tuple[str, int]] = []
+    queue = list(marks)
+    begins_ms = 0
+    leading = len(text) - len(text.lstrip())
+    for match in _WORD.finditer(text, leading):
+        while queue and queue[0][0] < match.start():
+            queue.pop(0)
+        if queue and queue[0][0] < match.end():
+            begins_ms = max(begins_ms, queue[0][1])
+        # Else the engine says nothing for it (a dash, an emoji): it comes with the word before.
+        words.append((match.group(), begins_ms))
+    if leading:
+        first, first_ms = words[0] if words else ("", 0)
+        words[:1] = [(text[:leading] + first, first_ms)]
+    return words
