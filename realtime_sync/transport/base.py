@@ -1,0 +1,116 @@
+"""The seam between the connection and the wire: text in, text out; no events, no JSON."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from ..errors import (
+    ConnectionClosed,
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    LocalProtocolError,
+)
+
+__all__ = ["Transport", "check_close", "closed"]
+
+# RFC 6455 §5.5: a control frame carries at most 125 bytes, two of which are the close code.
+_MAX_REASON_BYTES = 123
+_NORMAL_CODES = (1000, 1001)
+
+
+class Transport(ABC):
+    """An open duplex link that carries whole messages.
+
+    Attributes:
+        bytes_in: bytes received, after TLS and with the frames' headers.
+        bytes_out: bytes sent, before TLS and with the frames' headers.
+        messages_in: whole messages received.
+        messages_out: whole messages sent.
+
+    Threads:
+        One thread at a time calls `read`; every other method may be called from any thread. The
+        counters have one writer each and may be read at any time.
+    """
+
+    bytes_in: int = 0
+    bytes_out: int = 0
+    messages_in: int = 0
+    messages_out: int = 0
+
+    @abstractmethod
+    def read(self) -> list[str | bytes]:
+        """Block until a whole message is there; return all that arrived with it.
+
+        Answers pings, sends the keepalive pings and takes part in the close handshake. The time
+        between two calls does not count as silence of the peer, so a reader may pause.
+
+        Returns:
+            At least one message: ``str`` for text (strictly decoded UTF-8), ``bytes`` for binary.
+
+        Raises:
+            ConnectionClosedOK: the link was closed on purpose; the messages came before.
+            ConnectionClosedError: it broke, or was closed by an error; the messages came before.
+        """
+
+    @abstractmethod
+    def send(self, text: str | bytes) -> None:
+        """Send one text message; return when the kernel has taken all of it.
+
+        Args:
+            text: the message; bytes must be valid UTF-8 and are not checked.
+
+        Raises:
+            ConnectionClosed: the link is over or closing; the message may not have been sent.
+        """
+
+    @abstractmethod
+    def close(self, code: int = 1000, reason: str = "", *, timeout: float) -> None:
+        """Close the link; return when the peer has answered or ``timeout`` seconds have passed.
+
+        A message that another thread is sending is finished first. At the deadline the link is cut,
+        so that blocked `read` and `send` calls end. Later calls wait for the same end and change
+        nothing. The answer is seen by the thread in `read`; while nobody reads, the call lasts
+        its ``timeout``. Called by the reader itself, it does not wait: the following `read` does.
+
+        Args:
+            code: 1000, or 3000 to 4999.
+            reason: at most 123 bytes of UTF-8.
+            timeout: seconds for the whole handshake.
+
+        Raises:
+            LocalProtocolError: the code or the reason breaks its rule; nothing was sent.
+        """
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Cut the link at once, without a handshake, and wake every thread blocked in it."""
+
+    @property
+    @abstractmethod
+    def closed(self) -> bool:
+        """Whether `send` would refuse a message: closing, closed or broken."""
+
+
+def closed(code: int, reason: str = "") -> ConnectionClosed:
+    """Return the exception that tells of a close with ``code``."""
+    if code in _NORMAL_CODES:
+        return ConnectionClosedOK(code, reason)
+    return ConnectionClosedError(code, reason)
+
+
+def check_close(code: int, reason: str) -> None:
+    """Raise LocalProtocolError unless a client may send this close code and reason."""
+    if code != 1000 and not 3000 <= code <= 4999:
+        raise LocalProtocolError(
+            f"close code {code!r} is not the client's to send; use 1000, or 3000 to 4999"
+        )
+    try:
+        size = len(reason.encode())
+    except UnicodeEncodeError as exc:
+        raise LocalProtocolError(
+            f"the close reason {reason!r} is not valid Unicode; remove the lone surrogates"
+        ) from exc
+    if size > _MAX_REASON_BYTES:
+        raise LocalProtocolError(
+            f"the close reason has {size} bytes of UTF-8; shorten it to {_MAX_REASON_BYTES}"
+        )
