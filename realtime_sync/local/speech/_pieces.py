@@ -16,8 +16,9 @@ _PIECE_BYTES = OUTPUT_HZ // 5 * 2  # 200 ms
 # texts have their turn, but each end of a portion costs the melody of the sentence.
 _PORTION_CHARS = 300
 
-_SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*\s+|\n\s*|[。！？]")
-_CLAUSE_END = re.compile(r"[,;:—–]\s+")
+# Escaped: curly quotes behind the stop, and the stops of Chinese and Japanese.
+_SENTENCE_END = re.compile("[.!?\u2026][\"'\u201d\u2019)\\]]*\\s+|\\n\\s*|[\u3002\uff01\uff1f]")
+_CLAUSE_END = re.compile("[,;:\u2014\u2013]\\s+")
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"\S+\s*")
 

@@ -204,7 +204,7 @@ class WorkerProcess:
             await self.start()
         except (AudioError, ConfigError, OSError) as exc:
             # Not in a loop: the next request tries again and gets the error itself.
-            _log.error("the %s worker does not start again: %s", self._kind, exc)  # noqa: TRY400
+            _log.error("the %s worker does not start again: %s", self._kind, exc)
 
     def _dispatch(self, header: JsonDict, payload: bytes) -> None:
         job = self._jobs.get(header["id"])

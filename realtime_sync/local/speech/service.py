@@ -78,8 +78,8 @@ class SpeechService:
         job = await _submit(self._transcribers, header, pcm16k)
         text = ""
         try:
-            async for header, _ in job.pieces():
-                text += header["text"]
+            async for piece, _ in job.pieces():
+                text += piece["text"]
         finally:
             job.cancel()
         return text

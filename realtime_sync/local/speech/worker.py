@@ -5,8 +5,8 @@ It reads requests from its standard input and writes results to its standard out
 it exits, so that a server killed with SIGKILL leaves nothing behind.
 
 Requests, by ``op``: ``transcribe`` and ``synthesize`` start the job ``id``, ``more`` lets it send
-``credit`` further pieces, ``cancel`` forgets it. Answers, by ``event``: ``ready`` once, then per job
-``piece`` any number of times and ``done`` or ``error``.
+``credit`` further pieces, ``cancel`` forgets it. Answers, by ``event``: ``ready`` or ``failed``
+once, then per job ``piece`` any number of times and ``done`` or ``error``.
 
 Jobs take turns piece by piece, so that a long one does not hold up the others.
 """

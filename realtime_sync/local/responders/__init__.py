@@ -1,0 +1,43 @@
+"""Who decides what the embedded server's assistant says: a script, a chat model, or an echo."""
+
+from __future__ import annotations
+
+from ...errors import ConfigError
+from ..parts import Responder
+
+__all__ = ["make_responder"]
+
+
+def make_responder(spec: str) -> Responder:
+    """Return the responder that ``spec`` names.
+
+    Args:
+        spec: one of
+
+            * ``"scripted"``: the friendly assistant that comes with the package;
+            * ``"scripted:FILE.yaml"``: a script of your own;
+            * ``"chat:URL"``: an OpenAI-compatible chat endpoint, for example
+              ``chat:http://localhost:11434/v1?model=llama3.2``; its key comes from the
+              environment variable ``REALTIME_SYNC_CHAT_API_KEY``;
+            * ``"echo"``: says back what it heard.
+
+    Raises:
+        ConfigError: no such responder, or its script or URL is wrong.
+    """
+    kind, _, argument = spec.partition(":")
+    if kind == "scripted":
+        from .scripted import ScriptedResponder, load_script
+
+        return ScriptedResponder(load_script(argument or None))
+    if kind == "chat":
+        from ._chat import ChatResponder
+
+        return ChatResponder.from_url(argument)
+    if spec == "echo":
+        from .echo import EchoResponder
+
+        return EchoResponder()
+    raise ConfigError(
+        f"responder {spec!r} is unknown; choose 'scripted', 'scripted:FILE.yaml', 'chat:URL' "
+        "or 'echo'"
+    )

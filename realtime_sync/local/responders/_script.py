@@ -1,0 +1,184 @@
+"""Reading a script: YAML into rules, with errors that name file, line, rule and remedy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from attrs import field, frozen
+
+from ..._types import JsonDict
+from ...errors import ConfigError
+from ._templates import BUILT_INS, names_in
+
+__all__ = ["Rule", "Script", "load_script"]
+
+_DEFAULT_SCRIPT = "assistant.yaml"
+_TOP_KEYS = {"rules", "opening", "default", "silence"}
+_RULE_KEYS = {"pattern", "output_of", "reply", "tool", "arguments", "without_tool"}
+
+
+@frozen
+class Rule:
+    """When one of ``patterns`` is found in the user's words, or ``output_of`` answered: do this.
+
+    Attributes:
+        patterns: searched in the words in lower case without punctuation.
+        output_of: the name of a tool whose output this rule puts into words.
+        replies: templates; the first whose names are all known is said.
+        tool: the function to call instead of a reply, when the session has it.
+        arguments: the call's arguments; texts in it are templates.
+        without_tool: said when the session has no such function.
+    """
+
+    replies: tuple[str, ...] = ()
+    patterns: tuple[re.Pattern[str], ...] = ()
+    output_of: str | None = None
+    tool: str | None = None
+    arguments: JsonDict = field(factory=dict)
+    without_tool: str | None = None
+
+
+@frozen
+class Script:
+    """The rules in the order in which they are tried.
+
+    Attributes:
+        rules: the first that fits answers.
+        opening: said when asked to speak before the user did, and the instructions fit no rule.
+        default: the reply when none fits.
+        silence: the reply when nothing was understood.
+    """
+
+    rules: tuple[Rule, ...]
+    opening: str
+    default: str
+    silence: str
+
+
+def load_script(path: str | Path | None = None) -> Script:
+    """Read the script at ``path``, or the one that comes with the package.
+
+    Raises:
+        ConfigError: the file can't be read or does not follow the form of a script.
+    """
+    if path is None:
+        home = resources.files("realtime_sync.local.scripts") / _DEFAULT_SCRIPT
+        return _Reader(_DEFAULT_SCRIPT).read(home.read_text(encoding="utf-8"))
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"script {str(path)!r} can't be read: {exc}") from exc
+    return _Reader(str(path)).read(text)
+
+
+class _Reader:
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._where = ""
+
+    def read(self, text: str) -> Script:
+        try:
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            data = yaml.safe_load(text)
+        except yaml.YAMLError as exc:
+            raise ConfigError(f"script {self._name!r} is not YAML: {exc}") from exc
+        if not isinstance(data, dict):
+            self._fail("it must be a mapping with the keys 'rules' and 'default'")
+        self._only(data, _TOP_KEYS)
+        rules = data.get("rules")
+        if not isinstance(rules, list):
+            self._fail("'rules' must be a list of rules")
+        assert isinstance(node, yaml.MappingNode)
+        read = []
+        for number, (rule, line) in enumerate(zip(rules, _lines(node), strict=True), 1):
+            self._where = f", rule {number} (line {line})"
+            read.append(self._rule(rule))
+        self._where = ""
+        return Script(
+            rules=tuple(read),
+            opening=self._template(data, "opening", set()) or "Hello! How can I help you?",
+            default=self._template(data, "default", {"text"}) or "I heard: {text}",
+            silence=self._template(data, "silence", set()) or "Sorry, I did not hear you.",
+        )
+
+    def _rule(self, rule: Any) -> Rule:
+        if not isinstance(rule, dict):
+            self._fail("it must be a mapping")
+        self._only(rule, _RULE_KEYS)
+        if ("pattern" in rule) == ("output_of" in rule):
+            self._fail("it needs 'pattern' or 'output_of', and not both")
+        if "reply" not in rule and ("tool" not in rule or "without_tool" not in rule):
+            self._fail("it needs 'reply', or 'tool' together with 'without_tool'")
+        patterns = tuple(map(self._pattern, self._texts(rule, "pattern")))
+        groups = [set(pattern.groupindex) for pattern in patterns]
+        # An output's fields are known only when it is there.
+        known = set.intersection(*groups) | {"text"} if groups else None
+        return Rule(
+            patterns=patterns,
+            output_of=self._text(rule, "output_of"),
+            replies=tuple(self._checked(text, known) for text in self._texts(rule, "reply")),
+            tool=self._text(rule, "tool"),
+            arguments=self._arguments(rule.get("arguments", {}), known),
+            without_tool=self._template(rule, "without_tool", known),
+        )
+
+    def _pattern(self, text: str) -> re.Pattern[str]:
+        try:
+            return re.compile(text)
+        except re.error as exc:
+            self._fail(f"pattern {text!r} is not a regular expression: {exc}")
+
+    def _arguments(self, value: Any, known: set[str] | None) -> JsonDict:
+        if not isinstance(value, dict):
+            self._fail("'arguments' must be a mapping")
+        for text in value.values():
+            if isinstance(text, str):
+                self._checked(text, known)
+        return value
+
+    def _template(self, data: JsonDict, key: str, known: set[str] | None) -> str | None:
+        text = self._text(data, key)
+        return None if text is None else self._checked(text, known)
+
+    def _checked(self, template: str, known: set[str] | None) -> str:
+        try:
+            names = names_in(template)
+        except ValueError as exc:
+            self._fail(f"{template!r}: {exc}")
+        for name, _ in names:
+            if known is not None and name not in known and name not in BUILT_INS:
+                choice = ", ".join(sorted(known | set(BUILT_INS)))
+                self._fail(f"{template!r} uses {{{name}}}, which is not among {choice}")
+        return template
+
+    def _texts(self, data: JsonDict, key: str) -> tuple[str, ...]:
+        value = data.get(key, [])
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            self._fail(f"{key!r} must be a text or a list of texts, not {value!r}")
+        return tuple(texts)
+
+    def _text(self, data: JsonDict, key: str) -> str | None:
+        value = data.get(key)
+        if value is not None and not isinstance(value, str):
+            self._fail(f"{key!r} must be a text, not {value!r}; put it in quotes")
+        return value
+
+    def _only(self, data: JsonDict, keys: set[str]) -> None:
+        for key in data:
+            if key not in keys:
+                self._fail(f"key {key!r} is unknown; choose from {', '.join(sorted(keys))}")
+
+    def _fail(self, problem: str) -> NoReturn:
+        raise ConfigError(f"script {self._name!r}{self._where}: {problem}")
+
+
+def _lines(node: yaml.MappingNode) -> Iterator[int]:
+    for key, value in node.value:
+        if key.value == "rules":
+            yield from (rule.start_mark.line + 1 for rule in value.value)

@@ -1,0 +1,109 @@
+"""The replies of a script: text with ``{name}`` and ``{function:name}`` in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from string import Formatter
+
+__all__ = ["BUILT_INS", "FUNCTIONS", "names_in", "render"]
+
+_ONES = [
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+    *("ten", "eleven", "twelve", "thirteen", "fourteen"),
+    *("fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+]
+_TENS = {
+    **{"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50},
+    **{"sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90},
+}
+_COUNT_MAX = 100
+
+
+def _clock(now: datetime) -> str:
+    return f"{now.hour % 12 or 12}:{now.minute:02} {'AM' if now.hour < 12 else 'PM'}"
+
+
+def _date(now: datetime) -> str:
+    return f"{now:%B} {now.day}"
+
+
+BUILT_INS: Mapping[str, Callable[[datetime], str]] = {
+    "date": _date,
+    "time": _clock,
+    "weekday": lambda now: f"{now:%A}",
+}
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
+
+
+def _count(text: str) -> str:
+    return ", ".join(_number_name(n) for n in range(1, _number(text) + 1))
+
+
+def _number(text: str) -> int:
+    """Return the number in ``text`` (``"25"`` or ``"twenty five"``), within 1 to 100."""
+    total = 0
+    for word in re.findall(r"\w+", text.lower()):
+        if word.isdecimal():
+            total = int(word[:4])
+        elif word == "hundred":
+            total = 100
+        else:
+            total += _TENS.get(word, _ONES.index(word) if word in _ONES else 0)
+    return min(max(total, 1), _COUNT_MAX)
+
+
+def _number_name(number: int) -> str:
+    if number < len(_ONES):
+        return _ONES[number]
+    if number == _COUNT_MAX:
+        return "one hundred"
+    tens = next(word for word, value in _TENS.items() if value == number // 10 * 10)
+    return f"{tens} {_ONES[number % 10]}" if number % 10 else tens
+
+
+FUNCTIONS: Mapping[str, Callable[[str], str]] = {
+    "count": _count,
+    "sentence": _sentence,
+    "title": str.title,
+}
+
+
+def names_in(template: str) -> list[tuple[str, str | None]]:
+    """Return ``(name, function or None)`` of every placeholder.
+
+    Raises:
+        ValueError: a brace without its partner, or something else than names in braces.
+    """
+    names: list[tuple[str, str | None]] = []
+    for _, field, spec, conversion in Formatter().parse(template):
+        if field is None:
+            continue
+        pair = (spec, field) if spec else (field, None)
+        if conversion or not pair[0].isidentifier():
+            raise ValueError(f"{{{field}}} is not a placeholder; write {{name}}")
+        if pair[1] is not None and pair[1] not in FUNCTIONS:
+            known = ", ".join(sorted(FUNCTIONS))
+            raise ValueError(f"{{{field}:{spec}}} names no function; choose from {known}")
+        names.append(pair)
+    return names
+
+
+def render(template: str, values: Mapping[str, str], now: datetime) -> str | None:
+    """Fill ``template``, or return None when ``values`` lacks one of its names."""
+    text = ""
+    for literal, field, spec, _ in Formatter().parse(template):
+        text += literal
+        if field is None:
+            continue
+        value = values.get(spec or field)
+        if value is None and field in BUILT_INS:
+            value = BUILT_INS[field](now)
+        if value is None:
+            return None
+        text += FUNCTIONS[field](value) if spec else value
+    return text

@@ -1,0 +1,180 @@
+"""A responder that follows a script of patterns and replies."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from ..._types import JsonDict
+from ..parts import Prompt, ResponderEvent, ToolCall
+from ._items import calls_by_id, last_input, say, text_of
+from ._script import Rule, Script, load_script
+from ._templates import render
+
+__all__ = ["ScriptedResponder", "load_script"]
+
+_NOT_WORDS = re.compile(r"[^\w']+")
+# What a forced call puts into a required argument for which the script has nothing.
+_FILLERS: Mapping[str, Any] = {
+    "array": [],
+    "boolean": False,
+    "integer": 0,
+    "null": None,
+    "number": 0,
+    "object": {},
+}
+
+
+def _local_now() -> datetime:
+    return datetime.now().astimezone()
+
+
+class ScriptedResponder:
+    """Answers by the first rule that fits; a `parts.Responder`.
+
+    The user's last message is matched; where there is none, the instructions are, so that
+    ``instructions: "say hello"`` for a first greeting works.
+
+    Args:
+        script: the rules, see `load_script`.
+        now: the clock for ``{time}``, ``{date}`` and ``{weekday}``.
+    """
+
+    def __init__(self, script: Script, *, now: Callable[[], datetime] = _local_now) -> None:
+        self._script = script
+        self._now = now
+
+    def respond(self, prompt: Prompt) -> Iterator[ResponderEvent]:
+        """Yield one function call, or the reply word by word."""
+        item = last_input(prompt)
+        if item is not None and item["type"] == "function_call_output":
+            call = calls_by_id(prompt).get(item.get("call_id", ""), {})
+            forced = _forced_tool(prompt)
+            # A choice that the output has just satisfied would otherwise call for ever.
+            if forced is None or prompt.tool_choice == "required" or forced == call.get("name"):
+                return self._say(self._from_output(item, call), prompt)
+            return iter([self._forced_call(forced, "", prompt)])
+        if item is None:
+            return self._answer(prompt.instructions, self._script.opening, prompt)
+        return self._answer(text_of(item), self._script.default, prompt)
+
+    def _answer(self, heard: str, default: str, prompt: Prompt) -> Iterator[ResponderEvent]:
+        text = _NOT_WORDS.sub(" ", heard.lower()).strip()
+        forced = _forced_tool(prompt)
+        if forced is not None:
+            return iter([self._forced_call(forced, text, prompt)])
+        found = self._find(text, None)
+        if found is None:
+            if not text and default == self._script.default:
+                default = self._script.silence
+            return self._say(self._fill([default], {"text": text}), prompt)
+        rule, values = found
+        if rule.tool is None:
+            return self._say(self._fill(rule.replies, values), prompt)
+        tool = _tool(prompt, rule.tool)
+        if tool is None or prompt.tool_choice == "none":
+            replies = [rule.without_tool] if rule.without_tool else rule.replies
+            return self._say(self._fill(replies, values), prompt)
+        return iter([self._call(tool, self._arguments(rule, values), text)])
+
+    def _find(self, text: str, tool: str | None) -> tuple[Rule, dict[str, str]] | None:
+        """Return the first rule that fits (and calls ``tool``, if one is asked for)."""
+        for rule in self._script.rules:
+            if tool is not None and rule.tool != tool:
+                continue
+            for pattern in rule.patterns:
+                match = pattern.search(text)
+                if match:
+                    groups = {k: v for k, v in match.groupdict().items() if v is not None}
+                    return rule, {"text": text, **groups}
+        return None
+
+    def _from_output(self, item: JsonDict, call: JsonDict) -> str:
+        output = str(item.get("output", ""))
+        values = {**_fields(call.get("arguments", "")), **_fields(output), "output": output}
+        for rule in self._script.rules:
+            if rule.output_of is not None and rule.output_of == call.get("name"):
+                return self._fill(rule.replies, values)
+        return output
+
+    def _say(self, text: str, prompt: Prompt) -> Iterator[ResponderEvent]:
+        return say(text, prompt.max_output_tokens)
+
+    def _fill(self, templates: tuple[str, ...] | list[str], values: Mapping[str, str]) -> str:
+        now = self._now()
+        for template in templates:
+            text = render(template, values, now)
+            if text is not None:
+                return text
+        return self._script.silence
+
+    def _arguments(self, rule: Rule, values: Mapping[str, str]) -> JsonDict:
+        now = self._now()
+        return {
+            key: render(value, values, now) if isinstance(value, str) else value
+            for key, value in rule.arguments.items()
+        }
+
+    def _forced_call(self, name: str, text: str, prompt: Prompt) -> ToolCall:
+        found = self._find(text, name)
+        arguments = self._arguments(*found) if found else {}
+        return self._call(_tool(prompt, name) or {"name": name}, arguments, text)
+
+    def _call(self, tool: JsonDict, arguments: JsonDict, text: str) -> ToolCall:
+        schema = tool.get("parameters") or {}
+        return ToolCall(tool["name"], json.dumps(_fit(arguments, schema, text)))
+
+
+def _tool(prompt: Prompt, name: str) -> JsonDict | None:
+    return next((tool for tool in prompt.tools if tool.get("name") == name), None)
+
+
+def _forced_tool(prompt: Prompt) -> str | None:
+    """Return the function that ``tool_choice`` demands, if it demands one."""
+    choice = prompt.tool_choice
+    if isinstance(choice, dict):
+        name = choice.get("name")
+        return name if isinstance(name, str) else None
+    if choice == "required" and prompt.tools:
+        return str(prompt.tools[0].get("name", ""))
+    return None
+
+
+def _fields(json_text: str) -> dict[str, str]:
+    """Return the plain fields of a JSON object as texts, nothing for anything else."""
+    try:
+        value = json.loads(json_text)
+    except ValueError:
+        return {}
+    if not isinstance(value, dict):
+        return {}
+    return {k: str(v) for k, v in value.items() if isinstance(v, (str, int, float))}
+
+
+def _fit(arguments: JsonDict, schema: JsonDict, text: str) -> JsonDict:
+    """Bring ``arguments`` under the names that the session's schema uses.
+
+    A script says ``city`` where a session's function may say ``location``: what the schema does
+    not know goes to its required texts, in order.
+    """
+    properties: JsonDict = schema.get("properties") or {}
+    if not properties:
+        return arguments
+    fitting = {key: value for key, value in arguments.items() if key in properties}
+    spare = [value for key, value in arguments.items() if key not in properties]
+    for key in schema.get("required") or ():
+        if key not in fitting:
+            fitting[key] = _filler(properties.get(key) or {}, spare, text)
+    return fitting
+
+
+def _filler(schema: JsonDict, spare: list[Any], text: str) -> Any:
+    if schema.get("enum"):
+        return schema["enum"][0]
+    kind = schema.get("type", "string")
+    if kind in _FILLERS:
+        return _FILLERS[kind]
+    return spare.pop(0) if spare else text
