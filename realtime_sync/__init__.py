@@ -1,1 +1,128 @@
-"""A blocking, threaded client for realtime voice APIs."""
+"""A blocking, threaded client for realtime voice APIs.
+
+The names below load their modules when they are first used, so that ``import realtime_sync``
+costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .client import Local, OpenAI
+    from .connection import (
+        ConnectionStats,
+        RealtimeConnection,
+        RealtimeConnectionManager,
+        Reply,
+    )
+    from .errors import (
+        AgentError,
+        ApiError,
+        AudioError,
+        AuthenticationError,
+        ConcurrencyError,
+        ConfigError,
+        ConnectError,
+        ConnectionClosed,
+        ConnectionClosedError,
+        ConnectionClosedOK,
+        DeviceError,
+        FormatError,
+        LocalProtocolError,
+        NotFoundError,
+        PermissionDeniedError,
+        ProtocolError,
+        QueueFullError,
+        RateLimitError,
+        RealtimeError,
+        RealtimeTimeout,
+        RemoteProtocolError,
+        ServerError,
+        TransportError,
+    )
+
+_HOMES = {
+    ".client": ("Local", "OpenAI"),
+    ".connection": (
+        "ConnectionStats",
+        "RealtimeConnection",
+        "RealtimeConnectionManager",
+        "Reply",
+    ),
+    ".errors": (
+        "AgentError",
+        "ApiError",
+        "AudioError",
+        "AuthenticationError",
+        "ConcurrencyError",
+        "ConfigError",
+        "ConnectError",
+        "ConnectionClosed",
+        "ConnectionClosedError",
+        "ConnectionClosedOK",
+        "DeviceError",
+        "FormatError",
+        "LocalProtocolError",
+        "NotFoundError",
+        "PermissionDeniedError",
+        "ProtocolError",
+        "QueueFullError",
+        "RateLimitError",
+        "RealtimeError",
+        "RealtimeTimeout",
+        "RemoteProtocolError",
+        "ServerError",
+        "TransportError",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AgentError",
+    "ApiError",
+    "AudioError",
+    "AuthenticationError",
+    "ConcurrencyError",
+    "ConfigError",
+    "ConnectError",
+    "ConnectionClosed",
+    "ConnectionClosedError",
+    "ConnectionClosedOK",
+    "ConnectionStats",
+    "DeviceError",
+    "FormatError",
+    "Local",
+    "LocalProtocolError",
+    "NotFoundError",
+    "OpenAI",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "QueueFullError",
+    "RateLimitError",
+    "RealtimeConnection",
+    "RealtimeConnectionManager",
+    "RealtimeError",
+    "RealtimeTimeout",
+    "RemoteProtocolError",
+    "Reply",
+    "ServerError",
+    "TransportError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(home, __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -16,6 +16,7 @@ LAYERS = {
     "_deadline": 1,
     "_version": 1,
     "_threads": 2,
+    "_server_process": 3,
     "events": 3,
     "audio": 3,
     "config": 4,

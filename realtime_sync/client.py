@@ -1,0 +1,237 @@
+"""The clients: who to talk to. ``client.realtime.connect(...)`` opens a conversation."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ._server_process import ServerProcess
+from .connection.connection import DEFAULT_MAX_QUEUE_BYTES
+from .connection.manager import RealtimeConnectionManager
+from .errors import ConfigError
+from .providers import Endpoint, OpenAIProvider
+from .transport import TransportOptions
+
+if TYPE_CHECKING:
+    import ssl
+    from types import TracebackType
+
+__all__ = ["Local", "OpenAI", "RealtimeResource"]
+
+_OPENAI_URL = "https://api.openai.com/v1"
+_LOCAL_MODEL = "local"
+
+
+class _OpensWebSockets(Protocol):
+    def websocket(
+        self,
+        *,
+        model: str | None,
+        call_id: str | None,
+        extra_query: Mapping[str, object],
+        extra_headers: Mapping[str, str],
+    ) -> Endpoint: ...
+
+
+class RealtimeResource:
+    """``client.realtime``: the realtime API of one client."""
+
+    def __init__(
+        self,
+        provider: Callable[[], _OpensWebSockets],
+        options: TransportOptions,
+        *,
+        default_model: str | None = None,
+    ) -> None:
+        self._provider = provider
+        self._options = options
+        self._default_model = default_model
+
+    def connect(
+        self,
+        *,
+        model: str | None = None,
+        call_id: str | None = None,
+        extra_query: Mapping[str, object] | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        websocket_connection_options: Mapping[str, Any] | None = None,
+        max_queue_bytes: int = DEFAULT_MAX_QUEUE_BYTES,
+    ) -> RealtimeConnectionManager:
+        """Return a connection to be opened by ``with``, or by ``.enter()``.
+
+        Args:
+            model: the model's name, or an Azure deployment's.
+            call_id: join a running call instead (a "sideband" connection).
+            extra_query: added to the URL; wins over the client's ``default_query``.
+            extra_headers: added to the upgrade request; win over the client's.
+            websocket_connection_options: fields of `realtime_sync.transport.TransportOptions`
+                for this connection, such as ``{"open_timeout": 3.0}``.
+            max_queue_bytes: how many bytes of events may wait to be consumed. When it is full
+                nothing is dropped: no more is read until there is room.
+
+        Raises:
+            ConfigError: an option or the combination is wrong. Errors of the link come from
+                opening it.
+        """
+        if model is None and call_id is None:
+            model = self._default_model
+
+        def endpoint() -> Endpoint:
+            return self._provider().websocket(
+                model=model,
+                call_id=call_id,
+                extra_query=extra_query or {},
+                extra_headers=extra_headers or {},
+            )
+
+        return RealtimeConnectionManager(
+            endpoint,
+            options=websocket_connection_options or {},
+            defaults=self._options,
+            max_queue_bytes=max_queue_bytes,
+        )
+
+
+class OpenAI:
+    """OpenAI, or any server that speaks like it.
+
+    Args:
+        api_key: the key, or a callable that returns a fresh one at each connect; by default the
+            environment variable ``OPENAI_API_KEY``.
+        organization: by default ``OPENAI_ORG_ID``.
+        project: by default ``OPENAI_PROJECT_ID``.
+        base_url: by default ``OPENAI_BASE_URL``, else OpenAI's own.
+        websocket_base_url: where WebSockets are opened, if elsewhere.
+        default_headers: added to every request.
+        default_query: added to every URL.
+        proxy: ``http://[user:password@]host:port``; by default what the environment says.
+        ssl_context: for a private certificate authority or a client certificate.
+
+    Raises:
+        ConfigError: there is no key, or an option is wrong.
+
+    Example:
+        >>> client = OpenAI(api_key="sk-test")
+        >>> client
+        OpenAI(base_url='https://api.openai.com/v1')
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | Callable[[], str] | None = None,
+        organization: str | None = None,
+        project: str | None = None,
+        base_url: str | None = None,
+        websocket_base_url: str | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, object] | None = None,
+        proxy: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        key = api_key or os.environ.get("OPENAI_API_KEY")
+        if not key:
+            raise ConfigError(
+                "no API key: pass api_key=… or set OPENAI_API_KEY; Local() needs none"
+            )
+        self._provider = OpenAIProvider(
+            api_key=key,
+            base_url=base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI_URL,
+            websocket_base_url=websocket_base_url,
+            organization=organization or os.environ.get("OPENAI_ORG_ID"),
+            project=project or os.environ.get("OPENAI_PROJECT_ID"),
+            default_headers=default_headers or {},
+            default_query=default_query or {},
+        )
+        options = TransportOptions(proxy=proxy, ssl_context=ssl_context)
+        self.realtime = RealtimeResource(lambda: self._provider, options)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._provider.base_url!r})"
+
+
+class Local:
+    """The embedded server: a real server of the same protocol, with no key and no network.
+
+    It is started at the first connect, in a process of its own, and ends with `close`, with the
+    ``with`` block, or with this process in whatever way that ends.
+
+    Args:
+        url: join a server that is running already (``realtime-sync serve``), such as
+            ``"http://127.0.0.1:8765/v1"``; by default one is started.
+        api_key: the key of the server at ``url``; by default ``REALTIME_SYNC_LOCAL_KEY``.
+        responder: who answers: ``"scripted"``, ``"scripted:FILE.yaml"``, ``"echo"`` or
+            ``"chat:URL"`` for an OpenAI-compatible chat endpoint. Only for a server of our own.
+        ssl_context: for a server with a certificate of a private authority.
+
+    Raises:
+        ConfigError: ``responder`` was given for a server that is running already.
+
+    Threads: may be shared; connections are independent of each other.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str | None = None,
+        api_key: str | None = None,
+        responder: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        if url is not None and responder is not None:
+            raise ConfigError(
+                "responder belongs to a server of our own; leave out url or responder"
+            )
+        self._joined_url = url
+        self._joined_key = api_key or os.environ.get("REALTIME_SYNC_LOCAL_KEY") or "local"
+        self._arguments: Sequence[str] = () if responder is None else ("--responder", responder)
+        self._process: ServerProcess | None = None
+        self._lock = threading.Lock()  # guards _process; held while it starts, so it starts once
+        options = TransportOptions(proxy="", ssl_context=ssl_context)  # it is on this machine
+        self.realtime = RealtimeResource(self._provider, options, default_model=_LOCAL_MODEL)
+
+    @property
+    def url(self) -> str:
+        """The server's REST base URL; starts the server if it is not running."""
+        return self._joined_url or self._server().url
+
+    @property
+    def api_key(self) -> str:
+        """The key that the server takes; starts the server if it is not running."""
+        return self._joined_key if self._joined_url else self._server().api_key
+
+    def _provider(self) -> OpenAIProvider:
+        return OpenAIProvider(api_key=self.api_key, base_url=self.url)
+
+    def _server(self) -> ServerProcess:
+        with self._lock:
+            if self._process is not None and not self._process.running:
+                self._process.close()
+                self._process = None
+            if self._process is None:
+                self._process = ServerProcess(self._arguments)
+            return self._process
+
+    def close(self) -> None:
+        """End the server if it was started here; idempotent. A later connect starts another."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            process.close()
+
+    def __enter__(self) -> Local:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        where = self._joined_url or (self._process.url if self._process else None)
+        return f"{type(self).__name__}(url={where!r})"

@@ -1,0 +1,264 @@
+"""The queue between the reader thread and the program: bounded by bytes, it never drops.
+
+The reader puts, one consumer at a time takes, and any number of observers (`wait_for`) look on
+without taking anything. The hot path has no lock of ours: `queue.SimpleQueue` hands an entry over
+in C, and each byte counter has one writer (received: the reader; consumed: the consumer).
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .._deadline import Deadline
+from ..errors import ConnectionClosed, QueueFullError, RealtimeTimeout, RemoteProtocolError
+from ..events import ServerEvent
+
+__all__ = ["Entry", "EventQueue", "Malformed"]
+
+# How much of what was consumed stays visible to observers: a `wait_for` that comes after another
+# thread took the event still finds it.
+_RECENT_BYTES = 1 << 20
+
+
+class Malformed(NamedTuple):
+    """A message that is no event: what came, and the error that `recv` raises in its place."""
+
+    raw: bytes
+    error: RemoteProtocolError
+
+
+class Entry(NamedTuple):
+    """One received message. ``number`` counts them; ``size`` is its length in raw bytes."""
+
+    number: int
+    size: int
+    item: ServerEvent | Malformed
+
+
+class _End(NamedTuple):
+    """What observers are told when nothing more will come, or not before space is made."""
+
+    error: ConnectionClosed | QueueFullError
+
+
+class _Watcher:
+    """One observer's own queue; the reader fills it, the observing thread empties it."""
+
+    def __init__(self) -> None:
+        self.entries: queue.SimpleQueue[Entry | _End] = queue.SimpleQueue()
+        self.bytes_in = 0
+        self.bytes_out = 0
+
+    def put(self, message: Entry | _End, max_bytes: int) -> None:
+        if isinstance(message, Entry):
+            self.bytes_in += message.size
+            if self.bytes_in - self.bytes_out > max_bytes:
+                error = QueueFullError(
+                    f"wait_for's predicate is slower than the events: {max_bytes} bytes of them "
+                    "wait; make it quicker or wait for a type"
+                )
+                message = _End(error)
+        self.entries.put(message)
+
+
+class EventQueue:
+    """Entries in the order received, then the end, repeated for ever.
+
+    Args:
+        max_bytes: the bound, in raw bytes of the messages not yet consumed.
+
+    Threads: `put`, `wait_for_space` and `finish` belong to the reader; `take`, `take_new`, `keep`
+    and `settle` to the one consumer; `watch`, `wake_reader` and the properties to anybody.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.received = 0
+        self.end: ConnectionClosed | None = None
+        self._entries: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._stash: deque[Entry] = deque()  # left by `keep`: older than _entries, taken first
+        self._log: deque[Entry] = deque()  # not yet consumed, and the recent ones that were
+        self._bytes_in = 0
+        self._bytes_out = 0
+        self._recent_bytes = 0
+        self._paused = False
+        self._space = threading.Event()
+        self._watchers: list[_Watcher] = []
+        self._watchers_lock = threading.Lock()  # guards changes of _watchers and setting `end`
+
+    # -- the reader's side -----------------------------------------------------------------------
+
+    def put(self, item: ServerEvent | Malformed, size: int) -> None:
+        """Append one message of ``size`` raw bytes; the bound is `wait_for_space`'s business."""
+        entry = Entry(self.received, size, item)
+        self._log.append(entry)
+        self.received += 1
+        self._bytes_in += size
+        self._entries.put(entry)
+        if self._watchers:
+            self._tell_watchers(entry)
+
+    @property
+    def full(self) -> bool:
+        """Whether the bound is reached, so that the reader pauses."""
+        return self._bytes_in - self._bytes_out >= self.max_bytes
+
+    def wait_for_space(self) -> None:
+        """Return when the queue is no longer full, or when somebody called `wake_reader`."""
+        self._space.clear()
+        self._paused = True
+        # Looked at again after `_paused` is visible: a consumer either sees the flag and sets
+        # the event, or made space before this line.
+        if self.full:
+            self._tell_watchers(_End(self.full_error()))
+            self._space.wait()
+        self._paused = False
+
+    def finish(self, error: ConnectionClosed) -> None:
+        """Say that nothing more will come; ``error`` is what every later `take` raises."""
+        with self._watchers_lock:
+            self.end = error
+            watchers = list(self._watchers)
+        self._entries.put(None)
+        for watcher in watchers:
+            watcher.entries.put(_End(error))
+
+    def _tell_watchers(self, message: Entry | _End) -> None:
+        with self._watchers_lock:
+            watchers = list(self._watchers)
+        for watcher in watchers:
+            watcher.put(message, self.max_bytes)
+
+    # -- the consumer's side ---------------------------------------------------------------------
+
+    def take(self, deadline: Deadline) -> Entry:
+        """Return the next entry; `settle` says that it was consumed.
+
+        Raises:
+            RealtimeTimeout: nothing came in time.
+            ConnectionClosed: everything received was taken and the connection is over.
+        """
+        if self._stash:
+            return self._stash.popleft()
+        return self.take_new(deadline)
+
+    def take_new(self, deadline: Deadline) -> Entry:
+        """Like `take`, but leave alone what was kept; `keep` or `settle` says what became of it."""
+        try:
+            entry = self._entries.get(timeout=deadline.remaining())
+        except queue.Empty:
+            raise RealtimeTimeout("no event came in time; the connection is still usable") from None
+        if entry is None:
+            self._entries.put(None)  # the end is there for every later call as well
+            assert self.end is not None
+            raise copy_of(self.end)
+        return entry
+
+    def settle(self, entry: Entry) -> None:
+        """Count ``entry`` as consumed, which may let a paused reader go on."""
+        self._bytes_out += entry.size
+        self._recent_bytes += entry.size
+        while self._recent_bytes > _RECENT_BYTES:
+            self._recent_bytes -= self._log.popleft().size
+        if self._paused and not self.full:
+            self._space.set()
+
+    def keep(self, entry: Entry) -> None:
+        """Leave an entry of `take_new` in the queue, in its place, for the next `take`."""
+        self._stash.append(entry)
+
+    @property
+    def starved(self) -> bool:
+        """Whether the reader waits for space while there is nothing new to take."""
+        return self._paused and self.full and self._entries.empty()
+
+    # -- everybody's side ------------------------------------------------------------------------
+
+    def wake_reader(self) -> None:
+        """Let a paused reader look around, because the connection is being closed."""
+        self._space.set()
+
+    @property
+    def queued_bytes(self) -> int:
+        """Raw bytes received and not yet consumed."""
+        return self._bytes_in - self._bytes_out
+
+    def watch(
+        self, matches: Callable[[ServerEvent], bool], since: int, deadline: Deadline
+    ) -> ServerEvent:
+        """Return the first event numbered ``since`` or later for which ``matches`` is true.
+
+        Raises:
+            RealtimeTimeout, ConnectionClosed: as `take`.
+            QueueFullError: the queue is full, so the event can't come before someone consumes.
+        """
+        watcher = _Watcher()
+        with self._watchers_lock:
+            self._watchers.append(watcher)
+            end = self.end
+        try:
+            # Registered first, then the log: an event may be seen twice, but never missed.
+            past = self._snapshot()
+            for entry in past:
+                if entry.number >= since and _is_match(entry, matches):
+                    return entry.item  # type: ignore[return-value]  # _is_match checked it
+            if end is not None:
+                raise copy_of(end)
+            if self._paused and self.full:
+                raise self.full_error()
+            seen = past[-1].number + 1 if past else since
+            return self._watch_on(watcher, matches, max(seen, since), deadline)
+        finally:
+            with self._watchers_lock:
+                self._watchers.remove(watcher)
+
+    def _watch_on(
+        self,
+        watcher: _Watcher,
+        matches: Callable[[ServerEvent], bool],
+        since: int,
+        deadline: Deadline,
+    ) -> ServerEvent:
+        while True:
+            try:
+                message = watcher.entries.get(timeout=deadline.remaining())
+            except queue.Empty:
+                raise RealtimeTimeout(
+                    "the awaited event did not come in time; the connection is still usable"
+                ) from None
+            if isinstance(message, _End):
+                if isinstance(message.error, ConnectionClosed):
+                    raise copy_of(message.error)
+                raise message.error
+            watcher.bytes_out += message.size
+            if message.number >= since and _is_match(message, matches):
+                return message.item  # type: ignore[return-value]  # _is_match checked it
+
+    def _snapshot(self) -> list[Entry]:
+        while True:
+            try:
+                return list(self._log)
+            except RuntimeError:  # noqa: PERF203  # the reader appended while this copied
+                continue
+
+    def full_error(self) -> QueueFullError:
+        """Return the error for a call that would have to wait behind a full queue."""
+        return QueueFullError(
+            f"{self.queued_bytes} bytes of events wait to be consumed and max_queue_bytes is "
+            f"{self.max_bytes}: call recv() or iterate, or raise max_queue_bytes"
+        )
+
+
+def copy_of(error: ConnectionClosed) -> ConnectionClosed:
+    """Return a fresh exception: one that is raised in many threads would mix their tracebacks."""
+    copy = type(error)(error.code, error.reason, error.reconnecting)
+    copy.__cause__ = error.__cause__
+    return copy
+
+
+def _is_match(entry: Entry, matches: Callable[[ServerEvent], bool]) -> bool:
+    return not isinstance(entry.item, Malformed) and matches(entry.item)

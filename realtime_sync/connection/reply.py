@@ -1,0 +1,186 @@
+"""One blocking turn: what `ask` returns, and the sans-I/O follower of its events."""
+
+from __future__ import annotations
+
+import secrets
+
+from attrs import field, frozen
+
+from .._types import JsonDict
+from ..errors import ServerError
+from ..events import (
+    ConversationItemAdded,
+    ConversationItemCreated,
+    ConversationItemDone,
+    ErrorEvent,
+    FunctionCall,
+    Response,
+    ResponseCreated,
+    ResponseDone,
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioTranscriptDelta,
+    ResponseOutputTextDelta,
+    ResponseUsage,
+    ServerEvent,
+)
+
+__all__ = ["Reply", "Turn"]
+
+# The metadata key by which a response is known as the one of a certain turn.
+_TURN_KEY = "realtime_sync_turn"
+
+
+@frozen(kw_only=True)
+class Reply:
+    """A finished answer.
+
+    Attributes:
+        text: the answer in words: what was written, else what was said.
+        audio: the speech in the session's output format (PCM16: int16 mono, little-endian,
+            24 kHz); ``b""`` for a written answer.
+        transcript: the words of ``audio``; ``""`` for a written answer.
+        usage: the tokens the server counted, or None.
+        function_calls: the calls the model asks for; answer each with a
+            ``function_call_output`` item, then ``ask()`` again.
+        response: the whole response as in ``response.done``; its ``status`` is ``completed``,
+            ``incomplete`` or ``cancelled``.
+    """
+
+    text: str
+    audio: bytes = field(repr=lambda audio: f"<{len(audio)} bytes>")
+    transcript: str
+    usage: ResponseUsage | None
+    function_calls: list[FunctionCall]
+    response: Response
+
+
+class Turn:
+    """Follows the events of one request for an answer; knows which are its own.
+
+    A server that echoes metadata (OpenAI, Azure, the embedded one) tells exactly which response
+    belongs to this turn; with one that does not, it is the first that is created.
+    """
+
+    def __init__(self) -> None:
+        self.token = secrets.token_hex(8)
+        self.response_id: str | None = None
+        self.response: Response | None = None
+        self.requested = False
+        self._refused = False
+        self._text: list[str] = []
+        self._transcript: list[str] = []
+        self._audio: list[bytes] = []
+        self._item_ids: set[str] = set()
+
+    def item_create(self, content: JsonDict) -> JsonDict:
+        """Return the client event that adds the user's message."""
+        item_id = f"item_{self.token}"
+        self._item_ids.add(item_id)
+        item = {"id": item_id, "type": "message", "role": "user", "content": [content]}
+        return {
+            "type": "conversation.item.create",
+            "event_id": f"{self.token}_item",
+            "item": item,
+        }
+
+    def response_create(self, response: JsonDict) -> JsonDict:
+        """Return the client event that asks for the answer."""
+        self.requested = True
+        metadata = {**(response.get("metadata") or {}), _TURN_KEY: self.token}
+        return {
+            "type": "response.create",
+            "event_id": f"{self.token}_response",
+            "response": {**response, "metadata": metadata},
+        }
+
+    def cancel(self) -> JsonDict:
+        """Return the client event that ends the answer early."""
+        event: JsonDict = {"type": "response.cancel", "event_id": f"{self.token}_cancel"}
+        if self.response_id is not None:
+            event["response_id"] = self.response_id
+        return event
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will come: the response is over, or was refused."""
+        return self.response is not None or self._refused
+
+    def receive(self, event: ServerEvent) -> bool:
+        """Take ``event`` if it is one of this turn's; say whether it was.
+
+        Raises:
+            ServerError: the event says that one of this turn's requests was refused.
+        """
+        match event:
+            case ErrorEvent(error=error) if (error.event_id or "").startswith(self.token):
+                self._refused = error.event_id == f"{self.token}_response"
+                raise ServerError(
+                    error.message, error.type, error.code, error.param, error.event_id
+                )
+            case ResponseCreated(response=response) if self._is_mine(response):
+                self.response_id = response.id
+                return True
+            case ResponseDone(response=response) if self._is_mine(response):
+                self._finish(response)
+                return True
+            case ConversationItemAdded() | ConversationItemCreated() | ConversationItemDone():
+                return getattr(event.item, "id", None) in self._item_ids
+        if self.response_id is None or getattr(event, "response_id", None) != self.response_id:
+            return False
+        self._collect(event)
+        return True
+
+    def discard(self, event: ServerEvent) -> bool:
+        """Like `receive` for a turn that was given up: keep nothing, raise nothing."""
+        try:
+            mine = self.receive(event)
+        except ServerError:
+            mine = True
+        self._text.clear()
+        self._transcript.clear()
+        self._audio.clear()
+        return mine
+
+    def _is_mine(self, response: Response) -> bool:
+        token = (response.metadata or {}).get(_TURN_KEY)
+        if token is not None:
+            return token == self.token
+        return self.response_id is None or response.id == self.response_id
+
+    def _collect(self, event: ServerEvent) -> None:
+        match event:
+            case ResponseOutputTextDelta():
+                self._text.append(event.delta)
+            case ResponseOutputAudioTranscriptDelta():
+                self._transcript.append(event.delta)
+            case ResponseOutputAudioDelta():
+                self._audio.append(event.audio)
+            case _:
+                item = getattr(event, "item", None)  # response.output_item.added
+                if getattr(item, "id", None):
+                    self._item_ids.add(item.id)
+
+    def _finish(self, response: Response) -> None:
+        self.response = response
+        if response.status == "failed":
+            details = response.status_details
+            error = details.error if details else None
+            raise ServerError(
+                (error and error.message) or "the response failed",
+                (error and error.type) or "server_error",
+                error.code if error else None,
+            )
+
+    def reply(self) -> Reply:
+        """Return the finished answer; only after `done`."""
+        assert self.response is not None
+        transcript = "".join(self._transcript)
+        calls = [item for item in self.response.output or [] if isinstance(item, FunctionCall)]
+        return Reply(
+            text="".join(self._text) or transcript,
+            audio=b"".join(self._audio),
+            transcript=transcript,
+            usage=self.response.usage,
+            function_calls=calls,
+            response=self.response,
+        )

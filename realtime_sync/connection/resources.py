@@ -1,0 +1,194 @@
+"""The client's events as methods, named as on the wire: ``connection.response.create()``.
+
+Every method takes an optional ``event_id`` (the server names it in the ``error`` event of a
+refused request), returns None as soon as the event is handed to the kernel, and may be called
+from any thread. All raise `ConnectionClosed` when the connection is over.
+
+Source of names and fields: the provider's reference of client events, "GA" version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .._types import UNSET, JsonDict, Unset
+from ._audio_input import append_message
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..events.sessions import ResponseCreateParams, SessionParam
+
+__all__ = [
+    "Conversation",
+    "ConversationItemResource",
+    "InputAudioBuffer",
+    "OutputAudioBuffer",
+    "ResponseResource",
+    "SessionResource",
+]
+
+
+class _Sender(Protocol):
+    @property
+    def input_is_pcm(self) -> bool: ...
+
+    def send(self, event: JsonDict) -> None: ...
+
+    def send_raw(self, data: str) -> None: ...
+
+
+class _Resource:
+    def __init__(self, sender: _Sender) -> None:
+        self._sender = sender
+
+    def _send(self, type: str, event_id: str | None, **fields: Any) -> None:
+        event: JsonDict = {"type": type}
+        if event_id is not None:
+            event["event_id"] = event_id
+        event.update((name, value) for name, value in fields.items() if value is not UNSET)
+        self._sender.send(event)
+
+
+class SessionResource(_Resource):
+    """``session.*``: the configuration of the conversation."""
+
+    def update(self, *, session: SessionParam, event_id: str | None = None) -> None:
+        """Change the fields of ``session`` that are present; ``session.updated`` follows.
+
+        Args:
+            session: e.g. ``{"type": "realtime", "instructions": "Be brief."}``; clear
+                instructions with ``""``, tools with ``[]``, turn detection with ``None``.
+            event_id: an id of the caller's for this request.
+        """
+        self._send("session.update", event_id, session=session)
+
+
+class ResponseResource(_Resource):
+    """``response.*``: the model's answers."""
+
+    def create(
+        self,
+        *,
+        response: ResponseCreateParams | None = None,
+        event_id: str | None = None,
+    ) -> None:
+        """Ask for an answer; ``response.created`` follows.
+
+        Args:
+            response: settings of this answer alone, e.g. ``{"output_modalities": ["text"]}``.
+            event_id: an id of the caller's for this request.
+        """
+        self._send("response.create", event_id, response=UNSET if response is None else response)
+
+    def cancel(self, *, response_id: str | None = None, event_id: str | None = None) -> None:
+        """Stop a running answer; ``response.done`` with the status ``cancelled`` follows.
+
+        Args:
+            response_id: which one; by default the one of the conversation.
+            event_id: an id of the caller's for this request.
+        """
+        self._send(
+            "response.cancel",
+            event_id,
+            response_id=UNSET if response_id is None else response_id,
+        )
+
+
+class InputAudioBuffer(_Resource):
+    """``input_audio_buffer.*``: what the user says."""
+
+    def append(self, *, audio: str | bytes | np.ndarray, event_id: str | None = None) -> None:
+        """Add audio to the buffer; the server does not confirm it.
+
+        Args:
+            audio: base64 text; or bytes in the session's input format (PCM16: int16 mono,
+                little-endian, 24 kHz); or a mono array of int16, or of float32 within -1.0 to
+                1.0 (clipped), of shape ``(n,)`` or ``(n, 1)``.
+            event_id: an id of the caller's for this request.
+
+        Raises:
+            FormatError: half a sample, a wrong dtype or shape, text that is not base64.
+        """
+        self._sender.send_raw(append_message(audio, event_id, pcm=self._sender.input_is_pcm))
+
+    def commit(self, *, event_id: str | None = None) -> None:
+        """Make the buffer a message of the user's; for sessions without turn detection."""
+        self._send("input_audio_buffer.commit", event_id)
+
+    def clear(self, *, event_id: str | None = None) -> None:
+        """Throw the buffer away; ``input_audio_buffer.cleared`` follows."""
+        self._send("input_audio_buffer.clear", event_id)
+
+
+class OutputAudioBuffer(_Resource):
+    """``output_audio_buffer.*``: what the server plays (WebRTC and SIP calls only)."""
+
+    def clear(self, *, event_id: str | None = None) -> None:
+        """Stop what is being played; cancel the response first."""
+        self._send("output_audio_buffer.clear", event_id)
+
+
+class ConversationItemResource(_Resource):
+    """``conversation.item.*``: the history."""
+
+    def create(
+        self,
+        *,
+        item: Mapping[str, Any],
+        previous_item_id: str | Unset | None = UNSET,
+        event_id: str | None = None,
+    ) -> None:
+        """Add an item; ``conversation.item.added`` and ``.done`` follow.
+
+        Args:
+            item: a message, function call or function call output in wire form, or an item of
+                `realtime_sync.events`.
+            previous_item_id: where to insert it: after this item, ``"root"`` for the front; by
+                default at the end.
+            event_id: an id of the caller's for this request.
+        """
+        self._send(
+            "conversation.item.create", event_id, previous_item_id=previous_item_id, item=item
+        )
+
+    def delete(self, *, item_id: str, event_id: str | None = None) -> None:
+        """Remove an item; ``conversation.item.deleted`` follows."""
+        self._send("conversation.item.delete", event_id, item_id=item_id)
+
+    def retrieve(self, *, item_id: str, event_id: str | None = None) -> None:
+        """Ask for an item as the server has it; ``conversation.item.retrieved`` follows."""
+        self._send("conversation.item.retrieve", event_id, item_id=item_id)
+
+    def truncate(
+        self,
+        *,
+        item_id: str,
+        content_index: int,
+        audio_end_ms: int,
+        event_id: str | None = None,
+    ) -> None:
+        """Cut an assistant's audio to what was heard; ``conversation.item.truncated`` follows.
+
+        Args:
+            item_id: the assistant's message.
+            content_index: its audio part, counted from 0.
+            audio_end_ms: how much was heard, in ms from the part's beginning; more than the
+                audio has is refused by the server.
+            event_id: an id of the caller's for this request.
+        """
+        self._send(
+            "conversation.item.truncate",
+            event_id,
+            item_id=item_id,
+            content_index=content_index,
+            audio_end_ms=audio_end_ms,
+        )
+
+
+class Conversation:
+    """``conversation``: holds `item`."""
+
+    def __init__(self, sender: _Sender) -> None:
+        self.item = ConversationItemResource(sender)

@@ -1,0 +1,111 @@
+"""The event queue's book-keeping, without threads; the threaded part is in integration."""
+
+from __future__ import annotations
+
+import pytest
+
+from realtime_sync._deadline import Deadline
+from realtime_sync.connection._queue import Entry, EventQueue
+from realtime_sync.errors import (
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    QueueFullError,
+    RealtimeTimeout,
+)
+from realtime_sync.events import ServerEvent, UnknownEvent
+
+NOW = Deadline(0)
+
+
+def event(name: str) -> ServerEvent:
+    return UnknownEvent(type=name, data={"type": name})
+
+
+def filled(*names: str, max_bytes: int = 1000, size: int = 10) -> EventQueue:
+    queue = EventQueue(max_bytes)
+    for name in names:
+        queue.put(event(name), size)
+    return queue
+
+
+def take(queue: EventQueue) -> str:
+    entry = queue.take(NOW)
+    queue.settle(entry)
+    return name_of(entry)
+
+
+def name_of(entry: Entry) -> str:
+    assert isinstance(entry.item, UnknownEvent)
+    return entry.item.type
+
+
+def test_entries_come_in_order_and_then_the_end_for_ever() -> None:
+    queue = filled("a", "b")
+    queue.finish(ConnectionClosedError(1011, "oops"))
+    assert [take(queue), take(queue)] == ["a", "b"]
+    errors = []
+    for _ in range(3):
+        with pytest.raises(ConnectionClosedError) as caught:
+            queue.take(NOW)
+        errors.append(caught.value)
+    assert [error.code for error in errors] == [1011] * 3
+    assert len(set(map(id, errors))) == 3, "each thread gets an exception of its own"
+
+
+def test_an_empty_queue_times_out() -> None:
+    with pytest.raises(RealtimeTimeout):
+        filled().take(NOW)
+
+
+def test_what_was_kept_comes_before_what_is_new() -> None:
+    queue = filled("a", "b", "c")
+    queue.keep(queue.take_new(NOW))
+    queue.settle(queue.take_new(NOW))  # b belonged to a turn
+    assert [take(queue), take(queue)] == ["a", "c"]
+    assert queue.queued_bytes == 0
+
+
+def test_full_at_the_bound_and_not_after_consuming() -> None:
+    queue = filled("a", "b", max_bytes=20)
+    assert queue.full
+    take(queue)
+    assert not queue.full
+
+
+def test_an_observer_sees_the_past_since_its_mark_and_takes_nothing() -> None:
+    queue = filled("a", "b", "c")
+    found = queue.watch(lambda e: e.type in "bc", since=1, deadline=NOW)
+    assert found.type == "b"
+    assert take(queue) == "a"
+
+
+def test_an_observer_sees_what_was_consumed_lately() -> None:
+    queue = filled("a", "b")
+    take(queue)
+    assert queue.watch(lambda e: e.type == "a", since=0, deadline=NOW).type == "a"
+
+
+def test_an_observer_does_not_see_what_came_before_its_mark() -> None:
+    queue = filled("a")
+    with pytest.raises(RealtimeTimeout):
+        queue.watch(lambda e: e.type == "a", since=1, deadline=NOW)
+
+
+def test_an_observer_of_an_ended_queue_gets_the_end() -> None:
+    queue = filled("a")
+    queue.finish(ConnectionClosedOK(1000))
+    with pytest.raises(ConnectionClosedOK):
+        queue.watch(lambda e: e.type == "z", since=0, deadline=NOW)
+
+
+def test_consumed_events_do_not_pile_up() -> None:
+    queue = EventQueue(10 << 20)
+    for number in range(40):
+        queue.put(event(str(number)), 100_000)
+        take(queue)
+    assert len(queue._log) <= 11, "the last mebibyte and the one that crossed it"
+
+
+def test_the_error_of_a_full_queue_names_the_way_out() -> None:
+    with pytest.raises(QueueFullError, match=r"max_queue_bytes is 20: call recv\(\)"):
+        raise filled("a", "b", max_bytes=20).full_error()

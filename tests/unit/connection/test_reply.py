@@ -1,0 +1,139 @@
+"""`Turn` knows its own events from those of others."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from realtime_sync.connection.reply import Turn
+from realtime_sync.errors import ServerError
+from realtime_sync.events import ServerEvent, parse_event
+
+
+def server(type: str, **fields: Any) -> ServerEvent:
+    return parse_event(json.dumps({"type": type, "event_id": "event_1", **fields}))
+
+
+def created(turn: Turn | None, response_id: str = "resp_1") -> ServerEvent:
+    return server("response.created", response=response(turn, response_id, "in_progress"))
+
+
+def done(turn: Turn | None, response_id: str = "resp_1", **fields: Any) -> ServerEvent:
+    return server("response.done", response=response(turn, response_id, "completed") | fields)
+
+
+def response(turn: Turn | None, response_id: str, status: str) -> dict[str, Any]:
+    metadata = turn.response_create({})["response"]["metadata"] if turn else None
+    return {"id": response_id, "status": status, "metadata": metadata, "output": []}
+
+
+def delta(kind: str, text: str, response_id: str = "resp_1") -> ServerEvent:
+    return server(
+        f"response.{kind}.delta",
+        response_id=response_id,
+        item_id="item_a",
+        output_index=0,
+        content_index=0,
+        delta=text,
+    )
+
+
+def test_a_written_answer() -> None:
+    turn = Turn()
+    for event in (
+        created(turn),
+        delta("output_text", "Hello "),
+        delta("output_text", "there."),
+        done(turn, usage={"total_tokens": 7}),
+    ):
+        assert turn.receive(event)
+    reply = turn.reply()
+    assert (reply.text, reply.transcript, reply.audio) == ("Hello there.", "", b"")
+    assert reply.usage is not None
+    assert reply.usage.total_tokens == 7
+
+
+def test_a_spoken_answer() -> None:
+    turn = Turn()
+    turn.receive(created(turn))
+    turn.receive(delta("output_audio_transcript", "Hello."))
+    for piece in (b"\x01\x00", b"\x02\x00"):
+        turn.receive(delta("output_audio", base64.b64encode(piece).decode()))
+    turn.receive(done(turn))
+    reply = turn.reply()
+    assert (reply.text, reply.transcript) == ("Hello.", "Hello.")
+    assert reply.audio == b"\x01\x00\x02\x00"
+
+
+def test_function_calls_are_listed() -> None:
+    turn = Turn()
+    turn.receive(created(turn))
+    call = {"type": "function_call", "name": "f", "arguments": "{}", "call_id": "call_1"}
+    turn.receive(done(turn, output=[call]))
+    assert [c.name for c in turn.reply().function_calls] == ["f"]
+
+
+def test_events_of_others_are_left_alone() -> None:
+    turn, other = Turn(), Turn()
+    turn.receive(created(turn))
+    for event in (
+        created(other, "resp_2"),
+        delta("output_text", "not mine", "resp_2"),
+        done(other, "resp_2"),
+        server("input_audio_buffer.speech_started", item_id="item_9", audio_start_ms=0),
+        server("error", error={"message": "m", "type": "t", "event_id": "someone else's"}),
+        server("brand.new"),
+    ):
+        assert not turn.receive(event)
+    assert not turn.done
+
+
+def test_a_server_that_echoes_no_metadata_is_taken_at_its_word() -> None:
+    turn = Turn()
+    assert turn.receive(created(None))
+    assert not turn.receive(created(None, "resp_2"))
+    assert turn.receive(done(None))
+
+
+def test_its_own_items_belong_to_it() -> None:
+    turn = Turn()
+    item = turn.item_create({"type": "input_text", "text": "hi"})["item"]
+    assert turn.receive(server("conversation.item.added", item=item))
+    assert not turn.receive(server("conversation.item.done", item={**item, "id": "item_x"}))
+
+
+def test_a_refused_request_is_raised_and_ends_the_turn() -> None:
+    turn = Turn()
+    event_id = turn.response_create({})["event_id"]
+    error = {"message": "no", "type": "invalid_request_error", "code": "c", "event_id": event_id}
+    with pytest.raises(ServerError, match="c: no") as caught:
+        turn.receive(server("error", error=error))
+    assert caught.value.event_id == event_id
+    assert turn.done
+
+
+def test_a_failed_response_is_raised() -> None:
+    turn = Turn()
+    turn.receive(created(turn))
+    details = {"type": "failed", "error": {"type": "server_error", "message": "broke", "code": "x"}}
+    with pytest.raises(ServerError, match="x: broke"):
+        turn.receive(done(turn, status="failed", status_details=details))
+
+
+def test_an_abandoned_turn_swallows_its_events_and_keeps_nothing() -> None:
+    turn = Turn()
+    error = {"message": "no", "type": "t", "event_id": turn.cancel()["event_id"]}
+    for event in (created(turn), delta("output_text", "late"), server("error", error=error)):
+        assert turn.discard(event)
+        assert not turn.done
+    assert turn.discard(done(turn))
+    assert turn.done
+    assert turn.reply().text == ""
+
+
+def test_the_callers_metadata_is_kept() -> None:
+    turn = Turn()
+    assert turn.response_create({"metadata": {"a": "b"}})["response"]["metadata"]["a"] == "b"
