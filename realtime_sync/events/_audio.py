@@ -1,0 +1,76 @@
+"""Audio deltas: base64 that stays in the received text until somebody reads it."""
+
+from __future__ import annotations
+
+import binascii
+from typing import Any
+
+from attrs import frozen
+from attrs.exceptions import FrozenInstanceError
+
+from .._types import JsonDict
+from ..errors import RemoteProtocolError
+from ._base import Event
+
+__all__ = ["AudioDelta"]
+
+
+class _InText:
+    """The field ``delta``: text, or the slice of ``raw`` that holds it, cut at first reading."""
+
+    def __get__(self, obj: AudioDelta | None, owner: type) -> Any:
+        if obj is None:
+            return self
+        values = obj.__dict__
+        value = values.get("delta")
+        if type(value) is slice:
+            value = values["delta"] = values["raw"][value]
+        return value
+
+    def __set__(self, obj: AudioDelta, value: Any) -> None:
+        raise FrozenInstanceError
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class AudioDelta(Event):
+    """An event whose ``delta`` is a piece of audio.
+
+    Attributes:
+        delta: base64 in the session's output format.
+    """
+
+    delta: str
+
+    @classmethod
+    def __attrs_init_subclass__(cls) -> None:
+        super().__attrs_init_subclass__()
+        cls.delta = _InText()  # type: ignore[assignment]  # a descriptor that gives str
+
+    @property
+    def audio(self) -> bytes:
+        """The decoded bytes, decoded once: the slowest step of a delta, so not before it is asked.
+
+        Raises:
+            RemoteProtocolError: the base64 is damaged.
+        """
+        values = self.__dict__
+        audio: bytes | None = values.get("audio")
+        if audio is None:
+            audio = values["audio"] = self._decode()
+        return audio
+
+    def _decode(self) -> bytes:
+        values = self.__dict__
+        text = values.get("delta")
+        if type(text) is slice:  # not through .delta, which would keep a second copy
+            text = values["raw"][text]
+        try:
+            return binascii.a2b_base64(text)  # type: ignore[arg-type]
+        except (TypeError, ValueError) as exc:  # binascii.Error is a ValueError
+            what = f"the delta of {self.type} {self.event_id!r} is not base64: {exc}"
+            raise RemoteProtocolError(what) from exc
+
+    def to_dict(self) -> JsonDict:
+        """Return the wire form: what was received or given, under GA names, ready for JSON."""
+        self.delta  # noqa: B018  # takes it out of the text
+        return super().to_dict()
