@@ -15,8 +15,12 @@ _ONES = [
     *("fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
 ]
 _TENS = {
-    **{"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50},
-    **{"sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90},
+    name: value
+    for value, name in zip(
+        range(20, 100, 10),
+        ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"),
+        strict=True,
+    )
 }
 _COUNT_MAX = 100
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -50,27 +50,28 @@ class ScriptedResponder:
     def respond(self, prompt: Prompt) -> Iterator[ResponderEvent]:
         """Yield one function call, or the reply word by word."""
         item = last_input(prompt)
-        if item is not None and item["type"] == "function_call_output":
-            call = calls_by_id(prompt).get(item.get("call_id", ""), {})
-            forced = _forced_tool(prompt)
-            # A choice that the output has just satisfied would otherwise call for ever.
-            if forced is None or prompt.tool_choice == "required" or forced == call.get("name"):
-                return self._say(self._from_output(item, call), prompt)
-            return iter([self._forced_call(forced, "", prompt)])
         if item is None:
-            return self._answer(prompt.instructions, self._script.opening, prompt)
-        return self._answer(text_of(item), self._script.default, prompt)
+            return self._answer(_plain(prompt.instructions), self._script.opening, prompt)
+        if item["type"] == "function_call_output":
+            return self._after_call(item, prompt)
+        text = _plain(text_of(item))
+        return self._answer(text, self._script.default if text else self._script.silence, prompt)
 
-    def _answer(self, heard: str, default: str, prompt: Prompt) -> Iterator[ResponderEvent]:
-        text = _NOT_WORDS.sub(" ", heard.lower()).strip()
-        forced = _forced_tool(prompt)
+    def _after_call(self, item: JsonDict, prompt: Prompt) -> Iterator[ResponderEvent]:
+        call = calls_by_id(prompt).get(item.get("call_id", ""), {})
+        forced = self._forced_tool("", prompt)
+        # A choice that the output has just satisfied would otherwise call for ever.
+        if forced is None or prompt.tool_choice == "required" or forced == call.get("name"):
+            return self._say(self._from_output(item, call), prompt)
+        return iter([self._forced_call(forced, "", prompt)])
+
+    def _answer(self, text: str, fallback: str, prompt: Prompt) -> Iterator[ResponderEvent]:
+        forced = self._forced_tool(text, prompt)
         if forced is not None:
             return iter([self._forced_call(forced, text, prompt)])
-        found = self._find(text, None)
+        found = self._find(text)
         if found is None:
-            if not text and default == self._script.default:
-                default = self._script.silence
-            return self._say(self._fill([default], {"text": text}), prompt)
+            return self._say(self._fill([fallback], {"text": text}), prompt)
         rule, values = found
         if rule.tool is None:
             return self._say(self._fill(rule.replies, values), prompt)
@@ -80,10 +81,12 @@ class ScriptedResponder:
             return self._say(self._fill(replies, values), prompt)
         return iter([self._call(tool, self._arguments(rule, values), text)])
 
-    def _find(self, text: str, tool: str | None) -> tuple[Rule, dict[str, str]] | None:
-        """Return the first rule that fits (and calls ``tool``, if one is asked for)."""
+    def _find(
+        self, text: str, *, tools: Container[str] | None = None
+    ) -> tuple[Rule, dict[str, str]] | None:
+        """Return the first rule that fits (and calls one of ``tools``, if given) and its names."""
         for rule in self._script.rules:
-            if tool is not None and rule.tool != tool:
+            if tools is not None and rule.tool not in tools:
                 continue
             for pattern in rule.patterns:
                 match = pattern.search(text)
@@ -91,6 +94,17 @@ class ScriptedResponder:
                     groups = {k: v for k, v in match.groupdict().items() if v is not None}
                     return rule, {"text": text, **groups}
         return None
+
+    def _forced_tool(self, text: str, prompt: Prompt) -> str | None:
+        """Return the function that ``tool_choice`` demands, if it demands one."""
+        choice = prompt.tool_choice
+        if isinstance(choice, dict):
+            return choice.get("name")
+        if choice != "required" or not prompt.tools:
+            return None
+        names = [str(tool.get("name")) for tool in prompt.tools]
+        found = self._find(text, tools=names)
+        return names[0] if found is None else found[0].tool
 
     def _from_output(self, item: JsonDict, call: JsonDict) -> str:
         output = str(item.get("output", ""))
@@ -119,7 +133,7 @@ class ScriptedResponder:
         }
 
     def _forced_call(self, name: str, text: str, prompt: Prompt) -> ToolCall:
-        found = self._find(text, name)
+        found = self._find(text, tools=[name])
         arguments = self._arguments(*found) if found else {}
         return self._call(_tool(prompt, name) or {"name": name}, arguments, text)
 
@@ -128,19 +142,13 @@ class ScriptedResponder:
         return ToolCall(tool["name"], json.dumps(_fit(arguments, schema, text)))
 
 
+def _plain(text: str) -> str:
+    """Return ``text`` in lower case without punctuation, as patterns want it."""
+    return _NOT_WORDS.sub(" ", text.lower()).strip()
+
+
 def _tool(prompt: Prompt, name: str) -> JsonDict | None:
     return next((tool for tool in prompt.tools if tool.get("name") == name), None)
-
-
-def _forced_tool(prompt: Prompt) -> str | None:
-    """Return the function that ``tool_choice`` demands, if it demands one."""
-    choice = prompt.tool_choice
-    if isinstance(choice, dict):
-        name = choice.get("name")
-        return name if isinstance(name, str) else None
-    if choice == "required" and prompt.tools:
-        return str(prompt.tools[0].get("name", ""))
-    return None
 
 
 def _fields(json_text: str) -> dict[str, str]:
