@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["guards", "leaks"]
+pytest_plugins = ["guards", "leaks", "sound_card"]

@@ -1,0 +1,42 @@
+# Everything sets itself up: `make demo` and `make test` need only Python >= 3.10, git and make.
+# PYTHON=/path/to/python3 chooses the interpreter, VENV=folder the virtual environment.
+
+VENV ?= .venv
+export PYTHON VENV
+RUN := $(VENV)/bin/python
+PYTEST_ARGS ?=
+
+.PHONY: help demo test test-all test-install check serve clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: ## a spoken conversation with the embedded server; writes out/conversation.wav
+	@scripts/setup.sh demo
+	@$(RUN) samples/demo.py
+
+test: ## run the tests; PYTEST_ARGS="-k name" passes options to pytest
+	@scripts/setup.sh test
+	$(RUN) -m pytest $(PYTEST_ARGS)
+
+test-all: ## run the tests on every Python from 3.10 to 3.13 that is here
+	@scripts/test_all.sh $(PYTEST_ARGS)
+
+test-install: ## install without extras into a throw-away environment and look that it works
+	@scripts/test_install.sh
+
+check: ## ruff, mypy and shellcheck
+	@scripts/setup.sh test
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+	$(VENV)/bin/shellcheck scripts/*.sh .ci/run
+
+serve: ## run the embedded server; ARGS="--port 8080" passes options to it
+	@scripts/setup.sh demo
+	@$(VENV)/bin/realtime-sync serve $(ARGS)
+
+clean: ## remove the virtual environments and everything that was built
+	rm -rf .venv .venvs build dist out *.egg-info .coverage
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find realtime_sync tests samples -name __pycache__ -type d -prune -exec rm -rf {} +
