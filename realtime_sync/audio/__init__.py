@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .devices import Device, devices
+    from ._devices import Device, devices
     from .g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
     from .microphone import Microphone
     from .pcm import from_pcm16, level_dbfs, mix_down, silence, to_pcm16
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from .speaker import Speaker
     from .wav import WavSink, WavSource
 
+# A home never has the name of something public: importing it would hide that name.
 _HOME = {
-    "Device": "devices",
+    "Device": "_devices",
     "Microphone": "microphone",
     "Resampler": "resample",
     "Speaker": "speaker",
@@ -31,7 +32,7 @@ _HOME = {
     "WavSource": "wav",
     "decode_alaw": "g711",
     "decode_ulaw": "g711",
-    "devices": "devices",
+    "devices": "_devices",
     "encode_alaw": "g711",
     "encode_ulaw": "g711",
     "from_pcm16": "pcm",

@@ -1,0 +1,126 @@
+"""What a speaker does, without a speaker: buffer, wait for a cushion, hand out, count.
+
+The speaker's audio callback and the virtual speaker's clock both pull from a `Playout`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .pcm import Pcm, as_int16, require_rate
+from .ring import Ring
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Int16 = NDArray[np.int16]
+
+__all__ = ["Playout"]
+
+_FADE_MS = 5
+_BUFFER_MS = 600_000
+
+
+class Playout:
+    """Audio waiting to be played, and the account of what was.
+
+    Args:
+        rate: sample rate in Hz of what is written and handed out.
+        prebuffer_ms: the cushion that is gathered before playing begins, and again after an
+            underrun; audio shorter than that plays after having waited as long.
+        buffer_ms: the most that can wait.
+        fade_ms: the fade-out that replaces what `clear` throws away.
+
+    Threads:
+        One thread writes, one renders; `clear`, `flush` and the counts may be used from any.
+    """
+
+    def __init__(
+        self,
+        rate: int,
+        *,
+        prebuffer_ms: int = 0,
+        buffer_ms: int = _BUFFER_MS,
+        fade_ms: int = _FADE_MS,
+    ) -> None:
+        self.rate = require_rate(rate)
+        self.underruns = 0
+        self._ring = Ring(self._frames(buffer_ms))
+        self._prebuffer_frames = self._frames(prebuffer_ms)
+        self._fade_frames = self._frames(fade_ms)
+        # Plain flags, written by one thread each time and harmless when seen a callback late:
+        self._playing = False  # the renderer: the cushion was there
+        self._waited = 0  # the renderer: frames for which audio has waited for its cushion
+        self._complete = True  # the writer: nothing belongs behind what is buffered
+
+    def write(self, audio: Pcm, *, item_id: str | None = None, content_index: int = 0) -> int:
+        """Append PCM16; returns how many samples there was room for."""
+        samples = as_int16(audio)
+        if not samples.size:
+            return 0
+        self._complete = False
+        return self._ring.write(samples, (item_id, content_index))
+
+    def flush(self) -> None:
+        """Say that what was written is complete: it plays without waiting for a cushion."""
+        self._complete = True
+
+    def clear(self) -> None:
+        """Throw away what was not handed out; the next block holds a short fade, then silence."""
+        self._ring.clear(fade_frames=self._fade_frames)
+        self._complete = True
+
+    def render_into(self, out: Int16) -> int:
+        """Fill ``out`` with what plays next; returns how much of it is sound."""
+        complete = self._complete
+        hold = not self._ready(len(out))
+        size = self._ring.read_into(out, hold=hold)
+        if self._playing and size < len(out):
+            self._playing = False
+            if not complete:
+                self.underruns += 1
+        return size
+
+    def handed_ms(self, item_id: str | None, content_index: int = 0) -> int:
+        """Return the whole milliseconds of an item that were handed out (rounded down)."""
+        return self._ring.handed((item_id, content_index)) * 1000 // self.rate
+
+    def heard_ms(
+        self, item_id: str | None, content_index: int = 0, *, latency_frames: int = 0
+    ) -> int:
+        """Return what is heard by now of an item: handed out less the device's latency."""
+        tag = (item_id, content_index)
+        return self._ring.handed(tag, behind=latency_frames) * 1000 // self.rate
+
+    @property
+    def buffered_frames(self) -> int:
+        """How many samples wait."""
+        return self._ring.buffered
+
+    @property
+    def buffered_ms(self) -> int:
+        """How many milliseconds wait, rounded up: 0 means that nothing waits."""
+        return -(-self._ring.buffered * 1000 // self.rate)
+
+    @property
+    def position(self) -> int:
+        """How many frames were handed out since the beginning, silence included."""
+        return self._ring.position
+
+    def _ready(self, frames: int) -> bool:
+        buffered = self._ring.buffered
+        if self._playing or not buffered:
+            self._waited = 0
+            return self._playing
+        self._playing = (
+            self._complete
+            or buffered >= self._prebuffer_frames
+            or self._waited >= self._prebuffer_frames
+        )
+        self._waited = 0 if self._playing else self._waited + frames
+        return self._playing
+
+    def _frames(self, ms: int) -> int:
+        return ms * self.rate // 1000
