@@ -10,8 +10,8 @@ from typing import Literal
 from attrs import field, frozen
 
 from ._base import Event
-from .config import ResponseCreateParams, SessionConfig, as_response_params, as_session
 from .items import ConversationItem, as_item
+from .session_config import ResponseCreateParams, SessionConfig, as_response_params, as_session
 
 __all__ = [
     "ConversationItemCreate",

@@ -12,7 +12,6 @@ from typing import Literal
 from attrs import field, frozen
 
 from ._base import Event, nested
-from .config import SessionConfig, as_session
 from .items import ConversationItem, as_item
 from .models import (
     Conversation,
@@ -30,6 +29,7 @@ from .models import (
     load_languages,
     load_log_probs,
 )
+from .session_config import SessionConfig, as_session
 
 __all__ = [
     "ConversationCreated",
