@@ -53,18 +53,21 @@ class Reader:
         return not self._queue.full
 
     def _deliver(self, message: str | bytes) -> None:
-        item: ServerEvent | Malformed
-        if isinstance(message, str):
-            try:
-                item = parse_event(message)
-            except RemoteProtocolError as error:
-                item = Malformed(message.encode(), error)
-            else:
-                self._state.receive(item)
-        else:
-            error = RemoteProtocolError(
-                f"the server sent a binary message of {len(message)} bytes where the protocol "
-                "has JSON text; recv_bytes() returns such messages as they are"
-            )
-            item = Malformed(message, error)
+        item = _binary(message) if isinstance(message, bytes) else self._parsed(message)
         self._queue.put(item, len(message))
+
+    def _parsed(self, text: str) -> ServerEvent | Malformed:
+        try:
+            event = parse_event(text)
+        except RemoteProtocolError as error:
+            return Malformed(text.encode(), error)
+        self._state.receive(event)  # before anybody can see the event
+        return event
+
+
+def _binary(message: bytes) -> Malformed:
+    error = RemoteProtocolError(
+        f"the server sent a binary message of {len(message)} bytes where the protocol has JSON "
+        "text; recv_bytes() returns such messages as they are"
+    )
+    return Malformed(message, error)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -14,15 +12,14 @@ from .._deadline import Deadline
 from .._threads import join_all, spawn
 from ..errors import (
     ConcurrencyError,
-    ConnectionClosed,
     ConnectionClosedOK,
-    LocalProtocolError,
 )
 from ..events import ClientEvent, ServerEvent, canonical_type, parse_event
 from ..transport.base import Transport, check_close
-from ._audio_input import audio_base64
-from ._queue import Entry, EventQueue, Malformed
+from ._queue import EventQueue, Malformed
 from ._reader import Reader
+from ._sender import Sender
+from ._turns import Turns
 from .reply import Reply, Turn
 from .resources import (
     Conversation,
@@ -71,13 +68,13 @@ class RealtimeConnection:
         self._reader = Reader(transport, self._queue, self._state)
         self._thread: threading.Thread | None = None
         self._consumer = threading.Lock()  # held by whoever consumes, not only while waiting
-        self._sent_at = threading.local()  # per thread: the queue's count at its last send
-        self._abandoned: list[Turn] = []  # turns given up; their late events are of no use
-        self.session = SessionResource(self)
-        self.response = ResponseResource(self)
-        self.input_audio_buffer = InputAudioBuffer(self)
-        self.conversation = Conversation(self)
-        self.output_audio_buffer = OutputAudioBuffer(self)
+        self._sender = Sender(transport, self._queue, self._state)
+        self._turns = Turns(self._queue, self._sender, self._state)
+        self.session = SessionResource(self._sender)
+        self.response = ResponseResource(self._sender)
+        self.input_audio_buffer = InputAudioBuffer(self._sender)
+        self.conversation = Conversation(self._sender)
+        self.output_audio_buffer = OutputAudioBuffer(self._sender)
 
     def start(self) -> None:
         """Start the reader thread; the manager's business, once."""
@@ -95,7 +92,7 @@ class RealtimeConnection:
             ConnectionClosed: the connection is over; the event was not sent.
             LocalProtocolError: the mapping has no ``type`` or can't be written as JSON.
         """
-        self.send_raw(_to_json(event))
+        self._sender.send(event)
 
     def send_raw(self, data: str | bytes) -> None:
         """Send JSON text as it is.
@@ -103,13 +100,7 @@ class RealtimeConnection:
         Raises:
             ConnectionClosed: the connection is over; nothing was sent.
         """
-        self._sent_at.number = self._queue.received
-        self._transport.send(data)
-
-    @property
-    def input_is_pcm(self) -> bool:
-        """Whether the session takes PCM16; else it is G.711, one byte per sample."""
-        return self._state.input_is_pcm
+        self._sender.send_raw(data)
 
     # -- consuming -------------------------------------------------------------------------------
 
@@ -168,7 +159,7 @@ class RealtimeConnection:
             while True:
                 entry = self._queue.take(deadline)
                 self._queue.settle(entry)
-                if not self._belongs_to_abandoned(entry):
+                if not self._turns.discards(entry):
                     return entry.item
 
     # -- observing -------------------------------------------------------------------------------
@@ -194,10 +185,7 @@ class RealtimeConnection:
             ConnectionClosed: the connection ended before it came.
             QueueFullError: the queue is full, so nothing more is read until someone consumes.
         """
-        since = getattr(self._sent_at, "number", None)
-        if since is None:
-            since = self._queue.received
-        return self._queue.watch(_matcher(event), since, Deadline(timeout))
+        return self._queue.watch(_matcher(event), self._sender.mark, Deadline(timeout))
 
     # -- whole turns -----------------------------------------------------------------------------
 
@@ -230,7 +218,7 @@ class RealtimeConnection:
         """
         with _Consuming(self._consumer):
             turn = Turn()
-            for _ in self._run_turn(turn, text, audio, response, Deadline(timeout)):
+            for _ in self._turns.run(turn, text, audio, response, Deadline(timeout)):
                 pass
             return turn.reply()
 
@@ -254,62 +242,9 @@ class RealtimeConnection:
             The same as `ask`, from the iteration.
         """
         with _Consuming(self._consumer):
-            for event in self._run_turn(Turn(), text, audio, response, Deadline(timeout)):
+            for event in self._turns.run(Turn(), text, audio, response, Deadline(timeout)):
                 if event.type.endswith(".delta"):
                     yield event
-
-    def _run_turn(
-        self,
-        turn: Turn,
-        text: str | None,
-        audio: str | bytes | np.ndarray | None,
-        response: ResponseCreateParams | None,
-        deadline: Deadline,
-    ) -> Iterator[ServerEvent]:
-        content = _user_content(text, audio, pcm=self.input_is_pcm)
-        while self._state.running:
-            self._keep_next(deadline)
-        try:
-            if content is not None:
-                self.send(turn.item_create(content))
-            self.send(turn.response_create(dict(response or {})))
-            while not turn.done:
-                entry = self._take_new(deadline)
-                if isinstance(entry.item, Malformed) or not turn.receive(entry.item):
-                    self._queue.keep(entry)
-                    continue
-                self._queue.settle(entry)
-                yield entry.item
-        finally:
-            if turn.requested and not turn.done:
-                self._abandon(turn)
-
-    def _keep_next(self, deadline: Deadline) -> None:
-        entry = self._take_new(deadline)
-        if self._belongs_to_abandoned(entry):
-            self._queue.settle(entry)
-        else:
-            self._queue.keep(entry)
-
-    def _take_new(self, deadline: Deadline) -> Entry:
-        if self._queue.starved:
-            raise self._queue.full_error()
-        return self._queue.take_new(deadline)
-
-    def _abandon(self, turn: Turn) -> None:
-        self._abandoned.append(turn)
-        with contextlib.suppress(ConnectionClosed):
-            self.send(turn.cancel())
-
-    def _belongs_to_abandoned(self, entry: Entry) -> bool:
-        if not self._abandoned or isinstance(entry.item, Malformed):
-            return False
-        for turn in self._abandoned:
-            if turn.discard(entry.item):
-                if turn.done:
-                    self._abandoned.remove(turn)
-                return True
-        return False
 
     # -- the end ---------------------------------------------------------------------------------
 
@@ -389,41 +324,8 @@ class _Consuming:
         self._lock.release()
 
 
-def _to_json(event: ClientEvent | Mapping[str, Any]) -> str:
-    if not isinstance(event, Mapping):
-        return event.to_json()
-    if not isinstance(event.get("type"), str):
-        raise LocalProtocolError(
-            f"a client event needs a 'type', such as 'session.update'; got the keys {list(event)}"
-        )
-    try:
-        return json.dumps(event, ensure_ascii=False, separators=(",", ":"), default=_wire_form)
-    except (TypeError, ValueError) as exc:
-        raise LocalProtocolError(f"{event['type']} can't be written as JSON: {exc}") from exc
-
-
-def _wire_form(value: Any) -> Any:
-    """Let models and events stand inside a plain dict."""
-    to_dict = getattr(value, "to_dict", None)
-    if to_dict is None:
-        raise TypeError(f"{type(value).__name__} is neither JSON nor a model of this package")
-    return to_dict()
-
-
 def _matcher(event: str | Callable[[ServerEvent], bool]) -> Callable[[ServerEvent], bool]:
     if callable(event):
         return event
     wanted = canonical_type(event)
     return lambda candidate: candidate.type == wanted
-
-
-def _user_content(
-    text: str | None, audio: str | bytes | np.ndarray | None, *, pcm: bool
-) -> dict[str, str] | None:
-    if text is not None and audio is not None:
-        raise LocalProtocolError("ask either with text or with audio, not with both")
-    if text is not None:
-        return {"type": "input_text", "text": text}
-    if audio is None:
-        return None
-    return {"type": "input_audio", "audio": audio_base64(audio, pcm=pcm)}

@@ -156,9 +156,10 @@ class Turn:
             case ResponseOutputAudioDelta():
                 self._audio.append(event.audio)
             case _:
-                item = getattr(event, "item", None)  # response.output_item.added
-                if getattr(item, "id", None):
-                    self._item_ids.add(item.id)
+                # response.output_item.added: the item's conversation events belong here, too
+                item_id = getattr(getattr(event, "item", None), "id", None)
+                if item_id:
+                    self._item_ids.add(item_id)
 
     def _finish(self, response: Response) -> None:
         self.response = response

@@ -10,10 +10,11 @@ Source of names and fields: the provider's reference of client events, "GA" vers
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .._types import UNSET, JsonDict, Unset
 from ._audio_input import append_message
+from ._sender import Sender
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,17 +31,8 @@ __all__ = [
 ]
 
 
-class _Sender(Protocol):
-    @property
-    def input_is_pcm(self) -> bool: ...
-
-    def send(self, event: JsonDict) -> None: ...
-
-    def send_raw(self, data: str) -> None: ...
-
-
 class _Resource:
-    def __init__(self, sender: _Sender) -> None:
+    def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
     def _send(self, type: str, event_id: str | None, **fields: Any) -> None:
@@ -190,5 +182,5 @@ class ConversationItemResource(_Resource):
 class Conversation:
     """``conversation``: holds `item`."""
 
-    def __init__(self, sender: _Sender) -> None:
+    def __init__(self, sender: Sender) -> None:
         self.item = ConversationItemResource(sender)

@@ -1,0 +1,104 @@
+"""Running whole turns on the event queue: what `ask` and `stream` have in common."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .._deadline import Deadline
+from .._types import JsonDict
+from ..errors import ConnectionClosed, LocalProtocolError
+from ..events import ServerEvent
+from ._audio_input import audio_base64
+from ._queue import Entry, EventQueue, Malformed
+from ._sender import Sender
+from .reply import Turn
+from .state import ConnectionState
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["Turns"]
+
+
+class Turns:
+    """One connection's turns, one at a time, and the late events of those given up.
+
+    Threads: the consumer's alone.
+    """
+
+    def __init__(self, queue: EventQueue, sender: Sender, state: ConnectionState) -> None:
+        self._queue = queue
+        self._sender = sender
+        self._state = state
+        self._abandoned: list[Turn] = []
+
+    def run(
+        self,
+        turn: Turn,
+        text: str | None,
+        audio: str | bytes | np.ndarray | None,
+        response: Mapping[str, Any] | None,
+        deadline: Deadline,
+    ) -> Iterator[ServerEvent]:
+        """Send the request, then yield the turn's own events; all others stay in the queue.
+
+        A turn that is left before its end, by an error or by its consumer, is cancelled.
+        """
+        content = _user_content(text, audio, pcm=self._state.input_is_pcm)
+        while self._state.running:
+            self._keep(self._take_new(deadline))
+        try:
+            if content is not None:
+                self._sender.send(turn.item_create(content))
+            self._sender.send(turn.response_create(dict(response or {})))
+            while not turn.done:
+                entry = self._take_new(deadline)
+                if isinstance(entry.item, Malformed) or not turn.receive(entry.item):
+                    self._keep(entry)
+                    continue
+                self._queue.settle(entry)
+                yield entry.item
+        finally:
+            if turn.requested and not turn.done:
+                self._abandon(turn)
+
+    def discards(self, entry: Entry) -> bool:
+        """Whether ``entry`` still comes of a turn that was given up, so that nobody wants it."""
+        if not self._abandoned or isinstance(entry.item, Malformed):
+            return False
+        for turn in self._abandoned:
+            if turn.discard(entry.item):
+                if turn.done:
+                    self._abandoned.remove(turn)
+                return True
+        return False
+
+    def _abandon(self, turn: Turn) -> None:
+        self._abandoned.append(turn)
+        with contextlib.suppress(ConnectionClosed):
+            self._sender.send(turn.cancel())
+
+    def _keep(self, entry: Entry) -> None:
+        if self.discards(entry):
+            self._queue.settle(entry)
+        else:
+            self._queue.keep(entry)
+
+    def _take_new(self, deadline: Deadline) -> Entry:
+        if self._queue.starved:
+            raise self._queue.full_error()
+        return self._queue.take_new(deadline)
+
+
+def _user_content(
+    text: str | None, audio: str | bytes | np.ndarray | None, *, pcm: bool
+) -> JsonDict | None:
+    if text is not None and audio is not None:
+        raise LocalProtocolError("ask either with text or with audio, not with both")
+    if text is not None:
+        return {"type": "input_text", "text": text}
+    if audio is None:
+        return None
+    return {"type": "input_audio", "audio": audio_base64(audio, pcm=pcm)}

@@ -1,0 +1,138 @@
+"""`Local`: the embedded server's process lives exactly as long as its owner wants it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import psutil
+import pytest
+from guards import Guard
+
+from realtime_sync import (
+    AuthenticationError,
+    ConfigError,
+    ConnectError,
+    Local,
+    NotFoundError,
+    OpenAI,
+)
+
+TEXT = {"output_modalities": ["text"]}
+
+
+def family(pid: int) -> list[psutil.Process]:
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+
+def test_a_conversation_with_no_key_and_no_network(guard: Guard) -> None:
+    with Local() as client:
+        with client.realtime.connect() as connection:
+            assert connection.recv(30).type == "session.created"
+            assert connection.ask("Hello!", response=TEXT).text
+        server = client._server()
+        processes = family(server.pid)
+        with client.realtime.connect() as connection:
+            assert connection.recv(30).type == "session.created"
+        assert client._server() is server, "one process serves every connection"
+    guard.until(lambda: gone(processes), "the end of the server and its workers")
+
+
+def test_joining_a_running_server_and_wrong_requests() -> None:
+    with Local() as owner:
+        guest = Local(url=owner.url, api_key=owner.api_key)
+        with guest, guest.realtime.connect() as connection:
+            assert connection.recv(30).type == "session.created"
+        with owner.realtime.connect() as connection:
+            assert connection.recv(30).type == "session.created", "a guest does not end it"
+        stranger = OpenAI(api_key="wrong", base_url=owner.url)
+        with pytest.raises(AuthenticationError, match="Incorrect API key") as caught:
+            stranger.realtime.connect(model="gpt-realtime-2").enter()
+        assert caught.value.status == 401
+        assert "wrong" not in str(caught.value)
+        with pytest.raises(NotFoundError, match="no-such-model"):
+            owner.realtime.connect(model="no-such-model").enter()
+
+
+def test_a_server_that_died_is_started_again(guard: Guard) -> None:
+    with Local() as client:
+        first = client._server()
+        os.kill(first.pid, signal.SIGKILL)
+        guard.until(lambda: not first.running, "the server's death")
+        with client.realtime.connect() as connection:
+            assert connection.recv(30).type == "session.created"
+        assert client._server().pid != first.pid
+
+
+def test_a_wrong_responder_is_named() -> None:
+    with Local(responder="nonsense") as client, pytest.raises(ConfigError, match="nonsense"):
+        client.realtime.connect().enter()
+    with pytest.raises(ConfigError, match="started here"):
+        Local(url="http://127.0.0.1:1/v1", responder="echo")
+
+
+def test_nobody_listens() -> None:
+    with Local(url="http://127.0.0.1:1/v1") as client, pytest.raises(ConnectError):
+        client.realtime.connect().enter()
+
+
+PROGRAM = textwrap.dedent(
+    """
+    import os, sys
+    from realtime_sync import Local
+
+    client = Local()
+    connection = client.realtime.connect().enter()
+    connection.recv(30)
+    {action}
+    print(client._server().pid, flush=True)
+    {then}
+    """
+)
+
+
+def start(action: str = "pass", then: str = "sys.stdin.read()") -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(action=action, then=then)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_parent_that_is_killed_takes_its_server_along(guard: Guard) -> None:
+    with start() as parent:
+        assert parent.stdout is not None
+        processes = family(int(parent.stdout.readline()))
+        parent.kill()
+        guard.until(lambda: gone(processes), "the end of the orphaned server")
+
+
+def test_a_forked_child_does_not_keep_the_server_alive(guard: Guard) -> None:
+    fork = "child = os.fork() or (sys.stdin.read(), os._exit(0)); print(child, flush=True)"
+    with start(action=fork) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        processes = family(int(parent.stdout.readline()))
+        parent.kill()
+        guard.until(lambda: gone(processes), "the end of the server")
+        assert not gone([child]), "the child lived through it"
+        assert parent.stdin is not None
+        parent.stdin.close()
+        guard.until(lambda: gone([child]), "the child's own end")
+
+
+def test_leaving_without_close_is_quiet_and_quick() -> None:
+    with start(then="sys.exit(0)") as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert parent.wait(30) == 0
+        assert not psutil.pid_exists(pid) or gone([psutil.Process(pid)])
