@@ -1,0 +1,73 @@
+"""``python -m realtime_sync.local``: the embedded server as a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from ..errors import RealtimeError
+from .settings import KEY_VARIABLE, Settings
+
+__all__ = ["main"]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve as the arguments say; return the exit code."""
+    options = _parser().parse_args(argv)
+    settings = Settings(
+        host=options.host,
+        port=options.port,
+        key=os.environ.get(KEY_VARIABLE) or None,
+        session_limit_s=options.session_limit,
+        responder=options.responder,
+        synthesizer=options.synthesizer,
+        tls_cert=options.tls_cert,
+        tls_key=options.tls_key,
+    )
+    try:
+        from .server import serve
+
+        serve(settings, child=options.child)
+    except RealtimeError as exc:
+        sys.stderr.write(f"error: {exc}\n")
+        return 2
+    except ImportError as exc:
+        sys.stderr.write(
+            f"error: {exc.name} is not installed: pip install 'realtime_sync[local]'\n"
+        )
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    usual = Settings()
+    parser = argparse.ArgumentParser(
+        prog="python -m realtime_sync.local",
+        description="The embedded realtime server. Clients must show the key in the environment "
+        f"variable {KEY_VARIABLE}, if it is set.",
+    )
+    parser.add_argument("--host", default=usual.host, help="address to bind")
+    parser.add_argument("--port", type=int, default=usual.port, help="0 finds a free one")
+    parser.add_argument("--tls-cert", type=Path, help="PEM file; serves https and wss")
+    parser.add_argument("--tls-key", type=Path, help="PEM file of the private key")
+    parser.add_argument("--responder", default=usual.responder, help="who answers")
+    parser.add_argument("--synthesizer", default=usual.synthesizer, help="who speaks")
+    parser.add_argument(
+        "--session-limit",
+        type=float,
+        default=usual.session_limit_s,
+        metavar="SECONDS",
+        help="when sessions expire",
+    )
+    parser.add_argument(
+        "--child",
+        action="store_true",
+        help="print a JSON line when ready, and end when standard input ends",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""A WebSocket and its session: the only part of the protocol that waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ..errors import ServerError
+from .formats import to_hearing
+from .generation import generate
+from .items import Part
+from .outbox import Outbox
+from .part_set import PartSet
+from .response import Response
+from .session import OnHeard, Session
+from .wire import error_event, fault
+
+__all__ = ["Connection"]
+
+
+class Connection:
+    """Serves one client from ``session.created`` to the close.
+
+    Args:
+        websocket: accepted already.
+        parts: what hears, thinks and speaks; shared with other connections.
+        type: of the session, ``"realtime"`` or ``"transcription"``.
+        model: the model's name as the client gave it.
+        session_limit_s: after how many seconds the session expires.
+    """
+
+    def __init__(
+        self,
+        websocket: WebSocket,
+        parts: PartSet,
+        *,
+        type: str,
+        model: str | None,
+        session_limit_s: float,
+    ) -> None:
+        self._websocket = websocket
+        self._parts = parts
+        self._limit_s = session_limit_s
+        self._outbox = Outbox(websocket.send_text)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._responses: dict[str, asyncio.Task[None]] = {}
+        self._recognitions: dict[int, asyncio.Task[None]] = {}
+        self._session = Session(
+            type=type,
+            model=model,
+            expires_at=int(time.time() + session_limit_s),
+            detector=parts.make_detector(),
+            generator=self,
+            recogniser=self,
+            emit=self._outbox.put,
+        )
+
+    async def run(self) -> None:
+        """Serve until either side closes; leaves no task behind."""
+        self._session.open()
+        sending = self._spawn(self._outbox.run())
+        receiving = self._spawn(self._receive())
+        try:
+            done, _ = await asyncio.wait(
+                {sending, receiving}, timeout=self._limit_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                await self._expire()
+        finally:
+            await self._end_tasks()
+
+    # -- what the session asks for ---------------------------------------------------------------
+
+    def start(self, response: Response) -> None:
+        """Begin to generate ``response``."""
+        task = self._spawn(self._generate(response))
+        self._responses[response.id] = task
+        task.add_done_callback(lambda _: self._responses.pop(response.id, None))
+
+    def stop(self, response: Response) -> None:
+        """Generate no more of ``response``."""
+        self._responses[response.id].cancel()
+
+    def recognise(
+        self, part: Part, done: OnHeard, *, language: str | None, prompt: str | None
+    ) -> None:
+        """Begin to fill ``part.heard``; ``done`` is called afterwards."""
+        task = self._spawn(self._recognise(part, done, language, prompt))
+        self._recognitions[id(part)] = task
+        task.add_done_callback(lambda _: self._recognitions.pop(id(part), None))
+
+    # -- tasks -----------------------------------------------------------------------------------
+
+    async def _receive(self) -> None:
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                message = await self._websocket.receive()
+                if message["type"] == "websocket.disconnect":
+                    return
+                request = self._decode(message)
+                if request is None:
+                    continue
+                for _ in self._session.handle(request):
+                    await asyncio.sleep(0)
+                await self._outbox.room()
+
+    def _decode(self, message: Any) -> Any:
+        text = message.get("text")
+        if text is None:
+            self._refuse(
+                "Binary messages are not part of the protocol. Send events as JSON text; audio "
+                "goes base64-encoded into 'input_audio_buffer.append'.",
+                "invalid_message_type",
+            )
+            return None
+        try:
+            return json.loads(text)
+        except ValueError as exc:
+            self._refuse(f"The message is not valid JSON: {exc}.", "invalid_json")
+            return None
+
+    def _refuse(self, message: str, code: str) -> None:
+        self._outbox.put(error_event(fault(message, code=code)))
+
+    async def _generate(self, response: Response) -> None:
+        await self._words_of(response)
+        await generate(
+            response,
+            self._session.answers,
+            responder=self._parts.responder,
+            speech=self._parts.speech,
+            executor=self._parts.executor,
+            outbox=self._outbox,
+        )
+
+    async def _words_of(self, response: Response) -> None:
+        """Wait until all that was said before ``response`` is recognised."""
+        waits = []
+        for part in (part for item in response.context for part in item.content):
+            if part.type == "input_audio" and part.heard is None:
+                if id(part) not in self._recognitions:
+                    self.recognise(part, _nobody_cares, language=None, prompt=None)
+                waits.append(self._recognitions[id(part)])
+        if waits:
+            await asyncio.wait(waits)
+
+    async def _recognise(
+        self, part: Part, done: OnHeard, language: str | None, prompt: str | None
+    ) -> None:
+        error: Exception | None = None
+        heard = ""
+        try:
+            if part.audio and part.format is not None:
+                pcm = await asyncio.to_thread(to_hearing, bytes(part.audio), part.format)
+                heard = await self._parts.speech.transcribe(pcm, language=language, prompt=prompt)
+        except Exception as exc:  # whatever a replaced part raises fails this utterance alone
+            error = exc
+        part.heard = heard
+        done(part, error)
+
+    async def _expire(self) -> None:
+        minutes = self._limit_s / 60
+        error = ServerError(
+            f"Your session hit the maximum duration of {minutes:g} minutes.",
+            "invalid_request_error",
+            "session_expired",
+        )
+        self._outbox.put(error_event(error))
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._outbox.flush(), timeout=5)
+        await self._websocket.close(1001, f"{error.message}"[:120])
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _end_tasks(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
+                raise result
+
+
+def _nobody_cares(part: Part, error: Exception | None) -> None:
+    """Take a transcript that no event tells about."""

@@ -1,0 +1,52 @@
+"""What can be set when the server starts."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from attrs import frozen
+
+__all__ = ["KEY_VARIABLE", "Settings"]
+
+KEY_VARIABLE = "REALTIME_SYNC_LOCAL_KEY"
+
+_LISTED_MODELS = ("gpt-realtime", "gpt-realtime-2", "gpt-realtime-2.1", "local")
+
+
+@frozen(kw_only=True)
+class Settings:
+    """The settings of one server.
+
+    Attributes:
+        host: the address to bind; the default is this machine only.
+        port: the port to bind, 0 for any free one.
+        key: the key that clients must show, or None to let everybody in.
+        models: the model names to accept, with ``*`` as a wildcard.
+        session_limit_s: after how many seconds a session expires.
+        responder: see `realtime_sync.local.responders.make_responder`.
+        transcriber: see `realtime_sync.local.speech.transcriber.make_transcriber`.
+        synthesizer: see `realtime_sync.local.speech.synthesizer.make_synthesizer`.
+        tls_cert: PEM file of the certificate chain; with it the server speaks https and wss.
+        tls_key: PEM file of its private key, unless ``tls_cert`` holds both.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    key: str | None = None
+    models: tuple[str, ...] = ("gpt-*", "local*")
+    session_limit_s: float = 3600.0
+    responder: str = "scripted"
+    transcriber: str = "pocketsphinx"
+    synthesizer: str = "espeak"
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+    def knows(self, model: str) -> bool:
+        """Return whether clients may ask for ``model``."""
+        return any(fnmatchcase(model, pattern) for pattern in self.models)
+
+    def listed_models(self) -> list[str]:
+        """Return names for clients that want to choose one."""
+        exact = [name for name in self.models if "*" not in name]
+        return exact + [name for name in _LISTED_MODELS if name not in exact and self.knows(name)]
