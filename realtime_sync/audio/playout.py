@@ -51,6 +51,7 @@ class Playout:
         self._prebuffer_frames = self._frames(prebuffer_ms)
         self._fade_frames = self._frames(fade_ms)
         # Plain flags, written by one thread each time and harmless when seen a callback late:
+        self._sound_end = 0  # the renderer
         self._playing = False  # the renderer: the cushion was there
         self._waited = 0  # the renderer: frames for which audio has waited for its cushion
         self._complete = True  # the writer: nothing belongs behind what is buffered
@@ -77,6 +78,8 @@ class Playout:
         complete = self._complete
         hold = not self._ready(len(out))
         size = self._ring.read_into(out, hold=hold)
+        if size:
+            self._sound_end = self._ring.position
         if self._playing and size < len(out):
             self._playing = False
             if not complete:
@@ -103,6 +106,11 @@ class Playout:
     def buffered_ms(self) -> int:
         """How many milliseconds wait, rounded up: 0 means that nothing waits."""
         return -(-self._ring.buffered * 1000 // self.rate)
+
+    @property
+    def sound_end(self) -> int:
+        """The `position` after the last block that held sound."""
+        return self._sound_end
 
     @property
     def position(self) -> int:

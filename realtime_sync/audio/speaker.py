@@ -163,8 +163,8 @@ class Speaker:
         while self._playout.buffered_frames:
             if not self._wait_for_callback(deadline):
                 return False
-        silent_from = self._playout.position + self._latency_frames
-        while self._playout.position < silent_from:
+        # Handed out is not heard: the device's latency is still to pass.
+        while self._playout.position < self._playout.sound_end + self._latency_frames:
             if not self._wait_for_callback(deadline):
                 return False
         return True

@@ -1,0 +1,46 @@
+"""Spoken conversations: a source, a connection and a sink, with interruptions and tools.
+
+The names resolve on first use, so that importing the package loads nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .events import AnswerStarted, Interrupted, ToolFinished, ToolStarted, VoiceEvent
+    from .loop import VoiceConnection, VoiceLoop
+
+_HOME = {
+    "AnswerStarted": "events",
+    "Interrupted": "events",
+    "ToolFinished": "events",
+    "ToolStarted": "events",
+    "VoiceConnection": "loop",
+    "VoiceEvent": "events",
+    "VoiceLoop": "loop",
+}
+
+__all__ = [
+    "AnswerStarted",
+    "Interrupted",
+    "ToolFinished",
+    "ToolStarted",
+    "VoiceConnection",
+    "VoiceEvent",
+    "VoiceLoop",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,112 @@
+"""What `VoiceState` asks its loop to do."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from .events import VoiceEvent
+
+__all__ = [
+    "CancelResponse",
+    "CreateResponse",
+    "DeleteItem",
+    "Effect",
+    "Flush",
+    "Part",
+    "Play",
+    "Report",
+    "RunTool",
+    "SendToolOutput",
+    "Silence",
+    "TruncateItem",
+]
+
+Part = tuple[str, int]
+"""An item's id and the index of its audio part: what a sink counts by."""
+
+
+@frozen
+class Play:
+    """Give audio to the sink."""
+
+    audio: bytes
+    part: Part
+
+
+@frozen
+class Flush:
+    """Tell the sink that what it has is complete."""
+
+
+@frozen
+class Silence:
+    """Clear the sink, then tell `VoiceState.silenced` how much of ``parts`` it had handed out."""
+
+    parts: tuple[Part, ...]
+
+
+@frozen
+class CancelResponse:
+    """Send ``response.cancel``."""
+
+    response_id: str
+
+
+@frozen
+class TruncateItem:
+    """Send ``conversation.item.truncate``."""
+
+    part: Part
+    audio_end_ms: int
+
+
+@frozen
+class DeleteItem:
+    """Send ``conversation.item.delete``."""
+
+    item_id: str
+
+
+@frozen
+class RunTool:
+    """Run a tool off this thread, then call `VoiceState.tool_finished`."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@frozen
+class SendToolOutput:
+    """Send the ``function_call_output`` item."""
+
+    call_id: str
+    output: str
+
+
+@frozen
+class CreateResponse:
+    """Send ``response.create``."""
+
+    event_id: str
+
+
+@frozen
+class Report:
+    """Tell the caller."""
+
+    event: VoiceEvent
+
+
+Effect = (
+    Play
+    | Flush
+    | Silence
+    | CancelResponse
+    | TruncateItem
+    | DeleteItem
+    | RunTool
+    | SendToolOutput
+    | CreateResponse
+    | Report
+)
