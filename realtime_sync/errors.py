@@ -8,6 +8,8 @@ value and the rule, and say what to do next; they never contain a key.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "RemoteProtocolError",
     "ServerError",
     "TransportError",
+    "api_error",
 ]
 
 
@@ -181,6 +184,50 @@ class NotFoundError(ApiError):
 
 class RateLimitError(ApiError):
     """429: too many requests; wait before the next one."""
+
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    429: RateLimitError,
+}
+_REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "request-id")
+_MAX_MESSAGE_CHARS = 500
+
+
+def api_error(status: int, headers: Mapping[str, str], body: bytes | None) -> ApiError:
+    """Return the exception for an HTTP answer that refuses the request.
+
+    Args:
+        status: the HTTP status code.
+        headers: of the answer.
+        body: of the answer, undecoded; None or b"" when it had none.
+    """
+    import json  # only a refusal needs it
+
+    content: Any = None
+    if body:
+        content = body.decode(errors="replace")
+        with suppress(ValueError):
+            content = json.loads(content)
+    lower = {name.lower(): value for name, value in headers.items()}
+    request_id = next((lower[name] for name in _REQUEST_ID_HEADERS if name in lower), None)
+    message = _server_words(content) or "the server refused the request"
+    return _BY_STATUS.get(status, ApiError)(message, status, request_id, content)
+
+
+def _server_words(content: Any) -> str:
+    """Find the message in a decoded body: ``{"error": {"message": ...}}`` and its relatives."""
+    if isinstance(content, dict):
+        for key in ("error", "message", "detail"):
+            if found := _server_words(content.get(key)):
+                return found
+        return ""
+    if not isinstance(content, str) or content.lstrip().startswith("<"):  # a gateway's HTML page
+        return ""
+    words = " ".join(content.split())
+    return words if len(words) <= _MAX_MESSAGE_CHARS else words[:_MAX_MESSAGE_CHARS] + "..."
 
 
 # -- audio and agents ----------------------------------------------------------------------------

@@ -11,31 +11,20 @@ from ..errors import (
     LocalProtocolError,
 )
 
-__all__ = ["Transport", "check_close", "closed"]
+__all__ = ["MAX_REASON_BYTES", "Transport", "check_close", "closed"]
 
 # RFC 6455 §5.5: a control frame carries at most 125 bytes, two of which are the close code.
-_MAX_REASON_BYTES = 123
+MAX_REASON_BYTES = 123
 _NORMAL_CODES = (1000, 1001)
 
 
 class Transport(ABC):
     """An open duplex link that carries whole messages.
 
-    Attributes:
-        bytes_in: bytes received, after TLS and with the frames' headers.
-        bytes_out: bytes sent, before TLS and with the frames' headers.
-        messages_in: whole messages received.
-        messages_out: whole messages sent.
-
     Threads:
         One thread at a time calls `read`; every other method may be called from any thread. The
-        counters have one writer each and may be read at any time.
+        counters may be read at any time.
     """
-
-    bytes_in: int = 0
-    bytes_out: int = 0
-    messages_in: int = 0
-    messages_out: int = 0
 
     @abstractmethod
     def read(self) -> list[str | bytes]:
@@ -68,9 +57,10 @@ class Transport(ABC):
         """Close the link; return when the peer has answered or ``timeout`` seconds have passed.
 
         A message that another thread is sending is finished first. At the deadline the link is cut,
-        so that blocked `read` and `send` calls end. Later calls wait for the same end and change
-        nothing. The answer is seen by the thread in `read`; while nobody reads, the call lasts
-        its ``timeout``. Called by the reader itself, it does not wait: the following `read` does.
+        so that blocked `read` and `send` calls end. Later calls change nothing but wait for the
+        same end, and cut the link when their own deadline comes first. The answer is seen by the
+        thread in `read`: while that pauses, the call lasts its ``timeout``. The reader itself may
+        call it, too; what is received meanwhile is kept for the following `read`.
 
         Args:
             code: 1000, or 3000 to 4999.
@@ -89,6 +79,26 @@ class Transport(ABC):
     @abstractmethod
     def closed(self) -> bool:
         """Whether `send` would refuse a message: closing, closed or broken."""
+
+    @property
+    @abstractmethod
+    def bytes_in(self) -> int:
+        """Bytes received, after TLS and with the frames' headers."""
+
+    @property
+    @abstractmethod
+    def bytes_out(self) -> int:
+        """Bytes sent, before TLS and with the frames' headers."""
+
+    @property
+    @abstractmethod
+    def messages_in(self) -> int:
+        """Whole messages received."""
+
+    @property
+    @abstractmethod
+    def messages_out(self) -> int:
+        """Whole messages sent."""
 
 
 def closed(code: int, reason: str = "") -> ConnectionClosed:
@@ -110,7 +120,7 @@ def check_close(code: int, reason: str) -> None:
         raise LocalProtocolError(
             f"the close reason {reason!r} is not valid Unicode; remove the lone surrogates"
         ) from exc
-    if size > _MAX_REASON_BYTES:
+    if size > MAX_REASON_BYTES:
         raise LocalProtocolError(
-            f"the close reason has {size} bytes of UTF-8; shorten it to {_MAX_REASON_BYTES}"
+            f"the close reason has {size} bytes of UTF-8; shorten it to {MAX_REASON_BYTES}"
         )

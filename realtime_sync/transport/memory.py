@@ -29,6 +29,11 @@ class MemoryTransport(Transport):
         As `Transport`; one condition guards every field, and nothing blocks while holding it.
     """
 
+    bytes_in = 0
+    bytes_out = 0
+    messages_in = 0
+    messages_out = 0
+
     def __init__(self, *, answer_close: bool) -> None:
         self._changed = threading.Condition()
         # All guarded by _changed:

@@ -1,0 +1,192 @@
+"""One connected socket whose two directions belong to different threads.
+
+OpenSSL's object is not made for a reader and a writer at once: about one short connection in five
+hundred then dies of "bad record mac", in blocking mode and with timeouts alike. So every call into
+it is non-blocking and under one lock, and all waiting happens outside that lock, on the socket
+itself. A plain socket needs no lock, but waits in the same way, so that both wake up alike.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import ssl
+import threading
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Final
+
+from .._deadline import Deadline
+
+__all__ = ["Duplex", "LinkOver"]
+
+_READ: Final = selectors.EVENT_READ
+_WRITE: Final = selectors.EVENT_WRITE
+# Only a TLS 1.2 renegotiation makes a write wait for the peer, and the reader may take the awaited
+# bytes first; so look again from time to time, for the one round trip that it lasts.
+_RENEGOTIATION_S: Final = 0.05
+
+
+class LinkOver(Exception):  # noqa: N818  # not an error: it says why a wait has ended
+    """The link was closed by this side."""
+
+
+class Duplex:
+    """Non-blocking reads and writes with waiting that `close` ends.
+
+    Threads:
+        One reader and one writer at a time; `shut` and `close` from any thread. Reading, waiting
+        and writing happen between `enter` and `leave`: the descriptors live until the last user
+        has left, because a descriptor closed under a waiting thread leaves it stuck, and its
+        number may already be somebody else's.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._tls: AbstractContextManager[object] = (
+            threading.Lock() if isinstance(sock, ssl.SSLSocket) else nullcontext()
+        )
+        self._wake, self._waker = socket.socketpair()
+        self._selector = _selector(sock, _READ, self._wake)
+        self._events = _READ  # what the selector watches the socket for
+        self._read_needs = _READ
+        self._write_needs = _WRITE
+        self._state = threading.Lock()  # guards _users, _over, _released
+        self._users = 0
+        self._over = False
+        self._released = False
+
+    # -- users -----------------------------------------------------------------------------------
+
+    def enter(self) -> bool:
+        """Keep the descriptors open until `leave`; return False when it is too late for that."""
+        with self._state:
+            if self._over:
+                return False
+            self._users += 1
+            return True
+
+    def leave(self) -> None:
+        """Undo one `enter`."""
+        with self._state:
+            self._users -= 1
+            self._release_if_unused_locked()
+
+    def shut(self) -> None:
+        """End both directions for the peer and the kernel; what has arrived can still be read."""
+        with self._state:
+            self._shut_locked()
+
+    def close(self) -> None:
+        """End the link and every wait at once; idempotent, never blocks."""
+        with self._state:
+            if self._over:
+                return
+            self._over = True
+            self._shut_locked()
+            # Never read, so it wakes whoever waits now or later.
+            self._waker.send(b"\0")
+            self._release_if_unused_locked()
+
+    def _shut_locked(self) -> None:
+        if not self._released:
+            with suppress(OSError):  # the peer may have been faster
+                # Not SSLSocket.shutdown: it drops the TLS object under the other threads, whose
+                # next read or write would then be in the clear.
+                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+
+    def _release_if_unused_locked(self) -> None:
+        if self._over and not self._users and not self._released:
+            self._released = True
+            self._selector.close()
+            self._sock.close()
+            self._wake.close()
+            self._waker.close()
+
+    # -- the reader ------------------------------------------------------------------------------
+
+    def read(self, size: int) -> bytes | None:
+        """Return what has arrived, b"" at its end, None for nothing yet.
+
+        Always try before `wait`: TLS may hold decrypted data that no selector sees.
+        """
+        try:
+            with self._tls:
+                return self._sock.recv(size)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self._read_needs = _READ
+        except ssl.SSLWantWriteError:
+            self._read_needs = _WRITE
+        return None
+
+    def read_into(self, buffer: memoryview) -> int | None:
+        """Do as `read` does, but into ``buffer``; return the count."""
+        try:
+            with self._tls:
+                return self._sock.recv_into(buffer)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self._read_needs = _READ
+        except ssl.SSLWantWriteError:
+            self._read_needs = _WRITE
+        return None
+
+    def wait(self, timeout: float | None, *, or_writable: bool) -> bool:
+        """Wait until `read` may find something (or a write may succeed).
+
+        Returns:
+            False when nothing has happened within ``timeout`` seconds.
+
+        Raises:
+            LinkOver: `close` was called.
+        """
+        events = self._read_needs | (_WRITE if or_writable else 0)
+        if events != self._events:
+            self._selector.modify(self._sock, events)
+            self._events = events
+        ready = self._selector.select(timeout)
+        if self._over:
+            raise LinkOver
+        return bool(ready)
+
+    # -- the writer ------------------------------------------------------------------------------
+
+    def write_some(self, data: memoryview) -> int:
+        """Write what fits without waiting; return the count, 0 for nothing.
+
+        After 0, TLS demands that the next write begins with the same bytes.
+        """
+        try:
+            with self._tls:
+                return self._sock.send(data)
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            self._write_needs = _WRITE
+        except ssl.SSLWantReadError:
+            self._write_needs = _READ
+        return 0
+
+    def wait_to_write(self, deadline: Deadline) -> None:
+        """Wait until `write_some` may get further.
+
+        Raises:
+            LinkOver: `close` was called.
+            TimeoutError: the deadline has passed.
+        """
+        timeout = deadline.remaining()
+        if self._write_needs == _READ:
+            timeout = min(_RENEGOTIATION_S, _RENEGOTIATION_S if timeout is None else timeout)
+        with _selector(self._sock, self._write_needs, self._wake) as selector:
+            selector.select(timeout)
+        if self._over:
+            raise LinkOver
+        if deadline.expired:
+            raise TimeoutError("the peer takes no more data")
+
+
+def _selector(sock: socket.socket, events: int, wake: socket.socket) -> selectors.BaseSelector:
+    # poll: no descriptor of its own (epoll has one per selector), no limit at number 1024 (select).
+    # Looked up at run time, because gevent replaces the module's classes.
+    kind = getattr(selectors, "PollSelector", selectors.DefaultSelector)
+    selector: selectors.BaseSelector = kind()
+    selector.register(sock, events)
+    selector.register(wake, _READ)
+    return selector

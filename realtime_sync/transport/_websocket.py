@@ -1,0 +1,292 @@
+"""The real transport: a WebSocket on a socket that websocket-client has connected."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+
+from .._deadline import Deadline
+from ..errors import ConnectError, ConnectionClosed, ConnectionClosedOK, LocalProtocolError
+from ._duplex import Duplex, LinkOver
+from ._frames import READ_SIZE, Splitter, text_frame
+from ._handshake import open_socket
+from ._keepalive import Keepalive, Verdict
+from ._writer import CloseSent, FrameWriter
+from .base import MAX_REASON_BYTES, Transport, check_close, closed
+from .options import TransportOptions
+
+__all__ = ["WebSocketTransport", "connect"]
+
+
+def connect(url: str, *, headers: Mapping[str, str], options: TransportOptions) -> Transport:
+    """Open a WebSocket; see `realtime_sync.transport.connect`."""
+    sock, received = open_socket(url, headers, options)
+    try:
+        return WebSocketTransport(sock, received, options)
+    except OSError as exc:
+        sock.close()
+        raise ConnectError(
+            f"connected, but there is no descriptor left for the connection ({exc}); "
+            "close some, or raise the limit (ulimit -n)"
+        ) from exc
+
+
+class WebSocketTransport(Transport):
+    """The client's side of an open WebSocket.
+
+    Args:
+        sock: connected, with the handshake done; owned from now on.
+        received: bytes that came together with the answer to the handshake.
+        options: as given to `connect`.
+
+    Threads:
+        As `Transport`. It has no thread of its own: the one in `read` does all the housekeeping.
+    """
+
+    def __init__(self, sock: socket.socket, received: bytes, options: TransportOptions) -> None:
+        self._options = options
+        self._duplex = Duplex(sock)
+        self._writer = FrameWriter(self._duplex)
+        # The reader's own:
+        self._splitter = Splitter(options.max_size)
+        self._keepalive = Keepalive(options.ping_interval, options.ping_timeout)
+        self._early = received
+        self._kept: list[str | bytes] = []  # received while the reader itself was in close()
+        self._reader: int | None = None
+        self._bytes_in = 0
+        self._messages_in = 0
+        self._state = threading.Lock()  # guards writes to the next two
+        self._end: ConnectionClosed | None = None
+        self._closing: tuple[int, str, Deadline] | None = None  # our close(), if it came first
+        self._done = threading.Event()  # set after _end
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def read(self) -> list[str | bytes]:
+        """Block until a whole message is there; see `Transport.read`."""
+        self._reader = threading.get_ident()
+        if self._kept:
+            messages, self._kept = self._kept, []
+            return messages
+        return self._read()
+
+    def _read(self) -> list[str | bytes]:
+        if not self._duplex.enter():
+            raise self._ended()
+        try:
+            self._keepalive.restart()  # a pause of the reader is no silence of the peer
+            while self._end is None:
+                messages = self._receive()
+                if messages:
+                    self._messages_in += len(messages)
+                    return messages
+        except LinkOver:
+            pass
+        except OSError as exc:
+            self._finish(closed(1006, self._writer.broken or f"the link broke: {exc}"), exc)
+        finally:
+            self._duplex.leave()
+        raise self._ended()
+
+    def _receive(self) -> list[str | bytes]:
+        """Read once, waiting before it if need be; return what messages that completed."""
+        splitter = self._splitter
+        if self._early:
+            early, self._early = self._early, b""
+            return self._digest(splitter.feed(early), len(early))
+        space = splitter.space()
+        if space is None:
+            data = self._duplex.read(READ_SIZE)
+            if data:
+                return self._digest(splitter.feed(data), len(data))
+            count = None if data is None else 0
+        else:
+            count = self._duplex.read_into(space)
+            if count:
+                return self._digest(splitter.filled(count), count)
+        if count is None:
+            self._wait()
+        else:
+            self._finish(closed(1006, self._why_it_ended()))
+        return []
+
+    def _digest(self, messages: list[str | bytes], count: int) -> list[str | bytes]:
+        """Account for ``count`` bytes and see to the control frames among them."""
+        self._bytes_in += count
+        self._keepalive.restart()
+        splitter = self._splitter
+        if splitter.pings:
+            self._writer.pong(splitter.pings[-1])
+            splitter.pings.clear()
+            self._writer.flush()
+        if splitter.close is not None:
+            self._answer_close(splitter.close.code, splitter.close.reason)
+        elif splitter.error is not None:
+            error = splitter.error
+            reason = error.reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
+            self._say_goodbye(error.code, reason)
+            self._finish(closed(error.code, error.reason), error)
+        return messages
+
+    def _answer_close(self, code: int, reason: str) -> None:
+        sent = self._say_goodbye(code, "")
+        if sent is CloseSent.EARLIER and self._closing is not None:
+            self._finish(ConnectionClosedOK(self._closing[0], self._closing[1]))
+        else:
+            self._finish(closed(code, reason))
+
+    def _say_goodbye(self, code: int, reason: str) -> CloseSent:
+        try:
+            return self._writer.close(code, reason, Deadline(self._options.close_timeout))
+        except (OSError, LinkOver):
+            return CloseSent.NOT  # the peer does not care any more
+
+    def _wait(self) -> None:
+        """Wait for bytes; ping, or give the link up, when the time for it has come."""
+        full = not self._writer.flush()
+        closing = self._closing
+        timeout = (closing[2] if closing else self._keepalive).remaining()
+        if self._duplex.wait(timeout, or_writable=full):
+            return
+        if closing is not None:
+            if closing[2].expired:
+                self._finish(self._unanswered())
+        elif self._closing is None:
+            self._check_silence()
+
+    def _check_silence(self) -> None:
+        verdict = self._keepalive.check(
+            bytes_out=self._writer.bytes_out, ping_queued=self._writer.ping_queued
+        )
+        if verdict is Verdict.PING:
+            self._writer.ping()
+        elif verdict is Verdict.DEAD:
+            limit = self._options.ping_timeout
+            self._finish(closed(1006, f"no answer to a ping within {limit:g} s"))
+
+    def _why_it_ended(self) -> str:
+        if self._writer.broken:
+            return self._writer.broken
+        if self._closing is not None:
+            return "the peer ended the link instead of answering our close"
+        return "the peer ended the link without a close frame"
+
+    # -- sending ---------------------------------------------------------------------------------
+
+    def send(self, text: str | bytes) -> None:
+        """Send one text message; see `Transport.send`."""
+        if isinstance(text, str):
+            try:
+                text = text.encode()
+            except UnicodeEncodeError as exc:
+                raise LocalProtocolError(
+                    f"a message is not valid Unicode ({exc.reason} at {exc.start}); "
+                    "remove the lone surrogates"
+                ) from exc
+        frame = text_frame(text)
+        if not self._duplex.enter():
+            raise self._ended()
+        try:
+            self._writer.send(frame)
+            return
+        except LinkOver:
+            pass
+        except OSError as exc:
+            raise closed(1006, self._writer.broken or f"sending failed: {exc}") from exc
+        finally:
+            self._duplex.leave()
+        raise self._ended()
+
+    # -- ending ----------------------------------------------------------------------------------
+
+    def close(self, code: int = 1000, reason: str = "", *, timeout: float) -> None:
+        """Close with a handshake; see `Transport.close`."""
+        check_close(code, reason)
+        deadline = Deadline(timeout)
+        if not self._duplex.enter():
+            return
+        try:
+            self._close(code, reason, deadline)
+        finally:
+            self._duplex.leave()
+
+    def _close(self, code: int, reason: str, deadline: Deadline) -> None:
+        with self._state:
+            first = self._closing is None
+            if first:
+                self._closing = (code, reason, deadline)
+        try:
+            if first and self._writer.close(code, reason, deadline) is CloseSent.NOT:
+                self._finish(closed(1006, "the peer took no data while we closed"))
+        except (OSError, LinkOver):
+            pass  # the reader finds out how it ended
+        if self._reader == threading.get_ident():
+            self._read_to_end()
+        elif not self._done.wait(deadline.remaining()):
+            self._finish(self._unanswered())
+
+    def _read_to_end(self) -> None:
+        """Do what the reader would do if it were not here."""
+        with suppress(ConnectionClosed):
+            while True:
+                self._kept += self._read()
+
+    def abort(self) -> None:
+        """Cut the link; see `Transport.abort`."""
+        self._finish(closed(1006, "aborted by this side"))
+
+    def _finish(self, end: ConnectionClosed, cause: BaseException | None = None) -> None:
+        """Let the link be over because of ``end``, unless it already is."""
+        with self._state:
+            if self._end is None:
+                # Without the traceback, whose frames would keep this object alive.
+                end.__cause__ = cause and cause.with_traceback(None)
+                self._end = end
+        self._writer.closing = True
+        self._duplex.close()
+        self._done.set()
+
+    def _ended(self) -> ConnectionClosed:
+        """Return why a call can't be served: a new exception, for threads to raise on their own."""
+        end = self._end
+        if end is not None:
+            again = type(end)(end.code, end.reason)
+            again.__cause__ = end.__cause__
+            return again
+        if self._writer.broken:
+            return closed(1006, self._writer.broken)
+        if self._closing is not None:
+            return ConnectionClosedOK(self._closing[0], self._closing[1])
+        return closed(1006, "the peer is closing the link")
+
+    def _unanswered(self) -> ConnectionClosed:
+        return closed(1006, "the peer did not answer our close in time")
+
+    # -- state -----------------------------------------------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        """Whether `send` would refuse a message."""
+        return self._writer.closing or self._writer.broken is not None
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes received, after TLS and with the frames' headers."""
+        return self._bytes_in
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes sent, before TLS and with the frames' headers."""
+        return self._writer.bytes_out
+
+    @property
+    def messages_in(self) -> int:
+        """Whole messages received."""
+        return self._messages_in
+
+    @property
+    def messages_out(self) -> int:
+        """Whole messages sent."""
+        return self._writer.messages_out
