@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import binascii
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import frozen
 from attrs.exceptions import FrozenInstanceError
@@ -13,6 +13,8 @@ from ..errors import RemoteProtocolError
 from ._base import Event
 
 __all__ = ["AudioDelta"]
+
+A = TypeVar("A", bound="AudioDelta")
 
 
 class _InText:
@@ -69,6 +71,11 @@ class AudioDelta(Event):
         except (TypeError, ValueError) as exc:  # binascii.Error is a ValueError
             what = f"the delta of {self.type} {self.event_id!r} is not base64: {exc}"
             raise RemoteProtocolError(what) from exc
+
+    def replace(self: A, **changes: Any) -> A:
+        """Return a copy with some fields changed."""
+        self.delta  # noqa: B018  # takes it out of the text
+        return super().replace(**changes)
 
     def to_dict(self) -> JsonDict:
         """Return the wire form: what was received or given, under GA names, ready for JSON."""

@@ -92,6 +92,17 @@ class Model:
             if values[name] is absent:
                 del values[name]
 
+    def replace(self: M, **changes: Any) -> M:
+        """Return a copy with some fields changed; what was not set stays so.
+
+        (`attrs.evolve` reads every field, and so turns absent ones into explicit nulls.)
+
+        Args:
+            changes: new values; models and dictionaries are both accepted.
+        """
+        values = {name: v for name, v in self.__dict__.items() if name in self._wire}
+        return load(type(self), {**values, **self.extra, **changes})
+
     def to_dict(self) -> JsonDict:
         """Return the wire form: what was received or given, under GA names, ready for JSON."""
         wire = self._wire
