@@ -12,15 +12,15 @@ __all__ = ["SYSTEM_CLOCK", "Clock"]
 class Clock(Protocol):
     """A monotonic clock, and a wait that is measured by it."""
 
-    def now(self) -> float:
-        """Return the time in seconds from some fixed moment."""
+    def __call__(self) -> float:
+        """Return the time in seconds from some fixed moment, as `time.monotonic` does."""
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait until ``event`` is set, at most ``seconds``; returns whether it is."""
 
 
 class _SystemClock:
-    def now(self) -> float:
+    def __call__(self) -> float:
         return time.monotonic()
 
     def wait(self, event: threading.Event, seconds: float) -> bool:

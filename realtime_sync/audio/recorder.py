@@ -74,7 +74,7 @@ class StereoRecorder:
         """Begin the recording's time now; otherwise it begins with the first audio."""
         with self._file_lock:
             if self._began is None:
-                self._began = self._clock.now()
+                self._began = self._clock()
         self._speaker.start()  # outside: its tap comes back for the lock
 
     def add_user(self, pcm: bytes) -> None:
@@ -114,7 +114,7 @@ class StereoRecorder:
             self._write_locked()
 
     def _now_locked(self) -> int:
-        return 0 if self._began is None else int((self._clock.now() - self._began) * self.rate)
+        return 0 if self._began is None else round((self._clock() - self._began) * self.rate)
 
     def _pad_left_locked(self, frames: int) -> None:
         missing = frames - self._frames - len(self._left) // 2

@@ -101,8 +101,8 @@ class Ring:
             if length:
                 tail: Int16 = np.empty(length, dtype="<i2")
                 self._copy_out_locked(tail)
-                slope = np.linspace(1, 0, length, endpoint=False, dtype=np.float32)
-                self._fade = np.asarray(tail * slope, dtype="<i2")
+                slope = np.arange(length, 0, -1, dtype=np.int32)
+                self._fade = np.asarray(tail * slope // length, dtype="<i2")
             self._size = 0
             self._start = 0
             self._segments.clear()

@@ -149,7 +149,7 @@ class VirtualSpeaker:
         """Begin the speaker's time now, if it has not begun."""
         with self._output_lock:
             if self._began is None:
-                self._began = self._clock.now()
+                self._began = self._clock()
 
     def write(self, audio: Pcm, *, item_id: str | None = None, content_index: int = 0) -> None:
         """Play ``audio`` after what was written before; waits while ten minutes are buffered.
@@ -182,7 +182,7 @@ class VirtualSpeaker:
 
     def drain(self, timeout: float | None = None) -> bool:
         """Wait until all was played; False when ``timeout`` seconds were not enough."""
-        deadline = Deadline(timeout, clock=self._clock.now)
+        deadline = Deadline(timeout, clock=self._clock)
         while not self._closed.is_set():
             self.advance()
             seconds = self._playout.buffered_frames / self.rate
@@ -233,7 +233,7 @@ class VirtualSpeaker:
             return min(self._playout.buffered_frames, len(self._block))
         assert self._began is not None
         # From the beginning each time: rounding never adds up.
-        due = int((self._clock.now() - self._began) * self.rate) - self._playout.position
+        due = round((self._clock() - self._began) * self.rate) - self._playout.position
         return min(due, len(self._block))
 
 
@@ -243,12 +243,12 @@ class Pacer:
     def __init__(self, clock: Clock, stop: threading.Event) -> None:
         self._clock = clock
         self._stop = stop
-        self._due = clock.now()
+        self._due = clock()
 
     def wait_for(self, seconds: float) -> bool:
         """Let ``seconds`` of the stream pass; False when it was stopped."""
         self._due += seconds
-        late = self._clock.now() - self._due
+        late = self._clock() - self._due
         if late >= 0:
             return not self._stop.is_set()
         return not self._clock.wait(self._stop, -late)
