@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..errors import RealtimeError
-from .settings import KEY_VARIABLE, Settings
+from .settings import KEY_VARIABLE, Settings, recogniser_spec
 
 __all__ = ["main"]
 
@@ -17,6 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     """Serve as the arguments say; return the exit code."""
     options = _parser().parse_args(argv)
     settings = Settings(
+        transcriber=recogniser_spec(options.grammar),
         host=options.host,
         port=options.port,
         key=os.environ.get(KEY_VARIABLE) or None,
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tls-cert", type=Path, help="PEM file; serves https and wss")
     parser.add_argument("--tls-key", type=Path, help="PEM file of the private key")
     parser.add_argument("--responder", default=usual.responder, help="who answers")
+    parser.add_argument("--grammar", type=Path, help="JSGF, or a sentence per line, to recognise")
     parser.add_argument("--synthesizer", default=usual.synthesizer, help="who speaks")
     parser.add_argument(
         "--session-limit",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-__all__ = ["KEY_VARIABLE", "Settings"]
+__all__ = ["KEY_VARIABLE", "Settings", "recogniser_spec"]
 
 KEY_VARIABLE = "REALTIME_SYNC_LOCAL_KEY"
 
@@ -50,3 +50,8 @@ class Settings:
         """Return names for clients that want to choose one."""
         exact = [name for name in self.models if "*" not in name]
         return exact + [name for name in _LISTED_MODELS if name not in exact and self.knows(name)]
+
+
+def recogniser_spec(grammar: Path | None) -> str:
+    """Return the ``transcriber`` setting for the general model, or for a grammar in a file."""
+    return "pocketsphinx" if grammar is None else f"pocketsphinx:{grammar}"
