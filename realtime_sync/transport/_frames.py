@@ -247,10 +247,10 @@ def _parse_close(payload: bytes) -> CloseFrame:
         return CloseFrame(1005, "")
     if len(payload) == 1:
         raise FrameError(1002, "a close frame has half a code")
-    code = int.from_bytes(payload[:2], "big")
+    code, reason = int.from_bytes(payload[:2], "big"), payload[2:].decode()
     if code not in _CLOSE_CODES and not 3000 <= code <= 4999:
         raise FrameError(1002, f"a close frame has the invalid code {code}")
-    return CloseFrame(code, payload[2:].decode())
+    return CloseFrame(code, reason)
 
 
 def _not_utf8(exc: UnicodeDecodeError) -> FrameError:
