@@ -26,6 +26,7 @@ __all__ = ["ServerProcess"]
 
 _START_TIMEOUT = 60.0  # loading speech models on a busy machine
 _STOP_TIMEOUT = 5.0
+_WRONG_SETTINGS = 2  # the exit code for an argument or an installation that is wrong
 
 
 class ServerProcess:
@@ -83,15 +84,14 @@ class ServerProcess:
             ) from None
         finally:
             join_all([thread], Deadline(_STOP_TIMEOUT))
-        message = json.loads(line) if line.startswith(b"{") else {}
-        if message.get("event") == "ready":
-            return message
-        if "error" in message:
-            raise ConfigError(message["error"])
-        self._process.wait(_STOP_TIMEOUT)
+        if line:
+            ready: dict[str, str] = json.loads(line)
+            return ready
+        code = self._process.wait(_STOP_TIMEOUT)
+        if code == _WRONG_SETTINGS:
+            raise ConfigError(self._last_words().removeprefix("error: "))
         raise ConnectError(
-            f"the embedded server ended with code {self._process.returncode} before it was "
-            f"ready: {self._last_words()}"
+            f"the embedded server ended with code {code} before it was ready: {self._last_words()}"
         )
 
     def _last_words(self) -> str:

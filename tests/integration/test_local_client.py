@@ -75,7 +75,7 @@ def test_a_server_that_died_is_started_again(guard: Guard) -> None:
 def test_a_wrong_responder_is_named() -> None:
     with Local(responder="nonsense") as client, pytest.raises(ConfigError, match="nonsense"):
         client.realtime.connect().enter()
-    with pytest.raises(ConfigError, match="started here"):
+    with pytest.raises(ConfigError, match="server of our own"):
         Local(url="http://127.0.0.1:1/v1", responder="echo")
 
 
