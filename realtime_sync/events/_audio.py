@@ -37,6 +37,12 @@ class _InText:
 class AudioDelta(Event):
     """An event whose ``delta`` is a piece of audio.
 
+    Example:
+        >>> from realtime_sync.events import parse_event
+        >>> event = parse_event('{"type": "response.output_audio.delta", "delta": "AAEC"}')
+        >>> isinstance(event, AudioDelta), event.audio
+        (True, b'\\x00\\x01\\x02')
+
     Attributes:
         delta: base64 in the session's output format.
     """

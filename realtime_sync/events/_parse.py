@@ -110,7 +110,7 @@ def _cut_delta(text: str, table: _Table) -> Any:
 
     Without a backslash in the text every quote begins or ends a string, so ``"delta":`` can only
     be a key; with no second brace before it, it is a key of the event itself. 32 kB of audio
-    cost 6 µs this way, 20 with the JSON decoder.
+    cost 3.4 µs this way, 21 with the JSON decoder.
 
     Returns:
         The fields, or None when the text is not of this kind; the JSON decoder then decides.

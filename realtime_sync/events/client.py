@@ -1,6 +1,15 @@
 """What clients send.
 
 Models and plain dictionaries are both accepted wherever a value is nested.
+
+Example:
+    >>> request = ConversationItemCreate(
+    ...     item={"type": "function_call_output", "call_id": "call_1", "output": "sunny"},
+    ... )
+    >>> request.item
+    FunctionCallOutput(call_id='call_1', output='sunny')
+    >>> ResponseCreate(response={"output_modalities": ["text"]}).to_json()
+    '{"type":"response.create","response":{"output_modalities":["text"]}}'
 """
 
 from __future__ import annotations
@@ -11,7 +20,13 @@ from attrs import field, frozen
 
 from ._base import Event
 from .items import ConversationItem, as_item
-from .session_config import ResponseCreateParams, SessionConfig, as_response_params, as_session
+from .session_config import (
+    ResponseCreateParams,
+    SessionConfig,
+    TranslationSessionUpdate,
+    as_response_params,
+    as_session_update,
+)
 
 __all__ = [
     "ConversationItemCreate",
@@ -113,4 +128,4 @@ class SessionUpdate(Event):
     """Change the session; only the fields that are given change."""
 
     type: Literal["session.update"] = "session.update"
-    session: SessionConfig = field(converter=as_session)
+    session: SessionConfig | TranslationSessionUpdate = field(converter=as_session_update)

@@ -1,4 +1,12 @@
-"""What servers send about responses."""
+"""What servers send about responses.
+
+Example:
+    >>> from realtime_sync.events import parse_event
+    >>> match parse_event('{"type": "response.done", "response": {"status": "cancelled"}}'):
+    ...     case ResponseDone(response=Response(status=status)):
+    ...         print(status)
+    cancelled
+"""
 
 from __future__ import annotations
 

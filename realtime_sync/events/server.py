@@ -1,6 +1,12 @@
 """What servers send about the session, the conversation and the buffers.
 
 The events of responses are in `responses`, those of translation sessions in `translation`.
+
+Example:
+    >>> from realtime_sync.events import parse_event
+    >>> event = parse_event('{"type": "error", "error": {"type": "x", "message": "no"}}')
+    >>> isinstance(event, ErrorEvent), event.error.message
+    (True, 'no')
 """
 
 # ruff: noqa: RUF009  # nested() and nullable() are attrs fields, not values

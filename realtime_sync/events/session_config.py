@@ -132,11 +132,11 @@ class BetaSession(Model):
     """The flat session of the beta protocol, which other providers still speak.
 
     Attributes:
-        type: ``"transcription"`` for a session of ``transcription_session.*`` events.
+        type: ``"transcription"`` for a session of ``transcription_session.*`` events, else None.
         turn_detection: None turns it off, as it does for the other stages.
     """
 
-    type: str | None = None
+    type: Literal["transcription"] | None = None
     id: str | None = None
     model: str | None = None
     modalities: list[Literal["text", "audio"]] | None = None
@@ -157,9 +157,7 @@ class BetaSession(Model):
     include: list[str] | None = None
 
 
-SessionConfig = (
-    Session | TranscriptionSession | TranslationSession | TranslationSessionUpdate | BetaSession
-)
+SessionConfig = Session | TranscriptionSession | TranslationSession | BetaSession
 
 _SESSIONS: dict[Any, type[Model]] = {
     "realtime": Session,
@@ -186,9 +184,9 @@ def load_session(value: Any) -> Any:
     """Return the session for a wire form: by its type, else by its shape."""
     if not isinstance(value, Mapping):
         return value
-    if not _FLAT.isdisjoint(value):
-        return load(BetaSession, value)
     kind = value.get("type")
+    if kind in (None, "transcription") and not _FLAT.isdisjoint(value):
+        return load(BetaSession, value)
     cls = _SESSIONS.get(kind) if isinstance(kind, str) else None
     return load(cls or Session, value)
 
@@ -201,6 +199,13 @@ def as_session(value: SessionConfig | Mapping[str, Any]) -> SessionConfig:
         TranscriptionSession()
     """
     return cast("SessionConfig", load_session(value))
+
+
+def as_session_update(
+    value: SessionConfig | TranslationSessionUpdate | Mapping[str, Any],
+) -> SessionConfig | TranslationSessionUpdate:
+    """Return the session for a wire form; values pass through."""
+    return cast("SessionConfig | TranslationSessionUpdate", load_session(value))
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

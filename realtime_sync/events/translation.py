@@ -2,6 +2,10 @@
 
 The other events of these sessions share their names, and so their classes, with the main
 protocol: ``session.update``, ``session.created``, ``session.updated`` and ``error``.
+
+Example:
+    >>> SessionInputAudioBufferAppend(audio="AAEC").to_json()
+    '{"type":"session.input_audio_buffer.append","audio":"AAEC"}'
 """
 
 from __future__ import annotations
