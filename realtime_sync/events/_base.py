@@ -121,7 +121,7 @@ class Model:
 
     def to_json(self) -> str:
         """Return the wire form as compact JSON text."""
-        return json.dumps(self.to_dict(), separators=(",", ":"), ensure_ascii=False)
+        return _dumps(self.to_dict())
 
     def model_dump(
         self,
@@ -149,8 +149,7 @@ class Model:
     ) -> str:
         """Return `model_dump` as JSON text, compact unless ``indent`` (spaces) is given."""
         values = self.model_dump(exclude_none=exclude_none, exclude_unset=exclude_unset)
-        separators = (",", ":") if indent is None else None
-        return json.dumps(values, indent=indent, separators=separators, ensure_ascii=False)
+        return _dumps(values, indent)
 
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
@@ -282,6 +281,16 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
     return value
+
+
+def _dumps(values: JsonDict, indent: int | None = None) -> str:
+    separators = (",", ":") if indent is None else None
+    text = json.dumps(values, indent=indent, separators=separators, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of an emoji, cut in two by deltas, has no UTF-8 of its own
+        text = json.dumps(values, indent=indent, separators=separators)
+    return text
 
 
 def _without_none(value: Any) -> Any:

@@ -109,7 +109,8 @@ def _cut_delta(text: str, table: _Table) -> Any:
     """Decode a long message without its ``delta``, which is found by `str.find`.
 
     Without a backslash in the text every quote begins or ends a string, so ``"delta":`` can only
-    be a key; with no second brace before it, it is a key of the event itself. 32 kB of audio
+    be a key; with no second brace before it, it is a key of the event itself. (Control characters
+    in the base64, which JSON forbids, are not looked for.) 32 kB of audio
     cost 3.4 µs this way, 21 with the JSON decoder.
 
     Returns:

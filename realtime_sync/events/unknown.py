@@ -41,6 +41,11 @@ class UnknownEvent(Event):
         values["extra"] = {name: v for name, v in data.items() if name not in known}
         set_dict(self, values)
 
+    def replace(self, **changes: Any) -> UnknownEvent:
+        """Return a copy with some fields of `data` changed."""
+        data = {**self.data, **changes}
+        return UnknownEvent(type=data["type"], data=data)
+
     def to_dict(self) -> JsonDict:
         """Return the wire form."""
         values: JsonDict = plain(self.data)

@@ -155,6 +155,8 @@ def test_replace() -> None:
     }
     assert session.model is None
     assert audio().replace(item_id="i").audio == audio().audio
+    unknown = UnknownEvent(type="new", data={"a": 1}).replace(b=2)
+    assert unknown.to_dict() == {"type": "new", "a": 1, "b": 2}
 
 
 def test_repr_elides_audio() -> None:
@@ -267,6 +269,12 @@ def test_dumps() -> None:
     assert json.loads(event.model_dump_json(indent=2)) == event.to_dict()
     assert done().model_dump()["response"]["status_details"] is None
     assert "status_details" not in done().model_dump(exclude_none=True)["response"]
+
+
+def test_half_a_character_can_be_sent() -> None:
+    event = parse_event('{"type":"response.output_text.delta","delta":"\\ud83d"}')
+    event.to_json().encode()
+    assert parse_event(event.to_json()) == event
 
 
 def test_extra_by_hand() -> None:
