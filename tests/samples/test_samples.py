@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import wave
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pytest
 from programs import REPOSITORY, Program
 
@@ -18,13 +22,48 @@ class Run:
     Attributes:
         arguments: its command line.
         prints: patterns that its output must match, in this order.
+        check: looks at the files that it has made, in the folder it gets.
     """
 
     arguments: tuple[str, ...] = ()
     prints: tuple[str, ...] = ()
+    check: Callable[[Path], None] = lambda folder: None
 
 
-RUNS: dict[str, Run] = {}
+def seconds_of_sound(samples: np.ndarray) -> float:
+    blocks = samples[: len(samples) // 480 * 480].reshape(-1, 480)  # of 20 ms
+    return float(np.count_nonzero(np.sqrt((blocks.astype(float) ** 2).mean(axis=1)) > 200) * 0.02)
+
+
+def both_sides_are_in_the_recording(folder: Path) -> None:
+    with wave.open(str(folder / "out" / "conversation.wav")) as file:
+        assert (file.getnchannels(), file.getframerate()) == (2, 24_000)
+        sides = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    user, assistant = seconds_of_sound(sides[:, 0]), seconds_of_sound(sides[:, 1])
+    assert user > 3, "four short questions"
+    assert assistant > 5, "three short answers and the beginning of a story"
+    assert assistant < 30, "not the whole story: it was interrupted"
+
+
+RUNS = {
+    "demo.py": Run(
+        prints=(
+            "Nothing will be heard",
+            "user +hello how are you today",
+            "assistant .*I am fine, thank you",
+            "user +what is the weather in london",
+            r'get_weather\({"city": "London"}\)',
+            "assistant .*sunny, 21 degrees",
+            "user +please tell me a story",
+            "assistant .*Once upon a time",
+            r"interrupted after [4-9]\.\d s",
+            "user +stop please",
+            "assistant .*All right, I stopped",
+            "4 answers, each after",
+        ),
+        check=both_sides_are_in_the_recording,
+    ),
+}
 
 
 def test_every_sample_is_run() -> None:
@@ -36,3 +75,4 @@ def test_it_runs(name: str, program: Program) -> None:
     output = program.run(SAMPLES / name, *RUNS[name].arguments)
     pattern = ".*".join(RUNS[name].prints)
     assert re.search(pattern, output, re.DOTALL), f"no {pattern!r} in\n{output}"
+    RUNS[name].check(program.folder)

@@ -63,7 +63,8 @@ def program(tmp_path: Path, local_server: Local) -> Program:
         for name, value in os.environ.items()
         if not name.startswith(("PULSE_", "ALSA_", "OPENAI_"))
     }
-    (tmp_path / "asound.conf").touch()
+    # A card that is not there. With no card in the file at all, PortAudio aborts the process.
+    (tmp_path / "asound.conf").write_text("pcm.!default { type hw card 31 }\n")
     environment |= {
         "ALSA_CONFIG_PATH": str(tmp_path / "asound.conf"),
         "OPENAI_API_KEY": local_server.api_key,
