@@ -79,7 +79,9 @@ def turn() -> list[str]:
         ),
         text_of("input_audio_buffer.committed", {"event_id": "e", "item_id": "i"}),
         text_of("conversation.item.added", added),
-        text_of("response.created", {**IDS, "response": {"id": "r", "status": "in_progress"}}),
+        text_of(
+            "response.created", {"event_id": "e", "response": {"id": "r", "status": "in_progress"}}
+        ),
         text_of("response.output_item.added", item),
         text_of(
             "response.content_part.added", {**PART, "part": {"type": "audio", "transcript": ""}}
