@@ -1,0 +1,157 @@
+"""A server's events by hand, and a connection that plays them to a voice loop."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import queue
+from base64 import b64encode
+from collections.abc import Callable
+from typing import Any
+
+from guards import VirtualClock
+
+from realtime_sync.errors import ConnectionClosed, RealtimeTimeout
+from realtime_sync.events import ServerEvent, parse_event
+
+_ids = itertools.count(1)
+RATE = 24000
+
+
+def event(type: str, **fields: Any) -> ServerEvent:
+    return parse_event(json.dumps({"type": type, "event_id": f"event_{next(_ids)}", **fields}))
+
+
+def session(**turn_detection: Any) -> ServerEvent:
+    detection = {"type": "server_vad", **turn_detection}
+    formats = {"type": "audio/pcm", "rate": RATE}
+    audio = {
+        "input": {"format": formats, "turn_detection": detection},
+        "output": {"format": formats},
+    }
+    return event("session.updated", session={"type": "realtime", "audio": audio})
+
+
+def speech_started() -> ServerEvent:
+    return event("input_audio_buffer.speech_started", item_id="user", audio_start_ms=0)
+
+
+def speech_stopped() -> ServerEvent:
+    return event("input_audio_buffer.speech_stopped", item_id="user", audio_end_ms=1000)
+
+
+def created(response: str) -> ServerEvent:
+    return event("response.created", response={"id": response, "status": "in_progress"})
+
+
+def done(response: str, status: str = "completed") -> ServerEvent:
+    return event("response.done", response={"id": response, "status": status})
+
+
+def pcm(ms: int, value: int = 1000) -> bytes:
+    return value.to_bytes(2, "little", signed=True) * (ms * RATE // 1000)
+
+
+def delta(response: str, item: str, ms: int, *, index: int = 0, value: int = 1000) -> ServerEvent:
+    return event(
+        "response.output_audio.delta",
+        response_id=response,
+        item_id=item,
+        output_index=0,
+        content_index=index,
+        delta=b64encode(pcm(ms, value)).decode(),
+    )
+
+
+def audio_done(response: str, item: str) -> ServerEvent:
+    return event(
+        "response.output_audio.done",
+        response_id=response,
+        item_id=item,
+        output_index=0,
+        content_index=0,
+    )
+
+
+def call_done(response: str, call_id: str, name: str, arguments: str = "{}") -> ServerEvent:
+    call = {"type": "function_call", "id": f"item_{call_id}", "call_id": call_id, "name": name}
+    return event(
+        "response.output_item.done",
+        response_id=response,
+        output_index=0,
+        item={**call, "arguments": arguments, "status": "completed"},
+    )
+
+
+class ScriptedConnection:
+    """Plays events, and notes what is sent.
+
+    Args:
+        clock: an empty line passes the time of a `recv` on it, without waiting.
+        react: gets what is sent, in wire form, and returns the events that it causes.
+    """
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        *script: ServerEvent | Exception,
+        react: Callable[[dict[str, Any]], list[ServerEvent]] = lambda _: [],
+    ) -> None:
+        self.clock = clock
+        self.sent: list[dict[str, Any]] = []
+        self.heard: list[bytes] = []
+        self._react = react
+        self._line: queue.SimpleQueue[ServerEvent | Exception] = queue.SimpleQueue()
+        for item in script:
+            self._line.put(item)
+        self._end: Exception | None = None
+        self.input_audio_buffer = self.response = self.conversation = self.item = self
+
+    def feed(self, *items: ServerEvent | Exception) -> None:
+        for item in items:
+            self._line.put(item)
+
+    def types(self) -> list[str]:
+        return [message["type"] for message in self.sent]
+
+    def recv(self, timeout: float | None = None) -> ServerEvent:
+        try:
+            # A moment of real time, so that other threads get their turn.
+            item = self._line.get(timeout=0.001)
+        except queue.Empty:
+            assert timeout is not None, "a recv without a timeout would never end"
+            self.clock.advance(timeout)
+            raise RealtimeTimeout("nothing came") from None
+        if isinstance(item, ConnectionClosed):
+            self._line.put(item)  # every later recv repeats it
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def append(self, *, audio: bytes) -> None:
+        self.heard.append(audio)
+
+    def delete(self, *, item_id: str) -> None:
+        self._send("conversation.item.delete", item_id=item_id)
+
+    def truncate(self, *, item_id: str, content_index: int, audio_end_ms: int) -> None:
+        self._send(
+            "conversation.item.truncate",
+            item_id=item_id,
+            content_index=content_index,
+            audio_end_ms=audio_end_ms,
+        )
+
+    def create(self, *, item: Any = None, event_id: str | None = None) -> None:
+        if item is None:
+            self._send("response.create", event_id=event_id)
+        else:
+            self._send("conversation.item.create", item=item)
+
+    def cancel(self, *, response_id: str | None = None) -> None:
+        self._send("response.cancel", response_id=response_id)
+
+    def _send(self, type: str, **fields: Any) -> None:
+        message = {"type": type, **fields}
+        self.sent.append(message)
+        self.feed(*self._react(message))

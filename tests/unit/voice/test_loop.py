@@ -1,0 +1,343 @@
+"""The loop with a scripted server, virtual sound and a clock that passes without waiting."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from audio_clock import AudioClock
+from guards import Guard
+from scripted_voice import (
+    RATE,
+    ScriptedConnection,
+    audio_done,
+    call_done,
+    created,
+    delta,
+    done,
+    event,
+    pcm,
+    session,
+    speech_started,
+    speech_stopped,
+)
+
+from realtime_sync.audio.virtual import VirtualSpeaker
+from realtime_sync.errors import (
+    ConcurrencyError,
+    ConfigError,
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    DeviceError,
+    RealtimeTimeout,
+    RemoteProtocolError,
+)
+from realtime_sync.voice import Interrupted, ToolFinished, ToolStarted, VoiceLoop
+
+QUESTION = [bytes(960), b"\x01\x00" * 480]
+
+
+class ListSource:
+    """Speaks chunks, then ends, or waits for `close`, or fails."""
+
+    rate = RATE
+
+    def __init__(self, *chunks: bytes, end: Exception | None = None, wait: bool = False) -> None:
+        self._chunks = chunks
+        self._end = end
+        self._wait = wait
+        self.closed = threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._chunks
+        if self._wait:
+            Guard().wait(self.closed, "the end of the source")
+        if self._end is not None:
+            raise self._end
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.fixture
+def clock() -> AudioClock:
+    return AudioClock()
+
+
+@pytest.fixture
+def sink(clock: AudioClock) -> VirtualSpeaker:
+    return VirtualSpeaker(clock=clock)
+
+
+def talk(
+    connection: ScriptedConnection,
+    sink: Any,
+    source: ListSource | None = None,
+    **options: Any,
+) -> list[Any]:
+    events: list[Any] = []
+    loop = VoiceLoop(
+        connection,
+        source or ListSource(*QUESTION),
+        sink,
+        on_event=events.append,
+        clock=connection.clock,
+        **options,
+    )
+    loop.run()
+    return events
+
+
+ANSWER = (
+    session(),
+    speech_started(),
+    speech_stopped(),
+    created("r1"),
+    delta("r1", "a", 500),
+    audio_done("r1", "a"),
+    done("r1"),
+)
+
+
+def test_a_turn_goes_up_and_its_answer_down(clock: AudioClock, sink: VirtualSpeaker) -> None:
+    connection = ScriptedConnection(clock, *ANSWER)
+    began = clock()
+    events = talk(connection, sink)
+    assert connection.heard == QUESTION
+    assert connection.sent == []
+    assert sink.played_ms("a") == 500
+    assert [e.type for e in events] == [
+        *(e.type for e in ANSWER[:5]),
+        "voice.answer_started",
+        *(e.type for e in ANSWER[5:]),
+    ]
+    assert clock() - began == pytest.approx(2.6, abs=0.3)  # 0.5 s of speech, 2 s of nothing
+
+
+def test_an_interruption_silences_and_truncates_at_what_was_handed_out(
+    clock: AudioClock,
+) -> None:
+    heard: list[bytes] = []
+    sink = VirtualSpeaker(clock=clock, tap=heard.append)
+    connection = ScriptedConnection(clock, *ANSWER[:5], delta("r1", "b", 300))
+    source = ListSource(wait=True)
+
+    def interrupt(message: Any) -> None:
+        if message.type == "voice.answer_started":
+            clock.advance(0.1234)
+            connection.feed(speech_started(), delta("r1", "b", 300), done("r1", "cancelled"))
+        elif message.type == "response.done" and message.response.status == "cancelled":
+            source.close()
+            connection.feed(speech_stopped(), created("r2"), done("r2"))
+        seen.append(message)
+
+    seen: list[Any] = []
+    VoiceLoop(connection, source, sink, on_event=interrupt, clock=clock).run()
+    assert connection.sent == [
+        {
+            "type": "conversation.item.truncate",
+            "item_id": "a",
+            "content_index": 0,
+            "audio_end_ms": 123,
+        },
+        {"type": "conversation.item.delete", "item_id": "b"},
+    ]
+    assert [e for e in seen if isinstance(e, Interrupted)] == [
+        Interrupted(item_id="a", content_index=0, audio_end_ms=123, deleted=("b",))
+    ]
+    samples = b"".join(heard)
+    spoken = round(0.1234 * RATE) * 2
+    assert samples[:spoken] == pcm(1000)[:spoken]
+    assert not any(samples[spoken + 2 * 5 * RATE // 1000 :])
+
+
+def test_tools_run_beside_the_conversation_and_one_response_follows(
+    clock: AudioClock, sink: VirtualSpeaker
+) -> None:
+    threads: list[str] = []
+
+    def weather(city: str) -> dict[str, Any]:
+        threads.append(threading.current_thread().name)
+        return {"city": city, "sky": "clear"}
+
+    def fail() -> str:
+        raise ValueError("no such thing")
+
+    def react(message: dict[str, Any]) -> list[Any]:
+        if message["type"] != "response.create":
+            return []
+        return [created("r2"), delta("r2", "a", 100), audio_done("r2", "a"), done("r2")]
+
+    calls = (
+        call_done("r1", "c1", "weather", '{"city": "Rome"}'),
+        call_done("r1", "c2", "fail"),
+        call_done("r1", "c3", "weather", '["Rome"]'),
+        call_done("r1", "c4", "weather", "{"),
+    )
+    connection = ScriptedConnection(clock, *ANSWER[:4], *calls, done("r1"), react=react)
+    events = talk(connection, sink, tools={"weather": weather, "fail": fail})
+    outputs = {m["item"]["call_id"]: m["item"]["output"] for m in connection.sent[:-1]}
+    assert outputs["c1"] == '{"city": "Rome", "sky": "clear"}'
+    assert outputs["c2"] == '{"error": "ValueError: no such thing"}'
+    assert outputs["c3"] == '{"error": "TypeError: arguments must be an object, not list"}'
+    assert "JSONDecodeError" in outputs["c4"]
+    assert connection.types() == [*["conversation.item.create"] * 4, "response.create"]
+    assert sink.played_ms("a") == 100
+    assert threads[0].startswith("realtime_sync.tool")
+    assert len([e for e in events if isinstance(e, ToolStarted)]) == 4
+    finished = {e.call_id: e.failed for e in events if isinstance(e, ToolFinished)}
+    assert finished == {"c1": False, "c2": True, "c3": True, "c4": True}
+
+
+def test_a_slow_tool_does_not_keep_the_user_from_interrupting(
+    clock: AudioClock, sink: VirtualSpeaker, guard: Guard
+) -> None:
+    interrupted = threading.Event()
+    call = call_done("r1", "c1", "slow")
+    connection = ScriptedConnection(clock, *ANSWER[:4], call, done("r1"), speech_started())
+
+    def slow() -> str:
+        guard.wait(interrupted, "the interruption")
+        return "late"
+
+    def note(message: Any) -> None:
+        starts.append(message.type == "input_audio_buffer.speech_started")
+        if sum(starts) == 2:
+            interrupted.set()
+        if message.type == "voice.tool_finished":
+            connection.feed(speech_stopped(), created("r2"), done("r2"))
+
+    starts: list[bool] = []
+    source = ListSource()
+    VoiceLoop(connection, source, sink, tools={"slow": slow}, on_event=note, clock=clock).run()
+    assert connection.types() == ["conversation.item.create"]
+
+
+def test_a_server_that_closes_in_order_is_heard_to_the_end(
+    clock: AudioClock, sink: VirtualSpeaker
+) -> None:
+    connection = ScriptedConnection(clock, *ANSWER, ConnectionClosedOK(1000))
+    source = ListSource(wait=True)
+    talk(connection, sink, source)
+    assert sink.played_ms("a") == 500
+    assert source.closed.is_set()
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionClosedError(1006, "link lost"), RemoteProtocolError("no event")]
+)
+def test_an_error_of_the_connection_ends_it_at_once(
+    clock: AudioClock, sink: VirtualSpeaker, error: Exception
+) -> None:
+    source = ListSource(wait=True)
+    with pytest.raises(type(error)):
+        talk(ScriptedConnection(clock, *ANSWER, error), sink, source)
+    assert sink.played_ms("a") == 0
+    assert sink.drain(0)
+    assert source.closed.is_set()
+
+
+def test_an_error_of_the_source_reaches_the_caller(clock: AudioClock, sink: VirtualSpeaker) -> None:
+    source = ListSource(*QUESTION, end=DeviceError("the microphone is gone"))
+    with pytest.raises(DeviceError, match="gone"):
+        talk(ScriptedConnection(clock, session()), sink, source)
+
+
+def test_an_error_of_the_callers_reaches_the_caller(
+    clock: AudioClock, sink: VirtualSpeaker
+) -> None:
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    source = ListSource(wait=True)
+    connection = ScriptedConnection(clock, *ANSWER)
+    with pytest.raises(ZeroDivisionError):
+        VoiceLoop(connection, source, sink, on_event=fail, clock=clock).run()
+    assert source.closed.is_set()
+
+
+def test_a_session_in_another_rate_is_refused(clock: AudioClock) -> None:
+    sink = VirtualSpeaker(rate=16000, clock=clock)
+    with pytest.raises(ConfigError, match="rate=24000"):
+        talk(ScriptedConnection(clock, session()), sink)
+
+
+def test_an_answer_that_never_comes_is_an_error(clock: AudioClock, sink: VirtualSpeaker) -> None:
+    for script in ((session(), speech_started()), (*ANSWER[:3],), (*ANSWER[:4],)):
+        began = clock()
+        with pytest.raises(RealtimeTimeout, match="owes an answer"):
+            talk(ScriptedConnection(clock, *script), sink)
+        assert clock() - began == pytest.approx(30, abs=0.5)
+
+
+def test_it_can_be_closed_from_another_thread(
+    clock: AudioClock, sink: VirtualSpeaker, guard: Guard
+) -> None:
+    connection = ScriptedConnection(clock, *ANSWER[:5])
+    source = ListSource(wait=True)
+    playing = threading.Event()
+
+    def note(message: Any) -> None:
+        if message.type == "voice.answer_started":
+            playing.set()
+
+    loop = VoiceLoop(connection, source, sink, on_event=note, clock=clock)
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    guard.wait(playing, "the answer")
+    loop.close()
+    guard.join(thread)
+    assert source.closed.is_set()
+    assert sink.drain(0)
+
+
+def test_it_runs_once(clock: AudioClock, sink: VirtualSpeaker) -> None:
+    loop = VoiceLoop(ScriptedConnection(clock, session()), ListSource(), sink, clock=clock)
+    loop.run()
+    with pytest.raises(ConcurrencyError, match="runs once"):
+        loop.run()
+
+
+def test_a_sink_needs_only_four_methods(clock: AudioClock) -> None:
+    class Bare:
+        rate = RATE
+
+        def __init__(self) -> None:
+            self.calls: list[str] = []
+
+        def write(self, audio: bytes, *, item_id: str | None, content_index: int) -> None:
+            self.calls.append(f"write {item_id} {content_index} {len(audio)}")
+
+        def clear(self) -> None:
+            self.calls.append("clear")
+
+        def drain(self, timeout: float | None = None) -> bool:
+            return True
+
+        def played_ms(self, item_id: str | None, content_index: int = 0) -> int:
+            return 7
+
+    sink = Bare()
+    end = (speech_started(), speech_stopped(), created("r2"), done("r2"))
+    connection = ScriptedConnection(clock, *ANSWER, *end)
+    talk(connection, sink)
+    assert sink.calls == ["clear", "write a 0 24000", "clear"]
+    assert connection.sent[0]["audio_end_ms"] == 7
+
+
+def test_other_events_only_pass_through(clock: AudioClock, sink: VirtualSpeaker) -> None:
+    limits = event("rate_limits.updated", rate_limits=[])
+    assert talk(ScriptedConnection(clock, limits), sink, ListSource()) == [limits]
+
+
+def test_every_public_name_resolves() -> None:
+    from realtime_sync import voice
+
+    assert set(voice.__all__) == set(voice._HOME)
+    assert set(voice.__all__) <= set(dir(voice))
+    for name in voice.__all__:
+        assert getattr(voice, name) is not None
+    with pytest.raises(AttributeError, match="nothing_here"):
+        voice.nothing_here  # noqa: B018 - the access is the test

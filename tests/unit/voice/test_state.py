@@ -1,0 +1,301 @@
+"""The rules of a conversation, event by event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from guards import VirtualClock
+from scripted_voice import (
+    RATE,
+    audio_done,
+    call_done,
+    created,
+    delta,
+    done,
+    event,
+    pcm,
+    session,
+    speech_started,
+    speech_stopped,
+)
+
+from realtime_sync.errors import ConfigError
+from realtime_sync.events import ServerEvent
+from realtime_sync.voice.effects import (
+    CancelResponse,
+    CreateResponse,
+    DeleteItem,
+    Effect,
+    Flush,
+    Play,
+    Report,
+    RunTool,
+    SendToolOutput,
+    Silence,
+    TruncateItem,
+)
+from realtime_sync.voice.events import AnswerStarted, Interrupted, ToolStarted
+from realtime_sync.voice.state import VoiceState
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def state(clock: VirtualClock) -> VoiceState:
+    return VoiceState(source_rate=RATE, sink_rate=RATE, tools=("weather", "time"), clock=clock)
+
+
+def feed(state: VoiceState, *events: ServerEvent) -> list[Effect]:
+    return [effect for event in events for effect in state.receive(event)]
+
+
+def acts(effects: list[Effect]) -> list[Effect]:
+    return [effect for effect in effects if not isinstance(effect, Report)]
+
+
+def reports(effects: list[Effect]) -> list[Any]:
+    return [effect.event for effect in effects if isinstance(effect, Report)]
+
+
+def test_an_answer_is_played_and_its_latency_reported(
+    state: VoiceState, clock: VirtualClock
+) -> None:
+    feed(state, session(), speech_started())
+    assert state.silenced({}) == []
+    feed(state, speech_stopped())
+    assert state.busy
+    clock.advance(0.25)
+    effects = feed(state, created("r1"), delta("r1", "a", 20, value=1), delta("r1", "a", 20))
+    assert acts(effects) == [Play(pcm(20, 1), ("a", 0)), Play(pcm(20), ("a", 0))]
+    assert reports(effects) == [AnswerStarted(response_id="r1", latency_ms=250)]
+    assert feed(state, audio_done("r1", "a"), done("r1")) == [Flush()]
+    assert not state.busy
+
+
+def test_a_greeting_has_no_latency(state: VoiceState) -> None:
+    effects = feed(state, created("r1"), delta("r1", "a", 20))
+    assert reports(effects) == [AnswerStarted(response_id="r1", latency_ms=None)]
+
+
+# -- interruptions -------------------------------------------------------------------------------
+
+
+def test_the_item_that_plays_is_truncated_and_those_behind_it_are_deleted(
+    state: VoiceState,
+) -> None:
+    feed(state, session(), created("r1"), delta("r1", "a", 1000), delta("r1", "b", 500))
+    feed(state, audio_done("r1", "b"), delta("r1", "c", 500), done("r1"))
+    silence = feed(state, speech_started())
+    assert silence == [Silence((("a", 0), ("b", 0), ("c", 0)))]
+    effects = state.silenced({("a", 0): 319, ("b", 0): 0, ("c", 0): 0})
+    assert acts(effects) == [TruncateItem(("a", 0), 319), DeleteItem("b"), DeleteItem("c")]
+    assert reports(effects) == [
+        Interrupted(item_id="a", content_index=0, audio_end_ms=319, deleted=("b", "c"))
+    ]
+
+
+def test_what_was_heard_to_its_end_is_left_alone(state: VoiceState) -> None:
+    feed(state, created("r1"), delta("r1", "a", 100), delta("r1", "b", 100), done("r1"))
+    feed(state, speech_started())
+    assert acts(state.silenced({("a", 0): 100, ("b", 0): 40})) == [TruncateItem(("b", 0), 40)]
+    feed(state, created("r2"), delta("r2", "c", 100), done("r2"), speech_started())
+    assert state.silenced({("c", 0): 100}) == []
+
+
+def test_the_point_of_truncation_is_never_beyond_the_audio(state: VoiceState) -> None:
+    """241 samples are 10.04 ms: 11 would be refused."""
+    feed(state, created("r1"), delta("r1", "a", 10))
+    feed(state, speech_started())
+    assert acts(state.silenced({("a", 0): 11})) == [TruncateItem(("a", 0), 10)]
+
+
+def test_an_item_still_being_made_is_truncated_though_all_that_came_was_heard(
+    state: VoiceState,
+) -> None:
+    feed(state, created("r1"), delta("r1", "a", 100), speech_started())
+    assert acts(state.silenced({("a", 0): 100})) == [TruncateItem(("a", 0), 100)]
+
+
+def test_an_item_with_a_heard_part_is_not_deleted(state: VoiceState) -> None:
+    feed(state, created("r1"), delta("r1", "a", 100), delta("r1", "a", 100, index=1), done("r1"))
+    feed(state, speech_started())
+    assert acts(state.silenced({("a", 0): 50})) == [TruncateItem(("a", 0), 50)]
+
+
+def test_late_audio_of_the_interrupted_response_is_dropped(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), delta("r1", "a", 100), speech_started())
+    state.silenced({("a", 0): 60})
+    late = (delta("r1", "a", 100), audio_done("r1", "a"), done("r1", "cancelled"))
+    assert feed(state, *late) == []
+    feed(state, speech_stopped())
+    assert acts(feed(state, created("r2"), delta("r2", "b", 20))) == [Play(pcm(20), ("b", 0))]
+    assert feed(state, delta("r1", "a", 100)) == []
+
+
+def test_a_response_that_has_not_spoken_yet_is_interrupted_too(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), speech_started())
+    effects = state.silenced({})
+    assert acts(effects) == []
+    assert len(reports(effects)) == 1
+    assert feed(state, delta("r1", "a", 100)) == []
+
+
+def test_a_cancel_is_sent_only_where_the_server_does_not_do_it(state: VoiceState) -> None:
+    feed(state, session(interrupt_response=False), created("r0"), done("r0"), created("r1"))
+    feed(state, delta("r1", "a", 100), speech_started())
+    assert acts(state.silenced({("a", 0): 60})) == [
+        CancelResponse("r1"),
+        TruncateItem(("a", 0), 60),
+    ]
+
+
+def test_a_cancelled_response_is_not_played_any_more(state: VoiceState) -> None:
+    feed(state, created("r1"), done("r1", "cancelled"))
+    assert feed(state, delta("r1", "a", 100)) == []
+
+
+# -- tools ---------------------------------------------------------------------------------------
+
+
+def test_one_response_is_asked_for_when_all_outputs_are_in(state: VoiceState) -> None:
+    effects = feed(
+        state,
+        created("r1"),
+        call_done("r1", "c1", "weather", '{"city": "Rome"}'),
+        call_done("r1", "c2", "time"),
+    )
+    assert acts(effects) == [
+        RunTool("c1", "weather", '{"city": "Rome"}'),
+        RunTool("c2", "time", "{}"),
+    ]
+    assert reports(effects)[0] == ToolStarted(
+        call_id="c1", name="weather", arguments='{"city": "Rome"}'
+    )
+    assert state.tool_finished("c1", "sunny") == [SendToolOutput("c1", "sunny")]
+    assert feed(state, done("r1")) == []
+    assert state.tools_running
+    assert state.tool_finished("c2", "noon") == [
+        SendToolOutput("c2", "noon"),
+        CreateResponse("voice_create_1"),
+    ]
+    assert state.busy
+    assert not state.tools_running
+    feed(state, created("r2"), done("r2"))
+    assert not state.busy
+
+
+def test_the_response_must_be_over_before_the_next_is_asked_for(state: VoiceState) -> None:
+    feed(state, created("r1"), call_done("r1", "c1", "time"))
+    assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon")]
+    assert feed(state, done("r1")) == [CreateResponse("voice_create_1")]
+
+
+def test_calls_of_others_are_left_to_them(state: VoiceState) -> None:
+    assert feed(state, created("r1"), call_done("r1", "c1", "web_search"), done("r1")) == []
+    assert not state.busy
+
+
+def test_while_the_user_speaks_no_response_is_asked_for(state: VoiceState) -> None:
+    """The turn's own response begins with the outputs."""
+    feed(state, session(), created("r1"), call_done("r1", "c1", "time"), done("r1"))
+    feed(state, speech_started())
+    assert acts(state.silenced({})) == []
+    assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon")]
+    assert feed(state, speech_stopped(), created("r2"), done("r2")) == []
+    assert not state.busy
+
+
+def test_without_automatic_answers_the_request_comes_after_the_speech(state: VoiceState) -> None:
+    feed(state, session(create_response=False), created("r1"), call_done("r1", "c1", "time"))
+    feed(state, done("r1"), speech_started())
+    state.silenced({})
+    assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon")]
+    assert feed(state, speech_stopped()) == [CreateResponse("voice_create_1")]
+
+
+def test_calls_of_an_interrupted_response_get_outputs_and_no_response(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), call_done("r1", "c1", "time"), speech_started())
+    state.silenced({})
+    feed(state, done("r1", "cancelled"))
+    assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon")]
+    feed(state, speech_stopped(), created("r2"), done("r2"))
+    assert not state.busy
+
+
+def test_a_refused_request_is_repeated_when_the_other_response_is_over(state: VoiceState) -> None:
+    feed(state, created("r1"), call_done("r1", "c1", "time"), done("r1"))
+    state.tool_finished("c1", "noon")
+    code = "conversation_already_has_active_response"
+    refused = {"type": "invalid_request_error", "message": "no", "event_id": "voice_create_1"}
+    assert feed(state, event("error", error={**refused, "code": code})) == []
+    assert feed(state, done("r9")) == [CreateResponse("voice_create_2")]
+    refused["event_id"] = "voice_create_2"
+    assert feed(state, event("error", error=refused)) == []
+    assert not state.busy
+
+
+def test_errors_of_others_change_nothing(state: VoiceState) -> None:
+    feed(state, session(), speech_started(), speech_stopped())
+    error = {"type": "invalid_request_error", "message": "no", "event_id": "someone"}
+    assert feed(state, event("error", error=error)) == []
+    assert state.busy
+
+
+# -- the session ---------------------------------------------------------------------------------
+
+
+def test_a_server_that_only_listens_owes_no_answer(state: VoiceState) -> None:
+    transcribing = event(
+        "session.created",
+        session={
+            "type": "transcription",
+            "audio": {"input": {"turn_detection": {"type": "server_vad"}}},
+        },
+    )
+    for configured in (session(create_response=False), transcribing):
+        feed(state, configured, speech_started())
+        assert state.busy
+        state.silenced({})
+        feed(state, speech_stopped())
+        assert not state.busy
+
+
+@pytest.mark.parametrize(
+    ("audio", "words"),
+    [
+        ({"input": {"format": {"type": "audio/pcmu"}}}, "input format is 'audio/pcmu'"),
+        ({"output": {"format": {"type": "audio/pcma"}}}, "output format is 'audio/pcma'"),
+        ({"input": {"format": {"type": "audio/pcm", "rate": 44100}}}, r"source.*rate=44100"),
+        ({"output": {"format": {"type": "audio/pcm", "rate": 44100}}}, r"sink.*rate=44100"),
+    ],
+)
+def test_a_session_in_another_format_is_refused(
+    state: VoiceState, audio: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        feed(state, event("session.created", session={"type": "realtime", "audio": audio}))
+
+
+def test_the_flat_sessions_of_the_beta_are_understood(state: VoiceState) -> None:
+    flat = {
+        "input_audio_format": "pcm16",
+        "output_audio_format": "pcm16",
+        "turn_detection": {"type": "server_vad", "interrupt_response": False},
+    }
+    feed(state, event("session.created", session=flat), created("r1"), speech_started())
+    assert acts(state.silenced({})) == [CancelResponse("r1")]
+
+
+def test_events_it_does_not_know_are_left_alone(state: VoiceState) -> None:
+    assert feed(state, event("rate_limits.updated", rate_limits=[]), event("new.thing")) == []
+
+
+def test_a_long_conversation_keeps_a_bounded_memory(state: VoiceState) -> None:
+    for n in range(1000):
+        feed(state, created(f"r{n}"), delta(f"r{n}", f"i{n}", 20), done(f"r{n}"))
+    assert len(state._parts) <= 64
+    assert len(state._responses) <= 64
