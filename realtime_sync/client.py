@@ -68,8 +68,9 @@ class RealtimeResource:
             extra_headers: added to the upgrade request; win over the client's.
             websocket_connection_options: fields of `realtime_sync.transport.TransportOptions`
                 for this connection, such as ``{"open_timeout": 3.0}``.
-            max_queue_bytes: how many bytes of events may wait to be consumed. When it is full
-                nothing is dropped: no more is read until there is room.
+            max_queue_bytes: how much memory the events that wait to be consumed may take: their
+                text and about 1 kB each. When it is full nothing is dropped: no more is read
+                until there is room.
 
         Raises:
             ConfigError: an option or the combination is wrong. Errors of the link come from

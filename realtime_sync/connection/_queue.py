@@ -32,7 +32,7 @@ class Malformed(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One received message. ``number`` counts them; ``size`` is its length in raw bytes."""
+    """One received message. ``number`` counts them; ``size`` is the memory it holds, in bytes."""
 
     number: int
     size: int
@@ -69,7 +69,7 @@ class EventQueue:
     """Entries in the order received, then the end, repeated for ever.
 
     Args:
-        max_bytes: the bound, in raw bytes of the messages not yet consumed.
+        max_bytes: the bound, in bytes of memory of the messages not yet consumed.
 
     Threads: `put`, `wait_for_space` and `finish` belong to the reader; `take`, `take_new`, `keep`
     and `settle` to the one consumer; `watch`, `wake_reader` and the properties to anybody.
@@ -93,7 +93,7 @@ class EventQueue:
     # -- the reader's side -----------------------------------------------------------------------
 
     def put(self, item: ServerEvent | Malformed, size: int) -> None:
-        """Append one message of ``size`` raw bytes; the bound is `wait_for_space`'s business."""
+        """Append one message of ``size`` bytes; the bound is `wait_for_space`'s business."""
         entry = Entry(self.received, size, item)
         self._log.append(entry)
         self.received += 1
@@ -184,7 +184,7 @@ class EventQueue:
 
     @property
     def queued_bytes(self) -> int:
-        """Raw bytes received and not yet consumed."""
+        """The memory of what was received and not yet consumed."""
         return self._bytes_in - self._bytes_out
 
     def watch(

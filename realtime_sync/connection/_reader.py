@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sys import getsizeof
+
 from ..errors import (
     ConnectionClosed,
     ConnectionClosedError,
@@ -13,6 +15,10 @@ from ._queue import EventQueue, Malformed
 from .state import ConnectionState
 
 __all__ = ["Reader"]
+
+# What an event costs beside its text: the fields that were decoded, and the queue's own entry.
+# Measured with tracemalloc for a small delta: 1.1 kB.
+_EVENT_BYTES = 1_100
 
 
 class Reader:
@@ -54,7 +60,7 @@ class Reader:
 
     def _deliver(self, message: str | bytes) -> None:
         item = _binary(message) if isinstance(message, bytes) else self._parsed(message)
-        self._queue.put(item, len(message))
+        self._queue.put(item, getsizeof(message) + _EVENT_BYTES)
 
     def _parsed(self, text: str) -> ServerEvent | Malformed:
         try:

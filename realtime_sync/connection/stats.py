@@ -16,7 +16,7 @@ class ConnectionStats:
         events_sent: messages handed to the kernel.
         bytes_received: bytes read from the socket after the handshake.
         bytes_sent: bytes written to the socket after the handshake.
-        queued_bytes: bytes of the events that wait to be consumed.
+        queued_bytes: memory of the events that wait to be consumed, in bytes.
     """
 
     events_received: int

@@ -226,7 +226,7 @@ def test_a_megabyte_in_one_event(connect: Opener) -> None:
 
 
 def test_a_slow_consumer_loses_nothing_of_ten_thousand(connect: Opener) -> None:
-    connection, server = connect(max_queue_bytes=20_000)
+    connection, server = connect(max_queue_bytes=100_000)
     total = 10_000
 
     def send_all() -> None:
@@ -246,7 +246,7 @@ def test_a_stopped_consumer_costs_the_bound_plus_one_message(connect: Opener, gu
     for _ in range(500):
         server.send("n", padding="x" * size)
     guard.until(lambda: connection._queue._paused, "the reader's pause")
-    assert bound <= connection.stats.queued_bytes <= bound + size + 100
+    assert bound <= connection.stats.queued_bytes <= bound + size + 1_300
     with pytest.raises(QueueFullError, match="max_queue_bytes"):
         connection.wait_for("never", timeout=GUARD_S)
     server.peer.close(1000)
@@ -255,7 +255,7 @@ def test_a_stopped_consumer_costs_the_bound_plus_one_message(connect: Opener, gu
 
 
 def test_wait_for_is_told_when_the_queue_fills_meanwhile(connect: Opener) -> None:
-    connection, server = connect(max_queue_bytes=1_000)
+    connection, server = connect(max_queue_bytes=10_000)
     waiting = run(lambda: connection.wait_for("never", timeout=GUARD_S))
     for _ in range(20):
         server.send("n", padding="x" * 100)
@@ -265,7 +265,7 @@ def test_wait_for_is_told_when_the_queue_fills_meanwhile(connect: Opener) -> Non
 def test_closing_with_a_full_queue_is_quick_and_keeps_what_was_received(
     connect: Opener, guard: Guard
 ) -> None:
-    connection, server = connect(max_queue_bytes=1_000)
+    connection, server = connect(max_queue_bytes=10_000)
     for _ in range(20):
         server.send("n", padding="x" * 100)
     guard.until(lambda: connection._queue._paused, "the reader's pause")
@@ -518,7 +518,7 @@ def test_ask_when_the_link_breaks(connect: Opener) -> None:
 
 
 def test_ask_behind_too_many_other_events(connect: Opener) -> None:
-    connection, server = connect(max_queue_bytes=2_000)
+    connection, server = connect(max_queue_bytes=10_000)
     asking = run(lambda: connection.ask("x", timeout=GUARD_S))
     server.receive("conversation.item.create")
     for _ in range(40):
