@@ -41,7 +41,7 @@ _VOICES = {
     "cedar": ("en-us+m1", 40),
     "coral": ("en-us+f2", 50),
     "echo": ("en-us+m7", 50),
-    "fable": ("en-gb", 50),
+    "fable": ("en-gb-x-rp", 50),
     "marin": ("en-us+f3", 50),
     "nova": ("en-us+f4", 55),
     "onyx": ("en-us", 15),

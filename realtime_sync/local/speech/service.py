@@ -59,6 +59,11 @@ class SpeechService:
         """End all workers; requests in their hands fail with `AudioError`. Idempotent."""
         await asyncio.gather(*(worker.close() for worker in self._workers()))
 
+    @property
+    def pending(self) -> int:
+        """How many requests are in the workers' hands."""
+        return sum(worker.pending for worker in self._workers())
+
     def _workers(self) -> list[WorkerProcess]:
         return [*self._transcribers, *self._synthesizers]
 
@@ -76,13 +81,11 @@ class SpeechService:
         """
         header = {"op": "transcribe", "language": language, "prompt": prompt}
         job = await _submit(self._transcribers, header, pcm16k)
-        text = ""
         try:
-            async for piece, _ in job.pieces():
-                text += piece["text"]
+            texts = [piece["text"] async for piece, _ in job.pieces()]
         finally:
             job.cancel()
-        return text
+        return " ".join(filter(None, texts))
 
     async def synthesize(
         self, text: str, *, voice: str, speed: float

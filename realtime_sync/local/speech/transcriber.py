@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError
-from ..parts import Transcriber
 from ._utterance import RATE_HZ, prepare, segments
 from .vad import SileroDetector
 
@@ -77,6 +76,13 @@ class PocketsphinxTranscriber:
         Raises:
             ConfigError: another language than English.
         """
+        return " ".join(filter(None, self.pieces(pcm, language=language, prompt=prompt)))
+
+    def pieces(self, pcm: bytes, *, language: str | None, prompt: str | None) -> Iterator[str]:
+        """Yield the words of a few seconds after the other, ``""`` for seconds without any.
+
+        It takes and raises the same as `transcribe`.
+        """
         del prompt
         if language is not None and language.lower()[:2] != "en":
             raise ConfigError(
@@ -84,10 +90,9 @@ class PocketsphinxTranscriber:
                 "knows English only; use 'en' or leave the language out"
             )
         samples = prepare(pcm)
-        if samples is None:
-            return ""
-        spoken = filter(self._has_speech, segments(samples))
-        return " ".join(filter(None, map(self._recognise, spoken)))
+        if samples is not None:
+            for segment in segments(samples):
+                yield self._recognise(segment) if self._has_speech(segment) else ""
 
     def _has_speech(self, pcm: bytes) -> bool:
         self._detector.reset()
@@ -177,7 +182,7 @@ def grammar_of(sentences: Iterable[str]) -> str:
     return f"#JSGF V1.0;\ngrammar sentences;\npublic <sentence> = {' | '.join(sentences)} ;\n"
 
 
-def make_transcriber(spec: str) -> Transcriber:
+def make_transcriber(spec: str) -> PocketsphinxTranscriber:
     """Return the transcriber that ``spec`` names.
 
     Args:

@@ -104,7 +104,8 @@ def _transcription(spec: str) -> Handler:
 
     def handle(header: JsonDict, payload: bytes) -> Iterator[Message]:
         language, prompt = header["language"], header["prompt"]
-        yield {"text": transcriber.transcribe(payload, language=language, prompt=prompt)}, b""
+        for text in transcriber.pieces(payload, language=language, prompt=prompt):
+            yield {"text": text}, b""
 
     return handle
 
