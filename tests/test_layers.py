@@ -35,7 +35,7 @@ LAYERS = {
     "recording": 9,
     "testing": 9,
     "cli": 10,
-    "__main__": 10,
+    "__main__": 11,
 }
 LOCAL_MAY_IMPORT_UP_TO = 3
 

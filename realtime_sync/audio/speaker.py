@@ -47,7 +47,7 @@ class Speaker:
         DeviceError: when opened: no such device, or it is busy.
 
     Threads:
-        One thread writes; every other method may be called from any thread.
+        Any thread may call any method; what two threads write at once is played in turns.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Speaker:
         self._closed = False
         self._called = threading.Event()  # set by every callback
         self._called_at = 0.0  # by the callback; a float is replaced as a whole
-        # These four are of the device's rate and replaced before its callback is first called:
+        # These are of the device's rate and replaced before its callback is first called:
         self._playout = Playout(self._rate, prebuffer_ms=prebuffer_ms)
-        self._resampler = Resampler(self._rate, self._rate)
         self._latency_frames = 0
         self._block = np.empty(0, dtype="<i2")
-        # The writer's: whose audio the resampler holds, and whether that was cleared meanwhile.
+        # Guards the resampler and whose audio it holds. Taken before no other lock.
+        self._resampler_lock = threading.Lock()
+        self._resampler = Resampler(self._rate, self._rate)
         self._key: tuple[str | None, int] | None = None
-        self._cleared = False
 
     @property
     def rate(self) -> int:
@@ -130,10 +130,13 @@ class Speaker:
         self._require_open()
         samples = as_int16(audio)
         key = (item_id, content_index)
-        if self._cleared or key != self._key:
-            self._finish_item()
+        with self._resampler_lock:
+            before = self._key
+            tail = b"" if key == before else self._resampler.process(b"", last=True)
             self._key = key
-        self._push(self._resampler.process(samples), key)
+            pcm = self._resampler.process(samples)
+        self._push(tail, before)
+        self._push(pcm, key)
 
     def flush(self) -> None:
         """Say that the item is complete: its end plays now, and running dry is no underrun.
@@ -146,8 +149,10 @@ class Speaker:
 
     def clear(self) -> None:
         """Fall silent within one callback, with a fade of 5 ms; forget what was not played."""
+        with self._resampler_lock:
+            self._resampler.process(b"", last=True)
+            self._key = None
         self._playout.clear()
-        self._cleared = True
 
     def drain(self, timeout: float | None = None) -> bool:
         """Wait until all was heard.
@@ -158,11 +163,13 @@ class Speaker:
         Raises:
             DeviceError: the device went away.
         """
-        self.flush()
         deadline = Deadline(timeout)
-        while self._playout.buffered_frames:
-            if not self._wait_for_callback(deadline):
-                return False
+        # In this order: as long as something waits, the item may be going on.
+        for step in (self._finish_item, self._playout.flush):
+            while self._playout.buffered_frames:
+                if not self._wait_for_callback(deadline):
+                    return False
+            step()
         # Handed out is not heard: the device's latency is still to pass.
         while self._playout.position < self._playout.sound_end + self._latency_frames:
             if not self._wait_for_callback(deadline):
@@ -204,17 +211,17 @@ class Speaker:
             warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
 
     def _finish_item(self) -> None:
-        """Bring out what the resampler holds of the item, or drop it when it was cleared."""
-        tail = self._resampler.process(b"", last=True)
-        cleared, self._cleared = self._cleared, False
-        if self._key is not None and not cleared:
-            self._push(tail, self._key)
-        self._key = None
+        """Bring out what the resampler still holds of the item."""
+        with self._resampler_lock:
+            tail = self._resampler.process(b"", last=True)
+            key, self._key = self._key, None
+        self._push(tail, key)
 
-    def _push(self, pcm: bytes, key: tuple[str | None, int]) -> None:
+    def _push(self, pcm: bytes, key: tuple[str | None, int] | None) -> None:
         samples = as_int16(pcm)
+        item_id, index = key or (None, 0)
         while samples.size:
-            taken = self._playout.write(samples, item_id=key[0], content_index=key[1])
+            taken = self._playout.write(samples, item_id=item_id, content_index=index)
             samples = samples[taken:]
             if samples.size and not self._wait_for_callback(Deadline(None)):
                 return

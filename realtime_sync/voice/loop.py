@@ -144,6 +144,12 @@ class VoiceLoop:
         self._stopping = threading.Event()
         self._source_ended = threading.Event()
         self._failure: BaseException | None = None  # set before _source_ended, read after it
+        self._idle = False  # by the downlink; a flag is replaced as a whole
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing has happened for a moment: nobody speaks, no answer is due or plays."""
+        return self._idle
 
     def run(self) -> None:
         """Talk until the source has ended and the last answer was heard, or until `close`.
@@ -208,7 +214,8 @@ class VoiceLoop:
                 event = self._connection.recv(timeout=_TICK_S)
             except RealtimeTimeout:
                 now = self._clock()
-                if self._busy():
+                self._idle = not self._busy()
+                if not self._idle:
                     quiet_since = now
                 if self._source_ended.is_set():
                     if now - quiet_since >= self._idle_timeout:
@@ -218,6 +225,7 @@ class VoiceLoop:
                 self._play_out()
                 return
             else:
+                self._idle = False
                 quiet_since = last_event = self._clock()
                 self._receive(event)
         self._sink.clear()

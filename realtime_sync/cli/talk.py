@@ -1,0 +1,152 @@
+"""``realtime-sync talk``: a spoken conversation at the command line."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from ..audio.base import Sink, Source
+from ..audio.microphone import Microphone
+from ..audio.pcm import level_dbfs
+from ..audio.speaker import Speaker
+from ..audio.virtual import VirtualMicrophone, VirtualSpeaker
+from ..audio.wav import WavSink
+from ..client import Local, OpenAI
+from ..errors import ConfigError, DeviceError
+from ..voice.loop import VoiceLoop
+from ._interview import Interview
+from ._screen import TalkScreen
+
+if TYPE_CHECKING:
+    from ..client import RealtimeResource
+
+__all__ = ["talk"]
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_OPENAI_MODEL = "gpt-realtime"
+_TRANSCRIBERS = {"openai": "gpt-4o-mini-transcribe", "local": "local"}
+_NO_MICROPHONE = "to talk with recordings instead: realtime-sync talk --input QUESTION.wav"
+
+
+@click.command()
+@click.option(
+    "--input",
+    "inputs",
+    type=_FILE,
+    multiple=True,
+    help="WAV file to say instead of the microphone; several are said in turn.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="WAV file for the answers instead of the speaker.",
+)
+@click.option(
+    "--provider",
+    type=click.Choice(["local", "openai"]),
+    default="local",
+    show_default=True,
+    help="Whom to talk to: the embedded server, or OpenAI (key in OPENAI_API_KEY).",
+)
+@click.option("--url", help="Base URL of a server that runs already, such as realtime-sync serve.")
+@click.option("--model", help=f"The model's name; for OpenAI by default {_OPENAI_MODEL}.")
+@click.option("--instructions", help="What the model is told before the conversation.")
+def talk(
+    inputs: tuple[Path, ...],
+    output: Path | None,
+    provider: str,
+    url: str | None,
+    model: str | None,
+    instructions: str | None,
+) -> None:
+    """Talk to a realtime model, with a microphone and a speaker or with WAV files.
+
+    End it with Ctrl-C; with --input it ends after the last answer.
+    """
+    with ExitStack() as stack:
+        screen = stack.enter_context(TalkScreen(Console(highlight=False)))
+        source = _open_source(stack, inputs)
+        sink = _open_sink(stack, output, screen)
+        if not inputs and output is None:
+            screen.note("speak whenever you like; with headphones, or the microphone hears it all")
+        realtime = _open_client(stack, provider, url)
+        model = model or (_OPENAI_MODEL if provider == "openai" else None)
+        connection = stack.enter_context(realtime.connect(model=model))
+        connection.session.update(session=_session(provider, instructions))
+        loop = VoiceLoop(connection, _Metered(source, screen), sink, on_event=screen.show)
+        if isinstance(source, Interview):
+            source.follow(answered=lambda: screen.answers, settled=lambda: loop.idle)
+        loop.run()
+    _conclude(screen, output)
+
+
+def _open_source(stack: ExitStack, inputs: tuple[Path, ...]) -> Source:
+    if inputs:
+        return Interview(inputs, stack.enter_context(VirtualMicrophone()))
+    try:
+        return stack.enter_context(Microphone())
+    except (ConfigError, DeviceError) as exc:
+        raise type(exc)(f"{exc}; {_NO_MICROPHONE}") from exc
+
+
+def _open_sink(stack: ExitStack, output: Path | None, screen: TalkScreen) -> Sink:
+    if output is not None:
+        return stack.enter_context(WavSink(output))
+    try:
+        return stack.enter_context(Speaker())
+    except (ConfigError, DeviceError) as exc:
+        screen.note(f"the answers appear as text only ({exc}); --output FILE.wav keeps the sound")
+        return stack.enter_context(VirtualSpeaker())
+
+
+def _open_client(stack: ExitStack, provider: str, url: str | None) -> RealtimeResource:
+    if provider == "openai":
+        return OpenAI(base_url=url).realtime
+    return stack.enter_context(Local(url=url)).realtime
+
+
+def _session(provider: str, instructions: str | None) -> Any:
+    session: dict[str, Any] = {
+        "type": "realtime",
+        "audio": {"input": {"transcription": {"model": _TRANSCRIBERS[provider]}}},
+    }
+    if instructions is not None:
+        session["instructions"] = instructions
+    return session
+
+
+def _conclude(screen: TalkScreen, output: Path | None) -> None:
+    if screen.latencies_ms:
+        median = statistics.median(screen.latencies_ms)
+        turns = len(screen.latencies_ms)
+        screen.note(f"{turns} answers, first audio after {median:.0f} ms (median)")
+    if output is not None:
+        screen.note(f"the answers are in {output}")
+
+
+class _Metered:
+    """A source whose level is shown."""
+
+    def __init__(self, source: Source, screen: TalkScreen) -> None:
+        self._source = source
+        self._screen = screen
+
+    @property
+    def rate(self) -> int:
+        """The sample rate in Hz."""
+        return self._source.rate
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._source:
+            self._screen.level(level_dbfs(chunk))
+            yield chunk
+
+    def close(self) -> None:
+        """End the source's iteration."""
+        self._source.close()
