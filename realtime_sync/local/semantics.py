@@ -15,7 +15,7 @@ _HESITATIONS = "ah eh er erm hm hmm mm uh uhm um umm well"
 _CONJUNCTIONS = (
     "although and because but if nor or since so than that though unless until when while"
 )
-_PREPOSITIONS = "about at between by during for from into like of onto than to with without"
+_PREPOSITIONS = "about at between by during for from in into like of onto than to with without"
 _DETERMINERS = "a an the my your his its our their some any every each this these those"
 _OPENERS = (
     "i i'm i'll i'd he's she's it's we're they're is are was were am do does did can could will"

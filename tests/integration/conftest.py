@@ -12,7 +12,8 @@ from embedded import Server, run_server
 @pytest.fixture(scope="session")
 def ws_server() -> Iterator[Server]:
     """The default server, with the friendly assistant."""
-    yield from run_server()
+    with run_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,8 @@ def wss_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     ca = trustme.CA()
     pem = tmp_path_factory.mktemp("tls") / "server.pem"
     ca.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(pem)
-    yield from run_server("--tls-cert", str(pem), ca=ca)
+    with run_server("--tls-cert", str(pem), ca=ca) as server:
+        yield server
 
 
 @pytest.fixture(params=["ws", "wss"])

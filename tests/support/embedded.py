@@ -9,6 +9,7 @@ import subprocess
 import sys
 import wave
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import trustme
@@ -27,11 +28,13 @@ class Server:
     Attributes:
         url: its base URL, ending in ``/v1``.
         key: what clients must show.
+        process: the server itself.
         ca: who signed its certificate, None without TLS.
     """
 
     url: str
     key: str
+    process: subprocess.Popen[bytes]
     ca: trustme.CA | None = None
 
     def tls(self) -> ssl.SSLContext | None:
@@ -43,8 +46,9 @@ class Server:
         return context
 
 
+@contextmanager
 def run_server(*arguments: str, ca: trustme.CA | None = None) -> Iterator[Server]:
-    """Run a server until the generator is closed."""
+    """Run a server as a child process."""
     process = subprocess.Popen(
         [sys.executable, "-m", "realtime_sync.local", "--child", *arguments],
         stdin=subprocess.PIPE,
@@ -55,8 +59,8 @@ def run_server(*arguments: str, ca: trustme.CA | None = None) -> Iterator[Server
         assert process.stdout is not None
         assert process.stdin is not None
         ready = json.loads(process.stdout.readline())
-        yield Server(ready["url"], KEY, ca)
-        process.stdin.close()
+        yield Server(ready["url"], KEY, process, ca)
+        process.stdin.close()  # its end is the server's
         assert process.wait(30) == 0
 
 

@@ -1,0 +1,147 @@
+"""A session of the embedded server without its surroundings: no sockets, no threads, no models."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from strict_openai import validate
+
+from realtime_sync.local.items import Part
+from realtime_sync.local.response import Response
+from realtime_sync.local.session import OnHeard, Session
+
+Event = dict[str, Any]
+
+LOUD = 8_000
+
+
+class LoudnessDetector:
+    """Takes any loud frame for speech."""
+
+    frame_bytes = 1_024
+
+    def probability(self, frame: bytes) -> float:
+        return 1.0 if max(memoryview(frame).cast("h")) > LOUD / 2 else 0.0
+
+    def reset(self) -> None:
+        pass
+
+
+class Bench:
+    """A session whose answers and transcripts come when the test says so.
+
+    Every event it emits is validated against the published types.
+
+    Attributes:
+        events: what the client would have received and the test has not taken yet.
+        responses: those to be generated, oldest first.
+        stopped: those not to be generated any more.
+        unheard: audio to be recognised, with what to call then.
+    """
+
+    def __init__(self, type: str = "realtime", model: str | None = "gpt-realtime") -> None:
+        self.events: list[Event] = []
+        self.responses: list[Response] = []
+        self.stopped: list[Response] = []
+        self.unheard: list[tuple[Part, OnHeard]] = []
+        self.session = Session(
+            type=type,
+            model=model,
+            expires_at=1_700_000_000,
+            detector=LoudnessDetector(),
+            generator=self,
+            recogniser=self,
+            emit=self._emit,
+        )
+
+    def _emit(self, event: Event) -> None:
+        self.events.append(validate(json.dumps(event)))
+
+    # -- what a session asks for -----------------------------------------------------------------
+
+    def start(self, response: Response) -> None:
+        self.responses.append(response)
+
+    def stop(self, response: Response) -> None:
+        self.stopped.append(response)
+
+    def recognise(
+        self, part: Part, done: OnHeard, *, language: str | None, prompt: str | None
+    ) -> None:
+        self.unheard.append((part, done))
+
+    # -- what a test does ------------------------------------------------------------------------
+
+    def send(self, type: str, **fields: Any) -> list[Event]:
+        """Hand a client event in and return what it brought about."""
+        return self.send_raw({"type": type, **fields})
+
+    def send_raw(self, request: Any) -> list[Event]:
+        """Hand in any JSON value."""
+        for _ in self.session.handle(request):
+            pass
+        return self.take()
+
+    def take(self) -> list[Event]:
+        """Return the events since the last call."""
+        taken, self.events = self.events, []
+        return taken
+
+    def error(self, type: str, **fields: Any) -> Event:
+        """Hand in a client event that must fail, and return the error."""
+        (event,) = self.send(type, **fields)
+        assert event["type"] == "error", event
+        error: Event = event["error"]
+        return error
+
+    def update(self, **session: Any) -> Event:
+        """Update the session and return what it is then."""
+        (event,) = self.send("session.update", session={"type": "realtime", **session})
+        assert event["type"] == "session.updated", event
+        updated: Event = event["session"]
+        return updated
+
+    def listen(self, **turn_detection: Any) -> None:
+        """Change the turn detection."""
+        self.update(audio={"input": {"turn_detection": turn_detection or None}})
+
+    def write(self, text: str, **fields: Any) -> list[Event]:
+        """Add a user message."""
+        content = [{"type": "input_text", "text": text}]
+        item = {"type": "message", "role": "user", "content": content, **fields}
+        return self.send("conversation.item.create", item=item)
+
+    def hear(self, ms: int, *, loud: bool) -> list[Event]:
+        """Append noise or silence, 24 kHz PCM16."""
+        sample = LOUD if loud else 0
+        audio = sample.to_bytes(2, "little") * (24 * ms)
+        return self.send("input_audio_buffer.append", audio=base64.b64encode(audio).decode())
+
+    def recognised(self, text: str | Exception) -> list[Event]:
+        """Answer the oldest recognition."""
+        part, done = self.unheard.pop(0)
+        part.heard = "" if isinstance(text, Exception) else text
+        done(part, text if isinstance(text, Exception) else None)
+        return self.take()
+
+    def say(self, text: str, *, ms: int = 0) -> list[Event]:
+        """Let the newest response say something, with so much sound."""
+        response = self.responses[-1]
+        if response.settings.modality == "text":
+            events = response.add_text(text)
+        else:
+            events = response.add_speech(text, bytes(response.settings.format.bytes_in(24 * ms)))
+        self.session.answers.progress(response, events)
+        return self.take()
+
+    def finish(self, status: str = "completed", **fields: Any) -> list[Event]:
+        """End the newest response."""
+        self.session.answers.finish(self.responses[-1], status, **fields)
+        return self.take()
+
+
+def types(events: list[Event]) -> list[str]:
+    """The types of ``events``."""
+    return [event["type"] for event in events]
