@@ -23,6 +23,7 @@ from ._proxy import Proxy
 __all__ = ["Target", "refusal", "translate"]
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([2-5]\d\d)\b")
+_ENDED: Final = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 _MAX_BODY: Final = 65536  # bytes of a refusal's body that are kept
 
 
@@ -122,7 +123,7 @@ def translate(
         return ConnectError(f"the host name {name!r} does not resolve; check its spelling and DNS")
     if isinstance(exc, websocket.WebSocketProxyException):
         return _translate_proxy(exc, target, proxy)
-    if isinstance(exc, websocket.WebSocketConnectionClosedException):
+    if isinstance(exc, (*_ENDED, websocket.WebSocketConnectionClosedException)):
         return ConnectError(f"{where} ended the link during the handshake; {_scheme_hint(target)}")
     if isinstance(exc, websocket.WebSocketException):
         return _translate_answer(exc, target)

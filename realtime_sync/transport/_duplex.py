@@ -24,6 +24,9 @@ _WRITE: Final = selectors.EVENT_WRITE
 # Only a TLS 1.2 renegotiation makes a write wait for the peer, and the reader may take the awaited
 # bytes first; so look again from time to time, for the one round trip that it lasts.
 _RENEGOTIATION_S: Final = 0.05
+# OpenSSL reports a write only when all of it is through; a record at a time, the reader gets the
+# lock in between and the progress shows.
+_TLS_RECORD: Final = 16384
 
 
 class LinkOver(Exception):  # noqa: N818  # not an error: it says why a wait has ended
@@ -43,9 +46,10 @@ class Duplex:
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._sock = sock
-        self._tls: AbstractContextManager[object] = (
-            threading.Lock() if isinstance(sock, ssl.SSLSocket) else nullcontext()
-        )
+        self._tls: AbstractContextManager[object] = nullcontext()
+        self._write_size: int | None = None
+        if isinstance(sock, ssl.SSLSocket):
+            self._tls, self._write_size = threading.Lock(), _TLS_RECORD
         self._wake, self._waker = socket.socketpair()
         self._selector = _selector(sock, _READ, self._wake)
         self._events = _READ  # what the selector watches the socket for
@@ -157,7 +161,7 @@ class Duplex:
         """
         try:
             with self._tls:
-                return self._sock.send(data)
+                return self._sock.send(data[: self._write_size])
         except (BlockingIOError, ssl.SSLWantWriteError):
             self._write_needs = _WRITE
         except ssl.SSLWantReadError:

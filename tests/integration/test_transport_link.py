@@ -1,0 +1,483 @@
+"""The life of an open link, and every way in which it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import trustme
+from guards import GUARD_S, Guard
+from raw_server import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    RawPeer,
+    RawServer,
+    Script,
+    close_payload,
+    server_frame,
+)
+
+from realtime_sync.errors import (
+    ConnectionClosed,
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    LocalProtocolError,
+)
+from realtime_sync.transport import Transport, TransportOptions, connect
+
+Open = Callable[..., contextlib.AbstractContextManager[Transport]]
+HUGE = "x" * (32 << 20)  # more than any kernel takes for a peer that does not read
+
+
+@pytest.fixture(scope="module")
+def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(server)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    return server, client
+
+
+@pytest.fixture(params=["ws", "wss"])
+def opened(request: pytest.FixtureRequest, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> Open:
+    """``opened(script, **options)``: a transport whose peer runs ``script`` after the handshake."""
+    server_context = contexts[0] if request.param == "wss" else None
+
+    @contextlib.contextmanager
+    def open_link(script: Script, **options: object) -> Iterator[Transport]:
+        def accepting(peer: RawPeer) -> None:
+            peer.accept()
+            script(peer)
+
+        with RawServer(accepting, server_context) as server:
+            chosen = TransportOptions(proxy="", ssl_context=contexts[1], **options)  # type: ignore[arg-type]
+            transport = connect(server.url, headers={}, options=chosen)
+            try:
+                yield transport
+            finally:
+                transport.abort()
+
+    return open_link
+
+
+def drain(transport: Transport) -> None:
+    while True:
+        transport.read()
+
+
+def end_of(transport: Transport) -> ConnectionClosed:
+    """Read to the end; check that it stays the same."""
+    with pytest.raises(ConnectionClosed) as caught:
+        drain(transport)
+    with pytest.raises(type(caught.value)) as again:
+        transport.read()
+    assert again.value is not caught.value
+    assert (again.value.code, again.value.reason) == (caught.value.code, caught.value.reason)
+    assert transport.closed
+    with pytest.raises(ConnectionClosed):
+        transport.send("too late")
+    return caught.value
+
+
+class Call(threading.Thread):
+    """Runs one call and keeps what came out."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        super().__init__(daemon=True)
+        self._call = call
+        self.result: object = None
+        self.error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.result = self._call()
+        except BaseException as exc:
+            self.error = exc
+
+
+def stay_silent(peer: RawPeer) -> None:
+    peer.expect_end()
+
+
+# -- messages --------------------------------------------------------------------------------------
+
+
+def test_messages_and_counters(opened: Open) -> None:
+    def script(peer: RawPeer) -> None:
+        assert peer.frame() == (TEXT, "grüße".encode())
+        assert peer.frame() == (TEXT, b"as bytes")
+        batch = [server_frame(TEXT, b"%d" % i) for i in range(100)]
+        peer.sock.sendall(b"".join(batch) + server_frame(BINARY, b"\0\xff"))
+        assert peer.frame() == (CLOSE, close_payload(1000, "done"))
+        peer.send(CLOSE, close_payload(1000, "done"))
+        peer.expect_end()
+
+    with opened(script) as transport:
+        transport.send("grüße")
+        transport.send(b"as bytes")
+        received: list[str | bytes] = []
+        while len(received) < 101:
+            received += transport.read()
+        assert received == [str(i) for i in range(100)] + [b"\0\xff"]
+        assert (transport.messages_in, transport.messages_out) == (101, 2)
+        assert transport.bytes_in == 10 * 3 + 90 * 4 + 4
+        assert transport.bytes_out == 6 + 7 + 6 + 8
+        with pytest.raises(LocalProtocolError, match="surrogates"):
+            transport.send("\ud800")
+        assert not transport.closed
+        transport.close(1000, "done", timeout=GUARD_S)
+        assert isinstance(end_of(transport), ConnectionClosedOK)
+
+
+def test_a_message_of_16_mib_each_way(opened: Open) -> None:
+    big = bytes(range(32, 127)) * (16 * 1024 * 1024 // 95)
+
+    def script(peer: RawPeer) -> None:
+        assert peer.frame() == (TEXT, big)
+        peer.send(TEXT, big)
+        peer.expect_end()
+
+    with opened(script) as transport:
+        transport.send(big)
+        assert transport.read() == [big.decode()]
+
+
+def test_frames_of_many_senders_stay_whole(opened: Open, guard: Guard) -> None:
+    received: list[bytes] = []
+
+    def script(peer: RawPeer) -> None:
+        received.extend(peer.frame()[1] for _ in range(4 * 50))
+        peer.expect_end()
+
+    def send(name: str) -> None:
+        for i in range(50):
+            transport.send(name * (1 + 700 * i))
+
+    with opened(script) as transport:
+        senders = [Call(lambda name=name: send(name)) for name in "abcd"]  # type: ignore[misc]
+        for sender in senders:
+            guard.join(sender)
+            assert sender.error is None
+    assert {len(set(message)) for message in received} == {1}
+    for name in b"abcd":
+        sizes = [len(message) for message in received if message[0] == name]
+        assert sizes == [1 + 700 * i for i in range(50)]
+
+
+# -- control frames --------------------------------------------------------------------------------
+
+
+def test_pings_are_answered_even_inside_a_message(opened: Open) -> None:
+    def script(peer: RawPeer) -> None:
+        peer.send(TEXT, b"one ", fin=False)
+        peer.send(PING, b"inside")
+        assert peer.frame() == (PONG, b"inside")
+        peer.sock.sendall(server_frame(PING, b"old") + server_frame(PING, b"new"))
+        answer = peer.frame()
+        if answer == (PONG, b"old"):  # the two came in two reads
+            answer = peer.frame()
+        assert answer == (PONG, b"new")
+        peer.send(0, b"message")
+        peer.expect_end()
+
+    with opened(script) as transport:
+        assert transport.read() == ["one message"]
+
+
+def test_a_silent_peer_is_pinged(opened: Open) -> None:
+    def script(peer: RawPeer) -> None:
+        for _ in range(3):
+            assert peer.frame() == (PING, b"")
+            peer.send(PONG, b"")
+        peer.send(TEXT, b"alive")
+        peer.expect_end()
+
+    with opened(script, ping_interval=0.05, ping_timeout=GUARD_S) as transport:
+        assert transport.read() == ["alive"]
+
+
+def test_a_half_open_peer_is_given_up(opened: Open) -> None:
+    over = threading.Event()
+
+    def script(peer: RawPeer) -> None:
+        over.wait(GUARD_S)  # reads nothing, says nothing
+
+    with opened(script, ping_interval=0.05, ping_timeout=0.1) as transport:
+        end = end_of(transport)
+        over.set()
+    assert isinstance(end, ConnectionClosedError)
+    assert (end.code, end.reason) == (1006, "no answer to a ping within 0.1 s")
+
+
+def test_a_stuck_sender_does_not_hold_the_reader(opened: Open, guard: Guard) -> None:
+    """The peer sends and pings, but reads nothing: its messages still come, its pongs wait."""
+    go, seen = threading.Event(), threading.Event()
+
+    def script(peer: RawPeer) -> None:
+        go.wait(GUARD_S)
+        for _ in range(100):
+            peer.send(PING, b"p" * 100)
+        peer.send(TEXT, b"still here")
+        seen.wait(GUARD_S)
+        opcode, payload = peer.frame()
+        assert (opcode, len(payload)) == (TEXT, len(HUGE))
+        assert peer.frame() == (PONG, b"p" * 100)
+        peer.expect_end()
+
+    with opened(script) as transport:
+        sender = Call(lambda: transport.send(HUGE))
+        guard.until(lambda: transport.bytes_out > 0, "the sender's first bytes")
+        go.set()
+        assert transport.read() == ["still here"]
+        seen.set()
+        reader = Call(transport.read)
+        guard.join(sender)
+        assert sender.error is None
+        transport.send("behind the pong")
+        transport.abort()
+        guard.join(reader)
+
+
+def test_a_pong_that_the_kernel_does_not_take_is_finished_later(opened: Open) -> None:
+    """No sender is there; the reader alone fills the kernel with pongs and must not block."""
+    go = threading.Event()
+    count = 150_000
+
+    def flood(peer: RawPeer) -> None:
+        pings = server_frame(PING, b"p" * 125) * 500
+        for _ in range(count // 500):
+            peer.sock.sendall(pings)
+            peer.sock.sendall(server_frame(TEXT, b"m"))
+        go.wait(GUARD_S)
+        answered = 0
+        while peer.frame() == (PONG, b"p" * 125):
+            answered += 1
+        assert 0 < answered < count
+        peer.send(TEXT, b"done")
+        peer.expect_end()
+
+    with opened(flood) as transport:
+        received = 0
+        while received < count // 500:
+            received += len(transport.read())
+        go.set()
+        transport.send("end of pongs")
+        assert transport.read() == ["done"]
+
+
+# -- the peer closes -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(1000, ConnectionClosedOK), (1001, ConnectionClosedOK), (1011, ConnectionClosedError),
+     (4001, ConnectionClosedError), (1005, ConnectionClosedError)],
+)  # fmt: skip
+def test_the_peer_closes(opened: Open, code: int, kind: type[ConnectionClosed]) -> None:
+    payload = b"" if code == 1005 else close_payload(code, "why")
+
+    def script(peer: RawPeer) -> None:
+        peer.sock.sendall(server_frame(TEXT, b"last") + server_frame(CLOSE, payload))
+        assert peer.frame() == (CLOSE, payload[:2])
+        peer.expect_end()
+
+    with opened(script) as transport:
+        assert transport.read() == ["last"]
+        end = end_of(transport)
+    assert type(end) is kind
+    assert (end.code, end.reason) == (code, "why" if payload else "")
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"\xc1\x00", 1002),
+        (server_frame(TEXT, b"\xff"), 1007),
+        (server_frame(TEXT, b"x" * 2000), 1009),
+        (server_frame(TEXT, b"x" * 900, fin=False) + server_frame(0, b"x" * 900), 1009),
+    ],
+)
+def test_the_peer_breaks_a_rule(opened: Open, data: bytes, code: int) -> None:
+    def script(peer: RawPeer) -> None:
+        peer.sock.sendall(server_frame(TEXT, b"good") + data)
+        opcode, payload = peer.frame()
+        assert (opcode, payload[:2]) == (CLOSE, close_payload(code))
+        peer.expect_end()
+
+    with opened(script, max_size=1000) as transport:
+        assert transport.read() == ["good"]
+        end = end_of(transport)
+    assert isinstance(end, ConnectionClosedError)
+    assert end.code == code
+    assert end.reason
+
+
+def test_the_link_is_dropped_mid_frame(opened: Open, guard: Guard) -> None:
+    """Every waiter is told, and soon; the time is printed, not asserted."""
+    drop = threading.Event()
+
+    def script(peer: RawPeer) -> None:
+        peer.sock.sendall(server_frame(TEXT, b"whole") + server_frame(TEXT, b"x" * 50_000)[:30_000])
+        guard.wait(drop, "the signal to drop")
+        # An RST, as from a machine that lost its state.
+        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with opened(script) as transport:
+        assert transport.read() == ["whole"]
+        reader = Call(transport.read)
+        sender = Call(lambda: transport.send(HUGE))
+        guard.until(lambda: transport.bytes_out > 0, "the sender's first bytes")
+        started = time.monotonic()
+        drop.set()
+        guard.join(reader)
+        guard.join(sender)
+        print(f"link dropped: everybody told after {1000 * (time.monotonic() - started):.1f} ms")
+        for call in (reader, sender):
+            assert isinstance(call.error, ConnectionClosedError)
+            assert call.error.code == 1006
+        assert isinstance(end_of(transport), ConnectionClosedError)
+
+
+def test_the_link_ends_without_a_close_frame(opened: Open) -> None:
+    with opened(lambda peer: peer.send(TEXT, b"last")) as transport:
+        assert transport.read() == ["last"]
+        end = end_of(transport)
+    assert (end.code, end.reason) == (1006, "the peer ended the link without a close frame")
+
+
+# -- we close --------------------------------------------------------------------------------------
+
+
+def answer_close(peer: RawPeer) -> None:
+    while True:
+        opcode, payload = peer.frame()
+        if opcode == CLOSE:
+            break
+    peer.sock.sendall(server_frame(TEXT, b"on its way") + server_frame(CLOSE, payload))
+    peer.expect_end()
+
+
+def test_close_from_another_thread(opened: Open, guard: Guard) -> None:
+    with opened(answer_close) as transport:
+        reader = Call(lambda: (transport.read(), end_of(transport)))
+        closers = [Call(lambda: transport.close(3000, "bye", timeout=GUARD_S)) for _ in range(3)]
+        for call in (*closers, reader):
+            guard.join(call)
+            assert call.error is None
+        assert isinstance(reader.result, tuple)
+        messages, end = reader.result
+    assert messages == ["on its way"]
+    assert type(end) is ConnectionClosedOK
+    assert (end.code, end.reason) == (3000, "bye")
+
+
+def test_close_by_the_reader_itself(opened: Open) -> None:
+    def script(peer: RawPeer) -> None:
+        peer.send(TEXT, b"first")
+        answer_close(peer)
+
+    with opened(script) as transport:
+        assert transport.read() == ["first"]
+        transport.close(timeout=GUARD_S)
+        transport.close(timeout=GUARD_S)
+        assert transport.read() == ["on its way"]
+        assert type(end_of(transport)) is ConnectionClosedOK
+
+
+@pytest.mark.parametrize("reading", [True, False], ids=["reader waiting", "nobody reads"])
+def test_close_with_a_silent_peer_keeps_to_its_deadline(
+    opened: Open, guard: Guard, reading: bool
+) -> None:
+    over = threading.Event()
+    with opened(lambda _: over.wait(GUARD_S) and None) as transport:
+        reader = Call(lambda: end_of(transport)) if reading else None
+        started = time.monotonic()
+        closer = Call(lambda: transport.close(timeout=0.2))
+        guard.join(closer)
+        print(f"close(timeout=0.2), silent peer: {time.monotonic() - started:.3f} s")
+        assert closer.error is None
+        if reader is not None:
+            guard.join(reader)
+        end = end_of(transport)
+        over.set()
+    assert isinstance(end, ConnectionClosedError)
+    assert (end.code, end.reason) == (1006, "the peer did not answer our close in time")
+
+
+@pytest.mark.parametrize("how", ["close", "abort"])
+def test_a_blocked_send_is_woken(opened: Open, guard: Guard, how: str) -> None:
+    over = threading.Event()
+    with opened(lambda _: over.wait(GUARD_S) and None) as transport:
+        reader = Call(transport.read)
+        senders = [Call(lambda: transport.send(HUGE)) for _ in range(2)]
+        guard.until(lambda: transport.bytes_out > 0, "the sender's first bytes")
+        started = time.monotonic()
+        if how == "close":
+            transport.close(timeout=0.2)
+        else:
+            transport.abort()
+        for call in (*senders, reader):
+            guard.join(call)
+            assert isinstance(call.error, ConnectionClosed)
+        print(f"{how}: everybody awake after {time.monotonic() - started:.3f} s")
+        over.set()
+
+
+def test_a_message_in_hand_is_finished_before_the_close(opened: Open, guard: Guard) -> None:
+    go = threading.Event()
+
+    def script(peer: RawPeer) -> None:
+        go.wait(GUARD_S)
+        opcode, payload = peer.frame()
+        assert (opcode, len(payload)) == (TEXT, len(HUGE))
+        assert peer.frame() == (CLOSE, close_payload(1000))
+        peer.send(CLOSE, close_payload(1000))
+        peer.expect_end()
+
+    with opened(script) as transport:
+        reader = Call(transport.read)
+        sender = Call(lambda: transport.send(HUGE))
+        guard.until(lambda: transport.bytes_out > 0, "the sender's first bytes")
+        closer = Call(lambda: transport.close(timeout=GUARD_S))
+        guard.until(lambda: transport.closed, "the close")
+        refused = Call(lambda: transport.send("refused"))
+        go.set()
+        for call in (sender, closer, reader, refused):
+            guard.join(call)
+        assert type(refused.error) is ConnectionClosedOK
+        assert sender.error is None
+        assert type(reader.error) is ConnectionClosedOK
+
+
+@pytest.mark.parametrize(("code", "reason"), [(1001, ""), (1000, "x" * 124)])
+def test_a_close_that_breaks_a_rule_sends_nothing(opened: Open, code: int, reason: str) -> None:
+    def script(peer: RawPeer) -> None:
+        assert peer.frame() == (TEXT, b"still open")
+        peer.expect_end()
+
+    with opened(script) as transport:
+        with pytest.raises(LocalProtocolError):
+            transport.close(code, reason, timeout=GUARD_S)
+        transport.send("still open")
+
+
+def test_abort_wakes_the_reader(opened: Open, guard: Guard) -> None:
+    with opened(stay_silent) as transport:
+        reader = Call(transport.read)
+        transport.abort()
+        transport.abort()
+        guard.join(reader)
+        assert isinstance(reader.error, ConnectionClosedError)
+        assert "aborted" in reader.error.reason
+        transport.close(timeout=GUARD_S)
