@@ -172,7 +172,7 @@ def open_speakers(stack: ExitStack) -> list[Speaker]:
     try:
         return [stack.enter_context(Speaker()) for _ in range(2)]
     except (ConfigError, DeviceError) as exc:
-        print(f"Nothing will be heard: {exc}")
+        print(f"Nothing will be heard: {str(exc).partition(':')[0]}.")
         return []
 
 
