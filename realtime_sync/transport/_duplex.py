@@ -24,6 +24,7 @@ _WRITE: Final = selectors.EVENT_WRITE
 # Only a TLS 1.2 renegotiation makes a write wait for the peer, and the reader may take the awaited
 # bytes first; so look again from time to time, for the one round trip that it lasts.
 _RENEGOTIATION_S: Final = 0.05
+_LONGEST_WAIT_S: Final = 86400.0
 # OpenSSL reports a write only when all of it is through; a record at a time, the reader gets the
 # lock in between and the progress shows.
 _TLS_RECORD: Final = 16384
@@ -147,7 +148,8 @@ class Duplex:
         if events != self._events:
             self._selector.modify(self._sock, events)
             self._events = events
-        ready = self._selector.select(timeout)
+        # poll refuses more than 2**31 ms; whoever waits longer looks at the clock and comes back.
+        ready = self._selector.select(None if timeout is None else min(timeout, _LONGEST_WAIT_S))
         if self._over:
             raise LinkOver
         return bool(ready)

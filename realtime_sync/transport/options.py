@@ -84,7 +84,8 @@ class TransportOptions:
 
     Attributes:
         open_timeout: seconds for everything from the TCP connection to the answer of the
-            handshake. The system's name lookup is not bounded by it.
+            handshake. Not bounded by it: the system's name lookup, and a proxy that answers CONNECT
+            byte by byte.
         close_timeout: seconds the peer has to take our answer to its close frame.
         ping_interval: seconds of silence after which the peer is pinged; None for never.
         ping_timeout: seconds the peer then has to send anything; None to wait for ever.
