@@ -35,6 +35,7 @@ def create_app(settings: Settings, parts: PartSet) -> Starlette:
             Route("/v1/models", routes.models),
             Route("/v1/realtime", routes.upgrade_required),
             WebSocketRoute("/v1/realtime", routes.realtime),
+            WebSocketRoute("/{path:path}", routes.nowhere),
         ],
         exception_handlers={HTTPException: _http_error},
     )
@@ -81,6 +82,11 @@ class _Routes:
             model=query.get("model"),
             session_limit_s=self._settings.session_limit_s,
         ).run()
+
+    async def nowhere(self, websocket: WebSocket) -> None:
+        await websocket.send_denial_response(
+            _refusal(404, f"There is no {websocket.url.path}; try /v1/realtime.", "not_found")
+        )
 
     def _check_key(self, connection: HTTPConnection) -> JSONResponse | None:
         key = self._settings.key

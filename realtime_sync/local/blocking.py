@@ -1,46 +1,78 @@
-"""Walks a blocking iterator from asyncio, one step at a time on a thread."""
+"""Walks a blocking iterator from asyncio, on a thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from concurrent.futures import Executor
+from contextlib import suppress
 from typing import TypeVar
 
-__all__ = ["iterate_on_threads"]
+from .._threads import spawn
+
+__all__ = ["iterate_on_thread"]
 
 T = TypeVar("T")
 
+# How many steps the thread may be ahead: while one sentence is spoken, the next may be thought.
+_AHEAD = 32
 
-async def iterate_on_threads(
-    executor: Executor, start: Callable[[], Iterator[T]]
+
+class _End:
+    """The iterator is at its end, or it raised ``error``."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+async def iterate_on_thread(
+    start: Callable[[], Iterator[T]], *, name: str
 ) -> AsyncGenerator[T, None]:
-    """Yield what the iterator made by ``start`` yields; every step runs on ``executor``.
+    """Yield what the iterator made by ``start`` yields.
 
-    When this generator is closed in the middle of a step, the step runs to its end on its thread
-    and the iterator is closed there, so that nobody waits for a slow one.
+    Closing this generator returns at once. The thread then closes the iterator after the step
+    it is in; it is a daemon, so a step that hangs in a network does not keep the process alive.
+
+    Args:
+        start: makes the iterator; called on the thread.
+        name: what to call the thread.
     """
-    end = object()
-    iterator: Iterator[T] | None = None
+    loop = asyncio.get_running_loop()
+    found: asyncio.Queue[T | _End] = asyncio.Queue()
+    room = threading.Semaphore(_AHEAD)
+    abandoned = threading.Event()
 
-    def step() -> T | object:
-        nonlocal iterator
-        if iterator is None:
-            iterator = iter(start())
-        return next(iterator, end)
+    def hand_over(value: T | _End) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(found.put_nowait, value)
 
-    def close() -> None:
-        if isinstance(iterator, Generator):
-            iterator.close()
-
-    while True:
-        future = executor.submit(step)
+    def walk() -> None:
         try:
-            value = await asyncio.wrap_future(future)
-            if value is end:
+            iterator = start()
+            try:
+                for value in iterator:
+                    hand_over(value)
+                    room.acquire()
+                    if abandoned.is_set():
+                        return
+            finally:
+                if isinstance(iterator, Generator):
+                    iterator.close()
+        except BaseException as exc:  # it is raised where the values are taken
+            hand_over(_End(exc))
+        else:
+            hand_over(_End())
+
+    spawn(walk, name=name)
+    try:
+        while True:
+            value = await found.get()
+            if isinstance(value, _End):
+                if value.error is not None:
+                    raise value.error
                 return
-            yield value  # type: ignore[misc]  # anything but `end` came from the iterator
-        except BaseException:
-            # A running generator can't be closed: wait for its step, not for the event loop.
-            future.add_done_callback(lambda _: executor.submit(close))
-            raise
+            yield value
+            room.release()
+    finally:
+        abandoned.set()
+        room.release()

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..errors import ServerError
+from .blocking import iterate_on_thread
 from .formats import to_hearing
 from .generation import generate
 from .items import Part
 from .outbox import Outbox
 from .part_set import PartSet
+from .parts import Prompt, ResponderEvent
 from .response import Response
 from .session import OnHeard, Session
 from .wire import error_event, fault
@@ -72,6 +75,9 @@ class Connection:
             )
             if not done:
                 await self._expire()
+            for task in done:
+                with contextlib.suppress(WebSocketDisconnect):
+                    task.result()
         finally:
             await self._end_tasks()
 
@@ -108,7 +114,7 @@ class Connection:
                     continue
                 for _ in self._session.handle(request):
                     await asyncio.sleep(0)
-                await self._outbox.room()
+                await self._outbox.not_full()
 
     def _decode(self, message: Any) -> Any:
         text = message.get("text")
@@ -120,8 +126,8 @@ class Connection:
             )
             return None
         try:
-            return json.loads(text)
-        except ValueError as exc:
+            return json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        except (ValueError, RecursionError) as exc:
             self._refuse(f"The message is not valid JSON: {exc}.", "invalid_json")
             return None
 
@@ -133,11 +139,14 @@ class Connection:
         await generate(
             response,
             self._session.answers,
-            responder=self._parts.responder,
+            respond=self._respond,
             speech=self._parts.speech,
-            executor=self._parts.executor,
             outbox=self._outbox,
         )
+
+    def _respond(self, prompt: Prompt) -> AsyncGenerator[ResponderEvent, None]:
+        responder = self._parts.responder
+        return iterate_on_thread(lambda: responder.respond(prompt), name="local-responder")
 
     async def _words_of(self, response: Response) -> None:
         """Wait until all that was said before ``response`` is recognised."""
@@ -186,10 +195,19 @@ class Connection:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
-                raise result
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _nobody_cares(part: Part, error: Exception | None) -> None:
     """Take a transcript that no event tells about."""
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large a number")
+    return number

@@ -91,6 +91,12 @@ class Conversation:
             )
         return item
 
+    def has_call(self, call_id: str | None) -> bool:
+        """Return whether a function call with this id is in the conversation."""
+        return any(
+            item.type == "function_call" and item.fields["call_id"] == call_id for item in self
+        )
+
     def delete(self, item_id: str) -> None:
         """Remove the item.
 

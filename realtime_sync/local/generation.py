@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
-from concurrent.futures import Executor
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Protocol
 
 from .._types import JsonDict
 from .answers import Answers
-from .blocking import iterate_on_threads
 from .formats import Encoder
 from .outbox import Outbox
-from .parts import Prompt, Responder, SpeechChunk, TextDelta, ToolCall
+from .parts import Prompt, ResponderEvent, SpeechChunk, TextDelta, ToolCall
 from .response import Response
 from .sentences import Sentences
 
-__all__ = ["Speech", "generate"]
+__all__ = ["Respond", "Speech", "generate"]
 
 _LOGGER = logging.getLogger("realtime_sync.local")
 
@@ -34,6 +32,9 @@ class Speech(Protocol):
         """Yield the speech for ``text``; closing the iterator stops the rest."""
 
 
+Respond = Callable[[Prompt], AsyncGenerator[ResponderEvent, None]]
+
+
 class _OutOfTokensError(Exception):
     """``max_output_tokens`` is reached."""
 
@@ -42,12 +43,19 @@ async def generate(
     response: Response,
     answers: Answers,
     *,
-    responder: Responder,
+    respond: Respond,
     speech: Speech,
-    executor: Executor,
     outbox: Outbox,
 ) -> None:
-    """Generate ``response`` to its end; cancelling this task abandons it without a word."""
+    """Generate ``response`` to its end; cancelling this task abandons it without a word.
+
+    Args:
+        response: started already.
+        answers: told of every step.
+        respond: the responder's words and calls.
+        speech: speaks the words when sound is asked for.
+        outbox: says when the client has taken enough of what came before.
+    """
     writer = _Writer(response, answers, speech, outbox)
     settings = response.settings
     limit = settings.max_output_tokens
@@ -59,7 +67,7 @@ async def generate(
         max_output_tokens=limit if isinstance(limit, int) else None,
     )
     try:
-        reason = await _answer(writer, prompt, responder, executor)
+        reason = await _answer(writer, respond(prompt))
     except _OutOfTokensError:
         answers.finish(response, "incomplete", reason="max_output_tokens")
     except Exception as exc:  # a part's failure is the response's, never the connection's
@@ -77,10 +85,7 @@ async def generate(
             answers.finish(response, "incomplete", reason=reason)
 
 
-async def _answer(
-    writer: _Writer, prompt: Prompt, responder: Responder, executor: Executor
-) -> str | None:
-    steps = iterate_on_threads(executor, lambda: responder.respond(prompt))
+async def _answer(writer: _Writer, steps: AsyncGenerator[ResponderEvent, None]) -> str | None:
     async with aclosing(steps):
         async for step in steps:
             if isinstance(step, TextDelta):

@@ -18,7 +18,7 @@ __all__ = ["Item", "Part", "parse_item"]
 
 
 class _Common(Strict):
-    id: str | None = Field(default=None, min_length=1, max_length=64)
+    id: str | None = Field(default=None, min_length=1, max_length=32)  # the provider's limit
     object: Literal["realtime.item"] | None = None
     status: Literal["completed", "incomplete", "in_progress"] | None = None
 
@@ -55,12 +55,12 @@ class _FunctionCall(_Common):
     type: Literal["function_call"]
     name: str = Field(min_length=1)
     arguments: str
-    call_id: str | None = None
+    call_id: str | None = Field(default=None, min_length=1, max_length=32)
 
 
 class _FunctionCallOutput(_Common):
     type: Literal["function_call_output"]
-    call_id: str = Field(min_length=1)
+    call_id: str = Field(min_length=1, max_length=32)
     output: str
 
 

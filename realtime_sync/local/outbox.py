@@ -11,8 +11,11 @@ from .._types import JsonDict
 
 __all__ = ["Outbox"]
 
-# Generated audio waits when so much is unsent (about 10 s of sound); everything else queues on.
+# Generated audio waits when so much is unsent (about 8 s of sound); all else queues on ...
 _HIGH_WATER_BYTES = 512 * 1024
+# ... up to here. Then the client, which sends and sends and takes no answer, is not read either;
+# much sooner would make a deadlock with one that speaks for a while before it listens.
+_FULL_BYTES = 16 * 1024 * 1024
 
 
 class Outbox:
@@ -29,6 +32,8 @@ class Outbox:
         self._filled = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
+        self._not_full = asyncio.Event()
+        self._not_full.set()
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -41,10 +46,16 @@ class Outbox:
         self._empty.clear()
         if self._bytes > _HIGH_WATER_BYTES:
             self._has_room.clear()
+        if self._bytes > _FULL_BYTES:
+            self._not_full.clear()
 
     async def room(self) -> None:
         """Wait until the client has taken enough of what is queued."""
         await self._has_room.wait()
+
+    async def not_full(self) -> None:
+        """Wait while the client takes nothing at all."""
+        await self._not_full.wait()
 
     async def flush(self) -> None:
         """Wait until everything queued was handed to the socket."""
@@ -60,5 +71,7 @@ class Outbox:
                 self._bytes -= len(text)
                 if self._bytes <= _HIGH_WATER_BYTES:
                     self._has_room.set()
+                if self._bytes <= _FULL_BYTES:
+                    self._not_full.set()
             self._filled.clear()
             self._empty.set()

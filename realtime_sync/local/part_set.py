@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 from attrs import frozen
@@ -14,9 +13,6 @@ from .settings import Settings
 
 __all__ = ["PartSet", "open_parts"]
 
-# A responder's step may wait for a network; that many answers at once wait side by side.
-_RESPONDER_THREADS = 64
-
 
 @frozen(kw_only=True)
 class PartSet:
@@ -26,13 +22,11 @@ class PartSet:
         make_detector: gives each connection a voice detector of its own.
         speech: recognition and synthesis.
         responder: decides what is said.
-        executor: threads for the responder.
     """
 
     make_detector: Callable[[], VoiceDetector]
     speech: Speech
     responder: Responder
-    executor: Executor
 
 
 @asynccontextmanager
@@ -51,11 +45,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[PartSet]:
     SileroDetector()  # a missing package is found here rather than by the first client
     speech = SpeechService(transcriber=settings.transcriber, synthesizer=settings.synthesizer)
     await speech.start()
-    executor = ThreadPoolExecutor(_RESPONDER_THREADS, thread_name_prefix="realtime_sync.responder")
     try:
-        yield PartSet(
-            make_detector=SileroDetector, speech=speech, responder=responder, executor=executor
-        )
+        yield PartSet(make_detector=SileroDetector, speech=speech, responder=responder)
     finally:
         await speech.close()
-        executor.shutdown(wait=False, cancel_futures=True)

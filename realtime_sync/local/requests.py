@@ -10,12 +10,15 @@ from .._types import JsonDict
 from .schema import Strict, check, wrong_type
 from .wire import fault
 
-__all__ = ["check_request"]
+__all__ = ["check_request", "id_of"]
+
+# Far above any schema of a tool; what is deeper breaks what copies and encodes it.
+_MAX_DEPTH = 64
 
 
 class _Request(Strict):
     type: str
-    event_id: str | None = None
+    event_id: str | None = Field(default=None, max_length=512)
 
 
 class _SessionUpdate(_Request):
@@ -90,4 +93,23 @@ def check_request(request: Any) -> JsonDict:
             code="invalid_value",
             param="type",
         )
+    if not _is_shallow(request, _MAX_DEPTH):
+        raise fault(
+            f"The event is nested deeper than {_MAX_DEPTH} levels.",
+            code="invalid_value",
+        )
     return check(model, request, "")
+
+
+def id_of(request: Any) -> str | None:
+    """Return the ``event_id`` of a client event that may be anything."""
+    event_id = request.get("event_id") if isinstance(request, dict) else None
+    return event_id if isinstance(event_id, str) else None
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    if isinstance(value, dict):
+        return levels > 0 and all(_is_shallow(inner, levels - 1) for inner in value.values())
+    if isinstance(value, list):
+        return levels > 0 and all(_is_shallow(inner, levels - 1) for inner in value)
+    return True

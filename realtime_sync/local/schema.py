@@ -18,7 +18,7 @@ __all__ = ["Strict", "check", "refuse", "wrong_type"]
 class Strict(BaseModel):
     """A model that converts nothing and accepts no field it does not know."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def refuse(rule: str) -> PydanticCustomError:
@@ -99,6 +99,13 @@ def _translate(error: ErrorDetails, data: JsonDict, where: str) -> ServerError:
         return _not_supported(param, got, context["expected"])
     if kind in _EXPECTED:
         return wrong_type(param, _EXPECTED[kind], got)
+    if kind == "string_too_long":
+        return fault(
+            f"Invalid '{param}': string too long. Expected a string with maximum length "
+            f"{context['max_length']}, but got a string with length {len(got)} instead.",
+            code="string_above_max_length",
+            param=param,
+        )
     if kind in _LIMITS:
         return _out_of_range(param, got, kind, context)
     rule = context.get("rule", error["msg"])

@@ -6,6 +6,7 @@ events and to have work done. It never waits, and all its methods run on one thr
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -23,9 +24,11 @@ from .semantics import sounds_complete
 from .session_config import default_session, merge_session
 from .transcripts import failed_event, transcript_events
 from .turns import IdleTimeout, Probe, SpeechStarted, SpeechStopped, TurnEvent
-from .wire import error_event, event, new_id
+from .wire import error_event, event, fault, new_id
 
 __all__ = ["Recogniser", "Session"]
+
+_LOGGER = logging.getLogger("realtime_sync.local")
 
 # Detecting speech in that much audio takes some 3 ms; then others have their turn.
 _SLICE_MS = 200
@@ -97,7 +100,6 @@ class Session:
 
         Yields now and then during long work, so that the caller can let others run.
         """
-        event_id = request.get("event_id") if isinstance(request, dict) else None
         try:
             checked = requests.check_request(request)
             if checked["type"] == "input_audio_buffer.append":
@@ -105,7 +107,11 @@ class Session:
             else:
                 self._handlers[checked["type"]](checked)
         except ServerError as error:
-            self._emit(error_event(error, event_id=event_id if isinstance(event_id, str) else None))
+            self._emit(error_event(error, event_id=requests.id_of(request)))
+        except Exception as exc:  # one request must not end the session, whatever is in it
+            _LOGGER.exception("a client event could not be handled")
+            mine = ServerError(f"The server had an error while processing your request: {exc!r}")
+            self._emit(error_event(mine, event_id=requests.id_of(request)))
 
     # -- the session -----------------------------------------------------------------------------
 
@@ -269,6 +275,13 @@ class Session:
 
     def _create_item(self, request: JsonDict) -> None:
         item = parse_item(request["item"], "item", format=self._input_format)
+        call_id = item.fields.get("call_id")
+        if item.type == "function_call_output" and not self._conversation.has_call(call_id):
+            raise fault(
+                f"Tool call ID '{call_id}' not found in conversation.",
+                code="invalid_tool_call_id",
+                param="item.call_id",
+            )
         self._add(item, after=request.get("previous_item_id"))
 
     def _retrieve_item(self, request: JsonDict) -> None:
@@ -298,5 +311,6 @@ class Session:
         self.answers.cancel(request.get("response_id"))
 
     def _answered(self, response: Response) -> None:
-        if self._hearing.turns is not None:
+        calling = any(item.type == "function_call" for item in response.output)
+        if self._hearing.turns is not None and not calling:
             self._hearing.turns.answered(response.duration_ms)

@@ -31,6 +31,8 @@ _EAGERNESS_MS = {
     "auto": (600, 4_000),
     "high": (350, 2_000),
 }
+# Nobody speaks that long without a breath; music does, and its turn has to end, too.
+_MAX_TURN_MS = 5 * 60 * 1000
 _SEMANTIC_THRESHOLD = 0.5
 _SEMANTIC_PADDING_MS = 300
 
@@ -79,6 +81,7 @@ class TurnDetector:
     position_ms: int = 0
     speaking: bool = False
     _loud_frames: int = field(default=0, init=False)
+    _speech_start_ms: int = field(default=0, init=False)
     _speech_end_ms: int = field(default=0, init=False)
     _floor_ms: int = field(default=0, init=False)
     _probed: bool = field(default=False, init=False)
@@ -128,12 +131,14 @@ class TurnDetector:
         self.speaking = True
         self._probed = False
         self._idle_from_ms = None
-        self._speech_end_ms = end
+        self._speech_start_ms = self._speech_end_ms = end
         padding = self.config.get("prefix_padding_ms", _SEMANTIC_PADDING_MS)
         begin = end - _FRAMES_TO_START * FRAME_MS
         return SpeechStarted(max(self._floor_ms, begin - padding, 0))
 
     def _continue(self, probability: float, end: int) -> list[TurnEvent]:
+        if end - self._speech_start_ms >= _MAX_TURN_MS:
+            return [self._stop(end)]
         if probability >= self._threshold - _HYSTERESIS:
             self._speech_end_ms = end
             self._probed = False

@@ -40,7 +40,7 @@ def create(bench: Bench, item: Any, **fields: Any) -> list[dict[str, Any]]:
             "status": "incomplete",
             "content": [{"type": "output_text", "text": "Hi"}],
         },
-        {**CALL, "call_id": "call_1"},
+        {**CALL, "call_id": "call_2"},
         {"type": "function_call_output", "call_id": "call_1", "output": "7"},
         {"type": "mcp_approval_response", "approval_request_id": "a", "approve": True},
         {"type": "mcp_approval_request", "server_label": "s", "name": "f", "arguments": "{}"},
@@ -50,6 +50,7 @@ def create(bench: Bench, item: Any, **fields: Any) -> list[dict[str, Any]]:
     ids=lambda item: item.get("role", item["type"]),
 )
 def test_every_kind_of_item_comes_back_as_it_was_sent(bench: Bench, item: dict[str, Any]) -> None:
+    create(bench, {**CALL, "call_id": "call_1"})
     added, done = create(bench, {"id": "mine", **item})
     assert types([added, done]) == ADDED
     assert added["item"] == done["item"]
@@ -57,7 +58,7 @@ def test_every_kind_of_item_comes_back_as_it_was_sent(bench: Bench, item: dict[s
     (event,) = bench.send("conversation.item.retrieve", item_id="mine")
     assert event["item"] == added["item"]
     bench.send("response.create")
-    assert bench.responses[0].context[0].for_prompt()["type"] == item["type"]
+    assert bench.responses[0].context[-1].for_prompt()["type"] == item["type"]
 
 
 def test_audio_is_kept_but_not_repeated(bench: Bench) -> None:
@@ -130,6 +131,12 @@ def test_order(bench: Bench) -> None:
         ({**CALL, "name": ""}, "invalid_value", "item.name"),
         ({**CALL, "color": 1}, "unknown_parameter", "item.color"),
         ({**CALL, "id": ""}, "invalid_value", "item.id"),
+        ({**CALL, "id": "x" * 33}, "string_above_max_length", "item.id"),
+        (
+            {"type": "function_call_output", "call_id": "call_0", "output": ""},
+            "invalid_tool_call_id",
+            "item.call_id",
+        ),
     ],
 )
 def test_bad_items_name_the_field(bench: Bench, item: Any, code: str, param: str) -> None:

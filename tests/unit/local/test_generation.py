@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -20,18 +19,6 @@ from realtime_sync.local.parts import (
 )
 
 
-class Inline(Executor):
-    """Runs everything at once, on the caller's thread."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except BaseException as exc:
-            future.set_exception(exc)
-        return future
-
-
 class Says:
     """A responder that says what it was made with, and keeps the prompt."""
 
@@ -40,7 +27,7 @@ class Says:
         self.prompt: Prompt | None = None
         self.closed = False
 
-    def respond(self, prompt: Prompt) -> Iterator[ResponderEvent]:
+    async def respond(self, prompt: Prompt) -> AsyncGenerator[ResponderEvent, None]:
         self.prompt = prompt
         try:
             for step in self.steps:
@@ -73,9 +60,8 @@ def answer(bench: Bench, responder: Says, *, speech: Speech | None = None) -> li
         await generate(
             bench.responses[-1],
             bench.session.answers,
-            responder=responder,
+            respond=responder.respond,
             speech=speech or Speech(),
-            executor=Inline(),
             outbox=Outbox(_no_socket),
         )
 

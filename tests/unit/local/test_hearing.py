@@ -6,6 +6,7 @@ from bench import LOUD, LoudnessDetector
 from realtime_sync.errors import ServerError
 from realtime_sync.local.formats import AudioFormat, Encoder, format_of
 from realtime_sync.local.hearing import Hearing
+from realtime_sync.local.turns import SpeechStarted
 
 PCM = format_of({"type": "audio/pcm", "rate": 24000})
 ULAW = format_of({"type": "audio/pcmu"})
@@ -63,6 +64,7 @@ def test_turn_detection_switched_on_starts_where_the_audio_is() -> None:
     list(hearing.append(loud * 1_000))
     hearing.configure(PCM, VAD)
     (started,) = hearing.append(loud * 500)
+    assert isinstance(started, SpeechStarted)
     assert started.start_ms == pytest.approx(1_000, abs=64)
 
 

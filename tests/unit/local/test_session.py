@@ -7,6 +7,7 @@ import pytest
 from bench import Bench, types
 
 from realtime_sync.audio import encode_ulaw
+from realtime_sync.local.response import Response
 from realtime_sync.local.session_config import default_session
 
 VAD = {"type": "server_vad", "silence_duration_ms": 320, "prefix_padding_ms": 0}
@@ -85,6 +86,30 @@ def test_an_unknown_event_is_told_what_there_is(bench: Bench) -> None:
     error = bench.error("session.delete")
     assert "'session.delete'" in error["message"]
     assert "'session.update'" in error["message"]
+
+
+def test_what_is_nested_too_deep(bench: Bench) -> None:
+    deep: Any = {}
+    for _ in range(500):
+        deep = {"deep": [deep]}
+    tool = {"type": "function", "name": "f", "parameters": deep}
+    error = bench.error("session.update", session={"type": "realtime", "tools": [tool]})
+    assert "deeper than 64 levels" in error["message"]
+    assert bench.update(instructions="Fine.")["tools"] == []
+
+
+class BrokenBench(Bench):
+    def start(self, response: Response) -> None:
+        raise RuntimeError("out of order")
+
+
+def test_an_error_of_ours_does_not_end_the_session(caplog: pytest.LogCaptureFixture) -> None:
+    bench = BrokenBench()
+    error = bench.send("response.create", event_id="r1")[-1]["error"]
+    assert (error["type"], error["event_id"]) == ("server_error", "r1")
+    assert "out of order" in error["message"]
+    assert "out of order" in caplog.text
+    assert bench.update(instructions="Fine.")["instructions"] == "Fine."
 
 
 # -- the buffer ----------------------------------------------------------------------------------

@@ -114,6 +114,12 @@ def test_idle_timeout_counts_from_the_end_of_the_answers_sound() -> None:
     assert [type(e) for e in feed(turns, 0.0, 5_000)] == [SpeechStopped]
 
 
+def test_music_has_to_end() -> None:
+    turns = detector()
+    found = feed(turns, 1.0, 310_000)
+    assert [type(event) for event in found] == [SpeechStarted, SpeechStopped, SpeechStarted]
+
+
 def test_reset_forgets_the_turn() -> None:
     turns = detector()
     feed(turns, 1.0, 320)
