@@ -44,7 +44,7 @@ def run(use: Callable[[SpeechService], Awaitable[None]], **options: str | int) -
 
 
 def workers_of(pid: int) -> list[psutil.Process]:
-    children = psutil.Process(pid).children(recursive=True)
+    children = psutil.Process(pid).children()  # not those of a server that other tests share
     return [child for child in children if "realtime_sync.local.speech.worker" in child.cmdline()]
 
 
