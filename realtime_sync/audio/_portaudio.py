@@ -211,8 +211,7 @@ def _choose(devices: list[Device], direction: Direction, wanted: int | str | Non
     word = "microphone" if direction == "input" else "speaker"
     if not able:
         raise DeviceError(
-            f"this machine has no {word}: connect one, or use a file instead "
-            "(WavSource and WavSink; realtime-sync talk --input … --output …)"
+            f"this machine has no {word}: connect one, or use a file (WavSource, WavSink)"
         )
     if wanted is None:
         return next((d for d in able if getattr(d, f"default_{direction}")), able[0])

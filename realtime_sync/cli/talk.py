@@ -31,6 +31,16 @@ __all__ = ["talk"]
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _OPENAI_MODEL = "gpt-realtime"
 _TRANSCRIBERS = {"openai": "gpt-4o-mini-transcribe", "local": "local"}
+_WEATHER = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "The weather in a city. For demonstration: it is made up.",
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+}
 _NO_MICROPHONE = "to talk with recordings instead: realtime-sync talk --input QUESTION.wav"
 
 
@@ -78,8 +88,11 @@ def talk(
         realtime = _open_client(stack, provider, url)
         model = model or (_OPENAI_MODEL if provider == "openai" else None)
         connection = stack.enter_context(realtime.connect(model=model))
+        tools = {"get_weather": _get_weather} if provider == "local" else {}
         connection.session.update(session=_session(provider, instructions))
-        loop = VoiceLoop(connection, _Metered(source, screen), sink, on_event=screen.show)
+        loop = VoiceLoop(
+            connection, _Metered(source, screen), sink, tools=tools, on_event=screen.show
+        )
         if isinstance(source, Interview):
             source.follow(answered=lambda: screen.answers, settled=lambda: loop.idle)
         loop.run()
@@ -116,9 +129,16 @@ def _session(provider: str, instructions: str | None) -> Any:
         "type": "realtime",
         "audio": {"input": {"transcription": {"model": _TRANSCRIBERS[provider]}}},
     }
+    if provider == "local":
+        session["tools"] = [_WEATHER]
     if instructions is not None:
         session["instructions"] = instructions
     return session
+
+
+def _get_weather(city: str) -> dict[str, object]:
+    """The tool for which the embedded server's assistant has an answer: ask for the weather."""
+    return {"city": city, "condition": "sunny", "temperature": 21, "note": "made up"}
 
 
 def _conclude(screen: TalkScreen, output: Path | None) -> None:

@@ -58,7 +58,8 @@ class SoundCard:
 
         Leaving the block early stops it.
         """
-        with self._run("paplay", "--device=mic_feed", "--latency-msec=20", str(wav)) as process:
+        # Half a second ahead: with less, a busy machine makes pauses in what is spoken.
+        with self._run("paplay", "--device=mic_feed", "--latency-msec=500", str(wav)) as process:
             yield process
 
     def speak(self, wav: Path) -> None:

@@ -1,0 +1,198 @@
+"""Microphone and speaker on the virtual sound card: what goes in comes out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from guards import Guard
+from sound_card import SoundCard
+
+from realtime_sync.audio import Microphone, Speaker, _portaudio, devices
+from realtime_sync.errors import DeviceError
+
+RATE = 24000
+MS = RATE // 1000
+
+
+def chirp(ms: int, *, rate: int = RATE, start_hz: int = 300) -> np.ndarray:
+    """A tone that rises all the time: every part of it is found at one place only."""
+    turns = np.arange(ms * rate // 1000) / rate
+    tone = np.sin(2 * np.pi * (start_hz + 400 * turns) * turns) * 12000
+    return tone.astype("<i2")
+
+
+def found_in_order(heard: bytes, sent: np.ndarray, *, rate: int = RATE) -> tuple[float, int]:
+    """Look for ``sent`` in ``heard``, 50 ms at a time.
+
+    A busy machine may make a pause anywhere, so the pieces need not touch; those that a pause
+    cuts are not found.
+
+    Returns:
+        The share that was found, each piece behind the one before; and where the last ends.
+    """
+    samples = np.frombuffer(heard, "<i2").astype(float)
+    size, position, found = rate // 20, 0, 0
+    pieces = [sent[at : at + size] for at in range(0, len(sent) - size + 1, size)]
+    for piece in pieces:
+        window = samples[position:]
+        if len(window) < size:
+            break
+        at = position + int(np.correlate(window, piece.astype(float), "valid").argmax())
+        if np.corrcoef(samples[at : at + size], piece)[0, 1] > 0.97:
+            found += 1
+            position = at + size - rate // 1000
+    return found / len(pieces), position
+
+
+@pytest.mark.parametrize("rate", [RATE, 16000])
+def test_what_is_written_is_played_whole_and_in_order(sound_card: SoundCard, rate: int) -> None:
+    sent = chirp(1500, rate=rate)
+    with sound_card.recording(rate=rate) as heard, Speaker(rate=rate) as speaker:
+        for start in range(0, len(sent), 1000):
+            speaker.write(sent[start : start + 1000].tobytes(), item_id="a")
+        assert speaker.drain(Guard().seconds)
+        assert speaker.played_ms("a") == speaker.handed_ms("a") == 1500
+        assert speaker.buffered_ms == 0
+    share, _ = found_in_order(heard.pcm, sent, rate=rate)
+    assert share > 0.9
+
+
+def test_a_clear_silences_and_the_position_tells_how_far_it_came(sound_card: SoundCard) -> None:
+    sent = chirp(3000)
+    with sound_card.recording(rate=RATE) as heard, Speaker() as speaker:
+        speaker.write(sent, item_id="a")
+        speaker.write(sent, item_id="b")
+        Guard().until(lambda: speaker.handed_ms("a") > 500, "half a second of sound")
+        speaker.clear()
+        handed = speaker.handed_ms("a")
+        assert speaker.drain(Guard().seconds)
+        assert speaker.handed_ms("a") == handed
+        assert speaker.played_ms("b") == 0
+    share, end = found_in_order(heard.pcm, sent[: handed * MS])
+    assert share > 0.9
+    assert np.abs(np.frombuffer(heard.pcm, "<i2")[end + 110 * MS :]).max(initial=0) < 100
+
+
+def test_the_microphone_hears_what_is_spoken(sound_card: SoundCard, tmp_path: Path) -> None:
+    sent = chirp(1500)
+    path = tmp_path / "spoken.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes(sent.tobytes())
+    with Microphone(chunk_ms=20) as microphone:
+        line = iter(microphone)
+        chunks = [next(line) for _ in range(5)]  # now it listens
+        with sound_card.speaking(path) as speech:
+            after = 0
+            while after < 50:  # a second later all of it has come through
+                chunks.append(next(line))
+                after += speech.poll() is not None
+    assert {len(chunk) for chunk in chunks} == {2 * 20 * MS}
+    assert microphone.dropped_chunks == 0
+    share, _ = found_in_order(b"".join(chunks), sent)
+    assert share > 0.9
+
+
+def test_a_muted_microphone_goes_on_with_silence(sound_card: SoundCard) -> None:
+    with Microphone() as microphone:
+        microphone.mute()
+        chunks = iter(microphone)
+        assert [next(chunks) for _ in range(5)] == [bytes(960)] * 5
+        microphone.unmute()
+        assert len(next(chunks)) == 960
+
+
+def test_a_slow_reader_loses_the_oldest(sound_card: SoundCard) -> None:
+    with Microphone(queue_ms=100) as microphone:
+        Guard().until(lambda: microphone.dropped_chunks >= 3, "chunks to be dropped")
+        assert microphone._queue.qsize() <= 5
+        assert len(next(iter(microphone))) == 960
+
+
+def test_closing_ends_the_iteration(sound_card: SoundCard, guard: Guard) -> None:
+    started = threading.Event()
+
+    def read() -> None:
+        for _ in microphone:
+            started.set()
+
+    with Microphone() as microphone:
+        thread = threading.Thread(target=read)
+        thread.start()
+        guard.wait(started, "the first chunk")
+        microphone.close()
+        guard.join(thread)
+    assert list(microphone) == []
+
+
+def test_both_share_one_portaudio_and_leave_nothing(sound_card: SoundCard) -> None:
+    with Microphone() as microphone, Speaker() as speaker:
+        assert _portaudio._users == 2
+        speaker.write(bytes(960))
+        assert len(next(iter(microphone))) == 960
+    assert _portaudio._users == 0
+    assert _portaudio._instance is None
+    microphone.close()
+    speaker.close()
+
+
+def test_devices_are_listed_and_found_by_name(sound_card: SoundCard) -> None:
+    found = devices()
+    default = next(device for device in found if device.default_output)
+    for wanted in (default.index, default.name, default.name[1:4].upper()):
+        with Speaker(device=wanted) as speaker:
+            assert speaker.drain(Guard().seconds)
+    for wanted in (999, "no such thing"):
+        with pytest.raises(DeviceError, match=rf"{wanted}.*choose one of.*{default.name}"):
+            Microphone(device=wanted).start()
+    assert _portaudio._users == 0
+
+
+def test_what_is_not_open_says_so(sound_card: SoundCard) -> None:
+    with pytest.raises(DeviceError, match="not open"):
+        Speaker().write(b"ab")
+    with pytest.raises(DeviceError, match="not open"):
+        next(iter(Microphone()))
+    with Speaker() as speaker, pytest.raises(DeviceError, match="started before"):
+        speaker.start()
+    with pytest.raises(DeviceError, match="closed"):
+        speaker.write(b"ab")
+    with Microphone() as microphone:
+        pass
+    with pytest.raises(DeviceError, match="started before"):
+        microphone.start()
+
+
+NO_CARD = """
+from realtime_sync.audio import Microphone, Speaker, devices
+from realtime_sync.errors import DeviceError
+print(devices())
+for device in (Microphone(), Speaker()):
+    try:
+        device.start()
+    except DeviceError as exc:
+        print(exc)
+"""
+
+
+def test_without_a_sound_card_it_is_quiet_and_says_what_to_do(
+    sound_card: SoundCard, tmp_path: Path
+) -> None:
+    # The card's configuration has nothing but PulseAudio, and that is not there.
+    env = os.environ | {"PULSE_SERVER": f"unix:{tmp_path}/nobody"}
+    run = subprocess.run(
+        [sys.executable, "-c", NO_CARD], env=env, capture_output=True, text=True, check=True
+    )
+    assert run.stderr == ""
+    listed, microphone, speaker = run.stdout.splitlines()
+    assert listed == "[]"
+    assert "no microphone" in microphone
+    assert "no speaker" in speaker
+    assert "WavSource" in microphone

@@ -1,0 +1,123 @@
+"""The voice loop over a real connection to the embedded server, with virtual sound."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from embedded import Server, question
+from guards import Guard
+
+from realtime_sync import Local
+from realtime_sync.audio.virtual import VirtualMicrophone, VirtualSpeaker
+from realtime_sync.events import ErrorEvent
+from realtime_sync.voice import AnswerStarted, Interrupted, ToolFinished, VoiceLoop
+
+WEATHER = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "The weather in a city.",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+}
+
+
+class Talk:
+    """A running conversation: say something, wait for events."""
+
+    def __init__(self, connection: Any, **options: Any) -> None:
+        self.connection = connection
+        self.microphone = VirtualMicrophone()
+        self.heard: list[bytes] = []
+        self.speaker = VirtualSpeaker(tap=self.heard.append)
+        self.events: list[Any] = []
+        self._changed = threading.Condition()  # guards events
+        self.loop = VoiceLoop(
+            connection, self.microphone, self.speaker, on_event=self._note, **options
+        )
+        self.failure: BaseException | None = None
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        try:
+            self.loop.run()
+        except BaseException as exc:
+            self.failure = exc
+
+    def _note(self, event: Any) -> None:
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+    def wait_for(self, kind: type | str, count: int = 1) -> Any:
+        def found() -> list[Any]:
+            return [e for e in self.events if e.type == kind or type(e) is kind]
+
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(found()) >= count, Guard().seconds), (
+                f"{kind} did not come: {[e.type for e in self.events]}, {self.failure}"
+            )
+            return found()[count - 1]
+
+    def none_of(self, kind: type) -> bool:
+        return not [e for e in self.events if type(e) is kind]
+
+
+@contextmanager
+def talking(server: Server, session: dict[str, Any], **options: Any) -> Iterator[Talk]:
+    client = Local(url=server.url, api_key=server.key)
+    with client.realtime.connect() as connection:
+        connection.session.update(session={"type": "realtime", **session})
+        talk = Talk(connection, **options)
+        talk.thread.start()
+        try:
+            yield talk
+        finally:
+            talk.loop.close()
+            Guard().join(talk.thread)
+    assert talk.failure is None
+
+
+def test_a_spoken_question_is_answered_with_a_tool(ws_server: Server) -> None:
+    def get_weather(city: str) -> dict[str, object]:
+        return {"city": city, "condition": "foggy", "temperature": 9}
+
+    session = {"tools": [WEATHER]}
+    with talking(ws_server, session, tools={"get_weather": get_weather}) as talk:
+        talk.microphone.say(question("weather"))
+        finished = talk.wait_for(ToolFinished)
+        assert "foggy" in finished.output
+        latency = talk.wait_for(AnswerStarted).latency_ms
+        print(f"first audio of the answer after the tool: {latency} ms after the end of speech")
+        done = talk.wait_for("response.done", 2)
+        assert done.response.output[0].content[0].transcript == (
+            "The weather in London is foggy, 9 degrees."
+        )
+        item_id = done.response.output[0].id
+        assert talk.speaker.drain(Guard().seconds)
+    assert talk.speaker.played_ms(item_id) > 1500
+    assert np.abs(np.frombuffer(b"".join(talk.heard), "<i2")).max() > 3000
+    assert talk.none_of(ErrorEvent)
+
+
+@pytest.mark.parametrize("server_interrupts", [True, False])
+def test_an_interruption_truncates_what_plays(ws_server: Server, server_interrupts: bool) -> None:
+    detection = {"type": "server_vad", "interrupt_response": server_interrupts}
+    session = {"audio": {"input": {"turn_detection": detection}}}
+    with talking(ws_server, session) as talk:
+        talk.microphone.say(question("story"))
+        talk.wait_for(AnswerStarted)
+        talk.microphone.say(question("stop"))
+        interrupted = talk.wait_for(Interrupted)
+        assert talk.speaker.drain(0)
+        truncated = talk.wait_for("conversation.item.truncated")
+        assert truncated.item_id == interrupted.item_id
+        assert truncated.audio_end_ms == interrupted.audio_end_ms > 0
+        talk.wait_for(AnswerStarted, 2)
+        assert talk.speaker.played_ms(interrupted.item_id) == interrupted.audio_end_ms
+        talk.wait_for("response.output_audio.done", 2)
+        assert talk.speaker.drain(Guard().seconds)
+    assert talk.none_of(ErrorEvent)
