@@ -16,6 +16,9 @@ from guards import Guard
 from raw_client import raw_client
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
 
+from realtime_sync.local.server import bind
+from realtime_sync.local.settings import Settings
+
 pytestmark = pytest.mark.timeout(30)
 
 MODEL = "model=gpt-realtime"
@@ -104,6 +107,14 @@ def test_child_ends_with_its_input_in_the_middle_of_an_answer(guard: Guard) -> N
         with pytest.raises(ConnectionClosedError, match="1012"):
             client.until("response.done")
         guard.until(lambda: not any(w.is_running() for w in workers), "the workers' end")
+
+
+def test_small_events_do_not_wait_for_acknowledgements() -> None:
+    with bind(Settings()) as listener, socket.create_connection(listener.getsockname()) as client:
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert client.getpeername() == listener.getsockname()
 
 
 def test_a_port_in_use_is_a_plain_sentence() -> None:

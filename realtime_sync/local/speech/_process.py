@@ -19,6 +19,7 @@ __all__ = ["Job", "WorkerProcess"]
 _log = logging.getLogger(__name__)
 
 _START_TIMEOUT = 60.0  # seconds; a cold disk and a busy machine, the models take under one
+_END_TIMEOUT = 2.0  # seconds; it takes milliseconds
 _WINDOW: Final = 16  # pieces of one job that may lie unread here (3 s of speech)
 _MODULE = "realtime_sync.local.speech.worker"
 
@@ -228,9 +229,14 @@ async def _read_line(stream: asyncio.StreamReader) -> bytes:
 
 
 async def _end(process: asyncio.subprocess.Process, errors: asyncio.Task[None]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
     if process.stdin is not None:
-        process.stdin.close()
-    await process.wait()
+        process.stdin.close()  # which ends every worker that is not stuck
+    try:
+        await asyncio.wait_for(process.wait(), _END_TIMEOUT)
+    except asyncio.TimeoutError:
+        # Not at once: Popen.kill() reaps a process that has just ended, and asyncio's watcher
+        # then warns that it lost its child.
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
     await asyncio.wait([errors])
