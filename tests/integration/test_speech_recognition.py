@@ -46,7 +46,8 @@ def with_all() -> PocketsphinxTranscriber:
 def question(name: str) -> bytes:
     with wave.open(str(DIRECTORY / f"{name}.wav")) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (HZ, 1, 2)
-        return file.readframes(file.getnframes())
+        frames: bytes = file.readframes(file.getnframes())
+        return frames
 
 
 def silence(ms: int) -> bytes:

@@ -25,7 +25,8 @@ STORY = "Once upon a time there was a lighthouse, and nobody knew who had built 
 
 def question(name: str) -> bytes:
     with wave.open(str(DIRECTORY / f"{name}.wav")) as file:
-        return file.readframes(file.getnframes())
+        frames: bytes = file.readframes(file.getnframes())
+        return frames
 
 
 def run(use: Callable[[SpeechService], Awaitable[None]], **options: str | int) -> None:
@@ -221,7 +222,7 @@ def test_more_workers_share_the_requests() -> None:
     async def use(service: SpeechService) -> None:
         assert len(workers_of(os.getpid())) == 3
         heard = await asyncio.gather(hear(service, "time"), hear(service, "stop"))
-        assert heard == ["what time is it", "stop please"]
+        assert list(heard) == ["what time is it", "stop please"]
 
     run(use, transcriber_workers=2)
 

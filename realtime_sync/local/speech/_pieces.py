@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..parts import SpeechChunk
 
-__all__ = ["OUTPUT_HZ", "cut", "portions"]
+__all__ = ["OUTPUT_HZ", "cut", "levelled", "portions"]
 
 OUTPUT_HZ = 24_000
 _PIECE_BYTES = OUTPUT_HZ // 5 * 2  # 200 ms
+
+_LEVEL = 10 ** (-20 / 20)  # RMS of the spoken parts, full scale = 1
+_PEAK = 0.95
+_AUDIBLE = 1e-3
 
 # An engine speaks a portion in one go; shorter ones give the first sound earlier and let other
 # texts have their turn, but each end of a portion costs the melody of the sentence.
@@ -87,3 +94,15 @@ def _timed_words(text: str, marks: Sequence[tuple[int, int]]) -> list[tuple[str,
         first, first_ms = words[0] if words else ("", 0)
         words[:1] = [(text[:leading] + first, first_ms)]
     return words
+
+
+def levelled(samples: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Return ``samples`` with the spoken parts at the common level, without clipping a peak."""
+    sound = samples.astype(np.float32) / 32768
+    spoken = sound[np.abs(sound) > _AUDIBLE]
+    if not spoken.size:
+        return samples
+    gain = _LEVEL / float(np.sqrt(np.mean(spoken**2)))
+    gain = min(gain, _PEAK / float(np.max(np.abs(sound))))
+    levelled: NDArray[np.int16] = np.rint(sound * gain * 32768).astype(np.int16)
+    return levelled

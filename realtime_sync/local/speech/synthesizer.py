@@ -9,13 +9,20 @@ __all__ = ["make_synthesizer"]
 
 
 def make_synthesizer(spec: str) -> Synthesizer:
-    """Return the synthesizer ``spec`` names: ``"espeak"``.
+    """Return the synthesizer that ``spec`` names.
+
+    Args:
+        spec: ``"espeak"``, or ``"flite"`` where that program is installed.
 
     Raises:
-        ConfigError: no such synthesizer, or its package is not installed.
+        ConfigError: no such synthesizer, or its package or program is not installed.
     """
     if spec == "espeak":
         from .espeak import EspeakSynthesizer
 
         return EspeakSynthesizer()
-    raise ConfigError(f"synthesizer {spec!r} is unknown; choose 'espeak'")
+    if spec == "flite":
+        from .flite import FliteSynthesizer
+
+        return FliteSynthesizer()
+    raise ConfigError(f"synthesizer {spec!r} is unknown; choose 'espeak' or 'flite'")
