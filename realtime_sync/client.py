@@ -5,94 +5,22 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from ._server_process import ServerProcess
-from .connection.connection import DEFAULT_MAX_QUEUE_BYTES
-from .connection.manager import RealtimeConnectionManager
 from .errors import ConfigError
-from .providers import Endpoint, OpenAIProvider
+from .providers import OpenAIProvider
+from .realtime import RealtimeResource
 from .transport import TransportOptions
 
 if TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
-__all__ = ["Local", "OpenAI", "RealtimeResource"]
+__all__ = ["Local", "OpenAI"]
 
 _OPENAI_URL = "https://api.openai.com/v1"
 _LOCAL_MODEL = "local"
-
-
-class _OpensWebSockets(Protocol):
-    def websocket(
-        self,
-        *,
-        model: str | None,
-        call_id: str | None,
-        extra_query: Mapping[str, object],
-        extra_headers: Mapping[str, str],
-    ) -> Endpoint: ...
-
-
-class RealtimeResource:
-    """``client.realtime``: the realtime API of one client."""
-
-    def __init__(
-        self,
-        provider: Callable[[], _OpensWebSockets],
-        options: TransportOptions,
-        *,
-        default_model: str | None = None,
-    ) -> None:
-        self._provider = provider
-        self._options = options
-        self._default_model = default_model
-
-    def connect(
-        self,
-        *,
-        model: str | None = None,
-        call_id: str | None = None,
-        extra_query: Mapping[str, object] | None = None,
-        extra_headers: Mapping[str, str] | None = None,
-        websocket_connection_options: Mapping[str, Any] | None = None,
-        max_queue_bytes: int = DEFAULT_MAX_QUEUE_BYTES,
-    ) -> RealtimeConnectionManager:
-        """Return a connection to be opened by ``with``, or by ``.enter()``.
-
-        Args:
-            model: the model's name, or an Azure deployment's.
-            call_id: join a running call instead (a "sideband" connection).
-            extra_query: added to the URL; wins over the client's ``default_query``.
-            extra_headers: added to the upgrade request; win over the client's.
-            websocket_connection_options: fields of `realtime_sync.transport.TransportOptions`
-                for this connection, such as ``{"open_timeout": 3.0}``.
-            max_queue_bytes: how much memory the events that wait to be consumed may take: their
-                text and about 1 kB each. When it is full nothing is dropped: no more is read
-                until there is room.
-
-        Raises:
-            ConfigError: an option or the combination is wrong. Errors of the link come from
-                opening it.
-        """
-        if model is None and call_id is None:
-            model = self._default_model
-
-        def endpoint() -> Endpoint:
-            return self._provider().websocket(
-                model=model,
-                call_id=call_id,
-                extra_query=extra_query or {},
-                extra_headers=extra_headers or {},
-            )
-
-        return RealtimeConnectionManager(
-            endpoint,
-            options=websocket_connection_options or {},
-            defaults=self._options,
-            max_queue_bytes=max_queue_bytes,
-        )
 
 
 class OpenAI:

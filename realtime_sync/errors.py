@@ -17,14 +17,17 @@ __all__ = [
     "ApiError",
     "AudioError",
     "AuthenticationError",
+    "BadRequestError",
     "ConcurrencyError",
     "ConfigError",
+    "ConflictError",
     "ConnectError",
     "ConnectionClosed",
     "ConnectionClosedError",
     "ConnectionClosedOK",
     "DeviceError",
     "FormatError",
+    "InternalServerError",
     "LocalProtocolError",
     "NotFoundError",
     "PermissionDeniedError",
@@ -36,7 +39,10 @@ __all__ = [
     "RemoteProtocolError",
     "ServerError",
     "TransportError",
+    "UnprocessableEntityError",
+    "WebhookSignatureError",
     "api_error",
+    "retry_after_s",
 ]
 
 
@@ -152,22 +158,58 @@ class ApiError(RealtimeError):
 
     Attributes:
         message: the server's words when it sent any, else ours.
-        status: the HTTP status code.
+        status: the HTTP status code; ``status_code`` is the same under the peers' name.
         request_id: the ``x-request-id`` header, or None.
         body: the decoded JSON body, the text, or None.
+        retry_after_s: how long the server asks to wait before the next request, or None.
     """
 
     def __init__(
-        self, message: str, status: int, request_id: str | None = None, body: Any = None
+        self,
+        message: str,
+        status: int,
+        request_id: str | None = None,
+        body: Any = None,
+        retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(message, status, request_id, body)
+        super().__init__(message, status, request_id, body, retry_after_s)
         self.message = message
         self.status = status
         self.request_id = request_id
         self.body = body
+        self.retry_after_s = retry_after_s
+
+    @property
+    def status_code(self) -> int:
+        """The same as ``status``."""
+        return self.status
+
+    @property
+    def code(self) -> str | None:
+        """The server's machine-readable code, such as ``"invalid_api_key"``, or None."""
+        return self._detail("code")
+
+    @property
+    def param(self) -> str | None:
+        """The field of the request at fault, or None."""
+        return self._detail("param")
+
+    @property
+    def type(self) -> str | None:
+        """The class of the error, such as ``"invalid_request_error"``, or None."""
+        return self._detail("type")
+
+    def _detail(self, name: str) -> str | None:
+        detail = self.body.get("error", self.body) if isinstance(self.body, dict) else None
+        value = detail.get(name) if isinstance(detail, dict) else None
+        return None if value is None else str(value)
 
     def __str__(self) -> str:
         return f"{self.message} (http status {self.status})"
+
+
+class BadRequestError(ApiError):
+    """400: the request breaks a rule of the server."""
 
 
 class AuthenticationError(ApiError):
@@ -182,14 +224,29 @@ class NotFoundError(ApiError):
     """404: no such path, model, deployment or call."""
 
 
+class ConflictError(ApiError):
+    """409: what the request is about is in another state, such as a call that has ended."""
+
+
+class UnprocessableEntityError(ApiError):
+    """422: the request is well formed, but its values make no sense to the server."""
+
+
 class RateLimitError(ApiError):
     """429: too many requests; wait before the next one."""
 
 
+class InternalServerError(ApiError):
+    """500 and above: the server, or a gateway before it, failed."""
+
+
 _BY_STATUS: dict[int, type[ApiError]] = {
+    400: BadRequestError,
     401: AuthenticationError,
     403: PermissionDeniedError,
     404: NotFoundError,
+    409: ConflictError,
+    422: UnprocessableEntityError,
     429: RateLimitError,
 }
 _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "request-id")
@@ -209,12 +266,53 @@ def api_error(status: int, headers: Mapping[str, str], body: bytes | None) -> Ap
     content: Any = None
     if body:
         content = body.decode(errors="replace")
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             content = json.loads(content)
     lower = {name.lower(): value for name, value in headers.items()}
     request_id = next((lower[name] for name in _REQUEST_ID_HEADERS if name in lower), None)
-    message = _server_words(content) or "the server refused the request"
-    return _BY_STATUS.get(status, ApiError)(message, status, request_id, content)
+    if 300 <= status < 400:
+        message = _redirect_words(lower.get("location", ""))
+    else:
+        message = _server_words(content) or "the server refused the request"
+    cls = _BY_STATUS.get(status, InternalServerError if status >= 500 else ApiError)
+    return cls(message, status, request_id, content, retry_after_s(lower))
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds the server asks to wait before the next request, if it does.
+
+    Args:
+        headers: of the answer, under lower-case names: ``retry-after-ms`` is preferred to
+            ``retry-after``, which holds seconds or a date (RFC 9110 §10.2.3).
+    """
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        with suppress(KeyError, ValueError):
+            value = float(headers[name]) / unit
+            if 0 <= value < float("inf"):
+                return value
+    if "retry-after" not in headers:
+        return None
+    import time
+    from email.utils import mktime_tz, parsedate_tz
+
+    with suppress(ValueError, OverflowError, OSError):
+        date = parsedate_tz(headers["retry-after"])
+        if date is not None:
+            return max(0.0, mktime_tz(date) - time.time())
+    return None
+
+
+def _redirect_words(location: str) -> str:
+    from urllib.parse import urlsplit
+
+    origin = ""
+    with suppress(ValueError):
+        parts = urlsplit(location)
+        origin = f" to {parts.scheme}://{parts.hostname}" if parts.hostname else ""
+    return (
+        f"the server redirects{origin}; redirects are not followed, because they would hand the "
+        "key to another address: connect to the right URL"
+    )
 
 
 def _server_words(content: Any) -> str:
@@ -228,6 +326,10 @@ def _server_words(content: Any) -> str:
         return ""
     words = " ".join(content.split())
     return words if len(words) <= _MAX_MESSAGE_CHARS else words[:_MAX_MESSAGE_CHARS] + "..."
+
+
+class WebhookSignatureError(RealtimeError, ValueError):
+    """A webhook was not signed with the secret, or is too old: do not act on it."""
 
 
 # -- audio and agents ----------------------------------------------------------------------------

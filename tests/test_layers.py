@@ -24,7 +24,8 @@ LAYERS = {
     "transport": 4,
     "rest": 5,
     "connection": 5,
-    "client": 6,
+    "realtime": 6,
+    "client": 7,
     "voice": 7,
     "agents": 8,
     "app": 8,
@@ -42,7 +43,8 @@ LOCAL_MAY_IMPORT_UP_TO = 3
 # module -> the places that may import it; everything else goes through them.
 DOORS = {
     "websocket": ("transport/",),
-    "requests": ("rest/_http.py", "local/_chat.py", "local/responders/_chat.py"),
+    "requests": ("rest/_http", "local/_chat.py", "local/responders/_chat.py"),
+    "urllib3": ("rest/_http",),
     "yaml": ("config.py", "local/"),
     "pyaudio": ("audio/_portaudio.py",),
     "starlette": ("local/",),

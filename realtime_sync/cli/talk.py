@@ -24,7 +24,7 @@ from ._interview import Interview
 from ._screen import TalkScreen
 
 if TYPE_CHECKING:
-    from ..client import RealtimeResource
+    from ..realtime import RealtimeResource
 
 __all__ = ["talk"]
 

@@ -10,9 +10,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import websocket
 from attrs import frozen
@@ -65,23 +63,7 @@ def refusal(seen: bytes, read_on: Callable[[int], bytes]) -> ApiError | None:
     finally:
         response.close()
     headers = dict(response.headers.items()) if response.headers is not None else {}
-    error = api_error(int(match[1]), headers, body)
-    if 300 <= error.status < 400:
-        return _redirected(error, headers)
-    return error
-
-
-def _redirected(error: ApiError, headers: dict[str, str]) -> ApiError:
-    location = next((v for k, v in headers.items() if k.lower() == "location"), "")
-    origin = ""
-    with suppress(ValueError):
-        parts = urlsplit(location)
-        origin = f" to {parts.scheme}://{parts.hostname}" if parts.hostname else ""
-    message = (
-        f"the server redirects{origin}; redirects are not followed, because they would hand the "
-        "key to another address: connect to the right URL"
-    )
-    return ApiError(message, error.status, error.request_id, error.body)
+    return api_error(int(match[1]), headers, body)
 
 
 class _Answer(io.RawIOBase):

@@ -22,6 +22,7 @@ from realtime_sync.errors import (
     ConfigError,
     ConnectError,
     ConnectionClosed,
+    InternalServerError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
@@ -153,7 +154,7 @@ def test_frames_behind_the_answer(
         (403, PermissionDeniedError),
         (404, NotFoundError),
         (429, RateLimitError),
-        (500, ApiError),
+        (500, InternalServerError),
         (200, ApiError),
     ],
 )

@@ -35,7 +35,7 @@ def make(cls: type[RealtimeError]) -> RealtimeError:
     if issubclass(cls, ServerError):
         return cls("no such item", "invalid_request_error", "not_found", "item_id", "event_7")
     if issubclass(cls, ApiError):
-        return cls("no", 418, "req_1", {"error": {"message": "no"}})
+        return cls("no", 418, "req_1", {"error": {"message": "no"}}, 2.5)
     return cls("what is wrong and what to do next")
 
 
