@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import websocket
 
 from .._deadline import Deadline
+from .._headers import check_header
 from .._version import __version__
 from ..errors import ConfigError, ConnectError, RealtimeError
 from ._connect_errors import Target, refusal, translate
@@ -26,7 +27,6 @@ from .options import TransportOptions
 __all__ = ["open_socket"]
 
 _PORTS: Final = {"ws": 80, "wss": 443}
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HANDSHAKE_HEADERS: Final = frozenset(("host", "upgrade", "connection"))
 _MAX_ANSWER: Final = 65536  # bytes
 
@@ -89,17 +89,10 @@ def _parse_url(url: str) -> Target:
 def _header_lines(headers: Mapping[str, str], subprotocols: tuple[str, ...]) -> list[str]:
     lines = []
     for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name):
-            raise ConfigError(f"the header name {name!r} is not an HTTP token; correct it")
+        check_header(name, value)
         lower = name.lower()
         if lower in _HANDSHAKE_HEADERS or lower.startswith("sec-websocket-"):
             raise ConfigError(f"the header {name!r} belongs to the handshake; leave it out")
-        # The value stays out of the message: it may be the key.
-        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
-            raise ConfigError(
-                f"the value of the header {name!r} is not one line of printable ASCII; "
-                "look for a line break at the end of a key that was read from a file"
-            )
         lines.append(f"{name}: {value}")
     if not any(name.lower() == "user-agent" for name in headers):
         lines.append(f"User-Agent: realtime_sync/{__version__}")
