@@ -6,7 +6,6 @@ behind the answer, and every one of its exceptions becomes one of ours.
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 from collections.abc import Mapping
