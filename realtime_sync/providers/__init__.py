@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from .base import Endpoint
+from ._beta import BetaDialect
+from ._named import dialect_factory
+from ._yandex_dialect import YandexDialect
+from .azure import AzureProvider
+from .base import Endpoint, Provider
+from .dialect import Dialect, DialectFactory
 from .openai import OpenAIProvider
+from .yandex import YandexProvider
 
-__all__ = ["Endpoint", "OpenAIProvider"]
+__all__ = [
+    "AzureProvider",
+    "BetaDialect",
+    "Dialect",
+    "DialectFactory",
+    "Endpoint",
+    "OpenAIProvider",
+    "Provider",
+    "YandexDialect",
+    "YandexProvider",
+    "dialect_factory",
+]

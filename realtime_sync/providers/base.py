@@ -1,15 +1,22 @@
-"""What a provider computes for the transport."""
+"""What a provider computes for the transport and for REST; no I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from attrs import field, frozen
 
-from .dialect import Dialect
+from .._headers import Headers
+from ..errors import ConfigError
+from .dialect import Dialect, DialectFactory
 
-__all__ = ["Dialect", "Endpoint"]
+__all__ = ["Dialect", "Endpoint", "Provider", "Secret", "ask_secret", "merge_headers"]
+
+Secret = str | Callable[[], str]
+
+_WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
 @frozen
@@ -28,3 +35,111 @@ class Endpoint:
     headers: dict[str, str] = field(repr=False)
     dialect: Dialect | None = None
     options: Mapping[str, Any] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Provider:
+    """What the providers have in common; each subclass knows its own authentication and query.
+
+    Attributes:
+        base_url: the REST base, such as ``https://api.openai.com/v1``.
+        websocket_base_url: the base of WebSocket URLs where it differs, or None.
+        default_headers, default_query: added to every request; a call's own win.
+        dialect: makes what translates for one connection, or None for a GA server.
+    """
+
+    base_url: str
+    websocket_base_url: str | None = None
+    default_headers: Mapping[str, str] = field(factory=dict, repr=False)
+    default_query: Mapping[str, object] = field(factory=dict)
+    dialect: DialectFactory | None = None
+
+    def websocket(
+        self,
+        *,
+        model: str | None,
+        call_id: str | None,
+        extra_query: Mapping[str, object],
+        extra_headers: Mapping[str, str],
+    ) -> Endpoint:
+        """Return where a conversation is opened; asks for a fresh key where that is a callable.
+
+        Raises:
+            ConfigError: neither or both of ``model`` and ``call_id`` are given and the query
+                does not say what to open either; or a base URL is none.
+        """
+        if model is not None and call_id is not None:
+            raise ConfigError("model and call_id were both given: a running call has its model")
+        query = {**self.default_query, **self._target(model, call_id), **extra_query}
+        if not {"model", "call_id", "intent", "deployment"} & set(query):
+            raise ConfigError("connect() needs model=…, for example model='gpt-realtime-2'")
+        dialect = self.dialect() if self.dialect is not None else None
+        spoken = dialect.headers if dialect is not None else {}
+        headers = merge_headers(spoken, self.rest_headers(extra_headers))
+        return Endpoint(self._url("/realtime", query), headers, dialect, self._options())
+
+    def translation(
+        self, *, model: str, extra_query: Mapping[str, object], extra_headers: Mapping[str, str]
+    ) -> Endpoint:
+        """Return where a translation is opened.
+
+        Raises:
+            ConfigError: the provider has no translation sessions.
+        """
+        raise ConfigError(f"{type(self).__name__}: this provider has no translation sessions")
+
+    def rest_headers(self, extra: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers of a REST request: authentication, the client's own, the call's.
+
+        Raises:
+            ConfigError: a callable returned no key.
+        """
+        return merge_headers(self._identity(), self.default_headers, extra)
+
+    @property
+    def rest_query(self) -> Mapping[str, object]:
+        """What the URL of every REST request ends in."""
+        return self.default_query
+
+    def _target(self, model: str | None, call_id: str | None) -> dict[str, object]:
+        named = {"model": model, "call_id": call_id}
+        return {name: value for name, value in named.items() if value is not None}
+
+    def _identity(self) -> dict[str, str]:
+        raise NotImplementedError
+
+    def _options(self) -> Mapping[str, Any]:
+        return {}
+
+    def _url(self, path: str, query: Mapping[str, object]) -> str:
+        base = self.websocket_base_url or self.base_url
+        parts = urlsplit(base)
+        scheme = _WEBSOCKET_SCHEMES.get(parts.scheme)
+        if scheme is None or not parts.netloc:
+            raise ConfigError(
+                f"{base!r} is no base URL: give one such as 'https://api.openai.com/v1'"
+            )
+        whole = {**dict(parse_qsl(parts.query)), **query}
+        path = parts.path.rstrip("/") + path
+        return urlunsplit((scheme, parts.netloc, path, urlencode(whole), ""))
+
+
+def ask_secret(secret: Secret, name: str) -> str:
+    """Return a key or token, asking for it where it is a callable.
+
+    Args:
+        secret: the value or what returns it.
+        name: the option it was given as.
+
+    Raises:
+        ConfigError: the callable returned nothing.
+    """
+    value = secret if isinstance(secret, str) else secret()
+    if not value:
+        raise ConfigError(f"the {name} callable returned no key")
+    return value
+
+
+def merge_headers(*layers: Mapping[str, str]) -> dict[str, str]:
+    """Return all headers; later layers win, whatever the case of the names (RFC 9110 §5.1)."""
+    return dict(Headers(pair for layer in layers for pair in layer.items()))

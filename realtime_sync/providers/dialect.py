@@ -15,36 +15,46 @@ class Dialect(Protocol):
 
     An instance belongs to one connection and may keep state.
 
-    Attributes:
-        name: for messages, such as ``"beta"``.
-        assistant_items: whether history may be replayed as items of the assistant; otherwise it
-            has to be told in a message of the user's.
-        metadata: whether ``response.create`` may carry metadata of the library's own.
-        headers: what the upgrade request needs beside the key.
-        greeting: client events (GA form) to be sent, through `to_wire`, before all others.
-        server_types: the types of the server events that `from_wire` rewrites, by their GA names
-            where they have one. No others need to be shown to it, so audio never is.
-        closes_response_on_speech_started: whether a response that the user interrupts is over
-            at ``input_audio_buffer.speech_started``, because its ``response.done`` may not come.
-
     Threads:
         `from_wire` is called by the reader alone, `to_wire` by any thread.
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """For messages, such as ``"beta"``."""
+
     @property
-    def assistant_items(self) -> bool: ...
+    def assistant_items(self) -> bool:
+        """Whether history may be replayed as items of the assistant.
+
+        Otherwise it has to be told in a message of the user's.
+        """
+
     @property
-    def metadata(self) -> bool: ...
+    def metadata(self) -> bool:
+        """Whether ``response.create`` may carry metadata of the library's own."""
+
     @property
-    def headers(self) -> Mapping[str, str]: ...
+    def headers(self) -> Mapping[str, str]:
+        """What the upgrade request needs beside the key."""
+
     @property
-    def greeting(self) -> Sequence[JsonDict]: ...
+    def greeting(self) -> Sequence[JsonDict]:
+        """Client events (GA form) that are sent, through `to_wire`, before anything is read."""
+
     @property
-    def server_types(self) -> frozenset[str]: ...
+    def server_types(self) -> frozenset[str]:
+        """The types of the server events that `from_wire` rewrites.
+
+        By their GA names where they have one. Others are not shown to it, so audio never is.
+        """
+
     @property
-    def closes_response_on_speech_started(self) -> bool: ...
+    def closes_response_on_speech_started(self) -> bool:
+        """Whether a response is over as soon as the user interrupts it.
+
+        With some servers its ``response.done`` never comes.
+        """
 
     def to_wire(self, event: JsonDict) -> JsonDict:
         """Return a client event as the server wants it; ``event`` is left as it is.
