@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .azure import AzureOpenAI
     from .client import Local, OpenAI
     from .connection import (
         ConnectionStats,
@@ -49,8 +50,10 @@ if TYPE_CHECKING:
         UnprocessableEntityError,
         WebhookSignatureError,
     )
+    from .yandex import YandexAIStudio
 
 _HOMES = {
+    ".azure": ("AzureOpenAI",),
     ".client": ("Local", "OpenAI"),
     ".connection": (
         "ConnectionStats",
@@ -88,6 +91,7 @@ _HOMES = {
         "UnprocessableEntityError",
         "WebhookSignatureError",
     ),
+    ".yandex": ("YandexAIStudio",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -96,6 +100,7 @@ __all__ = [
     "ApiError",
     "AudioError",
     "AuthenticationError",
+    "AzureOpenAI",
     "BadRequestError",
     "ConcurrencyError",
     "ConfigError",
@@ -126,6 +131,7 @@ __all__ = [
     "TransportError",
     "UnprocessableEntityError",
     "WebhookSignatureError",
+    "YandexAIStudio",
     "__version__",
 ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ._server_process import ServerProcess
 from .errors import ConfigError
-from .providers import OpenAIProvider
+from .providers import DialectFactory, OpenAIProvider, dialect_factory
 from .realtime import RealtimeResource
 from .transport import TransportOptions
 
@@ -37,6 +37,9 @@ class OpenAI:
         default_query: added to every URL.
         proxy: ``http://[user:password@]host:port``; by default what the environment says.
         ssl_context: for a private certificate authority or a client certificate.
+        dialect: ``"beta"`` for a server that still has the old names and the flat session; the
+            program speaks GA with it all the same. Or what makes a
+            `realtime_sync.providers.Dialect` for each connection.
 
     Raises:
         ConfigError: there is no key, or an option is wrong.
@@ -59,6 +62,7 @@ class OpenAI:
         default_query: Mapping[str, object] | None = None,
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        dialect: str | DialectFactory | None = None,
     ) -> None:
         key = api_key or os.environ.get("OPENAI_API_KEY")
         if not key:
@@ -73,6 +77,7 @@ class OpenAI:
             project=project or os.environ.get("OPENAI_PROJECT_ID"),
             default_headers=default_headers or {},
             default_query=default_query or {},
+            dialect=dialect_factory(dialect),
         )
         options = TransportOptions(proxy=proxy, ssl_context=ssl_context)
         self.realtime = RealtimeResource(lambda: self._provider, options)

@@ -27,6 +27,8 @@ LAYERS = {
     "connection": 5,
     "realtime": 6,
     "client": 7,
+    "azure": 7,
+    "yandex": 7,
     "voice": 7,
     "agents": 8,
     "app": 8,

@@ -44,12 +44,14 @@ class Provider:
     Attributes:
         base_url: the REST base, such as ``https://api.openai.com/v1``.
         websocket_base_url: the base of WebSocket URLs where it differs, or None.
+        websocket_path: what follows the base for a conversation.
         default_headers, default_query: added to every request; a call's own win.
         dialect: makes what translates for one connection, or None for a GA server.
     """
 
     base_url: str
     websocket_base_url: str | None = None
+    websocket_path: str = "/realtime"
     default_headers: Mapping[str, str] = field(factory=dict, repr=False)
     default_query: Mapping[str, object] = field(factory=dict)
     dialect: DialectFactory | None = None
@@ -76,7 +78,7 @@ class Provider:
         dialect = self.dialect() if self.dialect is not None else None
         spoken = dialect.headers if dialect is not None else {}
         headers = merge_headers(spoken, self.rest_headers(extra_headers))
-        return Endpoint(self._url("/realtime", query), headers, dialect, self._options())
+        return Endpoint(self._url(self.websocket_path, query), headers, dialect, self._options())
 
     def translation(
         self, *, model: str, extra_query: Mapping[str, object], extra_headers: Mapping[str, str]

@@ -1,0 +1,105 @@
+"""Yandex AI Studio."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal
+
+from .errors import ConfigError
+from .providers import YandexDialect, YandexProvider
+from .providers.yandex import file_search, web_search
+from .realtime import RealtimeResource
+from .transport import TransportOptions
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["YandexAIStudio", "file_search", "web_search"]
+
+_ENDPOINTS = {
+    "current": "https://ai.api.cloud.yandex.net/v1",
+    "legacy": "https://rest-assistant.api.cloud.yandex.net/v1",
+}
+_LEGACY_WEBSOCKETS = "/openai"  # …/v1/realtime/openai
+
+
+class YandexAIStudio:
+    """Voice agents of Yandex AI Studio; the program speaks GA with them.
+
+    Sessions without rates get 24 kHz in both directions. What the server does not take is
+    refused here, with the way out: see the document on providers.
+
+    Args:
+        folder_id: the folder whose models are meant by short names such as
+            ``"speech-realtime-260528"``; by default ``YANDEX_FOLDER_ID``.
+        api_key: a service account's key, or a callable that returns a fresh one at each connect;
+            by default ``YANDEX_API_KEY``.
+        iam_token: a token instead of the key, or a callable; by default ``YANDEX_IAM_TOKEN``.
+        endpoint: ``"legacy"`` is the address and the format of 2025, out of service at Yandex
+            since May 2026.
+        base_url: another address than the endpoint's.
+        websocket_base_url: where WebSockets are opened, if elsewhere.
+        default_headers: added to every request, such as ``{"x-data-logging-enabled": "false"}``.
+        default_query: added to every URL.
+        proxy: ``http://[user:password@]host:port``; by default what the environment says.
+        ssl_context: for a private certificate authority or a client certificate.
+
+    Raises:
+        ConfigError: there is no credential, or there are two, or the endpoint is unknown.
+
+    Example:
+        >>> YandexAIStudio(folder_id="b1g", api_key="k")
+        YandexAIStudio(base_url='https://ai.api.cloud.yandex.net/v1')
+    """
+
+    def __init__(
+        self,
+        *,
+        folder_id: str | None = None,
+        api_key: str | Callable[[], str] | None = None,
+        iam_token: str | Callable[[], str] | None = None,
+        endpoint: Literal["current", "legacy"] = "current",
+        base_url: str | None = None,
+        websocket_base_url: str | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, object] | None = None,
+        proxy: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        if endpoint not in _ENDPOINTS:
+            raise ConfigError(f"endpoint is {endpoint!r}; pass 'current', 'legacy' or a base_url")
+        legacy = endpoint == "legacy"
+        key, token = _credential(api_key, iam_token)
+        self._provider = YandexProvider(
+            folder_id=folder_id or os.environ.get("YANDEX_FOLDER_ID"),
+            api_key=key,
+            iam_token=token,
+            base_url=base_url or _ENDPOINTS[endpoint],
+            websocket_base_url=websocket_base_url,
+            websocket_path="/realtime" + (_LEGACY_WEBSOCKETS if legacy else ""),
+            default_headers=default_headers or {},
+            default_query=default_query or {},
+            dialect=lambda: YandexDialect(legacy=legacy),
+        )
+        options = TransportOptions(proxy=proxy, ssl_context=ssl_context)
+        self.realtime = RealtimeResource(lambda: self._provider, options)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._provider.base_url!r})"
+
+
+def _credential(
+    api_key: str | Callable[[], str] | None, iam_token: str | Callable[[], str] | None
+) -> tuple[str | Callable[[], str] | None, str | Callable[[], str] | None]:
+    if api_key is not None and iam_token is not None:
+        raise ConfigError("api_key and iam_token exclude each other: pass one")
+    if api_key is None and iam_token is None:
+        api_key = os.environ.get("YANDEX_API_KEY")
+        iam_token = None if api_key else os.environ.get("YANDEX_IAM_TOKEN")
+    if not (api_key or iam_token):
+        raise ConfigError(
+            "no credential: pass api_key=… or iam_token=…, or set YANDEX_API_KEY or "
+            "YANDEX_IAM_TOKEN"
+        )
+    return api_key, iam_token
