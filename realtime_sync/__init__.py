@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         ConnectionStats,
         RealtimeConnection,
         RealtimeConnectionManager,
+        ReconnectingEvent,
+        ReconnectPolicy,
         Reply,
     )
     from .errors import (
@@ -59,6 +61,8 @@ _HOMES = {
         "ConnectionStats",
         "RealtimeConnection",
         "RealtimeConnectionManager",
+        "ReconnectPolicy",
+        "ReconnectingEvent",
         "Reply",
     ),
     ".errors": (
@@ -125,6 +129,8 @@ __all__ = [
     "RealtimeConnectionManager",
     "RealtimeError",
     "RealtimeTimeout",
+    "ReconnectPolicy",
+    "ReconnectingEvent",
     "RemoteProtocolError",
     "Reply",
     "ServerError",

@@ -84,13 +84,21 @@ class ConnectionClosed(TransportError):  # noqa: N818 -- the peers' name
         code: the WebSocket close code (RFC 6455 §7.4); 1006 when the link broke without one.
         reason: the server's words, or ours when the link broke; may be empty.
         reconnecting: True when the connection is being re-established behind this error.
+        unsent: client events, as JSON text, that waited for a new link that did not come.
     """
 
-    def __init__(self, code: int = 1006, reason: str = "", reconnecting: bool = False) -> None:
-        super().__init__(code, reason, reconnecting)
+    def __init__(
+        self,
+        code: int = 1006,
+        reason: str = "",
+        reconnecting: bool = False,
+        unsent: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(code, reason, reconnecting, unsent)
         self.code = code
         self.reason = reason
         self.reconnecting = reconnecting
+        self.unsent = unsent
 
     def __str__(self) -> str:
         text = f"connection closed with code {self.code}"

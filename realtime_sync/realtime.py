@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from .connection.connection import DEFAULT_MAX_QUEUE_BYTES
 from .connection.manager import RealtimeConnectionManager
+from .connection.reconnect import OnReconnecting, ReconnectPolicy
+from .connection.settings import (
+    DEFAULT_MAX_QUEUE_BYTES,
+    DEFAULT_MAX_QUEUE_SIZE,
+    ConnectionSettings,
+)
 from .providers import Endpoint
 from .transport import TransportOptions
 
@@ -46,7 +51,13 @@ class RealtimeResource:
         extra_query: Mapping[str, object] | None = None,
         extra_headers: Mapping[str, str] | None = None,
         websocket_connection_options: Mapping[str, Any] | None = None,
+        on_reconnecting: OnReconnecting | None = None,
+        max_retries: int = 5,
+        initial_delay: float = 0.5,
+        max_delay: float = 8.0,
+        max_queue_size: int = DEFAULT_MAX_QUEUE_SIZE,
         max_queue_bytes: int = DEFAULT_MAX_QUEUE_BYTES,
+        reconnect: ReconnectPolicy | None = None,
     ) -> RealtimeConnectionManager:
         """Return a connection to be opened by ``with``, or by ``.enter()``.
 
@@ -57,9 +68,18 @@ class RealtimeResource:
             extra_headers: added to the upgrade request; win over the client's.
             websocket_connection_options: fields of `realtime_sync.transport.TransportOptions`
                 for this connection, such as ``{"open_timeout": 3.0}``.
+            on_reconnecting: is told before each attempt to make a lost connection anew, on the
+                supervisor's thread, and may change the query, the headers or give up. It turns
+                reconnecting on.
+            max_retries: attempts in a row, for ``on_reconnecting`` without ``reconnect``.
+            initial_delay: seconds before the first attempt, likewise.
+            max_delay: the longest delay in seconds, likewise.
+            max_queue_size: how many bytes of events may wait to be sent, before the connection
+                is open and while it is made anew.
             max_queue_bytes: how much memory the events that wait to be consumed may take: their
                 text and about 1 kB each. When it is full nothing is dropped: no more is read
                 until there is room.
+            reconnect: turns reconnecting on, with these settings instead of the three numbers.
 
         Raises:
             ConfigError: an option or the combination is wrong. Errors of the link come from
@@ -67,18 +87,26 @@ class RealtimeResource:
         """
         if model is None and call_id is None:
             model = self._default_model
+        if reconnect is None and on_reconnecting is not None:
+            reconnect = ReconnectPolicy(
+                max_retries=max_retries, initial_delay=initial_delay, max_delay=max_delay
+            )
 
-        def endpoint() -> Endpoint:
+        def endpoint(query: Mapping[str, object], headers: Mapping[str, str]) -> Endpoint:
             return self._provider().websocket(
-                model=model,
-                call_id=call_id,
-                extra_query=extra_query or {},
-                extra_headers=extra_headers or {},
+                model=model, call_id=call_id, extra_query=query, extra_headers=headers
             )
 
         return RealtimeConnectionManager(
             endpoint,
             options=websocket_connection_options or {},
             defaults=self._options,
-            max_queue_bytes=max_queue_bytes,
+            settings=ConnectionSettings(
+                reconnect=reconnect,
+                on_reconnecting=on_reconnecting,
+                extra_query=extra_query or {},
+                extra_headers=extra_headers or {},
+                max_queue_size=max_queue_size,
+                max_queue_bytes=max_queue_bytes,
+            ),
         )

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from .connection import RealtimeConnection
 from .manager import RealtimeConnectionManager
+from .reconnect import ReconnectingEvent, ReconnectPolicy
 from .reply import Reply
+from .settings import ConnectionSettings
 from .stats import ConnectionStats
 
-__all__ = ["ConnectionStats", "RealtimeConnection", "RealtimeConnectionManager", "Reply"]
+__all__ = [
+    "ConnectionSettings",
+    "ConnectionStats",
+    "RealtimeConnection",
+    "RealtimeConnectionManager",
+    "ReconnectPolicy",
+    "ReconnectingEvent",
+    "Reply",
+]

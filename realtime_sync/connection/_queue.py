@@ -17,7 +17,7 @@ from .._deadline import Deadline
 from ..errors import ConnectionClosed, QueueFullError, RealtimeTimeout, RemoteProtocolError
 from ..events import ServerEvent
 
-__all__ = ["Entry", "EventQueue", "Malformed"]
+__all__ = ["Entry", "EventQueue", "Interruption", "Malformed", "copy_of"]
 
 # How much of what was consumed stays visible to observers: a `wait_for` that comes after another
 # thread took the event still finds it.
@@ -31,12 +31,21 @@ class Malformed(NamedTuple):
     error: RemoteProtocolError
 
 
+class Interruption(NamedTuple):
+    """The place in the queue where the link was lost; turns under way end here."""
+
+    error: ConnectionClosed
+
+
+Item = ServerEvent | Malformed | Interruption
+
+
 class Entry(NamedTuple):
     """One received message. ``number`` counts them; ``size`` is the memory it holds, in bytes."""
 
     number: int
     size: int
-    item: ServerEvent | Malformed
+    item: Item
 
 
 class _End(NamedTuple):
@@ -71,8 +80,9 @@ class EventQueue:
     Args:
         max_bytes: the bound, in bytes of memory of the messages not yet consumed.
 
-    Threads: `put`, `wait_for_space` and `finish` belong to the reader; `take`, `take_new`, `keep`
-    and `settle` to the one consumer; `watch`, `wake_reader` and the properties to anybody.
+    Threads: `put`, `interrupt`, `wait_for_space` and `finish` belong to the reader, or to the
+        supervisor while there is none; `take`, `take_new`, `keep` and `settle` to the one
+        consumer; `watch`, `wake_reader` and the properties to anybody.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -92,7 +102,7 @@ class EventQueue:
 
     # -- the reader's side -----------------------------------------------------------------------
 
-    def put(self, item: ServerEvent | Malformed, size: int) -> None:
+    def put(self, item: Item, size: int) -> None:
         """Append one message of ``size`` bytes; the bound is `wait_for_space`'s business."""
         entry = Entry(self.received, size, item)
         self._log.append(entry)
@@ -117,6 +127,11 @@ class EventQueue:
             self._tell_watchers(_End(self.full_error()))
             self._space.wait()
         self._paused = False
+
+    def interrupt(self, error: ConnectionClosed) -> None:
+        """Say that the link was lost and more will come over another: waiters get ``error``."""
+        self.put(Interruption(error), 0)
+        self._tell_watchers(_End(error))
 
     def finish(self, error: ConnectionClosed) -> None:
         """Say that nothing more will come; ``error`` is what every later `take` raises."""
@@ -255,10 +270,10 @@ class EventQueue:
 
 def copy_of(error: ConnectionClosed) -> ConnectionClosed:
     """Return a fresh exception: one that is raised in many threads would mix their tracebacks."""
-    copy = type(error)(error.code, error.reason, error.reconnecting)
+    copy = type(error)(*error.args)
     copy.__cause__ = error.__cause__
     return copy
 
 
 def _is_match(entry: Entry, matches: Callable[[ServerEvent], bool]) -> bool:
-    return not isinstance(entry.item, Malformed) and matches(entry.item)
+    return not isinstance(entry.item, Malformed | Interruption) and matches(entry.item)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from sys import getsizeof
 
-from ..errors import (
-    ConnectionClosed,
-    ConnectionClosedError,
-    RemoteProtocolError,
-)
+from ..errors import ConnectionClosed, ConnectionClosedError, RemoteProtocolError
 from ..events import ServerEvent, parse_event
+from ..providers.dialect import Dialect
 from ..transport.base import Transport
 from ._queue import EventQueue, Malformed
 from .state import ConnectionState
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "parse_all"]
 
 # What an event costs beside its text: the fields that were decoded, and the queue's own entry.
 # Measured with tracemalloc for a small delta: 1.1 kB.
@@ -22,31 +20,39 @@ _EVENT_BYTES = 1_100
 
 
 class Reader:
-    """One connection's reader; it does not know the connection, so a forgotten one is freed.
+    """One link's reader; it does not know the connection, so a forgotten one is freed.
 
     Threads: `run` is the reader thread. It runs no user code.
     """
 
-    def __init__(self, transport: Transport, queue: EventQueue, state: ConnectionState) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        queue: EventQueue,
+        state: ConnectionState,
+        dialect: Dialect | None = None,
+    ) -> None:
         self._transport = transport
         self._queue = queue
         self._state = state
+        self._dialect = dialect
         self.closing = False
 
-    def run(self) -> None:
-        """Read until the link ends; the queue is told how."""
+    def run(self) -> ConnectionClosed:
+        """Read until the link ends; return how it did."""
         try:
             while True:
                 for message in self._transport.read():
                     if not self._queue.full or self._found_space():
                         self._deliver(message)
         except ConnectionClosed as closed:
-            end = closed
+            return closed
         except BaseException as exc:  # a reader that dies silently would leave everybody waiting
             end = ConnectionClosedError(1006, f"the reader thread failed: {exc!r}")
             end.__cause__ = exc
-        self._transport.abort()
-        self._queue.finish(end)
+            return end
+        finally:
+            self._transport.abort()
 
     def _found_space(self) -> bool:
         """Wait for a consumer; False when the connection is being closed instead.
@@ -59,16 +65,40 @@ class Reader:
         return not self._queue.full
 
     def _deliver(self, message: str | bytes) -> None:
-        item = _binary(message) if isinstance(message, bytes) else self._parsed(message)
-        self._queue.put(item, getsizeof(message) + _EVENT_BYTES)
-
-    def _parsed(self, text: str) -> ServerEvent | Malformed:
+        size = getsizeof(message) + _EVENT_BYTES
+        if isinstance(message, bytes):
+            self._queue.put(_binary(message), size)
+            return
         try:
-            event = parse_event(text)
+            event = parse_event(message)
         except RemoteProtocolError as error:
-            return Malformed(text.encode(), error)
+            self._queue.put(Malformed(message.encode(), error), size)
+            return
+        if self._dialect is None or event.type not in self._dialect.server_types:
+            self._put(event, size)
+            return
+        for translated in _translate(event, self._dialect):
+            self._put(translated, size)
+
+    def _put(self, event: ServerEvent, size: int) -> None:
         self._state.receive(event)  # before anybody can see the event
-        return event
+        self._queue.put(event, size)
+
+
+def parse_all(message: str | bytes, dialect: Dialect | None) -> list[ServerEvent]:
+    """Return the events in one message, translated where the server speaks a dialect.
+
+    Raises:
+        RemoteProtocolError: it is no event.
+    """
+    event = parse_event(message)
+    if dialect is None or event.type not in dialect.server_types:
+        return [event]
+    return _translate(event, dialect)
+
+
+def _translate(event: ServerEvent, dialect: Dialect) -> list[ServerEvent]:
+    return [parse_event(json.dumps(wire)) for wire in dialect.from_wire(event.to_dict())]
 
 
 def _binary(message: bytes) -> Malformed:

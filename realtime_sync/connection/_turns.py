@@ -11,7 +11,7 @@ from .._types import JsonDict
 from ..errors import ConnectionClosed, LocalProtocolError
 from ..events import ServerEvent
 from ._audio_input import audio_base64
-from ._queue import Entry, EventQueue, Malformed
+from ._queue import Entry, EventQueue, Interruption, Malformed, copy_of
 from ._sender import Sender
 from .reply import Turn
 from .state import ConnectionState
@@ -34,6 +34,11 @@ class Turns:
         self._state = state
         self._abandoned: list[Turn] = []
 
+    def new(self) -> Turn:
+        """Return a turn that the server will understand."""
+        dialect = self._sender.dialect
+        return Turn(with_metadata=dialect is None or dialect.metadata)
+
     def run(
         self,
         turn: Turn,
@@ -47,26 +52,46 @@ class Turns:
         A turn that is left before its end, by an error or by its consumer, is cancelled.
         """
         content = _user_content(text, audio, pcm=self._state.input_is_pcm)
-        while self._state.running:
-            self._keep(self._take_new(deadline))
+        self._wait_until_idle(deadline)
         try:
             if content is not None:
                 self._sender.send(turn.item_create(content))
             self._sender.send(turn.response_create(dict(response or {})))
             while not turn.done:
-                entry = self._take_new(deadline)
-                if isinstance(entry.item, Malformed) or not turn.receive(entry.item):
-                    self._keep(entry)
-                    continue
-                self._queue.settle(entry)
-                yield entry.item
+                event = self._next_event(turn, deadline)
+                if event is not None:
+                    yield event
+                if turn.must_repeat:
+                    self._wait_until_idle(deadline)
+                    self._sender.send(turn.response_create(dict(response or {})))
         finally:
             if turn.requested and not turn.done:
                 self._abandon(turn)
 
+    def _wait_until_idle(self, deadline: Deadline) -> None:
+        """Keep what comes until no response is running."""
+        while self._state.busy:
+            entry = self._take_new(deadline)
+            if isinstance(entry.item, Interruption):
+                self._queue.settle(entry)  # and with the link the response is gone
+            else:
+                self._keep(entry)
+
+    def _next_event(self, turn: Turn, deadline: Deadline) -> ServerEvent | None:
+        """Take one entry; return it if it is an event of the turn's own."""
+        entry = self._take_new(deadline)
+        if isinstance(entry.item, Interruption):
+            self._queue.settle(entry)
+            raise copy_of(entry.item.error)
+        if isinstance(entry.item, Malformed) or not turn.receive(entry.item):
+            self._keep(entry)
+            return None
+        self._queue.settle(entry)
+        return entry.item
+
     def discards(self, entry: Entry) -> bool:
         """Whether ``entry`` still comes of a turn that was given up, so that nobody wants it."""
-        if not self._abandoned or isinstance(entry.item, Malformed):
+        if not self._abandoned or isinstance(entry.item, Malformed | Interruption):
             return False
         for turn in self._abandoned:
             if turn.discard(entry.item):

@@ -9,18 +9,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
-from .._threads import join_all, spawn
-from ..errors import (
-    ConcurrencyError,
-    ConnectionClosedOK,
-)
-from ..events import ClientEvent, ServerEvent, canonical_type, parse_event
+from ..errors import ConcurrencyError, ConnectionClosedOK
+from ..events import ClientEvent, ErrorEvent, ServerEvent, canonical_type, parse_event
 from ..transport.base import Transport, check_close
-from ._queue import EventQueue, Malformed
-from ._reader import Reader
+from ._handlers import Handlers
+from ._link import Link
+from ._queue import EventQueue, Interruption, Malformed
+from ._registration import Registration
 from ._sender import Sender
 from ._turns import Turns
-from .reply import Reply, Turn
+from .reply import Reply, server_error
 from .resources import (
     Conversation,
     InputAudioBuffer,
@@ -28,6 +26,7 @@ from .resources import (
     ResponseResource,
     SessionResource,
 )
+from .settings import ConnectionSettings
 from .state import ConnectionState
 from .stats import ConnectionStats
 
@@ -36,13 +35,12 @@ if TYPE_CHECKING:
 
     from ..events.sessions import ResponseCreateParams
 
-__all__ = ["DEFAULT_MAX_QUEUE_BYTES", "RealtimeConnection"]
+__all__ = ["RealtimeConnection"]
 
-DEFAULT_MAX_QUEUE_BYTES = 64 << 20
 _DEFAULT_TURN_TIMEOUT = 60.0
 
 
-class RealtimeConnection:
+class RealtimeConnection(Registration):
     """An open connection; ``client.realtime.connect(...)`` makes it.
 
     Attributes:
@@ -54,23 +52,38 @@ class RealtimeConnection:
         `ConcurrencyError`. One thread of the connection's own reads.
     """
 
+    _started = False
+
     def __init__(
         self,
         transport: Transport,
         *,
-        close_timeout: float = 5.0,
-        max_queue_bytes: int = DEFAULT_MAX_QUEUE_BYTES,
+        settings: ConnectionSettings | None = None,
     ) -> None:
-        self._transport = transport
-        self._close_timeout = close_timeout
-        self._state = ConnectionState()
-        self._queue = EventQueue(max_queue_bytes)
-        self._reader = Reader(transport, self._queue, self._state)
-        self._thread: threading.Thread | None = None
+        settings = settings or ConnectionSettings()
+        dialect = settings.dialect
+        speech_ends = dialect is not None and dialect.closes_response_on_speech_started
+        self._state = ConnectionState(speech_ends_responses=speech_ends)
+        self._queue = EventQueue(settings.max_queue_bytes)
+        self._sender = Sender(
+            transport,
+            self._queue,
+            self._state,
+            dialect=dialect,
+            policy=settings.reconnect,
+            max_queue_size=settings.max_queue_size,
+        )
+        self._link = Link(
+            transport,
+            queue=self._queue,
+            state=self._state,
+            sender=self._sender,
+            settings=settings,
+        )
+        self._handlers = Handlers()
         self._consumer = threading.Lock()  # held by whoever consumes, not only while waiting
-        self._sender = Sender(transport, self._queue, self._state)
         self._turns = Turns(self._queue, self._sender, self._state)
-        self.session = SessionResource(self._sender)
+        self.session = SessionResource(self._sender, self._link)
         self.response = ResponseResource(self._sender)
         self.input_audio_buffer = InputAudioBuffer(self._sender)
         self.conversation = Conversation(self._sender)
@@ -78,7 +91,8 @@ class RealtimeConnection:
 
     def start(self) -> None:
         """Start the reader thread; the manager's business, once."""
-        self._thread = spawn(self._reader.run, name="reader")
+        self._link.start()
+        self._started = True
 
     # -- sending ---------------------------------------------------------------------------------
 
@@ -153,13 +167,30 @@ class RealtimeConnection:
                 return
             yield event
 
+    def dispatch_events(self) -> None:
+        """Call the handlers of `on` and `once` until the connection is closed on purpose.
+
+        For each event first those of its type, then those of ``"event"``. An exception of a
+        handler leaves this call; calling it again goes on with the next event.
+
+        Raises:
+            ServerError: an ``error`` event came that is not benign and that nobody handles.
+            ConnectionClosedError: the connection broke; other errors as in `recv`.
+        """
+        for event in self:
+            handlers = self._handlers.take(event)
+            if not handlers and isinstance(event, ErrorEvent) and event.severity != "benign":
+                raise server_error(event)
+            for handler in handlers:
+                handler(event)
+
     def _consume(self, timeout: float | None) -> ServerEvent | Malformed:
         with _Consuming(self._consumer):
             deadline = Deadline(timeout)
             while True:
                 entry = self._queue.take(deadline)
                 self._queue.settle(entry)
-                if not self._turns.discards(entry):
+                if not isinstance(entry.item, Interruption) and not self._turns.discards(entry):
                     return entry.item
 
     # -- observing -------------------------------------------------------------------------------
@@ -184,8 +215,17 @@ class RealtimeConnection:
             RealtimeTimeout: it did not come in time.
             ConnectionClosed: the connection ended before it came.
             QueueFullError: the queue is full, so nothing more is read until someone consumes.
+            ServerError: the server refused what this thread sent last, so it won't come.
         """
-        return self._queue.watch(_matcher(event), self._sender.mark, Deadline(timeout))
+        matches, request = _matcher(event), self._sender.last_event_id
+        found = self._queue.watch(
+            lambda candidate: matches(candidate) or _refuses(candidate, request),
+            self._sender.mark,
+            Deadline(timeout),
+        )
+        if isinstance(found, ErrorEvent) and not matches(found):
+            raise server_error(found)
+        return found
 
     # -- whole turns -----------------------------------------------------------------------------
 
@@ -217,7 +257,7 @@ class RealtimeConnection:
             QueueFullError: so many other events wait that nothing more is read.
         """
         with _Consuming(self._consumer):
-            turn = Turn()
+            turn = self._turns.new()
             for _ in self._turns.run(turn, text, audio, response, Deadline(timeout)):
                 pass
             return turn.reply()
@@ -242,7 +282,9 @@ class RealtimeConnection:
             The same as `ask`, from the iteration.
         """
         with _Consuming(self._consumer):
-            for event in self._turns.run(Turn(), text, audio, response, Deadline(timeout)):
+            for event in self._turns.run(
+                self._turns.new(), text, audio, response, Deadline(timeout)
+            ):
                 if event.type.endswith(".delta"):
                     yield event
 
@@ -261,29 +303,23 @@ class RealtimeConnection:
         Raises:
             LocalProtocolError: the code or the reason breaks that rule.
         """
-        deadline = Deadline(self._close_timeout)
         check_close(code, reason)
-        self._reader.closing = True
-        self._queue.wake_reader()
-        self._transport.close(code, reason, timeout=self._close_timeout)
-        threads = [self._thread] if self._thread else []
-        if not join_all(threads, deadline):
-            self._transport.abort()
-            join_all(threads, Deadline(1.0))
+        self._link.close(code, reason)
 
     @property
     def closed(self) -> bool:
         """Whether the connection is over or being closed by us; events may still be queued."""
-        return self._reader.closing or self._queue.end is not None
+        return self._link.closing.is_set() or self._queue.end is not None
 
     @property
     def stats(self) -> ConnectionStats:
         """Counters of this connection, read at this moment."""
+        totals = self._link.totals
         return ConnectionStats(
             events_received=self._queue.received,
-            events_sent=self._transport.messages_out,
-            bytes_received=self._transport.bytes_in,
-            bytes_sent=self._transport.bytes_out,
+            events_sent=totals.messages_out,
+            bytes_received=totals.bytes_in,
+            bytes_sent=totals.bytes_out,
             queued_bytes=self._queue.queued_bytes,
         )
 
@@ -299,9 +335,9 @@ class RealtimeConnection:
         self.close()
 
     def __del__(self) -> None:
-        if self._thread is not None and not self.closed:
+        if self._started and not self.closed:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            self._transport.abort()  # wakes the reader, which ends by itself
+            self._link.abort()  # wakes the reader, which ends by itself
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'closed' if self.closed else 'open'}>"
@@ -329,3 +365,8 @@ def _matcher(event: str | Callable[[ServerEvent], bool]) -> Callable[[ServerEven
         return event
     wanted = canonical_type(event)
     return lambda candidate: candidate.type == wanted
+
+
+def _refuses(event: ServerEvent, request: str | None) -> bool:
+    """Whether ``event`` is the server's refusal of ``request``."""
+    return request is not None and isinstance(event, ErrorEvent) and event.error.event_id == request

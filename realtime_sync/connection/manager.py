@@ -2,44 +2,74 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
 import attrs
 
-from ..errors import ConcurrencyError, ConfigError
+from ..errors import ConcurrencyError, ConfigError, QueueFullError
+from ..events import ClientEvent
 from ..providers.base import Endpoint
-from ..transport import TransportOptions, connect
-from .connection import DEFAULT_MAX_QUEUE_BYTES, RealtimeConnection
+from ..providers.dialect import Dialect
+from ..transport import Transport, TransportOptions, connect
+from ._handlers import Handlers
+from ._registration import Registration
+from ._sender import to_dict, to_json
+from .connection import RealtimeConnection
+from .settings import ConnectionSettings
 
 __all__ = ["RealtimeConnectionManager"]
 
 
-class RealtimeConnectionManager:
+class RealtimeConnectionManager(Registration):
     """A connection to be opened: ``with manager as connection`` or ``manager.enter()``.
 
+    Handlers and events that are given to it before are the connection's when it opens.
+
     Args:
-        endpoint: called once per opening for the URL and the headers; it may fetch a fresh key.
+        endpoint: called once per opening, with the extra query and headers, for the URL and the
+            headers; it may fetch a fresh key.
         options: overrides of `realtime_sync.transport.TransportOptions`, by name.
         defaults: the options of the client that ``options`` override.
-        max_queue_bytes: the bound of the queue of received events, in bytes.
+        settings: of the connection.
     """
 
     def __init__(
         self,
-        endpoint: Callable[[], Endpoint],
+        endpoint: Callable[[Mapping[str, object], Mapping[str, str]], Endpoint],
         *,
         options: Mapping[str, Any],
         defaults: TransportOptions,
-        max_queue_bytes: int = DEFAULT_MAX_QUEUE_BYTES,
+        settings: ConnectionSettings,
     ) -> None:
-        if max_queue_bytes < 1:
-            raise ConfigError(f"max_queue_bytes is {max_queue_bytes}; give at least 1")
+        if settings.max_queue_bytes < 1:
+            raise ConfigError(f"max_queue_bytes is {settings.max_queue_bytes}; give at least 1")
         self._endpoint = endpoint
-        self._options = _merge(defaults, options)
-        self._max_queue_bytes = max_queue_bytes
+        self._options = options
+        self._defaults = defaults
+        _merge(defaults, options)  # a mistake is told here, not when it is opened
+        self._settings = settings
+        self._handlers = Handlers()
+        self._unsent: list[str] = []
         self._connection: RealtimeConnection | None = None
+
+    def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
+        """Have an event sent as soon as the connection is open.
+
+        Raises:
+            QueueFullError: more than ``max_queue_size`` bytes would wait.
+            LocalProtocolError: as `RealtimeConnection.send`.
+        """
+        text = to_json(to_dict(event))
+        waiting = sum(map(len, self._unsent))
+        if waiting + len(text) > self._settings.max_queue_size:
+            raise QueueFullError(
+                f"{waiting} bytes wait for the connection to open and max_queue_size is "
+                f"{self._settings.max_queue_size}: open it, then send"
+            )
+        self._unsent.append(text)
 
     def enter(self) -> RealtimeConnection:
         """Open the connection; the caller closes it.
@@ -47,19 +77,37 @@ class RealtimeConnectionManager:
         Raises:
             ConnectError: the server can't be reached.
             ApiError: it answered, and refused (`AuthenticationError` for a wrong key).
+            ConnectionClosed: it closed at once, before it had what was given to `send`.
             ConcurrencyError: this manager has opened its connection already.
         """
         if self._connection is not None:
             raise ConcurrencyError("this connection was opened already: call connect() for another")
-        endpoint = self._endpoint()
-        transport = connect(endpoint.url, headers=endpoint.headers, options=self._options)
-        self._connection = RealtimeConnection(
-            transport,
-            close_timeout=self._options.close_timeout,
-            max_queue_bytes=self._max_queue_bytes,
-        )
-        self._connection.start()
-        return self._connection
+        settings = self._settings
+        transport, dialect = self._open(settings.extra_query, settings.extra_headers)
+        settings = attrs.evolve(settings, dialect=dialect, opener=self._open)
+        connection = self._connection = RealtimeConnection(transport, settings=settings)
+        self._handlers.move_to(connection._handlers)
+        connection.start()
+        try:
+            while self._unsent:
+                connection.send(json.loads(self._unsent[0]))
+                del self._unsent[0]
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _open(
+        self, query: Mapping[str, object], headers: Mapping[str, str]
+    ) -> tuple[Transport, Dialect | None]:
+        endpoint = self._endpoint(query, headers)
+        options = _merge(_merge(self._defaults, endpoint.options), self._options)
+        transport = connect(endpoint.url, headers=endpoint.headers, options=options)
+        dialect = endpoint.dialect
+        if dialect is not None:
+            for event in dialect.greeting:
+                transport.send(to_json(dialect.to_wire(event)))
+        return transport, dialect
 
     def __enter__(self) -> RealtimeConnection:
         return self.enter()

@@ -24,7 +24,7 @@ from ..events import (
     ServerEvent,
 )
 
-__all__ = ["Reply", "Turn"]
+__all__ = ["Reply", "Turn", "server_error"]
 
 # The metadata key by which a response is known as the one of a certain turn.
 _TURN_KEY = "realtime_sync_turn"
@@ -59,13 +59,18 @@ class Turn:
 
     A server that echoes metadata (OpenAI, Azure, the embedded one) tells exactly which response
     belongs to this turn; with one that does not, it is the first that is created.
+
+    Args:
+        with_metadata: whether the server takes metadata.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_metadata: bool = True) -> None:
+        self._with_metadata = with_metadata
         self.token = secrets.token_hex(8)
         self.response_id: str | None = None
         self.response: Response | None = None
         self.requested = False
+        self.must_repeat = False
         self._refused = False
         self._text: list[str] = []
         self._transcript: list[str] = []
@@ -86,12 +91,12 @@ class Turn:
     def response_create(self, response: JsonDict) -> JsonDict:
         """Return the client event that asks for the answer."""
         self.requested = True
-        metadata = {**(response.get("metadata") or {}), _TURN_KEY: self.token}
-        return {
-            "type": "response.create",
-            "event_id": f"{self.token}_response",
-            "response": {**response, "metadata": metadata},
-        }
+        self.must_repeat = False
+        if self._with_metadata:
+            metadata = {**(response.get("metadata") or {}), _TURN_KEY: self.token}
+            response = {**response, "metadata": metadata}
+        event: JsonDict = {"type": "response.create", "event_id": f"{self.token}_response"}
+        return {**event, "response": response} if response else event
 
     def cancel(self) -> JsonDict:
         """Return the client event that ends the answer early."""
@@ -129,6 +134,15 @@ class Turn:
             return False
         self._collect(event)
         return True
+
+    def _take_error(self, event: ErrorEvent) -> bool:
+        if event.error.event_id == f"{self.token}_response":
+            # Somebody else's response, begun by the user's speech perhaps, came first.
+            if event.error.code == "conversation_already_has_active_response":
+                self.must_repeat = True
+                return True
+            self._refused = True
+        raise server_error(event)
 
     def discard(self, event: ServerEvent) -> bool:
         """Like `receive` for a turn that was given up: keep nothing, raise nothing."""
@@ -185,3 +199,9 @@ class Turn:
             function_calls=calls,
             response=self.response,
         )
+
+
+def server_error(event: ErrorEvent) -> ServerError:
+    """Return the exception that tells of an ``error`` event."""
+    error = event.error
+    return ServerError(error.message, error.type, error.code, error.param, error.event_id)

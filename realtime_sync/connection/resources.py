@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._types import UNSET, JsonDict, Unset
 from ._audio_input import append_message
+from ._link import Link
 from ._sender import Sender
 
 if TYPE_CHECKING:
@@ -45,6 +46,25 @@ class _Resource:
 
 class SessionResource(_Resource):
     """``session.*``: the configuration of the conversation."""
+
+    def __init__(self, sender: Sender, link: Link) -> None:
+        super().__init__(sender)
+        self._link = link
+
+    def restart(self, *, keep_history: bool = True) -> None:
+        """Begin a new session on a new link, with the configuration of this one.
+
+        A response that is running is lost. Returns when the new session is ready; a
+        ``reconnected`` event follows what was received before.
+
+        Args:
+            keep_history: whether the new session gets the conversation so far.
+
+        Raises:
+            ConcurrencyError: the connection is being made anew already, or closed.
+            RealtimeError: the new session could not be had; the old one goes on.
+        """
+        self._link.renew(keep_history=keep_history)
 
     def update(self, *, session: SessionParam, event_id: str | None = None) -> None:
         """Change the fields of ``session`` that are present; ``session.updated`` follows.
@@ -103,7 +123,7 @@ class InputAudioBuffer(_Resource):
         Raises:
             FormatError: half a sample, a wrong dtype or shape, text that is not base64.
         """
-        self._sender.send_raw(append_message(audio, event_id, pcm=self._sender.input_is_pcm))
+        self._sender.append(append_message(audio, event_id, pcm=self._sender.input_is_pcm))
 
     def commit(self, *, event_id: str | None = None) -> None:
         """Make the buffer a message of the user's; for sessions without turn detection."""

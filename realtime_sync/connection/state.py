@@ -1,46 +1,176 @@
-"""What the server has told us so far: pure bookkeeping, no threads, no sockets."""
+"""What is known of the conversation: pure bookkeeping, no threads, no sockets."""
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable, Sequence
+
 from .._types import JsonDict
 from ..events import (
+    ErrorEvent,
+    InputAudioBufferSpeechStarted,
+    InputAudioBufferSpeechStopped,
     ResponseCreated,
     ResponseDone,
     ServerEvent,
     SessionCreated,
     SessionUpdated,
 )
+from ._history import FOLLOWED as HISTORY_EVENTS
+from ._history import History
 
 __all__ = ["ConnectionState"]
 
-_TRACKED = frozenset({"session.created", "session.updated", "response.created", "response.done"})
+_OWN_EVENTS = {
+    "error",
+    "input_audio_buffer.speech_started",
+    "input_audio_buffer.speech_stopped",
+    "response.created",
+    "response.done",
+    "session.created",
+    "session.updated",
+}
+_FOLLOWED = frozenset(_OWN_EVENTS | HISTORY_EVENTS)
+
+# So long nothing has happened at a moment that counts as quiet: more than a round trip, so that
+# no request is under way.
+_QUIET_S = 0.5
+
+# A session without a limit of its own lasts an hour at OpenAI's. It is renewed in the last fifth
+# of its time, but not earlier than two minutes before its end.
+_HOUR_S = 3600.0
+_EARLY_SHARE = 0.2
+_EARLY_S = 120.0
 
 
 class ConnectionState:
-    """Follows the events of one connection.
+    """Follows the events of one connection, over all of its links.
 
     Attributes:
         session: the effective configuration as last reported, in wire form; ``{}`` before.
-        running: ids of the responses that were created and are not done.
+        running: ids of the responses of the conversation that were created and are not done.
+        history: the conversation's items.
+        errors: how many ``error`` events came.
+        renew_at: when a new link is due, on the clock.
 
-    Threads: `receive` belongs to the reader; the attributes are replaced, never changed in
-    place, so any thread may read them.
+    Args:
+        speech_ends_responses: whether a server forgets the ``response.done`` of a response that
+            the user interrupts.
+
+    Threads: `receive` belongs to the reader. The attributes are replaced, never changed in
+        place, so any thread may read them; `sent` may be called from any thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        speech_ends_responses: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.session: JsonDict = {}
         self.running: frozenset[str] = frozenset()
+        self.history = History()
+        self.errors = 0
+        self.renew_at = math.inf
+        self._speech_ends_responses = speech_ends_responses
+        self._clock = clock
+        self._requested: frozenset[str] = frozenset()  # response.create without an answer
+        self._tools: object = None  # as the program gave them
+        self._speaking = False
+        self._uncommitted = False  # audio was appended since the last commit
+        self._changed_at = clock()
 
     def receive(self, event: ServerEvent) -> None:
         """Take note of ``event``."""
-        if event.type not in _TRACKED:
-            return
-        if isinstance(event, SessionCreated | SessionUpdated):
-            self.session = event.to_dict().get("session") or {}
-        elif isinstance(event, ResponseCreated) and event.response.id:
-            self.running |= {event.response.id}
-        elif isinstance(event, ResponseDone) and event.response.id:
-            self.running -= {event.response.id}
+        if event.type in _FOLLOWED:
+            self._follow(event)
+
+    def _follow(self, event: ServerEvent) -> None:
+        self._changed_at = self._clock()
+        match event:
+            case SessionCreated() | SessionUpdated():
+                self._report_session(event)
+            case ResponseCreated():
+                self._requested = frozenset()
+                # An out-of-band response says that it belongs to no conversation.
+                response = event.to_dict()["response"]
+                if event.response.id and response.get("conversation_id", "") is not None:
+                    self.running |= {event.response.id}
+            case ResponseDone():
+                self.running -= {event.response.id or ""}
+            case InputAudioBufferSpeechStarted():
+                self._speaking = True
+                if self._speech_ends_responses:
+                    self.running = frozenset()
+            case InputAudioBufferSpeechStopped():
+                self._speaking = False
+            case ErrorEvent(error=error):
+                self.errors += 1
+                # Not every server says which request it refused.
+                refused = {error.event_id} if error.event_id else self._requested
+                self._requested -= refused
+            case _:
+                self.history.receive(event)
+
+    def _report_session(self, event: SessionCreated | SessionUpdated) -> None:
+        self.session = event.to_dict().get("session") or {}
+        if isinstance(event, SessionCreated):
+            expires_at = self.session.get("expires_at")
+            lasts = expires_at - time.time() if isinstance(expires_at, int | float) else _HOUR_S
+            self.renew_at = self._clock() + lasts - min(lasts * _EARLY_SHARE, _EARLY_S)
+
+    def renewed(self, reports: Sequence[SessionCreated | SessionUpdated]) -> None:
+        """Take note of what was reported while the session was restored on a new link."""
+        for event in reports:
+            self._report_session(event)
+
+    def sent(self, event: JsonDict) -> None:
+        """Take note of a client event that is about to be sent."""
+        self._changed_at = self._clock()
+        if event["type"] == "response.create":
+            self._requested |= {event["event_id"]}
+        elif event["type"] in ("input_audio_buffer.commit", "input_audio_buffer.clear"):
+            self._uncommitted = False
+        elif event["type"] == "session.update" and "tools" in (event.get("session") or {}):
+            self._tools = event["session"]["tools"]
+
+    def appended(self) -> None:
+        """Take note that audio is about to be appended."""
+        self._uncommitted = True
+
+    def link_lost(self) -> None:
+        """Forget what was only going on over the old link."""
+        self.running = frozenset()
+        self._requested = frozenset()
+        self._speaking = self._uncommitted = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a response of the conversation is running or asked for."""
+        return bool(self.running or self._requested)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody speaks and nothing is under way, so that the link may be replaced."""
+        if self.busy or self._speaking or (self._uncommitted and self._turns_are_manual):
+            return False
+        return self._clock() - self._changed_at >= _QUIET_S
+
+    @property
+    def _turns_are_manual(self) -> bool:
+        audio_input = (self.session.get("audio") or {}).get("input") or {}
+        return audio_input.get("turn_detection", "server's default") is None
+
+    @property
+    def restorable_session(self) -> JsonDict:
+        """The effective configuration, with the tools as they were given.
+
+        A server does not report the credentials that tools were given with.
+        """
+        if self._tools is None or "tools" not in self.session:
+            return self.session
+        return {**self.session, "tools": self._tools}
 
     @property
     def input_is_pcm(self) -> bool:

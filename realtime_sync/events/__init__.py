@@ -100,6 +100,7 @@ from .models import (
     TranscriptionUsageDuration,
     TranscriptionUsageTokens,
 )
+from .reconnected import Reconnected
 from .responses import (
     ResponseContentPartAdded,
     ResponseContentPartDone,
@@ -335,6 +336,7 @@ __all__ = [
     "RealtimeTranslationSessionUpdateRequestParam",
     "RealtimeTruncationRetentionRatioParam",
     "Reasoning",
+    "Reconnected",
     "Response",
     "ResponseAudio",
     "ResponseAudioOutput",

@@ -18,6 +18,7 @@ from .client import (
     ResponseCreate,
     SessionUpdate,
 )
+from .reconnected import Reconnected
 from .responses import (
     ResponseContentPartAdded,
     ResponseContentPartDone,
@@ -114,6 +115,7 @@ ServerEvent = (
     | OutputAudioBufferStarted
     | OutputAudioBufferStopped
     | RateLimitsUpdated
+    | Reconnected
     | ResponseContentPartAdded
     | ResponseContentPartDone
     | ResponseCreated
@@ -183,7 +185,7 @@ def canonical_type(name: str) -> str:
 
 
 def _by_name(union: Any) -> dict[str, type[Event]]:
-    return {cls.type: cls for cls in get_args(union) if cls is not UnknownEvent}
+    return {cls.type: cls for cls in get_args(union) if cls not in (UnknownEvent, Reconnected)}
 
 
 SERVER_EVENTS: dict[str, type[Event]] = _by_name(ServerEvent)

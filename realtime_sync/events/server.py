@@ -198,11 +198,39 @@ class ConversationItemTruncated(Event):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class ErrorEvent(Event):
-    """Something went wrong; most errors leave the session alive."""
+    """Something went wrong; most errors leave the session alive.
+
+    ``error.event_id`` is the id of the client event that caused it.
+    """
 
     type: Literal["error"] = "error"
     event_id: str
     error: ErrorDetail = field(converter=as_error)
+
+    @property
+    def severity(self) -> Literal["benign", "failed", "fatal"]:
+        """How bad it is.
+
+        ``"benign"``: what was asked for is the case anyway, such as cancelling a response that
+        is over. ``"fatal"``: the session is or will be closed. ``"failed"``: one request failed,
+        all else goes on.
+        """
+        code = self.error.code
+        if code in _BENIGN:
+            return "benign"
+        return "fatal" if code in _FATAL else "failed"
+
+
+_BENIGN = frozenset({"response_cancel_not_active", "input_audio_buffer_commit_empty"})
+_FATAL = frozenset(
+    {
+        "beta_api_shape_disabled",
+        "insufficient_quota",
+        "invalid_api_key",
+        "model_not_found",
+        "session_expired",
+    }
+)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

@@ -1,0 +1,173 @@
+"""The conversation as far as it can be told again: items, in order, with their words.
+
+Pure bookkeeping, for restoring the conversation on a new link.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from attrs import define, field
+
+from .._types import JsonDict
+from ..events import (
+    ConversationItemAdded,
+    ConversationItemCreated,
+    ConversationItemDeleted,
+    ConversationItemDone,
+    ConversationItemInputAudioTranscriptionCompleted,
+    ConversationItemTruncated,
+    ResponseOutputAudioDelta,
+    ResponseOutputItemDone,
+    ServerEvent,
+)
+
+__all__ = ["FOLLOWED", "History"]
+
+FOLLOWED = {
+    "conversation.item.added",
+    "conversation.item.created",
+    "conversation.item.deleted",
+    "conversation.item.done",
+    "conversation.item.input_audio_transcription.completed",
+    "conversation.item.truncated",
+    "response.output_audio.delta",
+    "response.output_item.done",
+}
+
+# An hour of lively conversation has a few hundred; what is older than this is let go.
+_MAX_ITEMS = 2_000
+_BYTES_PER_MS = 48  # PCM16 at 24 kHz
+
+_TEXT_TYPES = {"user": "input_text", "assistant": "output_text", "system": "input_text"}
+
+
+@define
+class _Item:
+    wire: JsonDict
+    done: bool = False
+    transcripts: dict[int, str] = field(factory=dict)  # by content index
+    received_ms: int = 0  # audio of the assistant's
+    heard_ms: int | None = None  # where it was truncated
+
+
+class History:
+    """Follows the conversation's items.
+
+    Threads: `receive` belongs to the reader, `replay` to anybody.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards the two below
+        self._items: dict[str, _Item] = {}
+        self._order: list[str] = []
+
+    def receive(self, event: ServerEvent) -> None:
+        """Take note of ``event``."""
+        with self._lock:
+            self._receive_locked(event)
+
+    def _receive_locked(self, event: ServerEvent) -> None:
+        match event:
+            case ResponseOutputAudioDelta():
+                item = self._items.get(event.item_id)
+                if item is not None:
+                    # By the length of the text, which leaves the audio undecoded.
+                    item.received_ms += len(event.raw or "") * 3 // 4 // _BYTES_PER_MS
+            case ConversationItemAdded() | ConversationItemCreated() | ConversationItemDone():
+                # The beta's "created" tells of both; GA's adds first.
+                self._put_locked(
+                    event.item,
+                    event.previous_item_id,
+                    done=not isinstance(event, ConversationItemAdded),
+                )
+            case ResponseOutputItemDone():
+                self._put_locked(event.item, None, done=False)
+            case ConversationItemInputAudioTranscriptionCompleted():
+                item = self._items.get(event.item_id)
+                if item is not None:
+                    item.transcripts[event.content_index or 0] = event.transcript
+            case ConversationItemTruncated():
+                item = self._items.get(event.item_id)
+                if item is not None:
+                    item.heard_ms = event.audio_end_ms
+            case ConversationItemDeleted():
+                if self._items.pop(event.item_id, None) is not None:
+                    self._order.remove(event.item_id)
+
+    def _put_locked(self, model: Any, previous_item_id: str | None, *, done: bool) -> None:
+        wire: JsonDict = model if isinstance(model, dict) else model.to_dict()
+        item_id = wire.get("id")
+        if not isinstance(item_id, str):
+            return
+        item = self._items.get(item_id)
+        if item is None:
+            item = self._items[item_id] = _Item(wire)
+            self._order.insert(self._position_locked(previous_item_id), item_id)
+            if len(self._order) > _MAX_ITEMS:
+                del self._items[self._order.pop(0)]
+        item.wire = wire
+        item.done = item.done or done
+
+    def _position_locked(self, previous_item_id: str | None) -> int:
+        if previous_item_id == "root":
+            return 0
+        if previous_item_id in self._items:
+            return self._order.index(previous_item_id) + 1
+        return len(self._order)
+
+    def replay(self) -> tuple[list[JsonDict], list[str]]:
+        """Return the items as they are to be created again, and the ids of those that can't be.
+
+        Speech becomes its transcript: audio is neither kept nor sent again. An item that was
+        truncated keeps the share of its words that was heard.
+        """
+        items, lost = [], []
+        with self._lock:
+            known = [(item_id, self._items[item_id]) for item_id in self._order]
+        for item_id, item in known:
+            if not item.done:
+                continue
+            wire = _create_form(item)
+            if wire is None:
+                lost.append(item_id)
+            else:
+                items.append(wire)
+        return items, lost
+
+
+def _create_form(item: _Item) -> JsonDict | None:
+    kind = item.wire.get("type")
+    if kind == "function_call_output":
+        return _only(item.wire, "id", "type", "call_id", "output")
+    if kind == "function_call":
+        return _only(item.wire, "id", "type", "call_id", "name", "arguments")
+    if kind != "message":
+        return None
+    text_type = _TEXT_TYPES.get(item.wire.get("role", ""))
+    if text_type is None:
+        return None
+    content = []
+    for index, part in enumerate(item.wire.get("content") or []):
+        if part.get("type") == "input_image":
+            content.append(part)
+            continue
+        text = part.get("text") or part.get("transcript") or item.transcripts.get(index)
+        if text:
+            content.append({"type": text_type, "text": _heard(text, item)})
+    if not content:
+        return None
+    return {**_only(item.wire, "id", "type", "role"), "content": content}
+
+
+def _heard(text: str, item: _Item) -> str:
+    """Return the words up to the truncation, in proportion to the audio."""
+    if item.heard_ms is None or not item.received_ms or item.heard_ms >= item.received_ms:
+        return text
+    words = text.split()
+    return " ".join(words[: len(words) * item.heard_ms // item.received_ms])
+
+
+def _only(wire: JsonDict, *names: str) -> JsonDict:
+    return {name: wire[name] for name in names if wire.get(name) is not None}

@@ -1,0 +1,99 @@
+"""When and how a connection is made anew, and what the program may say about it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import field, frozen, validators
+
+from ..errors import ConfigError, ConnectionClosed
+
+__all__ = ["OnReconnecting", "ReconnectPolicy", "ReconnectingEvent"]
+
+# RFC 6455 §7.4: going away, none given, broken, server error, restarting, try again, TLS.
+RECOVERABLE_CODES = frozenset({1001, 1005, 1006, 1011, 1012, 1013, 1015})
+
+
+def _at_least(minimum: float) -> Callable[[Any, Any, Any], None]:
+    def check(_: object, attribute: Any, value: float) -> None:
+        if not value >= minimum:
+            raise ConfigError(f"{attribute.name} is {value!r}; give at least {minimum:g}")
+
+    return check
+
+
+@frozen(kw_only=True)
+class ReconnectPolicy:
+    """How a lost connection is made anew.
+
+    Attributes:
+        max_retries: attempts in a row, without an event from the server between them, before
+            the connection is given up.
+        initial_delay: seconds before the first attempt; doubled for each further one.
+        max_delay: the longest of these delays, in seconds.
+        restore: whether the new session gets the configuration and the history of the old one.
+        rotate: whether the connection is renewed at a quiet moment before the server's limit
+            (``expires_at``, else one hour) ends it.
+        codes: the close codes (RFC 6455 §7.4) that are worth an attempt.
+
+    Raises:
+        ConfigError: a number is negative.
+
+    Example:
+        >>> ReconnectPolicy(max_retries=3).delay(1, lambda: 1.0)
+        0.5
+    """
+
+    max_retries: int = field(default=5, validator=_at_least(0))
+    initial_delay: float = field(default=0.5, validator=_at_least(0))
+    max_delay: float = field(default=8.0, validator=_at_least(0))
+    restore: bool = True
+    rotate: bool = True
+    codes: frozenset[int] = field(
+        default=RECOVERABLE_CODES,
+        converter=frozenset,
+        validator=validators.deep_iterable(validators.instance_of(int)),
+    )
+
+    def delay(self, attempt: int, uniform: Callable[[], float] = random.random) -> float:
+        """Return the seconds to wait before ``attempt``, counted from 1.
+
+        Args:
+            attempt: which one.
+            uniform: gives a number from 0 to 1. The delay is between three quarters and all of
+                its full length, so that many clients do not come back at the same moment.
+        """
+        full: float = min(self.initial_delay * 2 ** (attempt - 1), self.max_delay)
+        return full * (0.75 + 0.25 * uniform())
+
+    def covers(self, closed: ConnectionClosed) -> bool:
+        """Whether an end like ``closed`` is worth an attempt."""
+        return self.max_retries > 0 and closed.code in self.codes
+
+
+@frozen(kw_only=True)
+class ReconnectingEvent:
+    """What ``on_reconnecting`` is told before each attempt.
+
+    Attributes:
+        attempt: counted from 1.
+        max_attempts: how many there are at the most.
+        delay: seconds until the attempt.
+        close_code: the code of the close that made it necessary.
+        extra_query: the query of the last attempt beside the model.
+        extra_headers: its headers beside the client's own.
+    """
+
+    attempt: int
+    max_attempts: int
+    delay: float
+    close_code: int
+    extra_query: Mapping[str, object]
+    extra_headers: Mapping[str, str] = field(repr=False)
+
+
+OnReconnecting = Callable[[ReconnectingEvent], "Mapping[str, Any] | None"]
+"""Called on the supervisor's thread. May return ``{"extra_query": …, "extra_headers": …}`` to
+replace them, or ``{"abort": True}`` to give up. An exception in it gives up as well."""

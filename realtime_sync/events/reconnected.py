@@ -1,0 +1,37 @@
+"""The one event that no server sends: the connection says that it was made anew."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import frozen
+
+from ._base import Event
+
+__all__ = ["Reconnected"]
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Reconnected(Event):
+    """The connection is a new one, with the session and the history of the old.
+
+    Example:
+        >>> event = Reconnected(code=1006, attempts=1, lost=[], lost_items=[])
+        >>> event.type
+        'reconnected'
+
+    Attributes:
+        code: the close code of the old link; 1000 when it was replaced on purpose.
+        attempts: how many attempts it took.
+        lost: client events, as JSON text, that were given to `send` meanwhile and were not sent,
+            because they belonged to the old link: audio, commits, cancels, truncations. Oldest
+            first; of a long interruption the latest mebibyte.
+        lost_items: ids of items that could not be restored (speech without a transcript, items
+            the server refused).
+    """
+
+    type: Literal["reconnected"] = "reconnected"
+    code: int
+    attempts: int
+    lost: list[str]
+    lost_items: list[str]
