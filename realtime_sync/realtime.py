@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from .connection.manager import RealtimeConnectionManager
 from .connection.reconnect import OnReconnecting, ReconnectPolicy
@@ -12,21 +12,11 @@ from .connection.settings import (
     DEFAULT_MAX_QUEUE_SIZE,
     ConnectionSettings,
 )
-from .providers import Endpoint
+from .connection.translation import TranslationConnectionManager
+from .providers import Endpoint, Provider
 from .transport import TransportOptions
 
-__all__ = ["RealtimeResource"]
-
-
-class _OpensWebSockets(Protocol):
-    def websocket(
-        self,
-        *,
-        model: str | None,
-        call_id: str | None,
-        extra_query: Mapping[str, object],
-        extra_headers: Mapping[str, str],
-    ) -> Endpoint: ...
+__all__ = ["RealtimeResource", "TranslationsResource"]
 
 
 class RealtimeResource:
@@ -34,7 +24,7 @@ class RealtimeResource:
 
     def __init__(
         self,
-        provider: Callable[[], _OpensWebSockets],
+        provider: Callable[[], Provider],
         options: TransportOptions,
         *,
         default_model: str | None = None,
@@ -42,6 +32,7 @@ class RealtimeResource:
         self._provider = provider
         self._options = options
         self._default_model = default_model
+        self.translations = TranslationsResource(provider, options)
 
     def connect(
         self,
@@ -109,4 +100,52 @@ class RealtimeResource:
                 max_queue_size=max_queue_size,
                 max_queue_bytes=max_queue_bytes,
             ),
+        )
+
+
+class TranslationsResource:
+    """``client.realtime.translations``: speech translated while it is spoken."""
+
+    def __init__(self, provider: Callable[[], Provider], options: TransportOptions) -> None:
+        self._provider = provider
+        self._options = options
+
+    def connect(
+        self,
+        model: str,
+        *,
+        extra_query: Mapping[str, object] | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        websocket_connection_options: Mapping[str, Any] | None = None,
+        max_queue_bytes: int = DEFAULT_MAX_QUEUE_BYTES,
+    ) -> TranslationConnectionManager:
+        """Return a translation to be opened by ``with``, or by ``.enter()``.
+
+        Args:
+            model: the model's name.
+            extra_query: added to the URL; wins over the client's ``default_query``.
+            extra_headers: added to the upgrade request; win over the client's.
+            websocket_connection_options: see `RealtimeResource.connect`; so is the next.
+            max_queue_bytes: how much memory the events that wait to be consumed may take.
+
+        Raises:
+            ConfigError: an option is wrong. On opening: the provider has no translations.
+        """
+
+        def endpoint(query: Mapping[str, object], headers: Mapping[str, str]) -> Endpoint:
+            return self._provider().translation(
+                model=model, extra_query=query, extra_headers=headers
+            )
+
+        return TranslationConnectionManager(
+            RealtimeConnectionManager(
+                endpoint,
+                options=websocket_connection_options or {},
+                defaults=self._options,
+                settings=ConnectionSettings(
+                    extra_query=extra_query or {},
+                    extra_headers=extra_headers or {},
+                    max_queue_bytes=max_queue_bytes,
+                ),
+            )
         )
