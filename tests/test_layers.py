@@ -46,6 +46,7 @@ LOCAL_MAY_IMPORT_UP_TO = 3
 # module -> the places that may import it; everything else goes through them.
 DOORS = {
     "websocket": ("transport/",),
+    "python_socks": ("transport/_tunnel.py",),
     "requests": ("rest/_http", "local/_chat.py", "local/responders/_chat.py"),
     "urllib3": ("rest/_http",),
     "yaml": ("config.py", "local/"),

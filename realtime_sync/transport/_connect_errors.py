@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import io
 import re
-import socket
 import ssl
 from collections.abc import Callable
 from typing import Any, Final
 
 import websocket
-from attrs import frozen
+from attrs import field, frozen
 
-from ..errors import ApiError, ConfigError, ConnectError, RealtimeError, api_error
+from ..errors import ApiError, ConnectError, RealtimeError, api_error
 from ._proxy import Proxy
+from ._secrets import Secrets
 
 __all__ = ["Target", "refusal", "translate"]
 
@@ -27,23 +27,25 @@ _MAX_BODY: Final = 65536  # bytes of a refusal's body that are kept
 
 @frozen
 class Target:
-    """The server of a connection."""
+    """The server of a connection, and what is asked of it."""
 
     secure: bool
     host: str
     port: int
+    resource: str = field(default="/", repr=False)  # its query may hold a secret
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
 
-def refusal(seen: bytes, read_on: Callable[[int], bytes]) -> ApiError | None:
+def refusal(seen: bytes, read_on: Callable[[int], bytes], secrets: Secrets) -> ApiError | None:
     """Return the error for an HTTP answer other than 101, or None when there was no such answer.
 
     Args:
         seen: the beginning of the answer.
         read_on: reads more of it; raises OSError when there is no more.
+        secrets: masked where the server repeats them.
     """
     match = _STATUS_LINE.match(seen)
     if match is None or b"\r\n\r\n" not in seen:
@@ -92,7 +94,7 @@ def translate(
     exc: Exception, target: Target, proxy: Proxy | None, open_timeout: float
 ) -> RealtimeError:
     """Return our exception for whatever went wrong before the server gave an HTTP answer."""
-    where = f"{target}" if proxy is None else f"{target} (proxy {proxy.host}:{proxy.port})"
+    where = f"{target}" if proxy is None else f"{target} (proxy {proxy})"
     if isinstance(exc, ssl.SSLError) and not isinstance(exc, TimeoutError):
         return _translate_tls(exc, target)
     if isinstance(exc, (TimeoutError, websocket.WebSocketTimeoutException)):
@@ -100,15 +102,13 @@ def translate(
             f"{where} did not answer within {open_timeout:g} s; check address and firewall, "
             "or raise open_timeout"
         )
-    if isinstance(exc, (websocket.WebSocketAddressException, socket.gaierror, UnicodeError)):
-        name = target.host if proxy is None else proxy.host
-        return ConnectError(f"the host name {name!r} does not resolve; check its spelling and DNS")
-    if isinstance(exc, websocket.WebSocketProxyException):
-        return _translate_proxy(exc, target, proxy)
     if isinstance(exc, (*_ENDED, websocket.WebSocketConnectionClosedException)):
         return ConnectError(f"{where} ended the link during the handshake; {_scheme_hint(target)}")
     if isinstance(exc, websocket.WebSocketException):
-        return _translate_answer(exc, target)
+        return ConnectError(
+            f"{target} did not answer as a WebSocket server ({str(exc)[:100]}); check host, port, "
+            f"path and {_scheme_hint(target)}"
+        )
     if isinstance(exc, ConnectionRefusedError):
         return ConnectError(f"{where} refused the connection: is the server running at this port?")
     if isinstance(exc, OSError):
@@ -128,29 +128,6 @@ def _translate_tls(exc: ssl.SSLError, target: Target) -> ConnectError:
     return ConnectError(
         f"no TLS session with {target} ({exc.reason or 'the link ended'}); check the port, "
         "and the versions and certificates in ssl_context"
-    )
-
-
-def _translate_proxy(exc: Exception, target: Target, proxy: Proxy | None) -> ConnectError:
-    place = "" if proxy is None else f" {proxy.host}:{proxy.port}"
-    status = re.search(r"status: (\d+)", str(exc))
-    if status is None:
-        return ConnectError(
-            f"the proxy{place} gave no answer for {target}: {exc}; check that it is an http proxy"
-        )
-    hint = "check that it may reach this server"
-    if status[1] == "407":
-        hint = "give it a user name and password: proxy='http://user:password@host:port'"
-    return ConnectError(f"the proxy{place} refused {target} with status {status[1]}; {hint}")
-
-
-def _translate_answer(exc: Exception, target: Target) -> RealtimeError:
-    words = str(exc)
-    if "Python Socks" in words:
-        return ConfigError("a socks proxy needs the package python-socks: pip install python-socks")
-    return ConnectError(
-        f"{target} did not answer as a WebSocket server ({words[:100]}); check host, port, path "
-        f"and {_scheme_hint(target)}"
     )
 
 

@@ -8,10 +8,12 @@ itself. A plain socket needs no lock, but waits in the same way, so that both wa
 
 from __future__ import annotations
 
+import os
 import selectors
 import socket
 import ssl
 import threading
+import weakref
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Final
 
@@ -60,6 +62,7 @@ class Duplex:
         self._users = 0
         self._over = False
         self._released = False
+        _live.add(self)
 
     # -- users -----------------------------------------------------------------------------------
 
@@ -107,6 +110,17 @@ class Duplex:
             self._sock.close()
             self._wake.close()
             self._waker.close()
+
+    def forget(self) -> None:
+        """In a forked child: give up the copies of the descriptors, unnoticed by the peer.
+
+        Without this the child would keep the link open when its owner is killed.
+        """
+        self._over = self._released = True
+        self._state = threading.Lock()  # another thread may have held it
+        for part in (self._selector, self._sock, self._wake, self._waker):
+            with suppress(OSError):
+                part.close()
 
     # -- the reader ------------------------------------------------------------------------------
 
@@ -196,3 +210,15 @@ def _selector(sock: socket.socket, events: int, wake: socket.socket) -> selector
     selector.register(sock, events)
     selector.register(wake, _READ)
     return selector
+
+
+_live: weakref.WeakSet[Duplex] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for duplex in list(_live):
+        duplex.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -17,11 +17,15 @@ from attrs import frozen
 from ..errors import TransportError
 
 __all__ = [
+    "BINARY",
     "READ_SIZE",
+    "RSV1",
+    "TEXT",
     "CloseFrame",
     "FrameError",
     "Splitter",
     "close_frame",
+    "deflated_text_frame",
     "ping_frame",
     "pong_frame",
     "text_frame",
@@ -32,9 +36,12 @@ READ_SIZE: Final = 65536  # reads of 256 KiB were measured to cost more per fram
 _LARGE_REST: Final = 8192
 
 _FIN: Final = 0x80
-_CONTINUATION, _TEXT, _BINARY = 0x0, 0x1, 0x2
+RSV1: Final = 0x40  # on a message's first frame: it is compressed (RFC 7692 §6)
+TEXT: Final = 0x1
+BINARY: Final = 0x2
+_CONTINUATION: Final = 0x0
 _CLOSE, _PING, _PONG = 0x8, 0x9, 0xA
-_WHOLE_TEXT: Final = _FIN | _TEXT
+_WHOLE_TEXT: Final = _FIN | TEXT
 _MASKED: Final = 0x80
 _MAX_CONTROL: Final = 125
 _NO_LIMIT: Final = 1 << 63  # no frame can be as long (§5.2)
@@ -74,6 +81,8 @@ class Splitter:
         close: the peer's close frame, or None.
         error: the rule that the peer broke, or None.
     """
+
+    _reserved = 0x70  # the bits that no frame may have (§5.2)
 
     def __init__(self, max_size: int | None = None) -> None:
         self.pings: list[bytes] = []
@@ -141,7 +150,7 @@ class Splitter:
     def _check(self, first: int, length: int) -> None:
         """Raise FrameError for a header that may not stand here (§5.2, §5.4, §5.5)."""
         opcode = first & 0x0F
-        if first & 0x70:
+        if first & self._reserved:
             raise FrameError(1002, "a reserved bit is set, but no extension was agreed on")
         if opcode >= _CLOSE:
             if opcode > _PONG:
@@ -151,17 +160,20 @@ class Splitter:
             if length > _MAX_CONTROL:
                 raise FrameError(1002, f"a control frame has {length} bytes")
             return
-        if opcode > _BINARY:
+        if opcode > BINARY:
             raise FrameError(1002, f"unknown opcode {opcode:#x}")
         if opcode and self._opcode:
             raise FrameError(1002, "a message begins inside a fragmented one")
         if not opcode and not self._opcode:
             raise FrameError(1002, "a continuation frame continues nothing")
-        if self._parts_size + length > self._max_size:
+        self._check_size(first, self._parts_size + length)
+
+    def _check_size(self, first: int, size: int) -> None:
+        """Raise FrameError where a message of at least ``size`` bytes is too large."""
+        if size > self._max_size:
             raise FrameError(
                 1009,
-                f"a message of at least {self._parts_size + length} bytes is larger than "
-                f"max_size={self._max_size}",
+                f"a message of at least {size} bytes is larger than max_size={self._max_size}",
             )
 
     def _take(self, first: int, payload: bytes | bytearray, messages: list[str | bytes]) -> None:
@@ -181,7 +193,10 @@ class Splitter:
                 self._add_part(payload)
                 opcode, payload = self._opcode, b"".join(self._parts)
                 self._opcode, self._parts, self._parts_size = _CONTINUATION, [], 0
-            messages.append(str(payload, "utf-8") if opcode == _TEXT else bytes(payload))
+            messages.append(self._message(opcode, payload))
+
+    def _message(self, opcode: int, payload: bytes | bytearray) -> str | bytes:
+        return str(payload, "utf-8") if opcode == TEXT else bytes(payload)
 
     def _add_part(self, payload: bytes | bytearray) -> None:
         if payload:  # or empty frames without end would grow the list past max_size
@@ -209,6 +224,8 @@ class Splitter:
             self._large = None
             try:
                 self._take(self._large_first, large, messages)
+            except FrameError as error:
+                self.error = error
             except UnicodeDecodeError as exc:
                 self.error = _not_utf8(exc)
         return messages
@@ -265,6 +282,11 @@ def _not_utf8(exc: UnicodeDecodeError) -> FrameError:
 def text_frame(payload: bytes) -> bytes | bytearray:
     """Return one whole text message, masked, ready to be written in one call."""
     return _frame(_WHOLE_TEXT, payload)
+
+
+def deflated_text_frame(payload: bytes) -> bytes | bytearray:
+    """Return one whole text message whose payload was compressed."""
+    return _frame(_WHOLE_TEXT | RSV1, payload)
 
 
 def ping_frame(payload: bytes = b"") -> bytes | bytearray:

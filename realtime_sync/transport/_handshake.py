@@ -1,7 +1,8 @@
-"""The door to websocket-client: it resolves, connects, tunnels, negotiates TLS and upgrades.
+"""Opening a WebSocket: dial, tunnel, negotiate TLS, upgrade.
 
-Nothing of it lives on: the connected socket is handed over together with the bytes that came
-behind the answer, and every one of its exceptions becomes one of ours.
+This is the door to websocket-client, which upgrades the link that it is given. Nothing of it lives
+on: the socket is handed over together with the bytes that came behind the answer, and every one of
+its exceptions becomes one of ours.
 """
 
 from __future__ import annotations
@@ -9,57 +10,75 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import websocket
+from attrs import frozen
 
 from .._deadline import Deadline
 from .._headers import check_header
 from .._version import __version__
 from ..errors import ConfigError, ConnectError, RealtimeError
 from ._connect_errors import Target, refusal, translate
+from ._dial import dial
+from ._link import Link
 from ._proxy import Proxy, proxy_for
+from ._secrets import Secrets
+from ._tunnel import check_installed, tunnel
 from .options import TransportOptions
 
-__all__ = ["open_socket"]
+__all__ = ["Opened", "open_socket"]
 
 _PORTS: Final = {"ws": 80, "wss": 443}
+# Says that we can keep to a smaller window, and leaves the rest to the server (RFC 7692 §7.1).
+_DEFLATE_OFFER: Final = "permessage-deflate; client_max_window_bits"
 _HANDSHAKE_HEADERS: Final = frozenset(("host", "upgrade", "connection"))
-_MAX_ANSWER: Final = 65536  # bytes
 
 
-def open_socket(
-    url: str, headers: Mapping[str, str], options: TransportOptions
-) -> tuple[socket.socket, bytes]:
-    """Open a WebSocket and return its socket with the bytes received behind the handshake.
+@frozen
+class Opened:
+    """A WebSocket after its handshake.
+
+    Attributes:
+        sock: connected.
+        received: bytes that came behind the answer.
+        extensions: the values of the answer's ``Sec-WebSocket-Extensions`` headers.
+        secrets: of this connection.
+    """
+
+    sock: socket.socket
+    received: bytes
+    extensions: list[str]
+    secrets: Secrets
+
+
+def open_socket(url: str, headers: Mapping[str, str], options: TransportOptions) -> Opened:
+    """Open a WebSocket.
 
     Raises:
         ConfigError, ConnectError, ApiError: see `realtime_sync.transport.connect`.
     """
     target = _parse_url(url)
-    lines = _header_lines(headers, options.subprotocols)
+    lines = _header_lines(headers, options)
     proxy = proxy_for(target.host, target.port, secure=target.secure, chosen=options.proxy)
-    ws = _Upgrade(Deadline(options.open_timeout))
+    if proxy is not None:
+        check_installed(proxy)
+    secrets = Secrets(url, headers, options.subprotocols, proxy)
+    opening = _Opening(target, proxy, options)
     try:
-        upgrade: Any = ws.connect  # the library is only partly typed
-        upgrade(url, header=lines, **_connect_options(options, proxy, ws))
-        link = ws.link
-        assert link is not None
-        _check_subprotocol(target, ws.getheaders() or {}, options.subprotocols)
-    except RealtimeError:
-        ws.discard()
-        raise
+        opening.connect()
+        return opening.upgrade(lines, secrets)
+    except RealtimeError as exc:
+        error, cause = exc, exc.__cause__
     except Exception as exc:  # whatever a dependency raises, the caller gets ours
-        error = _explain(exc, ws.link, target, proxy, options)
-        ws.discard()
-        raise error from exc
+        error, cause = opening.explain(exc, secrets)
     except BaseException:
-        ws.discard()
+        opening.discard()
         raise
-    _prepare(link.sock)
-    return link.sock, link.unread()
+    opening.discard()
+    # Not inside the handler: what a library says may repeat a secret of ours.
+    raise error from cause
 
 
 def _parse_url(url: str) -> Target:
@@ -82,10 +101,11 @@ def _parse_url(url: str) -> Target:
         raise ConfigError("the URL holds a user name or password; send them in a header instead")
     if parts.fragment:
         raise ConfigError("the URL has a fragment ('#...'), which WebSocket forbids; remove it")
-    return Target(parts.scheme == "wss", host, port or _PORTS[parts.scheme])
+    resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(parts.scheme == "wss", host, port or _PORTS[parts.scheme], resource)
 
 
-def _header_lines(headers: Mapping[str, str], subprotocols: tuple[str, ...]) -> list[str]:
+def _header_lines(headers: Mapping[str, str], options: TransportOptions) -> list[str]:
     lines = []
     for name, value in headers.items():
         check_header(name, value)
@@ -95,9 +115,10 @@ def _header_lines(headers: Mapping[str, str], subprotocols: tuple[str, ...]) -> 
         lines.append(f"{name}: {value}")
     if not any(name.lower() == "user-agent" for name in headers):
         lines.append(f"User-Agent: realtime_sync/{__version__}")
-    if subprotocols:
-        # Not websocket-client's option: it logs the names, and a name may be the key.
-        lines.append(f"Sec-WebSocket-Protocol: {', '.join(subprotocols)}")
+    if options.subprotocols:
+        lines.append(f"Sec-WebSocket-Protocol: {', '.join(options.subprotocols)}")
+    if options.compression is not None:
+        lines.append(f"Sec-WebSocket-Extensions: {_DEFLATE_OFFER}")
     return lines
 
 
@@ -109,138 +130,95 @@ def _check_subprotocol(target: Target, answer: Mapping[str, str], offered: tuple
         )
 
 
-def _explain(
-    exc: Exception,
-    link: _Link | None,
-    target: Target,
-    proxy: Proxy | None,
-    options: TransportOptions,
-) -> RealtimeError:
-    refused = None if link is None else refusal(link.seen(), link.read_on)
-    return refused or translate(exc, target, proxy, options.open_timeout)
+class _Opening:
+    """One attempt, all of it under one deadline."""
 
+    def __init__(self, target: Target, proxy: Proxy | None, options: TransportOptions) -> None:
+        self._target = target
+        self._proxy = proxy
+        self._options = options
+        self._deadline = Deadline(options.open_timeout)
+        self._sock: socket.socket | None = None
+        self._link: _UpgradeLink | None = None
 
-def _connect_options(
-    options: TransportOptions, proxy: Proxy | None, ws: _Upgrade
-) -> dict[str, Any]:
-    ws.sock_opt.sslopt = {"context": _TimedContext(options.ssl_context, ws.deadline)}
-    result: dict[str, Any] = {
-        "timeout": options.open_timeout,
-        "suppress_origin": True,  # a browser's header, which some servers check against a list
-        "redirect_limit": 0,  # the key goes to the server it is for, and to no other
-        "http_no_proxy": ["*"],
-    }
-    if proxy is not None:
-        result |= {
-            "proxy_type": proxy.scheme,
-            "http_proxy_host": proxy.host,
-            "http_proxy_port": proxy.port,
-            "http_proxy_auth": proxy.auth,
-            "http_proxy_timeout": options.open_timeout,
-            "http_no_proxy": ["-"],  # matches nothing: no_proxy was considered already
-        }
-    return result
+    def connect(self) -> None:
+        """Connect to the server, or to the proxy and through it, and negotiate TLS."""
+        target, proxy = self._target, self._proxy
+        place = target if proxy is None else proxy
+        self._sock = dial(place.host, place.port, self._deadline)
+        if proxy is not None:
+            tunnel(self._sock, target, proxy, self._deadline)
+        if target.secure:
+            Link(self._sock, self._deadline).arm()  # the timeout is for the whole TLS handshake
+            context = self._options.ssl_context or ssl.create_default_context()
+            self._sock = context.wrap_socket(self._sock, server_hostname=target.host)
 
+    def upgrade(self, lines: list[str], secrets: Secrets) -> Opened:
+        """Let websocket-client ask for the upgrade and check the answer."""
+        target, sock = self._target, self._sock
+        assert sock is not None
+        link = self._link = _UpgradeLink(sock, self._deadline, target.resource, lines)
+        ws: Any = websocket.WebSocket()  # the library is only partly typed
+        ws.connect(
+            f"{'wss' if target.secure else 'ws'}://{target}/",
+            socket=link,
+            suppress_origin=True,  # a browser's header, which some servers check against a list
+            redirect_limit=0,  # the key goes to the server it is for, and to no other
+        )
+        offered = self._options.subprotocols
+        if offered and ws.getheaders().get("sec-websocket-protocol") not in offered:
+            raise ConnectError(
+                f"{target} accepted none of the {len(offered)} subprotocols offered; "
+                "see the provider's documentation for their names"
+            )
+        extensions = link.values_of("sec-websocket-extensions")
+        return Opened(sock, link.unread(), extensions, secrets)
 
-# -- one deadline, and nothing read over -----------------------------------------------------------
-
-
-class _Link:
-    """What websocket-client takes for the socket while it shakes hands.
-
-    Its own timeout is per call, so a server that sends a byte now and then would hold it for ever;
-    and it reads byte by byte, a system call each.
-    """
-
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
-        self.sock = sock
-        self._deadline = deadline
-        self._buffer = b""
-        self._taken = bytearray()  # what websocket-client has seen
-
-    def recv(self, size: int) -> bytes:
-        if len(self._taken) > _MAX_ANSWER:
-            raise ConnectError(f"the server's answer is larger than {_MAX_ANSWER} bytes")
-        data = self.read_on(size)
-        self._taken += data
-        return data
-
-    def read_on(self, size: int) -> bytes:
-        if not self._buffer:
-            self._arm()
-            self._buffer = self.sock.recv(4096)
-        data, self._buffer = self._buffer[:size], self._buffer[size:]
-        return data
-
-    def send(self, data: bytes) -> int:
-        self._arm()
-        self.sock.sendall(data)  # bounded as a whole by the socket's timeout
-        return len(data)
-
-    def _arm(self) -> None:
-        left = self._deadline.remaining()
-        if not left:
-            raise TimeoutError("timed out")
-        self.sock.settimeout(left)
-
-    def gettimeout(self) -> float | None:
-        return self._deadline.remaining()
-
-    def settimeout(self, timeout: float | None) -> None:
-        """Ignore it: the deadline counts."""
-
-    def close(self) -> None:
-        """Keep the socket open: a refusal's body is still to be read."""
-
-    def seen(self) -> bytes:
-        return bytes(self._taken)
-
-    def unread(self) -> bytes:
-        return self._buffer
-
-
-class _Upgrade(websocket.WebSocket):
-    """websocket-client's connection, used up to the end of the handshake."""
-
-    def __init__(self, deadline: Deadline) -> None:
-        self.deadline = deadline
-        self.link: _Link | None = None
-        super().__init__(enable_multithread=False)
-
-    @property  # type: ignore[override]  # the library uses only what _Link has
-    def sock(self) -> _Link | None:
-        return self.link
-
-    @sock.setter
-    def sock(self, sock: socket.socket | None) -> None:
-        # The library connects, assigns here, and then shakes hands over what is found here. After
-        # a failure it assigns None, but the link is still wanted.
-        if sock is not None:
-            self.link = _Link(sock, self.deadline)
+    def explain(
+        self, exc: Exception, secrets: Secrets
+    ) -> tuple[RealtimeError, BaseException | None]:
+        """Return our exception for that of a library, and its cause where that may be shown."""
+        if self._link is not None:
+            refused = refusal(self._link.seen(), self._link.read_on, secrets)
+            if refused is not None:
+                return refused, None  # it says all that the library's says
+        error = translate(exc, self._target, self._proxy, self._options.open_timeout)
+        if secrets.are_in(str(exc)):
+            return type(error)(secrets.hide(str(error))), None
+        return error, exc
 
     def discard(self) -> None:
-        if self.link is not None:
-            self.link.sock.close()
+        """Close what was opened."""
+        if self._sock is not None:
+            self._sock.close()
 
 
-class _TimedContext:
-    """An SSLContext whose handshake keeps to what is left of the deadline."""
+class _UpgradeLink(Link):
+    """The link as websocket-client sees it: it reads byte by byte, and writes its request.
 
-    def __init__(self, context: ssl.SSLContext | None, deadline: Deadline) -> None:
-        self._context = context
-        self._deadline = deadline
+    Query and headers, which may hold secrets, are put in here: the library can be told to log
+    whatever passes through it.
+    """
 
-    def wrap_socket(self, sock: socket.socket, **options: Any) -> ssl.SSLSocket:
-        left = self._deadline.remaining()
-        if not left:
-            raise TimeoutError("timed out")
-        sock.settimeout(left)
-        context = self._context or ssl.create_default_context()
-        return context.wrap_socket(sock, **options)
+    def __init__(
+        self, sock: socket.socket, deadline: Deadline, resource: str, lines: list[str]
+    ) -> None:
+        super().__init__(sock, deadline)
+        self._resource = resource
+        self._lines = lines
 
+    def send(self, data: bytes) -> int:
+        """Send the library's request with what it does not know of."""
+        _, _, head = data.partition(b"\r\n")
+        ours = "".join(f"{line}\r\n" for line in self._lines).encode()
+        self.sendall(f"GET {self._resource} HTTP/1.1\r\n".encode() + head[:-2] + ours + b"\r\n")
+        return len(data)
 
-def _prepare(sock: socket.socket) -> None:
-    # websocket-client sets both, but not on a socket that came through a SOCKS proxy.
-    with suppress(OSError):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    def values_of(self, name: str) -> list[str]:
+        """Return the values of the answer's headers called ``name`` (in lower case)."""
+        values = []
+        for line in self.seen().decode("latin-1").split("\r\n")[1:]:
+            key, _, value = line.partition(":")
+            if key.strip().lower() == name:
+                values.append(value.strip())
+        return values

@@ -21,8 +21,9 @@ class Keepalive:
     """The watchdog of one reader. Any byte received is a sign of life.
 
     Args:
-        interval: seconds of silence before a ping, or None for no pings.
-        timeout: seconds to wait for a byte after it, or None for ever.
+        interval: seconds of silence before a ping, or None for no pings and no limit.
+        timeout: seconds to wait for a byte after it. None waits for ever and goes on pinging, which
+            keeps routers on the way from forgetting a link whose server never answers pings.
         clock: a monotonic clock.
     """
 
@@ -67,14 +68,15 @@ class Keepalive:
             return Verdict.WAIT
         progress = bytes_out != self._bytes_out
         self._bytes_out = bytes_out
-        if not self._pinged or (ping_queued and progress):
-            verdict = Verdict.WAIT if self._pinged else Verdict.PING
+        again = self._pinged and self._timeout is not None
+        if not again or (ping_queued and progress):
+            verdict = Verdict.WAIT if again else Verdict.PING
             self._since = self._clock()
             self._pinged = True
             return verdict
         return Verdict.DEAD
 
     def _limit(self) -> float | None:
-        if self._interval is None:
-            return None
-        return self._timeout if self._pinged else self._interval
+        if self._interval is None or not self._pinged or self._timeout is None:
+            return self._interval
+        return self._timeout

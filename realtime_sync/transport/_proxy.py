@@ -25,6 +25,10 @@ class Proxy:
     port: int
     auth: tuple[str, str] | None = field(default=None, repr=False)
 
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
 
 def parse_proxy(url: str, source: str = "proxy") -> Proxy:
     """Parse a proxy's URL.

@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
 
 from .._deadline import Deadline
 from ..errors import ConnectError, ConnectionClosed, ConnectionClosedOK, LocalProtocolError
 from ._duplex import Duplex, LinkOver
 from ._frames import READ_SIZE, Splitter, text_frame
-from ._handshake import open_socket
+from ._handshake import Opened, open_socket
 from ._keepalive import Keepalive, Verdict
-from ._writer import CloseSent, FrameWriter
+from ._writer import NEVER, CloseSent, FrameWriter
 from .base import MAX_REASON_BYTES, Transport, check_close, closed
 from .options import TransportOptions
+
+if TYPE_CHECKING:
+    from ._deflate import Agreement
 
 __all__ = ["WebSocketTransport", "connect"]
 
 
 def connect(url: str, *, headers: Mapping[str, str], options: TransportOptions) -> Transport:
     """Open a WebSocket; see `realtime_sync.transport.connect`."""
-    sock, received = open_socket(url, headers, options)
+    opened = open_socket(url, headers, options)
     try:
-        return WebSocketTransport(sock, received, options)
+        return WebSocketTransport(opened, options, _agreement(opened, options))
     except OSError as exc:
-        sock.close()
+        opened.sock.close()
         raise ConnectError(
             f"connected, but there is no descriptor left for the connection ({exc}); "
             "close some, or raise the limit (ulimit -n)"
+        ) from exc
+    except ConnectError:
+        opened.sock.close()
+        raise
+
+
+def _agreement(opened: Opened, options: TransportOptions) -> Agreement | None:
+    """Return what was agreed on about compression, None for nothing."""
+    if options.compression is None:
+        if any(opened.extensions):
+            raise ConnectError(
+                "the server answered with a WebSocket extension that was not asked for; "
+                "if it is permessage-deflate, pass compression='deflate'"
+            )
+        return None
+    from ._deflate import NegotiationError, negotiated
+
+    try:
+        return negotiated(opened.extensions)
+    except NegotiationError as exc:
+        raise ConnectError(
+            f"the server's answer to the offer of compression is wrong ({exc}); "
+            "connect without compression"
         ) from exc
 
 
@@ -37,22 +64,32 @@ class WebSocketTransport(Transport):
     """The client's side of an open WebSocket.
 
     Args:
-        sock: connected, with the handshake done; owned from now on.
-        received: bytes that came together with the answer to the handshake.
+        opened: what the handshake gave; owned from now on.
         options: as given to `connect`.
+        deflate: what was agreed on about compression, None for none.
 
     Threads:
         As `Transport`. It has no thread of its own: the one in `read` does all the housekeeping.
     """
 
-    def __init__(self, sock: socket.socket, received: bytes, options: TransportOptions) -> None:
+    def __init__(
+        self, opened: Opened, options: TransportOptions, deflate: Agreement | None = None
+    ) -> None:
+        super().__init__()
         self._options = options
-        self._duplex = Duplex(sock)
+        self._secrets = opened.secrets
+        self._duplex = Duplex(opened.sock)
         self._writer = FrameWriter(self._duplex)
         # The reader's own:
         self._splitter = Splitter(options.max_size)
+        self._deflater = None
+        if deflate is not None:
+            from ._deflate import Deflater, InflatingSplitter
+
+            self._splitter = InflatingSplitter(options.max_size)
+            self._deflater = Deflater(deflate)
         self._keepalive = Keepalive(options.ping_interval, options.ping_timeout)
-        self._early = received
+        self._early = opened.received
         self._kept: list[str | bytes] = []  # received while the reader itself was in close()
         self._reader: int | None = None
         self._bytes_in = 0
@@ -74,7 +111,7 @@ class WebSocketTransport(Transport):
 
     def _read(self) -> list[str | bytes]:
         if not self._duplex.enter():
-            raise self._ended()
+            raise self._refusal()
         try:
             self._keepalive.restart()  # a pause of the reader is no silence of the peer
             while self._end is None:
@@ -88,7 +125,7 @@ class WebSocketTransport(Transport):
             self._finish(closed(1006, self._writer.broken or f"the link broke: {exc}"), exc)
         finally:
             self._duplex.leave()
-        raise self._ended()
+        raise self._refusal()
 
     def _receive(self) -> list[str | bytes]:
         """Read once, waiting before it if need be; return what messages that completed."""
@@ -135,7 +172,8 @@ class WebSocketTransport(Transport):
         if sent is CloseSent.EARLIER and self._closing is not None:
             self._finish(ConnectionClosedOK(self._closing[0], self._closing[1]))
         else:
-            self._finish(closed(code, reason))
+            # Some servers close with words like "invalid key ...".
+            self._finish(closed(code, self._secrets.hide(reason)))
 
     def _say_goodbye(self, code: int, reason: str) -> CloseSent:
         try:
@@ -185,24 +223,28 @@ class WebSocketTransport(Transport):
                     f"a message is not valid Unicode ({exc.reason} at {exc.start}); "
                     "remove the lone surrogates"
                 ) from exc
-        frame = text_frame(text)
+        deflater = self._deflater
+        frame = text_frame(text) if deflater is None else partial(deflater.frame, text)
         if not self._duplex.enter():
-            raise self._ended()
+            raise self._refusal()
+        limit = self._options.send_timeout
         try:
-            self._writer.send(frame)
+            self._writer.send(frame, NEVER if limit is None else Deadline(limit))
             return
         except LinkOver:
             pass
         except OSError as exc:
+            self.check_process()
             raise closed(1006, self._writer.broken or f"sending failed: {exc}") from exc
         finally:
             self._duplex.leave()
-        raise self._ended()
+        raise self._refusal()
 
     # -- ending ----------------------------------------------------------------------------------
 
     def close(self, code: int = 1000, reason: str = "", *, timeout: float) -> None:
         """Close with a handshake; see `Transport.close`."""
+        self.check_process()
         check_close(code, reason)
         deadline = Deadline(timeout)
         if not self._duplex.enter():
@@ -235,6 +277,8 @@ class WebSocketTransport(Transport):
 
     def abort(self) -> None:
         """Cut the link; see `Transport.abort`."""
+        if self.forked:
+            return  # a lock might be held for ever here
         self._finish(closed(1006, "aborted by this side"))
 
     def _finish(self, end: ConnectionClosed, cause: BaseException | None = None) -> None:
@@ -248,8 +292,9 @@ class WebSocketTransport(Transport):
         self._duplex.close()
         self._done.set()
 
-    def _ended(self) -> ConnectionClosed:
+    def _refusal(self) -> ConnectionClosed:
         """Return why a call can't be served: a new exception, for threads to raise on their own."""
+        self.check_process()
         end = self._end
         if end is not None:
             again = type(end)(end.code, end.reason)
@@ -269,7 +314,7 @@ class WebSocketTransport(Transport):
     @property
     def closed(self) -> bool:
         """Whether `send` would refuse a message."""
-        return self._writer.closing or self._writer.broken is not None
+        return self._writer.closing or self._writer.broken is not None or self.forked
 
     @property
     def bytes_in(self) -> int:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from enum import Enum, auto
 
 from .._deadline import Deadline
 from ._duplex import Duplex, LinkOver
 from ._frames import close_frame, ping_frame, pong_frame
 
-__all__ = ["CloseSent", "FrameWriter"]
+__all__ = ["NEVER", "CloseSent", "Frame", "FrameWriter"]
 
-_NEVER = Deadline(None)
+NEVER = Deadline(None)
+Frame = bytes | bytearray
 
 
 class CloseSent(Enum):
@@ -42,8 +44,8 @@ class FrameWriter:
     def __init__(self, duplex: Duplex) -> None:
         self._duplex = duplex
         self._lock = threading.Lock()  # the send lock; held while waiting for the kernel
-        self._ping: bytes | bytearray | None = None
-        self._pong: bytes | bytearray | None = None
+        self._ping: Frame | None = None
+        self._pong: Frame | None = None
         self._tail: memoryview | None = None  # of a control frame begun; guarded by _lock
         self._close_sent = False  # guarded by _lock
         self.closing = False
@@ -56,18 +58,27 @@ class FrameWriter:
         """Whether the last ping still waits for its turn."""
         return self._ping is not None
 
-    def send(self, frame: bytes | bytearray) -> None:
+    def send(self, frame: Frame | Callable[[], Frame], deadline: Deadline = NEVER) -> None:
         """Write one message; return when the kernel has all of it.
+
+        Args:
+            frame: the message, or what makes it when its turn has come.
+            deadline: for the turn and the writing. When it passes the link is broken: a message
+                sent in part can neither be taken back nor be continued later.
 
         Raises:
             LinkOver: the link is closing or broken; nothing was written.
-            OSError: the link broke.
+            OSError: the link broke; TimeoutError at the deadline.
         """
-        with self._lock:
-            if self.closing or self.broken:
-                raise LinkOver
-            self._write_locked(frame, _NEVER)
-            self.messages_out += 1
+        try:
+            with self._lock if deadline is NEVER else _Turn(self._lock, deadline):
+                if self.closing or self.broken:
+                    raise LinkOver
+                self._write_locked(frame, deadline)
+                self.messages_out += 1
+        except TimeoutError as exc:
+            self._break(exc)  # also where others held the link all the time
+            raise
         # The reader may have queued something while it could not have the lock.
         if self._pong or self._ping:
             self.flush()
@@ -130,7 +141,7 @@ class FrameWriter:
                 count = self._duplex.write_some(self._tail)
             except OSError as exc:
                 # No reason to fail here: the messages received so far still count.
-                self._break_locked(exc)
+                self._break(exc)
                 break
             if not count:
                 return False
@@ -139,22 +150,24 @@ class FrameWriter:
         self._ping = self._pong = self._tail = None
         return True
 
-    def _next_locked(self) -> bytes | bytearray | None:
+    def _next_locked(self) -> Frame | None:
         frame, self._pong = self._pong, None
         if frame is None:
             frame, self._ping = self._ping, None
         return frame
 
-    def _write_locked(self, frame: bytes | bytearray, deadline: Deadline) -> None:
+    def _write_locked(self, frame: Frame | Callable[[], Frame], deadline: Deadline) -> None:
         """Write ``frame`` whole, after whatever was begun before it."""
         try:
             if self._tail is not None:
                 self._write_all_locked(self._tail, deadline)
                 self._tail = None
-            self._write_all_locked(memoryview(frame), deadline)
+            whole = frame() if callable(frame) else frame
+            self._write_all_locked(memoryview(whole), deadline)
         except BaseException as exc:
-            # Also after Ctrl-C: where a frame has stopped halfway, no other can begin.
-            self._break_locked(exc)
+            # Also after Ctrl-C: where a frame has stopped halfway, no other can begin (nor after a
+            # compressed one that the peer has not seen).
+            self._break(exc)
             raise
 
     def _write_all_locked(self, data: memoryview, deadline: Deadline) -> None:
@@ -167,8 +180,24 @@ class FrameWriter:
             if not count:
                 self._duplex.wait_to_write(deadline)
 
-    def _break_locked(self, exc: BaseException) -> None:
-        if not isinstance(exc, LinkOver):
+    def _break(self, exc: BaseException) -> None:
+        if not isinstance(exc, LinkOver) and self.broken is None:
             self.broken = f"sending failed: {exc or type(exc).__name__}"
         # The reader finds what the peer had sent (perhaps why it ended), then the end.
         self._duplex.shut()
+
+
+class _Turn:
+    """The lock for the length of a ``with``, or TimeoutError."""
+
+    def __init__(self, lock: threading.Lock, deadline: Deadline) -> None:
+        self._lock = lock
+        self._deadline = deadline
+
+    def __enter__(self) -> None:
+        left = self._deadline.remaining()
+        if not self._lock.acquire(timeout=-1 if left is None else left):
+            raise TimeoutError("other threads' messages did not get through in time")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()

@@ -10,6 +10,7 @@ from ..errors import (
     ConnectionClosedOK,
     LocalProtocolError,
 )
+from ._fork import Home
 
 __all__ = ["MAX_REASON_BYTES", "Transport", "check_close", "closed"]
 
@@ -24,7 +25,24 @@ class Transport(ABC):
     Threads:
         One thread at a time calls `read`; every other method may be called from any thread. The
         counters may be read at any time.
+
+    Processes:
+        A link belongs to the process that opened it. In a forked child `read`, `send` and `close`
+        raise ConcurrencyError, `abort` does nothing, and nothing that happens to the copy reaches
+        the peer.
     """
+
+    def __init__(self) -> None:
+        self._home = Home()
+
+    @property
+    def forked(self) -> bool:
+        """Whether this is the copy in a forked child."""
+        return self._home.left
+
+    def check_process(self) -> None:
+        """Raise ConcurrencyError where this is the copy in a forked child."""
+        self._home.check()
 
     @abstractmethod
     def read(self) -> list[str | bytes]:
@@ -50,6 +68,7 @@ class Transport(ABC):
 
         Raises:
             ConnectionClosed: the link is over or closing; the message may not have been sent.
+            ConcurrencyError: this is the copy in a forked child.
         """
 
     @abstractmethod

@@ -35,6 +35,7 @@ class MemoryTransport(Transport):
     messages_out = 0
 
     def __init__(self, *, answer_close: bool) -> None:
+        super().__init__()
         self._changed = threading.Condition()
         # All guarded by _changed:
         self._to_client: deque[str | bytes] = deque()
@@ -47,6 +48,7 @@ class MemoryTransport(Transport):
 
     def read(self) -> list[str | bytes]:
         """Block until a message is there; return all of them (see `Transport.read`)."""
+        self.check_process()
         with self._changed:
             self._reader = threading.get_ident()
             while not self._to_client and self._end is None:
@@ -64,6 +66,7 @@ class MemoryTransport(Transport):
 
     def send(self, text: str | bytes) -> None:
         """Put one message where `MemoryPeer.receive` finds it (see `Transport.send`)."""
+        self.check_process()
         if isinstance(text, bytes):
             text = text.decode()
         with self._changed:
@@ -78,6 +81,7 @@ class MemoryTransport(Transport):
 
     def close(self, code: int = 1000, reason: str = "", *, timeout: float) -> None:
         """Close the link; the peer answers at once unless told not to (see `Transport.close`)."""
+        self.check_process()
         check_close(code, reason)
         deadline = Deadline(timeout)
         with self._changed:
@@ -94,6 +98,8 @@ class MemoryTransport(Transport):
 
     def abort(self) -> None:
         """Cut the link at once (see `Transport.abort`)."""
+        if self.forked:
+            return
         with self._changed:
             self._to_client.clear()
             self._end_locked(closed(1006, "aborted by this side"))
@@ -101,6 +107,8 @@ class MemoryTransport(Transport):
     @property
     def closed(self) -> bool:
         """Whether `send` would refuse a message."""
+        if self.forked:
+            return True
         with self._changed:
             return self._end is not None or self._closing is not None
 

@@ -8,6 +8,7 @@ import json
 import pickle
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -473,7 +474,8 @@ def test_a_proxy_that_is_not_there() -> None:
     assert "'nowhere.invalid' does not resolve" in str(failure("ws://localhost:1/x", proxy))
 
 
-def test_a_socks_proxy_without_its_package() -> None:
+def test_a_socks_proxy_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "python_socks.sync", None)
     error = failure("ws://localhost:1/x", TransportOptions(proxy="socks5://127.0.0.1:1"))
     assert isinstance(error, ConfigError)
-    assert "pip install python-socks" in str(error)
+    assert "pip install 'realtime_sync[socks]'" in str(error)

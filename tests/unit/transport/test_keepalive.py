@@ -48,8 +48,9 @@ def test_off(virtual_clock: VirtualClock) -> None:
     patient.remaining()
     virtual_clock.advance(20)
     assert idle(patient) is Verdict.PING
-    assert patient.remaining() is None
     assert idle(patient) is Verdict.WAIT
+    virtual_clock.advance(20)
+    assert idle(patient, ping_queued=True) is Verdict.PING, "and so on, whether it answers or not"
 
 
 def test_a_slow_upload_holds_the_ping_back_but_is_no_death(virtual_clock: VirtualClock) -> None:

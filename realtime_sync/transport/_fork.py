@@ -1,0 +1,48 @@
+"""Links stay with the process that opened them.
+
+A forked child has a copy of every object and of every descriptor. Two processes on one link would
+mix their frames (and their TLS records, with the same keys), and a lock that another thread held at
+that moment stays locked in the child for ever. So the child's copies are dead: they refuse every
+call, take no lock, and give up the descriptors without a word to the peer.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import ConcurrencyError
+
+__all__ = ["Home"]
+
+_generation = 0  # how many forks lie between the first process and this one
+
+
+class Home:
+    """The process in which it was made."""
+
+    __slots__ = ("_generation",)
+
+    def __init__(self) -> None:
+        self._generation = _generation
+
+    @property
+    def left(self) -> bool:
+        """Whether this is another process, a forked child."""
+        return self._generation != _generation
+
+    def check(self) -> None:
+        """Raise ConcurrencyError in a forked child."""
+        if self._generation != _generation:
+            raise ConcurrencyError(
+                "this connection belongs to the process that forked this one, and a link can't be "
+                "shared: open one in the child, or fork before connecting"
+            )
+
+
+def _count() -> None:
+    global _generation
+    _generation += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count)
