@@ -13,21 +13,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._devices import Device, devices
+    from .base import Sink, Source
     from .g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
     from .microphone import Microphone
     from .pcm import from_pcm16, level_dbfs, mix_down, silence, to_pcm16
     from .recorder import StereoRecorder
     from .resample import Resampler
     from .speaker import Speaker
-    from .wav import WavSink, WavSource
+    from .virtual import VirtualMicrophone, VirtualSpeaker
+    from .wav import WavSink, WavSource, read_wav
 
 # A home never has the name of something public: importing it would hide that name.
 _HOME = {
     "Device": "_devices",
     "Microphone": "microphone",
     "Resampler": "resample",
+    "Sink": "base",
+    "Source": "base",
     "Speaker": "speaker",
     "StereoRecorder": "recorder",
+    "VirtualMicrophone": "virtual",
+    "VirtualSpeaker": "virtual",
     "WavSink": "wav",
     "WavSource": "wav",
     "decode_alaw": "g711",
@@ -38,6 +44,7 @@ _HOME = {
     "from_pcm16": "pcm",
     "level_dbfs": "pcm",
     "mix_down": "pcm",
+    "read_wav": "wav",
     "silence": "pcm",
     "to_pcm16": "pcm",
 }
@@ -46,8 +53,12 @@ __all__ = [
     "Device",
     "Microphone",
     "Resampler",
+    "Sink",
+    "Source",
     "Speaker",
     "StereoRecorder",
+    "VirtualMicrophone",
+    "VirtualSpeaker",
     "WavSink",
     "WavSource",
     "decode_alaw",
@@ -58,6 +69,7 @@ __all__ = [
     "from_pcm16",
     "level_dbfs",
     "mix_down",
+    "read_wav",
     "silence",
     "to_pcm16",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
@@ -17,10 +18,12 @@ from ..events import (
     InputAudioBufferSpeechStarted,
     InputAudioBufferSpeechStopped,
     ResponseDone,
+    ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputTextDelta,
 )
 from ..voice.events import AnswerStarted, Interrupted, ToolFinished, ToolStarted
+from ._answers import Answers
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,21 +39,23 @@ _MAX_ARGUMENTS = 200
 
 
 class TalkScreen:
-    """Shows a conversation as it goes on.
+    """Shows a conversation as it is heard.
 
     On a terminal a line at the bottom holds the answer that is being spoken and the microphone's
     level; elsewhere there are only whole lines.
 
     Threads:
-        `show` belongs to one thread; `level` may be called from any.
+        `show` belongs to one thread, `tick` to another one.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._lock = threading.Lock()  # guards what the status line shows, below
+        self._played_ms: Callable[[str], int] = lambda _: 0
+        self._lock = threading.Lock()  # guards the next four
+        self._answers = Answers()
+        self._heard_ms = 0  # of the answer that plays
         self._level = -math.inf
         self._speaking = False
-        self._answer = ""
         self.answers = 0
         self.latencies_ms: list[int] = []
         self._live = Live(
@@ -68,13 +73,25 @@ class TalkScreen:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end_answer()
+        with self._lock:
+            rest = self._answers.take_all()
+        self._say_answers(rest)
         self._live.stop()
 
-    def level(self, dbfs: float) -> None:
-        """Take the level of what the microphone hears."""
+    def follow(self, played_ms: Callable[[str], int]) -> None:
+        """Take the sink's word for how much of an item is heard."""
+        self._played_ms = played_ms
+
+    def tick(self, dbfs: float) -> None:
+        """Take the level of what the microphone hears, and show an answer that was heard."""
         with self._lock:
             self._level = dbfs
+            item_id = self._answers.playing
+        heard_ms = 0 if item_id is None else self._played_ms(item_id)
+        with self._lock:
+            self._heard_ms = heard_ms
+            answer = self._answers.take_heard(item_id, heard_ms)
+        self._say_answers([answer] if answer else [])
 
     def note(self, text: str) -> None:
         """Print a remark of the program's."""
@@ -85,7 +102,11 @@ class TalkScreen:
         match event:
             case ResponseOutputAudioTranscriptDelta() | ResponseOutputTextDelta():
                 with self._lock:
-                    self._answer += event.delta
+                    self._answers.add_words(event.response_id, event.item_id, event.delta)
+            case ResponseOutputAudioDelta():
+                with self._lock:
+                    size = len(event.audio)
+                    self._answers.add_audio(event.response_id, event.item_id, size)
             case ConversationItemInputAudioTranscriptionCompleted():
                 self._say("you", event.transcript.strip() or "(nothing understood)", "bold cyan")
             case ConversationItemInputAudioTranscriptionFailed():
@@ -106,9 +127,7 @@ class TalkScreen:
                 self.latencies_ms.append(latency)
                 self.note(f"first audio {latency} ms after the end of speech")
             case Interrupted():
-                self._end_answer(cut=True)
-                heard = f" after {event.audio_end_ms} ms" if event.item_id else ""
-                self._print(Text(f"interrupted{heard}", style="yellow"))
+                self._interrupted(event)
             case ToolStarted():
                 arguments = event.arguments[:_MAX_ARGUMENTS]
                 self._print(Text(f"calls {event.name} {arguments}", style="magenta"))
@@ -126,13 +145,19 @@ class TalkScreen:
             error = details.error if details else None
             reason = (error.message if error else None) or (details.reason if details else None)
             self._warn(f"the answer {response.status}: {reason or 'no reason given'}")
-        self._end_answer()
-
-    def _end_answer(self, *, cut: bool = False) -> None:
         with self._lock:
-            answer, self._answer = self._answer.strip(), ""
-        if answer:
-            self._say("assistant", answer + (" …" if cut else ""), "bold green")
+            self._answers.complete(response.id or "")
+
+    def _interrupted(self, event: Interrupted) -> None:
+        with self._lock:
+            heard = self._answers.take_interrupted(event.item_id, event.audio_end_ms)
+        self._say_answers(heard)
+        after = f" after {event.audio_end_ms} ms" if event.item_id else ""
+        self._print(Text(f"interrupted{after}", style="yellow"))
+
+    def _say_answers(self, answers: list[str]) -> None:
+        for answer in answers:
+            self._say("assistant", answer, "bold green")
 
     def _say(self, who: str, words: str, style: str) -> None:
         self._print(Text.assemble((f"{who}: ", style), words))
@@ -146,7 +171,8 @@ class TalkScreen:
 
     def _status(self) -> RenderableType:
         with self._lock:
-            level, speaking, answer = self._level, self._speaking, self._answer.strip()
+            level, speaking = self._level, self._speaking
+            answer = self._answers.until(self._heard_ms)
         filled = round(max(0.0, 1 - level / _FLOOR_DBFS) * _BAR) if level > _FLOOR_DBFS else 0
         number = f"{level:4.0f} dBFS" if level > -math.inf else "  silence"
         meter = Text.assemble(

@@ -83,6 +83,7 @@ def talk(
         screen = stack.enter_context(TalkScreen(Console(highlight=False)))
         source = _open_source(stack, inputs)
         sink = _open_sink(stack, output, screen)
+        screen.follow(sink.played_ms)
         if not inputs and output is None:
             screen.note("speak whenever you like; with headphones, or the microphone hears it all")
         realtime = _open_client(stack, provider, url)
@@ -142,10 +143,9 @@ def _get_weather(city: str) -> dict[str, object]:
 
 
 def _conclude(screen: TalkScreen, output: Path | None) -> None:
-    if screen.latencies_ms:
+    if len(screen.latencies_ms) > 1:
         median = statistics.median(screen.latencies_ms)
-        turns = len(screen.latencies_ms)
-        screen.note(f"{turns} answers, first audio after {median:.0f} ms (median)")
+        screen.note(f"first audio {median:.0f} ms after the end of speech (median)")
     if output is not None:
         screen.note(f"the answers are in {output}")
 
@@ -164,7 +164,7 @@ class _Metered:
 
     def __iter__(self) -> Iterator[bytes]:
         for chunk in self._source:
-            self._screen.level(level_dbfs(chunk))
+            self._screen.tick(level_dbfs(chunk))
             yield chunk
 
     def close(self) -> None:

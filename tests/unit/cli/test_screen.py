@@ -6,7 +6,7 @@ import io
 import math
 
 from rich.console import Console
-from scripted_voice import created, done, event, speech_started, speech_stopped
+from scripted_voice import created, delta, done, event, speech_started, speech_stopped
 
 from realtime_sync.cli._screen import TalkScreen
 from realtime_sync.events import ServerEvent
@@ -30,8 +30,10 @@ def heard(text: str) -> ServerEvent:
 def show(*events: ServerEvent | VoiceEvent) -> tuple[list[str], TalkScreen]:
     out = io.StringIO()
     with TalkScreen(Console(file=out, highlight=False)) as screen:
+        screen.follow(lambda _: 0)
         for each in events:
             screen.show(each)
+            screen.tick(-20.0)
     return out.getvalue().splitlines(), screen
 
 
@@ -64,7 +66,10 @@ def test_an_interruption_ends_the_line() -> None:
     lines, screen = show(
         AnswerStarted(response_id="r1", latency_ms=None),
         words("Once upon a time ", type="response.output_text.delta"),
+        delta("r1", "a", 2000),
+        words("there was"),
         Interrupted(item_id="a", content_index=0, audio_end_ms=1234, deleted=()),
+        words("a lighthouse"),
         done("r1", "cancelled"),
         Interrupted(item_id=None, content_index=0, audio_end_ms=0, deleted=("b",)),
     )
@@ -119,7 +124,7 @@ def test_a_terminal_has_a_line_with_the_level() -> None:
     console = Console(file=out, force_terminal=True, width=80)
     with TalkScreen(console) as screen:
         for level in (-math.inf, -90.0, -12.0, 0.0):
-            screen.level(level)
+            screen.tick(level)
             console.print(screen._status())
         screen.show(speech_started())
         screen.show(words("Hello [there]"))
