@@ -13,6 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from .connection import Connection
+from .interpreter import Interpreter
 from .part_set import PartSet
 from .settings import Settings
 
@@ -35,6 +36,7 @@ def create_app(settings: Settings, parts: PartSet) -> Starlette:
             Route("/v1/models", routes.models),
             Route("/v1/realtime", routes.upgrade_required),
             WebSocketRoute("/v1/realtime", routes.realtime),
+            WebSocketRoute("/v1/realtime/translations", routes.translations),
             WebSocketRoute("/{path:path}", routes.nowhere),
         ],
         exception_handlers={HTTPException: _http_error},
@@ -80,6 +82,23 @@ class _Routes:
             self._parts,
             type="transcription" if query.get("intent") == "transcription" else "realtime",
             model=query.get("model"),
+            session_limit_s=self._settings.session_limit_s,
+        ).run()
+
+    async def translations(self, websocket: WebSocket) -> None:
+        refused = self._check_key(websocket) or self._check_query(websocket)
+        if refused is None and not websocket.query_params.get("model"):
+            refused = _refusal(
+                400, "A translation needs 'model' in the query.", "missing_required_parameter"
+            )
+        if refused is not None:
+            await websocket.send_denial_response(refused)
+            return
+        await websocket.accept()
+        await Interpreter(
+            websocket,
+            self._parts,
+            model=websocket.query_params["model"],
             session_limit_s=self._settings.session_limit_s,
         ).run()
 
