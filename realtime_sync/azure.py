@@ -7,21 +7,25 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ._types import UNSET, Unset
 from .errors import ConfigError
 from .providers import AzureProvider, BetaDialect, DialectFactory, dialect_factory
 from .providers.azure import azure_base_url
-from .realtime import RealtimeResource
+from .realtime import Client, RealtimeResource
+from .rest._api import DEFAULT_MAX_RETRIES
 from .transport import TransportOptions
 
 if TYPE_CHECKING:
     import ssl
+
+    from .rest._request import Timeout
 
 __all__ = ["AzureOpenAI"]
 
 log = logging.getLogger(__name__)
 
 
-class AzureOpenAI:
+class AzureOpenAI(Client):
     """A resource of Azure OpenAI.
 
     Without ``api_version`` it speaks the GA API, ``{endpoint}/openai/v1/realtime?model=…``. With
@@ -44,6 +48,10 @@ class AzureOpenAI:
         websocket_base_url: where WebSockets are opened, if elsewhere.
         default_headers: added to every request.
         default_query: added to every URL.
+        webhook_secret: ``whsec_…``; by default ``OPENAI_WEBHOOK_SECRET``.
+        timeout: of REST calls: seconds that the server may be silent, a pair (connect, read), or
+            None; see `realtime_sync.rest`.
+        max_retries: how often a REST call is tried again.
         proxy: ``http://[user:password@]host:port``; by default what the environment says.
         ssl_context: for a private certificate authority or a client certificate.
         dialect: ``"ga"`` or ``"beta"``, where it is not what the API version says.
@@ -70,6 +78,9 @@ class AzureOpenAI:
         websocket_base_url: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, object] | None = None,
+        webhook_secret: str | None = None,
+        timeout: Timeout | Unset = UNSET,
+        max_retries: int = DEFAULT_MAX_RETRIES,
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
         dialect: str | DialectFactory | None = None,
@@ -89,9 +100,14 @@ class AzureOpenAI:
             default_query=default_query or {},
             dialect=spoken if dialect is None else dialect_factory(dialect),
         )
+        self._webhook_secret = webhook_secret
         options = TransportOptions(proxy=proxy, ssl_context=ssl_context)
         self.realtime = RealtimeResource(
-            lambda: self._provider, options, default_model=azure_deployment
+            lambda: self._provider,
+            options,
+            default_model=azure_deployment,
+            timeout=timeout,
+            max_retries=max_retries,
         )
 
     def __repr__(self) -> str:

@@ -8,14 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ._server_process import ServerProcess
+from ._types import UNSET, Unset
 from .errors import ConfigError
 from .providers import DialectFactory, OpenAIProvider, dialect_factory
-from .realtime import RealtimeResource
+from .realtime import Client, RealtimeResource
+from .rest._api import DEFAULT_MAX_RETRIES
 from .transport import TransportOptions
 
 if TYPE_CHECKING:
     import ssl
-    from types import TracebackType
+
+    from .rest._request import Timeout
 
 __all__ = ["Local", "OpenAI"]
 
@@ -23,7 +26,7 @@ _OPENAI_URL = "https://api.openai.com/v1"
 _LOCAL_MODEL = "local"
 
 
-class OpenAI:
+class OpenAI(Client):
     """OpenAI, or any server that speaks like it.
 
     Args:
@@ -35,6 +38,10 @@ class OpenAI:
         websocket_base_url: where WebSockets are opened, if elsewhere.
         default_headers: added to every request.
         default_query: added to every URL.
+        webhook_secret: ``whsec_…``; by default ``OPENAI_WEBHOOK_SECRET``.
+        timeout: of REST calls: seconds that the server may be silent, a pair (connect, read), or
+            None; see `realtime_sync.rest`.
+        max_retries: how often a REST call is tried again.
         proxy: ``http://[user:password@]host:port``; by default what the environment says.
         ssl_context: for a private certificate authority or a client certificate.
         dialect: ``"beta"`` for a server that still has the old names and the flat session; the
@@ -60,6 +67,9 @@ class OpenAI:
         websocket_base_url: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, object] | None = None,
+        webhook_secret: str | None = None,
+        timeout: Timeout | Unset = UNSET,
+        max_retries: int = DEFAULT_MAX_RETRIES,
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
         dialect: str | DialectFactory | None = None,
@@ -79,14 +89,17 @@ class OpenAI:
             default_query=default_query or {},
             dialect=dialect_factory(dialect),
         )
+        self._webhook_secret = webhook_secret
         options = TransportOptions(proxy=proxy, ssl_context=ssl_context)
-        self.realtime = RealtimeResource(lambda: self._provider, options)
+        self.realtime = RealtimeResource(
+            lambda: self._provider, options, timeout=timeout, max_retries=max_retries
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._provider.base_url!r})"
 
 
-class Local:
+class Local(Client):
     """The embedded server: a real server of the same protocol, with no key and no network.
 
     It is started at the first connect, in a process of its own, and ends with `close`, with the
@@ -150,21 +163,11 @@ class Local:
 
     def close(self) -> None:
         """End the server if it was started here; idempotent. A later connect starts another."""
+        super().close()
         with self._lock:
             process, self._process = self._process, None
         if process is not None:
             process.close()
-
-    def __enter__(self) -> Local:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         where = self._joined_url or (self._process.url if self._process else None)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from ._types import UNSET
 from .connection.manager import RealtimeConnectionManager
 from .connection.reconnect import OnReconnecting, ReconnectPolicy
 from .connection.settings import (
@@ -14,9 +17,55 @@ from .connection.settings import (
 )
 from .connection.translation import TranslationConnectionManager
 from .providers import Endpoint, Provider
+from .rest._api import DEFAULT_MAX_RETRIES, RestApi
 from .transport import TransportOptions
 
-__all__ = ["RealtimeResource", "TranslationsResource"]
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .rest import Calls, ClientSecrets, TranslationClientSecrets, Webhooks
+    from .rest.resources import RealtimeWithRawResponse, RealtimeWithStreamingResponse
+    from .rest.translations import TranslationsWithRawResponse, TranslationsWithStreamingResponse
+
+__all__ = ["Client", "RealtimeResource", "TranslationsResource"]
+
+C = TypeVar("C", bound="Client")
+
+
+class Client:
+    """What the clients have in common; a ``with`` block closes them.
+
+    Attributes:
+        realtime: the realtime API.
+    """
+
+    realtime: RealtimeResource
+    _webhook_secret: str | None = None
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Verifies webhooks, with ``webhook_secret`` or ``OPENAI_WEBHOOK_SECRET``."""
+        from .rest.webhooks import Webhooks
+
+        return Webhooks(self._webhook_secret or os.environ.get("OPENAI_WEBHOOK_SECRET"))
+
+    def close(self) -> None:
+        """Close the links that REST calls keep for the next one; idempotent.
+
+        Connections of ``realtime.connect`` are closed by themselves; the client stays usable.
+        """
+        self.realtime.close()
+
+    def __enter__(self: C) -> C:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 class RealtimeResource:
@@ -28,11 +77,52 @@ class RealtimeResource:
         options: TransportOptions,
         *,
         default_model: str | None = None,
+        timeout: Any = UNSET,
+        max_retries: int = DEFAULT_MAX_RETRIES,
     ) -> None:
         self._provider = provider
         self._options = options
         self._default_model = default_model
-        self.translations = TranslationsResource(provider, options)
+        self._rest = RestApi(
+            provider,
+            proxy=options.proxy,
+            ssl_context=options.ssl_context,
+            timeout=timeout,
+            max_retries=max_retries,
+        )
+        self.translations = TranslationsResource(provider, options, self._rest)
+
+    @cached_property
+    def client_secrets(self) -> ClientSecrets:
+        """Short-lived keys for browsers and phones."""
+        from .rest import ClientSecrets
+
+        return ClientSecrets(self._rest)
+
+    @cached_property
+    def calls(self) -> Calls:
+        """Calls over WebRTC and SIP."""
+        from .rest import Calls
+
+        return Calls(self._rest)
+
+    @property
+    def with_raw_response(self) -> RealtimeWithRawResponse:
+        """The REST calls, returning `realtime_sync.rest.RawResponse`."""
+        from .rest.resources import RealtimeWithRawResponse
+
+        return RealtimeWithRawResponse(self._rest)
+
+    @property
+    def with_streaming_response(self) -> RealtimeWithStreamingResponse:
+        """The REST calls, for ``with`` blocks that get a `realtime_sync.rest.StreamingResponse`."""
+        from .rest.resources import RealtimeWithStreamingResponse
+
+        return RealtimeWithStreamingResponse(self._rest)
+
+    def close(self) -> None:
+        """Close the links that REST calls keep for the next one; idempotent."""
+        self._rest.close()
 
     def connect(
         self,
@@ -106,9 +196,33 @@ class RealtimeResource:
 class TranslationsResource:
     """``client.realtime.translations``: speech translated while it is spoken."""
 
-    def __init__(self, provider: Callable[[], Provider], options: TransportOptions) -> None:
+    def __init__(
+        self, provider: Callable[[], Provider], options: TransportOptions, rest: RestApi
+    ) -> None:
         self._provider = provider
         self._options = options
+        self._rest = rest
+
+    @cached_property
+    def client_secrets(self) -> TranslationClientSecrets:
+        """Short-lived keys for browsers and phones."""
+        from .rest import TranslationClientSecrets
+
+        return TranslationClientSecrets(self._rest)
+
+    @property
+    def with_raw_response(self) -> TranslationsWithRawResponse:
+        """The REST calls, returning `realtime_sync.rest.RawResponse`."""
+        from .rest.translations import TranslationsWithRawResponse
+
+        return TranslationsWithRawResponse(self._rest)
+
+    @property
+    def with_streaming_response(self) -> TranslationsWithStreamingResponse:
+        """The REST calls, for ``with`` blocks that get a `realtime_sync.rest.StreamingResponse`."""
+        from .rest.translations import TranslationsWithStreamingResponse
+
+        return TranslationsWithStreamingResponse(self._rest)
 
     def connect(
         self,

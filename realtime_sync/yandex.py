@@ -6,14 +6,18 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
+from ._types import UNSET, Unset
 from .errors import ConfigError
 from .providers import YandexDialect, YandexProvider
 from .providers.yandex import file_search, web_search
-from .realtime import RealtimeResource
+from .realtime import Client, RealtimeResource
+from .rest._api import DEFAULT_MAX_RETRIES
 from .transport import TransportOptions
 
 if TYPE_CHECKING:
     import ssl
+
+    from .rest._request import Timeout
 
 __all__ = ["YandexAIStudio", "file_search", "web_search"]
 
@@ -24,7 +28,7 @@ _ENDPOINTS = {
 _LEGACY_WEBSOCKETS = "/openai"  # …/v1/realtime/openai
 
 
-class YandexAIStudio:
+class YandexAIStudio(Client):
     """Voice agents of Yandex AI Studio; the program speaks GA with them.
 
     Sessions without rates get 24 kHz in both directions. What the server does not take is
@@ -42,6 +46,9 @@ class YandexAIStudio:
         websocket_base_url: where WebSockets are opened, if elsewhere.
         default_headers: added to every request, such as ``{"x-data-logging-enabled": "false"}``.
         default_query: added to every URL.
+        timeout: of REST calls: seconds that the server may be silent, a pair (connect, read), or
+            None; see `realtime_sync.rest`.
+        max_retries: how often a REST call is tried again.
         proxy: ``http://[user:password@]host:port``; by default what the environment says.
         ssl_context: for a private certificate authority or a client certificate.
 
@@ -64,6 +71,8 @@ class YandexAIStudio:
         websocket_base_url: str | None = None,
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, object] | None = None,
+        timeout: Timeout | Unset = UNSET,
+        max_retries: int = DEFAULT_MAX_RETRIES,
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
@@ -83,7 +92,9 @@ class YandexAIStudio:
             dialect=lambda: YandexDialect(legacy=legacy),
         )
         options = TransportOptions(proxy=proxy, ssl_context=ssl_context)
-        self.realtime = RealtimeResource(lambda: self._provider, options)
+        self.realtime = RealtimeResource(
+            lambda: self._provider, options, timeout=timeout, max_retries=max_retries
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._provider.base_url!r})"

@@ -21,6 +21,7 @@ HEAVY = (
     "attrs",
     "numpy",
     "requests",
+    "urllib3",
     "ssl",
     "websocket",
     "realtime_sync.events",

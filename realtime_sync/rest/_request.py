@@ -1,0 +1,209 @@
+"""A REST call as a value: what it sends and how its answer is read; no I/O."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Generic, TypeVar, Union
+from urllib.parse import quote
+
+from attrs import Factory, field, frozen
+
+from .._headers import Headers
+from .._types import UNSET, JsonDict, Unset
+from ..errors import ConfigError, LocalProtocolError, RemoteProtocolError
+
+__all__ = [
+    "Answer",
+    "Part",
+    "Request",
+    "Timeout",
+    "call_path",
+    "json_body",
+    "json_object",
+    "merged",
+    "parts_of",
+    "seconds",
+    "text_bytes",
+]
+
+T = TypeVar("T")
+
+JSON: Final = "application/json"
+SDP: Final = "application/sdp"
+
+# Seconds; a pair is (connect, read); None is "as long as it takes".
+Timeout = Union[float, "tuple[float | None, float | None]", None]
+_CONNECT_S: Final = 5.0
+
+
+@frozen
+class Part:
+    """A part of a multipart body; plain text needs no content type."""
+
+    name: str
+    content_type: str | None
+    data: bytes = field(repr=False)
+
+
+@frozen
+class Answer:
+    """What the server answered, read to its end.
+
+    Attributes:
+        status: the HTTP status code.
+        headers: looked up in any case.
+        body: undecoded; never shown, because a secret may be in it.
+        retries: how many tries went before the one that was answered.
+    """
+
+    status: int
+    headers: Headers
+    body: bytes = field(repr=False)
+    retries: int = 0
+
+
+@frozen(kw_only=True)
+class Request(Generic[T]):
+    """One call.
+
+    Attributes:
+        path: below the base URL, with its parts percent-encoded.
+        parse: makes the result of the answer.
+        body: the whole body, the parts of a multipart one, or None.
+        content_type: of the body; ignored for parts.
+        accept: the media type of the answer.
+        repeatable: whether repeating it does no harm, even if the server may have done it.
+        extra_headers, extra_query: the caller's; they win.
+        timeout: the caller's, or `UNSET` for the client's.
+    """
+
+    path: str
+    parse: Callable[[Answer], T]
+    body: bytes | tuple[Part, ...] | None = field(default=None, repr=False)
+    content_type: str = JSON
+    accept: str = JSON
+    repeatable: bool
+    extra_headers: Mapping[str, str] = field(default=Factory(dict), repr=False)
+    extra_query: Mapping[str, object] = field(default=Factory(dict), repr=False)
+    timeout: Any = UNSET
+
+
+def call_path(call_id: str, action: str) -> str:
+    """Return the path of an action on one call.
+
+    Raises:
+        ConfigError: the id is empty or a path of its own.
+    """
+    if not isinstance(call_id, str) or not call_id or call_id in (".", ".."):
+        raise ConfigError(
+            f"call_id is {call_id!r}; pass the id of a call, such as event.data.call_id"
+        )
+    return f"/realtime/calls/{quote(call_id, safe='')}/{action}"
+
+
+def merged(fields: Mapping[str, Any], extra_body: Mapping[str, Any] | None) -> JsonDict:
+    """Return the fields that were given, with the caller's additions over them."""
+    return {k: v for k, v in {**fields, **(extra_body or {})}.items() if v is not UNSET}
+
+
+def json_body(fields: Any) -> bytes:
+    """Return compact JSON; sessions given as values are taken as well as dictionaries.
+
+    Raises:
+        LocalProtocolError: something in it has no JSON form.
+    """
+    try:
+        text = json.dumps(
+            fields, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_wire_form
+        )
+        return text.encode()
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise LocalProtocolError(f"the body has no JSON form: {exc}") from exc
+
+
+def _wire_form(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    to_dict = getattr(value, "to_dict", None)
+    if to_dict is None:
+        raise TypeError(f"a {type(value).__name__} is none of JSON's types")
+    return to_dict()
+
+
+def text_bytes(text: str) -> bytes:
+    """Return UTF-8.
+
+    Raises:
+        LocalProtocolError: there is half a surrogate pair in it.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError as exc:
+        raise LocalProtocolError("the text holds half a surrogate pair; decode it anew") from exc
+
+
+def parts_of(fields: Mapping[str, Any]) -> tuple[Part, ...]:
+    """Return a form: text as it is, everything else as JSON."""
+    parts = []
+    for name, value in fields.items():
+        if isinstance(value, str) and name != "session":
+            parts.append(Part(name, SDP if name == "sdp" else None, text_bytes(value)))
+        else:
+            parts.append(Part(name, JSON, json_body(value)))
+    return tuple(parts)
+
+
+def json_object(answer: Answer) -> JsonDict:
+    """Return the decoded body.
+
+    Raises:
+        RemoteProtocolError: it is no JSON object. Its text stays out of the message: it may hold
+            a secret.
+    """
+    try:
+        value = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        kind = answer.headers.get("content-type", "no content type")
+        raise RemoteProtocolError(
+            f"the server answered with status {answer.status} and {len(answer.body)} bytes "
+            f"({kind}) where a JSON object is due; check base_url"
+        )
+    return value
+
+
+def seconds(timeout: Any, default: Any = UNSET) -> tuple[float | None, float | None]:
+    """Return the timeouts of connecting and of reading.
+
+    Args:
+        timeout: a number of seconds for reading (connecting takes at most 5), a pair, None, or
+            anything with ``connect`` and ``read``, as the peers' HTTP libraries have.
+        default: where ``timeout`` is `UNSET`.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    value = default if isinstance(timeout, Unset) else timeout
+    if value is None:
+        return None, None
+    if isinstance(value, tuple) and len(value) == 2:
+        connect, read = value
+    elif hasattr(value, "connect") and hasattr(value, "read"):
+        connect, read = value.connect, value.read
+    elif _is_time(value):
+        connect, read = min(_CONNECT_S, value), value
+    else:
+        connect = read = -1
+    if not all(part is None or _is_time(part) for part in (connect, read)):
+        raise ConfigError(
+            f"timeout is {value!r}; pass seconds greater than 0, (connect, read), or None"
+        )
+    return connect, read
+
+
+def _is_time(value: Any) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value > 0

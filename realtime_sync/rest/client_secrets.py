@@ -1,0 +1,166 @@
+"""Client secrets: short-lived keys for a browser, a phone or another process.
+
+A secret opens sessions until it expires; a session that it opened goes on after that.
+"""
+
+# ruff: noqa: RUF009  # nested() is an attrs field, not a value
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar
+
+from attrs import frozen
+
+from .._types import UNSET, Unset
+from ..errors import RemoteProtocolError
+from ..events import Model, Session, TranscriptionSession
+from ..events._base import load, nested
+from ..events.session_config import as_session
+from ._api import Resource
+from ._request import Answer, Request, Timeout, json_body, json_object, merged
+from .raw import as_raw, as_streaming
+
+if TYPE_CHECKING:
+    from ..events.sessions import (
+        RealtimeSessionCreateRequestParam,
+        RealtimeTranscriptionSessionCreateRequestParam,
+    )
+    from ._api import RestApi
+
+__all__ = [
+    "ClientSecret",
+    "ClientSecrets",
+    "ClientSecretsWithRawResponse",
+    "ClientSecretsWithStreamingResponse",
+    "ExpiresAfterParam",
+]
+
+
+M = TypeVar("M", bound=Model)
+
+
+class ExpiresAfterParam(TypedDict, total=False):
+    """When a secret expires: ``seconds`` (10 to 7200, by default 600) after ``anchor``."""
+
+    anchor: Literal["created_at"]
+    seconds: int
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class ClientSecret(Model):
+    """A short-lived key, and the session that it opens.
+
+    Example:
+        >>> secret = ClientSecret(value="ek_68af", expires_at=1767225600, session={})
+        >>> secret
+        ClientSecret(expires_at=1767225600)
+
+    Attributes:
+        value: the key, ``ek_…``; not in the repr.
+        expires_at: seconds since 1970.
+        session: the effective configuration.
+    """
+
+    value: str
+    expires_at: int
+    session: Session | TranscriptionSession = nested(as_session)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(expires_at={self.expires_at})"
+
+
+def read_secret(cls: type[M]) -> Callable[[Answer], M]:
+    """Return what makes a secret of an answer."""
+
+    def parse(answer: Answer) -> M:
+        fields = json_object(answer)
+        if not isinstance(fields.get("value"), str) or not isinstance(
+            fields.get("expires_at"), int
+        ):
+            raise RemoteProtocolError(
+                "the server's answer lacks the secret's value or expires_at; it holds "
+                f"{', '.join(sorted(map(repr, fields))) or 'nothing'}"
+            )
+        return load(cls, fields)
+
+    return parse
+
+
+class ClientSecrets(Resource):
+    """``client.realtime.client_secrets``.
+
+    Example:
+        >>> from realtime_sync import Local
+        >>> with Local() as client:
+        ...     secret = client.realtime.client_secrets.create(
+        ...         session={"type": "realtime", "instructions": "Be brief."},
+        ...         expires_after={"anchor": "created_at", "seconds": 60},
+        ...     )
+        >>> secret.value[:3], secret.session.instructions
+        ('ek_', 'Be brief.')
+    """
+
+    def create(
+        self,
+        *,
+        expires_after: ExpiresAfterParam | Unset = UNSET,
+        session: RealtimeSessionCreateRequestParam
+        | RealtimeTranscriptionSessionCreateRequestParam
+        | Session
+        | TranscriptionSession
+        | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+        extra_query: Mapping[str, object] | None = None,
+        extra_body: Mapping[str, object] | None = None,
+        timeout: Timeout | Unset = UNSET,
+    ) -> ClientSecret:
+        """Make a secret; is tried again after any failure of the server.
+
+        Args:
+            expires_after: 10 to 7200 s after its creation, by default 600.
+            session: what the sessions that it opens start with; a realtime or a transcription
+                session.
+            extra_headers, extra_query, extra_body: added to the request; they win.
+            timeout: see `realtime_sync.rest`.
+
+        Raises:
+            ConfigError, LocalProtocolError, ConnectError, RealtimeTimeout, ApiError,
+            RemoteProtocolError: see `realtime_sync.rest`.
+        """
+        fields = {"expires_after": expires_after, "session": session}
+        return self._send(
+            Request(
+                path="/realtime/client_secrets",
+                parse=read_secret(ClientSecret),
+                body=json_body(merged(fields, extra_body)),
+                repeatable=True,
+                extra_headers=extra_headers or {},
+                extra_query=extra_query or {},
+                timeout=timeout,
+            )
+        )
+
+    @property
+    def with_raw_response(self) -> ClientSecretsWithRawResponse:
+        """The same calls, returning `RawResponse`."""
+        return ClientSecretsWithRawResponse(self._api)
+
+    @property
+    def with_streaming_response(self) -> ClientSecretsWithStreamingResponse:
+        """The same calls, for a ``with`` block that gets a `StreamingResponse`."""
+        return ClientSecretsWithStreamingResponse(self._api)
+
+
+class ClientSecretsWithRawResponse:
+    """`ClientSecrets` whose results are raw."""
+
+    def __init__(self, api: RestApi) -> None:
+        self.create = as_raw(ClientSecrets(api, "raw").create)
+
+
+class ClientSecretsWithStreamingResponse:
+    """`ClientSecrets` whose results are streamed."""
+
+    def __init__(self, api: RestApi) -> None:
+        self.create = as_streaming(ClientSecrets(api, "streaming").create)

@@ -1,0 +1,126 @@
+"""Client secrets for sessions that translate."""
+
+# ruff: noqa: RUF009  # nested() is an attrs field, not a value
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from .._types import UNSET, Unset
+from ..events import Model, TranslationSession
+from ..events._base import nested, one
+from ._api import Resource
+from ._request import Request, Timeout, json_body, merged
+from .client_secrets import ExpiresAfterParam, read_secret
+from .raw import as_raw, as_streaming
+
+if TYPE_CHECKING:
+    from ..events.sessions import RealtimeTranslationSessionCreateRequestParam
+    from ._api import RestApi
+
+__all__ = [
+    "TranslationClientSecret",
+    "TranslationClientSecrets",
+    "TranslationClientSecretsWithRawResponse",
+    "TranslationClientSecretsWithStreamingResponse",
+    "TranslationsWithRawResponse",
+    "TranslationsWithStreamingResponse",
+]
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class TranslationClientSecret(Model):
+    """A short-lived key, and the translation session that it opens.
+
+    Attributes:
+        value: the key, ``ek_…``; not in the repr.
+        expires_at: seconds since 1970.
+        session: the effective configuration.
+    """
+
+    value: str
+    expires_at: int
+    session: TranslationSession = nested(one(TranslationSession))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(expires_at={self.expires_at})"
+
+
+class TranslationClientSecrets(Resource):
+    """``client.realtime.translations.client_secrets``."""
+
+    def create(
+        self,
+        *,
+        session: RealtimeTranslationSessionCreateRequestParam | TranslationSession,
+        expires_after: ExpiresAfterParam | Unset = UNSET,
+        extra_headers: Mapping[str, str] | None = None,
+        extra_query: Mapping[str, object] | None = None,
+        extra_body: Mapping[str, object] | None = None,
+        timeout: Timeout | Unset = UNSET,
+    ) -> TranslationClientSecret:
+        """Make a secret for a translation; is tried again after any failure of the server.
+
+        Args:
+            session: what the session starts with; ``model`` is required.
+            expires_after: 10 to 7200 s after its creation, by default 600.
+            extra_headers, extra_query, extra_body: added to the request; they win.
+            timeout: see `realtime_sync.rest`.
+
+        Raises:
+            ConfigError, LocalProtocolError, ConnectError, RealtimeTimeout, ApiError,
+            RemoteProtocolError: see `realtime_sync.rest`.
+        """
+        fields = {"session": session, "expires_after": expires_after}
+        return self._send(
+            Request(
+                path="/realtime/translations/client_secrets",
+                parse=read_secret(TranslationClientSecret),
+                body=json_body(merged(fields, extra_body)),
+                repeatable=True,
+                extra_headers=extra_headers or {},
+                extra_query=extra_query or {},
+                timeout=timeout,
+            )
+        )
+
+    @property
+    def with_raw_response(self) -> TranslationClientSecretsWithRawResponse:
+        """The same calls, returning `RawResponse`."""
+        return TranslationClientSecretsWithRawResponse(self._api)
+
+    @property
+    def with_streaming_response(self) -> TranslationClientSecretsWithStreamingResponse:
+        """The same calls, for a ``with`` block that gets a `StreamingResponse`."""
+        return TranslationClientSecretsWithStreamingResponse(self._api)
+
+
+class TranslationClientSecretsWithRawResponse:
+    """`TranslationClientSecrets` whose results are raw."""
+
+    def __init__(self, api: RestApi) -> None:
+        self.create = as_raw(TranslationClientSecrets(api, "raw").create)
+
+
+class TranslationClientSecretsWithStreamingResponse:
+    """`TranslationClientSecrets` whose results are streamed."""
+
+    def __init__(self, api: RestApi) -> None:
+        self.create = as_streaming(TranslationClientSecrets(api, "streaming").create)
+
+
+class TranslationsWithRawResponse:
+    """``client.realtime.translations.with_raw_response``."""
+
+    def __init__(self, api: RestApi) -> None:
+        self.client_secrets = TranslationClientSecretsWithRawResponse(api)
+
+
+class TranslationsWithStreamingResponse:
+    """``client.realtime.translations.with_streaming_response``."""
+
+    def __init__(self, api: RestApi) -> None:
+        self.client_secrets = TranslationClientSecretsWithStreamingResponse(api)

@@ -1,0 +1,267 @@
+"""Webhooks: what the provider tells a web server of yours, and the proof that it did.
+
+Source of the rules: Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA256 over
+``{webhook-id}.{webhook-timestamp}.{body}``, base64 in ``webhook-signature`` behind ``v1,``.
+"""
+
+# ruff: noqa: RUF009  # nested() is an attrs field, not a value
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, Protocol
+
+from attrs import frozen
+
+from .._headers import Headers
+from ..errors import ConfigError, RemoteProtocolError, WebhookSignatureError
+from ..events import Model
+from ..events._base import listed, load, nested, one
+
+__all__ = [
+    "CallIncomingData",
+    "RealtimeCallIncoming",
+    "SipHeader",
+    "UnknownWebhook",
+    "Webhooks",
+    "sign",
+]
+
+_PREFIX = "whsec_"
+_TOLERANCE_S = 300
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class SipHeader(Model):
+    """A header of the SIP INVITE; what it says is the caller's claim."""
+
+    name: str
+    value: str
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class CallIncomingData(Model):
+    """The call that waits to be taken.
+
+    Attributes:
+        call_id: for ``client.realtime.calls.accept`` and ``reject``.
+        sip_headers: in the order of the INVITE; a name may come twice.
+        sip_media_security: ``"srtp"``, ``"rtp"``, or None when it is unknown.
+    """
+
+    call_id: str
+    sip_headers: list[SipHeader] = nested(listed(one(SipHeader)))
+    sip_media_security: str | None = None
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class RealtimeCallIncoming(Model):
+    """A telephone rings.
+
+    Attributes:
+        id: of this webhook; a repeated delivery has the same.
+        created_at: seconds since 1970.
+        data: the call.
+    """
+
+    type: Literal["realtime.call.incoming"] = "realtime.call.incoming"
+    id: str | None = None
+    object: str | None = None
+    created_at: int | None = None
+    data: CallIncomingData = nested(one(CallIncomingData))
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class UnknownWebhook(Model):
+    """A webhook of another type.
+
+    Attributes:
+        type: the name on the wire.
+        id: of this webhook; a repeated delivery has the same.
+        created_at: seconds since 1970.
+        data: as it came.
+    """
+
+    type: str
+    id: str | None = None
+    object: str | None = None
+    created_at: int | None = None
+    data: Any = None
+
+
+class _Items(Protocol):
+    def items(self) -> Iterable[tuple[Any, Any]]: ...
+
+
+class Webhooks:
+    """``client.webhooks``.
+
+    Example:
+        >>> webhooks = Webhooks("whsec_c2VjcmV0")
+        >>> body = b'{"type": "realtime.call.incoming", "data": {"call_id": "rtc_1"}}'
+        >>> headers = sign(body, secret="whsec_c2VjcmV0")
+        >>> webhooks.unwrap(body, headers).data.call_id
+        'rtc_1'
+
+    Args:
+        secret: the signing secret, ``whsec_…``, or None to pass it to each call.
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, secret: str | None = None, *, clock: Callable[[], float] = time.time):
+        self._secret = secret
+        self._clock = clock
+
+    def unwrap(
+        self,
+        payload: str | bytes,
+        headers: Mapping[str, str] | _Items,
+        *,
+        secret: str | None = None,
+        tolerance: int = _TOLERANCE_S,
+    ) -> RealtimeCallIncoming | UnknownWebhook:
+        """Verify a webhook and return what it says.
+
+        Args:
+            payload: the body as it came, not parsed and written again.
+            headers: of the request, whatever their case; anything with ``items()``.
+            secret: by default the client's.
+            tolerance: see `verify_signature`.
+
+        Raises:
+            ConfigError: there is no secret.
+            WebhookSignatureError: it was not signed with the secret, or is too old.
+            RemoteProtocolError: it is signed, but no JSON object with a type.
+        """
+        self.verify_signature(payload, headers, secret=secret, tolerance=tolerance)
+        try:
+            fields = json.loads(payload)
+        except (ValueError, RecursionError):
+            fields = None
+        kind = fields.get("type") if isinstance(fields, dict) else None
+        if not isinstance(kind, str):
+            raise RemoteProtocolError("the webhook is no JSON object with a type")
+        if kind == "realtime.call.incoming":
+            return load(RealtimeCallIncoming, fields)
+        return load(UnknownWebhook, fields)
+
+    def verify_signature(
+        self,
+        payload: str | bytes,
+        headers: Mapping[str, str] | _Items,
+        *,
+        secret: str | None = None,
+        tolerance: int = _TOLERANCE_S,
+    ) -> None:
+        """Return if the webhook was signed with the secret and is fresh, else raise.
+
+        Args:
+            payload: the body as it came.
+            headers: of the request, whatever their case; anything with ``items()``.
+            secret: by default the client's.
+            tolerance: how many seconds its timestamp may be off, in the past or the future.
+
+        Raises:
+            ConfigError: there is no secret, or it is malformed.
+            WebhookSignatureError: a header is missing, the signature is wrong, or the timestamp
+                is out of tolerance.
+        """
+        key = _key(self._secret if secret is None else secret)
+        found = Headers((_text(k), _text(v)) for k, v in headers.items())
+        webhook_id = _required(found, "webhook-id")
+        stamp = _required(found, "webhook-timestamp")
+        shown = _required(found, "webhook-signature")
+        self._check_time(stamp, tolerance)
+        expected = _signature(key, webhook_id, stamp, payload).encode()
+        good = False
+        for each in shown.split():
+            version, _, signature = each.partition(",")
+            if version == "v1" and hmac.compare_digest(expected, signature.encode()):
+                good = True
+        if not good:
+            raise WebhookSignatureError(
+                "the webhook's signature is wrong; check the secret, and that payload is the "
+                "body as it came"
+            )
+
+    def _check_time(self, stamp: str, tolerance: int) -> None:
+        try:
+            at = int(stamp)
+        except ValueError as exc:
+            raise WebhookSignatureError("webhook-timestamp is no number of seconds") from exc
+        age = self._clock() - at
+        if abs(age) > tolerance:
+            when = "past" if age > 0 else "future"
+            raise WebhookSignatureError(
+                f"the webhook's timestamp is {abs(age):.0f} s in the {when}, and {tolerance} s are "
+                "allowed; it may be a replay, or a clock is wrong"
+            )
+
+    def __repr__(self) -> str:
+        return f"Webhooks({'with' if self._secret else 'without'} a secret)"
+
+
+def sign(
+    payload: str | bytes,
+    *,
+    secret: str,
+    webhook_id: str = "wh_test",
+    timestamp: int | None = None,
+) -> dict[str, str]:
+    """Return the headers of a signed webhook, to test a handler with.
+
+    Args:
+        payload: the body.
+        secret: ``whsec_…``.
+        webhook_id: names the delivery.
+        timestamp: seconds since 1970, by default now.
+
+    Raises:
+        ConfigError: the secret is malformed.
+    """
+    stamp = str(int(time.time()) if timestamp is None else timestamp)
+    return {
+        "webhook-id": webhook_id,
+        "webhook-timestamp": stamp,
+        "webhook-signature": f"v1,{_signature(_key(secret), webhook_id, stamp, payload)}",
+    }
+
+
+def _key(secret: str | None) -> bytes:
+    if not secret:
+        raise ConfigError(
+            "no webhook secret: pass secret=…, webhook_secret=… to the client, or set "
+            "OPENAI_WEBHOOK_SECRET"
+        )
+    if not secret.startswith(_PREFIX):
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        # No cause: its text may hold the secret.
+        raise ConfigError(
+            "the webhook secret is no base64 behind 'whsec_'; copy it whole"
+        ) from None
+
+
+def _required(headers: Headers, name: str) -> str:
+    value = headers.get(name)
+    if not value:
+        raise WebhookSignatureError(f"the header {name!r} is missing: this is no signed webhook")
+    return value
+
+
+def _signature(key: bytes, webhook_id: str, stamp: str, payload: str | bytes) -> str:
+    body = payload.encode() if isinstance(payload, str) else bytes(payload)
+    signed = f"{webhook_id}.{stamp}.".encode() + body
+    return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
