@@ -135,11 +135,7 @@ def open_stream(
     audio = _acquire()
     try:
         found = _choose(_devices(audio), direction, device)
-        channels = getattr(found, f"{direction}_channels")
-        choices = [(hz, n) for hz in (rate, found.rate) for n in (1, min(2, channels))]
-        for real_rate, real_channels in dict.fromkeys(choices):
-            if _supports(audio, direction, found, real_rate, real_channels):
-                break
+        real_rate, real_channels = _format(audio, direction, found, rate)
         raw = _open(
             audio,
             direction,
@@ -185,6 +181,16 @@ def _open(
             )
     except (OSError, ValueError) as exc:
         _raise_device_error(exc, f"open {device.name!r} for {direction}")
+
+
+def _format(audio: Any, direction: Direction, device: Device, rate: int) -> tuple[int, int]:
+    """Return rate and channels: the wanted rate and mono if the device can, else its own."""
+    channels = min(2, getattr(device, f"{direction}_channels"))
+    choices = [(hz, count) for hz in (rate, device.rate) for count in (1, channels)]
+    for hz, count in choices:
+        if _supports(audio, direction, device, hz, count):
+            return hz, count
+    return choices[-1]  # opening it says why not
 
 
 def _supports(audio: Any, direction: Direction, device: Device, rate: int, channels: int) -> bool:
