@@ -11,6 +11,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
+from operator import attrgetter
 from typing import NamedTuple
 
 from .._deadline import Deadline
@@ -185,6 +186,10 @@ class EventQueue:
     def keep(self, entry: Entry) -> None:
         """Leave an entry of `take_new` in the queue, in its place, for the next `take`."""
         self._stash.append(entry)
+
+    def give_back(self, entries: list[Entry]) -> None:
+        """Put entries that were taken and not settled back to where they stood."""
+        self._stash = deque(sorted((*self._stash, *entries), key=attrgetter("number")))
 
     @property
     def starved(self) -> bool:

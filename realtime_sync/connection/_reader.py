@@ -81,8 +81,8 @@ class Reader:
             self._put(translated, size)
 
     def _put(self, event: ServerEvent, size: int) -> None:
-        self._state.receive(event)  # before anybody can see the event
-        self._queue.put(event, size)
+        if self._state.receive(event):  # before anybody can see the event
+            self._queue.put(event, size)
 
 
 def parse_all(message: str | bytes, dialect: Dialect | None) -> list[ServerEvent]:

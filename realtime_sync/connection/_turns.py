@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Turns"]
 
+# A refusal follows at once. So many events later it is certain that a response is the turn's own,
+# also with a server that does not say so.
+_DOUBTFUL_EVENTS = 16
+
 
 class Turns:
     """One connection's turns, one at a time, and the late events of those given up.
@@ -53,18 +57,31 @@ class Turns:
         """
         content = _user_content(text, audio, pcm=self._state.input_is_pcm)
         self._wait_until_idle(deadline)
+        doubtful: list[Entry] = []
         try:
             if content is not None:
                 self._sender.send(turn.item_create(content))
             self._sender.send(turn.response_create(dict(response or {})))
             while not turn.done:
-                event = self._next_event(turn, deadline)
-                if event is not None:
-                    yield event
-                if turn.must_repeat:
+                entry = self._take_new(deadline)
+                event = self._event_of(turn, entry)
+                if event is None:
+                    self._keep(entry)
+                elif turn.must_repeat:
+                    self._queue.settle(entry)
+                    self._queue.give_back(doubtful)
+                    doubtful = []
                     self._wait_until_idle(deadline)
                     self._sender.send(turn.response_create(dict(response or {})))
+                elif turn.certain or len(doubtful) == _DOUBTFUL_EVENTS:
+                    self._queue.settle(entry)
+                    yield event
+                else:
+                    doubtful.append(entry)
+                    yield event
         finally:
+            for entry in doubtful:
+                self._queue.settle(entry)
             if turn.requested and not turn.done:
                 self._abandon(turn)
 
@@ -77,16 +94,13 @@ class Turns:
             else:
                 self._keep(entry)
 
-    def _next_event(self, turn: Turn, deadline: Deadline) -> ServerEvent | None:
-        """Take one entry; return it if it is an event of the turn's own."""
-        entry = self._take_new(deadline)
+    def _event_of(self, turn: Turn, entry: Entry) -> ServerEvent | None:
+        """Return the event in ``entry`` if it is one of the turn's own."""
         if isinstance(entry.item, Interruption):
             self._queue.settle(entry)
             raise copy_of(entry.item.error)
         if isinstance(entry.item, Malformed) or not turn.receive(entry.item):
-            self._keep(entry)
             return None
-        self._queue.settle(entry)
         return entry.item
 
     def discards(self, entry: Entry) -> bool:

@@ -84,7 +84,7 @@ class RealtimeConnection(Registration):
         self._consumer = threading.Lock()  # held by whoever consumes, not only while waiting
         self._turns = Turns(self._queue, self._sender, self._state)
         self.session = SessionResource(self._sender, self._link)
-        self.response = ResponseResource(self._sender)
+        self.response = ResponseResource(self._sender, self._state)
         self.input_audio_buffer = InputAudioBuffer(self._sender)
         self.conversation = Conversation(self._sender)
         self.output_audio_buffer = OutputAudioBuffer(self._sender)

@@ -58,7 +58,8 @@ class Turn:
     """Follows the events of one request for an answer; knows which are its own.
 
     A server that echoes metadata (OpenAI, Azure, the embedded one) tells exactly which response
-    belongs to this turn; with one that does not, it is the first that is created.
+    belongs to this turn. With one that does not, it is the first that is created; should the
+    request then be refused because of that very response, it was somebody else's.
 
     Args:
         with_metadata: whether the server takes metadata.
@@ -71,6 +72,7 @@ class Turn:
         self.response: Response | None = None
         self.requested = False
         self.must_repeat = False
+        self.certain = False  # the server said whose response it is
         self._refused = False
         self._text: list[str] = []
         self._transcript: list[str] = []
@@ -117,15 +119,12 @@ class Turn:
             ServerError: the event says that one of this turn's requests was refused.
         """
         match event:
-            case ErrorEvent(error=error) if (error.event_id or "").startswith(self.token):
-                self._refused = error.event_id == f"{self.token}_response"
-                raise ServerError(
-                    error.message, error.type, error.code, error.param, error.event_id
-                )
+            case ErrorEvent() if (event.error.event_id or "").startswith(self.token):
+                return self._take_error(event)
             case ResponseCreated(response=response) if self._is_mine(response):
                 self.response_id = response.id
                 return True
-            case ResponseDone(response=response) if self._is_mine(response):
+            case ResponseDone(response=response) if response.id == self.response_id:
                 self._finish(response)
                 return True
             case ConversationItemAdded() | ConversationItemCreated() | ConversationItemDone():
@@ -135,11 +134,21 @@ class Turn:
         self._collect(event)
         return True
 
+    def _start_again(self) -> None:
+        self.must_repeat = True
+        self.response_id = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._text.clear()
+        self._transcript.clear()
+        self._audio.clear()
+
     def _take_error(self, event: ErrorEvent) -> bool:
         if event.error.event_id == f"{self.token}_response":
             # Somebody else's response, begun by the user's speech perhaps, came first.
             if event.error.code == "conversation_already_has_active_response":
-                self.must_repeat = True
+                self._start_again()
                 return True
             self._refused = True
         raise server_error(event)
@@ -150,16 +159,16 @@ class Turn:
             mine = self.receive(event)
         except ServerError:
             mine = True
-        self._text.clear()
-        self._transcript.clear()
-        self._audio.clear()
+        self._refused = self._refused or self.must_repeat  # nobody will
+        self._forget()
         return mine
 
     def _is_mine(self, response: Response) -> bool:
         token = (response.metadata or {}).get(_TURN_KEY)
         if token is not None:
-            return token == self.token
-        return self.response_id is None or response.id == self.response_id
+            self.certain = token == self.token
+            return self.certain
+        return self.response_id is None
 
     def _collect(self, event: ServerEvent) -> None:
         match event:

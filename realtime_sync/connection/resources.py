@@ -9,6 +9,7 @@ Source of names and fields: the provider's reference of client events, "GA" vers
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from .._types import UNSET, JsonDict, Unset
 from ._audio_input import append_message
 from ._link import Link
 from ._sender import Sender
+from ._sequencer import ResponseSequencer
+from .state import ConnectionState
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,11 +40,14 @@ class _Resource:
         self._sender = sender
 
     def _send(self, type: str, event_id: str | None, **fields: Any) -> None:
+        self._sender.send(self._event(type, event_id, **fields))
+
+    def _event(self, type: str, event_id: str | None, **fields: Any) -> JsonDict:
         event: JsonDict = {"type": type}
         if event_id is not None:
             event["event_id"] = event_id
         event.update((name, value) for name, value in fields.items() if value is not UNSET)
-        self._sender.send(event)
+        return event
 
 
 class SessionResource(_Resource):
@@ -80,27 +86,43 @@ class SessionResource(_Resource):
 class ResponseResource(_Resource):
     """``response.*``: the model's answers."""
 
+    def __init__(self, sender: Sender, state: ConnectionState) -> None:
+        super().__init__(sender)
+        self._state = state
+        self._sequencer = ResponseSequencer(sender, state)
+
     def create(
         self,
         *,
         response: ResponseCreateParams | None = None,
         event_id: str | None = None,
+        when_idle: bool = False,
     ) -> None:
         """Ask for an answer; ``response.created`` follows.
 
         Args:
             response: settings of this answer alone, e.g. ``{"output_modalities": ["text"]}``.
             event_id: an id of the caller's for this request.
+            when_idle: ask only when no response is running: now, or as soon as the running one
+                is done. Of several requests that wait, the latest is sent. The server then never
+                answers ``conversation_already_has_active_response``.
         """
-        self._send("response.create", event_id, response=UNSET if response is None else response)
+        fields = {"response": UNSET if response is None else response}
+        if not when_idle:
+            self._send("response.create", event_id, **fields)
+            return
+        self._sequencer.request(self._event("response.create", event_id or _new_id(), **fields))
 
     def cancel(self, *, response_id: str | None = None, event_id: str | None = None) -> None:
         """Stop a running answer; ``response.done`` with the status ``cancelled`` follows.
 
         Args:
-            response_id: which one; by default the one of the conversation.
+            response_id: which one; by default the one of the conversation. One that is known to
+                be over is not cancelled: nothing is sent.
             event_id: an id of the caller's for this request.
         """
+        if response_id is not None and self._state.is_over(response_id):
+            return
         self._send(
             "response.cancel",
             event_id,
@@ -204,3 +226,7 @@ class Conversation:
 
     def __init__(self, sender: Sender) -> None:
         self.item = ConversationItemResource(sender)
+
+
+def _new_id() -> str:
+    return f"event_{secrets.token_hex(8)}"

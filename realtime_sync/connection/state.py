@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from .._types import JsonDict
 from ..events import (
@@ -20,7 +22,7 @@ from ..events import (
 from ._history import FOLLOWED as HISTORY_EVENTS
 from ._history import History
 
-__all__ = ["ConnectionState"]
+__all__ = ["ConnectionState", "Sequencer"]
 
 _OWN_EVENTS = {
     "error",
@@ -44,6 +46,16 @@ _EARLY_SHARE = 0.2
 _EARLY_S = 120.0
 
 
+class Sequencer(Protocol):
+    """What the state tells whoever serialises the responses."""
+
+    def idle(self) -> None:
+        """No response is running or asked for any more."""
+
+    def absorbs(self, error: ErrorEvent) -> bool:
+        """Whether an error is dealt with and hidden from the program."""
+
+
 class ConnectionState:
     """Follows the events of one connection, over all of its links.
 
@@ -53,6 +65,7 @@ class ConnectionState:
         history: the conversation's items.
         errors: how many ``error`` events came.
         renew_at: when a new link is due, on the clock.
+        sequencer: is told when no response is running any more, or None.
 
     Args:
         speech_ends_responses: whether a server forgets the ``response.done`` of a response that
@@ -73,18 +86,30 @@ class ConnectionState:
         self.history = History()
         self.errors = 0
         self.renew_at = math.inf
+        self.sequencer: Sequencer | None = None
         self._speech_ends_responses = speech_ends_responses
         self._clock = clock
         self._requested: frozenset[str] = frozenset()  # response.create without an answer
+        self._over: deque[str | None] = deque(maxlen=64)  # ids of the latest that are done
         self._tools: object = None  # as the program gave them
         self._speaking = False
         self._uncommitted = False  # audio was appended since the last commit
         self._changed_at = clock()
 
-    def receive(self, event: ServerEvent) -> None:
-        """Take note of ``event``."""
-        if event.type in _FOLLOWED:
-            self._follow(event)
+    def receive(self, event: ServerEvent) -> bool:
+        """Take note of ``event``; return whether it is the program's to see."""
+        if event.type not in _FOLLOWED:
+            return True
+        was_busy = self.busy
+        self._follow(event)
+        if was_busy and not self.busy and self.sequencer is not None:
+            self.sequencer.idle()
+        absorbed = (
+            isinstance(event, ErrorEvent)
+            and self.sequencer is not None
+            and self.sequencer.absorbs(event)
+        )
+        return not absorbed
 
     def _follow(self, event: ServerEvent) -> None:
         self._changed_at = self._clock()
@@ -99,6 +124,7 @@ class ConnectionState:
                     self.running |= {event.response.id}
             case ResponseDone():
                 self.running -= {event.response.id or ""}
+                self._over.append(event.response.id)
             case InputAudioBufferSpeechStarted():
                 self._speaking = True
                 if self._speech_ends_responses:
@@ -149,6 +175,10 @@ class ConnectionState:
     def busy(self) -> bool:
         """Whether a response of the conversation is running or asked for."""
         return bool(self.running or self._requested)
+
+    def is_over(self, response_id: str) -> bool:
+        """Whether a response is known to be done."""
+        return response_id in self._over
 
     @property
     def quiet(self) -> bool:

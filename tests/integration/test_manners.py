@@ -1,0 +1,274 @@
+"""Handlers, the queue before opening, refusals, and responses one at a time."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from embedded import Server
+from guards import Guard
+
+from realtime_sync import (
+    ConfigError,
+    Local,
+    LocalProtocolError,
+    QueueFullError,
+    RealtimeConnection,
+    RealtimeConnectionManager,
+    ServerError,
+)
+from realtime_sync._threads import spawn
+from realtime_sync.connection import ConnectionSettings
+from realtime_sync.events import ErrorEvent, ResponseDone, ServerEvent
+from realtime_sync.transport import MemoryPeer, memory_pair
+
+GUARD_S = 30.0
+TEXT: Any = {"output_modalities": ["text"]}
+
+
+def manager(server: Server, **options: Any) -> RealtimeConnectionManager:
+    client = Local(url=server.url, api_key=server.key, ssl_context=server.tls())
+    return client.realtime.connect(**options)
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[RealtimeConnection, MemoryPeer]]:
+    transport, peer = memory_pair()
+    connection = RealtimeConnection(transport, settings=ConnectionSettings())
+    connection.start()
+    yield connection, peer
+    connection.close()
+
+
+def tell(peer: MemoryPeer, type: str, **fields: Any) -> None:
+    peer.send(json.dumps({"type": type, "event_id": "event_1", **fields}))
+
+
+def told(peer: MemoryPeer) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(peer.receive(GUARD_S))
+    return event
+
+
+# -- handlers ------------------------------------------------------------------------------------
+
+
+def test_handlers_of_a_conversation(ws_server: Server) -> None:
+    words: list[str] = []
+    types: list[str] = []
+    opening = manager(ws_server)
+    opening.on("event", lambda event: types.append(event.type))
+    opening.send({"type": "response.create", "response": TEXT})
+    with opening as connection:
+
+        @connection.on("response.text.delta")  # the beta's name
+        def add(event: Any) -> None:
+            words.append(event.delta)
+
+        @connection.once("response.done")
+        def stop(event: Any) -> None:
+            connection.close()
+
+        connection.dispatch_events()
+    assert "".join(words)
+    assert types[0] == "session.created"
+    assert "response.done" in types
+
+
+def test_own_handlers_come_first_and_once_means_once(
+    pair: tuple[RealtimeConnection, MemoryPeer],
+) -> None:
+    connection, peer = pair
+    calls: list[str] = []
+
+    def off_again(event: ServerEvent) -> None:
+        calls.append("removed")
+
+    (
+        connection.on("event", lambda e: calls.append(f"every {e.type}"))
+        .once("n.1", lambda e: calls.append("once"))
+        .on("n.1", lambda e: calls.append("always"))
+        .on("n.1", off_again)
+        .off("n.1", off_again)
+        .off("n.1", off_again)
+    )
+    for name in ("n.1", "n.1", "n.2"):
+        tell(peer, name)
+    peer.close()
+    connection.dispatch_events()
+    assert calls == ["once", "always", "every n.1", "always", "every n.1", "every n.2"]
+
+
+def test_a_handlers_exception_leaves_and_the_next_call_goes_on(
+    pair: tuple[RealtimeConnection, MemoryPeer],
+) -> None:
+    connection, peer = pair
+    seen: list[str] = []
+
+    def fail(event: ServerEvent) -> None:
+        raise ZeroDivisionError
+
+    connection.on("n.1", fail).on("n.2", lambda e: seen.append(e.type))
+    for name in ("n.1", "n.2"):
+        tell(peer, name)
+    peer.close()
+    with pytest.raises(ZeroDivisionError):
+        connection.dispatch_events()
+    connection.dispatch_events()
+    assert seen == ["n.2"]
+
+
+@pytest.mark.parametrize(("code", "raised"), [("x", True), ("response_cancel_not_active", False)])
+def test_an_error_that_nobody_handles(
+    pair: tuple[RealtimeConnection, MemoryPeer], code: str, raised: bool
+) -> None:
+    connection, peer = pair
+    tell(peer, "error", error={"type": "t", "message": "m", "code": code})
+    peer.close()
+    if raised:
+        with pytest.raises(ServerError, match="x: m"):
+            connection.dispatch_events()
+    connection.dispatch_events()
+
+
+def test_an_error_that_somebody_handles(pair: tuple[RealtimeConnection, MemoryPeer]) -> None:
+    connection, peer = pair
+    errors: list[ErrorEvent] = []
+    connection.on("error", errors.append)
+    tell(peer, "error", error={"type": "t", "message": "m", "code": "session_expired"})
+    peer.close()
+    connection.dispatch_events()
+    assert [error.severity for error in errors] == ["fatal"]
+
+
+# -- before opening ------------------------------------------------------------------------------
+
+
+def test_what_is_sent_before_opening_comes_first(ws_server: Server) -> None:
+    opening = manager(ws_server)
+    opening.send({"type": "session.update", "session": {"type": "realtime", "instructions": "a"}})
+    opening.send({"type": "session.update", "session": {"type": "realtime", "instructions": "b"}})
+    with opening as connection:
+        updates: list[Any] = [connection.recv(GUARD_S) for _ in range(3)][1:]
+    assert [event.session.instructions for event in updates] == ["a", "b"]
+
+
+def test_the_queue_before_opening_is_bounded(ws_server: Server) -> None:
+    opening = manager(ws_server, max_queue_size=100)
+    with pytest.raises(LocalProtocolError):
+        opening.send({"no": "type"})
+    opening.send({"type": "response.create"})
+    with pytest.raises(QueueFullError, match="max_queue_size is 100"):
+        opening.send({"type": "session.update", "session": {"instructions": "x" * 100}})
+
+
+def test_a_wrong_option_is_told_before_opening(ws_server: Server) -> None:
+    with pytest.raises(ConfigError, match="'ping_intervall'"):
+        manager(ws_server, websocket_connection_options={"ping_intervall": 1})
+
+
+# -- refusals ------------------------------------------------------------------------------------
+
+
+def test_a_waiter_learns_that_its_request_was_refused(ws_server: Server) -> None:
+    bad: Any = {"type": "realtime", "audio": {"output": {"speed": 99}}}
+    with manager(ws_server) as connection:
+        connection.session.update(session=bad)
+        with pytest.raises(ServerError, match="speed") as caught:
+            connection.wait_for("session.updated", timeout=GUARD_S)
+        assert caught.value.param == "session.audio.output.speed"
+        connection.session.update(session={"type": "realtime"})
+        connection.wait_for("session.updated", timeout=GUARD_S)
+
+
+def test_a_waiter_is_not_disturbed_by_the_refusal_of_anothers_request(
+    ws_server: Server, guard: Guard
+) -> None:
+    bad: Any = {"type": "realtime", "audio": {"output": {"speed": 99}}}
+    with manager(ws_server) as connection:
+        sent = threading.Event()
+
+        def send_nonsense() -> None:
+            connection.session.update(session=bad)
+            sent.set()
+
+        connection.session.update(session={"type": "realtime"})
+        thread = spawn(send_nonsense, name="other")
+        guard.wait(sent, "the other request")
+        guard.join(thread)
+        connection.response.create(response=TEXT)
+        connection.wait_for("response.done", timeout=GUARD_S)
+
+
+# -- one response at a time ----------------------------------------------------------------------
+
+
+def test_requests_that_wait_for_idle_merge(server: Server) -> None:
+    with manager(server) as connection:
+        for number in range(5):
+            response: Any = {**TEXT, "metadata": {"number": str(number)}}
+            connection.response.create(response=response, when_idle=True)
+        numbers: list[str] = []
+        for event in connection:
+            assert event.type != "error"
+            if isinstance(event, ResponseDone):
+                numbers.append((event.response.metadata or {})["number"])
+                if numbers[-1] == "4":
+                    break
+    assert numbers == ["0", "4"], "the first at once, and the last instead of the others"
+
+
+def test_a_response_of_the_servers_own_that_is_quicker(
+    pair: tuple[RealtimeConnection, MemoryPeer],
+) -> None:
+    connection, peer = pair
+    connection.response.create(when_idle=True)
+    request = told(peer)
+    tell(peer, "response.created", response={"id": "resp_vad"})
+    busy = {"type": "invalid_request_error", "code": "conversation_already_has_active_response"}
+    tell(peer, "error", error={**busy, "message": "busy", "event_id": request["event_id"]})
+    tell(peer, "response.done", response={"id": "resp_vad", "status": "completed"})
+    assert told(peer)["type"] == "response.create", "asked again"
+    types = [connection.recv(GUARD_S).type for _ in range(2)]
+    assert types == ["response.created", "response.done"], "and nobody was bothered"
+
+
+def test_ask_asks_again_when_another_response_was_quicker(
+    pair: tuple[RealtimeConnection, MemoryPeer], guard: Guard
+) -> None:
+    connection, peer = pair
+    replies: list[str] = []
+    thread = spawn(
+        lambda: replies.append(connection.ask("x", timeout=GUARD_S).response.id or ""), name="asker"
+    )
+    told(peer)
+    request = told(peer)
+    tell(peer, "response.created", response={"id": "resp_vad", "metadata": {}})
+    busy = {"type": "invalid_request_error", "code": "conversation_already_has_active_response"}
+    tell(peer, "error", error={**busy, "message": "busy", "event_id": request["event_id"]})
+    tell(peer, "response.done", response={"id": "resp_vad", "status": "completed", "metadata": {}})
+    again = told(peer)
+    mine = {"id": "resp_mine", "metadata": again["response"]["metadata"]}
+    tell(peer, "response.created", response=mine)
+    tell(peer, "response.done", response={**mine, "status": "completed"})
+    guard.join(thread)
+    assert replies == ["resp_mine"]
+    assert [connection.recv(GUARD_S).type for _ in range(2)] == [
+        "response.created",
+        "response.done",
+    ]
+
+
+def test_a_response_that_is_over_is_not_cancelled(
+    pair: tuple[RealtimeConnection, MemoryPeer],
+) -> None:
+    connection, peer = pair
+    tell(peer, "response.created", response={"id": "resp_1"})
+    tell(peer, "response.done", response={"id": "resp_1", "status": "completed"})
+    for _ in range(2):
+        connection.recv(GUARD_S)
+    connection.response.cancel(response_id="resp_1")
+    connection.response.cancel(response_id="resp_2")
+    assert told(peer)["response_id"] == "resp_2"
