@@ -103,7 +103,10 @@ def translate(
             "or raise open_timeout"
         )
     if isinstance(exc, (*_ENDED, websocket.WebSocketConnectionClosedException)):
-        return ConnectError(f"{where} ended the link during the handshake; {_scheme_hint(target)}")
+        certificate = ", and whether it wants a client certificate" if target.secure else ""
+        return ConnectError(
+            f"{where} ended the link during the handshake; check {_scheme_hint(target)}{certificate}"
+        )
     if isinstance(exc, websocket.WebSocketException):
         return ConnectError(
             f"{target} did not answer as a WebSocket server ({str(exc)[:100]}); check host, port, "

@@ -49,11 +49,13 @@ def _connect(link: Link, target: Target, proxy: Proxy) -> None:
         lines.append(f"Proxy-Authorization: Basic {token}")
     link.sendall("\r\n".join([*lines, "", ""]).encode())
     head = bytearray()
-    while not head.endswith(b"\r\n\r\n") and len(head) < MAX_ANSWER_BYTES:
-        data = link.recv(1)  # from the buffer, except for the first
+    while not head.endswith(b"\r\n\r\n"):
+        data = link.recv(1)  # mostly from its buffer
         if not data:
             break
         head += data
+        if len(head) == MAX_ANSWER_BYTES:
+            raise ConnectError(f"the proxy {proxy} gave an answer without an end; check what it is")
     status = _STATUS_LINE.match(head)
     if status is None:
         raise ConnectError(

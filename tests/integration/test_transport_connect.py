@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import pickle
 import socket
 import ssl
-import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 import trustme
-from guards import Guard
 from raw_server import PING, PONG, TEXT, RawPeer, RawServer, server_frame
 
 from realtime_sync.errors import (
@@ -22,7 +19,6 @@ from realtime_sync.errors import (
     AuthenticationError,
     ConfigError,
     ConnectError,
-    ConnectionClosed,
     InternalServerError,
     NotFoundError,
     PermissionDeniedError,
@@ -367,115 +363,3 @@ def test_malformed_header(headers: dict[str, str]) -> None:
     with pytest.raises(ConfigError) as caught:
         connect("ws://127.0.0.1:1/", headers=headers)
     assert SECRET not in str(caught.value)
-
-
-def test_https_proxy_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", f"https://me:{SECRET}@proxy.example")
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    error = failure("ws://127.0.0.1:1/", TransportOptions())
-    assert isinstance(error, ConfigError)
-    assert "use http://host:port" in str(error)
-
-
-# -- proxies ---------------------------------------------------------------------------------------
-
-
-class Proxy:
-    """An http proxy that tunnels to ``port`` for one user."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.requests: list[str] = []
-
-    def __call__(self, peer: RawPeer) -> None:
-        self.requests.append(peer.read_head().decode().split("\r\n")[0])
-        expected = "Basic " + base64.b64encode(f"me:{SECRET}".encode()).decode()
-        if peer.header("Proxy-Authorization") != expected:
-            peer.sock.sendall(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n")
-            return
-        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as upstream:
-            peer.sock.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
-            back = threading.Thread(target=_pump, args=(upstream, peer.sock), daemon=True)
-            back.start()
-            _pump(peer.sock, upstream)
-            back.join(30)
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    for sock in (source, sink):
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-
-
-@pytest.mark.parametrize("source", ["option", "environment"])
-@pytest.mark.parametrize("secure", [False, True], ids=["ws", "wss"])
-def test_through_a_proxy(
-    secure: bool,
-    source: str,
-    server_context: ssl.SSLContext,
-    client_context: ssl.SSLContext,
-    monkeypatch: pytest.MonkeyPatch,
-    guard: Guard,
-) -> None:
-    received = threading.Event()
-
-    def script(peer: RawPeer) -> None:
-        peer.accept(server_frame(TEXT, b"hello"))
-        assert peer.header("Proxy-Authorization") is None
-        assert peer.frame() == (TEXT, b"hi")
-        received.set()
-        peer.expect_end()
-
-    with RawServer(script, server_context if secure else None) as server:
-        proxy = Proxy(server.port)
-        with RawServer(proxy) as proxy_server:
-            url = f"http://me:{SECRET}@127.0.0.1:{proxy_server.port}"
-            if source == "environment":
-                for name in ("no_proxy", "NO_PROXY", "REQUEST_METHOD"):
-                    monkeypatch.delenv(name, raising=False)
-                monkeypatch.setenv("https_proxy" if secure else "http_proxy", url)
-            options = TransportOptions(
-                proxy=url if source == "option" else None, ssl_context=client_context
-            )
-            with opened(server.url, options) as transport:
-                assert transport.read() == ["hello"]
-                transport.send("hi")
-                guard.wait(received, "the message")
-                transport.abort()
-                with pytest.raises(ConnectionClosed):
-                    transport.read()
-    assert proxy.requests == [f"CONNECT localhost:{server.port} HTTP/1.1"]
-
-
-def test_a_proxy_that_refuses() -> None:
-    with RawServer(Proxy(1)) as proxy_server:
-        proxy = f"http://127.0.0.1:{proxy_server.port}"
-        error = failure("ws://localhost:1/x", TransportOptions(proxy=proxy))
-        assert isinstance(error, ConnectError)
-        assert f"proxy 127.0.0.1:{proxy_server.port} refused localhost:1 with status 407" in str(
-            error
-        )
-        wrong = f"http://me:not-{SECRET}@127.0.0.1:{proxy_server.port}"
-        assert "status 407" in str(failure("ws://localhost:1/x", TransportOptions(proxy=wrong)))
-
-
-def test_a_proxy_that_is_not_there() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    proxy = TransportOptions(proxy=f"http://me:{SECRET}@127.0.0.1:{port}")
-    error = failure("ws://localhost:1/x", proxy)
-    assert isinstance(error, ConnectError)
-    assert f"(proxy 127.0.0.1:{port}) refused the connection" in str(error)
-    proxy = TransportOptions(proxy=f"http://me:{SECRET}@nowhere.invalid:{port}")
-    assert "'nowhere.invalid' does not resolve" in str(failure("ws://localhost:1/x", proxy))
-
-
-def test_a_socks_proxy_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "python_socks.sync", None)
-    error = failure("ws://localhost:1/x", TransportOptions(proxy="socks5://127.0.0.1:1"))
-    assert isinstance(error, ConfigError)
-    assert "pip install 'realtime_sync[socks]'" in str(error)

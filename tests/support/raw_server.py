@@ -77,14 +77,14 @@ class RawPeer:
 
     def frame(self) -> tuple[int, bytes]:
         """Return opcode and payload of the client's next frame, which must be masked and whole."""
-        first, second = self._take(2)
+        first, second = self.take(2)
         assert first & 0x80
         assert second & 0x80
         size = second & 0x7F
         if size > 125:
-            size = int.from_bytes(self._take(2 if size == 126 else 8), "big")
-        key = self._take(4)
-        data = self._take(size)
+            size = int.from_bytes(self.take(2 if size == 126 else 8), "big")
+        key = self.take(4)
+        data = self.take(size)
         plain = bytearray(size)
         for i in range(4):
             table = bytes(byte ^ key[i] for byte in range(256))
@@ -97,7 +97,8 @@ class RawPeer:
             while self.sock.recv(65536):
                 pass
 
-    def _take(self, size: int) -> bytes:
+    def take(self, size: int) -> bytes:
+        """Return the next ``size`` bytes."""
         while len(self._rest) < size:
             self._fill()
         data = bytes(memoryview(self._rest)[:size])
