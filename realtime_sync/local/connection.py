@@ -12,6 +12,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from .._types import JsonDict
 from ..errors import ServerError
 from .blocking import iterate_on_thread
 from .formats import to_hearing
@@ -36,6 +37,8 @@ class Connection:
         type: of the session, ``"realtime"`` or ``"transcription"``.
         model: the model's name as the client gave it.
         session_limit_s: after how many seconds the session expires.
+        start: the configuration to start with, instead of the type's own.
+        until: when it is set, the connection is closed.
     """
 
     def __init__(
@@ -46,8 +49,11 @@ class Connection:
         type: str,
         model: str | None,
         session_limit_s: float,
+        start: JsonDict | None = None,
+        until: asyncio.Event | None = None,
     ) -> None:
         self._websocket = websocket
+        self._until = until
         self._parts = parts
         self._limit_s = session_limit_s
         self._outbox = Outbox(websocket.send_text)
@@ -62,6 +68,7 @@ class Connection:
             generator=self,
             recogniser=self,
             emit=self._outbox.put,
+            start=start,
         )
 
     async def run(self) -> None:
@@ -69,9 +76,12 @@ class Connection:
         self._session.open()
         sending = self._spawn(self._outbox.run())
         receiving = self._spawn(self._receive())
+        works = {sending, receiving}
+        if self._until is not None:
+            works.add(self._spawn(self._close_at(self._until)))
         try:
             done, _ = await asyncio.wait(
-                {sending, receiving}, timeout=self._limit_s, return_when=asyncio.FIRST_COMPLETED
+                works, timeout=self._limit_s, return_when=asyncio.FIRST_COMPLETED
             )
             if not done:
                 await self._expire()
@@ -172,6 +182,10 @@ class Connection:
             error = exc
         part.heard = heard
         done(part, error)
+
+    async def _close_at(self, end: asyncio.Event) -> None:
+        await end.wait()
+        await self._websocket.close(1000, "the call has ended")
 
     async def _expire(self) -> None:
         minutes = self._limit_s / 60

@@ -14,6 +14,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from .._types import JsonDict
 from ..errors import ServerError
 from .formats import format_of, to_hearing
 from .generation import Speech
@@ -38,10 +39,17 @@ class Interpreter:
         parts: what hears and speaks; shared with other connections.
         model: the model's name as the client gave it.
         session_limit_s: after how many seconds the session expires.
+        audio: the configuration to start with, instead of the usual one.
     """
 
     def __init__(
-        self, websocket: WebSocket, parts: PartSet, *, model: str, session_limit_s: float
+        self,
+        websocket: WebSocket,
+        parts: PartSet,
+        *,
+        model: str,
+        session_limit_s: float,
+        audio: JsonDict | None = None,
     ) -> None:
         self._websocket = websocket
         self._speech: Speech = parts.speech
@@ -54,6 +62,7 @@ class Interpreter:
             detector=parts.make_detector(),
             emit=self._outbox.put,
             interpret=self._said.put_nowait,
+            audio=audio,
         )
 
     async def run(self) -> None:

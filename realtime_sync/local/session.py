@@ -56,6 +56,7 @@ class Session:
         generator: fills the responses.
         recogniser: turns utterances into words.
         emit: sends an event to the client.
+        start: the configuration to start with, instead of the type's own.
     """
 
     def __init__(
@@ -68,10 +69,11 @@ class Session:
         generator: Generator,
         recogniser: Recogniser,
         emit: Callable[[JsonDict], None],
+        start: JsonDict | None = None,
     ) -> None:
         self.id = new_id("sess")
         self._expires_at = expires_at
-        self._config = default_session(type, model=model)
+        self._config = default_session(type, model=model) if start is None else start
         self._emit = emit
         self._recogniser = recogniser
         self._conversation = Conversation()

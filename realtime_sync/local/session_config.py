@@ -22,6 +22,7 @@ __all__ = [
     "Fields",
     "default_session",
     "merge_session",
+    "start_session",
 ]
 
 
@@ -251,6 +252,25 @@ def default_session(type: str, *, model: str | None = None) -> JsonDict:
             "output": {"format": dict(_PCM), "voice": "alloy", "speed": 1.0},
         },
     }
+
+
+def start_session(given: Any, *, default_model: str | None) -> JsonDict:
+    """Return the configuration of a session that is described before it is opened.
+
+    Args:
+        given: as for ``session.update``, unchecked.
+        default_model: where it names none.
+
+    Raises:
+        ServerError: it breaks a rule.
+    """
+    transcribing = isinstance(given, dict) and given.get("type") == "transcription"
+    named = given.get("model") if isinstance(given, dict) else None
+    base = default_session(
+        "transcription" if transcribing else "realtime",
+        model=default_model if named is None else named,
+    )
+    return merge_session(base, given, spoken=False)
 
 
 def merge_session(current: JsonDict, update: Any, *, spoken: bool) -> JsonDict:

@@ -46,6 +46,10 @@ class Settings:
         """Return whether clients may ask for ``model``."""
         return any(fnmatchcase(model, pattern) for pattern in self.models)
 
+    def unknown(self, model: str) -> str:
+        """Return what to tell a client that asked for another model."""
+        return f"The model '{model}' does not exist. This server knows: {', '.join(self.models)}."
+
     def listed_models(self) -> list[str]:
         """Return names for clients that want to choose one."""
         exact = [name for name in self.models if "*" not in name]

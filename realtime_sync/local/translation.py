@@ -25,7 +25,7 @@ from .schema import Strict, check, wrong_type
 from .turns import SpeechStarted, SpeechStopped
 from .wire import error_event, event, fault, new_id
 
-__all__ = ["FRAME_MS", "Translation", "Utterance", "translate"]
+__all__ = ["FRAME_MS", "Translation", "Utterance", "start_translation", "translate"]
 
 FRAME_MS = 200  # what the engine takes at once
 _PCM: JsonDict = {"type": "audio/pcm", "rate": 24000}
@@ -91,6 +91,10 @@ class _Session(Strict):
     audio: _Audio | None = None
 
 
+class _Start(_Session):
+    model: str
+
+
 class _Update(Strict):
     type: Literal["session.update"]
     event_id: str | None = None
@@ -115,6 +119,12 @@ _MODELS: dict[str, type[Strict]] = {
 }
 
 
+_AUDIO: JsonDict = {
+    "input": {"transcription": None, "noise_reduction": None},
+    "output": {"language": "en"},
+}
+
+
 @frozen
 class Utterance:
     """Something that was said and is to be translated.
@@ -130,6 +140,23 @@ class Utterance:
     end_ms: int
     language: str
     shown: bool
+
+
+def start_translation(given: Any) -> JsonDict:
+    """Return the model and the audio of a session that is described before it is opened.
+
+    Raises:
+        ServerError: it breaks a rule.
+    """
+    checked = check(_Start, given, "session")
+    return {"model": checked["model"], "audio": _merged(_AUDIO, checked)}
+
+
+def _merged(audio: JsonDict, patch: JsonDict) -> JsonDict:
+    changes = patch.get("audio") or {}
+    merged = {side: {**audio[side], **(changes.get(side) or {})} for side in audio}
+    merged["output"]["language"] = merged["output"]["language"] or "en"
+    return merged
 
 
 def translate(text: str, language: str) -> str:
@@ -162,6 +189,7 @@ class Translation:
         detector: tells the user's speech from noise; for this session alone.
         emit: sends an event to the client.
         interpret: takes an utterance; they are spoken in order.
+        audio: the configuration to start with, instead of the usual one.
     """
 
     def __init__(
@@ -172,6 +200,7 @@ class Translation:
         detector: VoiceDetector,
         emit: Callable[[JsonDict], None],
         interpret: Callable[[Utterance], None],
+        audio: JsonDict | None = None,
     ) -> None:
         self.ending = False  # the client said that nothing more comes
         self._emit = emit
@@ -184,10 +213,7 @@ class Translation:
             "type": "translation",
             "model": model,
             "expires_at": int(time.time() + 3600) if expires_at is None else expires_at,
-            "audio": {
-                "input": {"transcription": None, "noise_reduction": None},
-                "output": {"language": "en"},
-            },
+            "audio": _AUDIO if audio is None else audio,
         }
 
     def open(self) -> None:
@@ -215,10 +241,7 @@ class Translation:
             yield from self._append(decode_base64(request["audio"], "audio"))
 
     def _update(self, update: Any) -> None:
-        patch = check(_Session, update, "session").get("audio") or {}
-        audio = self._config["audio"]
-        merged = {side: {**audio[side], **(patch.get(side) or {})} for side in audio}
-        merged["output"]["language"] = merged["output"]["language"] or "en"
+        merged = _merged(self._config["audio"], check(_Session, update, "session"))
         self._config = {**self._config, "audio": merged}
         self._emit(event("session.updated", session=self._config))
 
