@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 
-__all__ = ["Deadline"]
+__all__ = ["FOREVER", "Deadline"]
 
 
 class Deadline:
@@ -35,3 +35,6 @@ class Deadline:
     def expired(self) -> bool:
         """Whether no time is left."""
         return self._clock() >= self._at
+
+
+FOREVER = Deadline(None)
