@@ -50,7 +50,11 @@ _UNASKED_HZ = 44_100
 
 
 class YandexRules(Rules):
-    """Almost GA. The key is ``Api-Key`` or, as an IAM token, ``Bearer token-of-<key>``."""
+    """Almost GA. The key is ``Api-Key`` or, as an IAM token, ``Bearer token-of-<key>``.
+
+    Attributes:
+        ends_not_told: how many interrupted answers got no ``response.done``.
+    """
 
     ignores_pings = True
 
@@ -61,6 +65,7 @@ class YandexRules(Rules):
         self._languages: list[str] = []
         self._answering = False
         self._interrupted = False
+        self.ends_not_told = 0
 
     @classmethod
     def refusal(
@@ -155,6 +160,7 @@ class YandexRules(Rules):
         elif kind == "response.done":
             self._answering = False
             if self._interrupted:
+                self.ends_not_told += 1
                 return []
         return [event]
 
