@@ -166,7 +166,8 @@ def test_items_are_added_and_done(connection: RealtimeConnection) -> None:
     connection.ask("Hello!", response=TEXT, timeout=GUARD_S)
 
     def is_done(event: Any) -> bool:
-        return event.type == "conversation.item.done" and event.item.role == "assistant"
+        kind, role = "conversation.item.done", "assistant"
+        return bool(event.type == kind and event.item.role == role)
 
     done: Any = connection.wait_for(is_done, timeout=GUARD_S)
     assert done.item.status == "completed"

@@ -24,7 +24,12 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def endpoint(client: AzureOpenAI, **call: Any) -> Endpoint:
-    given: dict[str, Any] = {"model": "dep", "call_id": None, "extra_query": {}, "extra_headers": {}}
+    given: dict[str, Any] = {
+        "model": "dep",
+        "call_id": None,
+        "extra_query": {},
+        "extra_headers": {},
+    }
     return client._provider.websocket(**given | call)
 
 

@@ -21,7 +21,12 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def endpoint(client: YandexAIStudio, **call: Any) -> Endpoint:
-    given: dict[str, Any] = {"model": MODEL, "call_id": None, "extra_query": {}, "extra_headers": {}}
+    given: dict[str, Any] = {
+        "model": MODEL,
+        "call_id": None,
+        "extra_query": {},
+        "extra_headers": {},
+    }
     return client._provider.websocket(**given | call)
 
 
