@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["talk"]
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_OPENAI_MODEL = "gpt-realtime"
+_OPENAI_MODEL = "gpt-realtime-2"
 _TRANSCRIBERS = {"openai": "gpt-4o-mini-transcribe", "local": "local"}
 _WEATHER = {
     "type": "function",
