@@ -75,9 +75,8 @@ class YandexDialect:
             "input_audio_buffer.speech_stopped": self._ends.speech_stopped,
             "response.created": self._response_created,
             "response.output_item.done": self._items.output_done,
-            "response.output_text.delta": self._texts.copied,
-            "response.output_text.done": self._texts.copied,
-            "response.output_audio_transcript.delta": self._texts.not_needed,
+            "response.output_text.delta": self._texts.said,
+            "response.output_text.done": self._texts.said,
             "response.done": self._ends.response_done,
         }
         self.server_types = frozenset(self._readers)
@@ -220,13 +219,12 @@ class _Ends:
 
 
 class _Texts:
-    """Gives the text of a spoken answer as its transcript as well, where GA programs look."""
+    """Names the text of a spoken answer as GA does: a transcript."""
 
     def __init__(self) -> None:
         self._session_speaks = True
         self._asked: bool | None = None  # by the response.create that is not answered yet
         self._speaking = True
-        self._server_does = False
 
     def session(self, session: JsonDict) -> None:
         self._session_speaks = _speaks(session, True)
@@ -239,18 +237,14 @@ class _Texts:
         default = self._session_speaks if asked is None else asked
         self._speaking = _speaks(nested_config(response), default)
 
-    def copied(self, event: JsonDict) -> list[JsonDict]:
-        if self._server_does or not self._speaking:
+    def said(self, event: JsonDict) -> list[JsonDict]:
+        if not self._speaking:
             return [event]
-        copy = {**event, "event_id": f"{event.get('event_id')}_transcript"}
-        copy["type"] = event["type"].replace("output_text", "output_audio_transcript")
-        if "text" in copy:
-            copy["transcript"] = copy.pop("text")
-        return [event, copy]
-
-    def not_needed(self, event: JsonDict) -> list[JsonDict]:
-        self._server_does = True
-        return [event]
+        kind = event["type"].replace("output_text", "output_audio_transcript")
+        renamed = {**event, "type": kind}
+        if "text" in renamed:
+            renamed["transcript"] = renamed.pop("text")
+        return [renamed]
 
 
 def _speaks(config: Mapping[str, Any], default: bool) -> bool:
