@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
@@ -56,6 +57,7 @@ class RestApi:
         proxy, ssl_context: as in `realtime_sync.transport.TransportOptions`.
         timeout: see `realtime_sync.rest`.
         max_retries: how many tries may follow the first.
+        sleep: waits between tries; tests pass their own.
 
     Threads: may be shared.
     """
@@ -68,6 +70,7 @@ class RestApi:
         ssl_context: ssl.SSLContext | None = None,
         timeout: Any = UNSET,
         max_retries: int = DEFAULT_MAX_RETRIES,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
             raise ConfigError(f"max_retries is {max_retries!r}; pass 0 or more")
@@ -77,6 +80,7 @@ class RestApi:
             "proxy": proxy,
             "ssl_context": ssl_context,
             "max_retries": max_retries,
+            "sleep": sleep,
         }
         self._door: HttpDoor | None = None
         self._lock = threading.Lock()  # guards _door

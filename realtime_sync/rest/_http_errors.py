@@ -6,7 +6,7 @@ Messages name host and port only: a URL's query, a header or a proxy's password 
 from __future__ import annotations
 
 import ssl
-from http.client import HTTPException, RemoteDisconnected
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Final
 
 from requests import exceptions as http
@@ -30,7 +30,10 @@ def translate(
         return ConfigError("base_url is no URL that can be requested; use https://host/path")
     root = _root(exc)
     if isinstance(root, low.ProxyError):
-        return _proxy(root, place)
+        # urllib3 blames the proxy for a link through it that breaks, too.
+        if not isinstance(root.original_error, (low.ConnectTimeoutError, ConnectionError)):
+            return _proxy(root, place)
+        root = root.original_error
     if isinstance(root, low.ReadTimeoutError):
         return RealtimeTimeout(
             f"{place} was silent for {timeout[1]:g} s; it may have done what was asked. "
@@ -107,8 +110,8 @@ def _broken(exc: BaseException, place: Place) -> RealtimeError:
     cause = inner[0] if inner else exc
     if isinstance(exc, low.DecodeError):
         return RemoteProtocolError(f"{place} sent a body that its content-encoding does not fit")
-    not_http = isinstance(cause, HTTPException) and not isinstance(cause, RemoteDisconnected)
-    if not_http and not isinstance(exc, low.IncompleteRead):
+    ended = isinstance(cause, (RemoteDisconnected, IncompleteRead))
+    if isinstance(cause, HTTPException) and not ended:
         return RemoteProtocolError(
             f"{place} did not answer as an HTTP server ({type(cause).__name__}); check host, port "
             "and scheme"

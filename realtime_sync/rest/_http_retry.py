@@ -98,7 +98,7 @@ def _after_error(error: Exception) -> bool | None:
         error = error.original_error
     if isinstance(error, ConnectTimeoutError):  # refused, unreachable or unknown, too
         return True
-    if isinstance(error, (ReadTimeoutError, ProtocolError)):
+    if isinstance(error, (ReadTimeoutError, ProtocolError, ConnectionError)):
         return None
     return False  # a certificate or a proxy's refusal stays what it is
 

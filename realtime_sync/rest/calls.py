@@ -89,6 +89,28 @@ def _nothing(answer: Answer) -> None:
     """Read an answer without a result, whatever its body holds."""
 
 
+def _action(
+    call_id: str,
+    action: str,
+    body: dict[str, Any] | None,
+    extra_headers: Mapping[str, str] | None,
+    extra_query: Mapping[str, object] | None,
+    timeout: Timeout | Unset,
+    *,
+    repeatable: bool,
+) -> Request[None]:
+    return Request(
+        path=call_path(call_id, action),
+        parse=_nothing,
+        body=None if body is None else json_body(body),
+        accept="*/*",
+        repeatable=repeatable,
+        extra_headers=extra_headers or {},
+        extra_query=extra_query or {},
+        timeout=timeout,
+    )
+
+
 class Calls(Resource):
     """``client.realtime.calls``.
 
@@ -173,7 +195,9 @@ class Calls(Resource):
         """
         fields: dict[str, Any] = {"type": "realtime", **session}
         body = merged(fields, extra_body)
-        self._act(call_id, "accept", body, extra_headers, extra_query, timeout, repeatable=False)
+        return self._send(
+            _action(call_id, "accept", body, extra_headers, extra_query, timeout, repeatable=False)
+        )
 
     def reject(
         self,
@@ -201,7 +225,9 @@ class Calls(Resource):
                 `realtime_sync.rest`.
         """
         body = merged({"status_code": status_code}, extra_body)
-        self._act(call_id, "reject", body, extra_headers, extra_query, timeout, repeatable=True)
+        return self._send(
+            _action(call_id, "reject", body, extra_headers, extra_query, timeout, repeatable=True)
+        )
 
     def refer(
         self,
@@ -228,7 +254,9 @@ class Calls(Resource):
                 `realtime_sync.rest`.
         """
         body = merged({"target_uri": target_uri}, extra_body)
-        self._act(call_id, "refer", body, extra_headers, extra_query, timeout, repeatable=False)
+        return self._send(
+            _action(call_id, "refer", body, extra_headers, extra_query, timeout, repeatable=False)
+        )
 
     def hangup(
         self,
@@ -254,30 +282,8 @@ class Calls(Resource):
                 `realtime_sync.rest`.
         """
         body = merged({}, extra_body) or None
-        self._act(call_id, "hangup", body, extra_headers, extra_query, timeout, repeatable=True)
-
-    def _act(
-        self,
-        call_id: str,
-        action: str,
-        body: dict[str, Any] | None,
-        extra_headers: Mapping[str, str] | None,
-        extra_query: Mapping[str, object] | None,
-        timeout: Timeout | Unset,
-        *,
-        repeatable: bool,
-    ) -> None:
-        self._send(
-            Request(
-                path=call_path(call_id, action),
-                parse=_nothing,
-                body=None if body is None else json_body(body),
-                accept="*/*",
-                repeatable=repeatable,
-                extra_headers=extra_headers or {},
-                extra_query=extra_query or {},
-                timeout=timeout,
-            )
+        return self._send(
+            _action(call_id, "hangup", body, extra_headers, extra_query, timeout, repeatable=True)
         )
 
     @property
