@@ -6,6 +6,7 @@ Pure bookkeeping, for restoring the conversation on a new link.
 from __future__ import annotations
 
 import threading
+from collections.abc import Container
 from typing import Any
 
 from attrs import define, field
@@ -22,8 +23,9 @@ from ..events import (
     ResponseOutputItemDone,
     ServerEvent,
 )
+from ..events._base import plain
 
-__all__ = ["FOLLOWED", "History"]
+__all__ = ["FOLLOWED", "G711_BYTES_PER_MS", "PCM_BYTES_PER_MS", "History"]
 
 FOLLOWED = {
     "conversation.item.added",
@@ -38,7 +40,8 @@ FOLLOWED = {
 
 # An hour of lively conversation has a few hundred; what is older than this is let go.
 _MAX_ITEMS = 2_000
-_BYTES_PER_MS = 48  # PCM16 at 24 kHz
+PCM_BYTES_PER_MS = 48  # PCM16 at 24 kHz
+G711_BYTES_PER_MS = 8
 
 _TEXT_TYPES = {"user": "input_text", "assistant": "output_text", "system": "input_text"}
 
@@ -48,7 +51,7 @@ class _Item:
     wire: JsonDict
     done: bool = False
     transcripts: dict[int, str] = field(factory=dict)  # by content index
-    received_ms: int = 0  # audio of the assistant's
+    received_bytes: int = 0  # audio of the assistant's
     heard_ms: int | None = None  # where it was truncated
 
 
@@ -59,9 +62,10 @@ class History:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards the two below
+        self._lock = threading.Lock()  # guards the three below
         self._items: dict[str, _Item] = {}
         self._order: list[str] = []
+        self._ordered = False  # the server names predecessors
 
     def receive(self, event: ServerEvent) -> None:
         """Take note of ``event``."""
@@ -73,8 +77,7 @@ class History:
             case ResponseOutputAudioDelta():
                 item = self._items.get(event.item_id)
                 if item is not None:
-                    # By the length of the text, which leaves the audio undecoded.
-                    item.received_ms += len(event.raw or "") * 3 // 4 // _BYTES_PER_MS
+                    item.received_bytes += event.audio_size
             case ConversationItemAdded() | ConversationItemCreated() | ConversationItemDone():
                 # The beta's "created" tells of both; GA's adds first.
                 self._put_locked(
@@ -83,7 +86,7 @@ class History:
                     done=not isinstance(event, ConversationItemAdded),
                 )
             case ResponseOutputItemDone():
-                self._put_locked(event.item, None, done=False)
+                self._update_locked(event.item)
             case ConversationItemInputAudioTranscriptionCompleted():
                 item = self._items.get(event.item_id)
                 if item is not None:
@@ -97,7 +100,7 @@ class History:
                     self._order.remove(event.item_id)
 
     def _put_locked(self, model: Any, previous_item_id: str | None, *, done: bool) -> None:
-        wire: JsonDict = model if isinstance(model, dict) else model.to_dict()
+        wire: JsonDict = plain(model) or {}
         item_id = wire.get("id")
         if not isinstance(item_id, str):
             return
@@ -110,18 +113,29 @@ class History:
         item.wire = wire
         item.done = item.done or done
 
+    def _update_locked(self, model: Any) -> None:
+        wire: JsonDict = plain(model) or {}
+        item = self._items.get(wire.get("id") or "")
+        if item is not None:
+            item.wire = wire
+
     def _position_locked(self, previous_item_id: str | None) -> int:
-        if previous_item_id == "root":
-            return 0
         if previous_item_id in self._items:
+            self._ordered = True
             return self._order.index(previous_item_id) + 1
+        # None means the front, but only with a server that otherwise names predecessors.
+        if previous_item_id == "root" or (previous_item_id is None and self._ordered):
+            return 0
         return len(self._order)
 
-    def replay(self) -> tuple[list[JsonDict], list[str]]:
+    def replay(self, bytes_per_ms: int = PCM_BYTES_PER_MS) -> tuple[list[JsonDict], list[str]]:
         """Return the items as they are to be created again, and the ids of those that can't be.
 
         Speech becomes its transcript: audio is neither kept nor sent again. An item that was
         truncated keeps the share of its words that was heard.
+
+        Args:
+            bytes_per_ms: of the assistant's audio.
         """
         items, lost = [], []
         with self._lock:
@@ -129,15 +143,21 @@ class History:
         for item_id, item in known:
             if not item.done:
                 continue
-            wire = _create_form(item)
+            wire = _create_form(item, bytes_per_ms)
             if wire is None:
                 lost.append(item_id)
             else:
                 items.append(wire)
         return items, lost
 
+    def keep(self, item_ids: Container[str]) -> None:
+        """Forget all items but these: the others are not in the new session."""
+        with self._lock:
+            self._order = [item_id for item_id in self._order if item_id in item_ids]
+            self._items = {item_id: self._items[item_id] for item_id in self._order}
 
-def _create_form(item: _Item) -> JsonDict | None:
+
+def _create_form(item: _Item, bytes_per_ms: int) -> JsonDict | None:
     kind = item.wire.get("type")
     if kind == "function_call_output":
         return _only(item.wire, "id", "type", "call_id", "output")
@@ -155,18 +175,19 @@ def _create_form(item: _Item) -> JsonDict | None:
             continue
         text = part.get("text") or part.get("transcript") or item.transcripts.get(index)
         if text:
-            content.append({"type": text_type, "text": _heard(text, item)})
+            content.append({"type": text_type, "text": _heard(text, item, bytes_per_ms)})
     if not content:
         return None
     return {**_only(item.wire, "id", "type", "role"), "content": content}
 
 
-def _heard(text: str, item: _Item) -> str:
+def _heard(text: str, item: _Item, bytes_per_ms: int) -> str:
     """Return the words up to the truncation, in proportion to the audio."""
-    if item.heard_ms is None or not item.received_ms or item.heard_ms >= item.received_ms:
+    received_ms = item.received_bytes // bytes_per_ms
+    if item.heard_ms is None or item.heard_ms >= received_ms:
         return text
     words = text.split()
-    return " ".join(words[: len(words) * item.heard_ms // item.received_ms])
+    return " ".join(words[: len(words) * item.heard_ms // received_ms])
 
 
 def _only(wire: JsonDict, *names: str) -> JsonDict:

@@ -22,7 +22,6 @@ from ..errors import (
     ConnectionClosed,
     ConnectionClosedError,
     ConnectionClosedOK,
-    RealtimeError,
 )
 from ..events import Reconnected
 from ..providers.dialect import Dialect
@@ -38,11 +37,19 @@ __all__ = ["Link"]
 
 log = logging.getLogger(__name__)
 
-_RENEW_AGAIN_S = 10.0  # after a renewal that failed
+# After a renewal that failed, and after one that came at the wrong moment.
+_RENEW_AGAIN_S = 10.0
+_MOMENT_S = 1.0
+# An attempt to connect can't be cut short. Whoever closes waits so long for it; then it is left
+# to end by itself, within open_timeout, and whatever it brings is thrown away.
+_CONNECTING_S = 0.5
 
 
 class Link:
     """Owns the transport and the threads; does not know the connection.
+
+    Making anew (after a loss, before the limit or by hand) is one operation from `_making_anew`
+    being set to `_settle`: what happens to its transport meanwhile waits for the end of it.
 
     Threads: `close` and `renew` from any thread. One lock guards which transport is the current
         one and which threads there are; it is never held while anything waits.
@@ -60,16 +67,20 @@ class Link:
         self._queue = queue
         self._state = state
         self._sender = sender
-        self._recovery = Recovery(state, settings, received=lambda: queue.received)
+        self._recovery = Recovery(state, settings, good_events=self._good_events)
         self._policy = settings.reconnect
         self._close_timeout = settings.close_timeout
+        self._own_entries = 0  # of the queue's, that did not come from the server
         self.closing = threading.Event()
         self._lock = threading.Lock()  # guards all below
         self._transport = transport
         self._reader = self._new_reader(transport, settings.dialect)
+        self._reading: threading.Thread | None = None
         self._threads: list[threading.Thread] = []
         self._making_anew = False
         self._lost_meanwhile: ConnectionClosed | None = None
+        self._finished = False
+        self._closed_with = (1000, "")
         self._totals = Totals()
 
     def start(self) -> None:
@@ -87,6 +98,7 @@ class Link:
         reader, transport = self._reader, self._transport
         thread = spawn(lambda: self._ended(transport, reader.run()), name="reader")
         with self._lock:
+            self._reading = thread
             self._threads.append(thread)
 
     def _ended(self, transport: Transport, end: ConnectionClosed) -> None:
@@ -95,9 +107,13 @@ class Link:
             if transport is not self._transport:
                 return  # it was replaced; its successor's reader goes on
             if self._making_anew:
-                self._lost_meanwhile = end  # `renew` has the next one in hand
+                self._lost_meanwhile = end  # for `_settle`
                 return
         self._lost(end)
+
+    def _good_events(self) -> int:
+        """Count what the server has said beside greetings and complaints."""
+        return self._queue.received - self._own_entries - self._state.formalities
 
     def _lost(self, end: ConnectionClosed) -> None:
         if self.closing.is_set() or self._policy is None or not self._policy.covers(end):
@@ -106,22 +122,36 @@ class Link:
         with self._lock:
             self._making_anew = True
         self._sender.hold("lost")
-        self._state.link_lost()
-        self._queue.interrupt(type(end)(end.code, end.reason, True))
+        self._state.link_lost(self._state.requested)
+        self._interrupt(end)
         self._spawn_supervisor(lambda: self._recover(end))
 
+    def _interrupt(self, end: ConnectionClosed) -> None:
+        """Tell waiters that what they wait for went with the old link; no reader runs now."""
+        self._own_entries += 1
+        self._queue.interrupt(ConnectionClosedError(end.code, end.reason, True))
+
     def _finish(self, end: ConnectionClosed) -> None:
+        with self._lock:
+            if self._finished:
+                return
+            self._finished = True
         unsent = self._sender.give_up()
         error = type(end)(end.code, end.reason, False, tuple(unsent))
         error.__cause__ = end.__cause__
         self._queue.finish(error)
 
+    def _finish_closed(self) -> None:
+        code, reason = self._closed_with
+        self._finish(ConnectionClosedOK(code, reason or "closed while reconnecting"))
+
     # -- recovering ------------------------------------------------------------------------------
 
     def _spawn_supervisor(self, work: Callable[[], None]) -> None:
+        supervisor = spawn(work, name="supervisor")
         with self._lock:
             self._threads = [thread for thread in self._threads if thread.is_alive()]
-            self._threads.append(spawn(work, name="supervisor"))
+            self._threads.append(supervisor)
 
     def _recover(self, end: ConnectionClosed) -> None:
         try:
@@ -129,125 +159,182 @@ class Link:
         except BaseException as exc:  # a callback of the program's may raise anything
             self._give_up(end, exc)
             return
-        self._adopt(made)
-        try:
-            lost = self._sender.resume(made.transport)
-        except ConnectionClosed:
-            lost = []  # gone again: its reader sees it, and what was not sent is still held
+        if not self._adopt(made):
+            self._finish_closed()
+            return
+        lost = self._sender.adopt(made.transport, made.dialect)
         self._report(made, lost, end.code)
         self._start_reader()
+        self._settle(made.transport)
 
     def _give_up(self, end: ConnectionClosed, exc: BaseException) -> None:
         if self.closing.is_set():
-            self._finish(ConnectionClosedOK(1000, "closed while reconnecting"))
+            self._finish_closed()
             return
-        failed = ConnectionClosedError(end.code, f"{end.reason}; could not reconnect: {exc}")
+        reason = "; ".join(filter(None, (end.reason, f"could not reconnect: {exc}")))
+        failed = ConnectionClosedError(end.code, reason)
         failed.__cause__ = exc
         self._finish(failed)
 
-    def _adopt(self, made: Made) -> None:
+    def _adopt(self, made: Made) -> bool:
+        """Make ``made`` the link, unless `close` was called meanwhile."""
         with self._lock:
-            self._totals = self._totals.plus(self._transport)
-            self._transport = made.transport
-            self._reader = self._new_reader(made.transport, made.dialect)
-            self._making_anew = False
-        self._sender.dialect = made.dialect
-        if self.closing.is_set():  # close() came between and has seen the old transport only
+            closing = self.closing.is_set()
+            if not closing:
+                self._totals = self._totals.plus(self._transport)
+                self._transport = made.transport
+                self._reader = self._new_reader(made.transport, made.dialect)
+                self._lost_meanwhile = None
+        if closing:
             made.transport.abort()
+            return False
+        self._state.renewed(made.reports)
+        self._state.history.keep(made.kept_items)
+        return True
 
     def _report(self, made: Made, lost: list[str], code: int) -> None:
         event = Reconnected(
             code=code, attempts=made.attempts, lost=lost, lost_items=made.lost_items
         )
+        self._own_entries += 1
         self._queue.put(event, 0)
 
-    # -- renewing --------------------------------------------------------------------------------
-
-    def _renew_if_quiet(self) -> None:
-        """On the thread of a sender, before it sends: what it sends is held if this begins."""
-        with self._lock:
-            if self._making_anew or self.closing.is_set():
-                return
-            self._making_anew = True
-        # First held, then looked: either a message under way is seen here, or it is held.
-        self._sender.hold("renewal")
-        if self._queue.full or not self._state.quiet:
-            with self._lock:
-                self._making_anew = False
-            self._sender.resume(self._transport)
-            return
-        self._state.renew_at = math.inf
-        self._spawn_supervisor(self._try_to_renew)
-
-    def _try_to_renew(self) -> None:
-        try:
-            self._renew(keep_history=True)
-        except RealtimeError as exc:
-            log.warning("the connection could not be renewed before its limit: %s", exc)
-            self._state.renew_at = time.monotonic() + _RENEW_AGAIN_S
-
-    def renew(self, *, keep_history: bool) -> None:
-        """Replace the transport by a new one with the same session.
-
-        Raises:
-            ConcurrencyError: it is being replaced already.
-            RealtimeError: the new one could not be had; the old one goes on.
-        """
-        with self._lock:
-            if self._making_anew or self.closing.is_set():
-                raise ConcurrencyError("the connection is being made anew or closed already")
-            self._making_anew = True
-        self._sender.hold("renewal")
-        self._renew(keep_history=keep_history)
-
-    def _renew(self, *, keep_history: bool) -> None:
-        """The old transport goes on until the new one is ready, so nothing is missed."""
-        old, old_reader = self._transport, self._reader
-        try:
-            made = self._recovery.open_once(keep_history=keep_history, closing=self.closing)
-        except BaseException:
-            self._keep_old(old)
-            raise
-        self._state.link_lost()
-        self._adopt(made)
-        old_reader.closing = True
-        self._queue.wake_reader()
-        old.close(1000, "renewed", timeout=self._close_timeout)
-        self._report(made, [], 1000)
-        self._start_reader()
+    def _settle(self, transport: Transport) -> None:
+        """End an operation: send what was held, then look what became of the link meanwhile."""
         with contextlib.suppress(ConnectionClosed):  # its reader sees it
-            self._sender.resume(made.transport)
-
-    def _keep_old(self, old: Transport) -> None:
+            self._sender.flush(transport)
         with self._lock:
             self._making_anew = False
             lost, self._lost_meanwhile = self._lost_meanwhile, None
         if lost is not None:
             self._lost(lost)
+
+    # -- renewing --------------------------------------------------------------------------------
+
+    def _renew_if_quiet(self) -> None:
+        """On the thread of a sender, before it sends: what it sends is held if this begins."""
+        if not self._quiet():
             return
-        with contextlib.suppress(ConnectionClosed):  # its reader sees it
-            self._sender.resume(old)
+        with self._lock:
+            if self._making_anew or self.closing.is_set():
+                return
+            self._making_anew = True
+        seen = self._state.changes
+        # First held, then looked: either a message under way is seen here, or it is held.
+        self._sender.hold("renewal")
+        if not self._quiet():
+            self._settle(self._transport)
+            return
+        self._state.renew_at = math.inf
+        self._spawn_supervisor(lambda: self._try_to_renew(seen))
+
+    def _quiet(self) -> bool:
+        return self._state.quiet and not self._queue.full
+
+    def _try_to_renew(self, seen: int) -> None:
+        try:
+            made = self._recovery.open_once(keep_history=True, closing=self.closing)
+        except Exception as exc:  # the program's key function may raise anything
+            if not self.closing.is_set():
+                log.warning("the connection could not be renewed before its limit: %s", exc)
+            self._renew_later(_RENEW_AGAIN_S)
+            return
+        if self._state.changes != seen:  # somebody speaks, or a transcript came late
+            made.transport.abort()
+            self._renew_later(_MOMENT_S)
+            return
+        self._replace(made, frozenset(), with_tail=not self._state.turns_are_manual)
+
+    def _renew_later(self, seconds: float) -> None:
+        self._state.renew_at = time.monotonic() + seconds
+        self._settle(self._transport)
+
+    def renew(self, *, keep_history: bool) -> None:
+        """Replace the transport by a new one with the same session.
+
+        Raises:
+            ConcurrencyError: it is being replaced already, or closed.
+            RealtimeError: the new one could not be had; the old one goes on.
+        """
+        with self._lock:
+            if self._making_anew or self.closing.is_set() or self._finished:
+                raise ConcurrencyError("the connection is being made anew or closed already")
+            self._making_anew = True
+        self._sender.hold("renewal")
+        requested = self._state.requested
+        try:
+            made = self._recovery.open_once(keep_history=keep_history, closing=self.closing)
+        except BaseException:
+            self._settle(self._transport)
+            raise
+        self._replace(made, requested, with_tail=False)
+
+    def _replace(self, made: Made, requested: frozenset[str], *, with_tail: bool) -> None:
+        """Let ``made`` take over; what the old link still brings comes first.
+
+        Args:
+            made: the new link.
+            requested: the responses that the old link was asked for and that will not come.
+            with_tail: see `Sender.adopt`.
+        """
+        old, old_reader, reading = self._transport, self._reader, self._reading
+        if not self._adopt(made):
+            self._settle(old)
+            return
+        old_reader.closing = True
+        self._queue.wake_reader()
+        old.close(1000, "renewed", timeout=self._close_timeout)
+        if reading is not None:
+            reading.join()  # its transport is over
+        if self._state.link_lost(requested):
+            self._interrupt(ConnectionClosedError(1000, "the session was restarted"))
+        lost = self._sender.adopt(made.transport, made.dialect, with_tail=with_tail)
+        self._report(made, lost, 1000)
+        self._start_reader()
+        self._settle(made.transport)
 
     # -- the end ---------------------------------------------------------------------------------
 
     def close(self, code: int, reason: str) -> None:
         """Close the transport of the moment, end the threads; idempotent."""
         deadline = Deadline(self._close_timeout)
-        self.closing.set()
         with self._lock:
-            transport, reader, threads = self._transport, self._reader, list(self._threads)
+            if not self.closing.is_set():
+                self._closed_with = (code, reason)
+            self.closing.set()
+            transport, reader = self._transport, self._reader
         reader.closing = True
         self._queue.wake_reader()
         transport.close(code, reason, timeout=self._close_timeout)
         self._recovery.abort()
-        if not join_all(threads, deadline):
+        if self._recovery.connecting:
+            self._join_all(Deadline(min(_CONNECTING_S, self._close_timeout)))
+            if self._recovery.connecting:
+                self._finish_closed()
+                return
+        if not self._join_all(deadline):
             transport.abort()
-            join_all(threads, Deadline(1.0))
+            self._join_all(Deadline(1.0))
+
+    def _join_all(self, deadline: Deadline) -> bool:
+        """Wait for the threads, and for those that they started."""
+        while True:
+            with self._lock:
+                others = [
+                    thread
+                    for thread in self._threads
+                    if thread.is_alive() and thread is not threading.current_thread()
+                ]
+            if not others:
+                return True
+            if not join_all(others, deadline):
+                return False
 
     def abort(self) -> None:
         """Cut the transport, which ends the reader; for a connection that was forgotten."""
         self.closing.set()
         self._transport.abort()
+        self._recovery.abort()
 
     @property
     def totals(self) -> Totals:

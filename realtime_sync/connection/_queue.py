@@ -118,13 +118,17 @@ class EventQueue:
         """Whether the bound is reached, so that the reader pauses."""
         return self._bytes_in - self._bytes_out >= self.max_bytes
 
-    def wait_for_space(self) -> None:
-        """Return when the queue is no longer full, or when somebody called `wake_reader`."""
+    def wait_for_space(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """Return when the queue is no longer full, or when somebody called `wake_reader`.
+
+        Args:
+            stop: whether the wait is over anyway; to be true before `wake_reader` is called.
+        """
         self._space.clear()
         self._paused = True
-        # Looked at again after `_paused` is visible: a consumer either sees the flag and sets
-        # the event, or made space before this line.
-        if self.full:
+        # Looked at again after `_paused` is visible and the event cleared: a consumer either sees
+        # the flag and sets the event, or made space before this line; so with ``stop``.
+        if self.full and not stop():
             self._tell_watchers(_End(self.full_error()))
             self._space.wait()
         self._paused = False
@@ -208,9 +212,20 @@ class EventQueue:
         return self._bytes_in - self._bytes_out
 
     def watch(
-        self, matches: Callable[[ServerEvent], bool], since: int, deadline: Deadline
+        self,
+        matches: Callable[[ServerEvent], bool],
+        since: int,
+        deadline: Deadline,
+        *,
+        over_links: bool = True,
     ) -> ServerEvent:
         """Return the first event numbered ``since`` or later for which ``matches`` is true.
+
+        Args:
+            matches: runs in this thread.
+            since: the number of the first entry that counts.
+            deadline: for the wait.
+            over_links: whether the event may come over a later link than entry ``since``.
 
         Raises:
             RealtimeTimeout, ConnectionClosed: as `take`.
@@ -224,7 +239,11 @@ class EventQueue:
             # Registered first, then the log: an event may be seen twice, but never missed.
             past = self._snapshot()
             for entry in past:
-                if entry.number >= since and _is_match(entry, matches):
+                if entry.number < since:
+                    continue
+                if isinstance(entry.item, Interruption) and not over_links:
+                    raise copy_of(entry.item.error)
+                if _is_match(entry, matches):
                     return entry.item  # type: ignore[return-value]  # _is_match checked it
             if end is not None:
                 raise copy_of(end)

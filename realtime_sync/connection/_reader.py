@@ -61,7 +61,7 @@ class Reader:
         go, so that neither the bound nor the closing handshake is broken.
         """
         while self._queue.full and not self.closing:
-            self._queue.wait_for_space()
+            self._queue.wait_for_space(lambda: self.closing)
         return not self._queue.full
 
     def _deliver(self, message: str | bytes) -> None:

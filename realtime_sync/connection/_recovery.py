@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field, frozen
+from attrs import evolve, field, frozen
 
 from .._deadline import Deadline
 from .._threads import join_all, spawn
+from .._types import JsonDict
 from ..errors import (
     ApiError,
     ConnectionClosed,
     ConnectionClosedError,
+    LocalProtocolError,
     RealtimeError,
     RemoteProtocolError,
 )
-from ..events import SessionCreated, SessionUpdated
+from ..events import ServerEvent, SessionCreated, SessionUpdated
 from ..providers.dialect import Dialect
 from ..transport.base import Transport
 from ._reader import parse_all
@@ -38,28 +43,46 @@ Opener = Callable[[Mapping[str, object], Mapping[str, str]], "tuple[Transport, D
 """Opens a transport with an extra query and extra headers; may ask for a fresh key."""
 
 
+# A link that held so long was a good one, whatever it carried.
+_HELD_S = 60.0
+# The longest that a server may ask to wait before the next attempt (Retry-After).
+_PATIENCE_S = 60.0
+
+
 @frozen
 class Made:
-    """A new transport with the old session on it."""
+    """A new transport with the old session on it.
+
+    Attributes:
+        transport: is read by nobody yet.
+        dialect: what is spoken on it.
+        attempts: how many it took.
+        reports: what the server said of the new session.
+        kept_items: ids of the items that it has.
+        lost_items: ids of those that could not be restored.
+    """
 
     transport: Transport
     dialect: Dialect | None
     attempts: int = 1
+    reports: Sequence[SessionCreated | SessionUpdated] = ()
+    kept_items: Sequence[str] = ()
     lost_items: list[str] = field(factory=list)
-
-
-@define
-class _Attempts:
-    """How many there were in a row, and what the server had said when the row began."""
-
-    made: int = 0
-    good_events: int = -1
 
 
 class Recovery:
     """Opens links for one connection.
 
-    Threads: one supervisor at a time; `abort` from any thread.
+    Threads: one supervisor at a time; `abort` and `connecting` from any thread.
+
+    Args:
+        state: of the connection; it is read, not changed.
+        settings: of the connection.
+        good_events: counts what the server has said beside greetings and complaints.
+        clock: a monotonic clock.
+
+    Attributes:
+        connecting: whether a call is under way that `abort` can't cut short.
     """
 
     def __init__(
@@ -67,8 +90,10 @@ class Recovery:
         state: ConnectionState,
         settings: ConnectionSettings,
         *,
-        received: Callable[[], int],
+        good_events: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.connecting = False
         self._state = state
         self._opener = settings.opener
         self._policy = settings.reconnect or ReconnectPolicy()
@@ -76,8 +101,11 @@ class Recovery:
         self._query = settings.extra_query
         self._headers = settings.extra_headers
         self._restore_timeout = settings.open_timeout
-        self._received = received
-        self._attempts = _Attempts()
+        self._good_events = good_events
+        self._clock = clock
+        self._attempts = 0  # in a row
+        self._known_good = -1  # good events when the row began
+        self._opened_at = clock()
         self._opening: Transport | None = None  # what `abort` has to cut
 
     def reopen(self, end: ConnectionClosed, closing: threading.Event) -> Made:
@@ -89,14 +117,14 @@ class Recovery:
         """
         self._begin_row()
         failure: Exception = end
-        while self._attempts.made < self._policy.max_retries:
-            self._attempts.made += 1
-            delay = self._policy.delay(self._attempts.made)
+        while self._attempts < self._policy.max_retries:
+            self._attempts += 1
+            delay = max(self._policy.delay(self._attempts), _asked_delay(failure))
             self._ask_program(delay, end)
             if closing.wait(delay):
-                raise ConnectionClosedError(end.code, "closed while reconnecting")
+                raise _closed_meanwhile()
             try:
-                made = self._open(self._policy.restore, closing)
+                made = self._open(closing, restore=self._policy.restore)
             except ApiError as exc:
                 if exc.status < 500 and exc.status != 429:
                     raise  # the next attempt would be refused as well
@@ -104,11 +132,14 @@ class Recovery:
             except RealtimeError as exc:
                 failure = exc
             else:
-                return Made(made.transport, made.dialect, self._attempts.made, made.lost_items)
-            log.info("attempt %d to reconnect failed: %s", self._attempts.made, failure)
-        raise ConnectionClosedError(
-            end.code, f"{end.reason}; gave up after {self._attempts.made} attempts: {failure}"
-        ) from failure
+                self._opened_at = self._clock()
+                return evolve(made, attempts=self._attempts)
+            log.info("attempt %d to reconnect failed: %s", self._attempts, failure)
+        if failure is end:
+            raise ConnectionClosedError(
+                end.code, f"no new link held: {self._attempts} attempts in a row were in vain"
+            )
+        raise failure
 
     def open_once(self, *, keep_history: bool, closing: threading.Event) -> Made:
         """Return a new link with the old session, at the first attempt.
@@ -116,7 +147,9 @@ class Recovery:
         Raises:
             RealtimeError: it failed.
         """
-        return self._open(True, closing, keep_history=keep_history)
+        made = self._open(closing, restore=True, keep_history=keep_history)
+        self._opened_at = self._clock()
+        return made
 
     def abort(self) -> None:
         """Cut the link that is being opened."""
@@ -125,19 +158,20 @@ class Recovery:
             opening.abort()
 
     def _begin_row(self) -> None:
-        """Start to count anew if the server has said anything but errors since the last row.
+        """Start to count anew if the last link was good for anything.
 
         So a server that accepts, complains and closes is given up in the end.
         """
-        good_events = self._received() - self._state.errors
-        if good_events != self._attempts.good_events:
-            self._attempts = _Attempts(0, good_events)
+        good_events = self._good_events()
+        if good_events > self._known_good or self._clock() - self._opened_at >= _HELD_S:
+            self._attempts = 0
+        self._known_good = good_events
 
     def _ask_program(self, delay: float, end: ConnectionClosed) -> None:
         if self._on_reconnecting is None:
             return
         event = ReconnectingEvent(
-            attempt=self._attempts.made,
+            attempt=self._attempts,
             max_attempts=self._policy.max_retries,
             delay=delay,
             close_code=end.code,
@@ -146,52 +180,108 @@ class Recovery:
         )
         answer: Mapping[str, Any] = self._on_reconnecting(event) or {}
         if answer.get("abort"):
-            raise ConnectionClosedError(end.code, f"{end.reason}; on_reconnecting gave up")
+            raise ConnectionClosedError(end.code, "on_reconnecting gave up")
         self._query = answer.get("extra_query", self._query)
         self._headers = answer.get("extra_headers", self._headers)
 
-    def _open(self, restore: bool, closing: threading.Event, *, keep_history: bool = True) -> Made:
-        transport, dialect = self._opener(self._query, self._headers)
-        if not restore:
-            return Made(transport, dialect)
+    def _open(self, closing: threading.Event, *, restore: bool, keep_history: bool = True) -> Made:
+        self.connecting = True
+        try:
+            transport, dialect = self._opener(self._query, self._headers)
+        finally:
+            self.connecting = False
         self._opening = transport
-        finished = threading.Event()
-        watchdog = spawn(
-            lambda: finished.wait(self._restore_timeout) or transport.abort(), name="restore"
-        )
+        # First known to `abort`, then looked: whoever closes sees the one or is seen.
         try:
             if closing.is_set():
-                raise ConnectionClosedError(1006, "closed while reconnecting")
-            lost = self._restore(transport, dialect, keep_history=keep_history)
+                raise _closed_meanwhile()
+            if not restore:
+                return Made(transport, dialect)
+            return self._restored(transport, dialect, keep_history=keep_history)
         except BaseException:
             transport.abort()
             raise
         finally:
             self._opening = None
-            finished.set()
-            join_all([watchdog], Deadline(1.0))
-        return Made(transport, dialect, lost_items=lost)
 
-    def _restore(
+    def _restored(
         self, transport: Transport, dialect: Dialect | None, *, keep_history: bool
-    ) -> list[str]:
+    ) -> Made:
         """Bring the session back; all of this traffic is hidden from the program."""
-        items, lost = self._state.history.replay() if keep_history else ([], [])
+        items, lost = self._state.replay() if keep_history else ([], [])
         as_recap = dialect is not None and not dialect.assistant_items
         restoration = Restoration(self._state.restorable_session, items, as_recap=as_recap)
-        reported: list[SessionCreated | SessionUpdated] = []
-        while not restoration.done:
-            for message in transport.read():
-                try:
-                    events = parse_all(message, dialect)
-                except RemoteProtocolError:
-                    continue
-                for event in events:
-                    if isinstance(event, SessionCreated | SessionUpdated):
-                        reported.append(event)
-                    for request in restoration.receive(event):
-                        wire = request if dialect is None else dialect.to_wire(request)
-                        transport.send(to_json(wire))
-        # Only now: a restoration that fails half-way must leave the old session to the next one.
-        self._state.renewed(reported)
-        return lost + restoration.lost_items
+        reports: list[SessionCreated | SessionUpdated] = []
+        if restoration.needed:
+            with self._watched(transport):
+                while not restoration.done:
+                    for event in _read(transport, dialect):
+                        if isinstance(event, SessionCreated | SessionUpdated):
+                            reports.append(event)
+                        _send(transport, dialect, restoration, restoration.receive(event))
+        return Made(
+            transport,
+            dialect,
+            reports=reports,
+            kept_items=restoration.kept_items,
+            lost_items=lost + restoration.lost_items,
+        )
+
+    @contextmanager
+    def _watched(self, transport: Transport) -> Iterator[None]:
+        """Cut ``transport`` when the server takes too long for what happens meanwhile."""
+        finished, cut = threading.Event(), threading.Event()
+
+        def watch() -> None:
+            if not finished.wait(self._restore_timeout):
+                cut.set()
+                transport.abort()
+
+        watchdog = spawn(watch, name="restore")
+        try:
+            yield
+        except ConnectionClosed as exc:
+            if not cut.is_set():
+                raise
+            limit = f"{self._restore_timeout:g} s"
+            raise ConnectionClosedError(
+                1006, f"the server did not take the session back within {limit}"
+            ) from exc
+        finally:
+            finished.set()
+            join_all([watchdog], Deadline(1.0))
+
+
+def _read(transport: Transport, dialect: Dialect | None) -> Iterator[ServerEvent]:
+    for message in transport.read():
+        with suppress(RemoteProtocolError):  # what is no event can't be part of a restoration
+            yield from parse_all(message, dialect)
+
+
+def _send(
+    transport: Transport,
+    dialect: Dialect | None,
+    restoration: Restoration,
+    requests: Sequence[JsonDict],
+) -> None:
+    waiting = deque(requests)
+    while waiting:
+        request = waiting.popleft()
+        try:
+            wire = request if dialect is None else dialect.to_wire(request)
+        except LocalProtocolError:
+            if request["type"] == "session.update":
+                raise
+            waiting.extend(restoration.refuse(request))
+        else:
+            transport.send(to_json(wire))
+
+
+def _closed_meanwhile() -> ConnectionClosedError:
+    return ConnectionClosedError(1006, "closed while reconnecting")
+
+
+def _asked_delay(failure: Exception) -> float:
+    """Return how many seconds the server asked to wait before the next attempt."""
+    asked = failure.retry_after_s if isinstance(failure, ApiError) else None
+    return min(asked or 0.0, _PATIENCE_S)

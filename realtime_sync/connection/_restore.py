@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 from .._types import JsonDict
@@ -20,7 +21,13 @@ __all__ = ["Restoration"]
 # What a server reports of a session and does not take back.
 _READ_ONLY = ("id", "object", "expires_at", "model", "client_secret")
 _ID = "restore_"
+_SESSION = f"{_ID}session"
+_RECAP_ID = "item_recap"
 _RECAP = "This is what was said before the connection was renewed:"
+
+# So many items are under way at once: enough to hide the round trips, and few enough that their
+# confirmations, which nobody reads while something is sent, fit into the buffers of the link.
+_WINDOW = 64
 
 
 class Restoration:
@@ -33,21 +40,32 @@ class Restoration:
             assistant's.
 
     Attributes:
-        done: everything was confirmed or refused.
         lost_items: ids of the items that the server refused.
     """
 
     def __init__(self, session: JsonDict, items: Sequence[JsonDict], *, as_recap: bool) -> None:
         self._session = _writable(session)
-        self._items = [_recap(items)] if as_recap and items else list(items)
-        self._waiting: set[str] = set()
+        self._told = [item["id"] for item in items]
+        self._items = deque([_recap(items)] if as_recap and items else items)
+        self._created = {item["id"] for item in self._items}
+        self._waiting: dict[str, int] = {}  # what was sent and not answered, with its weight
         self._started = False
         self.lost_items: list[str] = []
 
     @property
+    def needed(self) -> bool:
+        """Whether there is anything to restore."""
+        return bool(self._session or self._items)
+
+    @property
     def done(self) -> bool:
-        """Whether the new session has what the old one had."""
-        return self._started and not self._waiting
+        """Whether everything was confirmed or refused, so that the new session has it."""
+        return self._started and not self._waiting and not self._items
+
+    @property
+    def kept_items(self) -> list[str]:
+        """The ids of the items that the new session has, or knows from the recap."""
+        return [item_id for item_id in self._told if item_id not in self.lost_items]
 
     def receive(self, event: ServerEvent) -> list[JsonDict]:
         """Take an event of the new session; return what is to be sent.
@@ -56,42 +74,75 @@ class Restoration:
             ServerError: the server refused the configuration, or the session altogether.
         """
         match event:
-            case SessionCreated():
-                return self._requests()
+            case SessionCreated() if not self._started:
+                return self._begin()
             case SessionUpdated():
-                self._waiting.discard("session")
+                self._waiting.pop(_SESSION, None)
             case ConversationItemDone() | ConversationItemCreated():
-                self._waiting.discard(getattr(event.item, "id", None) or "")
-            case ErrorEvent(error=error):
-                self._refused(error.event_id or "", event)
-        return []
+                self._confirmed(event)
+            case ErrorEvent():
+                self._refused(event)
+        return self._next_items()
 
-    def _requests(self) -> list[JsonDict]:
+    def refuse(self, request: JsonDict) -> list[JsonDict]:
+        """Take note that ``request`` can't be sent to this server; return what to send instead."""
+        self._lose(request["item"]["id"])
+        return self._next_items()
+
+    def _begin(self) -> list[JsonDict]:
         self._started = True
         requests: list[JsonDict] = []
         if self._session:
-            self._waiting.add("session")
+            self._waiting[_SESSION] = 0
             requests.append(
-                {"type": "session.update", "event_id": f"{_ID}session", "session": self._session}
+                {"type": "session.update", "event_id": _SESSION, "session": self._session}
             )
-        for item in self._items:
-            self._waiting.add(item["id"])
+        return requests + self._next_items()
+
+    def _next_items(self) -> list[JsonDict]:
+        requests: list[JsonDict] = []
+        room = _WINDOW - sum(self._waiting.values())
+        while self._started and self._items and room > 0:
+            item = self._items.popleft()
+            room -= _weight(item)
+            self._waiting[item["id"]] = _weight(item)
+            event_id = f"{_ID}{item['id']}"
             requests.append(
-                {
-                    "type": "conversation.item.create",
-                    "event_id": f"{_ID}{item['id']}",
-                    "item": item,
-                }
+                {"type": "conversation.item.create", "event_id": event_id, "item": item}
             )
         return requests
 
-    def _refused(self, event_id: str, event: ErrorEvent) -> None:
-        item_id = event_id.removeprefix(_ID)
-        if event_id.startswith(_ID) and item_id != "session":
-            self._waiting.discard(item_id)
-            self.lost_items.append(item_id)
-            return
-        raise server_error(event)
+    def _confirmed(self, event: ConversationItemDone | ConversationItemCreated) -> None:
+        item_id = getattr(event.item, "id", None) or ""
+        if item_id in self._created:
+            self._waiting.pop(item_id, None)
+        elif not str(getattr(event.item, "type", "")).startswith(
+            "mcp_"
+        ):  # those come by themselves
+            self._waiting.pop(self._oldest_item(), None)  # a server that gives ids of its own
+
+    def _oldest_item(self) -> str:
+        return next((item_id for item_id in self._waiting if item_id != _SESSION), "")
+
+    def _refused(self, event: ErrorEvent) -> None:
+        event_id = event.error.event_id
+        if event_id is None and event.error.type == "invalid_request_error":
+            # Not every server says which request it refuses, but all answer in order.
+            event_id = _ID + ("session" if _SESSION in self._waiting else self._oldest_item())
+        item_id = (event_id or "").removeprefix(_ID)
+        if item_id not in self._waiting:
+            raise server_error(event)
+        self._lose(item_id)
+
+    def _lose(self, item_id: str) -> None:
+        self._waiting.pop(item_id, None)
+        self.lost_items += self._told if item_id == _RECAP_ID else [item_id]
+
+
+def _weight(item: JsonDict) -> int:
+    """Return how much of the window an item takes: an image is large."""
+    types = {part.get("type") for part in item.get("content", [])}
+    return _WINDOW if "input_image" in types else 1
 
 
 def _writable(session: JsonDict) -> JsonDict:
@@ -105,10 +156,16 @@ def _writable(session: JsonDict) -> JsonDict:
 
 
 def _recap(items: Sequence[JsonDict]) -> JsonDict:
-    lines = [_RECAP]
-    for item in items:
-        words = " ".join(part.get("text", "") for part in item.get("content", []))
-        if words:
-            lines.append(f"{item['role']}: {words}")
-    content = [{"type": "input_text", "text": "\n".join(lines)}]
-    return {"id": "item_recap", "type": "message", "role": "user", "content": content}
+    text = "\n".join([_RECAP, *filter(None, map(_line, items))])
+    content = [{"type": "input_text", "text": text}]
+    return {"id": _RECAP_ID, "type": "message", "role": "user", "content": content}
+
+
+def _line(item: JsonDict) -> str:
+    match item["type"]:
+        case "function_call":
+            return f"assistant called {item.get('name')}({item.get('arguments')})"
+        case "function_call_output":
+            return f"the function returned: {item.get('output')}"
+    words = " ".join(part["text"] for part in item["content"] if part.get("text"))
+    return f"{item['role']}: {words}" if words else ""

@@ -10,7 +10,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any, Literal
 
@@ -38,8 +38,13 @@ _LINK_BOUND = frozenset(
         "output_audio_buffer.clear",
         "response.cancel",
         "conversation.item.truncate",
+        "session.input_audio_buffer.append",  # of a translation
     }
 )
+_END_BUFFER = ("input_audio_buffer.commit", "input_audio_buffer.clear")
+# The end of what was said goes to a renewed link as well, in case a word had just begun: 0.4 s of
+# PCM16 in base64, the usual padding before a word and a little more.
+_TAIL_CHARS = 25_000
 
 
 class Sender:
@@ -61,16 +66,18 @@ class Sender:
         self._queue = queue
         self._state = state
         self._policy = policy
+        self._keeps_tail = policy is not None and policy.rotate
         self._max_queue_size = max_queue_size
         self._last = threading.local()
         self._ids = count(1)
         self.dialect = dialect  # the link's to set, like the next
         self.on_renewal_due: Callable[[], object] = _nothing
-        self._lock = threading.Lock()  # guards the five below; never held while sending
+        self._lock = threading.Lock()  # guards the six below; never held while sending
         self._transport: Transport = transport
         self._holding: Holding | None = None
         self._held = _Backlog()
         self._set_aside = _Backlog()
+        self._tail = _Backlog()  # what was appended last and belongs to no item yet
         self._given_up = False
 
     # -- for the program -------------------------------------------------------------------------
@@ -84,7 +91,11 @@ class Sender:
         self._renew_if_due()
         self._state.sent(wire)
         self._last.event_id = event_id
+        self._last.unanswered = True
         self._transmit(text)
+        if wire["type"] in _END_BUFFER:
+            with self._lock:
+                self._tail.empty()
 
     def send_raw(self, data: str | bytes) -> None:
         """See `RealtimeConnection.send_raw`."""
@@ -95,25 +106,40 @@ class Sender:
         """Send an ``input_audio_buffer.append``."""
         self._renew_if_due()
         self._state.appended()
-        self._transmit(data)
+        if self._transmit(data) and self._keeps_tail:
+            with self._lock:
+                self._tail.add(data)
+                self._tail.trim(_TAIL_CHARS)
 
     def _renew_if_due(self) -> None:
         if self._state.renew_at <= time.monotonic():
             self.on_renewal_due()
 
-    def _transmit(self, data: str | bytes) -> None:
+    def _transmit(self, data: str | bytes) -> bool:
+        """Send or hold ``data``; return whether it was sent."""
         self._last.mark = self._queue.received
-        if self._holding is not None and self._hold(data):
-            return
-        try:
-            self._transport.send(data)
-        except ConnectionClosed as closed:
-            # Not taken whole by the kernel, so the server can't have it: it may wait for the
-            # new link like anything that is sent a moment later.
-            if self._policy is not None and self._policy.covers(closed):
-                self.hold("lost")
-            if not self._hold(data):
-                raise
+        while self._holding is None or not self._hold(data):
+            transport = self._transport
+            try:
+                transport.send(data)
+            except ConnectionClosed as closed:
+                # Not taken whole by the kernel, so the server can't have it: it may wait for the
+                # new link like anything that is sent a moment later.
+                if not self._another_comes(transport, closed):
+                    raise
+            else:
+                return True
+        self._last.mark = self._queue.received  # it is the new link's
+        return False
+
+    def _another_comes(self, failed: Transport, closed: ConnectionClosed) -> bool:
+        """Whether there is a link after ``failed``, or will be."""
+        with self._lock:
+            if self._transport is not failed:  # while this thread waited in it
+                return True
+            if self._holding is None and not self._given_up and self._policy is not None:
+                self._holding = "lost" if self._policy.covers(closed) else None
+            return self._holding is not None
 
     @property
     def mark(self) -> int:
@@ -127,6 +153,12 @@ class Sender:
         event_id: str | None = getattr(self._last, "event_id", None)
         return event_id
 
+    def take_unanswered(self) -> bool:
+        """Whether this thread has sent something and not waited for anything since; once."""
+        unanswered: bool = getattr(self._last, "unanswered", False)
+        self._last.unanswered = False
+        return unanswered
+
     @property
     def input_is_pcm(self) -> bool:
         """Whether the session takes PCM16; else it is G.711, one byte per sample."""
@@ -135,32 +167,55 @@ class Sender:
     # -- for the link ----------------------------------------------------------------------------
 
     def hold(self, why: Holding) -> None:
-        """Keep what is sent from now on until `resume` or `give_up`.
+        """Keep what is sent from now on until `flush` or `give_up`.
 
         Args:
             why: "lost": set aside what belongs to the lost link. "renewal": the link is replaced
                 at a quiet moment, when nothing belongs to the old one.
         """
         with self._lock:
-            if not self._given_up:
-                self._holding = why
+            if self._given_up:
+                return
+            self._holding = why
+            if why == "lost":  # a renewal may have held some that now have lost their link
+                self._held.move(_is_link_bound, self._set_aside)
 
-    def resume(self, transport: Transport) -> list[str]:
-        """Send what was held, in order, over ``transport``; return what was set aside.
+    def adopt(
+        self, transport: Transport, dialect: Dialect | None, *, with_tail: bool = False
+    ) -> list[str]:
+        """Take ``transport`` for what is sent from now on; return what was set aside.
+
+        Sending begins with `flush`; until then everything lines up.
+
+        Args:
+            transport: the new link.
+            dialect: what is spoken on it.
+            with_tail: send the end of what was said over the old link once more, first of all.
+        """
+        with self._lock:
+            self._transport = transport
+            self.dialect = dialect
+            self._holding = "renewal"
+            if with_tail:
+                self._held.put_before(self._tail.empty())
+            self._tail.empty()
+            return self._set_aside.empty()
+
+    def flush(self, transport: Transport) -> None:
+        """Send what was held, in order, and hold no more; one thread at a time.
 
         Raises:
-            ConnectionClosed: the new link is gone as well; what was not sent is still held.
+            ConnectionClosed: the link is gone; what was not sent is still held.
         """
         while True:
             with self._lock:
-                self._transport = transport
-                text = self._held.first()
-                if text is None:
+                data = self._held.first()
+                if data is None:
                     self._holding = None
-                    return self._set_aside.empty()
-            transport.send(text)  # new messages line up behind it meanwhile
+                    return
+            transport.send(data)  # new messages line up behind it meanwhile
             with self._lock:
-                self._held.drop_first()
+                self._held.drop(data)
 
     def give_up(self) -> list[str]:
         """Stop holding, because there will be no new link; return what was not sent."""
@@ -170,56 +225,80 @@ class Sender:
             return self._set_aside.empty() + self._held.empty()
 
     def _hold(self, data: str | bytes) -> bool:
-        """Keep ``data`` if the link is being renewed; say whether it is."""
-        text = data if isinstance(data, str) else data.decode()
+        """Keep ``data`` if the link is being made anew; say whether it is."""
         with self._lock:
             if self._holding is None:
                 return False
-            if self._holding == "lost" and _is_link_bound(text):
-                self._set_aside.add(text)
+            if self._holding == "lost" and _is_link_bound(data):
+                self._set_aside.add(data)
                 self._set_aside.trim(self._max_queue_size)
                 return True
-            if self._held.size + len(text) > self._max_queue_size:
+            if self._held.size + _size(data) > self._max_queue_size:
                 raise QueueFullError(
                     f"{self._held.size} bytes wait for the connection to be made anew and "
                     f"max_queue_size is {self._max_queue_size}: wait for the 'reconnected' event"
                 )
-            self._held.add(text)
+            self._held.add(data)
             return True
 
 
 class _Backlog:
-    """Messages in order, and how long they are together."""
+    """Messages in order, and how many bytes they are together."""
 
     def __init__(self) -> None:
-        self._texts: deque[str] = deque()
+        self._messages: deque[str | bytes] = deque()
         self.size = 0
 
-    def add(self, text: str) -> None:
-        self._texts.append(text)
-        self.size += len(text)
+    def add(self, data: str | bytes) -> None:
+        self._messages.append(data)
+        self.size += _size(data)
 
-    def first(self) -> str | None:
-        return self._texts[0] if self._texts else None
+    def put_before(self, messages: Iterable[str | bytes]) -> None:
+        for data in reversed(list(messages)):
+            self._messages.appendleft(data)
+            self.size += _size(data)
 
-    def drop_first(self) -> None:
-        if self._texts:  # `give_up` may have emptied it meanwhile
-            self.size -= len(self._texts.popleft())
+    def first(self) -> str | bytes | None:
+        return self._messages[0] if self._messages else None
+
+    def drop(self, data: str | bytes) -> None:
+        """Drop ``data`` if it is still the first; others may have emptied this meanwhile."""
+        if self._messages and self._messages[0] is data:
+            self.size -= _size(self._messages.popleft())
 
     def trim(self, limit: int) -> None:
         while self.size > limit:
-            self.drop_first()
+            self.size -= _size(self._messages.popleft())
+
+    def move(self, chosen: Callable[[str | bytes], bool], to: _Backlog) -> None:
+        messages = list(self._messages)
+        self.empty()
+        for data in messages:
+            (to if chosen(data) else self).add(data)
 
     def empty(self) -> list[str]:
-        texts = list(self._texts)
-        self._texts.clear()
+        """Return all of it, as text, and keep nothing."""
+        messages = list(self._messages)
+        self._messages.clear()
         self.size = 0
-        return texts
+        return [
+            data if isinstance(data, str) else data.decode(errors="replace") for data in messages
+        ]
 
 
-def _is_link_bound(text: str) -> bool:
+def _text(data: str | bytes) -> str:
+    return data if isinstance(data, str) else data.decode(errors="replace")
+
+
+def _size(data: str | bytes) -> int:
+    if isinstance(data, bytes) or data.isascii():
+        return len(data)
+    return len(data.encode(errors="replace"))
+
+
+def _is_link_bound(data: str | bytes) -> bool:
     try:
-        return json.loads(text).get("type") in _LINK_BOUND
+        return json.loads(data).get("type") in _LINK_BOUND
     except (ValueError, AttributeError):  # sent as it is; the server will say what it is not
         return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ class Turns:
         """
         content = _user_content(text, audio, pcm=self._state.input_is_pcm)
         self._wait_until_idle(deadline)
+        begun = self._queue.received
         doubtful: list[Entry] = []
         try:
             if content is not None:
@@ -64,6 +66,9 @@ class Turns:
             self._sender.send(turn.response_create(dict(response or {})))
             while not turn.done:
                 entry = self._take_new(deadline)
+                if isinstance(entry.item, Interruption):
+                    self._interrupted(entry, begun, turn)
+                    continue
                 event = self._event_of(turn, entry)
                 if event is None:
                     self._keep(entry)
@@ -71,7 +76,7 @@ class Turns:
                     self._queue.settle(entry)
                     self._queue.give_back(doubtful)
                     doubtful = []
-                    self._wait_until_idle(deadline)
+                    self._wait_until_idle(deadline, begun)
                     self._sender.send(turn.response_create(dict(response or {})))
                 elif turn.certain or len(doubtful) == _DOUBTFUL_EVENTS:
                     self._queue.settle(entry)
@@ -82,24 +87,37 @@ class Turns:
         finally:
             for entry in doubtful:
                 self._queue.settle(entry)
-            if turn.requested and not turn.done:
+            self._sender.take_unanswered()
+            if turn.requested and not turn.done and not turn.gone:
                 self._abandon(turn)
 
-    def _wait_until_idle(self, deadline: Deadline) -> None:
+    def _wait_until_idle(self, deadline: Deadline, begun: float = math.inf) -> None:
         """Keep what comes until no response is running."""
         while self._state.busy:
             entry = self._take_new(deadline)
             if isinstance(entry.item, Interruption):
-                self._queue.settle(entry)  # and with the link the response is gone
+                self._interrupted(entry, begun)  # and with the link the response is gone
             else:
                 self._keep(entry)
 
+    def _interrupted(self, entry: Entry, begun: float, turn: Turn | None = None) -> None:
+        """Take note that the link was lost; raise if that was after entry ``begun``."""
+        assert isinstance(entry.item, Interruption)
+        self._queue.settle(entry)
+        self.forget()
+        if entry.number < begun:  # an earlier one does not concern the turn
+            return
+        if turn is not None:
+            turn.gone = self._sender.mark <= entry.number  # else its request is held
+        raise copy_of(entry.item.error)
+
+    def forget(self) -> None:
+        """Take note that the link was lost, and with it what would have been discarded."""
+        self._abandoned.clear()
+
     def _event_of(self, turn: Turn, entry: Entry) -> ServerEvent | None:
         """Return the event in ``entry`` if it is one of the turn's own."""
-        if isinstance(entry.item, Interruption):
-            self._queue.settle(entry)
-            raise copy_of(entry.item.error)
-        if isinstance(entry.item, Malformed) or not turn.receive(entry.item):
+        if isinstance(entry.item, Malformed | Interruption) or not turn.receive(entry.item):
             return None
         return entry.item
 

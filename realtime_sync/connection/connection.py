@@ -191,7 +191,9 @@ class RealtimeConnection(Registration):
             while True:
                 entry = self._queue.take(deadline)
                 self._queue.settle(entry)
-                if not isinstance(entry.item, Interruption) and not self._turns.discards(entry):
+                if isinstance(entry.item, Interruption):
+                    self._turns.forget()
+                elif not self._turns.discards(entry):
                     return entry.item
         finally:
             self._consumer.release()
@@ -224,7 +226,8 @@ class RealtimeConnection(Registration):
 
         Raises:
             RealtimeTimeout: it did not come in time.
-            ConnectionClosed: the connection ended before it came.
+            ConnectionClosed: the connection ended before it came. With ``reconnecting``: the link
+                was lost, and with it what this thread sent; ask again, or wait again.
             QueueFullError: the queue is full, so nothing more is read until someone consumes.
             ServerError: the server refused what this thread sent last, so it won't come.
         """
@@ -233,6 +236,9 @@ class RealtimeConnection(Registration):
             lambda candidate: matches(candidate) or _refuses(candidate, request),
             self._sender.mark,
             Deadline(timeout),
+            # What this thread asked for went with the link that it was sent over; but one that
+            # has its answer waits for something else.
+            over_links=not self._sender.take_unanswered() or event == "reconnected",
         )
         if isinstance(found, ErrorEvent) and not matches(found):
             raise server_error(found)

@@ -56,12 +56,15 @@ class RealtimeConnectionManager(Registration):
         self._connection: RealtimeConnection | None = None
 
     def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
-        """Have an event sent as soon as the connection is open.
+        """Have an event sent as soon as the connection is open; then, send it.
 
         Raises:
             QueueFullError: more than ``max_queue_size`` bytes would wait.
             LocalProtocolError: as `RealtimeConnection.send`.
         """
+        if self._connection is not None:
+            self._connection.send(event)
+            return
         text = to_json(to_dict(event))
         waiting = sum(map(len, self._unsent))
         if waiting + len(text) > self._settings.max_queue_size:
@@ -84,7 +87,14 @@ class RealtimeConnectionManager(Registration):
             raise ConcurrencyError("this connection was opened already: call connect() for another")
         settings = self._settings
         transport, dialect = self._open(settings.extra_query, settings.extra_headers)
-        settings = attrs.evolve(settings, dialect=dialect, opener=self._open)
+        options = _merge(self._defaults, self._options)
+        settings = attrs.evolve(
+            settings,
+            dialect=dialect,
+            opener=self._open,
+            open_timeout=options.open_timeout,
+            close_timeout=options.close_timeout,
+        )
         connection = self._connection = RealtimeConnection(transport, settings=settings)
         self._handlers.move_to(connection._handlers)
         connection.start()

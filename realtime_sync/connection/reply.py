@@ -72,6 +72,7 @@ class Turn:
         self.response: Response | None = None
         self.requested = False
         self.must_repeat = False
+        self.gone = False  # with the link it was requested over
         self.certain = False  # the server said whose response it is
         self._refused = False
         self._text: list[str] = []

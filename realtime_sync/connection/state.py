@@ -6,7 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from .._types import JsonDict
 from ..events import (
@@ -19,8 +19,9 @@ from ..events import (
     SessionCreated,
     SessionUpdated,
 )
+from ..events._base import plain
 from ._history import FOLLOWED as HISTORY_EVENTS
-from ._history import History
+from ._history import G711_BYTES_PER_MS, PCM_BYTES_PER_MS, History
 
 __all__ = ["ConnectionState", "Sequencer"]
 
@@ -63,7 +64,8 @@ class ConnectionState:
         session: the effective configuration as last reported, in wire form; ``{}`` before.
         running: ids of the responses of the conversation that were created and are not done.
         history: the conversation's items.
-        errors: how many ``error`` events came.
+        changes: how many events came that are followed here.
+        formalities: how many of them say nothing but that a session began or that it complains.
         renew_at: when a new link is due, on the clock.
         sequencer: is told when no response is running any more, or None.
 
@@ -84,7 +86,8 @@ class ConnectionState:
         self.session: JsonDict = {}
         self.running: frozenset[str] = frozenset()
         self.history = History()
-        self.errors = 0
+        self.changes = 0
+        self.formalities = 0
         self.renew_at = math.inf
         self.sequencer: Sequencer | None = None
         self._speech_ends_responses = speech_ends_responses
@@ -113,8 +116,10 @@ class ConnectionState:
 
     def _follow(self, event: ServerEvent) -> None:
         self._changed_at = self._clock()
+        self.changes += 1
         match event:
             case SessionCreated() | SessionUpdated():
+                self.formalities += 1
                 self._report_session(event)
             case ResponseCreated():
                 self._requested = frozenset()
@@ -132,7 +137,7 @@ class ConnectionState:
             case InputAudioBufferSpeechStopped():
                 self._speaking = False
             case ErrorEvent(error=error):
-                self.errors += 1
+                self.formalities += 1
                 # Not every server says which request it refused.
                 refused = {error.event_id} if error.event_id else self._requested
                 self._requested -= refused
@@ -143,7 +148,9 @@ class ConnectionState:
         self.session = event.to_dict().get("session") or {}
         if isinstance(event, SessionCreated):
             expires_at = self.session.get("expires_at")
-            lasts = expires_at - time.time() if isinstance(expires_at, int | float) else _HOUR_S
+            lasts = expires_at - time.time() if isinstance(expires_at, int | float) else 0.0
+            if lasts <= 0:  # not told, or one of the two clocks is wrong
+                lasts = _HOUR_S
             self.renew_at = self._clock() + lasts - min(lasts * _EARLY_SHARE, _EARLY_S)
 
     def renewed(self, reports: Sequence[SessionCreated | SessionUpdated]) -> None:
@@ -165,11 +172,25 @@ class ConnectionState:
         """Take note that audio is about to be appended."""
         self._uncommitted = True
 
-    def link_lost(self) -> None:
-        """Forget what was only going on over the old link."""
+    def link_lost(self, requested: frozenset[str]) -> bool:
+        """Forget what was only going on over the old link; return whether a response was.
+
+        Args:
+            requested: the responses that were asked for over it. Requests that are held for the
+                next link are none of them.
+        """
+        gone = bool(self.running or self._requested & requested)
         self.running = frozenset()
-        self._requested = frozenset()
+        self._requested -= requested
         self._speaking = self._uncommitted = False
+        if gone and self.sequencer is not None and not self.busy:
+            self.sequencer.idle()
+        return gone
+
+    @property
+    def requested(self) -> frozenset[str]:
+        """The ``event_id`` of each ``response.create`` without an answer."""
+        return self._requested
 
     @property
     def busy(self) -> bool:
@@ -183,12 +204,13 @@ class ConnectionState:
     @property
     def quiet(self) -> bool:
         """Whether nobody speaks and nothing is under way, so that the link may be replaced."""
-        if self.busy or self._speaking or (self._uncommitted and self._turns_are_manual):
+        if self.busy or self._speaking or (self._uncommitted and self.turns_are_manual):
             return False
         return self._clock() - self._changed_at >= _QUIET_S
 
     @property
-    def _turns_are_manual(self) -> bool:
+    def turns_are_manual(self) -> bool:
+        """Whether the program says where a turn ends, so that the server's buffer waits for it."""
         audio_input = (self.session.get("audio") or {}).get("input") or {}
         return audio_input.get("turn_detection", "server's default") is None
 
@@ -198,9 +220,16 @@ class ConnectionState:
 
         A server does not report the credentials that tools were given with.
         """
-        if self._tools is None or "tools" not in self.session:
-            return self.session
+        reported = self.session.get("tools")
+        if self._tools is None or not reported or _names(self._tools) != _names(reported):
+            return self.session  # given, but refused or changed since
         return {**self.session, "tools": self._tools}
+
+    def replay(self) -> tuple[list[JsonDict], list[str]]:
+        """Return the history as it is to be told again; see `History.replay`."""
+        output = (self.session.get("audio") or {}).get("output") or {}
+        is_pcm = (output.get("format") or {}).get("type", "audio/pcm") == "audio/pcm"
+        return self.history.replay(PCM_BYTES_PER_MS if is_pcm else G711_BYTES_PER_MS)
 
     @property
     def input_is_pcm(self) -> bool:
@@ -208,3 +237,12 @@ class ConnectionState:
         audio_input = (self.session.get("audio") or {}).get("input") or {}
         audio_format = audio_input.get("format") or {}
         return bool(audio_format.get("type", "audio/pcm") == "audio/pcm")
+
+
+def _names(tools: Any) -> list[Any]:
+    """Return what tells one list of tools from another."""
+    try:
+        tools = plain(tools)
+        return [(tool.get("type"), tool.get("name"), tool.get("server_label")) for tool in tools]
+    except (AttributeError, TypeError):  # what the program gave is none; the server will say so
+        return []

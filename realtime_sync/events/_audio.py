@@ -67,6 +67,24 @@ class AudioDelta(Event):
             audio = values["audio"] = self._decode()
         return audio
 
+    @property
+    def audio_size(self) -> int:
+        """How many bytes `audio` has, found without decoding it.
+
+        Example:
+            >>> from realtime_sync.events import parse_event
+            >>> parse_event('{"type": "response.output_audio.delta", "delta": "AAE="}').audio_size
+            2
+        """
+        values = self.__dict__
+        delta = values.get("delta")
+        if isinstance(delta, slice):
+            text, start, end = str(values["raw"]), delta.start, delta.stop
+        else:
+            text = delta if isinstance(delta, str) else ""  # the server's mistake
+            start, end = 0, len(text)
+        return int(end - start) * 3 // 4 - text.count("=", max(start, end - 2), end)
+
     def _decode(self) -> bytes:
         values = self.__dict__
         text = values.get("delta")
