@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 from attrs import field, frozen
 
@@ -12,7 +12,15 @@ from .._headers import Headers
 from ..errors import ConfigError
 from .dialect import Dialect, DialectFactory
 
-__all__ = ["Dialect", "Endpoint", "Provider", "Secret", "ask_secret", "merge_headers"]
+__all__ = [
+    "Dialect",
+    "Endpoint",
+    "Provider",
+    "Secret",
+    "ask_secret",
+    "encode_query",
+    "merge_headers",
+]
 
 Secret = str | Callable[[], str]
 
@@ -121,9 +129,33 @@ class Provider:
             raise ConfigError(
                 f"{base!r} is no base URL: give one such as 'https://api.openai.com/v1'"
             )
-        whole = {**dict(parse_qsl(parts.query)), **query}
+        whole = {**parse_qs(parts.query, keep_blank_values=True), **query}
         path = parts.path.rstrip("/") + path
-        return urlunsplit((scheme, parts.netloc, path, urlencode(whole), ""))
+        return urlunsplit((scheme, parts.netloc, path, encode_query(whole), ""))
+
+
+def encode_query(query: Mapping[str, object]) -> str:
+    """Return a query as URLs have it, by the rules of the ``openai`` package.
+
+    Args:
+        query: of a list each element is sent, of a mapping ``name[key]``; true and false are in
+            small letters, and what is None is left out.
+
+    Example:
+        >>> encode_query({"tag": ["a", "b"], "filter": {"new": True}, "gone": None})
+        'tag=a&tag=b&filter%5Bnew%5D=true'
+    """
+    return urlencode([pair for name, value in query.items() for pair in _pairs(name, value)])
+
+
+def _pairs(name: str, value: object) -> list[tuple[str, str]]:
+    if value is None:
+        return []
+    if isinstance(value, Mapping):
+        return [pair for key in value for pair in _pairs(f"{name}[{key}]", value[key])]
+    if isinstance(value, list | tuple):
+        return [pair for element in value for pair in _pairs(name, element)]
+    return [(name, str(value).lower() if isinstance(value, bool) else str(value))]
 
 
 def ask_secret(secret: Secret, name: str) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 from attrs import frozen
 
 from ..errors import ConfigError, ConnectError
+from ..providers.base import encode_query
 from ..transport._proxy import Proxy
 
 __all__ = ["Place", "request_url"]
