@@ -59,14 +59,15 @@ class ServerProcess:
             start_new_session=True,
         )
         self._stop = weakref.finalize(self, _stop, self._process, self._log)
+        self._borrowed = False  # by a forked child
+        self.pid = self._process.pid
+        _live.add(self)
         try:
             ready = self._wait_until_ready()
         except BaseException:
             self.close()
             raise
         self.url: str = ready["url"]
-        self.pid = self._process.pid
-        _live.add(self)
 
     def _wait_until_ready(self) -> dict[str, str]:
         lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -102,6 +103,8 @@ class ServerProcess:
     @property
     def running(self) -> bool:
         """Whether the process lives."""
+        if self._borrowed:
+            return _exists(self.pid)
         return self._process.poll() is None
 
     def close(self) -> None:
@@ -109,10 +112,20 @@ class ServerProcess:
         self._stop()
 
     def forget(self) -> None:
-        """In a forked child: close the copy of the pipe and leave the server to the parent."""
-        self._stop.detach()
-        if self._process.stdin is not None:
-            os.close(self._process.stdin.fileno())
+        """In a forked child: leave the server to the parent, and use it for as long as it lives."""
+        if not self._stop.detach():
+            return  # it was closed before
+        self._borrowed = True
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        # Not only closed: gevent's files put that off until their event loop runs.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stdin.fileno(), inheritable=False)
+        os.close(null)
+        for file in (stdin, stdout, self._log):
+            file.close()
+        self._process.returncode = 0  # no child of this process, so nothing to wait for
 
 
 def _stop(process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
@@ -126,6 +139,14 @@ def _stop(process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
         process.wait()
     process.stdout.close()
     log.close()
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 _live: weakref.WeakSet[ServerProcess] = weakref.WeakSet()

@@ -64,8 +64,10 @@ def refusal(seen: bytes, read_on: Callable[[int], bytes], secrets: Secrets) -> A
         pass  # the status is known; the words are lost
     finally:
         response.close()
-    headers = dict(response.headers.items()) if response.headers is not None else {}
-    return api_error(int(match[1]), headers, body)
+    headers = {}
+    if response.headers is not None:
+        headers = {name: secrets.hide(value) for name, value in response.headers.items()}
+    return api_error(int(match[1]), headers, secrets.hide_bytes(body))
 
 
 class _Answer(io.RawIOBase):
@@ -103,10 +105,9 @@ def translate(
             "or raise open_timeout"
         )
     if isinstance(exc, (*_ENDED, websocket.WebSocketConnectionClosedException)):
+        words = f"{where} ended the link during the handshake; check {_scheme_hint(target)}"
         certificate = ", and whether it wants a client certificate" if target.secure else ""
-        return ConnectError(
-            f"{where} ended the link during the handshake; check {_scheme_hint(target)}{certificate}"
-        )
+        return ConnectError(words + certificate)
     if isinstance(exc, websocket.WebSocketException):
         return ConnectError(
             f"{target} did not answer as a WebSocket server ({str(exc)[:100]}); check host, port, "

@@ -96,6 +96,22 @@ class Duplex:
             self._waker.send(b"\0")
             self._release_if_unused_locked()
 
+    def forget(self) -> None:
+        """In a forked child: give up the copies of the descriptors, unnoticed by the peer.
+
+        Without this the child would keep the link open when its owner is killed.
+        """
+        self._over = self._released = True
+        self._state = threading.Lock()  # another thread may have held it
+        null = os.open(os.devnull, os.O_RDWR)
+        for sock in (self._sock, self._wake, self._waker):
+            if sock.fileno() >= 0:
+                # Not only closed: gevent's sockets put that off until their event loop runs.
+                os.dup2(null, sock.fileno(), inheritable=False)
+                sock.close()
+        os.close(null)
+        self._selector.close()
+
     def _shut_locked(self) -> None:
         if not self._released:
             with suppress(OSError):  # the peer may have been faster
@@ -110,17 +126,6 @@ class Duplex:
             self._sock.close()
             self._wake.close()
             self._waker.close()
-
-    def forget(self) -> None:
-        """In a forked child: give up the copies of the descriptors, unnoticed by the peer.
-
-        Without this the child would keep the link open when its owner is killed.
-        """
-        self._over = self._released = True
-        self._state = threading.Lock()  # another thread may have held it
-        for part in (self._selector, self._sock, self._wake, self._waker):
-            with suppress(OSError):
-                part.close()
 
     # -- the reader ------------------------------------------------------------------------------
 

@@ -54,10 +54,11 @@ def _agreement(opened: Opened, options: TransportOptions) -> Agreement | None:
     try:
         return negotiated(opened.extensions)
     except NegotiationError as exc:
-        raise ConnectError(
-            f"the server's answer to the offer of compression is wrong ({exc}); "
-            "connect without compression"
-        ) from exc
+        words = opened.secrets.hide(str(exc))
+    raise ConnectError(
+        f"the server's answer to the offer of compression is wrong ({words}); "
+        "connect without compression"
+    )
 
 
 class WebSocketTransport(Transport):

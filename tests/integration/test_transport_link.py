@@ -220,6 +220,21 @@ def test_a_half_open_peer_is_given_up(opened: Open) -> None:
     assert (end.code, end.reason) == (1006, "no answer to a ping within 0.1 s")
 
 
+def test_a_peer_that_never_answers_pings_is_pinged_on(opened: Open) -> None:
+    """Without a ping timeout the pings only keep the way open."""
+
+    def script(peer: RawPeer) -> None:
+        for _ in range(4):
+            assert peer.frame() == (PING, b"")
+        peer.send(TEXT, b"still here")
+        assert peer.frame() == (TEXT, b"so am I")
+        peer.expect_end()
+
+    with opened(script, ping_interval=0.05, ping_timeout=None) as transport:
+        assert transport.read() == ["still here"]
+        transport.send("so am I")
+
+
 def test_a_stuck_sender_does_not_hold_the_reader(opened: Open, guard: Guard) -> None:
     """The peer sends and pings, but reads nothing: its messages still come, its pongs wait."""
     go, seen = threading.Event(), threading.Event()
@@ -458,6 +473,48 @@ def test_a_message_in_hand_is_finished_before_the_close(opened: Open, guard: Gua
         assert type(refused.error) is ConnectionClosedOK
         assert sender.error is None
         assert type(reader.error) is ConnectionClosedOK
+
+
+@pytest.mark.parametrize("reading", [True, False], ids=["reader waiting", "nobody reads"])
+def test_a_send_timeout_breaks_the_link(opened: Open, guard: Guard, reading: bool) -> None:
+    """A part of the message is under way, so nothing could follow it."""
+    over = threading.Event()
+    with opened(lambda _: over.wait(GUARD_S) and None, send_timeout=0.2) as transport:
+        transport.send("small ones get through")
+        reader = Call(transport.read) if reading else None
+        senders = [Call(lambda: transport.send(HUGE)) for _ in range(3)]
+        for sender in senders:
+            guard.join(sender)
+            assert isinstance(sender.error, ConnectionClosedError)
+            assert sender.error.code == 1006
+        words = {str(sender.error) for sender in senders}
+        assert "connection closed with code 1006: sending failed: the peer takes no more data" in (
+            words
+        )
+        assert transport.closed
+        if reader is not None:
+            guard.join(reader)
+            assert isinstance(reader.error, ConnectionClosedError)
+        end = end_of(transport)
+        over.set()
+    assert end.code == 1006
+    assert "sending failed" in end.reason
+
+
+def test_a_slow_but_living_peer_is_within_a_send_timeout(opened: Open, guard: Guard) -> None:
+    go = threading.Event()
+
+    def script(peer: RawPeer) -> None:
+        guard.wait(go, "the sender's first bytes")
+        assert len(peer.frame()[1]) == len(HUGE)
+        peer.expect_end()
+
+    with opened(script, send_timeout=GUARD_S) as transport:
+        sender = Call(lambda: transport.send(HUGE))
+        guard.until(lambda: transport.bytes_out > 0, "the sender's first bytes")
+        go.set()
+        guard.join(sender)
+        assert sender.error is None
 
 
 @pytest.mark.parametrize(("code", "reason"), [(1001, ""), (1000, "x" * 124)])

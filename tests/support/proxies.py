@@ -17,7 +17,7 @@ class HttpProxy:
         requests: the request lines that came.
     """
 
-    def __init__(self, port: int, user: str = "me", password: str = "pw") -> None:  # noqa: S107
+    def __init__(self, port: int, user: str = "me", password: str = "pw") -> None:
         self.port = port
         self.requests: list[str] = []
         self._expected = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()

@@ -44,6 +44,8 @@ def test_a_pause_of_the_reader_is_no_silence(virtual_clock: VirtualClock) -> Non
 def test_off(virtual_clock: VirtualClock) -> None:
     never = Keepalive(None, 5.0, clock=virtual_clock)
     assert never.remaining() is None
+    virtual_clock.advance(1e9)
+    assert idle(never) is Verdict.WAIT, "a timeout alone limits nothing"
     patient = Keepalive(20.0, None, clock=virtual_clock)
     patient.remaining()
     virtual_clock.advance(20)
