@@ -181,7 +181,7 @@ def test_the_real_wait() -> None:
         HttpRecorder(busy, GOOD) as server,
         OpenAI(api_key=KEY, base_url=server.base_url) as client,
     ):
-        assert mine.realtime.client_secrets.create().value == "ek_hidden_value"
+        assert client.realtime.client_secrets.create().value == "ek_hidden_value"
 
 
 # -- refusals --------------------------------------------------------------------------------------
