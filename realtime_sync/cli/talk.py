@@ -17,9 +17,11 @@ from ..audio.pcm import level_dbfs
 from ..audio.speaker import Speaker
 from ..audio.virtual import VirtualMicrophone, VirtualSpeaker
 from ..audio.wav import WavSink
+from ..azure import AzureOpenAI
 from ..client import Local, OpenAI
 from ..errors import ConfigError, DeviceError
 from ..voice.loop import VoiceLoop
+from ..yandex import YandexAIStudio
 from ._interview import Interview
 from ._screen import TalkScreen
 
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["talk"]
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_OPENAI_MODEL = "gpt-realtime-2"
-_TRANSCRIBERS = {"openai": "gpt-4o-mini-transcribe", "local": "local"}
+_MODELS = {"openai": "gpt-realtime-2", "yandex": "speech-realtime-260528"}
+# Yandex AI Studio tells what it understood without being asked.
+_TRANSCRIBERS = {"openai": "gpt-4o-mini-transcribe", "azure": "whisper-1", "local": "local"}
 _WEATHER = {
     "type": "function",
     "name": "get_weather",
@@ -59,13 +62,19 @@ _NO_MICROPHONE = "to talk with recordings instead: realtime-sync talk --input QU
 )
 @click.option(
     "--provider",
-    type=click.Choice(["local", "openai"]),
+    type=click.Choice(["local", "openai", "azure", "yandex"]),
     default="local",
     show_default=True,
-    help="Whom to talk to: the embedded server, or OpenAI (key in OPENAI_API_KEY).",
+    help="Whom to talk to: the embedded server; OpenAI (key in OPENAI_API_KEY); Azure OpenAI "
+    "(AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY); Yandex AI Studio (YANDEX_FOLDER_ID, "
+    "YANDEX_API_KEY).",
 )
 @click.option("--url", help="Base URL of a server that runs already, such as realtime-sync serve.")
-@click.option("--model", help=f"The model's name; for OpenAI by default {_OPENAI_MODEL}.")
+@click.option(
+    "--model",
+    help="The model's name, or the deployment's for Azure; by default "
+    f"{_MODELS['openai']} for OpenAI, {_MODELS['yandex']} for Yandex.",
+)
 @click.option("--instructions", help="What the model is told before the conversation.")
 def talk(
     inputs: tuple[Path, ...],
@@ -87,7 +96,7 @@ def talk(
         if not inputs and output is None:
             screen.note("speak whenever you like; with headphones, or the microphone hears it all")
         realtime = _open_client(stack, provider, url)
-        model = model or (_OPENAI_MODEL if provider == "openai" else None)
+        model = model or _MODELS.get(provider)
         connection = stack.enter_context(realtime.connect(model=model))
         tools = {"get_weather": _get_weather} if provider == "local" else {}
         connection.session.update(session=_session(provider, instructions))
@@ -122,14 +131,17 @@ def _open_sink(stack: ExitStack, output: Path | None, screen: TalkScreen) -> Sin
 def _open_client(stack: ExitStack, provider: str, url: str | None) -> RealtimeResource:
     if provider == "openai":
         return OpenAI(base_url=url).realtime
+    if provider == "azure":
+        return AzureOpenAI(base_url=url).realtime
+    if provider == "yandex":
+        return YandexAIStudio(base_url=url).realtime
     return stack.enter_context(Local(url=url)).realtime
 
 
 def _session(provider: str, instructions: str | None) -> Any:
-    session: dict[str, Any] = {
-        "type": "realtime",
-        "audio": {"input": {"transcription": {"model": _TRANSCRIBERS[provider]}}},
-    }
+    session: dict[str, Any] = {"type": "realtime"}
+    if provider in _TRANSCRIBERS:
+        session["audio"] = {"input": {"transcription": {"model": _TRANSCRIBERS[provider]}}}
     if provider == "local":
         session["tools"] = [_WEATHER]
     if instructions is not None:

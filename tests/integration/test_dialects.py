@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import wave
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from beta_rules import AzureRules, BetaRules
 from dialect_server import Front, open_front
-from embedded import Server, question, silence
+from embedded import QUESTIONS, Server, question, silence
 from guards import Guard
 from yandex_rules import YandexRules
 
@@ -376,3 +381,38 @@ def test_pings_without_answer_do_not_end_the_connection(
         before = connection.stats.bytes_sent
         guard.until(lambda: connection.stats.bytes_sent > before, "a ping")
         assert connection.ask("Hello!", response=TEXT, timeout=GUARD_S).text
+
+
+# -- the command line ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("provider", ["azure", "yandex"])
+def test_talk_to_a_provider(
+    request: pytest.FixtureRequest, provider: str, ws_server: Server, tmp_path: Path
+) -> None:
+    front: Front = request.getfixturevalue(provider)
+    path = {"azure": "/openai/v1", "yandex": "/v1"}[provider]
+    answers = tmp_path / "answers.wav"
+    command = ["talk", "--provider", provider, "--url", front.url + path, "--output", str(answers)]
+    command += ["--input", str(QUESTIONS / "hello.wav")]
+    if provider == "azure":
+        command += ["--model", "my-deployment"]
+    keys = {
+        "AZURE_OPENAI_API_KEY": ws_server.key,
+        "YANDEX_API_KEY": ws_server.key,
+        "YANDEX_FOLDER_ID": "b1g",
+    }
+    run = subprocess.run(
+        [sys.executable, "-m", "realtime_sync", *command],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env={**os.environ, **keys},
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "you: hello" in run.stdout
+    said = [line for line in run.stdout.splitlines() if line.startswith("assistant: ")]
+    assert len(said) == 1
+    assert said[0].count("thank you") == 1, "each word once"
+    with wave.open(str(answers)) as file:
+        assert file.getnframes() > file.getframerate()
