@@ -60,11 +60,12 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._responses: dict[str, asyncio.Task[None]] = {}
         self._recognitions: dict[int, asyncio.Task[None]] = {}
+        self._detector = parts.detectors.take()
         self._session = Session(
             type=type,
             model=model,
             expires_at=int(time.time() + session_limit_s),
-            detector=parts.make_detector(),
+            detector=self._detector,
             generator=self,
             recogniser=self,
             emit=self._outbox.put,
@@ -90,6 +91,8 @@ class Connection:
                     task.result()
         finally:
             await self._end_tasks()
+            self._session.close()
+            self._parts.detectors.give_back(self._detector)
 
     # -- what the session asks for ---------------------------------------------------------------
 

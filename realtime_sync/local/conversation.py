@@ -91,6 +91,11 @@ class Conversation:
             )
         return item
 
+    def clear(self) -> None:
+        """Remove all items."""
+        self._items.clear()
+        self._order.clear()
+
     def has_call(self, call_id: str | None) -> bool:
         """Return whether a function call with this id is in the conversation."""
         return any(

@@ -56,10 +56,12 @@ class Interpreter:
         self._limit_s = session_limit_s
         self._outbox = Outbox(websocket.send_text)
         self._said: asyncio.Queue[Utterance | None] = asyncio.Queue()
+        self._detectors = parts.detectors
+        self._detector = parts.detectors.take()
         self._session = Translation(
             model=model,
             expires_at=int(time.time() + session_limit_s),
-            detector=parts.make_detector(),
+            detector=self._detector,
             emit=self._outbox.put,
             interpret=self._said.put_nowait,
             audio=audio,
@@ -83,6 +85,7 @@ class Interpreter:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._detectors.give_back(self._detector)
 
     async def _receive(self) -> None:
         with contextlib.suppress(WebSocketDisconnect):

@@ -68,6 +68,9 @@ class Outbox:
             while self._queue:
                 text = self._queue.popleft()
                 await self._send(text)
+                # A send that finds room does not yield; the loop must, to hear of a lost link
+                # before the next one, and to let others have their turn.
+                await asyncio.sleep(0)
                 self._bytes -= len(text)
                 if self._bytes <= _HIGH_WATER_BYTES:
                     self._has_room.set()

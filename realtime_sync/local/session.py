@@ -97,6 +97,11 @@ class Session:
         """Greet the client."""
         self._emit(event("session.created", session=self._wire()))
 
+    def close(self) -> None:
+        """Let go of all sound at once: reference cycles keep this object for a while."""
+        self._conversation.clear()
+        self._hearing.clear()
+
     def handle(self, request: Any) -> Iterator[None]:
         """Take one decoded client event; whatever is wrong with it becomes an ``error`` event.
 
