@@ -14,6 +14,7 @@ LAYERS = {
     "errors": 0,
     "_types": 1,
     "_deadline": 1,
+    "_fork": 1,
     "_headers": 1,
     "_version": 1,
     "_threads": 2,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from .._fork import Home
 from ..errors import (
     ConnectionClosed,
     ConnectionClosedError,
     ConnectionClosedOK,
     LocalProtocolError,
 )
-from ._fork import Home
 
 __all__ = ["MAX_REASON_BYTES", "Transport", "check_close", "closed"]
 

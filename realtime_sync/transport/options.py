@@ -100,7 +100,9 @@ class TransportOptions:
         max_size: bytes of the largest message accepted, decompressed; None for no limit. A larger
             one closes the link with 1009.
         compression: "deflate" offers permessage-deflate (RFC 7692), which the server may decline;
-            None never compresses. Base64 audio shrinks by a quarter, for 10 to 30 times the CPU.
+            None never compresses. Measured: base64 audio shrinks by a quarter and repeated small
+            events to a ninth; a 20 ms chunk costs 40 µs instead of 5 to send, 13 instead of 2 to
+            receive.
         proxy: ``http://[user:password@]host:port``, or ``socks5://``, ``socks5h://`` (the proxy
             looks the name up), ``socks4://``, ``socks4a://`` with the extra ``[socks]``; None for
             the environment's; "" for none whatever the environment says.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import ConcurrencyError
+from .errors import ConcurrencyError
 
 __all__ = ["Home"]
 
