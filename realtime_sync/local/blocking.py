@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import suppress
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from .._threads import spawn
 
@@ -25,6 +25,54 @@ class _End:
         self.error = error
 
 
+class _Walk(Generic[T]):
+    """One walk along the iterator that ``start`` makes.
+
+    Threads:
+        `run` is the thread's; everything else belongs to the event loop.
+    """
+
+    def __init__(self, start: Callable[[], Iterator[T]]) -> None:
+        self._start = start
+        self._loop = asyncio.get_running_loop()
+        self._room = threading.Semaphore(_AHEAD)
+        self._abandoned = threading.Event()
+        self._found: asyncio.Queue[T | _End] = asyncio.Queue()
+
+    async def next(self) -> T | _End:
+        value = await self._found.get()
+        self._room.release()
+        return value
+
+    def abandon(self) -> None:
+        self._abandoned.set()
+        self._room.release()
+
+    def run(self) -> None:
+        end = _End()
+        try:
+            self._run()
+        except BaseException as exc:  # it is raised where the values are taken
+            end.error = exc
+        self._hand_over(end)
+
+    def _run(self) -> None:
+        iterator = self._start()
+        try:
+            for value in iterator:
+                self._hand_over(value)
+                self._room.acquire()
+                if self._abandoned.is_set():
+                    return
+        finally:
+            if isinstance(iterator, Generator):
+                iterator.close()
+
+    def _hand_over(self, value: T | _End) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._found.put_nowait, value)
+
+
 async def iterate_on_thread(
     start: Callable[[], Iterator[T]], *, name: str
 ) -> AsyncGenerator[T, None]:
@@ -37,42 +85,12 @@ async def iterate_on_thread(
         start: makes the iterator; called on the thread.
         name: what to call the thread.
     """
-    loop = asyncio.get_running_loop()
-    found: asyncio.Queue[T | _End] = asyncio.Queue()
-    room = threading.Semaphore(_AHEAD)
-    abandoned = threading.Event()
-
-    def hand_over(value: T | _End) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(found.put_nowait, value)
-
-    def walk() -> None:
-        try:
-            iterator = start()
-            try:
-                for value in iterator:
-                    hand_over(value)
-                    room.acquire()
-                    if abandoned.is_set():
-                        return
-            finally:
-                if isinstance(iterator, Generator):
-                    iterator.close()
-        except BaseException as exc:  # it is raised where the values are taken
-            hand_over(_End(exc))
-        else:
-            hand_over(_End())
-
-    spawn(walk, name=name)
+    walk = _Walk(start)
+    spawn(walk.run, name=name)
     try:
-        while True:
-            value = await found.get()
-            if isinstance(value, _End):
-                if value.error is not None:
-                    raise value.error
-                return
+        while not isinstance(value := await walk.next(), _End):
             yield value
-            room.release()
     finally:
-        abandoned.set()
-        room.release()
+        walk.abandon()
+    if value.error is not None:
+        raise value.error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -125,3 +126,17 @@ def test_a_port_in_use_is_a_plain_sentence() -> None:
     assert result.returncode == 2
     assert result.stderr.startswith(f"error: can't serve on 127.0.0.1:{port}")
     assert result.stderr.count("\n") == 1
+
+
+def test_serve_for_people(guard: Guard) -> None:
+    command = [sys.executable, "-m", "realtime_sync", "serve", "--port", "0", "--responder", "echo"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("serving the realtime protocol on http://127.0.0.1:")
+        (url,) = [word for word in line.split() if word.startswith("http")]
+        with raw_client(Server(url, "any", process)) as client:
+            assert client.next()["type"] == "session.created", "without a key, any will do"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(guard.seconds) == 0
+        assert process.stdout.read() == ""

@@ -11,6 +11,7 @@ import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import trustme
 from attrs import frozen
@@ -34,7 +35,7 @@ class Server:
 
     url: str
     key: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[Any]
     ca: trustme.CA | None = None
 
     def tls(self) -> ssl.SSLContext | None:
