@@ -6,7 +6,7 @@ export PYTHON VENV
 RUN := $(VENV)/bin/python
 PYTEST_ARGS ?=
 
-.PHONY: help demo test test-all test-install check serve clean
+.PHONY: help demo test test-all test-install test-peers check serve clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,6 +24,11 @@ test-all: ## run the tests on every Python from 3.10 to 3.13 that is here
 
 test-install: ## install without extras into a throw-away environment and look that it works
 	@scripts/test_install.sh
+
+test-peers: ## published clients (Node, pipecat, livekit) against the embedded server
+	@scripts/setup.sh test
+	@scripts/setup_peers.sh
+	REALTIME_SYNC_PEERS=1 $(RUN) -m pytest tests/peers $(PYTEST_ARGS)
 
 check: ## ruff, mypy and shellcheck
 	@scripts/setup.sh test

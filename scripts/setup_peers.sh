@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# setup_peers.sh [openai_node] [agents_node] [python] -- the published clients that tests/peers/ uses.
+#
+# Without arguments, all of them. Those for Node go into build/peers/, those for Python into an
+# environment of their own, .venvs/peers: they need a lot that this project does not. What is there
+# already is left alone. Where Node or a suitable Python is missing, its clients are left out.
+#
+# Environment:
+#   PEERS_PYTHON  the interpreter for the Python clients (default: the first suitable of python3,
+#                 python3.13 ... python3.11)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+sources=tests/peers
+venv=.venvs/peers
+log=build/setup_peers.log
+
+say() { echo "setup: $*" >&2; }
+
+# Runs a command silently; when it fails, shows the end of what it wrote and stops.
+quietly() {
+    if ! "$@" >>"$log" 2>&1 </dev/null; then
+        tail -n 30 "$log" >&2
+        say "this failed: $* (everything it wrote is in $log)"
+        exit 1
+    fi
+}
+
+# -- Node -----------------------------------------------------------------------------------------
+
+has_node() {
+    command -v npm >/dev/null 2>&1 &&
+        node -e 'process.exit(+(parseInt(process.versions.node) < 20))' >/dev/null 2>&1
+}
+
+install_node() {
+    local name=$1 folder=build/peers/$1 wanted
+    if ! has_node; then
+        say "no Node 20 or newer with npm: $name is left out"
+        return
+    fi
+    wanted=$(node --version && cksum "$sources/$name/package-lock.json")
+    [ "$(cat "$folder/.ready" 2>/dev/null)" != "$wanted" ] || return 0
+    say "installing the npm packages of $name into $folder"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp "$sources/$name/package.json" "$sources/$name/package-lock.json" "$folder"
+    quietly npm ci --prefix "$folder" --no-audit --no-fund --ignore-scripts \
+        --fetch-retries=1 --fetch-timeout=20000
+    echo "$wanted" >"$folder/.ready"
+}
+
+# -- Python ---------------------------------------------------------------------------------------
+
+is_suitable() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1
+}
+
+find_python() {
+    local name
+    for name in ${PEERS_PYTHON:-python3 python3.13 python3.12 python3.11}; do
+        if is_suitable "$name"; then
+            echo "$name"
+            return
+        fi
+    done
+}
+
+install_python() {
+    local python wanted
+    python=$(find_python)
+    if [ -z "$python" ]; then
+        say "no Python from 3.11 to 3.13: its clients are left out"
+        return
+    fi
+    wanted=$(pwd && "$python" -c 'import sys; print(sys.version, sys.base_prefix)' &&
+        cksum "$sources/python/requirements.txt")
+    [ "$(cat "$venv/.ready" 2>/dev/null)" != "$wanted" ] || return 0
+    say "installing the Python clients into $venv: some 750 MB, a minute or two"
+    rm -rf "$venv"
+    quietly "$python" -m venv "$venv"
+    quietly "$venv/bin/python" -m pip install --upgrade pip
+    quietly "$venv/bin/python" -m pip install -r "$sources/python/requirements.txt"
+    echo "$wanted" >"$venv/.ready"
+}
+
+# -------------------------------------------------------------------------------------------------
+
+[ $# -gt 0 ] || set -- openai_node agents_node python
+mkdir -p build
+: >"$log"
+for part in "$@"; do
+    case $part in
+    openai_node | agents_node) install_node "$part" ;;
+    python) install_python ;;
+    *)
+        echo "usage: scripts/setup_peers.sh [openai_node] [agents_node] [python]" >&2
+        exit 2
+        ;;
+    esac
+done

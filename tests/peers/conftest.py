@@ -1,0 +1,40 @@
+"""The servers, and which clients are light enough for every run.
+
+The `openai` package for Node takes a few seconds and 20 MB. The others take minutes or several
+hundred megabytes: only `make test-peers` tests them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import trustme
+from embedded import Server, run_server
+from peers import REQUIRED, versions
+
+collect_ignore = (
+    [] if REQUIRED else ["test_agents_realtime.py", "test_livekit.py", "test_pipecat.py"]
+)
+
+
+@pytest.fixture(scope="session", params=["ws", "wss"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The default server, over plain sockets and over TLS."""
+    if request.param == "ws":
+        with run_server() as plain:
+            yield plain
+        return
+    ca = trustme.CA()
+    pem = tmp_path_factory.mktemp("tls") / "server.pem"
+    ca.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(pem)
+    with run_server("--tls-cert", str(pem), ca=ca) as secure:
+        yield secure
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell which versions were tested."""
+    for line in sorted(versions):
+        terminalreporter.write_line(f"talked to the embedded server: {line}")
