@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from attrs import frozen
 
@@ -58,5 +58,6 @@ def request_url(base_url: str, path: str, query: dict[str, object]) -> tuple[str
     if parts.username is not None or parts.password is not None:
         raise ConfigError("base_url holds a user name or password; send them in a header instead")
     whole = parts.path.rstrip("/") + path
-    url = urlunsplit((parts.scheme, parts.netloc, whole, encode_query(query), ""))
+    everything = {**parse_qs(parts.query, keep_blank_values=True), **query}
+    url = urlunsplit((parts.scheme, parts.netloc, whole, encode_query(everything), ""))
     return url, host, port or (443 if parts.scheme == "https" else 80)

@@ -95,12 +95,13 @@ def call_path(call_id: str, action: str) -> str:
 
     Raises:
         ConfigError: the id is empty or a path of its own.
+        LocalProtocolError: it has no UTF-8 form.
     """
     if not isinstance(call_id, str) or not call_id or call_id in (".", ".."):
         raise ConfigError(
             f"call_id is {call_id!r}; pass the id of a call, such as event.data.call_id"
         )
-    return f"/realtime/calls/{quote(call_id, safe='')}/{action}"
+    return f"/realtime/calls/{quote(text_bytes(call_id), safe='')}/{action}"
 
 
 def merged(fields: Mapping[str, Any], extra_body: Mapping[str, Any] | None) -> JsonDict:

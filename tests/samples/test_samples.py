@@ -63,6 +63,19 @@ RUNS = {
         ),
         check=both_sides_are_in_the_recording,
     ),
+    "client_secret.py": Run(
+        prints=(r"ek_.{3}… opens sessions for \d\d s", "assistant: .+", "another secret: Incorrect")
+    ),
+    "sip_webhook.py": Run(
+        arguments=("--simulate",),
+        prints=(
+            # The calls are answered side by side, in any order.
+            "(?=.*5550123@example.com: accepted.*assistant: .+5550123@example.com: the call has)",
+            "(?=.*5550100@example.com: busy)",
+            "(?=.*refused: the webhook's signature is wrong)",
+            "(?=.*a forged webhook: HTTP Error 400)",
+        ),
+    ),
 }
 
 

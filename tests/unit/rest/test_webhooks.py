@@ -1,0 +1,188 @@
+"""Webhooks: what is signed and fresh is taken, everything else is not."""
+
+from __future__ import annotations
+
+import base64
+import email.message
+import hashlib
+import hmac
+import json
+import pickle
+from typing import Any
+
+import openai
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime_sync import ConfigError, OpenAI, RemoteProtocolError, WebhookSignatureError
+from realtime_sync.rest import RealtimeCallIncoming, UnknownWebhook, Webhooks
+from realtime_sync.rest.webhooks import sign
+
+SECRET = "whsec_" + base64.b64encode(b"the secret of the tests").decode()
+NOW = 1_767_225_600
+EVENT: dict[str, Any] = {
+    "id": "evt_1",
+    "object": "event",
+    "created_at": NOW,
+    "type": "realtime.call.incoming",
+    "data": {
+        "call_id": "rtc_1",
+        "sip_headers": [
+            {"name": "From", "value": "sip:+1@example.com"},
+            {"name": "Via", "value": "a"},
+            {"name": "Via", "value": "b"},
+        ],
+        "later": 1,
+    },
+}
+BODY = json.dumps(EVENT)
+
+
+@pytest.fixture
+def webhooks() -> Webhooks:
+    return Webhooks(SECRET, clock=lambda: NOW)
+
+
+def headers(body: str | bytes = BODY, **changes: Any) -> dict[str, str]:
+    return sign(body, **{"secret": SECRET, "timestamp": NOW, **changes})
+
+
+def test_a_call_comes_in(webhooks: Webhooks) -> None:
+    event = webhooks.unwrap(BODY, headers())
+    assert isinstance(event, RealtimeCallIncoming)
+    assert (event.id, event.type, event.created_at) == ("evt_1", "realtime.call.incoming", NOW)
+    assert event.data.call_id == "rtc_1"
+    assert event.data.sip_headers[0].name == "From"
+    assert [h.value for h in event.data.sip_headers if h.name == "Via"] == ["a", "b"]
+    assert event.data.sip_media_security is None
+    assert event.data.extra == {"later": 1}
+    assert event.to_dict() == EVENT
+    assert pickle.loads(pickle.dumps(event)) == event
+
+
+def test_other_types_survive(webhooks: Webhooks) -> None:
+    body = json.dumps({"type": "batch.completed", "id": "evt_2", "data": {"id": "b"}, "x": 1})
+    event = webhooks.unwrap(body, headers(body))
+    assert isinstance(event, UnknownWebhook)
+    assert (event.type, event.data, event.extra) == ("batch.completed", {"id": "b"}, {"x": 1})
+    assert event.to_dict() == json.loads(body)
+
+
+def test_the_signature_is_that_of_the_standard_and_of_the_peer() -> None:
+    made = headers()
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    signed = f"wh_test.{NOW}.{BODY}".encode()
+    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert made["webhook-signature"] == f"v1,{expected}"
+    with openai.OpenAI(api_key="k", webhook_secret=SECRET) as client:
+        event = client.webhooks.unwrap(BODY, sign(BODY, secret=SECRET))
+    assert event.type == "realtime.call.incoming"
+
+
+@pytest.mark.parametrize("secret", ["plain text", "whsec_AA=="])
+def test_secrets_of_every_form(secret: str) -> None:
+    made = sign(BODY, secret=secret, timestamp=NOW)
+    Webhooks(clock=lambda: NOW).verify_signature(BODY, made, secret=secret)
+
+
+def test_headers_and_bodies_of_every_kind(webhooks: Webhooks) -> None:
+    made = headers()
+    message = email.message.Message()  # what http.server gives
+    for name, value in made.items():
+        message[name.title()] = value
+    for each in (
+        {name.upper(): value for name, value in made.items()},
+        {name.encode(): value.encode() for name, value in made.items()},
+        message,
+    ):
+        webhooks.verify_signature(BODY, each)  # type: ignore[arg-type]
+        webhooks.verify_signature(BODY.encode(), each)  # type: ignore[arg-type]
+        webhooks.verify_signature(bytearray(BODY.encode()), each)  # type: ignore[arg-type]
+    odd = b'{"type": "x", "data": "\xff"}'
+    webhooks.verify_signature(odd, headers(odd))
+
+
+def test_one_good_signature_among_several_is_enough(webhooks: Webhooks) -> None:
+    made = headers()
+    good = made["webhook-signature"]
+    for several in (f"v1,AAAA {good}", f"{good} v1a,xyz", f"v2,x  {good}", f"v1,ü {good}"):
+        webhooks.verify_signature(BODY, {**made, "webhook-signature": several})
+    for none in ("v1,", good.removeprefix("v1,"), good.replace("v1,", "v2,"), "v1", good[:-1]):
+        with pytest.raises(WebhookSignatureError):
+            webhooks.verify_signature(BODY, {**made, "webhook-signature": none})
+
+
+@pytest.mark.parametrize("off", [0, 299, 300, -299, -300])
+def test_fresh(webhooks: Webhooks, off: int) -> None:
+    webhooks.unwrap(BODY, headers(timestamp=NOW + off))
+
+
+@pytest.mark.parametrize(("off", "where"), [(-301, "past"), (301, "future"), (-(10**20), "past")])
+def test_not_fresh(webhooks: Webhooks, off: int, where: str) -> None:
+    with pytest.raises(WebhookSignatureError, match=f"in the {where}"):
+        webhooks.unwrap(BODY, headers(timestamp=NOW + off))
+    with pytest.raises(WebhookSignatureError):
+        webhooks.unwrap(BODY, headers(timestamp=NOW - 11), tolerance=10)
+
+
+@pytest.mark.parametrize("stamp", ["", "soon", "1.5", "nan", "\u00b2"])
+def test_no_time(webhooks: Webhooks, stamp: str) -> None:
+    with pytest.raises(WebhookSignatureError):
+        webhooks.unwrap(BODY, {**headers(), "webhook-timestamp": stamp})
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+def test_a_missing_header_is_named(webhooks: Webhooks, name: str) -> None:
+    made = headers()
+    del made[name]
+    with pytest.raises(WebhookSignatureError, match=name):
+        webhooks.unwrap(BODY, made)
+
+
+@given(at=st.integers(0, len(BODY) - 1), bit=st.integers(0, 6))
+def test_every_change_of_the_body_is_seen(at: int, bit: int) -> None:
+    changed = bytearray(BODY.encode())
+    changed[at] ^= 1 << bit
+    with pytest.raises(WebhookSignatureError):
+        Webhooks(SECRET, clock=lambda: NOW).verify_signature(bytes(changed), headers())
+
+
+def test_every_signed_header_counts(webhooks: Webhooks) -> None:
+    for name, value in (("webhook-id", "other"), ("webhook-timestamp", str(NOW + 1))):
+        with pytest.raises(WebhookSignatureError, match="signature is wrong"):
+            webhooks.unwrap(BODY, {**headers(), name: value})
+    with pytest.raises(WebhookSignatureError):
+        webhooks.unwrap(BODY, headers(), secret="another")
+
+
+@pytest.mark.parametrize("body", ["", "[]", "null", "{}", '{"type": 1}', "{", b"\xff", "[" * 9999])
+def test_signed_and_still_nothing(webhooks: Webhooks, body: str | bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        webhooks.unwrap(body, headers(body))
+
+
+def test_secrets_that_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_WEBHOOK_SECRET", raising=False)
+    with pytest.raises(ConfigError, match="OPENAI_WEBHOOK_SECRET"):
+        OpenAI(api_key="k").webhooks.unwrap(BODY, headers())
+    for wrong in ("whsec_*not*base64*", "whsec_AAA", "whsec_ü", "whsec_"):
+        with pytest.raises(ConfigError) as caught:
+            Webhooks(wrong).unwrap(BODY, headers())
+        assert wrong == "whsec_" or wrong.removeprefix("whsec_") not in f"{caught.value!r}"
+        assert caught.value.__cause__ is None
+
+
+def test_where_the_secret_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = sign(BODY, secret=SECRET)
+    OpenAI(api_key="k", webhook_secret=SECRET).webhooks.unwrap(BODY, made)
+    OpenAI(api_key="k").webhooks.unwrap(BODY, made, secret=SECRET)
+    monkeypatch.setenv("OPENAI_WEBHOOK_SECRET", SECRET)
+    client = OpenAI(api_key="k")
+    assert client.webhooks.unwrap(BODY, made).type == "realtime.call.incoming"
+    assert SECRET not in f"{client!r}{client.webhooks!r}"
+
+
+def test_the_error_is_what_ported_programs_catch() -> None:
+    assert issubclass(openai.InvalidWebhookSignatureError, ValueError)
+    assert issubclass(WebhookSignatureError, ValueError)
