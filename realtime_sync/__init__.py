@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ReconnectPolicy,
         Reply,
     )
+    from .connection.translation import TranslationConnection, TranslationConnectionManager
     from .errors import (
         AgentError,
         ApiError,
@@ -65,6 +66,7 @@ _HOMES = {
         "ReconnectingEvent",
         "Reply",
     ),
+    ".connection.translation": ("TranslationConnection", "TranslationConnectionManager"),
     ".errors": (
         "AgentError",
         "ApiError",
@@ -134,6 +136,8 @@ __all__ = [
     "RemoteProtocolError",
     "Reply",
     "ServerError",
+    "TranslationConnection",
+    "TranslationConnectionManager",
     "TransportError",
     "UnprocessableEntityError",
     "WebhookSignatureError",

@@ -186,6 +186,14 @@ def test_a_refused_request(connection: RealtimeConnection) -> None:
     assert connection.ask("Hello!", response=TEXT, timeout=GUARD_S).text
 
 
+def test_a_restart_keeps_configuration_and_history(connection: RealtimeConnection) -> None:
+    connection.session.update(session={"type": "realtime", "instructions": "Be brief."})
+    connection.wait_for("session.updated", timeout=GUARD_S)
+    connection.ask("Hello!", response=TEXT, timeout=GUARD_S)
+    connection.session.restart(keep_history=True)
+    assert connection.ask("Hello!", response=TEXT, timeout=GUARD_S).text
+
+
 @pytest.mark.parametrize("provider", CONNECT)
 def test_a_wrong_key(request: pytest.FixtureRequest, provider: str, ws_server: Server) -> None:
     front = request.getfixturevalue(FRONTS.get(provider, provider))
@@ -353,6 +361,17 @@ def test_what_yandex_lacks_is_refused_before_it_is_sent(yandex: Front, ws_server
         assert connection.ask("Hello!", response=TEXT, timeout=GUARD_S).text
     sent = {event["type"] for event in yandex.received}
     assert sent == {"session.update", "conversation.item.create", "response.create"}
+
+
+def test_yandex_is_told_the_history_as_a_recap(yandex: Front, ws_server: Server) -> None:
+    with connect_yandex(yandex, ws_server.key) as connection:
+        answer = connection.ask("Hello!", timeout=GUARD_S).text
+        connection.session.restart(keep_history=True)
+        connection.ask("Hello!", response=TEXT, timeout=GUARD_S)
+    kind = "conversation.item.create"
+    items = [event["item"] for event in yandex.received if event["type"] == kind]
+    assert {item["role"] for item in items} == {"user"}
+    assert answer in items[1]["content"][0]["text"]
 
 
 def test_an_interrupted_answer_ends_though_the_server_forgets_to_say_so(

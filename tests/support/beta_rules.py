@@ -120,7 +120,9 @@ class BetaRules(Rules):
         if kind in ("session.created", "session.updated"):
             if event["session"]["type"] == "transcription":
                 event["type"] = f"transcription_{kind}"
-            event["session"] = _flat(event["session"])
+            told = {"id", "object", "expires_at", *_BETA_SESSION, *_BETA_TRANSCRIPTION}
+            flat = _flat(event["session"])
+            event["session"] = {name: value for name, value in flat.items() if name in told}
         if "response" in event:
             event["response"] = _flat(event["response"])
             output = event["response"].get("output") or []

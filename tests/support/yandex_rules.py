@@ -24,6 +24,10 @@ _YANDEX_SESSION = [
     "tool_choice",
     "prompt",
 ]
+_YANDEX_AUDIO = {
+    "input": ["format", "languages", "turn_detection"],
+    "output": ["format", "voice", "role"],
+}
 _YANDEX_SAID = {  # the live order of events; nothing else comes
     "session.created",
     "session.updated",
@@ -114,8 +118,8 @@ class YandexRules(Rules):
     def _session_to_ga(self, session: Event) -> Event:
         known(session, _YANDEX_SESSION, "session")
         audio = {side: dict(fields) for side, fields in session.get("audio", {}).items()}
-        known(audio.get("input", {}), ["format", "languages", "turn_detection"], "audio.input")
-        known(audio.get("output", {}), ["format", "voice", "role", "speed"], "audio.output")
+        for side, fields in audio.items():
+            known(fields, _YANDEX_AUDIO.get(side, ()), f"session.audio.{side}")
         for side, fields in audio.items():
             if "format" in fields:
                 if fields["format"].get("type") != "audio/pcm":
@@ -165,12 +169,18 @@ class YandexRules(Rules):
         return [event]
 
     def _told(self, session: Event) -> Event:
-        told = {name: value for name, value in session.items() if name != "type"}
-        audio = {side: dict(fields) for side, fields in session["audio"].items()}
+        audio = {
+            side: {name: fields[name] for name in _YANDEX_AUDIO[side] if name in fields}
+            for side, fields in session["audio"].items()
+        }
         for side, fields in audio.items():
             fields["format"] = {"type": "audio/pcm", "rate": self._hz[side]}
         audio["input"]["languages"] = self._languages
-        return {**told, "audio": audio}
+        told = {"id", "object", "model", "expires_at", *_YANDEX_SESSION} - {"type"}
+        return {
+            **{name: value for name, value in session.items() if name in told},
+            "audio": audio,
+        }
 
     def _resampled(self, side: str, pcm: bytes) -> bytes:
         theirs = self._hz[side] or _UNASKED_HZ
