@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from .._deadline import Deadline
 from ..errors import ConnectionClosed, QueueFullError, RealtimeTimeout, RemoteProtocolError
@@ -38,6 +38,7 @@ class Interruption(NamedTuple):
     error: ConnectionClosed
 
 
+Losses = Literal["all", "coming", "none"]
 Item = ServerEvent | Malformed | Interruption
 
 
@@ -62,6 +63,7 @@ class _Watcher:
         self.entries: queue.SimpleQueue[Entry | _End] = queue.SimpleQueue()
         self.bytes_in = 0
         self.bytes_out = 0
+        self.through = False  # the wait goes on over losses of the link
 
     def put(self, message: Entry | _End, max_bytes: int) -> None:
         if isinstance(message, Entry):
@@ -217,7 +219,7 @@ class EventQueue:
         since: int,
         deadline: Deadline,
         *,
-        over_links: bool = True,
+        losses: Losses = "coming",
     ) -> ServerEvent:
         """Return the first event numbered ``since`` or later for which ``matches`` is true.
 
@@ -225,7 +227,8 @@ class EventQueue:
             matches: runs in this thread.
             since: the number of the first entry that counts.
             deadline: for the wait.
-            over_links: whether the event may come over a later link than entry ``since``.
+            losses: which losses of the link end the wait: "all" since entry ``since``, those to
+                come ("coming"), or "none".
 
         Raises:
             RealtimeTimeout, ConnectionClosed: as `take`.
@@ -241,7 +244,7 @@ class EventQueue:
             for entry in past:
                 if entry.number < since:
                     continue
-                if isinstance(entry.item, Interruption) and not over_links:
+                if isinstance(entry.item, Interruption) and losses == "all":
                     raise copy_of(entry.item.error)
                 if _is_match(entry, matches):
                     return entry.item  # type: ignore[return-value]  # _is_match checked it
@@ -250,6 +253,7 @@ class EventQueue:
             if self._paused and self.full:
                 raise self.full_error()
             seen = past[-1].number + 1 if past else since
+            watcher.through = losses == "none"
             return self._watch_on(watcher, matches, max(seen, since), deadline)
         finally:
             with self._watchers_lock:
@@ -271,6 +275,8 @@ class EventQueue:
                 ) from None
             if isinstance(message, _End):
                 if isinstance(message.error, ConnectionClosed):
+                    if message.error.reconnecting and watcher.through:
+                        continue
                     raise copy_of(message.error)
                 raise message.error
             watcher.bytes_out += message.size

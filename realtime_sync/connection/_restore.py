@@ -147,11 +147,16 @@ def _weight(item: JsonDict) -> int:
 
 def _writable(session: JsonDict) -> JsonDict:
     """Return what of a reported configuration can be set again."""
+    return _without_nulls({k: v for k, v in session.items() if k not in _READ_ONLY})
+
+
+def _without_nulls(values: JsonDict) -> JsonDict:
+    """Leave out what is null by default; turn detection is not."""
     kept: JsonDict = {}
-    for name, value in session.items():
-        if name in _READ_ONLY or (value is None and name != "turn_detection"):
-            continue
-        kept[name] = _writable(value) if isinstance(value, dict) and name != "tools" else value
+    for name, value in values.items():
+        if value is not None or name == "turn_detection":
+            is_config = isinstance(value, dict) and name != "tools"
+            kept[name] = _without_nulls(value) if is_config else value
     return kept
 
 

@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .._deadline import FOREVER, Deadline
-from ..errors import ConcurrencyError, ConnectionClosedOK
+from ..errors import ConcurrencyError, ConnectionClosedOK, LocalProtocolError
 from ..events import ClientEvent, ErrorEvent, ServerEvent, canonical_type, parse_event
 from ..transport.base import Transport, check_close
 from ._handlers import Handlers
 from ._link import Link
-from ._queue import EventQueue, Interruption, Malformed
+from ._queue import EventQueue, Interruption, Losses, Malformed
 from ._registration import Registration
 from ._sender import Sender
 from ._turns import Turns
@@ -111,9 +111,22 @@ class RealtimeConnection(Registration):
     def send_raw(self, data: str | bytes) -> None:
         """Send JSON text as it is.
 
+        Args:
+            data: the text, or its UTF-8 bytes; either goes as a text message, since the protocol
+                has no other.
+
         Raises:
             ConnectionClosed: the connection is over; nothing was sent.
+            LocalProtocolError: it is no Unicode text, for which the server would close.
         """
+        if not isinstance(data, str):
+            try:
+                data = data.decode()
+            except UnicodeDecodeError as exc:
+                raise LocalProtocolError(
+                    f"send_raw takes JSON text, and these bytes are not UTF-8 ({exc.reason} at "
+                    f"{exc.start}); sound goes through input_audio_buffer.append(audio=…)"
+                ) from exc
         self._sender.send_raw(data)
 
     # -- consuming -------------------------------------------------------------------------------
@@ -227,7 +240,8 @@ class RealtimeConnection(Registration):
         Raises:
             RealtimeTimeout: it did not come in time.
             ConnectionClosed: the connection ended before it came. With ``reconnecting``: the link
-                was lost, and with it what this thread sent; ask again, or wait again.
+                was lost, and perhaps what this thread sent; ask again, or wait again. A wait
+                for ``"reconnected"`` goes on.
             QueueFullError: the queue is full, so nothing more is read until someone consumes.
             ServerError: the server refused what this thread sent last, so it won't come.
         """
@@ -236,13 +250,19 @@ class RealtimeConnection(Registration):
             lambda candidate: matches(candidate) or _refuses(candidate, request),
             self._sender.mark,
             Deadline(timeout),
-            # What this thread asked for went with the link that it was sent over; but one that
-            # has its answer waits for something else.
-            over_links=not self._sender.take_unanswered() or event == "reconnected",
+            losses=self._losses_that_end(event),
         )
         if isinstance(found, ErrorEvent) and not matches(found):
             raise server_error(found)
         return found
+
+    def _losses_that_end(self, event: object) -> Losses:
+        """Say which losses of the link end a wait that this thread begins now."""
+        # What it asked for went with the link; but whoever has the answer waits for another thing.
+        unanswered = self._sender.take_unanswered()
+        if event == "reconnected":
+            return "none"
+        return "all" if unanswered else "coming"
 
     # -- whole turns -----------------------------------------------------------------------------
 
