@@ -72,6 +72,8 @@ class Link:
         self._close_timeout = settings.close_timeout
         self._own_entries = 0  # of the queue's, that did not come from the server
         self.closing = threading.Event()
+        self._flushed = threading.Event()  # unset from a new link to the last held message on it
+        self._flushed.set()
         self._lock = threading.Lock()  # guards all below
         self._transport = transport
         self._reader = self._new_reader(transport, settings.dialect)
@@ -185,6 +187,7 @@ class Link:
                 self._transport = made.transport
                 self._reader = self._new_reader(made.transport, made.dialect)
                 self._lost_meanwhile = None
+                self._flushed.clear()
         if closing:
             made.transport.abort()
             return False
@@ -203,6 +206,7 @@ class Link:
         """End an operation: send what was held, then look what became of the link meanwhile."""
         with contextlib.suppress(ConnectionClosed):  # its reader sees it
             self._sender.flush(transport)
+        self._flushed.set()
         with self._lock:
             self._making_anew = False
             lost, self._lost_meanwhile = self._lost_meanwhile, None
@@ -305,6 +309,7 @@ class Link:
             transport, reader = self._transport, self._reader
         reader.closing = True
         self._queue.wake_reader()
+        self._flushed.wait(deadline.remaining())  # what was sent before this goes out before it
         transport.close(code, reason, timeout=self._close_timeout)
         self._recovery.abort()
         if self._recovery.connecting:
