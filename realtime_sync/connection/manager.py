@@ -66,8 +66,8 @@ class RealtimeConnectionManager(Registration):
             self._connection.send(event)
             return
         text = to_json(to_dict(event))
-        waiting = sum(map(len, self._unsent))
-        if waiting + len(text) > self._settings.max_queue_size:
+        waiting = sum(map(_size_bytes, self._unsent))
+        if waiting + _size_bytes(text) > self._settings.max_queue_size:
             raise QueueFullError(
                 f"{waiting} bytes wait for the connection to open and max_queue_size is "
                 f"{self._settings.max_queue_size}: open it, then send"
@@ -115,8 +115,12 @@ class RealtimeConnectionManager(Registration):
         transport = connect(endpoint.url, headers=endpoint.headers, options=options)
         dialect = endpoint.dialect
         if dialect is not None:
-            for event in dialect.greeting:
-                transport.send(to_json(dialect.to_wire(event)))
+            try:
+                for event in dialect.greeting:
+                    transport.send(to_json(dialect.to_wire(event)))
+            except BaseException:
+                transport.abort()  # nobody else knows of it yet
+                raise
         return transport, dialect
 
     def __enter__(self) -> RealtimeConnection:
@@ -130,6 +134,10 @@ class RealtimeConnectionManager(Registration):
     ) -> None:
         if self._connection is not None:
             self._connection.close()
+
+
+def _size_bytes(text: str) -> int:
+    return len(text.encode(errors="replace"))
 
 
 def _merge(defaults: TransportOptions, overrides: Mapping[str, Any]) -> TransportOptions:
