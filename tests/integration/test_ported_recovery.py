@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from guards import Guard
 from raw_server import RawPeer
+from scripted_server import KEY, client, hang_on, hang_up, hear, say, scripted, target
 
 from realtime_sync import (
     ConnectionClosed,
@@ -25,7 +26,6 @@ from realtime_sync import (
     ReconnectingEvent,
 )
 from realtime_sync._threads import spawn
-from scripts import KEY, client, hang_on, hang_up, hear, say, scripted, target
 
 GUARD_S = 30.0
 CLEAR = {"type": "input_audio_buffer.clear"}
