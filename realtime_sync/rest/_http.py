@@ -23,6 +23,7 @@ from .._headers import Headers, check_header
 from .._version import __version__
 from ..errors import RealtimeError, api_error
 from ..transport._proxy import Proxy, proxy_for
+from ..transport._secrets import Secrets
 from ._http_errors import TRANSLATED, translate
 from ._http_retry import make_retry
 from ._place import Place, request_url
@@ -33,7 +34,6 @@ __all__ = ["HttpDoor", "OpenAnswer", "Outgoing"]
 _LOGGER = logging.getLogger("realtime_sync.rest")
 
 _MAX_ERROR_BYTES: Final = 65536
-_SHORTEST_SECRET: Final = 8  # what is shorter than any key would hide innocent words
 
 
 @frozen(kw_only=True)
@@ -108,7 +108,7 @@ class HttpDoor:
         answer = OpenAnswer(response, place, outgoing.timeout)
         _LOGGER.debug("POST %s: status %d", outgoing.path, answer.status)
         if not 200 <= answer.status < 300:
-            raise _refusal(answer, outgoing.headers)
+            raise _refusal(answer, Secrets(url, outgoing.headers, proxy=proxy))
         return answer
 
     def close(self) -> None:
@@ -210,7 +210,7 @@ def _proxies(proxy: Proxy | None) -> dict[str, str]:
     return {"http": url, "https": url}
 
 
-def _refusal(answer: OpenAnswer, headers: Mapping[str, str]) -> RealtimeError:
+def _refusal(answer: OpenAnswer, secrets: Secrets) -> RealtimeError:
     if answer.status == 407 and answer.place.proxy is not None:
         answer.close()
         return answer.place.refused_by_proxy(407)
@@ -223,8 +223,6 @@ def _refusal(answer: OpenAnswer, headers: Mapping[str, str]) -> RealtimeError:
     except RealtimeError:
         pass  # the status is known; the words are lost
     answer.close()
-    for name, value in headers.items():  # a server that quotes the key must not get it logged
-        secret = value.rpartition(" ")[2].encode()
-        if name.lower() in ("authorization", "api-key") and len(secret) >= _SHORTEST_SECRET:
-            body = body.replace(secret, b"***")
-    return api_error(answer.status, answer.headers, body)
+    # A server that repeats the key must not get it into somebody's log.
+    headers = Headers((name, secrets.hide(value)) for name, value in answer.headers.items())
+    return api_error(answer.status, headers, secrets.hide_bytes(body))

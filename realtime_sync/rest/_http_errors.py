@@ -25,7 +25,7 @@ def translate(
 ) -> RealtimeError:
     """Return our exception for whatever went wrong without an answer."""
     if isinstance(exc, http.InvalidSchema) and "SOCKS" in str(exc):
-        return ConfigError("a socks proxy needs the package PySocks: pip install PySocks")
+        return ConfigError("a socks proxy needs an extra: pip install 'realtime_sync[socks]'")
     if isinstance(exc, (http.InvalidURL, http.MissingSchema, http.InvalidSchema)):
         return ConfigError("base_url is no URL that can be requested; use https://host/path")
     root = _root(exc)

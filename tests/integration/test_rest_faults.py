@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 import trustme
 from http_recorder import HttpRecorder, Reply, raw, reply, stall
+from proxies import SocksProxy
 from raw_server import RawPeer, RawServer
 from urllib3.exceptions import InsecureRequestWarning
 
@@ -514,6 +516,30 @@ def test_proxies_that_refuse(api: Make) -> None:
     assert "proxy" in str(error)
     error = failure(lambda: secret(api("http://x.invalid/v1", proxy="http://nowhere.invalid:1")))
     assert "'nowhere.invalid' does not resolve" in str(error)
+
+
+def test_socks(api: Make) -> None:
+    with HttpRecorder(GOOD) as server:
+        proxy = SocksProxy(server.port, ("me", "secret-password"))
+        with RawServer(proxy) as proxy_server:
+            url = f"socks5h://me:secret-password@127.0.0.1:{proxy_server.port}"
+            assert ClientSecrets(api("http://example.invalid:81/v1", proxy=url)).create().value
+            wrong = f"socks5h://me:other-password@127.0.0.1:{proxy_server.port}"
+            made = api("http://example.invalid/v1", proxy=wrong, max_retries=0)
+            error = failure(lambda: secret(made))
+            assert isinstance(error, ConnectError)
+            assert "password" not in f"{error} {error.__cause__}"
+    assert proxy.destinations == [("example.invalid", 81)]
+
+
+def test_socks_without_its_package(api: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+
+    monkeypatch.setattr("requests.adapters.SOCKSProxyManager", missing)
+    error = failure(lambda: secret(api("http://x.invalid/v1", proxy="socks5://127.0.0.1:1")))
+    assert isinstance(error, ConfigError)
+    assert "pip install 'realtime_sync[socks]'" in str(error)
 
 
 # -- what is kept between calls --------------------------------------------------------------------
