@@ -34,6 +34,7 @@ __all__ = ["HttpDoor", "OpenAnswer", "Outgoing"]
 _LOGGER = logging.getLogger("realtime_sync.rest")
 
 _MAX_ERROR_BYTES: Final = 65536
+_MAX_KEPT: Final = 64  # links
 
 
 @frozen(kw_only=True)
@@ -173,7 +174,8 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, retry: Any, context: ssl.SSLContext) -> None:
         self._context = context
-        super().__init__(max_retries=retry)
+        # Every thread that calls at once has a link; those beyond are closed, with a warning.
+        super().__init__(max_retries=retry, pool_maxsize=_MAX_KEPT)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options, ssl_context=self._context)

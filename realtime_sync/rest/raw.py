@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from ..errors import ConcurrencyError, RemoteProtocolError
 from ._request import Answer
@@ -18,14 +18,11 @@ from ._request import Answer
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from typing_extensions import ParamSpec  # in typing from Python 3.10 on, but not for 3.9 users
-
     from ._http import OpenAnswer
-
-    P = ParamSpec("P")
 
 __all__ = ["RawResponse", "StreamingResponse", "StreamingResponseManager"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _REQUEST_ID = "x-request-id"
