@@ -14,6 +14,7 @@ from realtime_sync import Local
 
 REPOSITORY = Path(__file__).parents[2]
 _LIMIT_S = 100  # below the limit of a test, so that the program's output is shown
+_NONE: Mapping[str, str] = {}
 
 
 @pytest.fixture(scope="session")
@@ -32,13 +33,22 @@ class Program:
         self._environment = environment
         (folder / "samples").symlink_to(REPOSITORY / "samples")
 
-    def run(self, file: Path, *arguments: str) -> str:
-        """Return what it prints; a failure, or any warning, fails the test."""
+    def run(
+        self, file: Path, *arguments: str, typed: str = "", environment: Mapping[str, str] = _NONE
+    ) -> str:
+        """Return what it prints; a failure, or any warning, fails the test.
+
+        Args:
+            file: the program.
+            arguments: its command line.
+            typed: what it reads from the terminal.
+            environment: variables besides those that every program sees.
+        """
         result = subprocess.run(
             [sys.executable, "-W", "error", str(file), *arguments],
             cwd=self.folder,
-            env=dict(self._environment),
-            stdin=subprocess.DEVNULL,
+            env={**self._environment, **environment},
+            input=typed,
             capture_output=True,
             text=True,
             timeout=_LIMIT_S,

@@ -1,0 +1,32 @@
+"""A written conversation: type a message, read the answer; q ends it."""
+
+from __future__ import annotations
+
+from realtime_sync import OpenAI
+
+
+def main() -> None:
+    """Take messages from the terminal until one is q."""
+    with OpenAI() as client, client.realtime.connect(model="gpt-realtime") as connection:
+        connection.session.update(session={"type": "realtime", "output_modalities": ["text"]})
+        while (text := input("Message: ")) != "q":
+            connection.conversation.item.create(
+                item={
+                    "type": "message",
+                    "role": "user",
+                    "content": [{"type": "input_text", "text": text}],
+                }
+            )
+            connection.response.create()
+            for event in connection:
+                if event.type == "response.output_text.delta":
+                    print(event.delta, end="", flush=True)
+                elif event.type == "error":
+                    raise SystemExit(event.error.message)
+                elif event.type == "response.done":
+                    print()
+                    break
+
+
+if __name__ == "__main__":
+    main()

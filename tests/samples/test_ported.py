@@ -1,0 +1,183 @@
+"""The ported samples and what they were before: both run, and the rule makes one of the other.
+
+What they were runs with the published `openai` package, against the same server.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import signal
+import subprocess
+import sys
+import threading
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from beta_rules import AzureRules
+from dialect_server import Front, open_front
+from embedded import QUESTIONS, Server
+from guards import Guard
+from port_rule import PAIRS, PORTED, changed_lines, difference, port
+from programs import REPOSITORY, Program
+from raw_server import CLOSE, PING, PONG, TEXT, RawPeer, RawServer, close_payload
+
+from realtime_sync import Local
+from realtime_sync.audio import VirtualSpeaker, WavSource
+
+PROMPT = "Message: "
+TYPED = "Hello!\nPlease count to three.\nq\n"
+ANSWERS = "Message: Hello! How can I help you?.*Message: one, two, three.*Message: "
+
+
+def test_every_ported_sample_is_here() -> None:
+    pairs = {f"{name}{suffix}.py" for name in PAIRS for suffix in ("", "_before")}
+    assert {path.name for path in PORTED.glob("*.py")} == {*pairs, "push_to_talk.py"}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_rule_makes_it(name: str) -> None:
+    before = (PORTED / f"{name}_before.py").read_text("utf-8")
+    assert port(before) == (PORTED / f"{name}.py").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_document_shows_its_difference(name: str) -> None:
+    document = (REPOSITORY / "docs" / "porting.md").read_text("utf-8")
+    assert f"```diff\n{difference(name)}```" in document, f"it should be\n{difference(name)}"
+    changed, total = changed_lines(name)
+    assert f"{changed} of {total} lines" in document
+
+
+# -- written -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["", "_before"])
+def test_a_written_conversation(program: Program, suffix: str) -> None:
+    output = program.run(PORTED / f"realtime{suffix}.py", typed=TYPED)
+    assert re.fullmatch(ANSWERS, output, re.DOTALL), output
+
+
+@pytest.fixture
+def azure(local_server: Local) -> Iterator[Front]:
+    embedded = Server(local_server.url, local_server.api_key, cast("Any", None))
+    with open_front(AzureRules, embedded) as front:
+        yield front
+
+
+@pytest.mark.parametrize("suffix", ["", "_before"])
+def test_a_written_conversation_on_azure(
+    program: Program, azure: Front, local_server: Local, suffix: str
+) -> None:
+    environment = {
+        "AZURE_OPENAI_ENDPOINT": azure.url,
+        "AZURE_OPENAI_DEPLOYMENT_NAME": "my-deployment",
+        "AZURE_OPENAI_AD_TOKEN": f"token-of-{local_server.api_key}",
+    }
+    file = PORTED / f"azure_realtime{suffix}.py"
+    output = program.run(file, typed=TYPED, environment=environment)
+    assert re.fullmatch(ANSWERS, output, re.DOTALL), output
+    assert output.count("[completed]") == 2
+    [(path, query, _)] = azure.requests
+    assert (path, query) == ("/openai/v1/realtime", {"model": "my-deployment"})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_at_the_prompt_pings_are_answered_and_ctrl_c_closes(guard: Guard) -> None:
+    answered, ended = threading.Event(), threading.Event()
+    closes: list[bytes] = []
+
+    def server(peer: RawPeer) -> None:
+        peer.accept()
+        assert peer.frame()[0] == TEXT, "the session.update"
+        peer.send(PING, b"there?")
+        assert peer.frame() == (PONG, b"there?")
+        answered.set()
+        opcode, payload = peer.frame()
+        assert opcode == CLOSE
+        closes.append(payload)
+        peer.send(CLOSE, payload)
+        ended.set()
+
+    with RawServer(server) as listening:
+        environment = {
+            "OPENAI_API_KEY": "k",
+            "OPENAI_BASE_URL": f"http://127.0.0.1:{listening.port}/v1",
+            "NO_PROXY": "*",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": str(REPOSITORY),
+        }
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            [sys.executable, str(PORTED / "realtime.py")],
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            env=environment,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.read(len(PROMPT)) == PROMPT.encode()
+            guard.wait(answered, "the pong")
+            process.send_signal(signal.SIGINT)
+            guard.wait(ended, "the close")
+            _, errors = process.communicate(timeout=guard.seconds)
+        assert process.returncode == -signal.SIGINT
+        assert errors.decode().rstrip().endswith("KeyboardInterrupt")
+    assert closes == [close_payload(1000)]
+
+
+# -- spoken --------------------------------------------------------------------------------------
+
+
+def test_push_to_talk_with_files(program: Program) -> None:
+    question = str(QUESTIONS / "time.wav")
+    file = PORTED / "push_to_talk.py"
+    output = program.run(file, "--input", question, "--output", "answer.wav")
+    assert re.search(r"you said: what time is it\].*It is .*\[completed\]", output, re.DOTALL)
+    with wave.open(str(program.folder / "answer.wav")) as recorded:
+        samples = np.frombuffer(recorded.readframes(recorded.getnframes()), "<i2")
+    assert np.count_nonzero(np.abs(samples.astype(int)) > 200) > 5_000, "it speaks"
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_push_to_talk_interrupts(
+    local_server: Local, guard: Guard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = load(PORTED / "push_to_talk.py")
+    with VirtualSpeaker() as sink, local_server.realtime.connect() as connection:
+        heard: Callable[[str], int] = sink.played_ms
+        connection.session.update(session=sample.SESSION)
+        talk = sample.PushToTalk(connection, sink)
+        receiver = threading.Thread(target=talk.receive)
+        receiver.start()
+        message: Any = {"type": "message", "role": "user"}
+        message["content"] = [{"type": "input_text", "text": "Tell me a story."}]
+        connection.conversation.item.create(item=message)
+        connection.response.create()
+        delta: Any = connection.wait_for("response.output_audio.delta", timeout=guard.seconds)
+        guard.until(lambda: heard(delta.item_id) > 100, "the story")
+        talk.press(WavSource(QUESTIONS / "stop.wav", pace="fast", trailing_silence_ms=0))
+        truncated: Any = connection.wait_for("conversation.item.truncated", timeout=guard.seconds)
+        talk.wait_recorded()
+        talk.release()
+        guard.wait(talk.answered, "the answer")
+        connection.close()
+        guard.join(receiver)
+    assert truncated.item_id == delta.item_id
+    assert 100 < truncated.audio_end_ms < 10_000, "what was heard of it"
+    printed = capsys.readouterr().out
+    assert "you said: stop please" in printed
+    assert "[error" not in printed
