@@ -55,8 +55,9 @@ class PushToTalk:
                 print(f"[you said: {event.transcript}]")
             elif event.type == "response.done":
                 print(f" [{event.response.status}]")
-                self.answered.set()
-            elif event.type == "error":
+                if event.response.id != self._interrupted:
+                    self.answered.set()
+            elif event.type == "error" and event.severity != "benign":
                 print(f"[error: {event.error.message}]")
 
     def _play(self, event: ResponseOutputAudioDelta) -> None:

@@ -54,6 +54,12 @@ def test_the_document_shows_its_difference(name: str) -> None:
     assert f"{changed} of {total} lines" in document
 
 
+def test_the_document_counts_what_was_restructured() -> None:
+    document = (REPOSITORY / "docs" / "porting.md").read_text("utf-8")
+    lines = (PORTED / "push_to_talk.py").read_text("utf-8").splitlines()
+    assert f"a terminal program of {len(lines)} lines" in document
+
+
 # -- written -------------------------------------------------------------------------------------
 
 
