@@ -24,7 +24,6 @@ from ..errors import (
     ConnectionClosedOK,
 )
 from ..events import Reconnected
-from ..providers.dialect import Dialect
 from ..transport.base import Transport
 from ._queue import EventQueue
 from ._reader import Reader
@@ -76,7 +75,7 @@ class Link:
         self._flushed.set()
         self._lock = threading.Lock()  # guards all below
         self._transport = transport
-        self._reader = self._new_reader(transport, settings.dialect)
+        self._reader = Reader(transport, queue, state, settings.dialect)
         self._reading: threading.Thread | None = None
         self._threads: list[threading.Thread] = []
         self._making_anew = False
@@ -92,9 +91,6 @@ class Link:
         self._start_reader()
 
     # -- reading ---------------------------------------------------------------------------------
-
-    def _new_reader(self, transport: Transport, dialect: Dialect | None) -> Reader:
-        return Reader(transport, self._queue, self._state, dialect)
 
     def _start_reader(self) -> None:
         reader, transport = self._reader, self._transport
@@ -185,7 +181,9 @@ class Link:
             if not closing:
                 self._totals = self._totals.plus(self._transport)
                 self._transport = made.transport
-                self._reader = self._new_reader(made.transport, made.dialect)
+                self._reader = Reader(
+                    made.transport, self._queue, self._state, made.dialect, made.received
+                )
                 self._lost_meanwhile = None
                 self._flushed.clear()
         if closing:

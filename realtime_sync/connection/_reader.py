@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from sys import getsizeof
 
 from ..errors import ConnectionClosed, ConnectionClosedError, RemoteProtocolError
@@ -31,7 +32,9 @@ class Reader:
         queue: EventQueue,
         state: ConnectionState,
         dialect: Dialect | None = None,
+        received: Sequence[str | bytes] = (),
     ) -> None:
+        self._received = received  # by somebody else, before this read
         self._transport = transport
         self._queue = queue
         self._state = state
@@ -41,10 +44,10 @@ class Reader:
     def run(self) -> ConnectionClosed:
         """Read until the link ends; return how it did."""
         try:
+            self._deliver_all(self._received)
+            self._received = ()
             while True:
-                for message in self._transport.read():
-                    if not self._queue.full or self._found_space():
-                        self._deliver(message)
+                self._deliver_all(self._transport.read())
         except ConnectionClosed as closed:
             return closed
         except BaseException as exc:  # a reader that dies silently would leave everybody waiting
@@ -53,6 +56,11 @@ class Reader:
             return end
         finally:
             self._transport.abort()
+
+    def _deliver_all(self, messages: Sequence[str | bytes]) -> None:
+        for message in messages:
+            if not self._queue.full or self._found_space():
+                self._deliver(message)
 
     def _found_space(self) -> bool:
         """Wait for a consumer; False when the connection is being closed instead.

@@ -60,6 +60,7 @@ class Made:
         reports: what the server said of the new session.
         kept_items: ids of the items that it has.
         lost_items: ids of those that could not be restored.
+        received: messages that came behind the restoration, and are the program's.
     """
 
     transport: Transport
@@ -68,6 +69,7 @@ class Made:
     reports: Sequence[SessionCreated | SessionUpdated] = ()
     kept_items: Sequence[str] = ()
     lost_items: list[str] = field(factory=list)
+    received: Sequence[str | bytes] = ()
 
 
 class Recovery:
@@ -212,10 +214,13 @@ class Recovery:
         as_recap = dialect is not None and not dialect.assistant_items
         restoration = Restoration(self._state.restorable_session, items, as_recap=as_recap)
         reports: list[SessionCreated | SessionUpdated] = []
+        messages: deque[str | bytes] = deque()
         if restoration.needed:
             with self._watched(transport):
                 while not restoration.done:
-                    for event in _read(transport, dialect):
+                    if not messages:
+                        messages.extend(transport.read())
+                    for event in _events(messages.popleft(), dialect):
                         if isinstance(event, SessionCreated | SessionUpdated):
                             reports.append(event)
                         _send(transport, dialect, restoration, restoration.receive(event))
@@ -225,6 +230,7 @@ class Recovery:
             reports=reports,
             kept_items=restoration.kept_items,
             lost_items=lost + restoration.lost_items,
+            received=messages,
         )
 
     @contextmanager
@@ -252,10 +258,10 @@ class Recovery:
             join_all([watchdog], Deadline(1.0))
 
 
-def _read(transport: Transport, dialect: Dialect | None) -> Iterator[ServerEvent]:
-    for message in transport.read():
-        with suppress(RemoteProtocolError):  # what is no event can't be part of a restoration
-            yield from parse_all(message, dialect)
+def _events(message: str | bytes, dialect: Dialect | None) -> list[ServerEvent]:
+    with suppress(RemoteProtocolError):  # what is no event can't be part of a restoration
+        return parse_all(message, dialect)
+    return []
 
 
 def _send(

@@ -63,7 +63,7 @@ class Turns:
         try:
             if content is not None:
                 self._sender.send(turn.item_create(content))
-            self._sender.send(turn.response_create(dict(response or {})))
+            self._ask(turn, response)
             while not turn.done:
                 entry = self._take_new(deadline)
                 if isinstance(entry.item, Interruption):
@@ -77,7 +77,7 @@ class Turns:
                     self._queue.give_back(doubtful)
                     doubtful = []
                     self._wait_until_idle(deadline, begun)
-                    self._sender.send(turn.response_create(dict(response or {})))
+                    self._ask(turn, response)
                 elif turn.certain or len(doubtful) == _DOUBTFUL_EVENTS:
                     self._queue.settle(entry)
                     yield event
@@ -90,6 +90,10 @@ class Turns:
             self._sender.take_unanswered()
             if turn.requested and not turn.done and not turn.gone:
                 self._abandon(turn)
+
+    def _ask(self, turn: Turn, response: Mapping[str, Any] | None) -> None:
+        self._sender.send(turn.response_create(dict(response or {})))
+        turn.asked_at = self._sender.mark
 
     def _wait_until_idle(self, deadline: Deadline, begun: float = math.inf) -> None:
         """Keep what comes until no response is running."""
@@ -108,7 +112,7 @@ class Turns:
         if entry.number < begun:  # an earlier one does not concern the turn
             return
         if turn is not None:
-            turn.gone = self._sender.mark <= entry.number  # else its request is held
+            turn.gone = turn.asked_at <= entry.number  # else its request is held
         raise copy_of(entry.item.error)
 
     def forget(self) -> None:

@@ -72,6 +72,7 @@ class Turn:
         self.response: Response | None = None
         self.requested = False
         self.must_repeat = False
+        self.asked_at = 0  # how many messages had come when it was requested
         self.gone = False  # with the link it was requested over
         self.certain = False  # the server said whose response it is
         self._refused = False
