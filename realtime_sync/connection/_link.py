@@ -258,6 +258,7 @@ class Link:
             ConcurrencyError: it is being replaced already, or closed.
             RealtimeError: the new one could not be had; the old one goes on.
         """
+        self._transport.check_process()
         with self._lock:
             if self._making_anew or self.closing.is_set() or self._finished:
                 raise ConcurrencyError("the connection is being made anew or closed already")

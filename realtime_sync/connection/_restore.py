@@ -81,7 +81,7 @@ class Restoration:
             case ConversationItemDone() | ConversationItemCreated():
                 self._confirmed(event)
             case ErrorEvent():
-                self._refused(event)
+                return self._refused(event) + self._next_items()
         return self._next_items()
 
     def refuse(self, request: JsonDict) -> list[JsonDict]:
@@ -91,13 +91,12 @@ class Restoration:
 
     def _begin(self) -> list[JsonDict]:
         self._started = True
-        requests: list[JsonDict] = []
-        if self._session:
-            self._waiting[_SESSION] = 0
-            requests.append(
-                {"type": "session.update", "event_id": _SESSION, "session": self._session}
-            )
+        requests = [self._session_update()] if self._session else []
         return requests + self._next_items()
+
+    def _session_update(self) -> JsonDict:
+        self._waiting[_SESSION] = 0
+        return {"type": "session.update", "event_id": _SESSION, "session": self._session}
 
     def _next_items(self) -> list[JsonDict]:
         requests: list[JsonDict] = []
@@ -124,15 +123,19 @@ class Restoration:
     def _oldest_item(self) -> str:
         return next((item_id for item_id in self._waiting if item_id != _SESSION), "")
 
-    def _refused(self, event: ErrorEvent) -> None:
+    def _refused(self, event: ErrorEvent) -> list[JsonDict]:
         event_id = event.error.event_id
         if event_id is None and event.error.type == "invalid_request_error":
             # Not every server says which request it refuses, but all answer in order.
             event_id = _ID + ("session" if _SESSION in self._waiting else self._oldest_item())
+        # A server may report fields that it does not take; it says which.
+        if event_id == _SESSION and _drop(self._session, event.error.param):
+            return [self._session_update()]
         item_id = (event_id or "").removeprefix(_ID)
         if item_id not in self._waiting:
             raise server_error(event)
         self._lose(item_id)
+        return []
 
     def _lose(self, item_id: str) -> None:
         self._waiting.pop(item_id, None)
@@ -158,6 +161,19 @@ def _without_nulls(values: JsonDict) -> JsonDict:
             is_config = isinstance(value, dict) and name != "tools"
             kept[name] = _without_nulls(value) if is_config else value
     return kept
+
+
+def _drop(session: JsonDict, param: str | None) -> bool:
+    """Remove what ``param`` names, such as ``session.audio.input.format``; say if it was there."""
+    head, *path = (param or "").split(".")
+    if head != "session" or not path:
+        return False
+    *parents, name = path
+    for parent in parents:
+        session = session.get(parent) or {}
+        if not isinstance(session, dict):
+            return False
+    return session.pop(name, None) is not None
 
 
 def _recap(items: Sequence[JsonDict]) -> JsonDict:

@@ -117,6 +117,7 @@ class Sender:
 
     def _transmit(self, data: str | bytes) -> bool:
         """Send or hold ``data``; return whether it was sent."""
+        self._transport.check_process()
         self._last.mark = self._queue.received
         while self._holding is None or not self._hold(data):
             transport = self._transport

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .._deadline import FOREVER, Deadline
+from .._fork import Home
 from ..errors import ConcurrencyError, ConnectionClosedOK, LocalProtocolError
 from ..events import ClientEvent, ErrorEvent, ServerEvent, canonical_type, parse_event
 from ..transport.base import Transport, check_close
@@ -81,6 +82,7 @@ class RealtimeConnection(Registration):
             settings=settings,
         )
         self._handlers = Handlers()
+        self._home = Home()
         self._consumer = threading.Lock()  # held by whoever consumes, not only while waiting
         self._turns = Turns(self._queue, self._sender, self._state)
         self.session = SessionResource(self._sender, self._link)
@@ -212,6 +214,7 @@ class RealtimeConnection(Registration):
             self._consumer.release()
 
     def _become_consumer(self) -> None:
+        self._home.check()  # before any lock, which might be held for ever in a forked child
         # At once or not at all. Without a context manager, which costs 0.4 µs for each event.
         if not self._consumer.acquire(blocking=False):
             raise ConcurrencyError(
@@ -245,6 +248,7 @@ class RealtimeConnection(Registration):
             QueueFullError: the queue is full, so nothing more is read until someone consumes.
             ServerError: the server refused what this thread sent last, so it won't come.
         """
+        self._home.check()
         matches, request = _matcher(event), self._sender.last_event_id
         found = self._queue.watch(
             lambda candidate: matches(candidate) or _refuses(candidate, request),
@@ -345,13 +349,14 @@ class RealtimeConnection(Registration):
         Raises:
             LocalProtocolError: the code or the reason breaks that rule.
         """
+        self._home.check()
         check_close(code, reason)
         self._link.close(code, reason)
 
     @property
     def closed(self) -> bool:
         """Whether the connection is over or being closed by us; events may still be queued."""
-        return self._link.closing.is_set() or self._queue.end is not None
+        return self._home.left or self._link.closing.is_set() or self._queue.end is not None
 
     @property
     def stats(self) -> ConnectionStats:
@@ -374,7 +379,8 @@ class RealtimeConnection(Registration):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        if not self._home.left:  # a forked child leaves the block, and its parent goes on
+            self.close()
 
     def __del__(self) -> None:
         if self._started and not self.closed:

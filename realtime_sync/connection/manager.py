@@ -133,7 +133,7 @@ class RealtimeConnectionManager(Registration):
         traceback: TracebackType | None,
     ) -> None:
         if self._connection is not None:
-            self._connection.close()
+            self._connection.__exit__(exc_type, exc, traceback)
 
 
 def _size_bytes(text: str) -> int:

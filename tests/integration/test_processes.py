@@ -118,6 +118,24 @@ def test_a_forked_child_is_refused_and_leaves_the_link_alone(
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_connection_in_a_forked_child_refuses_every_call() -> None:
+    frames: list[tuple[int, bytes]] = []
+
+    def script(peer: RawPeer) -> None:
+        peer.accept()
+        frames.append(peer.frame())
+        peer.send(TEXT, b'{"type": "session.created", "event_id": "e", "session": {}}')
+        frames.append(peer.frame())
+        peer.send(CLOSE, close_payload(1000))
+        peer.expect_end()
+
+    program = str(PROGRAMS / "fork_connection.py")
+    with RawServer(script) as server, running(*WARNINGS, program, base_url(server)) as process:
+        assert finish(process) == "closed by the parent\n"
+    assert frames == [(TEXT, b"from the parent"), (CLOSE, close_payload(1000))]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_child_does_not_keep_the_link_of_a_killed_parent(guard: Guard) -> None:
     ended = threading.Event()
 
