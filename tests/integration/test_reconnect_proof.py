@@ -10,7 +10,7 @@ import json
 import queue
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,10 +18,9 @@ import pytest
 from embedded import Server, question, silence
 from fault_proxy import Fault, FaultProxy, Kind
 from guards import Guard
+from scripted_links import interrupted
 
 from realtime_sync import (
-    ConnectionClosedError,
-    ConnectionClosedOK,
     Local,
     RealtimeConnection,
     ReconnectPolicy,
@@ -116,17 +115,6 @@ class Voice:
                     self._connection.input_audio_buffer.append(audio=pcm[start : start + 4800])
         except BaseException as exc:
             self.errors.append(exc)
-
-
-def interrupted(call: Callable[[], object]) -> bool:
-    """Whether ``call`` was told that the link was lost."""
-    try:
-        call()
-    except ConnectionClosedError as exc:
-        return exc.reconnecting
-    except ConnectionClosedOK:
-        pass
-    return False
 
 
 class Waiter:

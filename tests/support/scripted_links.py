@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from realtime_sync import RealtimeConnection
+from realtime_sync import ConnectionClosedError, ConnectionClosedOK, RealtimeConnection
 from realtime_sync.connection import ConnectionSettings
 from realtime_sync.providers.dialect import Dialect
 from realtime_sync.transport import MemoryPeer, Transport, memory_pair
@@ -136,3 +136,14 @@ def thread_names() -> list[str]:
     """Return the names of the package's threads."""
     names = (thread.name for thread in threading.enumerate())
     return sorted(name for name in names if name.startswith("realtime_sync."))
+
+
+def interrupted(call: Callable[[], object]) -> bool:
+    """Whether ``call`` was told that the link was lost."""
+    try:
+        call()
+    except ConnectionClosedError as exc:
+        return exc.reconnecting
+    except ConnectionClosedOK:
+        pass
+    return False
