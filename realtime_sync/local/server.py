@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -30,6 +31,11 @@ _GRACE_S = 2
 _LAST_RESORT_S = 8.0
 
 
+def _no_false_alarm(record: logging.LogRecord) -> bool:
+    """Drop what uvicorn says of every upgrade that is refused with an HTTP answer."""
+    return "returned without completing handshake" not in record.getMessage()
+
+
 def serve(settings: Settings, *, child: bool = False) -> None:
     """Serve until stopped by a signal, or as a child by the end of standard input.
 
@@ -42,6 +48,7 @@ def serve(settings: Settings, *, child: bool = False) -> None:
             be had.
         AudioError: a speech worker did not start.
     """
+    logging.getLogger("uvicorn.error").addFilter(_no_false_alarm)
     with bind(settings) as listener:
         asyncio.run(_serve(settings, listener, child=child))
 
