@@ -100,7 +100,7 @@ class History:
                     self._order.remove(event.item_id)
 
     def _put_locked(self, model: Any, previous_item_id: str | None, *, done: bool) -> None:
-        wire: JsonDict = plain(model) or {}
+        wire = _wire(model)
         item_id = wire.get("id")
         if not isinstance(item_id, str):
             return
@@ -114,7 +114,7 @@ class History:
         item.done = item.done or done
 
     def _update_locked(self, model: Any) -> None:
-        wire: JsonDict = plain(model) or {}
+        wire = _wire(model)
         item = self._items.get(wire.get("id") or "")
         if item is not None:
             item.wire = wire
@@ -157,6 +157,12 @@ class History:
             self._items = {item_id: self._items[item_id] for item_id in self._order}
 
 
+def _wire(model: Any) -> JsonDict:
+    """Return an item's wire form; what a server sends in its place is nobody's item."""
+    wire = plain(model)
+    return wire if isinstance(wire, dict) else {}
+
+
 def _create_form(item: _Item, bytes_per_ms: int) -> JsonDict | None:
     kind = item.wire.get("type")
     if kind == "function_call_output":
@@ -165,11 +171,14 @@ def _create_form(item: _Item, bytes_per_ms: int) -> JsonDict | None:
         return _only(item.wire, "id", "type", "call_id", "name", "arguments")
     if kind != "message":
         return None
-    text_type = _TEXT_TYPES.get(item.wire.get("role", ""))
-    if text_type is None:
+    text_type = _TEXT_TYPES.get(str(item.wire.get("role")))
+    parts = item.wire.get("content")
+    if text_type is None or not isinstance(parts, list):
         return None
     content = []
-    for index, part in enumerate(item.wire.get("content") or []):
+    for index, part in enumerate(parts):
+        if not isinstance(part, dict):
+            continue
         if part.get("type") == "input_image":
             content.append(part)
             continue

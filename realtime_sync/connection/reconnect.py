@@ -65,7 +65,8 @@ class ReconnectPolicy:
             uniform: gives a number from 0 to 1. The delay is between three quarters and all of
                 its full length, so that many clients do not come back at the same moment.
         """
-        full: float = min(self.initial_delay * 2 ** (attempt - 1), self.max_delay)
+        doublings = min(attempt - 1, 64)  # enough, and 2 to the thousandth is no float
+        full: float = min(self.initial_delay * 2.0**doublings, self.max_delay)
         return full * (0.75 + 0.25 * uniform())
 
     def covers(self, closed: ConnectionClosed) -> bool:

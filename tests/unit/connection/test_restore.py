@@ -1,4 +1,4 @@
-"""`Restoration`: what is sent to a new session, and when it has what the old one had."""
+"""The restoration of a session, without a link: what is sent, and when it is done."""
 
 from __future__ import annotations
 
@@ -7,117 +7,200 @@ from typing import Any
 
 import pytest
 
+from realtime_sync import ServerError
 from realtime_sync.connection._restore import Restoration
-from realtime_sync.errors import ServerError
 from realtime_sync.events import ServerEvent, parse_event
 
-SESSION = {
-    "id": "sess_1",
-    "object": "realtime.session",
-    "expires_at": 1,
-    "type": "realtime",
-    "instructions": "Be brief.",
-    "prompt": None,
-    "audio": {"input": {"turn_detection": None, "noise_reduction": None, "house_field": 1}},
-}
-WRITABLE = {
-    "type": "realtime",
-    "instructions": "Be brief.",
-    "audio": {"input": {"turn_detection": None, "house_field": 1}},
-}
-HELLO = {
-    "id": "item_1",
-    "type": "message",
-    "role": "user",
-    "content": [{"type": "input_text", "text": "Hello"}],
-}
-ANSWER = {
-    "id": "item_2",
-    "type": "message",
-    "role": "assistant",
-    "content": [{"type": "output_text", "text": "Hi!"}],
-}
+SESSION: dict[str, Any] = {"type": "realtime", "instructions": "Be brief."}
 
 
-def server(type: str, **fields: Any) -> ServerEvent:
-    return parse_event(json.dumps({"type": type, "event_id": "event_1", **fields}))
+def event(kind: str, **fields: Any) -> ServerEvent:
+    return parse_event(json.dumps({"type": kind, "event_id": "e", **fields}))
 
 
-CREATED = server("session.created", session={"type": "realtime", "id": "sess_2"})
-UPDATED = server("session.updated", session={"type": "realtime"})
+CREATED = event("session.created", session={})
+UPDATED = event("session.updated", session={})
 
 
-def refusal(event_id: str | None, param: str | None) -> ServerEvent:
-    error = {"type": "invalid_request_error", "message": "no", "event_id": event_id}
-    return server("error", error={**error, "param": param})
+def written(item_id: str, text: str = "x", role: str = "user") -> dict[str, Any]:
+    kind = "output_text" if role == "assistant" else "input_text"
+    content = [{"type": kind, "text": text}]
+    return {"id": item_id, "type": "message", "role": role, "content": content}
 
 
-def done(item: dict[str, Any]) -> ServerEvent:
-    return server("conversation.item.done", item=item)
+def item_done(item_id: str, kind: str = "conversation.item.done") -> ServerEvent:
+    return event(kind, item=written(item_id), previous_item_id=None)
 
 
-def test_configuration_then_history_in_order() -> None:
-    restoration = Restoration(SESSION, [HELLO, ANSWER], as_recap=False)
-    requests = restoration.receive(CREATED)
-    assert [request["type"] for request in requests] == [
-        "session.update",
-        "conversation.item.create",
-        "conversation.item.create",
-    ]
-    assert requests[0]["session"] == WRITABLE
-    assert [request["item"] for request in requests[1:]] == [HELLO, ANSWER]
-    for event in (UPDATED, done(HELLO), done(ANSWER)):
+def error(**fields: Any) -> ServerEvent:
+    return event("error", error={"type": "invalid_request_error", "message": "no", **fields})
+
+
+def begun(items: list[dict[str, Any]], session: dict[str, Any] = SESSION) -> Restoration:
+    restoration = Restoration(session, items, as_recap=False)
+    restoration.receive(CREATED)
+    return restoration
+
+
+def test_the_configuration_first_then_the_items_in_order() -> None:
+    restoration = Restoration(SESSION, [written("1"), written("2")], as_recap=False)
+    assert restoration.receive(event("rate_limits.updated", rate_limits=[])) == []
+    update, first, second = restoration.receive(CREATED)
+    assert update["type"] == "session.update"
+    assert update["session"] == SESSION
+    assert [first["item"]["id"], second["item"]["id"]] == ["1", "2"]
+    assert "previous_item_id" not in first, "one after the other is at the end"
+    for each in (UPDATED, item_done("1"), item_done("2")):
         assert not restoration.done
-        restoration.receive(event)
+        restoration.receive(each)
     assert restoration.done
-    assert restoration.kept_items == ["item_1", "item_2"]
+    assert restoration.kept_items == ["1", "2"]
 
 
-def test_a_refused_item_is_lost_and_the_rest_goes_on() -> None:
-    restoration = Restoration({}, [HELLO, ANSWER], as_recap=False)
-    requests = restoration.receive(CREATED)
-    restoration.receive(refusal(requests[0]["event_id"], None))
-    restoration.receive(done(ANSWER))
-    assert restoration.done
-    assert (restoration.kept_items, restoration.lost_items) == (["item_2"], ["item_1"])
+def test_nothing_to_restore() -> None:
+    assert not Restoration({}, [], as_recap=True).needed
+    assert Restoration({}, [written("1")], as_recap=False).needed
+    assert Restoration(SESSION, [], as_recap=False).needed
 
 
-def test_a_field_that_the_server_reports_and_does_not_take_is_left_out() -> None:
-    restoration = Restoration(SESSION, [], as_recap=False)
-    (first,) = restoration.receive(CREATED)
-    (second,) = restoration.receive(refusal(first["event_id"], "session.audio.input.house_field"))
-    assert second["session"]["audio"] == {"input": {"turn_detection": None}}
-    assert second["session"]["instructions"] == "Be brief."
+def test_what_a_server_reports_and_does_not_take() -> None:
+    reported = {
+        "id": "sess_1",
+        "object": "realtime.session",
+        "expires_at": 1,
+        "model": "m",
+        "client_secret": None,
+        "tracing": None,
+        "tools": [{"name": "f", "description": None}],
+        "prompt": {"id": "prompt_1", "version": None},
+        "audio": {
+            "input": {"turn_detection": None, "transcription": {"model": "w", "language": None}},
+            "output": {"voice": {"id": "voice_1"}},
+        },
+    }
+    update = Restoration(reported, [], as_recap=False).receive(CREATED)[0]
+    assert update["session"] == {
+        "tools": [{"name": "f", "description": None}],
+        "prompt": {"id": "prompt_1"},
+        "audio": {
+            "input": {"turn_detection": None, "transcription": {"model": "w"}},
+            "output": {"voice": {"id": "voice_1"}},
+        },
+    }
+
+
+def test_the_betas_created_confirms_as_well() -> None:
+    restoration = begun([written("1")])
     restoration.receive(UPDATED)
+    restoration.receive(item_done("1", "conversation.item.created"))
     assert restoration.done
 
 
-@pytest.mark.parametrize("param", [None, "session.unknown", "session.audio.input.a.b", "item.id"])
-def test_a_configuration_that_is_refused_otherwise_is_an_error(param: str | None) -> None:
-    restoration = Restoration(SESSION, [], as_recap=False)
-    (request,) = restoration.receive(CREATED)
+def test_a_server_that_tells_twice() -> None:
+    restoration = begun([written("1"), written("2")])
+    restoration.receive(UPDATED)
+    restoration.receive(item_done("1", "conversation.item.created"))
+    restoration.receive(item_done("1"))
+    assert not restoration.done
+
+
+def test_a_server_that_gives_ids_of_its_own() -> None:
+    restoration = begun([written("1"), written("2")])
+    restoration.receive(UPDATED)
+    tools = {"id": "m", "type": "mcp_list_tools", "server_label": "x", "tools": []}
+    restoration.receive(event("conversation.item.done", item=tools))
+    restoration.receive(item_done("other_1"))
+    assert not restoration.done
+    restoration.receive(item_done("other_2"))
+    assert restoration.done
+
+
+def test_an_item_that_is_refused_is_lost_and_no_more() -> None:
+    restoration = begun([written("1"), written("2")])
+    restoration.receive(UPDATED)
+    restoration.receive(error(event_id="restore_1"))
+    restoration.receive(item_done("2"))
+    assert restoration.done
+    assert (restoration.lost_items, restoration.kept_items) == (["1"], ["2"])
+
+
+def test_a_refusal_that_does_not_say_of_what_is_of_the_oldest() -> None:
+    restoration = begun([written("1"), written("2")])
+    restoration.receive(UPDATED)
+    restoration.receive(item_done("1"))
+    restoration.receive(error())
+    assert restoration.done
+    assert restoration.lost_items == ["2"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [error(event_id="restore_session"), error(), error(type="server_error", event_id=None)],
+)
+def test_without_the_configuration_nothing_is_restored(refusal: ServerEvent) -> None:
+    restoration = begun([written("1")])
     with pytest.raises(ServerError, match="no"):
-        restoration.receive(refusal(request["event_id"], param))
+        restoration.receive(refusal)
 
 
-def test_a_server_without_items_of_the_assistant_is_told_in_one_message() -> None:
-    restoration = Restoration({}, [HELLO, ANSWER], as_recap=True)
-    (request,) = restoration.receive(CREATED)
-    assert request["item"]["role"] == "user"
-    (content,) = request["item"]["content"]
-    assert content["text"].splitlines()[1:] == ["user: Hello", "assistant: Hi!"]
-    restoration.receive(done(request["item"]))
-    assert restoration.kept_items == ["item_1", "item_2"]
-
-
-def test_a_long_history_goes_in_windows() -> None:
-    items = [{**HELLO, "id": f"item_{number}"} for number in range(200)]
+def test_a_long_history_goes_in_a_window() -> None:
+    items = [written(f"i{number}") for number in range(200)]
     restoration = Restoration({}, items, as_recap=False)
     sent = [request["item"]["id"] for request in restoration.receive(CREATED)]
-    assert 0 < len(sent) < 200
-    confirmed = 0
-    while not restoration.done:
-        more = restoration.receive(done({**HELLO, "id": sent[confirmed]}))
-        sent += [request["item"]["id"] for request in more]
-        confirmed += 1
+    most = len(sent)
+    for confirmed in items:
+        assert not restoration.done
+        sent += [r["item"]["id"] for r in restoration.receive(item_done(confirmed["id"]))]
+    assert restoration.done
+    assert most < 100
     assert sent == [item["id"] for item in items]
+
+
+def test_images_go_one_by_one() -> None:
+    image = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
+    items = [{**written(f"i{number}"), "content": [image]} for number in range(3)]
+    restoration = Restoration({}, items, as_recap=False)
+    assert len(restoration.receive(CREATED)) == 1
+    assert len(restoration.receive(item_done("i0"))) == 1
+
+
+def test_what_can_not_be_sent_is_lost_and_makes_room() -> None:
+    items = [written(f"i{number}") for number in range(70)]
+    restoration = Restoration({}, items, as_recap=False)
+    requests = restoration.receive(CREATED)
+    (further,) = restoration.refuse(requests[0])
+    assert further["item"]["id"] == f"i{len(requests)}"
+    assert restoration.lost_items == ["i0"]
+
+
+def test_the_recap() -> None:
+    call = {"id": "c", "type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"}
+    output = {"id": "o", "type": "function_call_output", "call_id": "1", "output": "fine"}
+    image = {"type": "input_image", "image_url": "data:,"}
+    items = [
+        written("u", "How is it?"),
+        {**written("i"), "content": [image]},
+        call,
+        output,
+        written("a", "Fine.", "assistant"),
+    ]
+    restoration = Restoration({}, items, as_recap=True)
+    (request,) = restoration.receive(CREATED)
+    assert request["item"]["role"] == "user"
+    assert request["item"]["content"][0]["text"].splitlines()[1:] == [
+        "user: How is it?",
+        "assistant called f({})",
+        "the function returned: fine",
+        "assistant: Fine.",
+    ]
+    restoration.receive(item_done("item_recap"))
+    assert restoration.done
+    assert restoration.kept_items == ["u", "i", "c", "o", "a"], "they will be told again"
+
+
+def test_a_recap_that_is_refused() -> None:
+    restoration = Restoration({}, [written("1"), written("2")], as_recap=True)
+    restoration.receive(CREATED)
+    restoration.receive(error(event_id="restore_item_recap"))
+    assert restoration.done
+    assert restoration.lost_items == ["1", "2"]

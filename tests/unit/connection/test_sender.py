@@ -1,0 +1,266 @@
+"""What is held, set aside and flushed, with links that fail on command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from realtime_sync import ConnectionClosedError, ConnectionClosedOK, QueueFullError, ReconnectPolicy
+from realtime_sync.connection._queue import EventQueue
+from realtime_sync.connection._sender import Sender
+from realtime_sync.connection.state import ConnectionState
+from realtime_sync.errors import ConnectionClosed
+from realtime_sync.transport.memory import MemoryTransport
+
+LINK_BOUND = [
+    "input_audio_buffer.append",
+    "input_audio_buffer.commit",
+    "input_audio_buffer.clear",
+    "output_audio_buffer.clear",
+    "response.cancel",
+    "conversation.item.truncate",
+    "session.input_audio_buffer.append",
+]
+
+
+class Link(MemoryTransport):
+    """Notes what is sent; ``fail`` says what happens instead."""
+
+    def __init__(self) -> None:
+        super().__init__(answer_close=True)
+        self.sent: list[str | bytes] = []
+        self.fail: Callable[[], ConnectionClosed] | None = None
+
+    def send(self, text: str | bytes) -> None:
+        if self.fail is not None:
+            raise self.fail()
+        self.sent.append(text)
+
+    @property
+    def types(self) -> list[str]:
+        return [json.loads(text)["type"] for text in self.sent]
+
+
+def sender_on(link: Link, *, policy: ReconnectPolicy | None = None, **options: Any) -> Sender:
+    queue, state = EventQueue(1000), ConnectionState()
+    return Sender(link, queue, state, policy=policy, **options)
+
+
+POLICY = ReconnectPolicy()
+
+
+def test_a_held_message_is_sent_later_in_its_place() -> None:
+    old, new = Link(), Link()
+    sender = sender_on(old, policy=POLICY)
+    sender.send({"type": "n.1"})
+    sender.hold("lost")
+    sender.send({"type": "n.2"})
+    assert sender.adopt(new, None) == []
+    sender.send({"type": "n.3"})  # not before what was held is through
+    sender.flush(new)
+    sender.send({"type": "n.4"})
+    assert (old.types, new.types) == (["n.1"], ["n.2", "n.3", "n.4"])
+
+
+@pytest.mark.parametrize("kind", LINK_BOUND)
+def test_what_was_the_lost_links_is_handed_back(kind: str) -> None:
+    new = Link()
+    sender = sender_on(Link(), policy=POLICY)
+    sender.hold("lost")
+    sender.send({"type": kind, "event_id": "mine"})
+    assert [json.loads(text)["event_id"] for text in sender.adopt(new, None)] == ["mine"]
+    sender.flush(new)
+    assert new.sent == []
+
+
+@pytest.mark.parametrize("kind", LINK_BOUND)
+def test_in_a_renewal_nothing_is_the_old_links(kind: str) -> None:
+    new = Link()
+    sender = sender_on(Link(), policy=POLICY)
+    sender.hold("renewal")
+    sender.send({"type": kind})
+    assert sender.adopt(new, None) == []
+    sender.flush(new)
+    assert new.types == [kind]
+
+
+def test_a_renewal_that_becomes_a_loss() -> None:
+    new = Link()
+    sender = sender_on(Link(), policy=POLICY)
+    sender.hold("renewal")
+    for kind in ("n.1", "response.cancel", "n.2"):
+        sender.send({"type": kind})
+    sender.hold("lost")
+    assert [json.loads(text)["type"] for text in sender.adopt(new, None)] == ["response.cancel"]
+    sender.flush(new)
+    assert new.types == ["n.1", "n.2"]
+
+
+def test_of_long_speech_that_was_set_aside_the_end_is_kept() -> None:
+    sender = sender_on(Link(), policy=POLICY, max_queue_size=1000)
+    sender.hold("lost")
+    for number in range(100):
+        sender.send({"type": "input_audio_buffer.append", "event_id": f"{number}"})
+    kept = [int(json.loads(text)["event_id"]) for text in sender.adopt(Link(), None)]
+    assert kept == list(range(kept[0], 100))
+    assert kept[0] > 0
+
+
+def test_the_bound_counts_bytes_and_says_what_to_do() -> None:
+    sender = sender_on(Link(), policy=POLICY, max_queue_size=10)
+    sender.hold("lost")
+    sender.send_raw("é" * 4)
+    with pytest.raises(QueueFullError, match=r"8 bytes wait .* max_queue_size is 10"):
+        sender.send_raw("éé")
+    sender.send_raw("é")
+
+
+def test_a_message_that_a_dying_link_did_not_take_waits_for_the_next() -> None:
+    old, new = Link(), Link()
+    old.fail = lambda: ConnectionClosedError(1006, "gone")
+    sender = sender_on(old, policy=POLICY)
+    sender.send({"type": "n.1"})
+    sender.adopt(new, None)
+    sender.flush(new)
+    assert new.types == ["n.1"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "closed"),
+    [
+        (None, ConnectionClosedError(1006, "gone")),
+        (POLICY, ConnectionClosedError(1008, "no")),
+        (POLICY, ConnectionClosedOK(1000, "bye")),
+    ],
+)
+def test_an_end_for_good_is_told_to_who_sends(
+    policy: ReconnectPolicy | None, closed: ConnectionClosed
+) -> None:
+    link = Link()
+    link.fail = lambda: closed
+    sender = sender_on(link, policy=policy)
+    with pytest.raises(type(closed)) as caught:
+        sender.send({"type": "n.1"})
+    assert caught.value is closed
+
+
+@pytest.mark.parametrize("policy", [None, POLICY])
+def test_a_send_that_hung_in_a_link_that_was_replaced_goes_to_its_successor(
+    policy: ReconnectPolicy | None,
+) -> None:
+    """The new link is in use when the old one's send gives up: nobody else would wake it."""
+    old, new = Link(), Link()
+    sender = sender_on(old, policy=policy)
+
+    def fail() -> ConnectionClosed:
+        sender.hold("renewal")
+        sender.adopt(new, None)
+        sender.flush(new)
+        return ConnectionClosedError(1006, "gone")
+
+    old.fail = fail
+    sender.send({"type": "n.1"})
+    sender.send({"type": "n.2"})
+    assert new.types == ["n.1", "n.2"]
+
+
+def test_a_link_that_is_lost_while_held_messages_are_sent() -> None:
+    first, second = Link(), Link()
+    sender = sender_on(Link(), policy=POLICY)
+    sender.hold("lost")
+    for number in (1, 2, 3):
+        sender.send({"type": f"n.{number}"})
+    sender.adopt(first, None)
+
+    def fail_at_the_second() -> ConnectionClosed:
+        return ConnectionClosedError(1006, "gone")
+
+    send = first.send
+
+    def send_one(text: str | bytes) -> None:
+        send(text)
+        first.fail = fail_at_the_second
+
+    first.send = send_one  # type: ignore[method-assign]
+    with pytest.raises(ConnectionClosedError):
+        sender.flush(first)
+    sender.hold("lost")
+    sender.adopt(second, None)
+    sender.flush(second)
+    assert (first.types, second.types) == (["n.1"], ["n.2", "n.3"])
+
+
+def test_what_was_not_sent_is_given_back_at_the_end() -> None:
+    link = Link()
+    link.fail = lambda: ConnectionClosedError(1006, "gone")
+    sender = sender_on(link, policy=POLICY)
+    sender.hold("lost")
+    sender.send_raw("text")
+    sender.send_raw(b"bytes \xff")
+    sender.append('{"type":"input_audio_buffer.append"}')
+    unsent = sender.give_up()
+    assert unsent == ['{"type":"input_audio_buffer.append"}', "text", "bytes �"]
+    sender.hold("lost")  # too late
+    with pytest.raises(ConnectionClosedError):
+        sender.send_raw("more")
+
+
+def append(number: int, size: int = 100) -> str:
+    return json.dumps({"type": f"n.{number}", "audio": "A" * size})
+
+
+def test_the_end_of_what_was_said_goes_along() -> None:
+    old, new = Link(), Link()
+    sender = sender_on(old, policy=POLICY)
+    for number in (1, 2):
+        sender.append(append(number))
+    sender.hold("renewal")
+    sender.append(append(3))
+    sender.adopt(new, None, with_tail=True)
+    sender.flush(new)
+    assert new.types == ["n.1", "n.2", "n.3"]
+    sender.hold("renewal")
+    newest = Link()
+    sender.adopt(newest, None, with_tail=True)
+    sender.flush(newest)
+    assert newest.types == [], "nothing goes along twice"
+
+
+@pytest.mark.parametrize("end", ["input_audio_buffer.commit", "input_audio_buffer.clear"])
+def test_what_was_committed_does_not_go_along(end: str) -> None:
+    new = Link()
+    sender = sender_on(Link(), policy=POLICY)
+    sender.append(append(1))
+    sender.send({"type": end})
+    sender.append(append(2))
+    sender.hold("renewal")
+    sender.adopt(new, None, with_tail=True)
+    sender.flush(new)
+    assert new.types == ["n.2"]
+
+
+def test_only_the_last_moment_goes_along() -> None:
+    new = Link()
+    sender = sender_on(Link(), policy=POLICY)
+    for number in range(100):
+        sender.append(append(number, 1280))  # 20 ms each
+    sender.append(append(100, 10))
+    sender.hold("renewal")
+    sender.adopt(new, None, with_tail=True)
+    sender.flush(new)
+    assert 10 < len(new.types) < 25
+    assert new.types[-1] == "n.100"
+
+
+@pytest.mark.parametrize("policy", [None, ReconnectPolicy(rotate=False)])
+def test_nothing_is_kept_where_nothing_is_renewed(policy: ReconnectPolicy | None) -> None:
+    new = Link()
+    sender = sender_on(Link(), policy=policy)
+    sender.append(append(1))
+    sender.hold("renewal")
+    sender.adopt(new, None, with_tail=True)
+    sender.flush(new)
+    assert new.sent == []

@@ -1,0 +1,193 @@
+"""What is known of a conversation, and when its link may be replaced."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from typing import Any
+
+import pytest
+from guards import VirtualClock
+
+from realtime_sync.connection.state import ConnectionState
+from realtime_sync.events import ServerEvent, parse_event
+
+
+def event(kind: str, **fields: Any) -> ServerEvent:
+    return parse_event(json.dumps({"type": kind, "event_id": "e", **fields}))
+
+
+def create(event_id: str) -> dict[str, Any]:
+    return {"type": "response.create", "event_id": event_id}
+
+
+def response(kind: str, response_id: str, **fields: Any) -> ServerEvent:
+    return event(f"response.{kind}", response={"id": response_id, **fields})
+
+
+@pytest.fixture
+def state(virtual_clock: VirtualClock) -> ConnectionState:
+    return ConnectionState(clock=virtual_clock)
+
+
+# -- the limit -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lasts", "due"), [(3600.0, 3480.0), (300.0, 240.0), (5.0, 4.0), (None, 3480.0), (-7.0, 3480.0)]
+)
+def test_a_session_is_renewed_before_its_end(
+    state: ConnectionState, virtual_clock: VirtualClock, lasts: float | None, due: float
+) -> None:
+    expires_at = None if lasts is None else time.time() + lasts
+    state.receive(event("session.created", session={"expires_at": expires_at}))
+    assert state.renew_at - virtual_clock() == pytest.approx(due, abs=1.0)
+
+
+def test_an_update_does_not_lengthen_a_session(state: ConnectionState) -> None:
+    state.receive(event("session.created", session={}))
+    before = state.renew_at
+    state.receive(event("session.updated", session={"expires_at": time.time() + 9999}))
+    assert state.renew_at == before
+
+
+def test_before_a_session_nothing_is_due(state: ConnectionState) -> None:
+    assert state.renew_at == math.inf
+
+
+# -- quiet moments -------------------------------------------------------------------------------
+
+
+def test_a_moment_is_quiet_when_nothing_has_happened_for_a_while(
+    state: ConnectionState, virtual_clock: VirtualClock
+) -> None:
+    state.receive(event("session.created", session={}))
+    assert not state.quiet
+    virtual_clock.advance(0.6)
+    assert state.quiet
+    state.appended()
+    assert state.quiet, "a microphone never stops"
+    state.sent({"type": "session.update", "event_id": "x"})
+    assert not state.quiet
+
+
+def test_not_while_a_response_is_asked_for_or_runs(
+    state: ConnectionState, virtual_clock: VirtualClock
+) -> None:
+    state.sent(create("mine"))
+    virtual_clock.advance(10)
+    assert not state.quiet
+    state.receive(response("created", "r1"))
+    virtual_clock.advance(10)
+    assert not state.quiet
+    state.receive(response("done", "r1"))
+    virtual_clock.advance(10)
+    assert state.quiet
+
+
+def test_not_while_the_user_speaks(state: ConnectionState, virtual_clock: VirtualClock) -> None:
+    state.receive(event("input_audio_buffer.speech_started", item_id="u", audio_start_ms=0))
+    virtual_clock.advance(10)
+    assert not state.quiet
+    state.receive(event("input_audio_buffer.speech_stopped", item_id="u", audio_end_ms=1))
+    virtual_clock.advance(10)
+    assert state.quiet
+
+
+@pytest.mark.parametrize("end", ["input_audio_buffer.commit", "input_audio_buffer.clear"])
+def test_not_while_audio_waits_for_its_commit(
+    state: ConnectionState, virtual_clock: VirtualClock, end: str
+) -> None:
+    manual = {"audio": {"input": {"turn_detection": None}}}
+    state.receive(event("session.created", session=manual))
+    state.appended()
+    virtual_clock.advance(10)
+    assert not state.quiet
+    state.sent({"type": end, "event_id": "x"})
+    virtual_clock.advance(10)
+    assert state.quiet
+
+
+# -- a lost link ---------------------------------------------------------------------------------
+
+
+def test_what_was_going_on_is_gone_and_what_is_held_is_not(state: ConnectionState) -> None:
+    state.sent(create("old"))
+    state.receive(event("input_audio_buffer.speech_started", item_id="u", audio_start_ms=0))
+    requested = state.requested
+    state.sent(create("held"))
+    assert state.link_lost(requested)
+    assert state.requested == {"held"}
+    assert state.busy
+    assert not state.link_lost(frozenset())
+
+
+def test_whoever_waits_for_idleness_is_told(state: ConnectionState) -> None:
+    class Sequencer:
+        told = 0
+
+        def idle(self) -> None:
+            self.told += 1
+
+        def absorbs(self, error: object) -> bool:
+            return False
+
+    state.sequencer = sequencer = Sequencer()
+    state.receive(response("created", "r1"))
+    assert state.link_lost(frozenset())
+    assert sequencer.told == 1
+
+
+def test_formalities_are_no_sign_of_life(state: ConnectionState) -> None:
+    state.receive(event("session.created", session={}))
+    state.receive(event("session.updated", session={}))
+    state.receive(event("error", error={"type": "x", "message": "no"}))
+    state.receive(response("created", "r1"))
+    assert (state.changes, state.formalities) == (4, 3)
+
+
+# -- the configuration ---------------------------------------------------------------------------
+
+
+def give_tools(state: ConnectionState, *tools: dict[str, Any]) -> None:
+    update = {"type": "session.update", "event_id": "x", "session": {"tools": list(tools)}}
+    state.sent(update)
+
+
+def test_tools_are_restored_as_they_were_given(state: ConnectionState) -> None:
+    secret = {"type": "mcp", "server_label": "docs", "authorization": "secret"}
+    give_tools(state, secret)
+    reported = {"type": "mcp", "server_label": "docs"}
+    state.receive(event("session.updated", session={"tools": [reported]}))
+    assert state.restorable_session == {"tools": [secret]}
+
+
+@pytest.mark.parametrize("given", [[{"type": "function", "name": "other"}], [1], []])
+def test_tools_that_are_not_in_force_are_not_restored(
+    state: ConnectionState, given: list[Any]
+) -> None:
+    reported = {"type": "function", "name": "f"}
+    state.receive(event("session.updated", session={"tools": [reported]}))
+    give_tools(state, *given)
+    assert state.restorable_session == {"tools": [reported]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("audio/pcm", "one two three four"), ("audio/pcmu", "one")]
+)
+def test_the_heard_share_is_measured_in_the_sessions_format(
+    state: ConnectionState, kind: str, words: str
+) -> None:
+    audio = {"output": {"format": {"type": kind}}}
+    state.receive(event("session.created", session={"audio": audio}))
+    item: dict[str, Any] = {"id": "a", "type": "message", "role": "assistant", "content": []}
+    state.receive(event("conversation.item.added", item=item))
+    delta = "AAAA" * 1600  # 4800 bytes: 100 ms of PCM16, 600 of G.711
+    state.receive(event("response.output_audio.delta", item_id="a", delta=delta))
+    item["content"] = [{"type": "output_audio", "transcript": "one two three four"}]
+    state.receive(event("conversation.item.done", item=item))
+    state.receive(
+        event("conversation.item.truncated", item_id="a", content_index=0, audio_end_ms=150)
+    )
+    assert state.replay()[0][0]["content"][0]["text"] == words
