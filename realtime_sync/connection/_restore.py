@@ -14,6 +14,7 @@ from ..events import (
     SessionCreated,
     SessionUpdated,
 )
+from ..events.server import detail_of
 from .reply import server_error
 
 __all__ = ["Restoration"]
@@ -124,12 +125,13 @@ class Restoration:
         return next((item_id for item_id in self._waiting if item_id != _SESSION), "")
 
     def _refused(self, event: ErrorEvent) -> list[JsonDict]:
-        event_id = event.error.event_id
-        if event_id is None and event.error.type == "invalid_request_error":
+        error = detail_of(event)
+        event_id = error.event_id
+        if event_id is None and error.type == "invalid_request_error":
             # Not every server says which request it refuses, but all answer in order.
             event_id = _ID + ("session" if _SESSION in self._waiting else self._oldest_item())
         # A server may report fields that it does not take; it says which.
-        if event_id == _SESSION and _drop(self._session, event.error.param):
+        if event_id == _SESSION and _drop(self._session, error.param):
             return [self._session_update()]
         item_id = (event_id or "").removeprefix(_ID)
         if item_id not in self._waiting:

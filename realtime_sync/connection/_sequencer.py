@@ -9,6 +9,7 @@ from .._threads import spawn
 from .._types import JsonDict
 from ..errors import ConnectionClosed
 from ..events import ErrorEvent
+from ..events.server import detail_of
 from ._sender import Sender
 from .state import ConnectionState
 
@@ -49,13 +50,14 @@ class ResponseSequencer:
                 return
         spawn(self._send_waiting, name="response-create")
 
-    def absorbs(self, error: ErrorEvent) -> bool:
-        """Whether ``error`` only says that another response was quicker, which is our affair."""
+    def absorbs(self, event: ErrorEvent) -> bool:
+        """Whether ``event`` only says that another response was quicker, which is our affair."""
+        error = detail_of(event)
         with self._lock:
             asked = self._asked
-            if asked is None or error.error.code != _BUSY:
+            if asked is None or error.code != _BUSY:
                 return False
-            if error.error.event_id != asked.get("event_id"):
+            if error.event_id != asked.get("event_id"):
                 return False
             self._asked = None
             self._waiting = self._waiting or asked

@@ -12,6 +12,7 @@ from .._deadline import FOREVER, Deadline
 from .._fork import Home
 from ..errors import ConcurrencyError, ConnectionClosedOK, LocalProtocolError
 from ..events import ClientEvent, ErrorEvent, ServerEvent, canonical_type, parse_event
+from ..events.server import detail_of
 from ..transport.base import Transport, check_close
 from ._handlers import Handlers
 from ._link import Link
@@ -400,4 +401,8 @@ def _matcher(event: str | Callable[[ServerEvent], bool]) -> Callable[[ServerEven
 
 def _refuses(event: ServerEvent, request: str | None) -> bool:
     """Whether ``event`` is the server's refusal of ``request``."""
-    return request is not None and isinstance(event, ErrorEvent) and event.error.event_id == request
+    return (
+        request is not None
+        and isinstance(event, ErrorEvent)
+        and detail_of(event).event_id == request
+    )

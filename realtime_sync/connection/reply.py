@@ -23,6 +23,7 @@ from ..events import (
     ResponseUsage,
     ServerEvent,
 )
+from ..events.server import detail_of
 
 __all__ = ["Reply", "Turn", "server_error"]
 
@@ -121,12 +122,12 @@ class Turn:
             ServerError: the event says that one of this turn's requests was refused.
         """
         match event:
-            case ErrorEvent() if (event.error.event_id or "").startswith(self.token):
+            case ErrorEvent() if str(detail_of(event).event_id).startswith(self.token):
                 return self._take_error(event)
-            case ResponseCreated(response=response) if self._is_mine(response):
+            case ResponseCreated(response=Response() as response) if self._is_mine(response):
                 self.response_id = response.id
                 return True
-            case ResponseDone(response=response) if response.id == self.response_id:
+            case ResponseDone(response=Response() as response) if response.id == self.response_id:
                 self._finish(response)
                 return True
             case ConversationItemAdded() | ConversationItemCreated() | ConversationItemDone():
@@ -147,9 +148,10 @@ class Turn:
         self._audio.clear()
 
     def _take_error(self, event: ErrorEvent) -> bool:
-        if event.error.event_id == f"{self.token}_response":
+        error = detail_of(event)
+        if error.event_id == f"{self.token}_response":
             # Somebody else's response, begun by the user's speech perhaps, came first.
-            if event.error.code == "conversation_already_has_active_response":
+            if error.code == "conversation_already_has_active_response":
                 self._start_again()
                 return True
             self._refused = True
@@ -214,5 +216,6 @@ class Turn:
 
 def server_error(event: ErrorEvent) -> ServerError:
     """Return the exception that tells of an ``error`` event."""
-    error = event.error
-    return ServerError(error.message, error.type, error.code, error.param, error.event_id)
+    error = detail_of(event)
+    message = error.message or "the server did not say what is wrong"
+    return ServerError(message, error.type, error.code, error.param, error.event_id)

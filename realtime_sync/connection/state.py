@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections import deque
@@ -20,10 +21,13 @@ from ..events import (
     SessionUpdated,
 )
 from ..events._base import plain
+from ..events.server import detail_of
 from ._history import FOLLOWED as HISTORY_EVENTS
 from ._history import G711_BYTES_PER_MS, PCM_BYTES_PER_MS, History
 
 __all__ = ["ConnectionState", "Sequencer"]
+
+log = logging.getLogger(__name__)
 
 _OWN_EVENTS = {
     "error",
@@ -47,13 +51,17 @@ _EARLY_SHARE = 0.2
 _EARLY_S = 120.0
 
 
+# What reading an event of an unexpected form raises.
+_WRONG_SHAPE = (AttributeError, KeyError, TypeError, ValueError)
+
+
 class Sequencer(Protocol):
     """What the state tells whoever serialises the responses."""
 
     def idle(self) -> None:
         """No response is running or asked for any more."""
 
-    def absorbs(self, error: ErrorEvent) -> bool:
+    def absorbs(self, event: ErrorEvent) -> bool:
         """Whether an error is dealt with and hidden from the program."""
 
 
@@ -104,7 +112,10 @@ class ConnectionState:
         if event.type not in _FOLLOWED:
             return True
         was_busy = self.busy
-        self._follow(event)
+        try:
+            self._follow(event)
+        except _WRONG_SHAPE as exc:  # the program gets the event as it came
+            log.warning("%s has an unexpected form and is not followed: %r", event.type, exc)
         if was_busy and not self.busy and self.sequencer is not None:
             self.sequencer.idle()
         absorbed = (
@@ -136,16 +147,20 @@ class ConnectionState:
                     self.running = frozenset()
             case InputAudioBufferSpeechStopped():
                 self._speaking = False
-            case ErrorEvent(error=error):
+            case ErrorEvent():
                 self.formalities += 1
                 # Not every server says which request it refused.
-                refused = {error.event_id} if error.event_id else self._requested
+                event_id = detail_of(event).event_id
+                refused = {event_id} if event_id else self._requested
                 self._requested -= refused
             case _:
                 self.history.receive(event)
 
     def _report_session(self, event: SessionCreated | SessionUpdated) -> None:
-        self.session = event.to_dict().get("session") or {}
+        session = event.to_dict().get("session")
+        if not isinstance(session, dict):
+            return
+        self.session = session
         if isinstance(event, SessionCreated):
             expires_at = self.session.get("expires_at")
             lasts = expires_at - time.time() if isinstance(expires_at, int | float) else 0.0
@@ -211,8 +226,7 @@ class ConnectionState:
     @property
     def turns_are_manual(self) -> bool:
         """Whether the program says where a turn ends, so that the server's buffer waits for it."""
-        audio_input = (self.session.get("audio") or {}).get("input") or {}
-        return audio_input.get("turn_detection", "server's default") is None
+        return self._setting("input").get("turn_detection", "server's default") is None
 
     @property
     def restorable_session(self) -> JsonDict:
@@ -227,16 +241,23 @@ class ConnectionState:
 
     def replay(self) -> tuple[list[JsonDict], list[str]]:
         """Return the history as it is to be told again; see `History.replay`."""
-        output = (self.session.get("audio") or {}).get("output") or {}
-        is_pcm = (output.get("format") or {}).get("type", "audio/pcm") == "audio/pcm"
+        is_pcm = self._is_pcm("output")
         return self.history.replay(PCM_BYTES_PER_MS if is_pcm else G711_BYTES_PER_MS)
 
     @property
     def input_is_pcm(self) -> bool:
         """Whether audio is appended as PCM16, which comes in whole samples of two bytes."""
-        audio_input = (self.session.get("audio") or {}).get("input") or {}
-        audio_format = audio_input.get("format") or {}
-        return bool(audio_format.get("type", "audio/pcm") == "audio/pcm")
+        return self._is_pcm("input")
+
+    def _is_pcm(self, direction: str) -> bool:
+        return bool(self._setting(direction, "format").get("type", "audio/pcm") == "audio/pcm")
+
+    def _setting(self, *path: str) -> JsonDict:
+        """Return a part of the session's ``audio``, ``{}`` where it was not reported."""
+        part = self.session.get("audio")
+        for name in path:
+            part = part.get(name) if isinstance(part, dict) else None
+        return part if isinstance(part, dict) else {}
 
 
 def _names(tools: Any) -> list[Any]:

@@ -215,10 +215,21 @@ class ErrorEvent(Event):
         is over. ``"fatal"``: the session is or will be closed. ``"failed"``: one request failed,
         all else goes on.
         """
-        code = self.error.code
+        code = detail_of(self).code
         if code in _BENIGN:
             return "benign"
         return "fatal" if code in _FATAL else "failed"
+
+
+def detail_of(event: ErrorEvent) -> ErrorDetail:
+    """Return ``event.error`` for those that must go on even where the server sent something else.
+
+    Some servers and gateways send a text or nothing in the place of the object.
+    """
+    error: object = event.error
+    if isinstance(error, ErrorDetail):
+        return error
+    return ErrorDetail(type="server_error", message=error if isinstance(error, str) else "")
 
 
 _BENIGN = frozenset({"response_cancel_not_active", "input_audio_buffer_commit_empty"})

@@ -31,6 +31,40 @@ def state(virtual_clock: VirtualClock) -> ConnectionState:
     return ConnectionState(clock=virtual_clock)
 
 
+# -- forms that nobody expects -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("error", {}),
+        ("error", {"error": None}),
+        ("error", {"error": "no reason"}),
+        ("session.created", {"session": "x"}),
+        ("session.updated", {"session": {"audio": "x", "expires_at": "soon"}}),
+        ("session.updated", {"session": {"audio": {"input": [], "output": {"format": 1}}}}),
+        ("response.created", {}),
+        ("response.created", {"response": "x"}),
+        ("response.done", {"response": []}),
+        ("conversation.item.added", {"item": "x"}),
+        ("conversation.item.done", {"item": {"id": ["x"]}, "previous_item_id": {}}),
+        ("conversation.item.truncated", {}),
+        ("conversation.item.deleted", {"item_id": ["x"]}),
+        ("response.output_audio.delta", {"item_id": {}, "delta": 5}),
+        ("response.output_item.done", {"item": {"id": 5}}),
+    ],
+)
+def test_an_event_of_an_unexpected_form_is_the_programs_to_see(
+    state: ConnectionState, kind: str, fields: dict[str, Any]
+) -> None:
+    assert state.receive(event(kind, **fields))
+    assert state.input_is_pcm
+    assert not state.turns_are_manual
+    assert state.replay() == ([], [])
+    state.receive(response("created", "r1"))
+    assert state.busy
+
+
 # -- the limit -----------------------------------------------------------------------------------
 
 
