@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from .._types import JsonDict
 from ..errors import ConnectionClosed, LocalProtocolError, QueueFullError
-from ..events import ClientEvent
+from ..events import ClientEvent, Event
 from ..providers.dialect import Dialect
 from ..transport.base import Transport
 from ._queue import EventQueue
@@ -282,9 +282,7 @@ class _Backlog:
         messages = list(self._messages)
         self._messages.clear()
         self.size = 0
-        return [
-            data if isinstance(data, str) else data.decode(errors="replace") for data in messages
-        ]
+        return [_text(data) for data in messages]
 
 
 def _text(data: str | bytes) -> str:
@@ -312,10 +310,15 @@ def to_dict(event: ClientEvent | Mapping[str, Any]) -> JsonDict:
     """Return a client event's wire form, a copy of its own.
 
     Raises:
-        LocalProtocolError: a mapping has no ``type``.
+        LocalProtocolError: it is no event, or a mapping without ``type``.
     """
-    if not isinstance(event, Mapping):
+    if isinstance(event, Event):
         return event.to_dict()
+    if not isinstance(event, Mapping):
+        raise LocalProtocolError(
+            f"send takes an event or its wire form as a mapping, not {type(event).__name__}; JSON "
+            "text goes through send_raw"
+        )
     if not isinstance(event.get("type"), str):
         raise LocalProtocolError(
             f"a client event needs a 'type', such as 'session.update'; got the keys {list(event)}"

@@ -15,9 +15,11 @@ from ..providers.base import Endpoint
 from ..providers.dialect import Dialect
 from ..transport import Transport, TransportOptions, connect
 from ._handlers import Handlers
+from ._recovery import Opener
 from ._registration import Registration
 from ._sender import to_dict, to_json
 from .connection import RealtimeConnection
+from .reconnect import ReconnectPolicy
 from .settings import ConnectionSettings
 
 __all__ = ["RealtimeConnectionManager"]
@@ -44,12 +46,10 @@ class RealtimeConnectionManager(Registration):
         defaults: TransportOptions,
         settings: ConnectionSettings,
     ) -> None:
-        if settings.max_queue_bytes < 1:
-            raise ConfigError(f"max_queue_bytes is {settings.max_queue_bytes}; give at least 1")
-        self._endpoint = endpoint
-        self._options = options
-        self._defaults = defaults
-        _merge(defaults, options)  # a mistake is told here, not when it is opened
+        _check(settings)
+        # Told here, not when it is opened, if there is a mistake.
+        self._options = _merge(defaults, options)
+        self._open = _opener(endpoint, options=options, defaults=defaults)
         self._settings = settings
         self._handlers = Handlers()
         self._unsent: list[str] = []
@@ -87,13 +87,12 @@ class RealtimeConnectionManager(Registration):
             raise ConcurrencyError("this connection was opened already: call connect() for another")
         settings = self._settings
         transport, dialect = self._open(settings.extra_query, settings.extra_headers)
-        options = _merge(self._defaults, self._options)
         settings = attrs.evolve(
             settings,
             dialect=dialect,
             opener=self._open,
-            open_timeout=options.open_timeout,
-            close_timeout=options.close_timeout,
+            open_timeout=self._options.open_timeout,
+            close_timeout=self._options.close_timeout,
         )
         connection = self._connection = RealtimeConnection(transport, settings=settings)
         self._handlers.move_to(connection._handlers)
@@ -107,22 +106,6 @@ class RealtimeConnectionManager(Registration):
             raise
         return connection
 
-    def _open(
-        self, query: Mapping[str, object], headers: Mapping[str, str]
-    ) -> tuple[Transport, Dialect | None]:
-        endpoint = self._endpoint(query, headers)
-        options = _merge(_merge(self._defaults, endpoint.options), self._options)
-        transport = connect(endpoint.url, headers=endpoint.headers, options=options)
-        dialect = endpoint.dialect
-        if dialect is not None:
-            try:
-                for event in dialect.greeting:
-                    transport.send(to_json(dialect.to_wire(event)))
-            except BaseException:
-                transport.abort()  # nobody else knows of it yet
-                raise
-        return transport, dialect
-
     def __enter__(self) -> RealtimeConnection:
         return self.enter()
 
@@ -134,6 +117,50 @@ class RealtimeConnectionManager(Registration):
     ) -> None:
         if self._connection is not None:
             self._connection.__exit__(exc_type, exc, traceback)
+
+
+def _opener(
+    endpoint: Callable[[Mapping[str, object], Mapping[str, str]], Endpoint],
+    *,
+    options: Mapping[str, Any],
+    defaults: TransportOptions,
+) -> Opener:
+    """Return what opens a link.
+
+    Not a method: the threads of the connection hold it, and through the manager it would hold the
+    connection, which then could not be forgotten.
+    """
+
+    def open_link(
+        query: Mapping[str, object], headers: Mapping[str, str]
+    ) -> tuple[Transport, Dialect | None]:
+        where = endpoint(query, headers)
+        merged = _merge(_merge(defaults, where.options), options)
+        transport = connect(where.url, headers=where.headers, options=merged)
+        if where.dialect is not None:
+            try:
+                for event in where.dialect.greeting:
+                    transport.send(to_json(where.dialect.to_wire(event)))
+            except BaseException:
+                transport.abort()  # nobody else knows of it yet
+                raise
+        return transport, where.dialect
+
+    return open_link
+
+
+def _check(settings: ConnectionSettings) -> None:
+    for name in ("max_queue_bytes", "max_queue_size"):
+        value = getattr(settings, name)
+        if not isinstance(value, int) or value < 1:
+            raise ConfigError(f"{name} is {value!r}; give a number of bytes, at least 1")
+    if not isinstance(settings.reconnect, ReconnectPolicy | None):
+        raise ConfigError(f"reconnect is {settings.reconnect!r}; pass ReconnectPolicy() or None")
+    if settings.on_reconnecting is not None and not callable(settings.on_reconnecting):
+        raise ConfigError(
+            f"on_reconnecting is {settings.on_reconnecting!r}; pass a function that takes a "
+            "ReconnectingEvent"
+        )
 
 
 def _size_bytes(text: str) -> int:

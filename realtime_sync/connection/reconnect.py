@@ -16,12 +16,9 @@ __all__ = ["OnReconnecting", "ReconnectPolicy", "ReconnectingEvent"]
 RECOVERABLE_CODES = frozenset({1001, 1005, 1006, 1011, 1012, 1013, 1015})
 
 
-def _at_least(minimum: float) -> Callable[[Any, Any, Any], None]:
-    def check(_: object, attribute: Any, value: float) -> None:
-        if not value >= minimum:
-            raise ConfigError(f"{attribute.name} is {value!r}; give at least {minimum:g}")
-
-    return check
+def _not_negative(_: object, attribute: Any, value: object) -> None:
+    if not isinstance(value, int | float) or not value >= 0:  # nor NaN
+        raise ConfigError(f"{attribute.name} is {value!r}; give at least 0")
 
 
 @frozen(kw_only=True)
@@ -39,16 +36,16 @@ class ReconnectPolicy:
         codes: the close codes (RFC 6455 §7.4) that are worth an attempt.
 
     Raises:
-        ConfigError: a number is negative.
+        ConfigError: a number is none, or negative.
 
     Example:
         >>> ReconnectPolicy(max_retries=3).delay(1, lambda: 1.0)
         0.5
     """
 
-    max_retries: int = field(default=5, validator=_at_least(0))
-    initial_delay: float = field(default=0.5, validator=_at_least(0))
-    max_delay: float = field(default=8.0, validator=_at_least(0))
+    max_retries: int = field(default=5, validator=_not_negative)
+    initial_delay: float = field(default=0.5, validator=_not_negative)
+    max_delay: float = field(default=8.0, validator=_not_negative)
     restore: bool = True
     rotate: bool = True
     codes: frozenset[int] = field(

@@ -425,6 +425,13 @@ def test_a_wrong_event_is_refused_before_it_is_sent(connect: Opener, event: dict
     assert server.receive()["type"] == "fine"
 
 
+@pytest.mark.parametrize("wrong", ['{"type":"x"}', b"{}", None, 5])
+def test_what_is_no_event_is_refused_before_it_is_sent(connect: Opener, wrong: Any) -> None:
+    connection, _ = connect()
+    with pytest.raises(LocalProtocolError, match="JSON text goes through send_raw"):
+        connection.send(wrong)
+
+
 def test_sending_from_many_threads(connect: Opener) -> None:
     connection, server = connect()
     done = [

@@ -18,6 +18,7 @@ from realtime_sync import (
     QueueFullError,
     RealtimeConnection,
     RealtimeConnectionManager,
+    ReconnectPolicy,
     ServerError,
 )
 from realtime_sync._threads import spawn
@@ -143,6 +144,27 @@ def test_an_error_that_somebody_handles(pair: tuple[RealtimeConnection, MemoryPe
     assert [error.severity for error in errors] == ["fatal"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "server_error: the server did not say what is wrong"),
+        ({"error": None}, "server_error: the server did not say what is wrong"),
+        ({"error": "overloaded"}, "server_error: overloaded"),
+    ],
+)
+def test_an_error_in_an_unexpected_form_is_an_error_all_the_same(
+    pair: tuple[RealtimeConnection, MemoryPeer], fields: dict[str, Any], words: str
+) -> None:
+    connection, peer = pair
+    tell(peer, "error", **fields)
+    tell(peer, "error", **fields)
+    assert isinstance(connection.wait_for("error", timeout=GUARD_S), ErrorEvent)
+    connection.recv(GUARD_S)
+    with pytest.raises(ServerError) as caught:
+        connection.dispatch_events()
+    assert str(caught.value) == words
+
+
 # -- before opening ------------------------------------------------------------------------------
 
 
@@ -167,6 +189,33 @@ def test_the_queue_before_opening_is_bounded(ws_server: Server) -> None:
 def test_a_wrong_option_is_told_before_opening(ws_server: Server) -> None:
     with pytest.raises(ConfigError, match="'ping_intervall'"):
         manager(ws_server, websocket_connection_options={"ping_intervall": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("max_queue_size", -1),
+        ("max_queue_bytes", 0),
+        ("max_queue_bytes", None),
+        ("reconnect", True),
+        ("on_reconnecting", 5),
+    ],
+)
+def test_a_wrong_value_is_told_before_opening(ws_server: Server, name: str, wrong: Any) -> None:
+    with pytest.raises(ConfigError, match=f"^{name} is {wrong}; "):
+        manager(ws_server, **{name: wrong})
+
+
+@pytest.mark.parametrize("reconnect", [None, ReconnectPolicy()])
+def test_an_opened_connection_that_is_forgotten_warns_and_its_thread_ends(
+    ws_server: Server, guard: Guard, reconnect: ReconnectPolicy | None
+) -> None:
+    connection = manager(ws_server, reconnect=reconnect).enter()
+    connection.recv(GUARD_S)
+    (thread,) = connection._link._threads
+    with pytest.warns(ResourceWarning, match="unclosed <RealtimeConnection open>"):
+        del connection
+    guard.join(thread)
 
 
 # -- refusals ------------------------------------------------------------------------------------

@@ -44,9 +44,11 @@ def test_other_codes(code: int) -> None:
         {"initial_delay": -0.1},
         {"max_delay": -1},
         {"max_delay": float("nan")},
+        {"max_retries": "5"},
+        {"initial_delay": None},
     ],
 )
-def test_negative_numbers_are_refused(wrong: dict[str, Any]) -> None:
+def test_what_is_no_delay_or_count_is_refused(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(ConfigError, match=f"{name} is .*; give at least 0"):
         ReconnectPolicy(**wrong)
