@@ -5,7 +5,7 @@ from __future__ import annotations
 from .connection import RealtimeConnection
 from .manager import RealtimeConnectionManager
 from .reconnect import ReconnectingEvent, ReconnectPolicy
-from .reply import Reply
+from .reply import Reply, ReplyDelta
 from .settings import ConnectionSettings
 from .stats import ConnectionStats
 
@@ -17,4 +17,5 @@ __all__ = [
     "ReconnectPolicy",
     "ReconnectingEvent",
     "Reply",
+    "ReplyDelta",
 ]

@@ -65,16 +65,14 @@ class _Watcher:
         self.bytes_out = 0
         self.through = False  # the wait goes on over losses of the link
 
-    def put(self, message: Entry | _End, max_bytes: int) -> None:
+    def put(self, message: Entry | _End) -> None:
         if isinstance(message, Entry):
             self.bytes_in += message.size
-            if self.bytes_in - self.bytes_out > max_bytes:
-                error = QueueFullError(
-                    f"wait_for's predicate is slower than the events: {max_bytes} bytes of them "
-                    "wait; make it quicker or wait for a type"
-                )
-                message = _End(error)
         self.entries.put(message)
+
+    def has_room(self, message: Entry | _End, max_bytes: int) -> bool:
+        size = message.size if isinstance(message, Entry) else 0
+        return self.bytes_in - self.bytes_out + size <= max_bytes
 
 
 class EventQueue:
@@ -153,7 +151,10 @@ class EventQueue:
         with self._watchers_lock:
             watchers = list(self._watchers)
         for watcher in watchers:
-            watcher.put(message, self.max_bytes)
+            if watcher.has_room(message, self.max_bytes):
+                watcher.put(message)
+            else:
+                watcher.put(_End(self.full_error() if self.full else self._slow_error()))
 
     # -- the consumer's side ---------------------------------------------------------------------
 
@@ -289,6 +290,12 @@ class EventQueue:
                 return list(self._log)
             except RuntimeError:  # noqa: PERF203  # the reader appended while this copied
                 continue
+
+    def _slow_error(self) -> QueueFullError:
+        return QueueFullError(
+            f"wait_for's predicate is slower than the events: {self.max_bytes} bytes of them "
+            "wait; make it quicker or wait for a type"
+        )
 
     def full_error(self) -> QueueFullError:
         """Return the error for a call that would have to wait behind a full queue."""

@@ -20,7 +20,7 @@ from ._queue import EventQueue, Interruption, Losses, Malformed
 from ._registration import Registration
 from ._sender import Sender
 from ._turns import Turns
-from .reply import Reply, server_error
+from .reply import Reply, ReplyDelta, server_error
 from .resources import (
     Conversation,
     InputAudioBuffer,
@@ -314,14 +314,14 @@ class RealtimeConnection(Registration):
         audio: str | bytes | np.ndarray | None = None,
         timeout: float | None = _DEFAULT_TURN_TIMEOUT,
         response: ResponseCreateParams | None = None,
-    ) -> Iterator[ServerEvent]:
+    ) -> Iterator[ReplyDelta]:
         """Say something and yield the answer's delta events as they come.
 
         The same turn as `ask`. Deltas are ``response.output_text.delta``,
-        ``response.output_audio.delta``, ``response.output_audio_transcript.delta`` and
-        ``response.function_call_arguments.delta`` events; each has ``.delta``. Until the
-        iterator ends or is closed it is the connection's consumer; leaving it early cancels the
-        response.
+        ``response.output_audio.delta``, ``response.output_audio_transcript.delta``,
+        ``response.function_call_arguments.delta`` and ``response.mcp_call_arguments.delta``
+        events; each has ``.delta``. Until the iterator ends or is closed it is the connection's
+        consumer; leaving it early cancels the response.
 
         Raises:
             The same as `ask`, from the iteration.
@@ -330,7 +330,7 @@ class RealtimeConnection(Registration):
         try:
             turn = self._turns.new()
             for event in self._turns.run(turn, text, audio, response, Deadline(timeout)):
-                if event.type.endswith(".delta"):
+                if isinstance(event, ReplyDelta):
                     yield event
         finally:
             self._consumer.release()

@@ -17,6 +17,8 @@ from ..events import (
     Response,
     ResponseCreated,
     ResponseDone,
+    ResponseFunctionCallArgumentsDelta,
+    ResponseMcpCallArgumentsDelta,
     ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputTextDelta,
@@ -25,7 +27,16 @@ from ..events import (
 )
 from ..events.server import detail_of
 
-__all__ = ["Reply", "Turn", "server_error"]
+__all__ = ["Reply", "ReplyDelta", "Turn", "server_error"]
+
+# What `RealtimeConnection.stream` yields; each has ``.delta``.
+ReplyDelta = (
+    ResponseOutputTextDelta
+    | ResponseOutputAudioDelta
+    | ResponseOutputAudioTranscriptDelta
+    | ResponseFunctionCallArgumentsDelta
+    | ResponseMcpCallArgumentsDelta
+)
 
 # The metadata key by which a response is known as the one of a certain turn.
 _TURN_KEY = "realtime_sync_turn"

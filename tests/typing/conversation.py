@@ -55,6 +55,15 @@ def converse(client: OpenAI | Local) -> Reply:
         return connection.ask("What time is it?", timeout=30)
 
 
+def read_aloud(connection: RealtimeConnection) -> str:
+    """Whatever `stream` yields has a ``delta``."""
+    words = ""
+    for event in connection.stream("What time is it?", timeout=30):
+        delta: str = event.delta
+        words += delta if event.type == "response.output_text.delta" else ""
+    return words
+
+
 def print_calls(reply: Reply) -> None:
     for call in reply.function_calls:
         print(call.name, call.arguments, call.call_id)

@@ -109,3 +109,21 @@ def test_consumed_events_do_not_pile_up() -> None:
 def test_the_error_of_a_full_queue_names_the_way_out() -> None:
     with pytest.raises(QueueFullError, match=r"max_queue_bytes is 20: call recv\(\)"):
         raise filled("a", "b", max_bytes=20).full_error()
+
+
+@pytest.mark.parametrize(
+    ("consumed", "words"), [(False, r"call recv\(\)"), (True, "predicate is slower")]
+)
+def test_a_waiter_is_told_why_it_can_not_go_on(consumed: bool, words: str) -> None:
+    queue = filled("a", max_bytes=100)
+
+    def predicate(candidate: ServerEvent) -> bool:
+        if candidate.type == "a":  # so much comes while it looks at this one
+            for name in ("b", "c", "d"):
+                queue.put(event(name), 40)
+                if consumed:
+                    take(queue)
+        return False
+
+    with pytest.raises(QueueFullError, match=words):
+        queue.watch(predicate, 0, NOW)
