@@ -13,7 +13,7 @@ from attrs import frozen
 
 from ..errors import ConfigError, DeviceError
 
-__all__ = ["Device", "Stream", "list_devices", "open_stream"]
+__all__ = ["Device", "Stream", "list_devices", "open_stream", "portaudio_version"]
 
 Direction = Literal["input", "output"]
 Callback = Callable[[bytes | None, int], bytes | None]
@@ -24,6 +24,8 @@ _NO_AUDIO = (
     "apt-get install -y --no-install-recommends portaudio19-dev gcc libc6-dev, "
     "then pip install 'realtime_sync[audio]'"
 )
+
+_NO_PORTAUDIO = "apt-get install -y --no-install-recommends libportaudio2"
 
 # PortAudio's start, end and device calls are not safe to run side by side. Held across them on
 # purpose; no callback ever wants it.
@@ -66,6 +68,9 @@ class Stream:
         self.channels = channels
         self.latency_s = latency_s
         self._raw = raw
+        # Guards _raw's end: PortAudio must not be asked about a stream that it is freeing.
+        self._end_lock = threading.Lock()
+        self._closed = False
 
     def start(self) -> None:
         """Let the callback be called.
@@ -81,14 +86,17 @@ class Stream:
 
     @property
     def active(self) -> bool:
-        """Whether the callback is still called."""
-        try:
-            return bool(self._raw.is_active())
-        except OSError:
-            return False
+        """Whether the callback is still called; PortAudio ends it when the device goes away."""
+        with self._end_lock:
+            try:
+                return not self._closed and bool(self._raw.is_active())
+            except OSError:
+                return False
 
     def close(self) -> None:
         """Stop and close. Waits for a callback that is under way: hold no lock that it wants."""
+        with self._end_lock:
+            self._closed = True
         try:
             with _library_lock:
                 self._raw.close()
@@ -96,6 +104,15 @@ class Stream:
             pass  # the device went away by itself
         finally:
             _release()
+
+
+def portaudio_version() -> str:
+    """Return what PortAudio calls itself.
+
+    Raises:
+        ConfigError: PyAudio is not installed.
+    """
+    return str(_pyaudio().get_portaudio_version_text())
 
 
 def list_devices() -> list[Device]:
@@ -264,10 +281,7 @@ def _default_index(ask: Callable[[], Any]) -> int | None:
 
 def _acquire() -> Any:
     global _instance, _users
-    try:
-        import pyaudio
-    except ImportError as exc:
-        raise ConfigError(_NO_AUDIO) from exc
+    pyaudio = _pyaudio()
     with _library_lock:
         if _instance is None:
             _silence_the_backends()
@@ -277,6 +291,16 @@ def _acquire() -> Any:
                 _raise_device_error(exc, "start the sound system")
         _users += 1
         return _instance
+
+
+def _pyaudio() -> Any:
+    try:
+        import pyaudio
+    except ModuleNotFoundError as exc:
+        raise ConfigError(_NO_AUDIO) from exc
+    except ImportError as exc:  # it is there, what it is linked to is not
+        raise ConfigError(f"PyAudio does not load ({exc}): {_NO_PORTAUDIO}") from exc
+    return pyaudio
 
 
 def _release() -> None:
@@ -312,6 +336,8 @@ def _silence_the_backends() -> None:
 
 def _raise_device_error(exc: Exception, what: str) -> NoReturn:
     detail = str(exc.args[0]) if len(exc.args) == 1 else str(exc.args[-1])
+    if detail == "Unanticipated host error":  # all that PortAudio has for a sound server's refusal
+        detail = "the sound system refused it"
     raise DeviceError(
         f"can't {what}: {detail.strip() or 'unknown reason'}; check that it is connected and that "
         "no other program has it"

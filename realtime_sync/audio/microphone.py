@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..errors import DeviceError
+from ..errors import ConfigError, DeviceError
 from ._portaudio import Stream, open_stream
-from .pcm import mix_down, require_rate
+from .pcm import level_dbfs, mix_down, require_rate
 from .resample import Resampler
 from .virtual import chunk_frames
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Microphone"]
 
-# A device that delivers nothing for as long is gone: callbacks come every few ms, and up to
-# 200 ms late on a busy machine.
+# Callbacks come every few ms, and up to 200 ms late on a busy machine. Later than that it is time
+# to look whether the device is still there; one that is and stays silent for longer hangs.
+_LOOK_S = 0.25
 _STALL_S = 5.0
 
 
@@ -43,10 +45,14 @@ class Microphone:
 
     Raises:
         ConfigError: an option is wrong, or (when opened) PyAudio or soxr is missing.
-        DeviceError: when opened: no such device, or it is busy.
+        DeviceError: when opened: no such device, or it is busy. When iterated: it is not open,
+            or the device went away; what it had delivered before comes out first.
+
+    Attributes:
+        dropped_chunks: how many callbacks' worth of sound a slow reader has lost.
 
     Threads:
-        One thread iterates; `close`, `mute` and `unmute` may be called from any.
+        One thread iterates; everything else may be called from any.
     """
 
     def __init__(
@@ -61,18 +67,32 @@ class Microphone:
         self._chunk_ms = chunk_ms
         self._chunk_bytes = 2 * chunk_frames(self._rate, chunk_ms)
         self._device = device
-        self._most = max(1, queue_ms // chunk_ms)
+        if queue_ms < chunk_ms:
+            raise ConfigError(f"queue_ms={queue_ms} holds no chunk of {chunk_ms} ms; give more")
+        self._most = queue_ms // chunk_ms
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._lock = threading.Lock()  # guards _stream and _closed
         self._stream: Stream | None = None
         self._closed = False
         self._muted = False
+        self._latest = b""  # by the callback; replaced as a whole
+        self._resampler = Resampler(self._rate, self._rate)  # of the device, when it is open
         self.dropped_chunks = 0
 
     @property
     def rate(self) -> int:
         """The sample rate in Hz."""
         return self._rate
+
+    @property
+    def level_dbfs(self) -> float:
+        """The level of what is heard now in dB relative to full scale, also while muted.
+
+        0.0 at most, ``-inf`` for silence and before the first sound; see
+        `realtime_sync.audio.level_dbfs`.
+        """
+        latest = self._latest
+        return level_dbfs(latest) if latest else -math.inf
 
     def start(self) -> None:
         """Open the device and begin to capture; ``with`` does it.
@@ -93,7 +113,12 @@ class Microphone:
         )
         with self._lock:
             self._stream = stream
-        stream.start()
+        try:
+            self._resampler = Resampler(stream.rate, self._rate)
+            stream.start()
+        except BaseException:
+            self.close()
+            raise
 
     def mute(self) -> None:
         """Deliver silence until `unmute`, at the same pace."""
@@ -119,10 +144,9 @@ class Microphone:
                 raise DeviceError("the microphone is not open; use: with Microphone() as …")
         if stream is None:
             return
-        resampler = Resampler(stream.rate, self._rate)
         pending = bytearray()
         while (data := self._next(stream)) is not None:
-            pending += resampler.process(mix_down(data, stream.channels))
+            pending += self._resampler.process(mix_down(data, stream.channels))
             while len(pending) >= self._chunk_bytes:
                 chunk = bytes(pending[: self._chunk_bytes])
                 del pending[: self._chunk_bytes]
@@ -140,20 +164,28 @@ class Microphone:
             warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
 
     def _next(self, stream: Stream) -> bytes | None:
-        try:
-            return self._queue.get(timeout=_STALL_S)
-        except queue.Empty:
+        for _ in range(round(_STALL_S / _LOOK_S)):
+            active = stream.active  # before looking into the queue: its last words come first
+            try:
+                return self._queue.get(timeout=_LOOK_S if active else 0)
+            except queue.Empty:
+                pass
             if self._closed:
                 return None
-            state = "silent" if stream.active else "stopped"
-            raise DeviceError(
-                f"the microphone is {state}: nothing came for {_STALL_S:g} s; was it unplugged?"
-            ) from None
+            if not active:
+                raise DeviceError(
+                    "the microphone has stopped; was it unplugged? Choose another one of "
+                    "devices() and open a new Microphone"
+                )
+        raise DeviceError(
+            f"the microphone is silent: nothing came for {_STALL_S:g} s; was it unplugged?"
+        )
 
     def _capture(self, data: bytes | None, _frames: int) -> None:
         # On PortAudio's thread: no lock of ours, no waiting.
         if data is None:
             return
+        self._latest = data
         if self._queue.qsize() >= self._most:
             try:
                 self._queue.get_nowait()

@@ -15,6 +15,7 @@ from .ring import Ring
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Float32 = NDArray[np.float32]
     Int16 = NDArray[np.int16]
 
 __all__ = ["Playout"]
@@ -34,7 +35,7 @@ class Playout:
         fade_ms: the fade-out that replaces what `clear` throws away.
 
     Threads:
-        One thread writes, one renders; `clear`, `flush` and the counts may be used from any.
+        One thread writes, one renders; everything else may be used from any.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Playout:
     ) -> None:
         self.rate = require_rate(rate)
         self.underruns = 0
+        self.gain = 1.0  # linear; a change takes effect gradually, over one block
         self._ring = Ring(self._frames(buffer_ms))
         self._prebuffer_frames = self._frames(prebuffer_ms)
         self._fade_frames = self._frames(fade_ms)
@@ -55,6 +57,10 @@ class Playout:
         self._playing = False  # the renderer: the cushion was there
         self._waited = 0  # the renderer: frames for which audio has waited for its cushion
         self._complete = True  # the writer: nothing belongs behind what is buffered
+        self._paused = False  # whoever pauses and resumes
+        self._halted = False  # the renderer: the block before was in a pause
+        self._gain = 1.0  # the renderer: at the end of the block before
+        self._scaled: Float32 = np.empty(0, dtype=np.float32)
 
     def write(self, audio: Pcm, *, item_id: str | None = None, content_index: int = 0) -> int:
         """Append PCM16; returns how many samples there was room for."""
@@ -70,20 +76,33 @@ class Playout:
 
     def clear(self) -> None:
         """Throw away what was not handed out; the next block holds a short fade, then silence."""
-        self._ring.clear(fade_frames=self._fade_frames)
+        # What does not sound now needs no fade: it would be heard as a click.
+        sounds = self._playing and not self._halted
+        self._ring.clear(fade_frames=self._fade_frames if sounds else 0)
         self._complete = True
+
+    def pause(self) -> None:
+        """Hold what was not handed out; the next block fades to silence."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Go on where `pause` stopped."""
+        self._paused = False
 
     def render_into(self, out: Int16) -> int:
         """Fill ``out`` with what plays next; returns how much of it is sound."""
-        complete = self._complete
-        hold = not self._ready(len(out))
-        size = self._ring.read_into(out, hold=hold)
+        paused = self._paused
+        if paused and self._halted:
+            size = self._ring.read_into(out, hold=True)  # a fade may be left
+        elif paused:
+            size = self._fade_out(out)
+        else:
+            size = self._play_into(out)
+        self._halted = paused
         if size:
             self._sound_end = self._ring.position
-        if self._playing and size < len(out):
-            self._playing = False
-            if not complete:
-                self.underruns += 1
+        if self._gain != 1.0 or self.gain != 1.0:
+            self._amplify(out)
         return size
 
     def handed_ms(self, item_id: str | None, content_index: int = 0) -> int:
@@ -116,6 +135,37 @@ class Playout:
     def position(self) -> int:
         """How many frames were handed out since the beginning, silence included."""
         return self._ring.position
+
+    def _play_into(self, out: Int16) -> int:
+        complete = self._complete
+        hold = not self._ready(len(out))
+        size = self._ring.read_into(out, hold=hold)
+        if self._halted:
+            length = min(len(out), self._fade_frames)
+            out[:length] = out[:length] * np.linspace(0, 1, length)
+        if self._playing and size < len(out):
+            self._playing = False
+            if not complete:
+                self.underruns += 1
+        return size
+
+    def _fade_out(self, out: Int16) -> int:
+        length = min(len(out), self._fade_frames)
+        size = self._ring.read_into(out[:length], hold=not self._playing)
+        out[:length] = out[:length] * np.linspace(1, 0, length)
+        self._ring.read_into(out[length:], hold=True)
+        return size
+
+    def _amplify(self, out: Int16) -> None:
+        gain = self.gain
+        if len(self._scaled) != len(out):
+            self._scaled = np.empty(len(out), dtype=np.float32)
+        slope = gain if gain == self._gain else np.linspace(self._gain, gain, len(out))
+        np.multiply(out, slope, out=self._scaled, casting="unsafe")
+        np.rint(self._scaled, out=self._scaled)
+        np.clip(self._scaled, -32768, 32767, out=self._scaled)
+        np.copyto(out, self._scaled, casting="unsafe")
+        self._gain = gain
 
     def _ready(self, frames: int) -> bool:
         buffered = self._ring.buffered
