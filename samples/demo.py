@@ -170,7 +170,8 @@ def without_trailing_silence(pcm: bytes) -> bytes:
 def open_speakers(stack: ExitStack) -> list[Speaker]:
     """Return a speaker for each side, or none on a machine without sound."""
     try:
-        return [stack.enter_context(Speaker()) for _ in range(2)]
+        # What the user says comes over no network and needs no cushion against delays.
+        return [stack.enter_context(speaker) for speaker in (Speaker(), Speaker(prebuffer_ms=60))]
     except (ConfigError, DeviceError) as exc:
         print(f"Nothing will be heard: {str(exc).partition(':')[0]}.")
         return []

@@ -80,7 +80,7 @@ class Speaker:
         *,
         rate: int = 24000,
         device: int | str | None = None,
-        prebuffer_ms: int = 60,
+        prebuffer_ms: int = _PREBUFFER_MS,
         buffer_ms: int = 600_000,
         when_full: WhenFull = "wait",
         tap: StrPath | None = None,
