@@ -487,10 +487,8 @@ def test_a_send_timeout_breaks_the_link(opened: Open, guard: Guard, reading: boo
             guard.join(sender)
             assert isinstance(sender.error, ConnectionClosedError)
             assert sender.error.code == 1006
-        words = {str(sender.error) for sender in senders}
-        assert "connection closed with code 1006: sending failed: the peer takes no more data" in (
-            words
-        )
+            # Whether the one that sends or one that waits for it runs out of time first.
+            assert "sending failed" in sender.error.reason
         assert transport.closed
         if reader is not None:
             guard.join(reader)
