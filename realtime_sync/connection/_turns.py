@@ -121,16 +121,17 @@ class Turns:
 
     def _event_of(self, turn: Turn, entry: Entry) -> ServerEvent | None:
         """Return the event in ``entry`` if it is one of the turn's own."""
-        if isinstance(entry.item, Malformed | Interruption) or not turn.receive(entry.item):
+        if isinstance(entry.item, Malformed | Interruption):
             return None
-        return entry.item
+        early = entry.number < turn.asked_at
+        return entry.item if turn.receive(entry.item, early=early) else None
 
     def discards(self, entry: Entry) -> bool:
         """Whether ``entry`` still comes of a turn that was given up, so that nobody wants it."""
         if not self._abandoned or isinstance(entry.item, Malformed | Interruption):
             return False
         for turn in self._abandoned:
-            if turn.discard(entry.item):
+            if turn.discard(entry.item, early=entry.number < turn.asked_at):
                 if turn.done:
                     self._abandoned.remove(turn)
                 return True

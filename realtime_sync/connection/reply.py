@@ -126,8 +126,12 @@ class Turn:
         """Whether nothing more will come: the response is over, or was refused."""
         return self.response is not None or self._refused
 
-    def receive(self, event: ServerEvent) -> bool:
+    def receive(self, event: ServerEvent, *, early: bool = False) -> bool:
         """Take ``event`` if it is one of this turn's; say whether it was.
+
+        Args:
+            event: what the server sent.
+            early: it came before the answer was asked for.
 
         Raises:
             ServerError: the event says that one of this turn's requests was refused.
@@ -135,7 +139,7 @@ class Turn:
         match event:
             case ErrorEvent() if str(detail_of(event).event_id).startswith(self.token):
                 return self._take_error(event)
-            case ResponseCreated(response=Response() as response) if self._is_mine(response):
+            case ResponseCreated(response=Response() as response) if self._is_mine(response, early):
                 self.response_id = response.id
                 return True
             case ResponseDone(response=Response() as response) if response.id == self.response_id:
@@ -168,22 +172,22 @@ class Turn:
             self._refused = True
         raise server_error(event)
 
-    def discard(self, event: ServerEvent) -> bool:
+    def discard(self, event: ServerEvent, *, early: bool = False) -> bool:
         """Like `receive` for a turn that was given up: keep nothing, raise nothing."""
         try:
-            mine = self.receive(event)
+            mine = self.receive(event, early=early)
         except ServerError:
             mine = True
         self._refused = self._refused or self.must_repeat  # nobody will
         self._forget()
         return mine
 
-    def _is_mine(self, response: Response) -> bool:
+    def _is_mine(self, response: Response, early: bool) -> bool:
         token = (response.metadata or {}).get(_TURN_KEY)
         if token is not None:
             self.certain = token == self.token
             return self.certain
-        return self.response_id is None
+        return self.response_id is None and not early
 
     def _collect(self, event: ServerEvent) -> None:
         match event:

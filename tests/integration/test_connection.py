@@ -469,6 +469,29 @@ def test_ask_returns_the_answer_and_leaves_the_rest_queued(connect: Opener) -> N
     assert types == ["session.created", "n.1", "n.2"]
 
 
+@pytest.mark.parametrize("timeout", [GUARD_S, 0.0], ids=["answered", "given up"])
+def test_an_earlier_answer_that_nobody_took_yet_is_not_the_turns(
+    connect: Opener, timeout: float
+) -> None:
+    connection, server = connect()
+    connection.send({"type": "x"})
+    server.receive("x")
+    earlier = {"id": "resp_earlier", "status": "completed", "output": []}
+    server.send("response.created", response=earlier)
+    server.delta("Earlier.", "resp_earlier")
+    server.send("response.done", response=earlier)
+    connection.wait_for("response.done", timeout=GUARD_S)
+    if timeout:
+        asking = run(lambda: connection.ask(timeout=timeout))
+        server.answer("Now.")
+        assert asking().text == "Now."
+    else:
+        with pytest.raises(RealtimeTimeout):
+            connection.ask(timeout=timeout)
+    types = [connection.recv(GUARD_S).type for _ in range(3)]
+    assert types == ["response.created", "response.output_text.delta", "response.done"]
+
+
 def test_ask_with_audio(connect: Opener) -> None:
     connection, server = connect()
     asking = run(lambda: connection.ask(audio=b"\x00\x00", timeout=GUARD_S))
