@@ -6,7 +6,7 @@ export PYTHON VENV
 RUN := $(VENV)/bin/python
 PYTEST_ARGS ?=
 
-.PHONY: help demo test test-all test-install test-peers check serve clean
+.PHONY: help demo test test-all test-install test-peers bench check serve clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,6 +29,11 @@ test-peers: ## published clients (Node, pipecat, livekit) against the embedded s
 	@scripts/setup.sh test
 	@scripts/setup_peers.sh
 	REALTIME_SYNC_PEERS=1 $(RUN) -m pytest tests/peers $(PYTEST_ARGS)
+
+bench: ## our client and others side by side; BENCH="receive send" runs parts, BENCH=--help lists them
+	@scripts/setup.sh test
+	@scripts/setup_bench.sh
+	@.venvs/bench/bin/python tests/benchmarks $(BENCH)
 
 check: ## ruff, mypy and shellcheck
 	@scripts/setup.sh test

@@ -7,7 +7,6 @@ flatters them; the openai row is what its ``parse_event`` does.
 
 from __future__ import annotations
 
-import base64
 import json
 import statistics
 import sys
@@ -16,86 +15,13 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import attrs
+from traffic import audio_delta, small_delta, turn
 
 from realtime_sync.events import SERVER_EVENTS, Event, Model, parse_event
 from realtime_sync.events import _parse as parser
 
 ROUNDS = 7
-IDS = {"event_id": "event_" + "a" * 21, "response_id": "resp_" + "b" * 21}
-ITEM = {**IDS, "item_id": "item_" + "c" * 21, "output_index": 0}
-PART = {**ITEM, "content_index": 0}
-
 Parse = Callable[[str], Any]
-
-
-def text_of(name: str, fields: dict[str, Any]) -> str:
-    return json.dumps({"type": name, **fields}, separators=(",", ":"))
-
-
-def audio_delta(size: int) -> str:
-    pcm = bytes(i * 7 % 256 for i in range(size * 3 // 4))
-    return text_of("response.output_audio.delta", {**PART, "delta": base64.b64encode(pcm).decode()})
-
-
-def small_delta() -> str:
-    return text_of("response.output_audio_transcript.delta", {**PART, "delta": " and then we"})
-
-
-def turn() -> list[str]:
-    """One spoken turn: 45 events, 12.8 kB of base64 per audio delta."""
-    session = {
-        "type": "realtime",
-        "instructions": "You are a helpful assistant. " * 20,
-        "audio": {
-            "input": {"turn_detection": {"type": "server_vad"}},
-            "output": {"voice": "marin"},
-        },
-        "tools": [{"type": "function", "name": f"tool_{i}", "parameters": {}} for i in range(5)],
-    }
-    part = {"type": "output_audio", "transcript": "the answer in words " * 10}
-    message = {"id": PART["item_id"], "type": "message", "role": "assistant", "content": [part]}
-    usage = {"total_tokens": 9, "input_token_details": {"text_tokens": 5, "audio_tokens": 4}}
-    response = {
-        "id": IDS["response_id"],
-        "status": "completed",
-        "output": [message],
-        "usage": usage,
-    }
-    added = {"event_id": "e", "previous_item_id": None, "item": message}
-    item = {**IDS, "output_index": 0, "item": message}
-    limits = [
-        {"name": n, "limit": 9, "remaining": 8, "reset_seconds": 0.1}
-        for n in ("requests", "tokens")
-    ]
-    return [
-        text_of("session.updated", {"event_id": "e", "session": session}),
-        text_of(
-            "input_audio_buffer.speech_started",
-            {"event_id": "e", "audio_start_ms": 9, "item_id": "i"},
-        ),
-        text_of(
-            "input_audio_buffer.speech_stopped",
-            {"event_id": "e", "audio_end_ms": 9, "item_id": "i"},
-        ),
-        text_of("input_audio_buffer.committed", {"event_id": "e", "item_id": "i"}),
-        text_of("conversation.item.added", added),
-        text_of(
-            "response.created", {"event_id": "e", "response": {"id": "r", "status": "in_progress"}}
-        ),
-        text_of("response.output_item.added", item),
-        text_of(
-            "response.content_part.added", {**PART, "part": {"type": "audio", "transcript": ""}}
-        ),
-        *[small_delta() for _ in range(20)],
-        *[audio_delta(12_800) for _ in range(10)],
-        text_of("response.output_audio.done", PART),
-        text_of("response.output_audio_transcript.done", {**PART, "transcript": "words " * 30}),
-        text_of("response.content_part.done", {**PART, "part": part}),
-        text_of("response.output_item.done", item),
-        text_of("conversation.item.done", added),
-        text_of("response.done", {"event_id": "e", "response": response}),
-        text_of("rate_limits.updated", {"event_id": "e", "rate_limits": limits}),
-    ]
 
 
 # -- the candidates ------------------------------------------------------------------------------
@@ -214,7 +140,7 @@ def main() -> None:
     parsers = candidates()
     loads = {
         f"{len(small_delta())} B delta": measure(parsers, [small_delta()], 4000),
-        "turn of 45 events": measure(parsers, turn(), 40),
+        "spoken turn": measure(parsers, turn(), 40),
         "32 kB audio delta": measure(parsers, [audio_delta(32_000)], 300),
     }
     print(f"{'CPU µs per event (ratio to json.loads)':34}" + "".join(f"{n:>22}" for n in loads))

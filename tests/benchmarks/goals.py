@@ -1,0 +1,95 @@
+"""The goals of the project: ratios to openai-python in the same run."""
+
+from __future__ import annotations
+
+import statistics
+
+from attrs import frozen
+from clients import OPENAI, OURS, OURS_NUMPY
+from run import Results
+
+__all__ = ["GOALS", "Goal", "Verdict"]
+
+Runs = dict[str, Results]
+
+
+@frozen
+class Verdict:
+    """What became of a goal: our median, the other's, and what was measured against the limit."""
+
+    ours: float
+    other: float
+    value: float
+    met: bool
+
+
+@frozen
+class Goal:
+    """One line of the table of goals.
+
+    Attributes:
+        what: is wanted.
+        part, case, figure: where it is measured.
+        limit: the most that is allowed.
+        unit: of the figure.
+        absolute: whether ``limit`` is a value of the figure and not a ratio.
+        client: which of ours.
+    """
+
+    what: str
+    part: str
+    case: str
+    figure: str
+    limit: float
+    unit: str
+    absolute: bool = False
+    client: str = OURS
+
+    @property
+    def wanted(self) -> str:
+        """The limit in words."""
+        if self.absolute:
+            return f"≤ {self.limit:g} {self.unit}"
+        return f"≤ 1/{1 / self.limit:.3g}" if self.limit <= 1 / 3 else f"≤ {self.limit:g}"
+
+    def judge(self, runs: Runs) -> Verdict | None:
+        """Compare the medians; None when this was not measured."""
+        case = runs.get(self.part, {}).get(self.case)
+        if case is None:
+            return None
+        ours, other = (statistics.median(case[c][self.figure]) for c in (self.client, OPENAI))
+        value = ours if self.absolute else ours / other
+        return Verdict(ours, other, value, value <= self.limit)
+
+
+_CPU, _TURN, _FIFTY = "cpu_us", "a spoken turn, 4.6 kB on average", "50 conversations"
+GOALS: tuple[Goal, ...] = (
+    Goal(
+        "receive a spoken turn", "receive", "a spoken turn, 4.6 kB on average", _CPU, 1 / 10, "µs"
+    ),
+    Goal("receive small deltas", "receive", "transcript deltas of 230 B", _CPU, 1 / 15, "µs"),
+    Goal("round trip, p50", "latency", "plain", "p50_us", 0.4, "µs"),
+    Goal("round trip, p99", "latency", "plain", "p99_us", 0.4, "µs"),
+    Goal("append 960 B", "send", "960 B (20 ms)", _CPU, 1 / 12, "µs"),
+    Goal("append 32 kB, NumPy loaded", "send", "32 kB", _CPU, 1 / 4, "µs", client=OURS_NUMPY),
+    Goal("memory of an idle connection", "idle", "plain", "memory_kb", 0.5, "kB"),
+    Goal("threads of an idle connection", "idle", "plain", "threads", 1, "threads", absolute=True),
+    Goal("import", "start", "import", "cpu_ms", 1 / 8, "ms"),
+    Goal(
+        "50 conversations, CPU",
+        "talk",
+        _FIFTY,
+        "cpu_s_per_conversation_minute",
+        0.5,
+        "s per minute",
+    ),
+    Goal(
+        "50 conversations, events lost",
+        "talk",
+        _FIFTY,
+        "lost",
+        0,
+        "events",
+        absolute=True,
+    ),
+)

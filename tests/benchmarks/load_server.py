@@ -1,0 +1,265 @@
+"""The other end of every benchmark: a process of its own that sends bytes prepared beforehand.
+
+The ``model`` in the address says what a connection gets:
+
+    flood-MIX-COUNT       after the client's first frame, COUNT events of the mix, without a pause
+    echo                  a small event for each frame
+    sink                  nothing; what comes is thrown away
+    idle                  nothing
+    talk-SECONDS-CONVERSATIONS-NAME
+                          turns at their real pace, then a close frame
+
+All but the floods begin with a ``session.created``. The process prints one line of JSON when it
+listens and ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import json
+import socket
+import ssl
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import trustme
+from traffic import IDS, MIXES, TURN_S, conversation, session_event, small_delta
+from wire import CLOSE_NORMAL, Inbox, accept, server_frame
+
+_BLOCK = 1 << 18
+_SECOND_NS = 1_000_000_000
+# So often what talking clients send is taken out of the kernel: 20 chunks wait there at most.
+_DRAIN_S = 0.2
+
+_GREETING = server_frame(session_event("session.created"))
+
+
+# -- without a pause -------------------------------------------------------------------------------
+
+
+def _flood(sock: socket.socket, mix: str, count: int) -> None:
+    frames = [server_frame(text) for text in MIXES[mix]]
+    rounds = max(1, _BLOCK // sum(map(len, frames)))
+    block = b"".join(frames * rounds)
+    whole, rest = divmod(count, len(frames) * rounds)
+    turns, single = divmod(rest, len(frames))
+    tail = b"".join(frames * turns + frames[:single])
+    sock.recv(4096)
+    for _ in range(whole):
+        sock.sendall(block)
+    sock.sendall(tail)
+    _sink(sock)
+
+
+def _echo(sock: socket.socket) -> None:
+    sock.sendall(_GREETING)
+    answer, inbox = server_frame(small_delta()), Inbox()
+    while not inbox.closed and (data := sock.recv(_BLOCK)):
+        sock.sendall(answer * inbox.count(data))
+
+
+def _sink(sock: socket.socket) -> None:
+    inbox = Inbox()
+    while not inbox.closed and (data := sock.recv(_BLOCK)):
+        inbox.count(data)
+
+
+# -- at the real pace ------------------------------------------------------------------------------
+
+
+def _stamped() -> list[tuple[float, bytes, int]]:
+    """Return a turn's frames: when they are due, and where the time goes into them."""
+    turn = []
+    for due in conversation():
+        frame = server_frame(due.text)
+        turn.append((due.at, frame, frame.index(IDS["event_id"].encode()) + len("event_")))
+    return turn
+
+
+_TURN = _stamped()
+
+
+class _Talker:
+    """One talking connection; a single thread serves them all.
+
+    Args:
+        sock: its socket.
+        begin: when the talk begins.
+        phase: how many seconds of its first turn are over then.
+        turns: how many turns it lasts.
+    """
+
+    def __init__(self, sock: socket.socket, begin: float, phase: float, turns: int) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self.begin = begin - phase
+        self.position = sum(at < phase for at, _, _ in _TURN)
+        self.end = self.position + turns * len(_TURN)
+        self.unsent = bytearray()
+
+    @property
+    def due(self) -> float:
+        """When the next frame is due, on the monotonic clock."""
+        turn, event = divmod(self.position, len(_TURN))
+        return self.begin + turn * TURN_S + _TURN[event][0]
+
+    def step(self) -> bool:
+        """Send what is due; return whether more will come."""
+        if self.position == self.end:
+            self.send(CLOSE_NORMAL)
+            return False
+        _, frame, at = _TURN[self.position % len(_TURN)]
+        stamp = b"%021d" % time.monotonic_ns()
+        self.send(b"".join((frame[:at], stamp, frame[at + len(stamp) :])))
+        self.position += 1
+        return True
+
+    def send(self, data: bytes) -> None:
+        """Hand ``data`` to the kernel, or keep what it does not take for later."""
+        self.unsent += data
+        try:
+            while self.unsent:
+                del self.unsent[: self.sock.send(self.unsent)]
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            pass
+        except OSError:
+            self.unsent.clear()
+
+    def drain(self) -> None:
+        """Throw away what the client has sent."""
+        try:
+            while self.sock.recv(_BLOCK):
+                pass
+        except OSError:  # nothing more is there, or the client has gone
+            pass
+
+
+class _Stage:
+    """Waits for all conversations of a run, then holds them, each at another place in its turn."""
+
+    def __init__(self, seconds: float, conversations: int) -> None:
+        self.turns = max(1, round(seconds / TURN_S))
+        self.conversations = conversations
+        self.arrived: list[socket.socket] = []
+        self._lock = threading.Lock()
+
+    def arrive(self, sock: socket.socket) -> bool:
+        """Take a connection; return whether it was the last one to be waited for."""
+        with self._lock:
+            self.arrived.append(sock)
+            return len(self.arrived) == self.conversations
+
+    def run(self) -> None:
+        """Hold the conversations to their end."""
+        begin = time.monotonic() + 0.2
+        share = TURN_S / self.conversations
+        talkers = [
+            _Talker(sock, begin, i * share, self.turns) for i, sock in enumerate(self.arrived)
+        ]
+        queue = [(talker.due, i) for i, talker in enumerate(talkers)]
+        heapq.heapify(queue)
+        drain_at = begin
+        while queue:
+            due, i = queue[0]
+            now = time.monotonic()
+            if now >= drain_at:
+                for talker in talkers:
+                    talker.drain()
+                    talker.send(b"")
+                drain_at = now + _DRAIN_S
+            elif due > now:
+                time.sleep(min(due, drain_at) - now)
+            elif talkers[i].step():
+                heapq.heapreplace(queue, (talkers[i].due, i))
+            else:
+                heapq.heappop(queue)
+        for talker in talkers:
+            while talker.unsent:
+                talker.send(b"")
+                time.sleep(0.001)
+            with contextlib.suppress(OSError):
+                talker.sock.shutdown(socket.SHUT_WR)
+            threading.Thread(target=_wait_for_end, args=(talker.sock,), daemon=True).start()
+
+
+def _wait_for_end(sock: socket.socket) -> None:
+    sock.setblocking(True)
+    with sock, contextlib.suppress(OSError):
+        while sock.recv(_BLOCK):
+            pass
+
+
+_stages: dict[str, _Stage] = {}
+_stages_lock = threading.Lock()
+
+
+def _talk(sock: socket.socket, run: str, seconds: str, conversations: str) -> None:
+    sock.sendall(_GREETING)
+    with _stages_lock:
+        stage = _stages.setdefault(run, _Stage(float(seconds), int(conversations)))
+    if stage.arrive(sock):
+        with _stages_lock:
+            del _stages[run]
+        stage.run()
+
+
+# -- the doors -------------------------------------------------------------------------------------
+
+
+def _serve(sock: socket.socket, tls: ssl.SSLContext | None) -> None:
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            sock = tls.wrap_socket(sock, server_side=True)
+        plan = parse_qs(urlsplit(accept(sock)).query)["model"][0]
+        kind, *arguments = plan.split("-")
+        if kind == "talk":
+            _talk(sock, plan, arguments[0], arguments[1])
+            return
+        with sock:
+            if kind == "flood":
+                _flood(sock, arguments[0], int(arguments[1]))
+            elif kind == "echo":
+                _echo(sock)
+            else:
+                sock.sendall(_GREETING)
+                _sink(sock)
+            sock.sendall(CLOSE_NORMAL)
+    except (OSError, EOFError):
+        pass  # the client has gone
+
+
+def _listen(tls: ssl.SSLContext | None) -> int:
+    door = socket.create_server(("127.0.0.1", 0), backlog=512)
+
+    def run() -> None:
+        while True:
+            sock, _ = door.accept()
+            threading.Thread(target=_serve, args=(sock, tls), daemon=True).start()
+
+    threading.Thread(target=run, daemon=True).start()
+    port: int = door.getsockname()[1]
+    return port
+
+
+def main(until: Callable[[], object] = sys.stdin.read) -> None:
+    """Serve until the standard input ends."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    with tempfile.TemporaryDirectory() as folder:
+        pem = Path(folder) / "authority.pem"
+        authority.cert_pem.write_to_path(str(pem))
+        ready = {"ws": _listen(None), "wss": _listen(context), "authority": str(pem)}
+        print(json.dumps(ready), flush=True)
+        until()
+
+
+if __name__ == "__main__":
+    main()
