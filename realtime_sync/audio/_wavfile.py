@@ -77,8 +77,12 @@ class WavWriter:
         try:
             # Unbuffered: what was written is in the file, whatever happens to this process.
             self._file = self._path.open("wb", buffering=0)
+        except OSError as exc:
+            raise AudioError(f"can't write {str(path)!r}: {exc.strerror}") from exc
+        try:
             self._file.write(self._header())
         except OSError as exc:
+            self._file.close()
             raise AudioError(f"can't write {str(path)!r}: {exc.strerror}") from exc
 
     def write(self, pcm: bytes) -> None:

@@ -160,8 +160,11 @@ class Playout:
         gain = self.gain
         if len(self._scaled) != len(out):
             self._scaled = np.empty(len(out), dtype=np.float32)
-        slope = gain if gain == self._gain else np.linspace(self._gain, gain, len(out))
-        np.multiply(out, slope, out=self._scaled, casting="unsafe")
+        np.copyto(self._scaled, out)  # in two steps: a mixed one makes buffers each time
+        if gain == self._gain:
+            self._scaled *= np.float32(gain)
+        else:
+            self._scaled *= np.linspace(self._gain, gain, len(out), dtype=np.float32)
         np.rint(self._scaled, out=self._scaled)
         np.clip(self._scaled, -32768, 32767, out=self._scaled)
         np.copyto(out, self._scaled, casting="unsafe")
