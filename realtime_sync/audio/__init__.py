@@ -14,24 +14,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._devices import Device, devices
     from .base import Sink, Source
+    from .echo_canceller import EchoCanceller
+    from .echo_gate import EchoGate
     from .g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
     from .microphone import Microphone
     from .pcm import from_pcm16, level_dbfs, mix_down, silence, to_pcm16
     from .recorder import StereoRecorder
     from .resample import Resampler
     from .speaker import Speaker
+    from .vad import Vad
     from .virtual import VirtualMicrophone, VirtualSpeaker
     from .wav import WavSink, WavSource, read_wav
 
 # A home never has the name of something public: importing it would hide that name.
 _HOME = {
     "Device": "_devices",
+    "EchoCanceller": "echo_canceller",
+    "EchoGate": "echo_gate",
     "Microphone": "microphone",
     "Resampler": "resample",
     "Sink": "base",
     "Source": "base",
     "Speaker": "speaker",
     "StereoRecorder": "recorder",
+    "Vad": "vad",
     "VirtualMicrophone": "virtual",
     "VirtualSpeaker": "virtual",
     "WavSink": "wav",
@@ -51,12 +57,15 @@ _HOME = {
 
 __all__ = [
     "Device",
+    "EchoCanceller",
+    "EchoGate",
     "Microphone",
     "Resampler",
     "Sink",
     "Source",
     "Speaker",
     "StereoRecorder",
+    "Vad",
     "VirtualMicrophone",
     "VirtualSpeaker",
     "WavSink",

@@ -28,7 +28,9 @@ class Sink(Protocol):
     """Anything that plays PCM16 and knows how far it has come.
 
     A sink may also have ``handed_ms(item_id, content_index)``, what can't be recalled any more
-    (where it differs from what is heard), and ``flush()``, "this item is complete".
+    (where it differs from what is heard), ``flush()``, "this item is complete", and
+    ``listen(hear)``: from now on ``hear`` gets every block that is handed to the device, silence
+    included, as PCM16 at the rate that is returned.
     """
 
     @property

@@ -19,6 +19,8 @@ from .playout import Playout
 from .resample import Resampler
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
     from typing_extensions import Self
 
@@ -104,6 +106,7 @@ class Speaker:
         self._stream: Stream | None = None
         self._closed = False
         self._tap: Tap | None = None
+        self._hear: Callable[[Int16], object] = len  # until somebody listens
         self._called = threading.Event()  # set by every callback
         self._called_at = 0.0  # by the callback; a float is replaced as a whole
         # These are of the device's rate and replaced before its callback is first called:
@@ -258,18 +261,21 @@ class Speaker:
         return True
 
     def played_ms(self, item_id: str | None, content_index: int = 0) -> int:
-        """Return how many whole milliseconds of an item are heard by now.
-
-        What was handed to the device, less the device's output latency.
-        """
+        """Return how many whole ms of an item are heard by now: handed, less the latency."""
         return self._playout.heard_ms(item_id, content_index, latency_frames=self._latency_frames)
 
     def handed_ms(self, item_id: str | None, content_index: int = 0) -> int:
-        """Return how many whole milliseconds of an item were handed to the device.
+        """Return how many whole ms of an item were handed to the device: where to truncate it.
 
-        They can't be recalled and will be heard: the point at which to truncate the item.
+        They can't be recalled and will be heard.
         """
         return self._playout.handed_ms(item_id, content_index)
+
+    def listen(self, hear: Callable[[bytes], object]) -> int:
+        """Tell ``hear`` every block on its way to the device, in the callback; see `Sink`."""
+        self._require_open()
+        self._hear = lambda block: hear(block.tobytes())
+        return self._playout.rate
 
     def close(self) -> None:
         """Fall silent and close the device (`drain` first to hear the end). May be called again."""
@@ -392,4 +398,5 @@ class Speaker:
             out = self._frames.tobytes()
         if self._tap is not None:
             self._tap.take(out)
+        self._hear(self._block)
         return out

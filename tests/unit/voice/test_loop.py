@@ -112,6 +112,7 @@ def test_a_turn_goes_up_and_its_answer_down(clock: AudioClock, sink: VirtualSpea
         *(e.type for e in ANSWER[:5]),
         "voice.answer_started",
         *(e.type for e in ANSWER[5:]),
+        "voice.turn_metrics",
     ]
     assert clock() - began == pytest.approx(2.6, abs=0.3)  # 0.5 s of speech, 2 s of nothing
 

@@ -35,7 +35,7 @@ from realtime_sync.voice.effects import (
     Silence,
     TruncateItem,
 )
-from realtime_sync.voice.events import AnswerStarted, Interrupted, ToolStarted
+from realtime_sync.voice.events import AnswerStarted, Interrupted, ToolStarted, TurnMetrics
 from realtime_sync.voice.state import VoiceState
 
 
@@ -58,7 +58,9 @@ def acts(effects: list[Effect]) -> list[Effect]:
 
 
 def reports(effects: list[Effect]) -> list[Any]:
-    return [effect.event for effect in effects if isinstance(effect, Report)]
+    """What is told of the conversation; the figures of its turns are in test_metrics."""
+    events = [effect.event for effect in effects if isinstance(effect, Report)]
+    return [event for event in events if not isinstance(event, TurnMetrics)]
 
 
 def test_an_answer_is_played_and_its_latency_reported(
@@ -70,7 +72,10 @@ def test_an_answer_is_played_and_its_latency_reported(
     assert state.busy
     clock.advance(0.25)
     effects = feed(state, created("r1"), delta("r1", "a", 20, value=1), delta("r1", "a", 20))
-    assert acts(effects) == [Play(pcm(20, 1), ("a", 0)), Play(pcm(20), ("a", 0))]
+    assert acts(effects) == [
+        Play(pcm(20, 1), ("a", 0), "r1"),
+        Play(pcm(20), ("a", 0), "r1"),
+    ]
     assert reports(effects) == [AnswerStarted(response_id="r1", latency_ms=250)]
     assert feed(state, audio_done("r1", "a"), done("r1")) == [Flush()]
     assert not state.busy
@@ -103,7 +108,8 @@ def test_what_was_heard_to_its_end_is_left_alone(state: VoiceState) -> None:
     feed(state, speech_started())
     assert acts(state.silenced({("a", 0): 100, ("b", 0): 40})) == [TruncateItem(("b", 0), 40)]
     feed(state, created("r2"), delta("r2", "c", 100), done("r2"), speech_started())
-    assert state.silenced({("c", 0): 100}) == []
+    effects = state.silenced({("c", 0): 100})
+    assert acts(effects) == reports(effects) == []
 
 
 def test_the_point_of_truncation_is_never_beyond_the_audio(state: VoiceState) -> None:
@@ -132,7 +138,7 @@ def test_late_audio_of_the_interrupted_response_is_dropped(state: VoiceState) ->
     late = (delta("r1", "a", 100), audio_done("r1", "a"), done("r1", "cancelled"))
     assert feed(state, *late) == []
     feed(state, speech_stopped())
-    assert acts(feed(state, created("r2"), delta("r2", "b", 20))) == [Play(pcm(20), ("b", 0))]
+    assert acts(feed(state, created("r2"), delta("r2", "b", 20))) == [Play(pcm(20), ("b", 0), "r2")]
     assert feed(state, delta("r1", "a", 100)) == []
 
 
@@ -299,3 +305,112 @@ def test_a_long_conversation_keeps_a_bounded_memory(state: VoiceState) -> None:
         feed(state, created(f"r{n}"), delta(f"r{n}", f"i{n}", 20), done(f"r{n}"))
     assert len(state._parts) <= 64
     assert len(state._responses) <= 64
+
+
+# -- turns that are found here -------------------------------------------------------------------
+
+
+@pytest.fixture
+def manual(clock: VirtualClock) -> VoiceState:
+    """The state of a loop with a button or a detector of its own."""
+    state = VoiceState(
+        source_rate=RATE, sink_rate=RATE, tools=("time",), manual_turns=True, clock=clock
+    )
+    # The server's own settings, before they are updated.
+    feed(state, event("session.created", session={"type": "realtime", **DETECTING}))
+    feed(state, event("session.updated", session={"type": "realtime", **QUIET}))
+    return state
+
+
+DETECTING: dict[str, Any] = {"audio": {"input": {"turn_detection": {"type": "server_vad"}}}}
+QUIET: dict[str, Any] = {"audio": {"input": {"turn_detection": None}}}
+
+
+def test_a_turn_that_was_found_here_is_answered_on_request(
+    manual: VoiceState, clock: VirtualClock
+) -> None:
+    assert manual.user_started() == [Silence(())]
+    assert manual.silenced({}) == []
+    assert manual.busy
+    assert manual.user_stopped(respond=True) == [CreateResponse("voice_create_1")]
+    clock.advance(0.1)
+    effects = feed(manual, created("r1"), delta("r1", "a", 20), done("r1"))
+    assert reports(effects) == [AnswerStarted(response_id="r1", latency_ms=100)]
+    assert not manual.busy
+
+
+def test_a_turn_may_go_without_an_answer(manual: VoiceState) -> None:
+    manual.user_started()
+    assert manual.user_stopped(respond=False) == []
+    assert not manual.busy
+
+
+def test_a_turn_that_interrupts_cancels_and_waits_for_the_end(manual: VoiceState) -> None:
+    feed(manual, created("r1"), delta("r1", "a", 100))
+    assert manual.user_started() == [Silence((("a", 0),))]
+    assert acts(manual.silenced({("a", 0): 40})) == [
+        CancelResponse("r1"),
+        TruncateItem(("a", 0), 40),
+    ]
+    assert manual.user_stopped(respond=True) == []
+    assert feed(manual, done("r1", "cancelled")) == [CreateResponse("voice_create_1")]
+
+
+def test_an_answer_that_was_asked_for_and_not_begun_is_cancelled_too(manual: VoiceState) -> None:
+    manual.user_started()
+    manual.user_stopped(respond=True)
+    manual.user_started()
+    assert manual.silenced({}) == []
+    assert manual.user_stopped(respond=True) == []
+    assert feed(manual, created("r1")) == [CancelResponse("r1")]
+    assert feed(manual, delta("r1", "a", 100)) == []
+    assert feed(manual, done("r1", "cancelled")) == [CreateResponse("voice_create_2")]
+
+
+def test_two_detectors_are_refused(manual: VoiceState) -> None:
+    with pytest.raises(ConfigError, match="turn_detection to None"):
+        feed(manual, event("session.updated", session={"type": "realtime", **DETECTING}))
+    with pytest.raises(ConfigError, match="turn_detection to None"):
+        feed(manual, speech_started())
+
+
+# -- interruptions by hand -----------------------------------------------------------------------
+
+
+def test_by_hand_it_is_cancelled_though_the_server_could(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), delta("r1", "a", 100))
+    assert state.plays("r1")
+    assert state.interrupt() == [Silence((("a", 0),))]
+    assert not state.plays("r1")
+    assert feed(state, delta("r1", "a", 100)) == []
+    assert acts(state.silenced({("a", 0): 40})) == [
+        CancelResponse("r1"),
+        TruncateItem(("a", 0), 40),
+    ]
+
+
+def test_an_interruption_of_an_interruption_changes_nothing(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), delta("r1", "a", 100))
+    state.interrupt()
+    feed(state, speech_started())  # both are on their way to the sink
+    first = state.silenced({("a", 0): 40})
+    assert acts(first) == [CancelResponse("r1"), TruncateItem(("a", 0), 40)]
+    assert state.silenced({("a", 0): 40}) == []
+
+
+def test_the_figures_of_a_turn_are_reported_once(state: VoiceState, clock: VirtualClock) -> None:
+    feed(state, session(), speech_started())
+    state.silenced({})
+    feed(state, speech_stopped())
+    clock.advance(0.3)
+    feed(state, created("r1"), delta("r1", "a", 100))
+    assert state.waits_for == ("a", 0)
+    clock.advance(0.05)
+    state.played(30)
+    feed(state, done("r1"))
+    (report,) = state.settle_turn()
+    assert isinstance(report, Report)
+    assert isinstance(report.event, TurnMetrics)
+    assert report.event.first_delta_ms == pytest.approx(300)
+    assert report.event.first_played_ms == pytest.approx(320)
+    assert state.settle_turn() == []

@@ -1,0 +1,52 @@
+"""What the loop needs of a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from ..events import ServerEvent
+
+__all__ = ["VoiceConnection"]
+
+
+class _Buffer(Protocol):
+    def append(self, *, audio: bytes) -> None: ...
+    def commit(self) -> None: ...
+    def clear(self) -> None: ...
+
+
+class _Item(Protocol):
+    def create(self, *, item: Mapping[str, Any]) -> None: ...
+    def delete(self, *, item_id: str) -> None: ...
+    def truncate(self, *, item_id: str, content_index: int, audio_end_ms: int) -> None: ...
+
+
+class _Conversation(Protocol):
+    @property
+    def item(self) -> _Item: ...
+
+
+class _Response(Protocol):
+    def create(self, *, event_id: str | None = None) -> None: ...
+    def cancel(self, *, response_id: str | None = None) -> None: ...
+
+
+class VoiceConnection(Protocol):
+    """What the loop needs of a connection; `realtime_sync`'s own has it."""
+
+    @property
+    def input_audio_buffer(self) -> _Buffer:
+        """Takes what the user says."""
+
+    @property
+    def conversation(self) -> _Conversation:
+        """Its items are truncated, deleted, and created for tool outputs."""
+
+    @property
+    def response(self) -> _Response:
+        """Is asked for and cancelled."""
+
+    def recv(self, timeout: float | None = None) -> ServerEvent:
+        """Return the next event; raise `RealtimeTimeout` when none came in time."""

@@ -1,0 +1,47 @@
+"""What of the effects goes to the server."""
+
+from __future__ import annotations
+
+from ._connection import VoiceConnection
+from .effects import (
+    Append,
+    CancelResponse,
+    ClearInput,
+    Commit,
+    CreateResponse,
+    DeleteItem,
+    Effect,
+    SendToolOutput,
+    TruncateItem,
+)
+
+__all__ = ["send"]
+
+
+def send(connection: VoiceConnection, effect: Effect) -> None:
+    """Send what ``effect`` says.
+
+    Raises:
+        ConnectionClosed: the connection is over.
+    """
+    item = connection.conversation.item
+    match effect:
+        case Append(audio):
+            connection.input_audio_buffer.append(audio=audio)
+        case Commit():
+            connection.input_audio_buffer.commit()
+        case ClearInput():
+            connection.input_audio_buffer.clear()
+        case CancelResponse(response_id):
+            connection.response.cancel(response_id=response_id)
+        case TruncateItem((item_id, index), ms):
+            item.truncate(item_id=item_id, content_index=index, audio_end_ms=ms)
+        case DeleteItem(item_id):
+            item.delete(item_id=item_id)
+        case SendToolOutput(call_id, output):
+            wire = {"type": "function_call_output", "call_id": call_id, "output": output}
+            item.create(item=wire)
+        case CreateResponse(event_id):
+            connection.response.create(event_id=event_id)
+        case _:
+            raise AssertionError(f"{effect} is not the server's")

@@ -1,0 +1,159 @@
+"""What the sink is playing: whether it does, and the signal itself."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from ..audio.base import Sink
+from ..audio.playout import Playout
+from ..audio.resample import Resampler
+from .effects import Part
+
+__all__ = ["EchoControl", "PlayedSignal", "Playing"]
+
+_SLACK_MS = 20  # the last of an item may never count as heard: resamplers round
+_STALL_S = 1.0  # what does not go on for as long is not playing: the sink has dropped it
+_WINDOW = 50  # chunks, within which a device that was late must have caught up
+
+
+class EchoControl(Protocol):
+    """Takes the echo out of what is heard: `EchoGate`, `EchoCanceller`, or the caller's own."""
+
+    def process(self, heard: bytes, played: bytes) -> bytes:
+        """Return what is to be sent of ``heard``, given what was played in the same time."""
+
+
+class Playing:
+    """Whether a sink plays, found out from its positions.
+
+    Args:
+        sink: answers `played_ms` in any thread.
+        clock: seconds, monotonic.
+
+    Threads:
+        `write` and `clear` belong to whoever writes to the sink; calling it to one other thread.
+    """
+
+    def __init__(self, sink: Sink, *, clock: Callable[[], float]) -> None:
+        self._sink = sink
+        self._clock = clock
+        # Replaced as a whole: what was written last, which is played last, and how much of it.
+        self._last: tuple[Part, int] | None = None
+        self._position: tuple[Part, int, int] | None = None
+        self._moved_at = 0.0
+
+    def write(self, audio: bytes, part: Part) -> None:
+        """Note what is about to be written to the sink."""
+        last = self._last
+        before = last[1] if last is not None and last[0] == part else 0
+        self._last = (part, before + len(audio))
+
+    def clear(self) -> None:
+        """Note that the sink was cleared."""
+        self._last = None
+
+    def __call__(self) -> bool:
+        """Return whether something was written that is not heard yet."""
+        last = self._last
+        if last is None:
+            return False
+        part, size = last
+        position = (part, size, self._sink.played_ms(*part))
+        if position != self._position:
+            self._position, self._moved_at = position, self._clock()
+        unheard_ms = size / 2 / self._sink.rate * 1000 - position[2]
+        return unheard_ms > _SLACK_MS and self._clock() - self._moved_at < _STALL_S
+
+
+class PlayedSignal:
+    """What the sink plays, chunk by chunk beside those of the microphone.
+
+    A sink that has ``listen`` tells every block that it hands to its device. For any other one a
+    twin plays the same by the clock. Both are one stream without gaps, silence included, so the
+    signal and its echo stay as far apart as they are, from one answer to the next.
+
+    Args:
+        rate: sample rate in Hz of what `take` returns: the microphone's.
+        clock: seconds, monotonic.
+
+    Threads:
+        `write` and `clear` belong to whoever writes to the sink, `take` to one other thread.
+    """
+
+    def __init__(self, sink: Sink, *, rate: int, clock: Callable[[], float]) -> None:
+        self._sink = sink
+        self._rate = rate
+        self._clock = clock
+        self._blocks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._twin: Playout | None = None if hasattr(sink, "listen") else Playout(sink.rate)
+        self._lock = threading.Lock()  # guards the twin
+        # The rest belongs to the thread that takes.
+        self._resampler: Resampler | None = None
+        self._began = 0.0
+        self._ready = bytearray()
+        self._levels: deque[int] = deque(maxlen=_WINDOW)
+
+    def write(self, audio: bytes) -> None:
+        """Note what is about to be written to the sink."""
+        if self._twin is not None:
+            with self._lock:
+                self._twin.write(audio)
+
+    def clear(self) -> None:
+        """Note that the sink was cleared."""
+        if self._twin is not None:
+            with self._lock:
+                self._render(self._twin)
+                self._twin.clear()
+
+    def take(self, samples: int) -> bytes:
+        """Return what was played while the microphone took so many samples.
+
+        Raises:
+            DeviceError: the sink is not open.
+        """
+        size = 2 * samples
+        if self._resampler is None:
+            self._resampler = self._start(samples)
+        if self._twin is not None:
+            with self._lock:
+                self._render(self._twin)
+        while not self._blocks.empty():
+            self._ready += self._resampler.process(self._blocks.get())
+        # Silence in front: what comes now comes later by as much, and then there is enough.
+        if len(self._ready) < size:
+            self._ready[:0] = bytes(size - len(self._ready))
+        block = bytes(self._ready[:size])
+        del self._ready[:size]
+        self._catch_up()
+        return block
+
+    def _start(self, samples: int) -> Resampler:
+        if self._twin is not None:
+            self._began = self._clock() - samples / self._rate
+            return Resampler(self._sink.rate, self._rate)
+        listen: Callable[[Callable[[bytes], object]], int] = self._sink.listen  # type: ignore[attr-defined]  # checked above
+        return Resampler(listen(self._blocks.put), self._rate)
+
+    def _render(self, twin: Playout) -> None:
+        if not self._began:
+            return
+        due = round((self._clock() - self._began) * twin.rate) - twin.position
+        if due > 0:
+            block = np.empty(due, dtype="<i2")
+            twin.render_into(block)
+            self._blocks.put(block.tobytes())
+
+    def _catch_up(self) -> None:
+        """Drop silence that a late device has put in front, or echo would outrun its signal."""
+        self._levels.append(len(self._ready))
+        excess = min(self._levels)
+        if excess and len(self._levels) == _WINDOW and not any(self._ready[:excess]):
+            del self._ready[:excess]
+            self._levels.clear()
