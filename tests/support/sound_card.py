@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from guards import Guard
 
@@ -44,13 +45,16 @@ class SoundCard:
     """The running card.
 
     Attributes:
-        env: the variables that make a program use it; this process has them already.
+        env: the variables that make a program use it; with the fixture `sound_card` this
+            process has them already.
+        daemon: the process that is the card; a test may only hurt that of a card of its own.
     """
 
-    def __init__(self, directory: Path, env: dict[str, str]) -> None:
+    def __init__(self, directory: Path, env: dict[str, str], daemon: psutil.Process) -> None:
         self._directory = directory
         self._guard = Guard()
         self.env = env
+        self.daemon = daemon
 
     @contextmanager
     def speaking(self, wav: Path) -> Iterator[subprocess.Popen[bytes]]:
@@ -100,13 +104,9 @@ class SoundCard:
             process.wait(self._guard.seconds)
 
 
-@pytest.fixture(scope="session")
-def sound_card() -> Iterator[SoundCard]:
-    """A virtual sound card for the whole run.
-
-    From the first use on, this process and its children see it and no other one: the variables
-    are set before PyAudio looks for devices, which it does each time it is initialised.
-    """
+@contextmanager
+def started_card() -> Iterator[SoundCard]:
+    """A virtual sound card that only those see who get its `SoundCard.env`."""
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     if missing:
         pytest.fail(
@@ -125,15 +125,32 @@ def sound_card() -> Iterator[SoundCard]:
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    with process, pytest.MonkeyPatch.context() as patch:
+    with process:
         env = {}
         for line in iter(process.stdout.readline, "ready\n"):
             if not line:
                 pytest.fail(process.communicate()[1], pytrace=False)
             name, _, value = line.rstrip("\n").partition("=")
             env[name] = value
-            patch.setenv(name, value)
-        yield SoundCard(directory, env)
+        daemons = [
+            child
+            for child in psutil.Process(process.pid).children()
+            if child.name() == "pulseaudio"
+        ]
+        yield SoundCard(directory, env, daemons[0])
         process.stdin.close()  # that ends the daemon
         assert process.wait(Guard().seconds) == 0
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def sound_card() -> Iterator[SoundCard]:
+    """A virtual sound card for the whole run.
+
+    From the first use on, this process and its children see it and no other one: the variables
+    are set before PyAudio looks for devices, which it does each time it is initialised.
+    """
+    with started_card() as card, pytest.MonkeyPatch.context() as patch:
+        for name, value in card.env.items():
+            patch.setenv(name, value)
+        yield card
