@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from realtime_sync import ConnectionClosedError, ConnectionClosedOK, RealtimeConnection
+from realtime_sync import (
+    ConnectionClosed,
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    RealtimeConnection,
+    ReconnectPolicy,
+)
+from realtime_sync._threads import spawn
 from realtime_sync.connection import ConnectionSettings
 from realtime_sync.providers.dialect import Dialect
 from realtime_sync.transport import MemoryPeer, Transport, memory_pair
 
 GUARD_S = 30.0
+AT_ONCE = ReconnectPolicy(initial_delay=0, max_retries=3)
+LATER = ReconnectPolicy(initial_delay=600, max_delay=600)
 SESSION: dict[str, Any] = {"type": "realtime", "instructions": "Be brief."}
 
 
@@ -130,6 +140,60 @@ class ScriptedLinks:
     def close(self) -> None:
         for connection in self._connections:
             connection.close()
+
+
+class Running:
+    """A call in a thread of its own."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._result: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._work = work
+        self._thread = spawn(self._run, name="test")
+
+    def _run(self) -> None:
+        try:
+            self._result.put(self._work())
+        except BaseException as exc:
+            self._result.put(exc)
+
+    def result(self) -> Any:
+        """What it returned or raised."""
+        self._thread.join(GUARD_S)
+        assert not self._thread.is_alive(), "hangs"
+        return self._result.get_nowait()
+
+
+def lose(
+    connection: RealtimeConnection, links: ScriptedLinks, link: ScriptedLink, items: int = 0
+) -> ScriptedLink:
+    """Drop ``link``; return the next one, with the session on it."""
+    link.peer.drop()
+    after = links.next()
+    after.take_back(items)
+    return after
+
+
+def reconnected(connection: RealtimeConnection) -> Any:
+    event = connection.recv(GUARD_S)
+    assert event.type == "reconnected", event
+    return event
+
+
+def lost_error(result: Any) -> ConnectionClosedError:
+    assert isinstance(result, ConnectionClosedError), result
+    assert result.reconnecting
+    return result
+
+
+def wait(gate: threading.Event) -> None:
+    assert gate.wait(GUARD_S)
+
+
+def drain(link: ScriptedLink, received: list[str]) -> None:
+    """Take all that came over a link before it was dropped."""
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            received.append(link.receive()["type"])
 
 
 def thread_names() -> list[str]:
