@@ -55,20 +55,22 @@ def serve(
 
     Any realtime client can connect: OpenAI(base_url="http://127.0.0.1:8765/v1", api_key="any").
     """
-    settings = Settings(
-        host=host,
-        port=port,
-        key=key or None,
-        session_limit_s=session_limit,
-        responder=responder,
-        transcriber=recogniser_spec(grammar),
-        synthesizer=synthesizer,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-    )
-    if settings.key is None and host not in ("127.0.0.1", "::1", "localhost"):
-        click.echo(f"note: without a key ({KEY_VARIABLE}) anybody may use this server", err=True)
     try:
+        settings = Settings(
+            host=host,
+            port=port,
+            key=key or None,
+            session_limit_s=session_limit,
+            responder=responder,
+            transcriber=recogniser_spec(grammar),
+            synthesizer=synthesizer,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+        )
+        if settings.key is None and host not in ("127.0.0.1", "::1", "localhost"):
+            click.echo(
+                f"note: without a key ({KEY_VARIABLE}) anybody may use this server", err=True
+            )
         from ..local.server import serve as run
 
         run(settings)

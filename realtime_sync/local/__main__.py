@@ -16,18 +16,8 @@ __all__ = ["main"]
 def main(argv: list[str] | None = None) -> int:
     """Serve as the arguments say; return the exit code."""
     options = _parser().parse_args(argv)
-    settings = Settings(
-        transcriber=recogniser_spec(options.grammar),
-        host=options.host,
-        port=options.port,
-        key=os.environ.get(KEY_VARIABLE) or None,
-        session_limit_s=options.session_limit,
-        responder=options.responder,
-        synthesizer=options.synthesizer,
-        tls_cert=options.tls_cert,
-        tls_key=options.tls_key,
-    )
     try:
+        settings = _settings(options)
         from .server import serve
 
         serve(settings, child=options.child)
@@ -40,6 +30,20 @@ def main(argv: list[str] | None = None) -> int:
         )
         return 2
     return 0
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return Settings(
+        transcriber=recogniser_spec(options.grammar),
+        host=options.host,
+        port=options.port,
+        key=os.environ.get(KEY_VARIABLE) or None,
+        session_limit_s=options.session_limit,
+        responder=options.responder,
+        synthesizer=options.synthesizer,
+        tls_cert=options.tls_cert,
+        tls_key=options.tls_key,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

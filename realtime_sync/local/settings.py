@@ -7,6 +7,8 @@ from pathlib import Path
 
 from attrs import frozen
 
+from ..errors import ConfigError
+
 __all__ = ["KEY_VARIABLE", "Settings", "recogniser_spec"]
 
 KEY_VARIABLE = "REALTIME_SYNC_LOCAL_KEY"
@@ -29,6 +31,9 @@ class Settings:
         synthesizer: see `realtime_sync.local.speech.synthesizer.make_synthesizer`.
         tls_cert: PEM file of the certificate chain; with it the server speaks https and wss.
         tls_key: PEM file of its private key, unless ``tls_cert`` holds both.
+
+    Raises:
+        ConfigError: a value makes no sense.
     """
 
     host: str = "127.0.0.1"
@@ -41,6 +46,16 @@ class Settings:
     synthesizer: str = "espeak"
     tls_cert: Path | None = None
     tls_key: Path | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"the port is {self.port}; choose one from 1 to 65535, or 0")
+        if not self.session_limit_s > 0:
+            raise ConfigError(
+                f"the session limit is {self.session_limit_s:g}; give seconds greater than 0"
+            )
+        if self.tls_key is not None and self.tls_cert is None:
+            raise ConfigError("a TLS key needs its certificate chain: give that as well")
 
     def knows(self, model: str) -> bool:
         """Return whether clients may ask for ``model``."""
