@@ -7,6 +7,8 @@ import os
 import sys
 import threading
 
+import pytest
+
 from realtime_sync import ConcurrencyError, OpenAI
 
 client = OpenAI(api_key="sk-test", base_url=sys.argv[1], proxy="")
@@ -32,12 +34,8 @@ with client.realtime.connect(model="m") as connection:
             connection.session.restart,
             connection.close,
         ):
-            try:
+            with pytest.raises(ConcurrencyError, match="belongs to the process that forked"):
                 call()
-            except ConcurrencyError as exc:
-                assert "belongs to the process that forked" in str(exc), exc
-            else:
-                raise AssertionError(f"{call} worked")
         assert connection.closed
         assert "closed" in repr(connection)
         del call
