@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from .._deadline import FOREVER, Deadline
 from .._fork import Home
 from ..errors import ConcurrencyError, ConnectionClosedOK, LocalProtocolError
-from ..events import ClientEvent, ErrorEvent, ServerEvent, canonical_type, parse_event
-from ..events.server import detail_of
+from ..events import ClientEvent, ErrorEvent, ServerEvent, parse_event
 from ..transport.base import Transport, check_close
 from ._handlers import Handlers
 from ._link import Link
+from ._matching import matcher, refuses
 from ._queue import EventQueue, Interruption, Losses, Malformed
 from ._registration import Registration
 from ._sender import Sender
@@ -250,9 +250,9 @@ class RealtimeConnection(Registration):
             ServerError: the server refused what this thread sent last, so it won't come.
         """
         self._home.check()
-        matches, request = _matcher(event), self._sender.last_event_id
+        matches, request = matcher(event), self._sender.last_event_id
         found = self._queue.watch(
-            lambda candidate: matches(candidate) or _refuses(candidate, request),
+            lambda candidate: matches(candidate) or refuses(candidate, request),
             self._sender.mark,
             Deadline(timeout),
             losses=self._losses_that_end(event),
@@ -390,19 +390,3 @@ class RealtimeConnection(Registration):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'closed' if self.closed else 'open'}>"
-
-
-def _matcher(event: str | Callable[[ServerEvent], bool]) -> Callable[[ServerEvent], bool]:
-    if callable(event):
-        return event
-    wanted = canonical_type(event)
-    return lambda candidate: candidate.type == wanted
-
-
-def _refuses(event: ServerEvent, request: str | None) -> bool:
-    """Whether ``event`` is the server's refusal of ``request``."""
-    return (
-        request is not None
-        and isinstance(event, ErrorEvent)
-        and detail_of(event).event_id == request
-    )

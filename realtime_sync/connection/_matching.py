@@ -1,0 +1,27 @@
+"""What `wait_for` looks for in an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..events import ErrorEvent, ServerEvent, canonical_type
+from ..events.server import detail_of
+
+__all__ = ["matcher", "refuses"]
+
+
+def matcher(event: str | Callable[[ServerEvent], bool]) -> Callable[[ServerEvent], bool]:
+    """Return the predicate for a type, by its GA or its beta name; one that is given stays."""
+    if callable(event):
+        return event
+    wanted = canonical_type(event)
+    return lambda candidate: candidate.type == wanted
+
+
+def refuses(event: ServerEvent, request: str | None) -> bool:
+    """Whether ``event`` is the server's refusal of ``request``."""
+    return (
+        request is not None
+        and isinstance(event, ErrorEvent)
+        and detail_of(event).event_id == request
+    )
