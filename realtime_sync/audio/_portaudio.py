@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Literal, NoReturn
 
 from attrs import frozen
 
+from .._deadline import Deadline
+from .._threads import join_all, spawn
 from ..errors import ConfigError, DeviceError
 
 __all__ = ["Device", "Stream", "list_devices", "open_stream", "portaudio_version"]
@@ -26,6 +30,12 @@ _NO_AUDIO = (
 )
 
 _NO_PORTAUDIO = "apt-get install -y --no-install-recommends libportaudio2"
+
+# With a sound server that does not answer: for a stream to close, and for others to let go.
+_CLOSE_S = 5.0
+_TURN_S = 15.0
+
+_log = logging.getLogger("realtime_sync.audio")
 
 # PortAudio's start, end and device calls are not safe to run side by side. Held across them on
 # purpose; no callback ever wants it.
@@ -79,7 +89,7 @@ class Stream:
             DeviceError: the device refuses.
         """
         try:
-            with _library_lock:
+            with _library():
                 self._raw.start_stream()
         except OSError as exc:
             _raise_device_error(exc, "start the stream")
@@ -97,13 +107,16 @@ class Stream:
         """Stop and close. Waits for a callback that is under way: hold no lock that it wants."""
         with self._end_lock:
             self._closed = True
-        try:
-            with _library_lock:
+        # On a thread of its own, because a sound server that is frozen holds it up for as long.
+        closer = spawn(self._free, name="device-close")
+        if not join_all([closer], Deadline(_CLOSE_S)):
+            _log.warning("the sound system does not answer; a stream is left behind half closed")
+
+    def _free(self) -> None:
+        with _library_lock:
+            with suppress(OSError):  # the device went away by itself
                 self._raw.close()
-        except OSError:
-            pass  # the device went away by itself
-        finally:
-            _release()
+            _release_locked()
 
 
 def portaudio_version() -> str:
@@ -186,7 +199,7 @@ def _open(
         return callback(data, count), go_on
 
     try:
-        with _library_lock:
+        with _library():
             return audio.open(
                 rate=rate,
                 channels=channels,
@@ -214,7 +227,7 @@ def _supports(audio: Any, direction: Direction, device: Device, rate: int, chann
     import pyaudio
 
     try:
-        with _library_lock:
+        with _library():
             return bool(
                 audio.is_format_supported(
                     rate,
@@ -250,7 +263,7 @@ def _choose(devices: list[Device], direction: Direction, wanted: int | str | Non
 
 
 def _devices(audio: Any) -> list[Device]:
-    with _library_lock:
+    with _library():
         infos = [audio.get_device_info_by_index(i) for i in range(audio.get_device_count())]
         defaults = {
             "input": _default_index(audio.get_default_input_device_info),
@@ -282,7 +295,7 @@ def _default_index(ask: Callable[[], Any]) -> int | None:
 def _acquire() -> Any:
     global _instance, _users
     pyaudio = _pyaudio()
-    with _library_lock:
+    with _library():
         if _instance is None:
             _silence_the_backends()
             try:
@@ -303,13 +316,34 @@ def _pyaudio() -> Any:
     return pyaudio
 
 
+@contextmanager
+def _library() -> Iterator[None]:
+    """Have PortAudio alone.
+
+    Raises:
+        DeviceError: somebody has it who waits in vain for a sound server that is frozen.
+    """
+    if not _library_lock.acquire(timeout=_TURN_S):
+        raise DeviceError(
+            f"the sound system has not answered for {_TURN_S:g} s; restart the sound server"
+        )
+    try:
+        yield
+    finally:
+        _library_lock.release()
+
+
 def _release() -> None:
+    with _library():
+        _release_locked()
+
+
+def _release_locked() -> None:
     global _instance, _users
-    with _library_lock:
-        _users -= 1
-        if not _users:
-            _instance.terminate()
-            _instance = None
+    _users -= 1
+    if not _users:
+        _instance.terminate()
+        _instance = None
 
 
 def _silence_the_backends() -> None:

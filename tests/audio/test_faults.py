@@ -157,6 +157,40 @@ def test_a_card_that_disappears_is_an_error_for_all_who_use_it(
     only_portaudio_itself(errors)
 
 
+FREEZE = """
+from realtime_sync.audio import _portaudio, microphone, speaker
+_portaudio._CLOSE_S = microphone._STALL_S = speaker._STALL_S = 1.0
+"""
+
+
+def test_a_frozen_sound_server_holds_nobody_up_for_long(own_card: SoundCard) -> None:
+    """The stream itself can't be had back; but whoever closes it goes on, and the program ends."""
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", FREEZE + USE_BOTH],
+            env={**os.environ, **own_card.env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as program,
+        ended_by_the_guard(program),
+    ):
+        assert program.stdout is not None
+        assert program.stdout.readline() == "ready\n"
+        frozen = time.monotonic()
+        own_card.daemon.suspend()
+        try:
+            out, errors = program.communicate()
+        finally:
+            own_card.daemon.resume()
+    print(f"the program ended {time.monotonic() - frozen:.1f} s after the freeze:\n{out}{errors}")
+    assert program.returncode == 0
+    assert "microphone the microphone is silent" in out
+    assert "speaker the speaker has asked for no audio" in out
+    assert "closed" in out
+    assert errors.count("a stream is left behind half closed") == 2
+
+
 @contextmanager
 def ended_by_the_guard(program: subprocess.Popen[str]) -> Iterator[None]:
     """Kill a program that hangs, so that reading what it says comes to an end."""
