@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from sys import getsizeof
 
@@ -11,9 +12,11 @@ from ..events import ServerEvent, parse_event
 from ..providers.dialect import Dialect
 from ..transport.base import Transport
 from ._queue import EventQueue, Malformed
-from .state import ConnectionState
+from .state import WRONG_SHAPE, ConnectionState
 
 __all__ = ["Reader", "parse_all"]
+
+log = logging.getLogger(__name__)
 
 # What an event costs beside its text: the fields that were decoded, and the queue's own entry.
 # Measured with tracemalloc for a small delta: 1.1 kB.
@@ -106,7 +109,12 @@ def parse_all(message: str | bytes, dialect: Dialect | None) -> list[ServerEvent
 
 
 def _translate(event: ServerEvent, dialect: Dialect) -> list[ServerEvent]:
-    return [parse_event(json.dumps(wire)) for wire in dialect.from_wire(event.to_dict())]
+    try:
+        wires = dialect.from_wire(event.to_dict())
+    except WRONG_SHAPE as exc:  # the program gets the event as it came
+        log.warning("%s has an unexpected form and is not translated: %r", event.type, exc)
+        return [event]
+    return [parse_event(json.dumps(wire)) for wire in wires]
 
 
 def _binary(message: bytes) -> Malformed:

@@ -25,7 +25,7 @@ from ..events.server import detail_of
 from ._history import FOLLOWED as HISTORY_EVENTS
 from ._history import G711_BYTES_PER_MS, PCM_BYTES_PER_MS, History
 
-__all__ = ["ConnectionState", "Sequencer"]
+__all__ = ["WRONG_SHAPE", "ConnectionState", "Sequencer"]
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ _EARLY_S = 120.0
 
 
 # What reading an event of an unexpected form raises.
-_WRONG_SHAPE = (AttributeError, KeyError, TypeError, ValueError)
+WRONG_SHAPE = (AttributeError, KeyError, TypeError, ValueError)
 
 
 class Sequencer(Protocol):
@@ -114,7 +114,7 @@ class ConnectionState:
         was_busy = self.busy
         try:
             self._follow(event)
-        except _WRONG_SHAPE as exc:  # the program gets the event as it came
+        except WRONG_SHAPE as exc:  # the program gets the event as it came
             log.warning("%s has an unexpected form and is not followed: %r", event.type, exc)
         if was_busy and not self.busy and self.sequencer is not None:
             self.sequencer.idle()
