@@ -248,6 +248,7 @@ class RealtimeConnection(Registration):
                 for ``"reconnected"`` goes on.
             QueueFullError: the queue is full, so nothing more is read until someone consumes.
             ServerError: the server refused what this thread sent last, so it won't come.
+            LocalProtocolError: ``event`` is neither a type nor a predicate.
         """
         self._home.check()
         matches, request = matcher(event), self._sender.last_event_id

@@ -23,7 +23,7 @@ from realtime_sync import (
 )
 from realtime_sync._threads import spawn
 from realtime_sync.connection import ConnectionSettings
-from realtime_sync.events import ResponseOutputTextDelta, SessionUpdate, UnknownEvent
+from realtime_sync.events import ResponseDone, ResponseOutputTextDelta, SessionUpdate, UnknownEvent
 from realtime_sync.transport import MemoryPeer, memory_pair
 
 GUARD_S = 30.0
@@ -323,6 +323,13 @@ def test_wait_for_accepts_beta_names(connect: Opener) -> None:
     assert connection.wait_for("response.text.delta", timeout=GUARD_S).type == (
         "response.output_text.delta"
     )
+
+
+@pytest.mark.parametrize("wrong", [None, 5, ResponseDone])
+def test_wait_for_takes_a_type_or_a_predicate(connect: Opener, wrong: Any) -> None:
+    connection, _ = connect()
+    with pytest.raises(LocalProtocolError, match="takes a type such as"):
+        connection.wait_for(wrong)
 
 
 def test_a_waiters_predicate_runs_in_its_own_thread(connect: Opener) -> None:
