@@ -68,12 +68,12 @@ class EchoGate:
             )
         seconds = len(heard) / 2 / self._rate
         self._played = max(_rms(played), self._played * math.exp(-seconds / _DECAY_S))
+        self._open_bytes -= len(heard)
         if self._played < _QUIET:
             return heard
         if _rms(heard) >= max(self._floor, self._factor * self._played + self._margin):
             self._open_bytes = 2 * int(self._rate * _HOLD_S)
             return heard
-        self._open_bytes -= len(heard)
         return heard if self._open_bytes >= 0 else bytes(len(heard))
 
 

@@ -103,6 +103,7 @@ class PlayedSignal:
         """Note what is about to be written to the sink."""
         if self._twin is not None:
             with self._lock:
+                self._render(self._twin)  # or it would begin where the last chunk ended
                 self._twin.write(audio)
 
     def clear(self) -> None:
@@ -131,7 +132,8 @@ class PlayedSignal:
             self._ready[:0] = bytes(size - len(self._ready))
         block = bytes(self._ready[:size])
         del self._ready[:size]
-        self._catch_up()
+        if self._twin is None:
+            self._catch_up()
         return block
 
     def _start(self, samples: int) -> Resampler:

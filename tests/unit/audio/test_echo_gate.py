@@ -56,6 +56,14 @@ def test_between_loud_syllables_it_stays_open() -> None:
     assert passed == [True] * 10 + [False] * 10  # 200 ms
 
 
+def test_a_gate_that_was_opened_is_closed_before_the_next_answer() -> None:
+    gate = EchoGate()
+    assert gate.process(square(0.4), square(0.3)) == square(0.4)
+    for _ in range(100):
+        gate.process(SILENCE, SILENCE)
+    assert gate.process(square(0.1), square(0.3)) == SILENCE
+
+
 def test_wrong_options_and_lengths_are_refused() -> None:
     for options in ({"floor": -0.1}, {"factor": 11}, {"margin": True}, {"rate": 1}):
         with pytest.raises(ConfigError, match=next(iter(options))):

@@ -79,6 +79,15 @@ def test_a_microphone_thread_that_was_late_moves_nothing(clock: AudioClock) -> N
     assert b"".join(signal.take(480) for _ in range(5)) == SPEECH[: 5 * 960]
 
 
+def test_what_is_written_between_two_chunks_begins_there(clock: AudioClock) -> None:
+    signal = PlayedSignal(VirtualSpeaker(clock=clock), rate=RATE, clock=clock)
+    signal.take(480)
+    clock.advance(0.005)
+    signal.write(SPEECH)
+    clock.advance(0.015)
+    assert signal.take(480) == bytes(240) + SPEECH[:720]
+
+
 def test_the_signal_comes_at_the_rate_of_the_microphone(clock: AudioClock) -> None:
     signal = PlayedSignal(VirtualSpeaker(clock=clock), rate=16_000, clock=clock)
     signal.take(320)

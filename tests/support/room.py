@@ -1,0 +1,176 @@
+"""A room: what the speaker plays comes back into the microphone, on a clock of its own speed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from embedded import Server
+from guards import Guard
+
+from realtime_sync import Local
+from realtime_sync.audio import VirtualMicrophone, VirtualSpeaker
+from realtime_sync.events import ErrorEvent
+from realtime_sync.voice import VoiceLoop
+
+RATE = 24_000
+ECHO_DB = -10.0
+# The direct way from the speaker to the microphone, and two walls: delay in ms, strength.
+_PATHS = ((60, 1.0), (77, 0.4), (104, 0.2))
+_NORM = 10 ** (ECHO_DB / 20) / float(np.sqrt(sum(gain**2 for _, gain in _PATHS)))
+
+
+class FastClock:
+    """Real time, ``speed`` times as fast: what the server does takes that much longer."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._began = time.monotonic()
+
+    def __call__(self) -> float:
+        return self._began + (time.monotonic() - self._began) * self._speed
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return event.wait(seconds / self._speed)
+
+
+class Room:
+    """A source that hears the user and the echo of the speaker in it.
+
+    Args:
+        echo: whether the speaker is heard at all.
+
+    Attributes:
+        user: the line on which the user speaks.
+        speaker: the sink.
+    """
+
+    rate = RATE
+
+    def __init__(self, clock: FastClock, *, echo: bool = True) -> None:
+        self._echoes = echo
+        self.user = VirtualMicrophone(rate=RATE, clock=clock)
+        self.speaker = VirtualSpeaker(rate=RATE, tap=self._hear, clock=clock)
+        self._lock = threading.Lock()  # guards _air
+        self._air = np.zeros(0, dtype=float)  # what was played, from the beginning
+        self._blocks: list[np.ndarray] = []
+        self.on_chunk: Callable[[], None] = lambda: None
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.speaker.start()
+        position = 0
+        for chunk in self.user:
+            self.speaker.advance()
+            user = np.frombuffer(chunk, "<i2")
+            mixed = user + self._echo(position, len(user))
+            position += len(user)
+            yield np.clip(np.rint(mixed), -32768, 32767).astype("<i2").tobytes()
+            self.on_chunk()
+
+    def close(self) -> None:
+        self.user.close()
+
+    def _hear(self, block: bytes) -> None:
+        with self._lock:
+            self._blocks.append(np.frombuffer(block, "<i2"))
+
+    def _echo(self, position: int, size: int) -> np.ndarray:
+        with self._lock:
+            self._air = np.concatenate((self._air, *self._blocks))
+            self._blocks.clear()
+        mixed = np.zeros(size)
+        if not self._echoes:
+            return mixed
+        for delay_ms, gain in _PATHS:
+            begin = position - delay_ms * RATE // 1000
+            heard = self._air[max(0, begin) : max(0, begin + size)]
+            # At the beginning there is nothing yet, so it ends where the chunk does.
+            mixed[size - len(heard) :] += gain * _NORM * heard
+        return mixed
+
+
+class Conversation:
+    """A running conversation in a room: say something, wait for what happens.
+
+    Attributes:
+        events: of the server's and the loop's, in order.
+    """
+
+    def __init__(self, connection: Any, room: Room, clock: FastClock, **options: Any) -> None:
+        self.room = room
+        self.events: list[Any] = []
+        self._changed = threading.Condition()  # guards events
+        room.on_chunk = self._notify
+        self.loop = VoiceLoop(
+            connection, room, room.speaker, on_event=self._note, clock=clock, **options
+        )
+        self.failure: BaseException | None = None
+        self.thread = threading.Thread(target=self._run)
+
+    def of(self, kind: str) -> list[Any]:
+        """Return the events of a type."""
+        return [event for event in self.events if event.type == kind]
+
+    def wait(self, condition: Callable[[], Any], what: str) -> None:
+        """Wait until something is true; it is looked at with every event and every chunk."""
+        with self._changed:
+            done = self._changed.wait_for(
+                lambda: self.failure or condition(), timeout=Guard().seconds
+            )
+            types = [event.type for event in self.events]
+            assert done, f"{what} did not come: {types}"
+            assert self.failure is None, f"{what} did not come: {self.failure!r}, {types}"
+
+    def wait_for(self, kind: str, count: int = 1) -> Any:
+        """Return the event of a type that comes as number ``count``."""
+        self.wait(lambda: len(self.of(kind)) >= count, f"{kind} number {count}")
+        return self.of(kind)[count - 1]
+
+    def hear_out(self) -> None:
+        """Wait until nothing goes on."""
+        self.wait(lambda: self.loop.idle, "the end of the answer")
+
+    def _run(self) -> None:
+        try:
+            self.loop.run()
+        except BaseException as exc:
+            self.failure = exc
+            self._notify()
+
+    def _note(self, event: Any) -> None:
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+
+@contextmanager
+def conversing(
+    server: Server,
+    *,
+    session: Any = None,
+    speed: float = 5.0,
+    echo_in_room: bool = True,
+    **loop: Any,
+) -> Iterator[Conversation]:
+    """Hold a conversation with a server, ``speed`` times as fast as people would."""
+    clock = FastClock(speed)
+    client = Local(url=server.url, api_key=server.key)
+    with client.realtime.connect() as connection:
+        connection.session.update(session={"type": "realtime", **(session or {})})
+        talk = Conversation(connection, Room(clock, echo=echo_in_room), clock, **loop)
+        talk.thread.start()
+        try:
+            yield talk
+        finally:
+            talk.loop.close()
+            Guard().join(talk.thread)
+    assert talk.failure is None
+    assert not [event for event in talk.events if isinstance(event, ErrorEvent)]
