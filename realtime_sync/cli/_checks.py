@@ -81,7 +81,13 @@ def _python() -> Check:
 def _extras() -> Iterator[Check]:
     """Look for the packages of each extra, as the installed metadata list them."""
     packages: dict[str, list[tuple[str, str]]] = {}
-    for requirement in metadata.requires("realtime_sync") or []:
+    try:
+        requirements = metadata.requires("realtime_sync") or []
+    except metadata.PackageNotFoundError:
+        fix = "in its folder: pip install -e '.[audio,cli,local]'"
+        yield Check("extras", "missing", "unknown: these are only realtime_sync's files", fix)
+        return
+    for requirement in requirements:
         if match := _EXTRA.match(requirement):
             name, extra = match.groups()
             least = _LEAST.search(requirement)

@@ -58,3 +58,14 @@ def test_too_old_is_missing(extras: dict[str, Check]) -> None:
 def test_what_few_need_is_optional(extras: dict[str, Check]) -> None:
     assert extras["extra [socks]"].state == "optional"
     assert extras["extra [socks]"].fix == "pip install 'realtime_sync[socks]'"
+
+
+def test_files_that_were_not_installed_are_no_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    def requires(name: str) -> list[str]:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(_checks.metadata, "requires", requires)
+    (only,) = _checks._extras()
+    assert only.state == "missing"
+    assert only.fix is not None
+    assert "pip install" in only.fix
