@@ -42,7 +42,6 @@ _PREBUFFER_MS = 640
 # and asks for nothing for longer hangs.
 _LOOK_S = 0.25
 _STALL_S = 5.0
-_NOBODY: Key = (None, 0)
 
 
 class Speaker:
@@ -324,7 +323,7 @@ class Speaker:
     def _finish_locked(self) -> list[tuple[Int16, Key]]:
         tail = as_int16(self._resampler.process(b"", last=True))
         key, self._key = self._key, None
-        return [(tail, key or _NOBODY)] if tail.size else []
+        return [(tail, key or (None, 0))] if tail.size else []
 
     def _offer_locked(self, pieces: list[tuple[Int16, Key]]) -> None:
         """Take from ``pieces`` what there is room for, or all of it when the rest is dropped."""
@@ -391,11 +390,8 @@ class Speaker:
             self._shape_block(frames)
         self._playout.render_into(self._block)
         self._called.set()
-        if self._channels == 1:
-            out = self._block.tobytes()
-        else:
-            self._frames[:] = self._block[:, None]
-            out = self._frames.tobytes()
+        self._frames[:] = self._block[:, None]
+        out = self._frames.tobytes()
         if self._tap is not None:
             self._tap.take(out)
         self._hear(self._block)
