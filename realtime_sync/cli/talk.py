@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ import click
 from rich.console import Console
 
 from ..audio.base import Sink, Source
+from ..audio.echo_canceller import EchoCanceller
+from ..audio.echo_gate import EchoGate
 from ..audio.microphone import Microphone
 from ..audio.pcm import level_dbfs
 from ..audio.speaker import Speaker
@@ -19,10 +21,11 @@ from ..audio.virtual import VirtualMicrophone, VirtualSpeaker
 from ..audio.wav import WavSink
 from ..azure import AzureOpenAI
 from ..client import Local, OpenAI
-from ..errors import ConfigError, DeviceError
+from ..errors import ConfigError, ConnectionClosed, DeviceError
 from ..voice.loop import VoiceLoop
 from ..yandex import YandexAIStudio
 from ._interview import Interview
+from ._keys import watch_keys
 from ._screen import TalkScreen
 
 if TYPE_CHECKING:
@@ -43,6 +46,10 @@ _WEATHER = {
         "properties": {"city": {"type": "string"}},
         "required": ["city"],
     },
+}
+_ECHO: dict[str, Callable[[], EchoGate | EchoCanceller]] = {
+    "gate": EchoGate,
+    "cancel": EchoCanceller,
 }
 _NO_MICROPHONE = "to talk with recordings instead: realtime-sync talk --input QUESTION.wav"
 
@@ -76,6 +83,19 @@ _NO_MICROPHONE = "to talk with recordings instead: realtime-sync talk --input QU
     f"{_MODELS['openai']} for OpenAI, {_MODELS['yandex']} for Yandex.",
 )
 @click.option("--instructions", help="What the model is told before the conversation.")
+@click.option(
+    "--push-to-talk", is_flag=True, help="Space or enter begins to talk, and again ends it."
+)
+@click.option(
+    "--half-duplex",
+    is_flag=True,
+    help="The microphone is muted while the answer plays: no echo, and no interruption by voice.",
+)
+@click.option(
+    "--echo",
+    type=click.Choice(list(_ECHO)),
+    help="Against the speaker in the microphone: by its level, or cancelled (extra [aec]).",
+)
 def talk(
     inputs: tuple[Path, ...],
     output: Path | None,
@@ -83,26 +103,43 @@ def talk(
     url: str | None,
     model: str | None,
     instructions: str | None,
+    push_to_talk: bool,
+    half_duplex: bool,
+    echo: str | None,
 ) -> None:
     """Talk to a realtime model, with a microphone and a speaker or with WAV files.
 
     End it with Ctrl-C; with --input it ends after the last answer.
     """
+    _check_options(inputs, push_to_talk=push_to_talk, half_duplex=half_duplex, echo=echo)
     with ExitStack() as stack:
+        control = None if echo is None else _ECHO[echo]()
         screen = stack.enter_context(TalkScreen(Console(highlight=False)))
         source = _open_source(stack, inputs)
         sink = _open_sink(stack, output, screen)
         screen.follow(sink.played_ms)
-        if not inputs and output is None:
-            screen.note("speak whenever you like; with headphones, or the microphone hears it all")
+        if push_to_talk:
+            screen.note("press space or enter to talk, and again when you have finished")
+        elif not (inputs or output or echo or half_duplex):
+            screen.note("speak whenever you like; with headphones, or with --echo gate")
         realtime = _open_client(stack, provider, url)
         model = model or _MODELS.get(provider)
         connection = stack.enter_context(realtime.connect(model=model))
         tools = {"get_weather": _get_weather} if provider == "local" else {}
-        connection.session.update(session=_session(provider, instructions))
+        session = _session(provider, instructions, push_to_talk=push_to_talk)
+        connection.session.update(session=session)
         loop = VoiceLoop(
-            connection, _Metered(source, screen), sink, tools=tools, on_event=screen.show
+            connection,
+            _Metered(source, screen),
+            sink,
+            tools=tools,
+            on_event=screen.show,
+            push_to_talk=push_to_talk,
+            half_duplex=half_duplex,
+            echo=control,
         )
+        if push_to_talk:
+            stack.enter_context(watch_keys(_Button(loop, screen)))
         if isinstance(source, Interview):
             source.follow(answered=lambda: screen.answers, settled=lambda: loop.idle)
         loop.run()
@@ -138,10 +175,24 @@ def _open_client(stack: ExitStack, provider: str, url: str | None) -> RealtimeRe
     return stack.enter_context(Local(url=url)).realtime
 
 
-def _session(provider: str, instructions: str | None) -> Any:
+def _check_options(
+    inputs: tuple[Path, ...], *, push_to_talk: bool, half_duplex: bool, echo: str | None
+) -> None:
+    if push_to_talk and inputs:
+        raise click.UsageError("--push-to-talk is for the microphone; leave out --input")
+    if half_duplex and echo is not None:
+        raise click.UsageError("--half-duplex hears no echo; leave out --echo")
+
+
+def _session(provider: str, instructions: str | None, *, push_to_talk: bool) -> Any:
     session: dict[str, Any] = {"type": "realtime"}
+    heard: dict[str, Any] = {}
     if provider in _TRANSCRIBERS:
-        session["audio"] = {"input": {"transcription": {"model": _TRANSCRIBERS[provider]}}}
+        heard["transcription"] = {"model": _TRANSCRIBERS[provider]}
+    if push_to_talk:
+        heard["turn_detection"] = None
+    if heard:
+        session["audio"] = {"input": heard}
     if provider == "local":
         session["tools"] = [_WEATHER]
     if instructions is not None:
@@ -160,6 +211,24 @@ def _conclude(screen: TalkScreen, output: Path | None) -> None:
         screen.note(f"first audio {median:.0f} ms after the end of speech (median)")
     if output is not None:
         screen.note(f"the answers are in {output}")
+
+
+class _Button:
+    """Begins to talk, and the next time ends it."""
+
+    def __init__(self, loop: VoiceLoop, screen: TalkScreen) -> None:
+        self._loop = loop
+        self._screen = screen
+        self._down = False
+
+    def __call__(self) -> None:
+        self._down = not self._down
+        with suppress(ConnectionClosed):  # the loop tells it
+            if self._down:
+                self._loop.press()
+                self._screen.note("you talk")
+            elif not self._loop.release():
+                self._screen.note("that was too short; press, speak, and press again")
 
 
 class _Metered:
