@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
+
 from ._types import UNSET
 from .connection.manager import RealtimeConnectionManager
 from .connection.reconnect import OnReconnecting, ReconnectPolicy
@@ -144,7 +146,8 @@ class RealtimeResource:
 
         Args:
             model: the model's name, or an Azure deployment's.
-            call_id: join a running call instead (a "sideband" connection).
+            call_id: join a running call instead (a "sideband" connection). Its session outlives
+                this connection, so reconnecting restores nothing and renews nothing.
             extra_query: added to the URL; wins over the client's ``default_query``.
             extra_headers: added to the upgrade request; win over the client's.
             websocket_connection_options: fields of `realtime_sync.transport.TransportOptions`
@@ -172,6 +175,9 @@ class RealtimeResource:
             reconnect = ReconnectPolicy(
                 max_retries=max_retries, initial_delay=initial_delay, max_delay=max_delay
             )
+        if reconnect is not None and call_id is not None:
+            # The session is the call's: it is there still, with its history and its own limit.
+            reconnect = attrs.evolve(reconnect, restore=False, rotate=False)
 
         def endpoint(query: Mapping[str, object], headers: Mapping[str, str]) -> Endpoint:
             return self._provider().websocket(

@@ -316,6 +316,23 @@ def test_a_long_history_comes_back(proxy: FaultProxy) -> None:
         assert len(text_of(retrieved(connection, "item_0"))) == 1_000
 
 
+def test_the_session_of_a_call_is_joined_again_as_it_is(proxy: FaultProxy) -> None:
+    client = OpenAI(api_key=KEY, base_url=proxy.url)
+    sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
+    call_id = client.realtime.calls.create(sdp=sdp, session=TEXT).call_id
+    with client.realtime.connect(call_id=call_id, reconnect=AT_ONCE) as connection:
+        until(connection, "session.created")
+        sent = connection.stats.events_sent
+        lose(proxy, connection)
+        until(connection, "session.created")
+        assert connection.stats.events_sent == sent, "nothing is restored: the call has it all"
+        connection._state.renew_at = 0.0
+        connection._state._changed_at = 0.0
+        connection.response.create()
+        until(connection, "response.done")
+    client.close()
+
+
 # -- how it ends ---------------------------------------------------------------------------------
 
 

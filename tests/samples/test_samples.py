@@ -66,6 +66,15 @@ RUNS = {
     "client_secret.py": Run(
         prints=(r"ek_.{3}… opens sessions for \d\d s", "assistant: .+", "another secret: Incorrect")
     ),
+    "reconnecting.py": Run(
+        prints=(
+            r"assistant +Hello! How can I help you\?",
+            r"code 1006: attempt 1 of 5",
+            r"assistant +That you are still there\.",
+            r"code 1006: attempt 1 of 5",
+            r"assistant +You are welcome\.",
+        )
+    ),
     "sip_webhook.py": Run(
         arguments=("--simulate",),
         prints=(
