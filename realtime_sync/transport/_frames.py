@@ -392,5 +392,5 @@ def _mask_numpy(frame: bytearray, start: int, payload: bytes, key: bytes) -> Non
         np.frombuffer(key, np.uint32),
         out=np.frombuffer(frame, np.uint32, words, start),
     )
-    if tail:
-        frame[-tail:] = bytes(a ^ b for a, b in zip(payload[-tail:], key, strict=False))
+    for i in range(tail):
+        frame[i - tail] = payload[i - tail] ^ key[i]
