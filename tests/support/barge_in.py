@@ -1,0 +1,85 @@
+"""Interruptions on the sound card at random moments, and where the monitor says they struck."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+from attrs import frozen
+from monitor import MS, Samples, as_samples, find, noise
+from sound_card import Recording
+from sound_server import Conversation, Interruption
+
+__all__ = ["CALLBACK_MS", "Trial", "hold_trial", "judge"]
+
+CALLBACK_MS = 40  # the speaker's callback period
+_SPAN = 2 * MS * 5_000  # bytes: longer than what is heard of any trial
+
+
+@frozen
+class Trial:
+    """One interruption of an answer.
+
+    Attributes:
+        items: ids of what was buffered, in order.
+        sounds: what they sound like.
+        late: what came of the last one after the interruption.
+        outcome: what the loop made of it.
+        began: how many bytes the monitor's recording had before it.
+    """
+
+    items: list[str]
+    sounds: list[Samples]
+    late: Samples
+    outcome: Interruption
+    began: int
+
+
+def hold_trial(talk: Conversation, recording: Recording, rng: random.Random, items: int) -> Trial:
+    """Have ``items`` items answered, and interrupt them at a random moment."""
+    lengths = [rng.randrange(150, 400) for _ in range(items)]
+    # So long that also the slowest machine still interrupts it.
+    lengths[-1] += 2_000
+    sounds = [noise(ms, rng.randrange(1 << 30)) for ms in lengths]
+    late = noise(300, rng.randrange(1 << 30))
+    began = recording.path.stat().st_size
+    unfinished = rng.random() < 0.5
+    ids = talk.server.answer(sounds, late=late if unfinished else None)
+    moment = rng.randrange(20, sum(lengths) - 1_800)
+    outcome = talk.interrupt(ids, moment)
+    assert talk.speaker.drain(30)
+    return Trial(items=ids, sounds=sounds, late=late, outcome=outcome, began=began)
+
+
+def judge(trial: Trial, recorded: bytes) -> float:
+    """Check which item was truncated against what was heard; return by how many ms it is off.
+
+    Args:
+        trial: what was said and interrupted.
+        recorded: the whole recording of the monitor.
+
+    Raises:
+        AssertionError: another item than the one that was heard last, or one was lost.
+    """
+    event = trial.outcome.event
+    heard = as_samples(recorded[trial.began : trial.began + _SPAN])
+    assert event.item_id in trial.items, f"{event} truncates none of {trial.items}"
+    struck = trial.items.index(event.item_id)
+    assert event.deleted == tuple(trial.items[struck + 1 :])
+    begins = [-1.0]
+    for sound in trial.sounds[:struck]:
+        before = find(sound, heard)
+        assert before.end >= len(sound) - 10 * MS, "an earlier item was played to its end"
+        assert before.begin > begins[-1], "in order"
+        begins.append(before.begin)
+    for silent in [*trial.sounds[struck + 1 :], trial.late]:
+        assert find(silent, heard).begin == -1, "nothing is heard of what came behind"
+    last = find(trial.sounds[struck], heard)
+    assert last.begin > begins[-1] or event.audio_end_ms <= CALLBACK_MS
+    return event.audio_end_ms - last.end / MS
+
+
+def summary(values: list[float]) -> str:
+    """Return the median and the extremes."""
+    low, middle, high = np.percentile(values, (0, 50, 100))
+    return f"{low:.1f} / {middle:.1f} / {high:.1f}"

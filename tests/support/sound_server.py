@@ -1,0 +1,252 @@
+"""A server whose answers are sounds of the test's choosing, and a conversation with it.
+
+It is a session of the embedded server, so that what a client may cancel, truncate and delete is
+decided by the same rules; only the words and the network are missing.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+from bench import LOUD, LoudnessDetector
+from guards import Guard
+from numpy.typing import NDArray
+
+from realtime_sync.audio import Speaker, VirtualMicrophone
+from realtime_sync.connection import ConnectionSettings, RealtimeConnection
+from realtime_sync.errors import RealtimeError
+from realtime_sync.events import ErrorEvent
+from realtime_sync.local.items import Part
+from realtime_sync.local.response import Response
+from realtime_sync.local.session import OnHeard, Session
+from realtime_sync.transport import MemoryPeer, memory_pair
+from realtime_sync.voice import Interrupted, VoiceLoop
+
+__all__ = ["Conversation", "Interruption", "SoundServer", "TimedSpeaker", "conversing"]
+
+Sound = NDArray[Any]
+
+RATE = 24_000
+_PIECE = RATE // 5  # 200 ms, as the embedded server sends
+_TURNS = {
+    "type": "server_vad",
+    "silence_duration_ms": 100,
+    "prefix_padding_ms": 0,
+    "create_response": False,
+}
+_SESSION: Any = {"type": "realtime", "audio": {"input": {"turn_detection": _TURNS}}}
+
+
+class SoundServer:
+    """The server's end of a link in memory.
+
+    Threads:
+        One serves the link; `answer` may be called from another.
+
+    Attributes:
+        interrupted_at: when the last ``speech_started`` was sent, by `time.monotonic`.
+    """
+
+    def __init__(self, peer: MemoryPeer) -> None:
+        self.interrupted_at = 0.0
+        self._peer = peer
+        self._lock = threading.Lock()  # guards the session and what belongs to it
+        self._responses: list[Response] = []
+        self._late: Sound = np.zeros(0, "<i2")
+        self._session = Session(
+            type="realtime",
+            model="gpt-realtime",
+            expires_at=2_000_000_000,
+            detector=LoudnessDetector(),
+            generator=self,
+            recogniser=self,
+            emit=self._emit,
+        )
+
+    def run(self) -> None:
+        """Serve until the link ends."""
+        with self._lock:
+            self._session.open()
+        with suppress(RealtimeError):
+            while True:
+                request = json.loads(self._peer.receive())
+                with self._lock:
+                    for _ in self._session.handle(request):
+                        pass
+
+    def answer(self, sounds: Sequence[Sound], *, late: Sound | None = None) -> list[str]:
+        """Say ``sounds``, an item and a response for each, all at once.
+
+        Args:
+            sounds: int16 mono, 24 kHz.
+            late: leaves the last response unfinished; the user's interruption ends it, and this
+                comes behind, as from a server that was not fast enough.
+
+        Returns:
+            The items' ids.
+        """
+        items = []
+        with self._lock:
+            for number, sound in enumerate(sounds, 1):
+                for _ in self._session.handle({"type": "response.create"}):
+                    pass
+                response = self._responses[-1]
+                self._say(response, sound)
+                items.append(response.output[0].id)
+                if late is not None and number == len(sounds):
+                    self._late = late
+                else:
+                    self._session.answers.finish(response, "completed")
+        return items
+
+    def _say(self, response: Response, sound: Sound) -> None:
+        for start in range(0, len(sound), _PIECE):
+            events = response.add_speech("", sound[start : start + _PIECE].tobytes())
+            self._session.answers.progress(response, events)
+
+    def _emit(self, event: dict[str, Any]) -> None:
+        if event["type"] == "input_audio_buffer.speech_started":
+            self.interrupted_at = time.monotonic()
+        self._peer.send(json.dumps(event))
+
+    # -- what the session asks for ---------------------------------------------------------------
+
+    def start(self, response: Response) -> None:
+        self._responses.append(response)
+
+    def stop(self, response: Response) -> None:
+        self._say(response, self._late)
+
+    def recognise(
+        self, part: Part, done: OnHeard, *, language: str | None, prompt: str | None
+    ) -> None:
+        part.heard = ""
+        done(part, None)
+
+
+class TimedSpeaker(Speaker):
+    """A speaker that notes when it was cleared, and when the device came for more after that."""
+
+    cleared_at = 0.0
+    asked_at = 0.0
+
+    def clear(self) -> None:
+        super().clear()
+        self.asked_at = 0.0
+        self.cleared_at = time.monotonic()
+
+    def _play(self, data: bytes | None, frames: int) -> bytes:
+        block = super()._play(data, frames)
+        if self.cleared_at and not self.asked_at:
+            self.asked_at = time.monotonic()
+        return block
+
+
+@frozen
+class Interruption:
+    """What came of one.
+
+    Attributes:
+        event: what the loop reported.
+        clear_ms: from ``speech_started`` on its way to the cleared speaker.
+        callback_ms: and to the first block after it, which holds only the fade.
+    """
+
+    event: Interrupted
+    clear_ms: float
+    callback_ms: float
+
+
+class Conversation:
+    """A running voice loop: say something, wait for events."""
+
+    def __init__(self, server: SoundServer, connection: Any, speaker: TimedSpeaker) -> None:
+        self.server = server
+        self.speaker = speaker
+        self.events: list[Any] = []
+        self._changed = threading.Condition()  # guards events
+        self._microphone = VirtualMicrophone()
+        self.loop = VoiceLoop(connection, self._microphone, speaker, on_event=self._note)
+
+    def _note(self, event: Any) -> None:
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+    def wait_for(self, wanted: Callable[[Any], bool], since: int = 0) -> Any:
+        """Return the first event since the one with that number that is ``wanted``."""
+
+        def found() -> list[Any]:
+            return [event for event in self.events[since:] if wanted(event)]
+
+        with self._changed:
+            assert self._changed.wait_for(found, Guard().seconds), (
+                f"not among {[event.type for event in self.events[since:]]}"
+            )
+            return found()[0]
+
+    def interrupt(self, items: Sequence[str], after_ms: int) -> Interruption:
+        """Speak when that much of ``items`` was handed to the device, and wait for the outcome."""
+        since = len(self.events)
+        handed = self.speaker.handed_ms
+        Guard().until(lambda: sum(map(handed, items)) >= after_ms, "that much of the answer")
+        self._microphone.say(np.full(RATE // 10, LOUD, "<i2"))
+        event = self.wait_for(lambda event: isinstance(event, Interrupted), since)
+        Guard().until(lambda: self.speaker.asked_at, "the next callback")
+        for item_id in event.deleted:
+            self.wait_for(lambda e, i=item_id: _is(e, "conversation.item.deleted", i), since)  # type: ignore[misc]
+        self.wait_for(lambda e: _is(e, "conversation.item.truncated", event.item_id), since)
+        self.wait_for(lambda e: e.type == "input_audio_buffer.speech_stopped", since)
+        return Interruption(
+            event=event,
+            clear_ms=(self.speaker.cleared_at - self.server.interrupted_at) * 1000,
+            callback_ms=(self.speaker.asked_at - self.server.interrupted_at) * 1000,
+        )
+
+    @property
+    def errors(self) -> list[ErrorEvent]:
+        """The error events that came."""
+        return [event for event in self.events if isinstance(event, ErrorEvent)]
+
+
+def _is(event: Any, kind: str, item_id: str | None) -> bool:
+    return bool(event.type == kind and event.item_id == item_id)
+
+
+@contextmanager
+def conversing() -> Iterator[Conversation]:
+    """Hold a conversation with a `SoundServer` over the default speaker."""
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            talk.loop.run()
+        except BaseException as exc:
+            failures.append(exc)
+
+    transport, peer = memory_pair()
+    server = SoundServer(peer)
+    connection = RealtimeConnection(transport, settings=ConnectionSettings())
+    connection.start()
+    with TimedSpeaker() as speaker:
+        talk = Conversation(server, connection, speaker)
+        threads = [threading.Thread(target=work) for work in (server.run, run)]
+        for thread in threads:
+            thread.start()
+        try:
+            connection.session.update(session=_SESSION)
+            talk.wait_for(lambda event: event.type == "session.updated")
+            yield talk
+        finally:
+            talk.loop.close()
+            Guard().join(threads[1])
+            connection.close()
+            Guard().join(threads[0])
+    assert not failures, failures
