@@ -80,6 +80,35 @@ def test_sending_goes_on_from_many_threads_while_links_come_and_go(links: Script
         assert mine == [f"{name}.{number}" for number in range(count)], "in order, and each once"
 
 
+def test_sending_goes_on_from_many_threads_while_links_are_renewed(links: ScriptedLinks) -> None:
+    connection, link = links.connect()
+    count, renewals = 200, 20
+    permits = threading.Semaphore(0)
+
+    def send(name: str) -> None:
+        for number in range(count):
+            assert permits.acquire(timeout=GUARD_S)
+            connection.send({"type": f"{name}.{number}"})
+
+    senders = [Running(lambda n=name: send(n)) for name in "abc"]  # type: ignore[misc]
+    received: list[str] = []
+    for _ in range(renewals):
+        permits.release(20)
+        restarting = Running(connection.session.restart)
+        after = links.next()
+        after.take_back()
+        assert restarting.result() is None
+        drain(link, received)
+        link = after
+    permits.release(3 * count - 20 * renewals)
+    while len(received) < 3 * count:
+        received.append(link.receive()["type"])
+    assert [sender.result() for sender in senders] == [None] * 3
+    for name in "abc":
+        mine = [sent for sent in received if sent.startswith(name)]
+        assert mine == [f"{name}.{number}" for number in range(count)], "in order, and each once"
+
+
 def test_a_full_backlog_refuses_more(links: ScriptedLinks) -> None:
     connection, link = links.connect(reconnect=LATER, max_queue_size=100)
     link.peer.drop()
