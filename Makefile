@@ -6,7 +6,7 @@ export PYTHON VENV
 RUN := $(VENV)/bin/python
 PYTEST_ARGS ?=
 
-.PHONY: help demo test test-all test-install test-peers bench check serve clean
+.PHONY: help demo test test-all test-install test-peers bench bench-voice check serve clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,6 +34,10 @@ bench: ## our client and others side by side; BENCH="receive send" runs parts, B
 	@scripts/setup.sh test
 	@scripts/setup_bench.sh
 	@.venvs/bench/bin/python tests/benchmarks $(BENCH)
+
+bench-voice: ## latency of interruptions and CPU of a conversation, on a virtual sound card
+	@scripts/setup.sh test
+	@PYTHONPATH=tests/support $(RUN) tests/benchmarks/voice_bench.py $(BENCH)
 
 check: ## ruff, mypy and shellcheck
 	@scripts/setup.sh test
