@@ -165,7 +165,7 @@ def test_a_secret_for_a_translation(client: OpenAI, server: Server) -> None:
     [
         ({"session": {"type": "realtime", "voice": "x"}}, "session.voice"),
         ({"session": {}}, "session.type"),
-        ({"session": {"type": "realtime", "model": "claude"}}, "session.model"),
+        ({"session": {"type": "realtime", "model": "other-model"}}, "session.model"),
         ({"session": {"type": "realtime", "model": 1}}, "session.model"),
         ({"session": []}, "session"),
         ({"expires_after": {"seconds": 9}}, "expires_after.seconds"),
@@ -277,8 +277,8 @@ def test_wrong_requests_about_calls(ws_server: Server) -> None:
             client.realtime.calls.refer(call_id, target_uri="http://x")
         with pytest.raises(BadRequestError, match="status_code"):
             client.realtime.calls.reject(call_id, status_code=200)
-        with pytest.raises(BadRequestError, match="claude"):
-            client.realtime.calls.accept(call_id, type="realtime", model="claude")
+        with pytest.raises(BadRequestError, match="other-model"):
+            client.realtime.calls.accept(call_id, type="realtime", model="other-model")
         client.realtime.calls.accept(call_id, type="realtime")
 
 
