@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 
-__all__ = ["FOREVER", "Deadline"]
+__all__ = ["Deadline"]
 
 
 class Deadline:
@@ -35,6 +35,3 @@ class Deadline:
     def expired(self) -> bool:
         """Whether no time is left."""
         return self._clock() >= self._at
-
-
-FOREVER = Deadline(None)

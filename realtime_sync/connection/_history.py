@@ -23,7 +23,7 @@ from ..events import (
     ResponseOutputItemDone,
     ServerEvent,
 )
-from ..events._base import plain
+from ..events._base import as_came
 
 __all__ = ["FOLLOWED", "G711_BYTES_PER_MS", "PCM_BYTES_PER_MS", "History"]
 
@@ -58,7 +58,7 @@ class _Item:
 class History:
     """Follows the conversation's items.
 
-    Threads: `receive` belongs to the reader, `replay` to anybody.
+    Threads: `receive` and `receive_audio` belong to the reader, `replay` to anybody.
     """
 
     def __init__(self) -> None:
@@ -72,21 +72,23 @@ class History:
         with self._lock:
             self._receive_locked(event)
 
+    def receive_audio(self, event: ResponseOutputAudioDelta) -> None:
+        """Count the audio of an item. Without the lock, since nobody else changes the figure."""
+        item = self._items.get(event.item_id)
+        if item is not None:
+            item.received_bytes += event.audio_size
+
     def _receive_locked(self, event: ServerEvent) -> None:
         match event:
-            case ResponseOutputAudioDelta():
-                item = self._items.get(event.item_id)
-                if item is not None:
-                    item.received_bytes += event.audio_size
             case ConversationItemAdded() | ConversationItemCreated() | ConversationItemDone():
                 # The beta's "created" tells of both; GA's adds first.
                 self._put_locked(
-                    event.item,
+                    as_came(event, "item"),
                     event.previous_item_id,
                     done=not isinstance(event, ConversationItemAdded),
                 )
             case ResponseOutputItemDone():
-                self._update_locked(event.item)
+                self._update_locked(as_came(event, "item"))
             case ConversationItemInputAudioTranscriptionCompleted():
                 item = self._items.get(event.item_id)
                 if item is not None:
@@ -99,10 +101,9 @@ class History:
                 if self._items.pop(event.item_id, None) is not None:
                     self._order.remove(event.item_id)
 
-    def _put_locked(self, model: Any, previous_item_id: str | None, *, done: bool) -> None:
-        wire = _wire(model)
-        item_id = wire.get("id")
-        if not isinstance(item_id, str):
+    def _put_locked(self, wire: Any, previous_item_id: str | None, *, done: bool) -> None:
+        item_id = _id_of(wire)
+        if item_id is None:
             return
         item = self._items.get(item_id)
         if item is None:
@@ -113,9 +114,8 @@ class History:
         item.wire = wire
         item.done = item.done or done
 
-    def _update_locked(self, model: Any) -> None:
-        wire = _wire(model)
-        item = self._items.get(wire.get("id") or "")
+    def _update_locked(self, wire: Any) -> None:
+        item = self._items.get(_id_of(wire) or "")
         if item is not None:
             item.wire = wire
 
@@ -157,10 +157,10 @@ class History:
             self._items = {item_id: self._items[item_id] for item_id in self._order}
 
 
-def _wire(model: Any) -> JsonDict:
-    """Return an item's wire form; what a server sends in its place is nobody's item."""
-    wire = plain(model)
-    return wire if isinstance(wire, dict) else {}
+def _id_of(wire: Any) -> str | None:
+    """Return an item's id; what a server sends in its place is nobody's item."""
+    item_id = wire.get("id") if isinstance(wire, dict) else None
+    return item_id if isinstance(item_id, str) else None
 
 
 def _create_form(item: _Item, bytes_per_ms: int) -> JsonDict | None:

@@ -12,7 +12,7 @@ from ..events import ServerEvent, parse_event
 from ..providers.dialect import Dialect
 from ..transport.base import Transport
 from ._queue import EventQueue, Malformed
-from .state import WRONG_SHAPE, ConnectionState
+from .state import FOLLOWED, WRONG_SHAPE, ConnectionState
 
 __all__ = ["Reader", "parse_all"]
 
@@ -42,6 +42,8 @@ class Reader:
         self._queue = queue
         self._state = state
         self._dialect = dialect
+        # Types of which more is to be done than to queue them.
+        self._special = FOLLOWED if dialect is None else FOLLOWED | set(dialect.server_types)
         self.closing = False
 
     def run(self) -> ConnectionClosed:
@@ -85,14 +87,17 @@ class Reader:
         except RemoteProtocolError as error:
             self._queue.put(Malformed(message.encode(), error), size)
             return
-        if self._dialect is None or event.type not in self._dialect.server_types:
+        if event.type not in self._special:
+            self._queue.put(event, size)
+        elif self._dialect is None:
             self._put(event, size)
-            return
-        for translated in _translate(event, self._dialect):
-            self._put(translated, size)
+        else:
+            for translated in _translate(event, self._dialect):
+                self._put(translated, size)
 
     def _put(self, event: ServerEvent, size: int) -> None:
-        if self._state.receive(event):  # before anybody can see the event
+        # The state first, so that it is up to date when somebody sees the event.
+        if event.type not in FOLLOWED or self._state.receive(event):
             self._queue.put(event, size)
 
 
@@ -102,13 +107,12 @@ def parse_all(message: str | bytes, dialect: Dialect | None) -> list[ServerEvent
     Raises:
         RemoteProtocolError: it is no event.
     """
-    event = parse_event(message)
+    return _translate(parse_event(message), dialect)
+
+
+def _translate(event: ServerEvent, dialect: Dialect | None) -> list[ServerEvent]:
     if dialect is None or event.type not in dialect.server_types:
         return [event]
-    return _translate(event, dialect)
-
-
-def _translate(event: ServerEvent, dialect: Dialect) -> list[ServerEvent]:
     try:
         wires = dialect.from_wire(event.to_dict())
     except WRONG_SHAPE as exc:  # the program gets the event as it came

@@ -30,6 +30,9 @@ _DOUBTFUL_EVENTS = 16
 class Turns:
     """One connection's turns, one at a time, and the late events of those given up.
 
+    Attributes:
+        abandoned: the turns that were given up and of which events may still come.
+
     Threads: the consumer's alone.
     """
 
@@ -37,7 +40,7 @@ class Turns:
         self._queue = queue
         self._sender = sender
         self._state = state
-        self._abandoned: list[Turn] = []
+        self.abandoned: list[Turn] = []
 
     def new(self) -> Turn:
         """Return a turn that the server will understand."""
@@ -117,7 +120,7 @@ class Turns:
 
     def forget(self) -> None:
         """Take note that the link was lost, and with it what would have been discarded."""
-        self._abandoned.clear()
+        self.abandoned.clear()
 
     def _event_of(self, turn: Turn, entry: Entry) -> ServerEvent | None:
         """Return the event in ``entry`` if it is one of the turn's own."""
@@ -128,17 +131,17 @@ class Turns:
 
     def discards(self, entry: Entry) -> bool:
         """Whether ``entry`` still comes of a turn that was given up, so that nobody wants it."""
-        if not self._abandoned or isinstance(entry.item, Malformed | Interruption):
+        if isinstance(entry.item, Malformed | Interruption):
             return False
-        for turn in self._abandoned:
+        for turn in self.abandoned:
             if turn.discard(entry.item, early=entry.number < turn.asked_at):
                 if turn.done:
-                    self._abandoned.remove(turn)
+                    self.abandoned.remove(turn)
                 return True
         return False
 
     def _abandon(self, turn: Turn) -> None:
-        self._abandoned.append(turn)
+        self.abandoned.append(turn)
         with contextlib.suppress(ConnectionClosed):
             self._sender.send(turn.cancel())
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from .._deadline import FOREVER, Deadline
+from .._deadline import Deadline
 from .._fork import Home
 from ..errors import ConcurrencyError, ConnectionClosedOK, LocalProtocolError
 from ..events import ClientEvent, ErrorEvent, ServerEvent, parse_event
@@ -203,14 +203,15 @@ class RealtimeConnection(Registration):
     def _consume(self, timeout: float | None) -> ServerEvent | Malformed:
         self._become_consumer()
         try:
-            deadline = FOREVER if timeout is None else Deadline(timeout)
+            deadline = None if timeout is None else Deadline(timeout)
+            turns = self._turns
             while True:
                 entry = self._queue.take(deadline)
-                self._queue.settle(entry)
-                if isinstance(entry.item, Interruption):
-                    self._turns.forget()
-                elif not self._turns.discards(entry):
-                    return entry.item
+                item = entry.item
+                if isinstance(item, Interruption):
+                    turns.forget()
+                elif not turns.abandoned or not turns.discards(entry):
+                    return item
         finally:
             self._consumer.release()
 

@@ -16,16 +16,17 @@ from ..events import (
     InputAudioBufferSpeechStopped,
     ResponseCreated,
     ResponseDone,
+    ResponseOutputAudioDelta,
     ServerEvent,
     SessionCreated,
     SessionUpdated,
 )
-from ..events._base import plain
+from ..events._base import as_came, plain
 from ..events.server import detail_of
 from ._history import FOLLOWED as HISTORY_EVENTS
 from ._history import G711_BYTES_PER_MS, PCM_BYTES_PER_MS, History
 
-__all__ = ["WRONG_SHAPE", "ConnectionState", "Sequencer"]
+__all__ = ["FOLLOWED", "WRONG_SHAPE", "ConnectionState", "Sequencer"]
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ _OWN_EVENTS = {
     "session.created",
     "session.updated",
 }
-_FOLLOWED = frozenset(_OWN_EVENTS | HISTORY_EVENTS)
+# The types of the events that `ConnectionState.receive` is to be told.
+FOLLOWED = frozenset(_OWN_EVENTS | HISTORY_EVENTS)
 
 # So long nothing has happened at a moment that counts as quiet: more than a round trip, so that
 # no request is under way.
@@ -108,11 +110,15 @@ class ConnectionState:
         self._changed_at = clock()
 
     def receive(self, event: ServerEvent) -> bool:
-        """Take note of ``event``; return whether it is the program's to see."""
-        if event.type not in _FOLLOWED:
-            return True
-        was_busy = self.busy
+        """Take note of an event, one of `FOLLOWED`; return whether it is the program's to see."""
+        self._changed_at = self._clock()
+        self.changes += 1
+        was_busy = False
         try:
+            if isinstance(event, ResponseOutputAudioDelta):  # first, since most are of this type
+                self.history.receive_audio(event)
+                return True
+            was_busy = self.busy
             self._follow(event)
         except WRONG_SHAPE as exc:  # the program gets the event as it came
             log.warning("%s has an unexpected form and is not followed: %r", event.type, exc)
@@ -126,21 +132,20 @@ class ConnectionState:
         return not absorbed
 
     def _follow(self, event: ServerEvent) -> None:
-        self._changed_at = self._clock()
-        self.changes += 1
         match event:
             case SessionCreated() | SessionUpdated():
                 self.formalities += 1
                 self._report_session(event)
             case ResponseCreated():
                 self._requested = frozenset()
+                response = as_came(event, "response")
                 # An out-of-band response says that it belongs to no conversation.
-                response = event.to_dict()["response"]
-                if event.response.id and response.get("conversation_id", "") is not None:
-                    self.running |= {event.response.id}
+                if response.get("id") and response.get("conversation_id", "") is not None:
+                    self.running |= {response["id"]}
             case ResponseDone():
-                self.running -= {event.response.id or ""}
-                self._over.append(event.response.id)
+                response_id = as_came(event, "response").get("id")
+                self.running -= {response_id}
+                self._over.append(response_id)
             case InputAudioBufferSpeechStarted():
                 self._speaking = True
                 if self._speech_ends_responses:
@@ -157,7 +162,7 @@ class ConnectionState:
                 self.history.receive(event)
 
     def _report_session(self, event: SessionCreated | SessionUpdated) -> None:
-        session = event.to_dict().get("session")
+        session = as_came(event, "session")
         if not isinstance(session, dict):
             return
         self.session = session

@@ -77,13 +77,17 @@ class AudioDelta(Event):
             2
         """
         values = self.__dict__
-        delta = values.get("delta")
-        if isinstance(delta, slice):
-            text, start, end = str(values["raw"]), delta.start, delta.stop
+        where = values.get("delta")
+        if type(where) is slice:
+            text, start, end = values["raw"], where.start, where.stop
+        elif type(where) is str:
+            text, start, end = where, 0, len(where)
         else:
-            text = delta if isinstance(delta, str) else ""  # the server's mistake
-            start, end = 0, len(text)
-        return int(end - start) * 3 // 4 - text.count("=", max(start, end - 2), end)
+            return 0  # the server's mistake
+        size: int = (end - start) * 3 // 4
+        if size and text[end - 1] == "=":
+            size -= text.count("=", end - 2, end)
+        return size
 
     def _decode(self) -> bytes:
         values = self.__dict__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from ..errors import RemoteProtocolError
 from ._audio import AudioDelta
@@ -38,6 +38,7 @@ def _table(classes: Mapping[str, type[Event]]) -> _Table:
 
 _SERVER = _table(SERVER_EVENTS)
 _CLIENT = _table(CLIENT_EVENTS)
+_OF_AUDIO = {name for name, (cls, _, _) in _SERVER.items() if issubclass(cls, AudioDelta)}
 
 
 def parse_event(text: str | bytes) -> ServerEvent:
@@ -60,7 +61,7 @@ def parse_event(text: str | bytes) -> ServerEvent:
         >>> event.type
         'response.output_text.delta'
     """
-    return cast("ServerEvent", _parse(text, _SERVER))
+    return _parse(text, _SERVER)  # type: ignore[no-any-return]
 
 
 def parse_client_event(text: str | bytes) -> ClientEvent:
@@ -76,13 +77,13 @@ def parse_client_event(text: str | bytes) -> ClientEvent:
         >>> parse_client_event('{"type": "response.cancel", "response_id": "resp_1"}')
         ResponseCancel(response_id='resp_1')
     """
-    return cast("ClientEvent", _parse(text, _CLIENT))
+    return _parse(text, _CLIENT)  # type: ignore[no-any-return]
 
 
-def _parse(text: str | bytes, table: _Table) -> Event:
+def _parse(text: str | bytes, table: _Table) -> Any:
     if not isinstance(text, str):
         text = _to_text(text)
-    data = _cut_delta(text, table) if len(text) >= CUT_FROM else None
+    data = _cut_delta(text) if len(text) >= CUT_FROM else None
     if data is None:
         try:
             data, end = _scan_once(text, 0)
@@ -105,7 +106,7 @@ def _parse(text: str | bytes, table: _Table) -> Event:
     return event
 
 
-def _cut_delta(text: str, table: _Table) -> Any:
+def _cut_delta(text: str) -> Any:
     """Decode a long message without its ``delta``, which is found by `str.find`.
 
     Without a backslash in the text every quote begins or ends a string, so ``"delta":`` can only
@@ -116,28 +117,27 @@ def _cut_delta(text: str, table: _Table) -> Any:
     Returns:
         The fields, or None when the text is not of this kind; the JSON decoder then decides.
     """
-    key = text.find('"delta":')
-    if key < 0 or "\\" in text or text.find("{", 1, key) >= 0:
-        return None
-    start = key + len('"delta":')
-    if text[start : start + 1] == " ":
-        start += 1
-    if text[start : start + 1] != '"':
-        return None
-    start += 1
+    start = text.find('"delta":"') + len('"delta":"')
+    if start < len('"delta":"'):
+        start = text.find('"delta": "') + len('"delta": "')
+        if start < len('"delta": "'):
+            return None
     end = text.find('"', start)
-    if end < 0 or text.find('"delta"', end) >= 0:
+    if (
+        end < 0
+        or text.find("\\") >= 0
+        or text.find("{", 1, start) >= 0
+        or text.find('"delta"', end) >= 0
+    ):
         return None
     rest = text[:start] + text[end:]
     try:
         data, stop = _scan_once(rest, 0)
-    except (StopIteration, ValueError, RecursionError):
+        if stop != len(rest):
+            return None
+        lazy = data["type"] in _OF_AUDIO
+    except (StopIteration, KeyError, TypeError, ValueError, RecursionError):
         return None
-    if stop != len(rest) or type(data) is not dict:
-        return None
-    kind = data.get("type")
-    entry = table.get(kind) if isinstance(kind, str) else None
-    lazy = entry is not None and issubclass(entry[0], AudioDelta)
     data["delta"] = slice(start, end) if lazy else text[start:end]
     return data
 

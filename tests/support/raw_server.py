@@ -10,18 +10,13 @@ import ssl
 import threading
 from collections.abc import Callable
 
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+from framing import BINARY, CLOSE, PING, PONG, TEXT
+from framing import frame as server_frame
+
+__all__ = ["BINARY", "CLOSE", "PING", "PONG", "TEXT"]
+__all__ += ["RawPeer", "RawServer", "Script", "close_payload", "server_frame"]
+
 _GUARD_S = 30.0
-
-
-def server_frame(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
-    """Return an unmasked frame."""
-    first, size = opcode | (0x80 if fin else 0), len(payload)
-    if size < 126:
-        return bytes((first, size)) + payload
-    if size < 65536:
-        return bytes((first, 126)) + size.to_bytes(2, "big") + payload
-    return bytes((first, 127)) + size.to_bytes(8, "big") + payload
 
 
 def close_payload(code: int, reason: str = "") -> bytes:

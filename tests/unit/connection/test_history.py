@@ -39,7 +39,7 @@ def spoken(history: History, item_id: str, text: str, *, size: int, pieces: int 
     history.receive(event("conversation.item.added", item=item))
     for _ in range(pieces):
         delta = b64encode(bytes(size // pieces)).decode()
-        history.receive(event("response.output_audio.delta", item_id=item_id, delta=delta))
+        history.receive_audio(event("response.output_audio.delta", item_id=item_id, delta=delta))
     part = {"type": "output_audio", "transcript": text}
     history.receive(event("conversation.item.done", item=message(item_id, "assistant", part)))
 

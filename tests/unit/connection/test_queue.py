@@ -30,7 +30,6 @@ def filled(*names: str, max_bytes: int = 1000, size: int = 10) -> EventQueue:
 
 def take(queue: EventQueue) -> str:
     entry = queue.take(NOW)
-    queue.settle(entry)
     return name_of(entry)
 
 

@@ -1,59 +1,22 @@
-"""The splitter and the builder against the rules of RFC 6455 and an independent implementation."""
+"""The splitter against the rules of RFC 6455."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from websockets.client import ClientProtocol
-from websockets.frames import Frame, Opcode
-from websockets.protocol import Protocol, Side, State
-from websockets.uri import parse_uri
-
-from realtime_sync.transport import _frames
-from realtime_sync.transport._frames import (
-    CloseFrame,
-    Splitter,
-    close_frame,
-    ping_frame,
-    pong_frame,
-    text_frame,
+from framing import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    Messages,
+    feed,
+    frame,
+    header,
 )
 
-TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
-Messages = list[str | bytes]
-
-
-def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0) -> bytes:
-    """What a server sends."""
-    return header(opcode | (0x80 if fin else 0) | rsv, len(payload)) + payload
-
-
-def header(first: int, size: int) -> bytes:
-    if size < 126:
-        return bytes((first, size))
-    if size < 65536:
-        return bytes((first, 126)) + size.to_bytes(2, "big")
-    return bytes((first, 127)) + size.to_bytes(8, "big")
-
-
-def feed(splitter: Splitter, data: bytes) -> Messages:
-    """Give ``data`` to the splitter the way the transport does."""
-    messages: Messages = []
-    while data:
-        space = splitter.space()
-        if space is None:
-            return messages + splitter.feed(data)
-        count = min(len(space), len(data))
-        space[:count] = data[:count]
-        messages += splitter.filled(count)
-        data = data[count:]
-    return messages
+from realtime_sync.transport._frames import CloseFrame, Splitter
 
 
 def outcome(splitter: Splitter) -> tuple[object, object, list[bytes]]:
@@ -216,139 +179,3 @@ def test_close_ends_the_stream(payload: bytes) -> None:
     expected = {0: CloseFrame(1005, ""), 2: CloseFrame(1000, "")}
     assert splitter.close == expected.get(len(payload), CloseFrame(4000, "r" * 123))
     assert splitter.feed(frame(TEXT, b"later still")) == []
-
-
-# -- an independent implementation -----------------------------------------------------------------
-
-
-def websockets_outcome(data: bytes) -> tuple[Messages, int | None, list[bytes]]:
-    """What the package websockets makes of the same bytes: messages, end, pings."""
-    protocol = ClientProtocol(parse_uri("ws://localhost/"), state=State.OPEN)
-    protocol.receive_data(data)
-    messages: Messages = []
-    pings: list[bytes] = []
-    parts: list[bytes] = []
-    opcode = Opcode.TEXT
-    end: int | None = None
-    for event in protocol.events_received():
-        assert isinstance(event, Frame)
-        if event.opcode is Opcode.PING:
-            pings.append(bytes(event.data))
-        elif event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-            if event.opcode is not Opcode.CONT:
-                opcode, parts = event.opcode, []
-            parts.append(bytes(event.data))
-            if event.fin:
-                body = b"".join(parts)
-                if opcode is Opcode.TEXT:
-                    try:
-                        messages.append(body.decode())
-                    except UnicodeDecodeError:  # its connections do this above the protocol
-                        return messages, 1007, pings
-                else:
-                    messages.append(body)
-    if protocol.close_rcvd is not None:
-        end = protocol.close_rcvd.code
-    elif protocol.close_sent is not None:
-        end = protocol.close_sent.code
-    return messages, end, pings
-
-
-SIZES = st.sampled_from([0, 1, 2, 5, 124, 125, 126, 127, 300, 65535, 65536])
-PAYLOADS = st.one_of(
-    st.binary(max_size=20),
-    st.text(max_size=20).map(str.encode),
-    SIZES.map(lambda size: b"z" * size),
-    st.integers(0, 5100).map(lambda code: code.to_bytes(2, "big") + b"why"),
-)
-FRAMES = st.builds(
-    frame,
-    st.sampled_from([TEXT, TEXT, TEXT, BINARY, CONTINUATION, CONTINUATION, PING, PONG, CLOSE, 5]),
-    PAYLOADS,
-    fin=st.booleans(),
-    rsv=st.sampled_from([0] * 20 + [0x10, 0x40]),
-)
-
-
-@settings(max_examples=300, deadline=None)
-@given(frames=st.lists(FRAMES, max_size=8), cuts=st.lists(st.integers(0, 5000), max_size=6))
-@example(frames=[frame(TEXT, b"a", fin=False), frame(PING), frame(CONTINUATION, b"b")], cuts=[3])
-def test_agrees_with_websockets(frames: list[bytes], cuts: list[int]) -> None:
-    data = b"".join(frames)
-    splitter, messages, position = Splitter(), [], 0
-    for cut in [*sorted(cuts), len(data)]:
-        messages += feed(splitter, data[position:cut])
-        position = max(position, cut)
-    end = splitter.close.code if splitter.close else splitter.error and splitter.error.code
-    expected_messages, expected_end, pings = websockets_outcome(data)
-    assert messages == expected_messages
-    assert end == expected_end
-    if end != 1007:  # the other one goes on reading pings behind a text that is not UTF-8
-        assert splitter.pings == pings
-
-
-# -- building --------------------------------------------------------------------------------------
-
-
-def server_reads(data: bytes) -> list[Frame]:
-    protocol = Protocol(Side.SERVER, state=State.OPEN, max_size=None)
-    protocol.receive_data(data)
-    assert protocol.close_sent is None or protocol.close_rcvd is not None
-    return [event for event in protocol.events_received() if isinstance(event, Frame)]
-
-
-@pytest.fixture(params=["NumPy loaded", "no NumPy"])
-def _numpy_or_not(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "NumPy loaded":
-        import numpy as np  # noqa: F401
-    else:
-        monkeypatch.delitem(sys.modules, "numpy", raising=False)
-
-
-EDGES = [0, 1, 3, 4, 124, 125, 126, 127, 511, 512, 513, 514, 515, 516, 517, 65535, 65536, 65537]
-
-
-@pytest.mark.usefixtures("_numpy_or_not")
-@pytest.mark.parametrize("size", EDGES)
-def test_frames_that_a_server_understands(size: int) -> None:
-    body = os.urandom(size)
-    (received,) = server_reads(bytes(text_frame(body)))
-    assert (received.opcode, received.fin, received.data) == (Opcode.TEXT, True, body)
-
-
-@settings(max_examples=100, deadline=None)
-@given(body=st.binary(max_size=2000))
-def test_masking_round_trip(body: bytes) -> None:
-    (received,) = server_reads(bytes(text_frame(body)))
-    assert received.data == body
-
-
-def test_masks_differ_and_the_payload_is_hidden() -> None:
-    body = b"secret" * 10
-    frames = {bytes(text_frame(body)) for _ in range(20)}
-    assert len({frame[2:6] for frame in frames}) == 20
-    assert not any(b"secret" in frame for frame in frames)
-
-
-def test_control_frames() -> None:
-    data = b"".join(map(bytes, (ping_frame(), pong_frame(b"back"), close_frame(4000, "grün"))))
-    ping, pong, close = server_reads(data)
-    assert (ping.opcode, ping.data) == (Opcode.PING, b"")
-    assert (pong.opcode, pong.data) == (Opcode.PONG, b"back")
-    assert (close.opcode, close.data) == (Opcode.CLOSE, b"\x0f\xa0" + "grün".encode())
-    (bare,) = server_reads(bytes(close_frame(1005)))
-    assert (bare.opcode, bare.data) == (Opcode.CLOSE, b"")
-
-
-def test_sending_text_does_not_load_numpy() -> None:
-    code = (
-        "import sys; from realtime_sync.transport._frames import text_frame; "
-        "text_frame(b'x' * 100_000); sys.exit('numpy' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-@pytest.fixture(autouse=True)
-def _fresh_tables() -> Iterator[None]:
-    yield
-    _frames._xor_tables.cache_clear()
