@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
-import trustme
 from guards import GUARD_S, Guard
+from raw_links import HUGE, Call, Opener, end_of
 from raw_server import (
     BINARY,
     CLOSE,
@@ -20,8 +17,6 @@ from raw_server import (
     PONG,
     TEXT,
     RawPeer,
-    RawServer,
-    Script,
     close_payload,
     server_frame,
 )
@@ -32,78 +27,6 @@ from realtime_sync.errors import (
     ConnectionClosedOK,
     LocalProtocolError,
 )
-from realtime_sync.transport import Transport, TransportOptions, connect
-
-Open = Callable[..., contextlib.AbstractContextManager[Transport]]
-HUGE = "x" * (32 << 20)  # more than any kernel takes for a peer that does not read
-
-
-@pytest.fixture(scope="module")
-def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    authority = trustme.CA()
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(server)
-    client = ssl.create_default_context()
-    authority.configure_trust(client)
-    return server, client
-
-
-@pytest.fixture(params=["ws", "wss"])
-def opened(request: pytest.FixtureRequest, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> Open:
-    """``opened(script, **options)``: a transport whose peer runs ``script`` after the handshake."""
-    server_context = contexts[0] if request.param == "wss" else None
-
-    @contextlib.contextmanager
-    def open_link(script: Script, **options: object) -> Iterator[Transport]:
-        def accepting(peer: RawPeer) -> None:
-            peer.accept()
-            script(peer)
-
-        with RawServer(accepting, server_context) as server:
-            chosen = TransportOptions(proxy="", ssl_context=contexts[1], **options)  # type: ignore[arg-type]
-            transport = connect(server.url, headers={}, options=chosen)
-            try:
-                yield transport
-            finally:
-                transport.abort()
-
-    return open_link
-
-
-def drain(transport: Transport) -> None:
-    while True:
-        transport.read()
-
-
-def end_of(transport: Transport) -> ConnectionClosed:
-    """Read to the end; check that it stays the same."""
-    with pytest.raises(ConnectionClosed) as caught:
-        drain(transport)
-    with pytest.raises(type(caught.value)) as again:
-        transport.read()
-    assert again.value is not caught.value
-    assert (again.value.code, again.value.reason) == (caught.value.code, caught.value.reason)
-    assert transport.closed
-    with pytest.raises(ConnectionClosed):
-        transport.send("too late")
-    return caught.value
-
-
-class Call(threading.Thread):
-    """Runs one call and keeps what came out."""
-
-    def __init__(self, call: Callable[[], object]) -> None:
-        super().__init__(daemon=True)
-        self._call = call
-        self.result: object = None
-        self.error: BaseException | None = None
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self.result = self._call()
-        except BaseException as exc:
-            self.error = exc
 
 
 def stay_silent(peer: RawPeer) -> None:
@@ -113,7 +36,7 @@ def stay_silent(peer: RawPeer) -> None:
 # -- messages --------------------------------------------------------------------------------------
 
 
-def test_messages_and_counters(opened: Open) -> None:
+def test_messages_and_counters(opened: Opener) -> None:
     def script(peer: RawPeer) -> None:
         assert peer.frame() == (TEXT, "grüße".encode())
         assert peer.frame() == (TEXT, b"as bytes")
@@ -140,7 +63,7 @@ def test_messages_and_counters(opened: Open) -> None:
         assert isinstance(end_of(transport), ConnectionClosedOK)
 
 
-def test_a_message_of_16_mib_each_way(opened: Open) -> None:
+def test_a_message_of_16_mib_each_way(opened: Opener) -> None:
     big = bytes(range(32, 127)) * (16 * 1024 * 1024 // 95)
 
     def script(peer: RawPeer) -> None:
@@ -153,7 +76,7 @@ def test_a_message_of_16_mib_each_way(opened: Open) -> None:
         assert transport.read() == [big.decode()]
 
 
-def test_frames_of_many_senders_stay_whole(opened: Open, guard: Guard) -> None:
+def test_frames_of_many_senders_stay_whole(opened: Opener, guard: Guard) -> None:
     received: list[bytes] = []
 
     def script(peer: RawPeer) -> None:
@@ -178,7 +101,7 @@ def test_frames_of_many_senders_stay_whole(opened: Open, guard: Guard) -> None:
 # -- control frames --------------------------------------------------------------------------------
 
 
-def test_pings_are_answered_even_inside_a_message(opened: Open) -> None:
+def test_pings_are_answered_even_inside_a_message(opened: Opener) -> None:
     def script(peer: RawPeer) -> None:
         peer.send(TEXT, b"one ", fin=False)
         peer.send(PING, b"inside")
@@ -195,7 +118,7 @@ def test_pings_are_answered_even_inside_a_message(opened: Open) -> None:
         assert transport.read() == ["one message"]
 
 
-def test_a_silent_peer_is_pinged(opened: Open) -> None:
+def test_a_silent_peer_is_pinged(opened: Opener) -> None:
     def script(peer: RawPeer) -> None:
         for _ in range(3):
             assert peer.frame() == (PING, b"")
@@ -207,7 +130,7 @@ def test_a_silent_peer_is_pinged(opened: Open) -> None:
         assert transport.read() == ["alive"]
 
 
-def test_a_half_open_peer_is_given_up(opened: Open) -> None:
+def test_a_half_open_peer_is_given_up(opened: Opener) -> None:
     over = threading.Event()
 
     def script(peer: RawPeer) -> None:
@@ -220,7 +143,7 @@ def test_a_half_open_peer_is_given_up(opened: Open) -> None:
     assert (end.code, end.reason) == (1006, "no answer to a ping within 0.1 s")
 
 
-def test_a_peer_that_never_answers_pings_is_pinged_on(opened: Open) -> None:
+def test_a_peer_that_never_answers_pings_is_pinged_on(opened: Opener) -> None:
     """Without a ping timeout the pings only keep the way open."""
 
     def script(peer: RawPeer) -> None:
@@ -235,7 +158,7 @@ def test_a_peer_that_never_answers_pings_is_pinged_on(opened: Open) -> None:
         transport.send("so am I")
 
 
-def test_a_stuck_sender_does_not_hold_the_reader(opened: Open, guard: Guard) -> None:
+def test_a_stuck_sender_does_not_hold_the_reader(opened: Opener, guard: Guard) -> None:
     """The peer sends and pings, but reads nothing: its messages still come, its pongs wait."""
     go, seen = threading.Event(), threading.Event()
 
@@ -264,7 +187,7 @@ def test_a_stuck_sender_does_not_hold_the_reader(opened: Open, guard: Guard) -> 
         guard.join(reader)
 
 
-def test_a_pong_that_the_kernel_does_not_take_is_finished_later(opened: Open) -> None:
+def test_a_pong_that_the_kernel_does_not_take_is_finished_later(opened: Opener) -> None:
     """No sender is there; the reader alone fills the kernel with pongs and must not block."""
     go = threading.Event()
     count = 150_000
@@ -299,7 +222,7 @@ def test_a_pong_that_the_kernel_does_not_take_is_finished_later(opened: Open) ->
     [(1000, ConnectionClosedOK), (1001, ConnectionClosedOK), (1011, ConnectionClosedError),
      (4001, ConnectionClosedError), (1005, ConnectionClosedError)],
 )  # fmt: skip
-def test_the_peer_closes(opened: Open, code: int, kind: type[ConnectionClosed]) -> None:
+def test_the_peer_closes(opened: Opener, code: int, kind: type[ConnectionClosed]) -> None:
     payload = b"" if code == 1005 else close_payload(code, "why")
 
     def script(peer: RawPeer) -> None:
@@ -323,7 +246,7 @@ def test_the_peer_closes(opened: Open, code: int, kind: type[ConnectionClosed]) 
         (server_frame(TEXT, b"x" * 900, fin=False) + server_frame(0, b"x" * 900), 1009),
     ],
 )
-def test_the_peer_breaks_a_rule(opened: Open, data: bytes, code: int) -> None:
+def test_the_peer_breaks_a_rule(opened: Opener, data: bytes, code: int) -> None:
     def script(peer: RawPeer) -> None:
         peer.sock.sendall(server_frame(TEXT, b"good") + data)
         opcode, payload = peer.frame()
@@ -338,7 +261,7 @@ def test_the_peer_breaks_a_rule(opened: Open, data: bytes, code: int) -> None:
     assert end.reason
 
 
-def test_the_link_is_dropped_mid_frame(opened: Open, guard: Guard) -> None:
+def test_the_link_is_dropped_mid_frame(opened: Opener, guard: Guard) -> None:
     """Every waiter is told, and soon; the time is printed, not asserted."""
     drop = threading.Event()
 
@@ -364,7 +287,7 @@ def test_the_link_is_dropped_mid_frame(opened: Open, guard: Guard) -> None:
         assert isinstance(end_of(transport), ConnectionClosedError)
 
 
-def test_the_link_ends_without_a_close_frame(opened: Open) -> None:
+def test_the_link_ends_without_a_close_frame(opened: Opener) -> None:
     with opened(lambda peer: peer.send(TEXT, b"last")) as transport:
         assert transport.read() == ["last"]
         end = end_of(transport)
@@ -383,7 +306,7 @@ def answer_close(peer: RawPeer) -> None:
     peer.expect_end()
 
 
-def test_close_from_another_thread(opened: Open, guard: Guard) -> None:
+def test_close_from_another_thread(opened: Opener, guard: Guard) -> None:
     with opened(answer_close) as transport:
         reader = Call(lambda: (transport.read(), end_of(transport)))
         closers = [Call(lambda: transport.close(3000, "bye", timeout=GUARD_S)) for _ in range(3)]
@@ -397,7 +320,7 @@ def test_close_from_another_thread(opened: Open, guard: Guard) -> None:
     assert (end.code, end.reason) == (3000, "bye")
 
 
-def test_close_by_the_reader_itself(opened: Open) -> None:
+def test_close_by_the_reader_itself(opened: Opener) -> None:
     def script(peer: RawPeer) -> None:
         peer.send(TEXT, b"first")
         answer_close(peer)
@@ -412,7 +335,7 @@ def test_close_by_the_reader_itself(opened: Open) -> None:
 
 @pytest.mark.parametrize("reading", [True, False], ids=["reader waiting", "nobody reads"])
 def test_close_with_a_silent_peer_keeps_to_its_deadline(
-    opened: Open, guard: Guard, reading: bool
+    opened: Opener, guard: Guard, reading: bool
 ) -> None:
     over = threading.Event()
     with opened(lambda _: over.wait(GUARD_S) and None) as transport:
@@ -431,7 +354,7 @@ def test_close_with_a_silent_peer_keeps_to_its_deadline(
 
 
 @pytest.mark.parametrize("how", ["close", "abort"])
-def test_a_blocked_send_is_woken(opened: Open, guard: Guard, how: str) -> None:
+def test_a_blocked_send_is_woken(opened: Opener, guard: Guard, how: str) -> None:
     over = threading.Event()
     with opened(lambda _: over.wait(GUARD_S) and None) as transport:
         reader = Call(transport.read)
@@ -449,7 +372,7 @@ def test_a_blocked_send_is_woken(opened: Open, guard: Guard, how: str) -> None:
         over.set()
 
 
-def test_a_message_in_hand_is_finished_before_the_close(opened: Open, guard: Guard) -> None:
+def test_a_message_in_hand_is_finished_before_the_close(opened: Opener, guard: Guard) -> None:
     go = threading.Event()
 
     def script(peer: RawPeer) -> None:
@@ -476,7 +399,7 @@ def test_a_message_in_hand_is_finished_before_the_close(opened: Open, guard: Gua
 
 
 @pytest.mark.parametrize("reading", [True, False], ids=["reader waiting", "nobody reads"])
-def test_a_send_timeout_breaks_the_link(opened: Open, guard: Guard, reading: bool) -> None:
+def test_a_send_timeout_breaks_the_link(opened: Opener, guard: Guard, reading: bool) -> None:
     """A part of the message is under way, so nothing could follow it."""
     over = threading.Event()
     with opened(lambda _: over.wait(GUARD_S) and None, send_timeout=0.2) as transport:
@@ -499,7 +422,7 @@ def test_a_send_timeout_breaks_the_link(opened: Open, guard: Guard, reading: boo
     assert "sending failed" in end.reason
 
 
-def test_a_slow_but_living_peer_is_within_a_send_timeout(opened: Open, guard: Guard) -> None:
+def test_a_slow_but_living_peer_is_within_a_send_timeout(opened: Opener, guard: Guard) -> None:
     go = threading.Event()
 
     def script(peer: RawPeer) -> None:
@@ -516,7 +439,7 @@ def test_a_slow_but_living_peer_is_within_a_send_timeout(opened: Open, guard: Gu
 
 
 @pytest.mark.parametrize(("code", "reason"), [(1001, ""), (1000, "x" * 124)])
-def test_a_close_that_breaks_a_rule_sends_nothing(opened: Open, code: int, reason: str) -> None:
+def test_a_close_that_breaks_a_rule_sends_nothing(opened: Opener, code: int, reason: str) -> None:
     def script(peer: RawPeer) -> None:
         assert peer.frame() == (TEXT, b"still open")
         peer.expect_end()
@@ -527,7 +450,7 @@ def test_a_close_that_breaks_a_rule_sends_nothing(opened: Open, code: int, reaso
         transport.send("still open")
 
 
-def test_abort_wakes_the_reader(opened: Open, guard: Guard) -> None:
+def test_abort_wakes_the_reader(opened: Opener, guard: Guard) -> None:
     with opened(stay_silent) as transport:
         reader = Call(transport.read)
         transport.abort()

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 
 import pytest
-import trustme
 from guards import GUARD_S, Guard
 from websockets.asyncio.server import ServerConnection, serve
 
@@ -72,16 +71,6 @@ class Server:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(GUARD_S)
         assert not self._thread.is_alive()
-
-
-@pytest.fixture(scope="module")
-def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    authority = trustme.CA()
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(server)
-    client = ssl.create_default_context()
-    authority.configure_trust(client)
-    return server, client
 
 
 @pytest.fixture(params=["ws", "wss"])
