@@ -1,4 +1,4 @@
-"""``input_audio_buffer.append`` as text: built by concatenation, because it is sent 50 times a
+"""``input_audio_buffer.append`` as JSON: built by concatenation, because it is sent 50 times a
 second per speaker and a general JSON encoder would look at every character of the audio."""
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 __all__ = ["append_message", "audio_base64"]
 
 
-def append_message(audio: str | bytes | np.ndarray, event_id: str | None, *, pcm: bool) -> str:
-    """Return the whole client event for ``audio``; see `InputAudioBuffer.append`."""
+def append_message(audio: str | bytes | np.ndarray, event_id: str | None, *, pcm: bool) -> bytes:
+    """Return the whole client event for ``audio``, in UTF-8; see `InputAudioBuffer.append`."""
+    # As bytes from the beginning: text would be copied twice more, 8 µs for 32 kB of audio.
     encoded = audio_base64(audio, pcm=pcm)
     if event_id is None:
-        return f'{{"type":"input_audio_buffer.append","audio":"{encoded}"}}'
-    given_id = json.dumps(event_id)
-    return f'{{"type":"input_audio_buffer.append","event_id":{given_id},"audio":"{encoded}"}}'
+        return b'{"type":"input_audio_buffer.append","audio":"%b"}' % encoded
+    given_id = json.dumps(event_id).encode()
+    return b'{"type":"input_audio_buffer.append","event_id":%b,"audio":"%b"}' % (given_id, encoded)
 
 
-def audio_base64(audio: str | bytes | np.ndarray, *, pcm: bool) -> str:
+def audio_base64(audio: str | bytes | np.ndarray, *, pcm: bool) -> bytes:
     """Return ``audio`` in base64.
 
     Args:
@@ -50,10 +51,10 @@ def audio_base64(audio: str | bytes | np.ndarray, *, pcm: bool) -> str:
             f"{len(audio)} bytes of PCM16 end in half a sample: append an even number of bytes, "
             "keeping an odd one for the next call"
         )
-    return b2a_base64(audio, newline=False).decode("ascii")
+    return b2a_base64(audio, newline=False)
 
 
-def _checked_base64(text: str) -> str:
+def _checked_base64(text: str) -> bytes:
     # The cheap part of the check: nothing in it can end the JSON string. Whether it decodes is
     # the server's business, which answers with an error event.
     if not (text.isascii() and text.isprintable()) or len(text) % 4 or '"' in text or "\\" in text:
@@ -61,4 +62,4 @@ def _checked_base64(text: str) -> str:
             f"{text[:20]!r}… is not base64 (ascii letters, digits, '+', '/', '=', in groups of "
             "four): pass bytes to have them encoded"
         )
-    return text
+    return text.encode("ascii")

@@ -71,7 +71,7 @@ class Sender:
         self._last = threading.local()
         self._ids = count(1)
         self.dialect = dialect  # the link's to set, like the next
-        self.on_renewal_due: Callable[[], object] = _nothing
+        self.on_renewal_due: Callable[[], object] | None = None
         self._lock = threading.Lock()  # guards the six below; never held while sending
         self._transport: Transport = transport
         self._holding: Holding | None = None
@@ -102,8 +102,8 @@ class Sender:
         self._renew_if_due()
         self._transmit(data)
 
-    def append(self, data: str) -> None:
-        """Send an ``input_audio_buffer.append``."""
+    def append(self, data: bytes) -> None:
+        """Send an ``input_audio_buffer.append``, which is JSON already."""
         self._renew_if_due()
         self._state.appended()
         if self._transmit(data) and self._keeps_tail:
@@ -112,12 +112,11 @@ class Sender:
                 self._tail.trim(_TAIL_CHARS)
 
     def _renew_if_due(self) -> None:
-        if self._state.renew_at <= time.monotonic():
+        if self.on_renewal_due is not None and self._state.renew_at <= time.monotonic():
             self.on_renewal_due()
 
     def _transmit(self, data: str | bytes) -> bool:
         """Send or hold ``data``; return whether it was sent."""
-        self._transport.check_process()
         self._last.mark = self._queue.received
         while self._holding is None or not self._hold(data):
             transport = self._transport
@@ -159,11 +158,6 @@ class Sender:
         unanswered: bool = getattr(self._last, "unanswered", False)
         self._last.unanswered = False
         return unanswered
-
-    @property
-    def input_is_pcm(self) -> bool:
-        """Whether the session takes PCM16; else it is G.711, one byte per sample."""
-        return self._state.input_is_pcm
 
     # -- for the link ----------------------------------------------------------------------------
 
@@ -227,6 +221,7 @@ class Sender:
 
     def _hold(self, data: str | bytes) -> bool:
         """Keep ``data`` if the link is being made anew; say whether it is."""
+        self._transport.check_process()  # in a forked child the lock might be held for ever
         with self._lock:
             if self._holding is None:
                 return False
@@ -300,10 +295,6 @@ def _is_link_bound(data: str | bytes) -> bool:
         return json.loads(data).get("type") in _LINK_BOUND
     except (ValueError, AttributeError):  # sent as it is; the server will say what it is not
         return False
-
-
-def _nothing() -> None:
-    """Do nothing."""
 
 
 def to_dict(event: ClientEvent | Mapping[str, Any]) -> JsonDict:

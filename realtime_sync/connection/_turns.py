@@ -166,4 +166,4 @@ def _user_content(
         return {"type": "input_text", "text": text}
     if audio is None:
         return None
-    return {"type": "input_audio", "audio": audio_base64(audio, pcm=pcm)}
+    return {"type": "input_audio", "audio": audio_base64(audio, pcm=pcm).decode()}

@@ -88,7 +88,7 @@ class RealtimeConnection(Registration):
         self._turns = Turns(self._queue, self._sender, self._state)
         self.session = SessionResource(self._sender, self._link)
         self.response = ResponseResource(self._sender, self._state)
-        self.input_audio_buffer = InputAudioBuffer(self._sender)
+        self.input_audio_buffer = InputAudioBuffer(self._sender, self._state)
         self.conversation = Conversation(self._sender)
         self.output_audio_buffer = OutputAudioBuffer(self._sender)
 

@@ -133,6 +133,10 @@ class ResponseResource(_Resource):
 class InputAudioBuffer(_Resource):
     """``input_audio_buffer.*``: what the user says."""
 
+    def __init__(self, sender: Sender, state: ConnectionState) -> None:
+        super().__init__(sender)
+        self._state = state
+
     def append(self, *, audio: str | bytes | np.ndarray, event_id: str | None = None) -> None:
         """Add audio to the buffer; the server does not confirm it.
 
@@ -145,7 +149,7 @@ class InputAudioBuffer(_Resource):
         Raises:
             FormatError: half a sample, a wrong dtype or shape, text that is not base64.
         """
-        self._sender.append(append_message(audio, event_id, pcm=self._sender.input_is_pcm))
+        self._sender.append(append_message(audio, event_id, pcm=self._state.input_is_pcm))
 
     def commit(self, *, event_id: str | None = None) -> None:
         """Make the buffer a message of the user's; for sessions without turn detection."""

@@ -72,6 +72,8 @@ class ConnectionState:
 
     Attributes:
         session: the effective configuration as last reported, in wire form; ``{}`` before.
+        input_is_pcm: whether audio is appended as PCM16, which comes in whole samples of two
+            bytes; else it is G.711.
         running: ids of the responses of the conversation that were created and are not done.
         history: the conversation's items.
         changes: how many events came that are followed here.
@@ -94,6 +96,7 @@ class ConnectionState:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.session: JsonDict = {}
+        self.input_is_pcm = True
         self.running: frozenset[str] = frozenset()
         self.history = History()
         self.changes = 0
@@ -166,6 +169,7 @@ class ConnectionState:
         if not isinstance(session, dict):
             return
         self.session = session
+        self.input_is_pcm = self._is_pcm("input")
         if isinstance(event, SessionCreated):
             expires_at = self.session.get("expires_at")
             lasts = expires_at - time.time() if isinstance(expires_at, int | float) else 0.0
@@ -248,11 +252,6 @@ class ConnectionState:
         """Return the history as it is to be told again; see `History.replay`."""
         is_pcm = self._is_pcm("output")
         return self.history.replay(PCM_BYTES_PER_MS if is_pcm else G711_BYTES_PER_MS)
-
-    @property
-    def input_is_pcm(self) -> bool:
-        """Whether audio is appended as PCM16, which comes in whole samples of two bytes."""
-        return self._is_pcm("input")
 
     def _is_pcm(self, direction: str) -> bool:
         return bool(self._setting(direction, "format").get("type", "audio/pcm") == "audio/pcm")

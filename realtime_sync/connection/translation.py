@@ -55,7 +55,7 @@ class TranslationInputAudioBuffer:
             FormatError: half a sample, a wrong dtype or shape, text that is not base64.
             LocalProtocolError: the session was told to close.
         """
-        encoded = audio_base64(audio, pcm=True)
+        encoded = audio_base64(audio, pcm=True).decode()
         self._send(_event("session.input_audio_buffer.append", event_id, audio=encoded))
 
 

@@ -3,7 +3,7 @@
 OpenSSL's object is not made for a reader and a writer at once: about one short connection in five
 hundred then dies of "bad record mac", in blocking mode and with timeouts alike. So every call into
 it is non-blocking and under one lock, and all waiting happens outside that lock, on the socket
-itself. A plain socket needs no lock, but waits in the same way, so that both wake up alike.
+itself. A plain socket's two directions do not share a lock, but wait in the same way.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import os
 import selectors
 import socket
 import ssl
+import sys
 import threading
 import weakref
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from typing import Final
 
 from .._deadline import Deadline
@@ -30,6 +31,7 @@ _LONGEST_WAIT_S: Final = 86400.0
 # OpenSSL reports a write only when all of it is through; a record at a time, the reader gets the
 # lock in between and the progress shows.
 _TLS_RECORD: Final = 16384
+_WHOLE: Final = sys.maxsize
 
 
 class LinkOver(Exception):  # noqa: N818  # not an error: it says why a wait has ended
@@ -49,10 +51,11 @@ class Duplex:
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._sock = sock
-        self._tls: AbstractContextManager[object] = nullcontext()
-        self._write_size: int | None = None
+        # Nobody waits for these two; `contextlib.nullcontext` would cost more.
+        self._reading, self._writing = threading.Lock(), threading.Lock()
+        self._write_size = _WHOLE
         if isinstance(sock, ssl.SSLSocket):
-            self._tls, self._write_size = threading.Lock(), _TLS_RECORD
+            self._writing, self._write_size = self._reading, _TLS_RECORD
         self._wake, self._waker = socket.socketpair()
         self._selector = _selector(sock, _READ, self._wake)
         self._events = _READ  # what the selector watches the socket for
@@ -78,7 +81,8 @@ class Duplex:
         """Undo one `enter`."""
         with self._state:
             self._users -= 1
-            self._release_if_unused_locked()
+            if self._over:
+                self._release_if_unused_locked()
 
     def shut(self) -> None:
         """End both directions for the peer and the kernel; what has arrived can still be read."""
@@ -120,7 +124,7 @@ class Duplex:
                 socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
     def _release_if_unused_locked(self) -> None:
-        if self._over and not self._users and not self._released:
+        if not self._users and not self._released:
             self._released = True
             self._selector.close()
             self._sock.close()
@@ -135,7 +139,7 @@ class Duplex:
         Always try before `wait`: TLS may hold decrypted data that no selector sees.
         """
         try:
-            with self._tls:
+            with self._reading:
                 return self._sock.recv(size)
         except (BlockingIOError, ssl.SSLWantReadError):
             self._read_needs = _READ
@@ -146,7 +150,7 @@ class Duplex:
     def read_into(self, buffer: memoryview) -> int | None:
         """Do as `read` does, but into ``buffer``; return the count."""
         try:
-            with self._tls:
+            with self._reading:
                 return self._sock.recv_into(buffer)
         except (BlockingIOError, ssl.SSLWantReadError):
             self._read_needs = _READ
@@ -181,7 +185,7 @@ class Duplex:
         After 0, TLS demands that the next write begins with the same bytes.
         """
         try:
-            with self._tls:
+            with self._writing:
                 return self._sock.send(data[: self._write_size])
         except (BlockingIOError, ssl.SSLWantWriteError):
             self._write_needs = _WRITE

@@ -350,6 +350,9 @@ def close_frame(code: int, reason: str = "") -> bytes | bytearray:
 #   translate  2.0   2.0    3.0    8.0      41      1,370
 #   NumPy      2.2   2.2    2.2    2.3     3.7         95
 _INT_UP_TO: Final = 512
+# A program that only sends text shall not pay for the import of NumPy, some 60 ms. But so large a
+# frame is audio as a rule, a third of a second of it, and more will follow.
+_NUMPY_FROM: Final = 16384
 
 
 def _frame(first: int, payload: bytes) -> bytes | bytearray:
@@ -364,15 +367,11 @@ def _frame(first: int, payload: bytes) -> bytes | bytearray:
     if size <= _INT_UP_TO:
         mask = int.from_bytes((key * (size // 4 + 1))[:size], "little")
         return header + (int.from_bytes(payload, "little") ^ mask).to_bytes(size, "little")
-    frame = bytearray(len(header) + size)
-    frame[: len(header)] = header
-    # A program that only sends text shall not pay for the import of NumPy.
-    if "numpy" in sys.modules:
-        _mask_numpy(frame, len(header), payload, key)
+    frame = bytearray(header)
+    if size >= _NUMPY_FROM or "numpy" in sys.modules:
+        _mask_numpy(frame, payload, key)
     else:
-        tables = _xor_tables()
-        for i in range(4):
-            frame[len(header) + i :: 4] = payload[i::4].translate(tables[key[i]])
+        _mask_translate(frame, payload, key)
     return frame
 
 
@@ -382,15 +381,22 @@ def _xor_tables() -> list[bytes]:
     return [bytes(byte ^ key for byte in range(256)) for key in range(256)]
 
 
-def _mask_numpy(frame: bytearray, start: int, payload: bytes, key: bytes) -> None:
-    """Write ``payload`` xor ``key`` into ``frame`` from ``start`` on, four bytes at a time."""
+def _mask_translate(frame: bytearray, payload: bytes, key: bytes) -> None:
+    """Append ``payload`` xor ``key`` to ``frame``, every fourth byte at a time."""
+    start, tables = len(frame), _xor_tables()
+    frame += payload
+    for i in range(4):
+        frame[start + i :: 4] = payload[i::4].translate(tables[key[i]])
+
+
+def _mask_numpy(frame: bytearray, payload: bytes, key: bytes) -> None:
+    """Append ``payload`` xor ``key`` to ``frame``, four bytes at a time."""
     import numpy as np
 
-    words, tail = divmod(len(payload), 4)
-    np.bitwise_xor(
-        np.frombuffer(payload, np.uint32, words),
-        np.frombuffer(key, np.uint32),
-        out=np.frombuffer(frame, np.uint32, words, start),
-    )
-    for i in range(tail):
-        frame[i - tail] = payload[i - tail] ^ key[i]
+    start = len(frame)
+    frame += payload
+    frame += bytes(-len(payload) % 4)  # whole words; cut off again below
+    words = np.frombuffer(frame, np.uint32, offset=start)
+    words ^= np.frombuffer(key, np.uint32)
+    del words  # the frame can't change its size while an array looks at it
+    del frame[start + len(payload) :]

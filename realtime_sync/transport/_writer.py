@@ -162,8 +162,7 @@ class FrameWriter:
             if self._tail is not None:
                 self._write_all_locked(self._tail, deadline)
                 self._tail = None
-            whole = frame() if callable(frame) else frame
-            self._write_all_locked(memoryview(whole), deadline)
+            self._write_all_locked(memoryview(frame() if callable(frame) else frame), deadline)
         except BaseException as exc:
             # Also after Ctrl-C: where a frame has stopped halfway, no other can begin (nor after a
             # compressed one that the peer has not seen).

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
 from itertools import cycle, pairwise
 from typing import NamedTuple
 
@@ -305,12 +304,12 @@ def server_reads(data: bytes) -> list[Frame]:
     return [event for event in protocol.events_received() if isinstance(event, Frame)]
 
 
-@pytest.fixture(params=["NumPy loaded", "no NumPy"])
+@pytest.fixture(params=["NumPy", "no NumPy"])
 def _numpy_or_not(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "NumPy loaded":
-        import numpy as np  # noqa: F401
-    else:
-        monkeypatch.delitem(sys.modules, "numpy", raising=False)
+    import numpy as np  # noqa: F401  # frames of every size are masked with it once it is loaded
+
+    if request.param == "no NumPy":
+        monkeypatch.setattr(_frames, "_mask_numpy", _frames._mask_translate)
 
 
 # Where the length takes more bytes, and where another way of masking may begin.
@@ -366,15 +365,10 @@ def test_pongs_of_every_size() -> None:
         assert (received.opcode, received.data) == (Opcode.PONG, body)
 
 
-def test_sending_text_does_not_load_numpy() -> None:
+@pytest.mark.parametrize(("size", "loads"), [(16_383, False), (16_384, True)])
+def test_only_large_frames_load_numpy(size: int, loads: bool) -> None:
     code = (
         "import sys; from realtime_sync.transport._frames import text_frame; "
-        "text_frame(b'x' * 100_000); sys.exit('numpy' in sys.modules)"
+        f"text_frame(b'x' * {size}); sys.exit(('numpy' in sys.modules) is not {loads})"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-@pytest.fixture(autouse=True)
-def _fresh_tables() -> Iterator[None]:
-    yield
-    _frames._xor_tables.cache_clear()
