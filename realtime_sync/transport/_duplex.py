@@ -136,7 +136,8 @@ class Duplex:
     def read(self, size: int) -> bytes | None:
         """Return what has arrived, b"" at its end, None for nothing yet.
 
-        Always try before `wait`: TLS may hold decrypted data that no selector sees.
+        Before `wait`, read until there is less than ``size``: TLS may hold decrypted data that no
+        selector sees.
         """
         try:
             with self._reading:
@@ -173,6 +174,7 @@ class Duplex:
             self._events = events
         # poll refuses more than 2**31 ms; whoever waits longer looks at the clock and comes back.
         ready = self._selector.select(None if timeout is None else min(timeout, _LONGEST_WAIT_S))
+        self._read_needs = _READ
         if self._over:
             raise LinkOver
         return bool(ready)
