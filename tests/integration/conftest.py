@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 import trustme
 from embedded import Server, run_server
-from raw_links import contexts, opened
+from raw_links import contexts, narrow, opened
 
-__all__ = ["contexts", "opened"]
+__all__ = ["contexts", "narrow", "opened"]
 
 
 @pytest.fixture(scope="session")

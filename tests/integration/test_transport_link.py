@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import struct
 import threading
 import time
 
@@ -61,19 +59,6 @@ def test_messages_and_counters(opened: Opener) -> None:
         assert not transport.closed
         transport.close(1000, "done", timeout=GUARD_S)
         assert isinstance(end_of(transport), ConnectionClosedOK)
-
-
-def test_a_message_of_16_mib_each_way(opened: Opener) -> None:
-    big = bytes(range(32, 127)) * (16 * 1024 * 1024 // 95)
-
-    def script(peer: RawPeer) -> None:
-        assert peer.frame() == (TEXT, big)
-        peer.send(TEXT, big)
-        peer.expect_end()
-
-    with opened(script) as transport:
-        transport.send(big)
-        assert transport.read() == [big.decode()]
 
 
 def test_frames_of_many_senders_stay_whole(opened: Opener, guard: Guard) -> None:
@@ -187,33 +172,6 @@ def test_a_stuck_sender_does_not_hold_the_reader(opened: Opener, guard: Guard) -
         guard.join(reader)
 
 
-def test_a_pong_that_the_kernel_does_not_take_is_finished_later(opened: Opener) -> None:
-    """No sender is there; the reader alone fills the kernel with pongs and must not block."""
-    go = threading.Event()
-    count = 150_000
-
-    def flood(peer: RawPeer) -> None:
-        pings = server_frame(PING, b"p" * 125) * 500
-        for _ in range(count // 500):
-            peer.sock.sendall(pings)
-            peer.sock.sendall(server_frame(TEXT, b"m"))
-        go.wait(GUARD_S)
-        answered = 0
-        while peer.frame() == (PONG, b"p" * 125):
-            answered += 1
-        assert 0 < answered < count
-        peer.send(TEXT, b"done")
-        peer.expect_end()
-
-    with opened(flood) as transport:
-        received = 0
-        while received < count // 500:
-            received += len(transport.read())
-        go.set()
-        transport.send("end of pongs")
-        assert transport.read() == ["done"]
-
-
 # -- the peer closes -------------------------------------------------------------------------------
 
 
@@ -259,32 +217,6 @@ def test_the_peer_breaks_a_rule(opened: Opener, data: bytes, code: int) -> None:
     assert isinstance(end, ConnectionClosedError)
     assert end.code == code
     assert end.reason
-
-
-def test_the_link_is_dropped_mid_frame(opened: Opener, guard: Guard) -> None:
-    """Every waiter is told, and soon; the time is printed, not asserted."""
-    drop = threading.Event()
-
-    def script(peer: RawPeer) -> None:
-        peer.sock.sendall(server_frame(TEXT, b"whole") + server_frame(TEXT, b"x" * 50_000)[:30_000])
-        guard.wait(drop, "the signal to drop")
-        # An RST, as from a machine that lost its state.
-        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-    with opened(script) as transport:
-        assert transport.read() == ["whole"]
-        reader = Call(transport.read)
-        sender = Call(lambda: transport.send(HUGE))
-        guard.until(lambda: transport.bytes_out > 0, "the sender's first bytes")
-        started = time.monotonic()
-        drop.set()
-        guard.join(reader)
-        guard.join(sender)
-        print(f"link dropped: everybody told after {1000 * (time.monotonic() - started):.1f} ms")
-        for call in (reader, sender):
-            assert isinstance(call.error, ConnectionClosedError)
-            assert call.error.code == 1006
-        assert isinstance(end_of(transport), ConnectionClosedError)
 
 
 def test_the_link_ends_without_a_close_frame(opened: Opener) -> None:
@@ -351,51 +283,6 @@ def test_close_with_a_silent_peer_keeps_to_its_deadline(
         over.set()
     assert isinstance(end, ConnectionClosedError)
     assert (end.code, end.reason) == (1006, "the peer did not answer our close in time")
-
-
-@pytest.mark.parametrize("how", ["close", "abort"])
-def test_a_blocked_send_is_woken(opened: Opener, guard: Guard, how: str) -> None:
-    over = threading.Event()
-    with opened(lambda _: over.wait(GUARD_S) and None) as transport:
-        reader = Call(transport.read)
-        senders = [Call(lambda: transport.send(HUGE)) for _ in range(2)]
-        guard.until(lambda: transport.bytes_out > 0, "the sender's first bytes")
-        started = time.monotonic()
-        if how == "close":
-            transport.close(timeout=0.2)
-        else:
-            transport.abort()
-        for call in (*senders, reader):
-            guard.join(call)
-            assert isinstance(call.error, ConnectionClosed)
-        print(f"{how}: everybody awake after {time.monotonic() - started:.3f} s")
-        over.set()
-
-
-def test_a_message_in_hand_is_finished_before_the_close(opened: Opener, guard: Guard) -> None:
-    go = threading.Event()
-
-    def script(peer: RawPeer) -> None:
-        go.wait(GUARD_S)
-        opcode, payload = peer.frame()
-        assert (opcode, len(payload)) == (TEXT, len(HUGE))
-        assert peer.frame() == (CLOSE, close_payload(1000))
-        peer.send(CLOSE, close_payload(1000))
-        peer.expect_end()
-
-    with opened(script) as transport:
-        reader = Call(transport.read)
-        sender = Call(lambda: transport.send(HUGE))
-        guard.until(lambda: transport.bytes_out > 0, "the sender's first bytes")
-        closer = Call(lambda: transport.close(timeout=GUARD_S))
-        guard.until(lambda: transport.closed, "the close")
-        refused = Call(lambda: transport.send("refused"))
-        go.set()
-        for call in (sender, closer, reader, refused):
-            guard.join(call)
-        assert type(refused.error) is ConnectionClosedOK
-        assert sender.error is None
-        assert type(reader.error) is ConnectionClosedOK
 
 
 @pytest.mark.parametrize("reading", [True, False], ids=["reader waiting", "nobody reads"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:  # servers use this module as well, and need nothing of the package
     from realtime_sync.transport._frames import Splitter
@@ -39,3 +39,42 @@ def feed(splitter: Splitter, data: bytes) -> Messages:
         messages += splitter.filled(count)
         data = data[count:]
     return messages
+
+
+class Sent(NamedTuple):
+    """A frame of the client's: opcode, payload unmasked, and whether all of it is there."""
+
+    opcode: int
+    payload: bytes
+    whole: bool = True
+
+
+def client_frames(data: bytes) -> list[Sent]:
+    """Return the frames in what a client sent, the last one perhaps in part.
+
+    They must be masked and not fragmented, since ours always are.
+    """
+    frames, position = [], 0
+    while position < len(data):
+        head = data[position : position + 14]
+        size, start = (head[1] & 0x7F, 2) if len(head) > 1 else (0, 2)
+        if size > 125:
+            start = 4 if size == 126 else 10
+            size = int.from_bytes(head[2:start], "big")
+        key, start = head[start : start + 4], position + start + 4
+        opcode = head[0] & 0x0F
+        assert head[0] & 0xF0 == 0x80
+        assert opcode in (TEXT, CLOSE, PING, PONG)
+        assert len(head) < 2 or head[1] & 0x80
+        payload = unmask(data[start : start + size], key)
+        frames.append(Sent(opcode, payload, whole=start + size <= len(data)))
+        position = start + size
+    return frames
+
+
+def unmask(data: bytes, key: bytes) -> bytes:
+    """Return the payload that was masked with ``key``."""
+    plain = bytearray(len(data))
+    for i in range(len(data) and 4):
+        plain[i::4] = data[i::4].translate(bytes(byte ^ key[i] for byte in range(256)))
+    return bytes(plain)

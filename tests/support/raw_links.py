@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
+from guards import GUARD_S
 from raw_server import RawPeer, RawServer, Script
 from tls import Authority
 
 from realtime_sync.errors import ConnectionClosed
 from realtime_sync.transport import Transport, TransportOptions, connect
+from realtime_sync.transport._handshake import Opened
+from realtime_sync.transport._secrets import Secrets
+from realtime_sync.transport._websocket import WebSocketTransport
 
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
 Opener = Callable[..., AbstractContextManager[Transport]]
@@ -53,6 +58,30 @@ def opened(request: pytest.FixtureRequest, contexts: Contexts) -> Opener:
                 transport.abort()
 
     return open_link
+
+
+@pytest.fixture(params=["ws", "wss"])
+def narrow(
+    request: pytest.FixtureRequest, contexts: Contexts
+) -> Iterator[tuple[Transport, RawPeer]]:
+    """A transport and its peer, whose kernels take as little as can be; without a handshake."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the least there is
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        client.connect(listener.getsockname())
+        server, _ = listener.accept()
+        server.settimeout(GUARD_S)
+        if request.param == "wss":
+            accepting = Call(lambda: contexts[0].wrap_socket(server, server_side=True))
+            client = contexts[1].wrap_socket(client, server_hostname="localhost")
+            accepting.join(GUARD_S)
+            assert isinstance(accepting.result, socket.socket)
+            server = accepting.result
+        with server:
+            opened = Opened(client, b"", [], Secrets("ws://localhost", {}))
+            transport = WebSocketTransport(opened, TransportOptions())
+            yield transport, RawPeer(server)
+            transport.abort()
 
 
 def drain(transport: Transport) -> None:

@@ -10,7 +10,7 @@ import ssl
 import threading
 from collections.abc import Callable
 
-from framing import BINARY, CLOSE, PING, PONG, TEXT
+from framing import BINARY, CLOSE, PING, PONG, TEXT, unmask
 from framing import frame as server_frame
 
 __all__ = ["BINARY", "CLOSE", "PING", "PONG", "TEXT"]
@@ -79,12 +79,7 @@ class RawPeer:
         if size > 125:
             size = int.from_bytes(self.take(2 if size == 126 else 8), "big")
         key = self.take(4)
-        data = self.take(size)
-        plain = bytearray(size)
-        for i in range(4):
-            table = bytes(byte ^ key[i] for byte in range(256))
-            plain[i::4] = data[i::4].translate(table)
-        return first & 0x0F, bytes(plain)
+        return first & 0x0F, unmask(self.take(size), key)
 
     def expect_end(self) -> None:
         """Read until the client's TCP link has ended, one way or the other."""
