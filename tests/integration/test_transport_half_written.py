@@ -16,7 +16,7 @@ import time
 import pytest
 from framing import CONTINUATION, Sent, client_frames
 from guards import GUARD_S, Guard
-from raw_links import HUGE, Call, Opener, end_of
+from raw_links import HUGE, Call, Opener, drain, end_of
 from raw_server import CLOSE, PING, PONG, TEXT, RawPeer, close_payload, server_frame
 
 from realtime_sync.errors import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
@@ -90,18 +90,19 @@ def test_nothing_follows_a_message_in_part(
         guard.wait(ended, "the end")
         frames.extend(received(peer, data))
 
-    options = {"send_timeout": 0.2} if how == "send timeout" else {}
+    options = {"send_timeout": 0.1} if how == "send timeout" else {}
     with opened(script, **options) as transport:
         transport.send("before")
         before = transport.bytes_out
         sender = Call(lambda: transport.send(LONG))
         guard.until(lambda: transport.bytes_out > before, "the sender's first bytes")
         behind = Call(lambda: transport.send("behind"))
-        assert transport.read() == ["now"], "and the answer to the ping waits"
-        reader = Call(transport.read)
+        if how != "send timeout":  # or the link may be over by now
+            assert transport.read() == ["now"], "and the answer to the ping waits"
+        reader = Call(lambda: drain(transport))
         ending.set()
         if how == "close":
-            transport.close(timeout=0.2)
+            transport.close(timeout=0.1)
         elif how == "abort":
             transport.abort()
         for call in (sender, behind, reader):
