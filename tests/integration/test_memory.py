@@ -8,7 +8,7 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
-from guards import Guard
+from guards import GUARD_S, Guard
 from raw_server import CLOSE, TEXT, RawPeer, RawServer, close_payload, server_frame
 
 from realtime_sync import OpenAI
@@ -54,3 +54,31 @@ def test_a_stopped_consumer(traced: None, guard: Guard, payload_bytes: int) -> N
             print(f"{after - before} bytes for a bound of {BOUND}")
             assert after - before <= allowed
             assert sum(1 for _ in connection) == count
+
+
+def test_a_consumer_that_stops_again_and_again(guard: Guard) -> None:
+    """Each time it costs no more than the bound, and nothing is lost nor out of order."""
+    bound, total, taken = 300_000, 6_000, 150
+    texts = [
+        json.dumps({"type": "n", "number": number, "pad": "x" * 150}) for number in range(total)
+    ]
+
+    def script(peer: RawPeer) -> None:
+        peer.accept()
+        for begin in range(0, total, 100):
+            burst = (server_frame(TEXT, text.encode()) for text in texts[begin : begin + 100])
+            peer.sock.sendall(b"".join(burst))
+        peer.send(CLOSE, close_payload(1000))
+        peer.expect_end()
+
+    numbers: list[int] = []
+    with RawServer(script) as server:
+        client = OpenAI(api_key="sk-test", base_url=f"http://127.0.0.1:{server.port}/v1")
+        with client.realtime.connect(model="m", max_queue_bytes=bound) as connection:
+            while total - len(numbers) > 3 * taken:
+                guard.until(lambda: connection.stats.queued_bytes >= bound, "a full queue")
+                assert connection.stats.queued_bytes < bound + 2_000, "one event more"
+                events = [connection.recv(GUARD_S) for _ in range(taken)]
+                numbers += [event.to_dict()["number"] for event in events]
+            numbers += [event.to_dict()["number"] for event in connection]
+    assert numbers == [*range(total)]
