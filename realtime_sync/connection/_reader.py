@@ -88,7 +88,7 @@ class Reader:
             self._queue.put(Malformed(message.encode(), error), size)
             return
         if event.type not in self._special:
-            self._queue.put(event, size)
+            self._queue.put(event, size, message)
         elif self._dialect is None:
             self._put(event, size)
         else:
@@ -98,7 +98,7 @@ class Reader:
     def _put(self, event: ServerEvent, size: int) -> None:
         # The state first, so that it is up to date when somebody sees the event.
         if event.type not in FOLLOWED or self._state.receive(event):
-            self._queue.put(event, size)
+            self._queue.put(event, size, event.raw)
 
 
 def parse_all(message: str | bytes, dialect: Dialect | None) -> list[ServerEvent]:

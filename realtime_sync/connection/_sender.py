@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any, Literal
@@ -242,7 +241,8 @@ class _Backlog:
     """Messages in order, and how many bytes they are together."""
 
     def __init__(self) -> None:
-        self._messages: deque[str | bytes] = deque()
+        # Not deques: a thousand messages at most, and an empty deque takes 0.7 kB.
+        self._messages: list[str | bytes] = []
         self.size = 0
 
     def add(self, data: str | bytes) -> None:
@@ -250,9 +250,9 @@ class _Backlog:
         self.size += _size(data)
 
     def put_before(self, messages: Iterable[str | bytes]) -> None:
-        for data in reversed(list(messages)):
-            self._messages.appendleft(data)
-            self.size += _size(data)
+        before = list(messages)
+        self._messages[:0] = before
+        self.size += sum(map(_size, before))
 
     def first(self) -> str | bytes | None:
         return self._messages[0] if self._messages else None
@@ -260,23 +260,21 @@ class _Backlog:
     def drop(self, data: str | bytes) -> None:
         """Drop ``data`` if it is still the first; others may have emptied this meanwhile."""
         if self._messages and self._messages[0] is data:
-            self.size -= _size(self._messages.popleft())
+            self.size -= _size(self._messages.pop(0))
 
     def trim(self, limit: int) -> None:
         while self.size > limit:
-            self.size -= _size(self._messages.popleft())
+            self.size -= _size(self._messages.pop(0))
 
     def move(self, chosen: Callable[[str | bytes], bool], to: _Backlog) -> None:
-        messages = list(self._messages)
+        messages = self._messages
         self.empty()
         for data in messages:
             (to if chosen(data) else self).add(data)
 
     def empty(self) -> list[str]:
         """Return all of it, as text, and keep nothing."""
-        messages = list(self._messages)
-        self._messages.clear()
-        self.size = 0
+        messages, self._messages, self.size = self._messages, [], 0
         return [_text(data) for data in messages]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -20,6 +19,7 @@ from ..events import (
     ServerEvent,
     SessionCreated,
     SessionUpdated,
+    parse_event,
 )
 from ..events._base import as_came, plain
 from ..events.server import detail_of
@@ -53,6 +53,9 @@ _EARLY_SHARE = 0.2
 _EARLY_S = 120.0
 
 
+# So many of the responses that are done are remembered.
+_LATEST = 64
+
 # What reading an event of an unexpected form raises.
 WRONG_SHAPE = (AttributeError, KeyError, TypeError, ValueError)
 
@@ -71,9 +74,10 @@ class ConnectionState:
     """Follows the events of one connection, over all of its links.
 
     Attributes:
-        session: the effective configuration as last reported, in wire form; ``{}`` before.
         input_is_pcm: whether audio is appended as PCM16, which comes in whole samples of two
             bytes; else it is G.711.
+        turns_are_manual: whether the program says where a turn ends, so that the server's buffer
+            waits for it.
         running: ids of the responses of the conversation that were created and are not done.
         history: the conversation's items.
         changes: how many events came that are followed here.
@@ -95,8 +99,8 @@ class ConnectionState:
         speech_ends_responses: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.session: JsonDict = {}
         self.input_is_pcm = True
+        self.turns_are_manual = False
         self.running: frozenset[str] = frozenset()
         self.history = History()
         self.changes = 0
@@ -106,7 +110,11 @@ class ConnectionState:
         self._speech_ends_responses = speech_ends_responses
         self._clock = clock
         self._requested: frozenset[str] = frozenset()  # response.create without an answer
-        self._over: deque[str | None] = deque(maxlen=64)  # ids of the latest that are done
+        self._over: tuple[str | None, ...] = ()  # ids of the latest that are done
+        # The event that reported the session, as text: decoded, a session with a few tools takes
+        # five times as much, 22 kB for each connection.
+        self._report = ""
+        self._output_is_pcm = True
         self._tools: object = None  # as the program gave them
         self._speaking = False
         self._uncommitted = False  # audio was appended since the last commit
@@ -148,7 +156,7 @@ class ConnectionState:
             case ResponseDone():
                 response_id = as_came(event, "response").get("id")
                 self.running -= {response_id}
-                self._over.append(response_id)
+                self._over = (*self._over[1 - _LATEST :], response_id)
             case InputAudioBufferSpeechStarted():
                 self._speaking = True
                 if self._speech_ends_responses:
@@ -168,10 +176,12 @@ class ConnectionState:
         session = as_came(event, "session")
         if not isinstance(session, dict):
             return
-        self.session = session
-        self.input_is_pcm = self._is_pcm("input")
+        self._report = event.raw or event.to_json()
+        heard, spoken = (_object(session, "audio", name) for name in ("input", "output"))
+        self.input_is_pcm, self._output_is_pcm = _is_pcm(heard), _is_pcm(spoken)
+        self.turns_are_manual = heard.get("turn_detection", "server's default") is None
         if isinstance(event, SessionCreated):
-            expires_at = self.session.get("expires_at")
+            expires_at = session.get("expires_at")
             lasts = expires_at - time.time() if isinstance(expires_at, int | float) else 0.0
             if lasts <= 0:  # not told, or one of the two clocks is wrong
                 lasts = _HOUR_S
@@ -233,35 +243,34 @@ class ConnectionState:
         return self._clock() - self._changed_at >= _QUIET_S
 
     @property
-    def turns_are_manual(self) -> bool:
-        """Whether the program says where a turn ends, so that the server's buffer waits for it."""
-        return self._setting("input").get("turn_detection", "server's default") is None
-
-    @property
     def restorable_session(self) -> JsonDict:
-        """The effective configuration, with the tools as they were given.
+        """The effective configuration as last reported, with the tools as they were given.
 
-        A server does not report the credentials that tools were given with.
+        A server does not report the credentials that tools were given with. ``{}`` when nothing
+        was reported.
         """
-        reported = self.session.get("tools")
+        if not self._report:
+            return {}
+        session: JsonDict = as_came(parse_event(self._report), "session")
+        reported = session.get("tools")
         if self._tools is None or not reported or _names(self._tools) != _names(reported):
-            return self.session  # given, but refused or changed since
-        return {**self.session, "tools": self._tools}
+            return session  # given, but refused or changed since
+        return {**session, "tools": self._tools}
 
     def replay(self) -> tuple[list[JsonDict], list[str]]:
         """Return the history as it is to be told again; see `History.replay`."""
-        is_pcm = self._is_pcm("output")
-        return self.history.replay(PCM_BYTES_PER_MS if is_pcm else G711_BYTES_PER_MS)
+        return self.history.replay(PCM_BYTES_PER_MS if self._output_is_pcm else G711_BYTES_PER_MS)
 
-    def _is_pcm(self, direction: str) -> bool:
-        return bool(self._setting(direction, "format").get("type", "audio/pcm") == "audio/pcm")
 
-    def _setting(self, *path: str) -> JsonDict:
-        """Return a part of the session's ``audio``, ``{}`` where it was not reported."""
-        part = self.session.get("audio")
-        for name in path:
-            part = part.get(name) if isinstance(part, dict) else None
-        return part if isinstance(part, dict) else {}
+def _is_pcm(sound: JsonDict) -> bool:
+    return bool(_object(sound, "format").get("type", "audio/pcm") == "audio/pcm")
+
+
+def _object(part: Any, *path: str) -> JsonDict:
+    """Return what lies at ``path``, ``{}`` where no object does."""
+    for name in path:
+        part = part.get(name) if isinstance(part, dict) else None
+    return part if isinstance(part, dict) else {}
 
 
 def _names(tools: Any) -> list[Any]:

@@ -60,10 +60,10 @@ class Record:
         self.events: list[ServerEvent] = []
         put = connection._queue.put
 
-        def spy(item: Any, size: int) -> None:
+        def spy(item: Any, size: int, text: str | None = None) -> None:
             if hasattr(item, "type"):
                 self.events.append(item)
-            put(item, size)
+            put(item, size, text)
 
         connection._queue.put = spy  # type: ignore[method-assign]
 
