@@ -63,9 +63,26 @@ class Reader:
             self._transport.abort()
 
     def _deliver_all(self, messages: Sequence[str | bytes]) -> None:
+        queue, special = self._queue, self._special
         for message in messages:
-            if not self._queue.full or self._found_space():
-                self._deliver(message)
+            if queue.full and not self._found_space():
+                continue
+            size = getsizeof(message) + _EVENT_BYTES
+            if isinstance(message, bytes):
+                queue.put(_binary(message), size)
+                continue
+            try:
+                event = parse_event(message)
+            except RemoteProtocolError as error:
+                queue.put(Malformed(message.encode(), error), size)
+                continue
+            if event.type not in special:
+                queue.put(event, size, message)
+            elif self._dialect is None:
+                self._put(event, size)
+            else:
+                for translated in _translate(event, self._dialect):
+                    self._put(translated, size)
 
     def _found_space(self) -> bool:
         """Wait for a consumer; False when the connection is being closed instead.
@@ -76,24 +93,6 @@ class Reader:
         while self._queue.full and not self.closing:
             self._queue.wait_for_space(lambda: self.closing)
         return not self._queue.full
-
-    def _deliver(self, message: str | bytes) -> None:
-        size = getsizeof(message) + _EVENT_BYTES
-        if isinstance(message, bytes):
-            self._queue.put(_binary(message), size)
-            return
-        try:
-            event = parse_event(message)
-        except RemoteProtocolError as error:
-            self._queue.put(Malformed(message.encode(), error), size)
-            return
-        if event.type not in self._special:
-            self._queue.put(event, size, message)
-        elif self._dialect is None:
-            self._put(event, size)
-        else:
-            for translated in _translate(event, self._dialect):
-                self._put(translated, size)
 
     def _put(self, event: ServerEvent, size: int) -> None:
         # The state first, so that it is up to date when somebody sees the event.

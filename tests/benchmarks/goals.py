@@ -8,14 +8,18 @@ from attrs import frozen
 from clients import OPENAI, OURS, OURS_NUMPY
 from run import Results
 
-__all__ = ["GOALS", "Goal", "Verdict"]
+__all__ = ["GOALS", "Goal", "Verdict", "ratio"]
 
 Runs = dict[str, Results]
 
 
 @frozen
 class Verdict:
-    """What became of a goal: our median, the other's, and what was measured against the limit."""
+    """What became of a goal: our median, the other's, and what was measured against the limit.
+
+    A ratio is the median over the rounds, in each of which both were measured one soon after the
+    other: the machine's speed changes by a factor of two, and most changes last longer than that.
+    """
 
     ours: float
     other: float
@@ -57,9 +61,16 @@ class Goal:
         case = runs.get(self.part, {}).get(self.case)
         if case is None:
             return None
-        ours, other = (statistics.median(case[c][self.figure]) for c in (self.client, OPENAI))
-        value = ours if self.absolute else ours / other
-        return Verdict(ours, other, value, value <= self.limit)
+        ours, other = (case[client][self.figure] for client in (self.client, OPENAI))
+        value = statistics.median(ours) if self.absolute else ratio(ours, other)
+        return Verdict(
+            statistics.median(ours), statistics.median(other), value, value <= self.limit
+        )
+
+
+def ratio(ours: list[float], other: list[float]) -> float:
+    """Return the median of the rounds' ratios."""
+    return statistics.median(a / b for a, b in zip(ours, other, strict=True))
 
 
 _CPU, _TURN, _FIFTY = "cpu_us", "a spoken turn, 4.6 kB on average", "50 conversations"

@@ -102,6 +102,7 @@ class _Talker:
         self.position = sum(at < phase for at, _, _ in _TURN)
         self.end = self.position + turns * len(_TURN)
         self.unsent = bytearray()
+        self._inbox = Inbox()
 
     @property
     def due(self) -> float:
@@ -132,12 +133,16 @@ class _Talker:
             self.unsent.clear()
 
     def drain(self) -> None:
-        """Throw away what the client has sent."""
+        """Throw away what the client has sent, and answer its pings."""
         try:
-            while self.sock.recv(_BLOCK):
-                pass
+            while data := self.sock.recv(_BLOCK):
+                self._inbox.count(data)
         except OSError:  # nothing more is there, or the client has gone
             pass
+
+    def pongs(self) -> bytes:
+        """Return the answers to the pings that were drained."""
+        return self._inbox.pongs()
 
 
 class _Stage:
@@ -171,7 +176,6 @@ class _Stage:
             if now >= drain_at:
                 for talker in talkers:
                     talker.drain()
-                    talker.send(b"")
                 drain_at = now + _DRAIN_S
             elif due > now:
                 time.sleep(min(due, drain_at) - now)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from clients import OPENAI, OURS
-from goals import GOALS
+from goals import GOALS, ratio
 from parts import PARTS, Part
 from run import OfCase, Results
 
@@ -46,11 +46,10 @@ def _cell(values: list[Any]) -> str:
 
 
 def _ratio(case: OfCase, client: str, figure: str) -> str:
-    values = [case.get(name, {}).get(figure) for name in (client, OPENAI)]
-    if client == OPENAI or not values[0] or not values[1] or isinstance(values[0][0], list):
+    mine, other = (case.get(name, {}).get(figure) for name in (client, OPENAI))
+    if client == OPENAI or not mine or not other or isinstance(mine[0], list):
         return ""
-    mine, other = (statistics.median(v) for v in values if v)
-    return f"{mine / other:.3f}" if other else ""
+    return f"{ratio(mine, other):.3f}"
 
 
 def part_table(part: Part, results: Results) -> Table:

@@ -10,6 +10,7 @@ import socket
 __all__ = ["CLOSE_NORMAL", "Inbox", "accept", "handshake", "server_frame", "zero_masked_frame"]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_PING, _PONG = 0x89, 0x8A
 CLOSE_NORMAL = b"\x88\x02\x03\xe8"
 
 
@@ -71,7 +72,7 @@ def handshake(sock: socket.socket, target: str) -> None:
 
 
 class Inbox:
-    """Counts the whole frames among received bytes and forgets their content.
+    """Counts the whole frames among received bytes and forgets the content of all but pings.
 
     Attributes:
         closed: a close frame was among them.
@@ -79,6 +80,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.closed = False
+        self._pings: list[bytes] = []
         self._data = bytearray()
         self._skip = 0
 
@@ -103,10 +105,20 @@ class Inbox:
                 break
             start += 4 if self._data[1] & 0x80 else 0
             left = start + length - len(self._data)
+            is_ping = self._data[0] == _PING
             if left > 0:
-                self._skip = left
-                self._data.clear()
+                if not is_ping:
+                    self._skip = left
+                    self._data.clear()
                 break
+            if is_ping:
+                mask, payload = self._data[start - 4 : start], self._data[start : start + length]
+                self._pings.append(bytes(b ^ mask[i % 4] for i, b in enumerate(payload)))
             del self._data[: start + length]
             whole += 1
         return whole
+
+    def pongs(self) -> bytes:
+        """Return the answers to the pings that came; without them clients end a long talk."""
+        pings, self._pings = self._pings, []
+        return b"".join(bytes((_PONG, len(payload))) + payload for payload in pings)

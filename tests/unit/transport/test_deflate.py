@@ -231,7 +231,7 @@ def test_a_large_frame_that_the_socket_fills_in_place() -> None:
     space[:] = data[1000:]
     assert splitter.filled(len(data) - 1000) == [text]
     splitter = InflatingSplitter()
-    splitter.feed(frame(FIN | TEXT | RSV1, b"\xff" * 20_000)[:1000])
+    splitter.feed(frame(FIN | TEXT | RSV1, b"\xff" * 80_000)[:1000])
     space = splitter.space()
     assert space is not None
     space[:] = b"\xff" * len(space)
