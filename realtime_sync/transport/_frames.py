@@ -37,6 +37,7 @@ READ_SIZE: Final = 122_880
 # From this much missing on, a frame gets a buffer of its own that the socket fills in place. With
 # 8 KiB, so that nearly every read of audio was cut in two, 32 kB of it cost 20 % more.
 _LARGE_REST: Final = 65_536
+_FIRST_CHUNK: Final = 1 << 20
 
 _FIN: Final = 0x80
 RSV1: Final = 0x40  # on a message's first frame: it is compressed (RFC 7692 §6)
@@ -95,9 +96,11 @@ class Splitter:
         self.error: FrameError | None = None
         self._max_size = _NO_LIMIT if max_size is None else max_size
         self._rest = b""  # the beginning of a frame
-        self._large: bytearray | None = None  # the payload of a large frame
-        self._large_first = 0  # its first header byte
+        # The payload of a large frame: what the last chunk has of it, and what no chunk has yet.
+        self._chunks: list[bytearray] = []
         self._filled = 0
+        self._missing = 0
+        self._large_first = 0  # its first header byte
         # A fragmented message; _opcode is _CONTINUATION while there is none.
         self._opcode = _CONTINUATION
         self._parts: list[bytes | bytearray] = []
@@ -236,34 +239,45 @@ class Splitter:
 
         What was read into it is reported with `filled`.
         """
-        if self._large is None:
+        if not self._chunks:
             return None
-        return memoryview(self._large)[self._filled :]
+        return memoryview(self._chunks[-1])[self._filled :]
 
     def filled(self, count: int) -> list[str | bytes]:
         """Take ``count`` bytes that stand in `space`; return the message that they complete."""
         messages: list[str | bytes] = []
-        large = self._large
-        assert large is not None
         self._filled += count
-        if self._filled == len(large):
-            self._large = None
-            try:
-                self._take(self._large_first, large, messages)
-            except FrameError as error:
-                self.error = error
-            except UnicodeDecodeError as exc:
-                self.error = _not_utf8(exc)
+        if self._filled < len(self._chunks[-1]):
+            return messages
+        try:
+            if self._missing:
+                self._add_chunk()
+            else:
+                chunks, self._chunks = self._chunks, []
+                payload = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+                self._take(self._large_first, payload, messages)
+        except FrameError as error:
+            self.error = error
+        except UnicodeDecodeError as exc:
+            self.error = _not_utf8(exc)
         return messages
 
-    def _begin_large(self, first: int, length: int, payload: bytes) -> None:
+    def _begin_large(self, first: int, length: int, beginning: bytes) -> None:
+        self._large_first, self._missing = first, length
+        self._add_chunk()
+        self._chunks[-1][: len(beginning)] = beginning
+        self._filled = len(beginning)
+
+    def _add_chunk(self) -> None:
+        # No more than has come so far: whoever lies about a length shall not take the memory.
+        arrived = sum(map(len, self._chunks))
+        size = min(self._missing, max(_FIRST_CHUNK, arrived))
         try:
-            # Zeroed by the kernel page by page: a false length costs address space, not memory.
-            self._large = bytearray(length)
-        except (MemoryError, OverflowError) as exc:
-            raise FrameError(1009, f"no memory for a frame of {length} bytes") from exc
-        self._large[: len(payload)] = payload
-        self._large_first, self._filled = first, len(payload)
+            self._chunks.append(bytearray(size))
+        except MemoryError as exc:
+            raise FrameError(1009, f"no memory for a frame of over {arrived} bytes") from exc
+        self._missing -= size
+        self._filled = 0
 
 
 def _frame_size(head: bytes) -> int:

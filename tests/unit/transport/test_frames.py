@@ -16,6 +16,7 @@ from framing import (
     header,
 )
 
+from realtime_sync.transport import _frames
 from realtime_sync.transport._frames import CloseFrame, Splitter
 
 
@@ -157,11 +158,30 @@ def test_max_size(data: bytes) -> None:
     assert "max_size=100" in splitter.error.reason
 
 
-def test_a_length_that_no_memory_holds() -> None:
+def test_a_false_length_takes_no_memory() -> None:
+    """A frame of any length gets room for as much again as has come of it."""
     splitter = Splitter()
     assert feed(splitter, header(0x82, (1 << 63) - 1)) == []
+    arrived = 0
+    for _ in range(5):
+        space = splitter.space()
+        assert space is not None
+        assert len(space) <= max(1 << 20, arrived)
+        arrived += len(space)
+        assert splitter.filled(len(space)) == []
+    assert splitter.error is None
+
+
+def test_a_frame_that_no_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    splitter = Splitter()
+    assert feed(splitter, header(0x82, (1 << 63) - 1)) == []
+    space = splitter.space()
+    assert space is not None
+    monkeypatch.setattr(_frames, "_FIRST_CHUNK", 1 << 62)  # as if so much had come
+    assert splitter.filled(len(space)) == []
     assert splitter.error is not None
     assert splitter.error.code == 1009
+    assert "no memory" in splitter.error.reason
 
 
 def test_empty_fragments_take_no_memory() -> None:
