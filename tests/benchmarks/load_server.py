@@ -36,6 +36,9 @@ _BLOCK = 1 << 18
 _SECOND_NS = 1_000_000_000
 # So often what talking clients send is taken out of the kernel: 20 chunks wait there at most.
 _DRAIN_S = 0.2
+# So often what is sent without a pause is taken out; the kernel holds what comes meanwhile.
+_GULP_S = 0.002
+_KERNEL_BYTES = 1 << 22
 
 _GREETING = server_frame(session_event("session.created"))
 
@@ -68,6 +71,15 @@ def _sink(sock: socket.socket) -> None:
     inbox = Inbox()
     while not inbox.closed and (data := sock.recv(_BLOCK)):
         inbox.count(data)
+
+
+def _slow_sink(sock: socket.socket) -> None:
+    """Take what comes in gulps: on one machine, each time this wakes up is the sender's work."""
+    inbox = Inbox()
+    while not inbox.closed and (data := sock.recv(_BLOCK)):
+        inbox.count(data)
+        if len(data) < _BLOCK:
+            time.sleep(_GULP_S)
 
 
 # -- at the real pace ------------------------------------------------------------------------------
@@ -231,6 +243,9 @@ def _serve(sock: socket.socket, tls: ssl.SSLContext | None) -> None:
                 _flood(sock, arguments[0], int(arguments[1]))
             elif kind == "echo":
                 _echo(sock)
+            elif kind == "sink":
+                sock.sendall(_GREETING)
+                _slow_sink(sock)
             else:
                 sock.sendall(_GREETING)
                 _sink(sock)
@@ -241,6 +256,7 @@ def _serve(sock: socket.socket, tls: ssl.SSLContext | None) -> None:
 
 def _listen(tls: ssl.SSLContext | None) -> int:
     door = socket.create_server(("127.0.0.1", 0), backlog=512)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KERNEL_BYTES)
 
     def run() -> None:
         while True:

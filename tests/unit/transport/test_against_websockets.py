@@ -309,7 +309,7 @@ def _numpy_or_not(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     import numpy as np  # noqa: F401  # frames of every size are masked with it once it is loaded
 
     if request.param == "no NumPy":
-        monkeypatch.setattr(_frames, "_mask_numpy", _frames._mask_translate)
+        monkeypatch.setattr(_frames, "_INT_UP_TO", 1 << 20)
 
 
 # Where the length takes more bytes, and where another way of masking may begin.
