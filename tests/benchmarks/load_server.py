@@ -76,10 +76,16 @@ def _sink(sock: socket.socket) -> None:
 def _slow_sink(sock: socket.socket) -> None:
     """Take what comes in gulps: on one machine, each time this wakes up is the sender's work."""
     inbox = Inbox()
-    while not inbox.closed and (data := sock.recv(_BLOCK)):
-        inbox.count(data)
-        if len(data) < _BLOCK:
+    sock.setblocking(False)
+    while not inbox.closed:
+        try:
+            data = sock.recv(_BLOCK)
+        except (BlockingIOError, ssl.SSLWantReadError):
             time.sleep(_GULP_S)
+            continue
+        if not data:
+            return
+        inbox.count(data)
 
 
 # -- at the real pace ------------------------------------------------------------------------------
