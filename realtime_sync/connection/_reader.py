@@ -78,11 +78,10 @@ class Reader:
                 continue
             if event.type not in special:
                 queue.put(event, size, message)
-            elif self._dialect is None:
-                self._put(event, size)
-            else:
-                for translated in _translate(event, self._dialect):
-                    self._put(translated, size)
+            elif self._dialect is not None:
+                self._put_translated(event, size)
+            elif self._state.receive(event):  # first, so that it is up to date for the consumer
+                queue.put(event, size, message)
 
     def _found_space(self) -> bool:
         """Wait for a consumer; False when the connection is being closed instead.
@@ -94,10 +93,10 @@ class Reader:
             self._queue.wait_for_space(lambda: self.closing)
         return not self._queue.full
 
-    def _put(self, event: ServerEvent, size: int) -> None:
-        # The state first, so that it is up to date when somebody sees the event.
-        if event.type not in FOLLOWED or self._state.receive(event):
-            self._queue.put(event, size, event.raw)
+    def _put_translated(self, event: ServerEvent, size: int) -> None:
+        for translated in _translate(event, self._dialect):
+            if translated.type not in FOLLOWED or self._state.receive(translated):
+                self._queue.put(translated, size, translated.raw)
 
 
 def parse_all(message: str | bytes, dialect: Dialect | None) -> list[ServerEvent]:

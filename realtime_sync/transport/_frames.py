@@ -6,16 +6,13 @@ each frame's header and payload from the socket costs 5 to 14.
 
 from __future__ import annotations
 
-import os
 import struct
-import sys
-from collections.abc import Callable
-from functools import cache
 from typing import Final
 
 from attrs import frozen
 
 from ..errors import TransportError
+from ._mask import masked
 
 __all__ = [
     "BINARY",
@@ -362,46 +359,12 @@ def close_frame(code: int, reason: str = "") -> bytes | bytearray:
     return _frame(_FIN | _CLOSE, payload)
 
 
-# µs per frame with each way to mask, header and random key included (Python 3.11, one core):
-#   bytes      125   300  1,300  6,500  43,000  1,400,000
-#   int xor    1.4   1.7    3.9     13      77      5,440
-#   NumPy      2.6   2.6    2.7    2.9     4.1        122
-_INT_UP_TO: Final = 512
-# A program that only sends text shall not pay for the import of NumPy, some 60 ms. But so large a
-# frame is audio as a rule, a third of a second of it, and more will follow.
-_NUMPY_FROM: Final = 16384
-
-
 def _frame(first: int, payload: bytes) -> bytes | bytearray:
     size = len(payload)
-    key = os.urandom(4)  # unpredictable for every frame (§5.3)
     if size <= _MAX_CONTROL:
-        header = bytes((first, _MASKED | size)) + key
+        header = bytes((first, _MASKED | size))
     elif size < 65536:
-        header = struct.pack("!BBH", first, _MASKED | 126, size) + key
+        header = struct.pack("!BBH", first, _MASKED | 126, size)
     else:
-        header = struct.pack("!BBQ", first, _MASKED | 127, size) + key
-    if size > _INT_UP_TO and (size >= _NUMPY_FROM or "numpy" in sys.modules):
-        return _numpy_masker()(header, payload, key)
-    mask = int.from_bytes((key * (size // 4 + 1))[:size], "little")
-    return header + (int.from_bytes(payload, "little") ^ mask).to_bytes(size, "little")
-
-
-@cache
-def _numpy_masker() -> Callable[[bytes, bytes, bytes], bytearray]:
-    """Return the function that puts a header before a payload that it masks, word by word."""
-    import numpy as np
-
-    word, view, xor = np.dtype(np.uint32), np.frombuffer, np.bitwise_xor
-
-    def masked(header: bytes, payload: bytes, key: bytes) -> bytearray:
-        frame = bytearray(header)
-        frame += payload
-        frame += bytes(-len(payload) % 4)  # whole words; cut off again below
-        words = view(frame, word, -1, len(header))
-        xor(words, view(key, word), words)  # in place: for 1 MB another copy costs 1 ms
-        del words  # the frame can't change its size while an array looks at it
-        del frame[len(header) + len(payload) :]
-        return frame
-
-    return masked
+        header = struct.pack("!BBQ", first, _MASKED | 127, size)
+    return masked(header, payload)

@@ -157,7 +157,7 @@ class Calls:
 
 @pytest.mark.parametrize(
     ("text", "most"),
-    [(WORDS, 19), (AUDIO, 31), (SESSION, 95)],
+    [(WORDS, 14), (AUDIO, 22), (SESSION, 31)],
     ids=["transcript delta", "audio delta", "session"],
 )
 def test_python_calls_to_receive_an_event(link: Link, text: str, most: float) -> None:
@@ -173,7 +173,7 @@ def test_python_calls_to_receive_an_event(link: Link, text: str, most: float) ->
 
 
 def test_python_calls_to_append_a_chunk(link: Link) -> None:
-    append, count, most = link.connection.input_audio_buffer.append, 20, 26
+    append, count, most = link.connection.input_audio_buffer.append, 20, 19
     append(audio=CHUNK)
     with Calls() as calls:
         for _ in range(count):

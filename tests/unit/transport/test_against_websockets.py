@@ -31,7 +31,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 from websockets.uri import parse_uri
 
-from realtime_sync.transport import _frames
+from realtime_sync.transport import _mask
 from realtime_sync.transport._deflate import InflatingSplitter
 from realtime_sync.transport._frames import (
     Splitter,
@@ -309,7 +309,7 @@ def _numpy_or_not(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     import numpy as np  # noqa: F401  # frames of every size are masked with it once it is loaded
 
     if request.param == "no NumPy":
-        monkeypatch.setattr(_frames, "_INT_UP_TO", 1 << 20)
+        monkeypatch.setattr(_mask, "_INT_UP_TO", 1 << 20)
 
 
 # Where the length takes more bytes, and where another way of masking may begin.
