@@ -88,15 +88,22 @@ def _talk(
     return Case(label, "talk", arguments, clients=clients, rounds=rounds)
 
 
+_DELTAS, _SPOKEN_TURN, _AUDIO, _LARGE = (
+    "transcript deltas of 230 B",
+    "a spoken turn, 4.6 kB on average",
+    "audio deltas of 32 kB",
+    "session and response events, 3.6 kB",
+)
+_CHUNK, _LARGE_CHUNK = "960 B (20 ms)", "4.8 kB (100 ms)"
 PARTS = {
     "receive": Part(
         "Receive, client CPU per event",
         {"cpu_us": "µs"},
         (
-            _receive("transcript deltas of 230 B", "deltas", 20_000),
-            _receive("a spoken turn, 4.6 kB on average", "turn", 8_700),
-            _receive("audio deltas of 32 kB", "audio", 3_000),
-            _receive("session and response events, 3.6 kB", "large", 4_000),
+            _receive(_DELTAS, "deltas", 20_000),
+            _receive(_SPOKEN_TURN, "turn", 8_700),
+            _receive(_AUDIO, "audio", 3_000),
+            _receive(_LARGE, "large", 4_000),
             _receive("a spoken turn, TLS", "turn", 8_700, tls=True),
         ),
         rounds=7,
@@ -114,8 +121,8 @@ PARTS = {
         "Append, client CPU per chunk of PCM",
         {"cpu_us": "µs"},
         (
-            Case("960 B (20 ms)", "send", {"size": 960}, 5_000),
-            Case("4.8 kB (100 ms)", "send", {"size": 4_800}, 3_000),
+            Case(_CHUNK, "send", {"size": 960}, 5_000),
+            Case(_LARGE_CHUNK, "send", {"size": 4_800}, 3_000),
             Case("32 kB", "send", {"size": 32_000}, 1_000),
             Case("1 MB", "send", {"size": 1_000_000}, 30),
             Case("960 B, TLS", "send", {"size": 960, "tls": True}, 5_000),
@@ -179,6 +186,46 @@ PARTS = {
         ),
         rounds=15,
         clients=(OURS, OPENAI),
+    ),
+    "receive-stages": Part(
+        "Stages of receiving, µs per event in one thread",
+        {
+            "split_us": "split, decode UTF-8",
+            "json_us": "(the JSON decoder alone)",
+            "event_us": "make an event",
+            "deliver_us": "make an event, queue it",
+            "take_us": "take it",
+        },
+        tuple(
+            Case(label, "receive_stages", {"mix": mix})
+            for label, mix in (
+                (_DELTAS, "deltas"),
+                (_SPOKEN_TURN, "turn"),
+                (_AUDIO, "audio"),
+                (_LARGE, "large"),
+            )
+        ),
+        rounds=15,
+        clients=(OURS,),
+    ),
+    "send-stages": Part(
+        "Stages of sending, µs per chunk in one thread",
+        {
+            "base64_us": "(base64 alone)",
+            "message_us": "base64 and JSON",
+            "frame_us": "mask and frame",
+            "kernel_us": "the kernel, to a local socket",
+        },
+        tuple(
+            Case(label, "send_stages", {"size": size})
+            for label, size in (
+                ("960 B (20 ms)", 960),
+                ("4.8 kB (100 ms)", 4_800),
+                ("32 kB", 32_000),
+            )
+        ),
+        rounds=15,
+        clients=(OURS,),
     ),
     "sound": Part(
         "Full duplex on a virtual sound card, for a minute",

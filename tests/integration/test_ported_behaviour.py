@@ -23,7 +23,7 @@ Opening
     an empty key is an error                        ../unit/providers/test_openai_provider.py::test_mistakes_are_named
     redirects do not carry the key away             test_transport_connect.py::test_redirects_are_not_followed
     no compression unless asked for                 test_transport_deflate.py::test_it_is_not_offered_unless_asked_for
-    no limit of a message's size unless asked for   test_transport_link.py::test_a_message_of_16_mib_each_way
+    no limit of a message's size unless asked for   test_transport_fragments.py::test_16_mib_each_way
     and that limit where it is                      test_transport_deflate.py::test_too_large_and_unsolicited_messages_close_the_link
     unknown connection options                      test_manners.py::test_a_wrong_option_is_told_before_opening
     an opening that fails leaves nothing open       ::test_an_opening_that_fails_closes_the_link
@@ -43,7 +43,7 @@ The queue before opening
     its bound then                                  test_ported_recovery.py::test_the_queue_has_its_limit_while_reconnecting
     handed back in the end                          test_ported_recovery.py::test_what_was_not_sent_is_handed_back_when_the_program_gives_up
     writes of many threads stay whole               test_connection.py::test_sending_from_many_threads
-    a close interrupts a blocked write              test_transport_link.py::test_a_blocked_send_is_woken
+    a close interrupts a blocked write              test_transport_half_written.py::test_a_blocked_send_is_woken
     raw bytes                                       ::test_bytes_that_are_no_text_are_refused_before_they_are_sent
 Recovery
     who gets none                                   test_ported_recovery.py::test_it_stops_without_another_connection
