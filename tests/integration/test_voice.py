@@ -92,11 +92,9 @@ def test_a_spoken_question_is_answered_with_a_tool(ws_server: Server) -> None:
         assert "foggy" in finished.output
         latency = talk.wait_for(AnswerStarted).latency_ms
         print(f"first audio of the answer after the tool: {latency} ms after the end of speech")
-        done = talk.wait_for("response.done", 2)
-        assert done.response.output[0].content[0].transcript == (
-            "The weather in London is foggy, 9 degrees."
-        )
-        item_id = done.response.output[0].id
+        answer = talk.wait_for("response.output_audio_transcript.done")
+        assert answer.transcript == "The weather in London is foggy, 9 degrees."
+        item_id = answer.item_id
         assert talk.speaker.drain(Guard().seconds)
     assert talk.speaker.played_ms(item_id) > 1500
     assert np.abs(np.frombuffer(b"".join(talk.heard), "<i2")).max() > 3000
