@@ -236,7 +236,8 @@ class RealtimeConnection(Registration):
 
         Events count from the calling thread's last `send`, so what arrived between the request
         and this call is found; a thread that has not sent anything waits from now on. Of events
-        that were consumed meanwhile the last 1 MiB is looked at.
+        that were consumed meanwhile the last 1 MiB is looked at; what is found there is equal to
+        the event that was consumed, and another object.
 
         Args:
             event: a type (beta names work too) or a predicate, which runs in this thread.
