@@ -184,7 +184,6 @@ class RawSocket:
         wire.handshake(self._socket, f"{parts.path}/realtime?model={plan}")
         self._plan = plan
         self._inbox = wire.Inbox()
-        self._buffer = bytearray(1 << 16)
         self._stamps: list[int] = []
         self._frames: dict[int, bytes] = {}
 
@@ -202,8 +201,9 @@ class RawSocket:
             sizes = [len(wire.server_frame(text)) for text in MIXES[arguments[0]]]
             whole, rest = divmod(count, len(sizes))
             left = whole * sum(sizes) + sum(sizes[:rest])
+            buffer = bytearray(1 << 16)
             while left > 0:
-                left -= self._socket.recv_into(self._buffer)
+                left -= self._socket.recv_into(buffer)
             return
         while count > 0:
             count -= self._inbox.count(self._socket.recv(1 << 16))

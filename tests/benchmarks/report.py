@@ -24,7 +24,7 @@ def about() -> dict[str, Any]:
     names = ("openai", "websockets", "websocket-client", "pydantic", "numpy")
     return {
         "python": platform.python_version(),
-        "machine": platform.platform(terse=True),
+        "machine": f"{platform.system()} {platform.machine()}",
         "packages": {name: version(name) for name in names},
     }
 
