@@ -23,6 +23,7 @@ REPOSITORY = HERE.parents[1]
 OfCase = dict[str, dict[str, list[Any]]]
 # by the case's label
 Results = dict[str, OfCase]
+_TRIES = 3
 
 
 @contextlib.contextmanager
@@ -62,6 +63,10 @@ def virtual_card(*, wanted: bool) -> Iterator[bool]:
                 card.stdin.close()
 
 
+class WorkerDied(Exception):  # noqa: N818  # an outcome, which is dealt with
+    """A client's process has ended in the middle of a measurement."""
+
+
 class Worker:
     """One client's process."""
 
@@ -90,7 +95,8 @@ class Worker:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the process of {self._client} has died; its words are above")
+            self.close()
+            raise WorkerDied(f"the process of {self._client} has died; its words are above")
         figures: dict[str, Any] = json.loads(line)
         return figures
 
@@ -117,6 +123,15 @@ class Crew:
 
     def measure(self, client: str, job: dict[str, Any]) -> dict[str, Any]:
         """Have one client measured."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self._measure(client, job)
+            except WorkerDied as exc:  # over TLS that befalls who lets two threads into OpenSSL
+                print(f"{exc}; once more", file=sys.stderr)
+                self._workers.pop(client, None)
+        return self._measure(client, job)
+
+    def _measure(self, client: str, job: dict[str, Any]) -> dict[str, Any]:
         if self._part.fresh:
             with contextlib.closing(Worker(client, self._ports)) as worker:
                 return worker.measure(job)
