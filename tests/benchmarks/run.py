@@ -126,7 +126,8 @@ class Crew:
         for _ in range(_TRIES - 1):
             try:
                 return self._measure(client, job)
-            except WorkerDied as exc:  # over TLS that befalls who lets two threads into OpenSSL
+            # Over TLS that befalls who lets two threads into OpenSSL.
+            except WorkerDied as exc:  # noqa: PERF203  # measurements take seconds
                 print(f"{exc}; once more", file=sys.stderr)
                 self._workers.pop(client, None)
         return self._measure(client, job)
