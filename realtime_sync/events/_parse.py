@@ -38,7 +38,6 @@ def _table(classes: Mapping[str, type[Event]]) -> _Table:
 
 _SERVER = _table(SERVER_EVENTS)
 _CLIENT = _table(CLIENT_EVENTS)
-_OF_AUDIO = {name for name, (cls, _, _) in _SERVER.items() if issubclass(cls, AudioDelta)}
 
 
 def parse_event(text: str | bytes) -> ServerEvent:
@@ -83,7 +82,7 @@ def parse_client_event(text: str | bytes) -> ClientEvent:
 def _parse(text: str | bytes, table: _Table) -> Any:
     if not isinstance(text, str):
         text = _to_text(text)
-    data = _cut_delta(text) if len(text) >= CUT_FROM else None
+    data = _cut_delta(text, table) if len(text) >= CUT_FROM else None
     if data is None:
         try:
             data, end = _scan_once(text, 0)
@@ -106,7 +105,7 @@ def _parse(text: str | bytes, table: _Table) -> Any:
     return event
 
 
-def _cut_delta(text: str) -> Any:
+def _cut_delta(text: str, table: _Table) -> Any:
     """Decode a long message without its ``delta``, which is found by `str.find`.
 
     Without a backslash in the text every quote begins or ends a string, so ``"delta":`` can only
@@ -135,9 +134,10 @@ def _cut_delta(text: str) -> Any:
         data, stop = _scan_once(rest, 0)
         if stop != len(rest):
             return None
-        lazy = data["type"] in _OF_AUDIO
+        entry = table.get(data["type"])
     except (StopIteration, KeyError, TypeError, ValueError, RecursionError):
         return None
+    lazy = entry is not None and issubclass(entry[0], AudioDelta)
     data["delta"] = slice(start, end) if lazy else text[start:end]
     return data
 

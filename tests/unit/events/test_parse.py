@@ -288,6 +288,14 @@ def test_damaged_base64(delta: Any) -> None:
     assert event.to_dict()["delta"] == delta
 
 
+def test_audio_that_comes_from_the_wrong_side() -> None:
+    """Nobody reads it as audio there, so it is text and no place in a text."""
+    text = audio_text("AAEC" * 1000)
+    event = parse_client_event(text)
+    assert isinstance(event, UnknownEvent)
+    assert event.to_dict() == json.loads(text)
+
+
 def test_translated_audio() -> None:
     wire = {"type": "session.output_audio.delta", "delta": "AAEC", "sample_rate": 24000}
     event = parse_event(json.dumps(wire))
