@@ -157,10 +157,7 @@ class _Talker:
                 self._inbox.count(data)
         except OSError:  # nothing more is there, or the client has gone
             pass
-
-    def pongs(self) -> bytes:
-        """Return the answers to the pings that were drained."""
-        return self._inbox.pongs()
+        self.send(self._inbox.pongs())
 
 
 class _Stage:
