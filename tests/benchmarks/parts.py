@@ -218,11 +218,7 @@ PARTS = {
         },
         tuple(
             Case(label, "send_stages", {"size": size})
-            for label, size in (
-                ("960 B (20 ms)", 960),
-                ("4.8 kB (100 ms)", 4_800),
-                ("32 kB", 32_000),
-            )
+            for label, size in ((_CHUNK, 960), (_LARGE_CHUNK, 4_800), ("32 kB", 32_000))
         ),
         rounds=15,
         clients=(OURS,),

@@ -96,6 +96,10 @@ def test_a_spoken_question_is_answered_with_a_tool(ws_server: Server) -> None:
         assert answer.transcript == "The weather in London is foggy, 9 degrees."
         item_id = answer.item_id
         assert talk.speaker.drain(Guard().seconds)
+        dones = [event for event in talk.events if event.type == "response.done"]
+        (done,) = (event for event in dones if event.response.id == answer.response_id)
+        assert done.response.output[0].id == item_id
+        assert done.response.output[0].content[0].transcript == answer.transcript
     assert talk.speaker.played_ms(item_id) > 1500
     assert np.abs(np.frombuffer(b"".join(talk.heard), "<i2")).max() > 3000
     assert talk.none_of(ErrorEvent)

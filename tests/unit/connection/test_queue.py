@@ -29,8 +29,7 @@ def filled(*names: str, max_bytes: int = 1000, size: int = 10) -> EventQueue:
 
 
 def take(queue: EventQueue) -> str:
-    entry = queue.take(NOW)
-    return name_of(entry)
+    return name_of(queue.take(NOW))
 
 
 def name_of(entry: Entry) -> str:
