@@ -267,8 +267,7 @@ class _Backlog:
             self.size -= _size(self._messages.pop(0))
 
     def move(self, chosen: Callable[[str | bytes], bool], to: _Backlog) -> None:
-        messages = self._messages
-        self.empty()
+        messages, self._messages, self.size = self._messages, [], 0
         for data in messages:
             (to if chosen(data) else self).add(data)
 

@@ -51,7 +51,7 @@ class Duplex:
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._sock = sock
-        # Nobody waits for these two; `contextlib.nullcontext` would cost more.
+        # With a plain socket nobody waits for them; `contextlib.nullcontext` would cost more.
         self._reading, self._writing = threading.Lock(), threading.Lock()
         self._write_size = _WHOLE
         if isinstance(sock, ssl.SSLSocket):

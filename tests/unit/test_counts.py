@@ -21,9 +21,11 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from framing import TEXT, frame
 
 from realtime_sync.connection import RealtimeConnection
 from realtime_sync.connection._reader import Reader
+from realtime_sync.transport._frames import READ_SIZE
 from realtime_sync.transport._handshake import Opened
 from realtime_sync.transport._secrets import Secrets
 from realtime_sync.transport._websocket import WebSocketTransport
@@ -63,14 +65,6 @@ SESSION = json.dumps(
 CHUNK = bytes(960)
 
 
-def frame(text: str) -> bytes:
-    payload = text.encode()
-    if len(payload) < 126:
-        return bytes((0x81, len(payload))) + payload
-    assert len(payload) < 65536
-    return bytes((0x81, 126)) + len(payload).to_bytes(2, "big") + payload
-
-
 class CountingSocket(socket.socket):
     """Counts its system calls."""
 
@@ -105,7 +99,7 @@ class Link:
 
     def arrive(self, text: str, count: int) -> None:
         """Let ``count`` events come, in bursts that the socket holds, into the queue."""
-        data = frame(text)
+        data = frame(TEXT, text.encode())
         at_once = max(1, 100_000 // len(data))
         while count:
             burst = min(count, at_once)
@@ -218,7 +212,7 @@ def test_reads_of_a_burst(link: Link) -> None:
     link.take(count)
     reads = link.socket.calls["recv"]
     print(f"{reads} reads for {count} events")
-    assert reads <= count * len(frame(WORDS)) // 65536 + 3  # of 64 KiB each
+    assert reads <= count * len(frame(TEXT, WORDS.encode())) // READ_SIZE + 3
 
 
 def test_reads_at_the_real_pace(link: Link) -> None:
