@@ -1,16 +1,15 @@
-"""A room: what the speaker plays comes back into the microphone, on a clock of its own speed."""
+"""A room: what the speaker plays comes back into the microphone, in a time of its own."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from embedded import Server
-from guards import Guard
+from guards import Guard, VirtualClock
 
 from realtime_sync import Local
 from realtime_sync.audio import VirtualMicrophone, VirtualSpeaker
@@ -24,15 +23,16 @@ _PATHS = ((60, 1.0), (77, 0.4), (104, 0.2))
 _NORM = 10 ** (ECHO_DB / 20) / float(np.sqrt(sum(gain**2 for _, gain in _PATHS)))
 
 
-class FastClock:
-    """Real time, ``speed`` times as fast: what the server does takes that much longer."""
+class RoomClock(VirtualClock):
+    """The time in a room, which its microphone moves on with every chunk.
+
+    It passes ``speed`` times as fast as real time, or as fast as the machine keeps up: what is
+    played and what is heard never drift apart.
+    """
 
     def __init__(self, speed: float) -> None:
+        super().__init__()
         self._speed = speed
-        self._began = time.monotonic()
-
-    def __call__(self) -> float:
-        return self._began + (time.monotonic() - self._began) * self._speed
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         return event.wait(seconds / self._speed)
@@ -51,23 +51,22 @@ class Room:
 
     rate = RATE
 
-    def __init__(self, clock: FastClock, *, echo: bool = True) -> None:
+    def __init__(self, clock: RoomClock, *, echo: bool = True) -> None:
+        self._clock = clock
         self._echoes = echo
         self.user = VirtualMicrophone(rate=RATE, clock=clock)
         self.speaker = VirtualSpeaker(rate=RATE, tap=self._hear, clock=clock)
         self._lock = threading.Lock()  # guards _air
-        self._air = np.zeros(0, dtype=float)  # what was played, from the beginning
-        self._blocks: list[np.ndarray] = []
+        self._air = np.zeros(0, dtype="<i2")  # what was played last
         self.on_chunk: Callable[[], None] = lambda: None
 
     def __iter__(self) -> Iterator[bytes]:
         self.speaker.start()
-        position = 0
         for chunk in self.user:
-            self.speaker.advance()
             user = np.frombuffer(chunk, "<i2")
-            mixed = user + self._echo(position, len(user))
-            position += len(user)
+            self._clock.advance(len(user) / RATE)
+            self.speaker.advance()
+            mixed = user + self._echo(len(user)) if self._echoes else user
             yield np.clip(np.rint(mixed), -32768, 32767).astype("<i2").tobytes()
             self.on_chunk()
 
@@ -76,21 +75,14 @@ class Room:
 
     def _hear(self, block: bytes) -> None:
         with self._lock:
-            self._blocks.append(np.frombuffer(block, "<i2"))
+            self._air = np.concatenate((self._air, np.frombuffer(block, "<i2")))[-RATE:]
 
-    def _echo(self, position: int, size: int) -> np.ndarray:
+    def _echo(self, size: int) -> np.ndarray:
+        """Return what comes back in the last ``size`` samples of what was played."""
         with self._lock:
-            self._air = np.concatenate((self._air, *self._blocks))
-            self._blocks.clear()
-        mixed = np.zeros(size)
-        if not self._echoes:
-            return mixed
-        for delay_ms, gain in _PATHS:
-            begin = position - delay_ms * RATE // 1000
-            heard = self._air[max(0, begin) : max(0, begin + size)]
-            # At the beginning there is nothing yet, so it ends where the chunk does.
-            mixed[size - len(heard) :] += gain * _NORM * heard
-        return mixed
+            air = np.concatenate((np.zeros(RATE), self._air))  # before it, there was silence
+        ends = [(len(air) - delay_ms * RATE // 1000, gain) for delay_ms, gain in _PATHS]
+        return sum(gain * _NORM * air[end - size : end] for end, gain in ends)
 
 
 class Conversation:
@@ -100,7 +92,7 @@ class Conversation:
         events: of the server's and the loop's, in order.
     """
 
-    def __init__(self, connection: Any, room: Room, clock: FastClock, **options: Any) -> None:
+    def __init__(self, connection: Any, room: Room, clock: RoomClock, **options: Any) -> None:
         self.room = room
         self.events: list[Any] = []
         self._changed = threading.Condition()  # guards events
@@ -161,7 +153,7 @@ def conversing(
     **loop: Any,
 ) -> Iterator[Conversation]:
     """Hold a conversation with a server, ``speed`` times as fast as people would."""
-    clock = FastClock(speed)
+    clock = RoomClock(speed)
     client = Local(url=server.url, api_key=server.key)
     with client.realtime.connect() as connection:
         connection.session.update(session={"type": "realtime", **(session or {})})
