@@ -32,6 +32,6 @@ say "installing this project and its peers into $venv"
 rm -rf "$venv"
 quietly "$python" -m venv "$venv"
 quietly "$venv/bin/python" -m pip install --upgrade pip
-quietly "$venv/bin/python" -m pip install -e ".[audio]" -r "$requirements"
+quietly "$venv/bin/python" -m pip install -e ".[audio,fast]" -r "$requirements"
 echo "$wanted" >"$venv/.ready"
 say "ready"

@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "realtime_sync"
 
 LAYERS = {
     "errors": 0,
+    "_codec": 1,
     "_types": 1,
     "_deadline": 1,
     "_fork": 1,
@@ -47,6 +48,8 @@ LOCAL_MAY_IMPORT_UP_TO = 3
 # module -> the places that may import it; everything else goes through them.
 DOORS = {
     "websocket": ("transport/",),
+    "orjson": ("_codec.py",),
+    "pybase64": ("_codec.py",),
     "python_socks": ("transport/_tunnel.py",),
     "requests": ("rest/_http", "local/_chat.py", "local/responders/_chat.py"),
     "urllib3": ("rest/_http",),

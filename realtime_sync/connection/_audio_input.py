@@ -4,9 +4,9 @@ second per speaker and a general JSON encoder would look at every character of t
 from __future__ import annotations
 
 import json
-from binascii import b2a_base64
 from typing import TYPE_CHECKING
 
+from .._codec import encode_base64
 from ..errors import FormatError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def audio_base64(audio: str | bytes | np.ndarray, *, pcm: bool) -> bytes:
             f"{len(audio)} bytes of PCM16 end in half a sample: append an even number of bytes, "
             "keeping an odd one for the next call"
         )
-    return b2a_base64(audio, newline=False)
+    return encode_base64(audio)
 
 
 def _checked_base64(text: str) -> bytes:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import binascii
 from typing import Any, TypeVar
 
 from attrs import frozen
 from attrs.exceptions import FrozenInstanceError
 
+from .._codec import decode_base64
 from .._types import JsonDict
 from ..errors import RemoteProtocolError
 from ._base import Event
@@ -95,7 +95,7 @@ class AudioDelta(Event):
         if type(text) is slice:  # not through .delta, which would keep a second copy
             text = values["raw"][text]
         try:
-            return binascii.a2b_base64(text)  # type: ignore[arg-type]
+            return decode_base64(text)  # type: ignore[arg-type]
         except (TypeError, ValueError) as exc:  # binascii.Error is a ValueError
             what = f"the delta of {self.type} {self.event_id!r} is not base64: {exc}"
             raise RemoteProtocolError(what) from exc

@@ -59,7 +59,7 @@ def positional(classes: dict[str, type]) -> Parse:
         arguments = ", ".join(f"get({f!r})" for f in fields)
         build = eval(f"lambda cls, get, extra, raw: cls({arguments}, extra, raw)")
         builders[name] = (build, cls, frozenset(fields).issuperset)
-    scan = parser._scan_once
+    scan = parser.scan_json
 
     def parse(text: str) -> Any:
         data, _ = scan(text, 0)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import field, frozen
-from clients import CLIENTS, FLOOR, OPENAI, OURS, OURS_NUMPY
+from clients import CLIENTS, FLOOR, OPENAI, OURS, OURS_FAST, OURS_NUMPY
 from traffic import TURN_S, conversation
 
 __all__ = ["PARTS", "Case", "Part"]
 
-_NUMPY_IS_ASIDE = tuple(name for name in CLIENTS if name != OURS_NUMPY)
+_BASE = tuple(name for name in CLIENTS if name not in (OURS_NUMPY, OURS_FAST))
 _TURNS = 1  # of a talk
 
 
@@ -61,7 +61,7 @@ class Part:
     figures: dict[str, str]
     cases: tuple[Case, ...]
     rounds: int = 5
-    clients: tuple[str, ...] = _NUMPY_IS_ASIDE
+    clients: tuple[str, ...] = _BASE
     fresh: bool = False
     together: bool = False
 
@@ -107,6 +107,7 @@ PARTS = {
             _receive("a spoken turn, TLS", "turn", 8_700, tls=True),
         ),
         rounds=7,
+        clients=tuple(name for name in CLIENTS if name != OURS_NUMPY),
     ),
     "latency": Part(
         "Append 20 ms, wait for a small event",
@@ -185,7 +186,7 @@ PARTS = {
             Case("first event", "start", {"what": "event"}),
         ),
         rounds=15,
-        clients=(OURS, OPENAI),
+        clients=(OURS, OURS_FAST, OPENAI),
     ),
     "receive-stages": Part(
         "Stages of receiving, µs per event in one thread",
@@ -195,6 +196,7 @@ PARTS = {
             "event_us": "make an event",
             "deliver_us": "make an event, queue it",
             "take_us": "take it",
+            "audio_us": "(decode its audio)",
         },
         tuple(
             Case(label, "receive_stages", {"mix": mix})
@@ -206,7 +208,7 @@ PARTS = {
             )
         ),
         rounds=15,
-        clients=(OURS,),
+        clients=(OURS, OURS_FAST),
     ),
     "send-stages": Part(
         "Stages of sending, µs per chunk in one thread",
@@ -221,7 +223,7 @@ PARTS = {
             for label, size in ((_CHUNK, 960), (_LARGE_CHUNK, 4_800), ("32 kB", 32_000))
         ),
         rounds=15,
-        clients=(OURS,),
+        clients=(OURS, OURS_FAST),
     ),
     "sound": Part(
         "Full duplex on a virtual sound card, for a minute",

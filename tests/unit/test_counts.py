@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 from framing import TEXT, frame
+from with_fast import HIDE
 
 from realtime_sync.connection import RealtimeConnection
 from realtime_sync.connection._reader import Reader
@@ -229,7 +230,7 @@ def test_a_chunk_is_one_write(link: Link) -> None:
     assert link.socket.calls["send"] == 20
 
 
-LOADED = "import sys; before = set(sys.modules); {}; print(*(set(sys.modules) - before))"
+LOADED = HIDE + "; before = set(sys.modules); {}; print(*(set(sys.modules) - before))"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,51 @@
+"""JSON and base64 on the hot path: by the extra ``[fast]`` where it is installed.
+
+The only door to orjson and pybase64. With them and without, the same text gives the same values,
+but for integers of more than 64 bits, which orjson turns into floats.
+"""
+
+from __future__ import annotations
+
+import json
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+__all__ = ["decode_base64", "encode_base64", "scan_json"]
+
+# Called with a text and 0: returns the value and where it ends, raises StopIteration or ValueError.
+# This is json.loads without its two wrappers and three regular expressions: 1.0 µs for a small
+# delta instead of 1.7. It takes no white space around the value.
+scan_json: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # public, not in typeshed
+# Ignores what is not of the alphabet; raises TypeError or ValueError.
+decode_base64: Callable[[str], bytes] = a2b_base64
+encode_base64: Callable[[bytes | bytearray | memoryview], bytes] = partial(
+    b2a_base64, newline=False
+)
+
+try:
+    import orjson
+except ImportError:
+    pass
+else:
+
+    def _scan_with_orjson(text: str, start: int) -> tuple[Any, int]:
+        return orjson.loads(text), len(text)
+
+    scan_json = _scan_with_orjson  # 0.5 µs
+
+try:
+    import pybase64
+except ImportError:
+    pass
+else:
+
+    def _decode_with_pybase64(text: str) -> bytes:
+        try:
+            return pybase64.b64decode(text)
+        except ValueError:  # stricter: what goes on behind its padding is an error to it
+            return a2b_base64(text)
+
+    decode_base64 = _decode_with_pybase64  # 11 µs for 32 kB of audio instead of 97
+    encode_base64 = pybase64.b64encode  # 1 µs instead of 33
