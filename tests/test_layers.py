@@ -48,7 +48,7 @@ LOCAL_MAY_IMPORT_UP_TO = 3
 # module -> the places that may import it; everything else goes through them.
 DOORS = {
     "websocket": ("transport/",),
-    "orjson": ("_codec.py",),
+    "msgspec": ("_codec.py",),
     "pybase64": ("_codec.py",),
     "python_socks": ("transport/_tunnel.py",),
     "requests": ("rest/_http", "local/_chat.py", "local/responders/_chat.py"),

@@ -241,5 +241,5 @@ CLIENTS: dict[str, Callable[[str, str, ssl.SSLContext | None], Client]] = {
     FLOOR: RawSocket,
 }
 # The extra is installed where this runs; in all processes but its own it is not to be found.
-HIDE_FAST = "import sys; sys.modules.update(orjson=None, pybase64=None)"
+HIDE_FAST = "import sys; sys.modules.update(msgspec=None, pybase64=None)"
 os.environ["NO_PROXY"] = "localhost,127.0.0.1"

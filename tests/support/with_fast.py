@@ -10,7 +10,7 @@ __all__ = ["HIDE", "SWITCH", "WANTED", "hide"]
 SWITCH = "REALTIME_SYNC_FAST"
 WANTED = SWITCH in os.environ
 # The same for a program of its own.
-HIDE = "import sys; sys.modules.update(orjson=None, pybase64=None)"
+HIDE = "import sys; sys.modules.update(msgspec=None, pybase64=None)"
 
 
 def hide() -> None:

@@ -19,7 +19,7 @@ from realtime_sync.audio import EchoCanceller, Microphone, Resampler, Speaker, V
 EXTRAS = (
     "click",
     "espeakng_loader",
-    "orjson",
+    "msgspec",
     "pocketsphinx",
     "pyaudio",
     "pybase64",

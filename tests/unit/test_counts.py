@@ -163,7 +163,7 @@ def test_python_calls_to_receive_an_event(link: Link, text: str, most: float) ->
         link.arrive(text, count)
         link.take(count)
     each = calls.functions.total() / count
-    most += WANTED  # what calls orjson is a function of ours
+    most += WANTED  # what calls msgspec is a function of ours
     print(f"{each:.1f} calls: {calls.each(count)}")
     assert each <= most, f"an event costs {each:.1f} calls: {calls.each(count)}"
 
