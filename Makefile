@@ -33,7 +33,7 @@ test-peers: ## published clients (Node, pipecat, livekit) against the embedded s
 bench: ## our client and others side by side; BENCH="receive send" runs parts, BENCH=--help lists them
 	@scripts/setup.sh test
 	@scripts/setup_bench.sh
-	@.venvs/bench/bin/python tests/benchmarks $(BENCH)
+	@PYTHONPATH=tests/support .venvs/bench/bin/python tests/benchmarks $(BENCH)
 
 bench-voice: ## latency of interruptions and CPU of a conversation, on a virtual sound card
 	@scripts/setup.sh test

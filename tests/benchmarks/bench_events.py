@@ -17,6 +17,7 @@ from typing import Any, cast
 import attrs
 from traffic import audio_delta, small_delta, turn
 
+from realtime_sync._codec import scan_json
 from realtime_sync.events import SERVER_EVENTS, Event, Model, parse_event
 from realtime_sync.events import _parse as parser
 
@@ -59,10 +60,9 @@ def positional(classes: dict[str, type]) -> Parse:
         arguments = ", ".join(f"get({f!r})" for f in fields)
         build = eval(f"lambda cls, get, extra, raw: cls({arguments}, extra, raw)")
         builders[name] = (build, cls, frozenset(fields).issuperset)
-    scan = parser.scan_json
 
     def parse(text: str) -> Any:
-        data, _ = scan(text, 0)
+        data, _ = scan_json(text, 0)
         build, cls, knows = builders[data["type"]]
         assert knows(data)
         return build(cls, data.get, None, text)

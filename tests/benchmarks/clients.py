@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import wire
 from traffic import MIXES
 
-__all__ = ["CLIENTS", "FLOOR", "HIDE_FAST", "OPENAI", "OURS", "OURS_FAST", "OURS_NUMPY", "Client"]
+__all__ = ["CLIENTS", "FLOOR", "OPENAI", "OURS", "OURS_FAST", "OURS_NUMPY", "Client"]
 
 
 class Client(Protocol):
@@ -240,6 +240,4 @@ CLIENTS: dict[str, Callable[[str, str, ssl.SSLContext | None], Client]] = {
     "websocket-client + json": WebsocketClient,
     FLOOR: RawSocket,
 }
-# The extra is installed where this runs; in all processes but its own it is not to be found.
-HIDE_FAST = "import sys; sys.modules.update(msgspec=None, pybase64=None)"
 os.environ["NO_PROXY"] = "localhost,127.0.0.1"

@@ -6,6 +6,7 @@ import statistics
 
 from attrs import frozen
 from clients import OPENAI, OURS, OURS_NUMPY
+from parts import CHUNK, DELTAS, SPOKEN_TURN
 from run import Results
 
 __all__ = ["GOALS", "Goal", "Verdict", "ratio"]
@@ -73,18 +74,14 @@ def ratio(ours: list[float], other: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, other, strict=True))
 
 
-_CPU, _TURN, _FIFTY = "cpu_us", "a spoken turn, 4.6 kB on average", "50 conversations"
+_CPU, _FIFTY = "cpu_us", "50 conversations"
 GOALS: tuple[Goal, ...] = (
-    Goal(
-        "receive a spoken turn", "receive", "a spoken turn, 4.6 kB on average", _CPU, 1 / 10, "µs"
-    ),
-    Goal("receive small deltas", "receive", "transcript deltas of 230 B", _CPU, 1 / 15, "µs"),
+    Goal("receive a spoken turn", "receive", SPOKEN_TURN, _CPU, 1 / 10, "µs"),
+    Goal("receive small deltas", "receive", DELTAS, _CPU, 1 / 15, "µs"),
     Goal("round trip, p50", "latency", "plain", "p50_us", 0.4, "µs"),
     Goal("round trip, p99", "latency", "plain", "p99_us", 0.4, "µs"),
     # Whoever sends chunks of 20 ms has a microphone, and so NumPy.
-    Goal(
-        "append 960 B, NumPy loaded", "send", "960 B (20 ms)", _CPU, 1 / 12, "µs", client=OURS_NUMPY
-    ),
+    Goal("append 960 B, NumPy loaded", "send", CHUNK, _CPU, 1 / 12, "µs", client=OURS_NUMPY),
     Goal("append 32 kB", "send", "32 kB", _CPU, 1 / 4, "µs"),
     Goal("memory of an idle connection", "idle", "plain", "memory_kb", 0.5, "kB"),
     Goal("threads of an idle connection", "idle", "plain", "threads", 1, "threads", absolute=True),

@@ -19,8 +19,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import psutil
-from clients import CLIENTS, HIDE_FAST, OPENAI, OURS, OURS_FAST, Client
+from clients import CLIENTS, OPENAI, OURS, OURS_FAST, Client
 from traffic import MIXES, TURN_S
+from with_fast import HIDE
 
 __all__ = ["Place", "growth", "idle", "latency", "receive", "send", "sound", "start", "talk"]
 
@@ -233,7 +234,7 @@ def start(place: Place, what: str) -> Figures:
         code = _FIRST_EVENT.format(package=package, base=place.base)
     bare_cpu, bare_wall = _run_interpreter("pass")
     if place.client != OURS_FAST:
-        code = f"{HIDE_FAST}; {code}"
+        code = f"{HIDE}; {code}"
     cpu, wall = _run_interpreter(code)
     return {"cpu_ms": (cpu - bare_cpu) * 1e3, "wall_ms": (wall - bare_wall) * 1e3}
 

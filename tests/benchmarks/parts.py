@@ -8,7 +8,7 @@ from attrs import field, frozen
 from clients import CLIENTS, FLOOR, OPENAI, OURS, OURS_FAST, OURS_NUMPY
 from traffic import TURN_S, conversation
 
-__all__ = ["PARTS", "Case", "Part"]
+__all__ = ["CHUNK", "DELTAS", "PARTS", "SPOKEN_TURN", "Case", "Part"]
 
 _BASE = tuple(name for name in CLIENTS if name not in (OURS_NUMPY, OURS_FAST))
 _TURNS = 1  # of a talk
@@ -88,20 +88,20 @@ def _talk(
     return Case(label, "talk", arguments, clients=clients, rounds=rounds)
 
 
-_DELTAS, _SPOKEN_TURN, _AUDIO, _LARGE = (
+DELTAS, SPOKEN_TURN, _AUDIO, _LARGE = (
     "transcript deltas of 230 B",
     "a spoken turn, 4.6 kB on average",
     "audio deltas of 32 kB",
     "session and response events, 3.6 kB",
 )
-_CHUNK, _LARGE_CHUNK = "960 B (20 ms)", "4.8 kB (100 ms)"
+CHUNK, _LARGE_CHUNK = "960 B (20 ms)", "4.8 kB (100 ms)"
 PARTS = {
     "receive": Part(
         "Receive, client CPU per event",
         {"cpu_us": "µs"},
         (
-            _receive(_DELTAS, "deltas", 20_000),
-            _receive(_SPOKEN_TURN, "turn", 8_700),
+            _receive(DELTAS, "deltas", 20_000),
+            _receive(SPOKEN_TURN, "turn", 8_700),
             _receive(_AUDIO, "audio", 3_000),
             _receive(_LARGE, "large", 4_000),
             _receive("a spoken turn, TLS", "turn", 8_700, tls=True),
@@ -122,7 +122,7 @@ PARTS = {
         "Append, client CPU per chunk of PCM",
         {"cpu_us": "µs"},
         (
-            Case(_CHUNK, "send", {"size": 960}, 5_000),
+            Case(CHUNK, "send", {"size": 960}, 5_000),
             Case(_LARGE_CHUNK, "send", {"size": 4_800}, 3_000),
             Case("32 kB", "send", {"size": 32_000}, 1_000),
             Case("1 MB", "send", {"size": 1_000_000}, 30),
@@ -201,8 +201,8 @@ PARTS = {
         tuple(
             Case(label, "receive_stages", {"mix": mix})
             for label, mix in (
-                (_DELTAS, "deltas"),
-                (_SPOKEN_TURN, "turn"),
+                (DELTAS, "deltas"),
+                (SPOKEN_TURN, "turn"),
                 (_AUDIO, "audio"),
                 (_LARGE, "large"),
             )
@@ -220,7 +220,7 @@ PARTS = {
         },
         tuple(
             Case(label, "send_stages", {"size": size})
-            for label, size in ((_CHUNK, 960), (_LARGE_CHUNK, 4_800), ("32 kB", 32_000))
+            for label, size in ((CHUNK, 960), (_LARGE_CHUNK, 4_800), ("32 kB", 32_000))
         ),
         rounds=15,
         clients=(OURS, OURS_FAST),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 from clients import FLOOR, OPENAI, OURS
+from parts import CHUNK, DELTAS, SPOKEN_TURN
 from run import Results
 
 __all__ = ["draw"]
@@ -30,11 +31,9 @@ class _Panel:
 
 
 _PANELS = (
-    _Panel("receive 230 B deltas", "receive", "transcript deltas of 230 B", "cpu_us", "CPU µs"),
-    _Panel(
-        "receive a spoken turn", "receive", "a spoken turn, 4.6 kB on average", "cpu_us", "CPU µs"
-    ),
-    _Panel("append 20 ms of audio", "send", "960 B (20 ms)", "cpu_us", "CPU µs"),
+    _Panel("receive 230 B deltas", "receive", DELTAS, "cpu_us", "CPU µs"),
+    _Panel("receive a spoken turn", "receive", SPOKEN_TURN, "cpu_us", "CPU µs"),
+    _Panel("append 20 ms of audio", "send", CHUNK, "cpu_us", "CPU µs"),
     _Panel("round trip, median", "latency", "plain", "p50_us", "µs"),
     _Panel("an idle connection", "idle", "plain", "memory_kb", "kB"),
     _Panel(

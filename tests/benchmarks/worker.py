@@ -8,14 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 import measures
-from clients import HIDE_FAST, OURS_FAST
+import with_fast
+from clients import OURS_FAST
 
 
 def main() -> None:
     """Answer each line with the figures."""
     client, ports = sys.argv[1:]
     if client != OURS_FAST:
-        exec(HIDE_FAST)
+        with_fast.hide()
     place = measures.Place(client, json.loads(ports))
     for line in sys.stdin:
         job = json.loads(line)

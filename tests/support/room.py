@@ -57,7 +57,7 @@ class Room:
         self.user = VirtualMicrophone(rate=RATE, clock=clock)
         self.speaker = VirtualSpeaker(rate=RATE, tap=self._hear, clock=clock)
         self._lock = threading.Lock()  # guards _air
-        self._air = np.zeros(0, dtype="<i2")  # what was played last
+        self._air = np.zeros(RATE, dtype="<i2")  # the last second of what was played
         self.on_chunk: Callable[[], None] = lambda: None
 
     def __iter__(self) -> Iterator[bytes]:
@@ -80,8 +80,8 @@ class Room:
     def _echo(self, size: int) -> np.ndarray:
         """Return what comes back in the last ``size`` samples of what was played."""
         with self._lock:
-            air = np.concatenate((np.zeros(RATE), self._air))  # before it, there was silence
-        ends = [(len(air) - delay_ms * RATE // 1000, gain) for delay_ms, gain in _PATHS]
+            air = self._air
+        ends = [(RATE - delay_ms * RATE // 1000, gain) for delay_ms, gain in _PATHS]
         return sum(gain * _NORM * air[end - size : end] for end, gain in ends)
 
 

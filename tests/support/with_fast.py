@@ -1,4 +1,4 @@
-"""Whether the tests run with the extra ``[fast]``, which is installed where they run."""
+"""Whether tests and benchmarks run with the extra ``[fast]``, which is installed where they run."""
 
 from __future__ import annotations
 
