@@ -1,4 +1,7 @@
-"""The architecture as a test: imports point to a smaller layer, one door per dependency."""
+"""The architecture as a test: imports point to a smaller layer, one door per dependency.
+
+And: no circle between files, and nobody imports another top package's underscored module.
+"""
 
 from __future__ import annotations
 
@@ -68,6 +71,31 @@ DOORS = {
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
+# (importer, imported): to become none.
+PRIVATE_IMPORTS_LEFT = {
+    ("azure.py", "rest/_api.py"),
+    ("azure.py", "rest/_request.py"),
+    ("cli/_checks.py", "audio/_portaudio.py"),
+    ("client.py", "rest/_api.py"),
+    ("client.py", "rest/_request.py"),
+    ("connection/_history.py", "events/_base.py"),
+    ("connection/state.py", "events/_base.py"),
+    ("local/speech/vad.py", "audio/_vad.py"),
+    ("providers/_beta.py", "events/_base.py"),
+    ("providers/_yandex_dialect.py", "events/_base.py"),
+    ("realtime.py", "rest/_api.py"),
+    ("rest/_http.py", "transport/_proxy.py"),
+    ("rest/_http.py", "transport/_secrets.py"),
+    ("rest/_place.py", "transport/_proxy.py"),
+    ("rest/client_secrets.py", "events/_base.py"),
+    ("rest/translations.py", "events/_base.py"),
+    ("rest/webhooks.py", "events/_base.py"),
+    ("yandex.py", "rest/_api.py"),
+    ("yandex.py", "rest/_request.py"),
+}
+# Files that import each other: to become none.
+CIRCLES_LEFT = [["connection/_recovery.py", "connection/settings.py"]]
+
 
 def part_of(path: Path) -> str:
     first = path.relative_to(PACKAGE).parts[0]
@@ -125,3 +153,78 @@ def test_the_check_sees_a_wrong_import(tmp_path: Path) -> None:
     file = tmp_path / "wrong.py"
     file.write_text("import requests\nfrom websocket import x\n")
     assert list(absolute_imports(file)) == ["requests", "websocket"]
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+def imported_files(path: Path) -> Iterator[Path]:
+    """The package's own files that a file imports: at the top, in a function, or for types only."""
+    inside = path.relative_to(PACKAGE).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = PACKAGE.joinpath(*inside[: len(inside) - node.level + 1])
+            base = base.joinpath(*(node.module or "").split("."))
+            for alias in node.names:
+                found = module_file(base / alias.name) or module_file(base)
+                if found is not None and found != path:
+                    yield found
+
+
+def module_file(place: Path) -> Path | None:
+    for file in (place.with_suffix(".py"), place / "__init__.py"):
+        if file.is_file():
+            return file
+    return None
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def private_imports() -> set[tuple[str, str]]:
+    """Imports of an underscored module (or folder) of another top package."""
+    found = set()
+    for path in FILES:
+        for target in imported_files(path):
+            top, *rest = target.relative_to(PACKAGE).parts
+            hidden = any(part.startswith("_") and part != "__init__.py" for part in rest)
+            if hidden and top != path.relative_to(PACKAGE).parts[0]:
+                found.add((name_of(path), name_of(target)))
+    return found
+
+
+def circles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of files that reach each other."""
+
+    def reach(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            for target in imports.get(waiting.pop(), set()) - seen:
+                seen.add(target)
+                waiting.append(target)
+        return seen
+
+    reached = {name: reach(name) for name in imports}
+    inside = {name for name in imports if name in reached[name]}
+    groups = {
+        tuple(sorted(other for other in inside & reached[name] if name in reached[other]))
+        for name in inside
+    }
+    return sorted(map(list, groups))
+
+
+def test_no_import_of_another_packages_private_module() -> None:
+    assert private_imports() == PRIVATE_IMPORTS_LEFT
+
+
+def test_no_circle_between_files() -> None:
+    graph = {name_of(path): {name_of(target) for target in imported_files(path)} for path in FILES}
+    # A package's own `__init__` gathers names; only what its files import of it would be a circle.
+    assert circles(graph) == CIRCLES_LEFT
+
+
+def test_the_check_sees_a_circle() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}
+    assert circles(graph) == [["a", "b", "c"]]

@@ -1,0 +1,112 @@
+"""One name, one thing: no two classes with one name, no two modules with one stem.
+
+A name of two things makes a reader ask at every use which one is meant. Aliases for ported names
+are no classes and do not count.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent / "realtime_sync"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# Stems that are one concept in two packages, with the reason.
+SAME_CONCEPT = {
+    "azure": "a client, and the provider whose URL and headers it has",
+    "yandex": "a client, and the provider whose URL and headers it has",
+    "openai": "a client, and the provider whose URL and headers it has",
+    "base": "what the modules of one package have in common",
+    "translation": "the translation session: its events, its connection, its server",
+    "calls": "calls over WebRTC and SIP: their REST routes, at the client and at the server",
+    "client_secrets": "client secrets: their REST routes, at the client and at the server",
+}
+
+# To become none.
+CLASSES_LEFT = {
+    "Answers",
+    "AudioFormat",
+    "AudioOutput",
+    "Calls",
+    "ClientSecret",
+    "ClientSecrets",
+    "Conversation",
+    "Hearing",
+    "Link",
+    "Part",
+    "Prompt",
+    "Response",
+    "Session",
+    "Turns",
+    "_Answer",
+    "_Append",
+    "_Audio",
+    "_End",
+    "_Item",
+    "_NoiseReduction",
+    "_Response",
+    "_Transcription",
+    "_Turn",
+}
+STEMS_LEFT = {
+    "answers",
+    "client",
+    "connection",
+    "devices",
+    "frames",
+    "hearing",
+    "items",
+    "link",
+    "resources",
+    "server",
+    "session",
+    "session_config",
+    "settings",
+    "state",
+    "turns",
+    "vad",
+}
+
+
+def classes() -> dict[str, list[str]]:
+    """Each class of the package at the top of a module, and the files that define it."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in FILES:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                found[node.name].append(path.relative_to(PACKAGE).as_posix())
+    return found
+
+
+def stems() -> dict[str, list[str]]:
+    """Each module's name without its underscore, and the files that have it."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in FILES:
+        if not path.stem.startswith("__"):
+            found[path.stem.removeprefix("_")].append(path.relative_to(PACKAGE).as_posix())
+    return found
+
+
+def twice(found: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {name: places for name, places in found.items() if len(places) > 1}
+
+
+def test_no_two_classes_have_one_name() -> None:
+    doubled = twice(classes())
+    assert set(doubled) == CLASSES_LEFT, doubled
+
+
+def test_no_two_modules_have_one_stem() -> None:
+    doubled = {name: at for name, at in twice(stems()).items() if name not in SAME_CONCEPT}
+    assert set(doubled) == STEMS_LEFT, doubled
+
+
+def test_an_exception_is_needed() -> None:
+    """One that is not needed any more would hide the next twin."""
+    assert set(twice(stems())) >= set(SAME_CONCEPT) - {"openai"}
+
+
+def test_the_check_sees_a_twin() -> None:
+    assert twice({"Part": ["a.py", "b.py"], "Whole": ["a.py"]}) == {"Part": ["a.py", "b.py"]}
