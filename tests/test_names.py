@@ -39,7 +39,6 @@ CLASSES_LEFT = {
     "Prompt",
     "Response",
     "Session",
-    "Turns",
     "_Answer",
     "_Append",
     "_Audio",

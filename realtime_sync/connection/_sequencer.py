@@ -10,7 +10,7 @@ from .._types import JsonDict
 from ..errors import ConnectionClosed
 from ..events import ErrorEvent
 from ..events.server import detail_of
-from ._sender import Sender
+from .link.sender import Sender
 from .state import ConnectionState
 
 __all__ = ["ResponseSequencer"]

@@ -14,15 +14,15 @@ from ..errors import ConcurrencyError, ConnectionClosedOK, LocalProtocolError
 from ..events import ClientEvent, ErrorEvent, ServerEvent, parse_event
 from ..transport.base import Transport, check_close
 from ._handlers import Handlers
-from ._link import Link
 from ._matching import matcher, refuses
-from ._queue import EventQueue, Interruption, Losses, Malformed
 from ._registration import Registration
-from ._sender import Sender
-from ._turns import Turns
+from ._turn_runner import TurnRunner
+from .link.link import Link
+from .link.queue import EventQueue, Interruption, Losses, Malformed
+from .link.sender import Sender
 from .reply import Reply, ReplyDelta, server_error
 from .resources import (
-    Conversation,
+    ConversationResource,
     InputAudioBuffer,
     OutputAudioBuffer,
     ResponseResource,
@@ -85,11 +85,11 @@ class RealtimeConnection(Registration):
         self._handlers = Handlers()
         self._home = Home()
         self._consumer = threading.Lock()  # held by whoever consumes, not only while waiting
-        self._turns = Turns(self._queue, self._sender, self._state)
+        self._turns = TurnRunner(self._queue, self._sender, self._state)
         self.session = SessionResource(self._sender, self._link)
         self.response = ResponseResource(self._sender, self._state)
         self.input_audio_buffer = InputAudioBuffer(self._sender, self._state)
-        self.conversation = Conversation(self._sender)
+        self.conversation = ConversationResource(self._sender)
         self.output_audio_buffer = OutputAudioBuffer(self._sender)
 
     def start(self) -> None:

@@ -15,12 +15,12 @@ from ..providers.base import Endpoint
 from ..providers.dialect import Dialect
 from ..transport import Transport, TransportOptions, connect
 from ._handlers import Handlers
-from ._recovery import Opener
 from ._registration import Registration
-from ._sender import to_dict, to_json
 from .connection import RealtimeConnection
+from .link.backlog import size_bytes
+from .link.sender import to_dict, to_json
 from .reconnect import ReconnectPolicy
-from .settings import ConnectionSettings
+from .settings import ConnectionSettings, Opener
 
 __all__ = ["RealtimeConnectionManager"]
 
@@ -66,8 +66,8 @@ class RealtimeConnectionManager(Registration):
             self._connection.send(event)
             return
         text = to_json(to_dict(event))
-        waiting = sum(map(_size_bytes, self._unsent))
-        if waiting + _size_bytes(text) > self._settings.max_queue_size:
+        waiting = sum(map(size_bytes, self._unsent))
+        if waiting + size_bytes(text) > self._settings.max_queue_size:
             raise QueueFullError(
                 f"{waiting} bytes wait for the connection to open and max_queue_size is "
                 f"{self._settings.max_queue_size}: open it, then send"
@@ -161,10 +161,6 @@ def _check(settings: ConnectionSettings) -> None:
             f"on_reconnecting is {settings.on_reconnecting!r}; pass a function that takes a "
             "ReconnectingEvent"
         )
-
-
-def _size_bytes(text: str) -> int:
-    return len(text.encode(errors="replace"))
 
 
 def _merge(defaults: TransportOptions, overrides: Mapping[str, Any]) -> TransportOptions:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from .._types import UNSET, JsonDict, Unset
 from ._audio_input import append_message
-from ._link import Link
-from ._sender import Sender
 from ._sequencer import ResponseSequencer
+from .link.link import Link
+from .link.sender import Sender
 from .state import ConnectionState
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ..events.sessions import ResponseCreateParams, SessionParam
 
 __all__ = [
-    "Conversation",
     "ConversationItemResource",
+    "ConversationResource",
     "InputAudioBuffer",
     "OutputAudioBuffer",
     "ResponseResource",
@@ -225,7 +225,7 @@ class ConversationItemResource(_Resource):
         )
 
 
-class Conversation:
+class ConversationResource:
     """``conversation``: holds `item`."""
 
     def __init__(self, sender: Sender) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from attrs import field, frozen
 
 from ..errors import ConfigError
 from ..providers.dialect import Dialect
-from ._recovery import Opener
-from ._sender import DEFAULT_MAX_QUEUE_SIZE
+from ..transport.base import Transport
 from .reconnect import OnReconnecting, ReconnectPolicy
 
-__all__ = ["DEFAULT_MAX_QUEUE_BYTES", "DEFAULT_MAX_QUEUE_SIZE", "ConnectionSettings"]
+__all__ = ["DEFAULT_MAX_QUEUE_BYTES", "DEFAULT_MAX_QUEUE_SIZE", "ConnectionSettings", "Opener"]
 
 DEFAULT_MAX_QUEUE_BYTES = 64 << 20
+DEFAULT_MAX_QUEUE_SIZE = 1 << 20
+
+Opener = Callable[[Mapping[str, object], Mapping[str, str]], tuple[Transport, Dialect | None]]
+"""Opens a transport with an extra query and extra headers; may ask for a fresh key."""
 
 
 def _cannot_open(query: object, headers: object) -> NoReturn:

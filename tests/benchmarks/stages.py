@@ -20,7 +20,7 @@ from wire import server_frame
 from realtime_sync._codec import encode_base64, scan_json
 from realtime_sync.connection import RealtimeConnection
 from realtime_sync.connection._audio_input import append_message
-from realtime_sync.connection._reader import Reader
+from realtime_sync.connection.link.reader import Reader
 from realtime_sync.events import AudioDelta, parse_event
 from realtime_sync.transport._frames import READ_SIZE, Splitter, text_frame
 from realtime_sync.transport.memory import memory_pair

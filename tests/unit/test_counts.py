@@ -25,7 +25,7 @@ from framing import TEXT, frame
 from with_fast import HIDE, WANTED
 
 from realtime_sync.connection import RealtimeConnection
-from realtime_sync.connection._reader import Reader
+from realtime_sync.connection.link.reader import Reader
 from realtime_sync.transport._frames import READ_SIZE
 from realtime_sync.transport._handshake import Opened
 from realtime_sync.transport._secrets import Secrets

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Literal, NamedTuple, TypeGuard
 
-from .._deadline import Deadline
-from ..errors import ConnectionClosed, QueueFullError, RealtimeTimeout, RemoteProtocolError
-from ..events import ServerEvent, parse_event
+from ..._deadline import Deadline
+from ...errors import ConnectionClosed, QueueFullError, RealtimeTimeout, RemoteProtocolError
+from ...events import ServerEvent, parse_event
 
 __all__ = ["Entry", "EventQueue", "Interruption", "Malformed", "copy_of"]
 

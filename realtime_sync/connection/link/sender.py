@@ -9,22 +9,22 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any, Literal
 
-from .._types import JsonDict
-from ..errors import ConnectionClosed, LocalProtocolError, QueueFullError
-from ..events import ClientEvent, Event
-from ..providers.dialect import Dialect
-from ..transport.base import Transport
-from ._queue import EventQueue
-from .reconnect import ReconnectPolicy
-from .state import ConnectionState
+from ..._types import JsonDict
+from ...errors import ConnectionClosed, LocalProtocolError, QueueFullError
+from ...events import ClientEvent, Event
+from ...providers.dialect import Dialect
+from ...transport.base import Transport
+from ..reconnect import ReconnectPolicy
+from ..settings import DEFAULT_MAX_QUEUE_SIZE
+from ..state import ConnectionState
+from .backlog import Backlog, size_bytes
+from .queue import EventQueue
 
-__all__ = ["DEFAULT_MAX_QUEUE_SIZE", "Sender", "to_dict", "to_json"]
-
-DEFAULT_MAX_QUEUE_SIZE = 1 << 20
+__all__ = ["Sender", "to_dict", "to_json"]
 
 Holding = Literal["lost", "renewal"]
 
@@ -74,9 +74,9 @@ class Sender:
         self._lock = threading.Lock()  # guards the six below; never held while sending
         self._transport: Transport = transport
         self._holding: Holding | None = None
-        self._held = _Backlog()
-        self._set_aside = _Backlog()
-        self._tail = _Backlog()  # what was appended last and belongs to no item yet
+        self._held = Backlog()
+        self._set_aside = Backlog()
+        self._tail = Backlog()  # what was appended last and belongs to no item yet
         self._given_up = False
 
     # -- for the program -------------------------------------------------------------------------
@@ -228,63 +228,13 @@ class Sender:
                 self._set_aside.add(data)
                 self._set_aside.trim(self._max_queue_size)
                 return True
-            if self._held.size + _size(data) > self._max_queue_size:
+            if self._held.size + size_bytes(data) > self._max_queue_size:
                 raise QueueFullError(
                     f"{self._held.size} bytes wait for the connection to be made anew and "
                     f"max_queue_size is {self._max_queue_size}: wait for the 'reconnected' event"
                 )
             self._held.add(data)
             return True
-
-
-class _Backlog:
-    """Messages in order, and how many bytes they are together."""
-
-    def __init__(self) -> None:
-        # Not deques: a thousand messages at most, and an empty deque takes 0.7 kB.
-        self._messages: list[str | bytes] = []
-        self.size = 0
-
-    def add(self, data: str | bytes) -> None:
-        self._messages.append(data)
-        self.size += _size(data)
-
-    def put_before(self, messages: Iterable[str | bytes]) -> None:
-        before = list(messages)
-        self._messages[:0] = before
-        self.size += sum(map(_size, before))
-
-    def first(self) -> str | bytes | None:
-        return self._messages[0] if self._messages else None
-
-    def drop(self, data: str | bytes) -> None:
-        """Drop ``data`` if it is still the first; others may have emptied this meanwhile."""
-        if self._messages and self._messages[0] is data:
-            self.size -= _size(self._messages.pop(0))
-
-    def trim(self, limit: int) -> None:
-        while self.size > limit:
-            self.size -= _size(self._messages.pop(0))
-
-    def move(self, chosen: Callable[[str | bytes], bool], to: _Backlog) -> None:
-        messages, self._messages, self.size = self._messages, [], 0
-        for data in messages:
-            (to if chosen(data) else self).add(data)
-
-    def empty(self) -> list[str]:
-        """Return all of it, as text, and keep nothing."""
-        messages, self._messages, self.size = self._messages, [], 0
-        return [_text(data) for data in messages]
-
-
-def _text(data: str | bytes) -> str:
-    return data if isinstance(data, str) else data.decode(errors="replace")
-
-
-def _size(data: str | bytes) -> int:
-    if isinstance(data, bytes) or data.isascii():
-        return len(data)
-    return len(data.encode(errors="replace"))
 
 
 def _is_link_bound(data: str | bytes) -> bool:

@@ -8,14 +8,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import evolve, field, frozen
 
-from .._deadline import Deadline
-from .._threads import join_all, spawn
-from .._types import JsonDict
-from ..errors import (
+from ..._deadline import Deadline
+from ..._threads import join_all, spawn
+from ..._types import JsonDict
+from ...errors import (
     ApiError,
     ConnectionClosed,
     ConnectionClosedError,
@@ -23,25 +23,19 @@ from ..errors import (
     RealtimeError,
     RemoteProtocolError,
 )
-from ..events import ServerEvent, SessionCreated, SessionUpdated
-from ..providers.dialect import Dialect
-from ..transport.base import Transport
-from ._reader import parse_all
-from ._restore import Restoration
-from ._sender import to_json
-from .reconnect import ReconnectingEvent, ReconnectPolicy
-from .state import ConnectionState
+from ...events import ServerEvent, SessionCreated, SessionUpdated
+from ...providers.dialect import Dialect
+from ...transport.base import Transport
+from ..reconnect import ReconnectingEvent, ReconnectPolicy
+from ..settings import ConnectionSettings
+from ..state import ConnectionState
+from .reader import parse_all
+from .restore import Restoration
+from .sender import to_json
 
-if TYPE_CHECKING:
-    from .settings import ConnectionSettings
-
-__all__ = ["Made", "Opener", "Recovery"]
+__all__ = ["Made", "Recovery"]
 
 log = logging.getLogger(__name__)
-
-Opener = Callable[[Mapping[str, object], Mapping[str, str]], "tuple[Transport, Dialect | None]"]
-"""Opens a transport with an extra query and extra headers; may ask for a fresh key."""
-
 
 # A link that held so long was a good one, whatever it carried.
 _HELD_S = 60.0

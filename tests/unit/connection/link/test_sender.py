@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from realtime_sync import ConnectionClosedError, ConnectionClosedOK, QueueFullError, ReconnectPolicy
-from realtime_sync.connection._queue import EventQueue
-from realtime_sync.connection._sender import Sender
+from realtime_sync.connection.link.queue import EventQueue
+from realtime_sync.connection.link.sender import Sender
 from realtime_sync.connection.state import ConnectionState
 from realtime_sync.errors import ConnectionClosed
 from realtime_sync.transport.memory import MemoryTransport

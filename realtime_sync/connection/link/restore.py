@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from .._types import JsonDict
-from ..events import (
+from ..._types import JsonDict
+from ...events import (
     ConversationItemCreated,
     ConversationItemDone,
     ErrorEvent,
@@ -14,8 +14,8 @@ from ..events import (
     SessionCreated,
     SessionUpdated,
 )
-from ..events.server import detail_of
-from .reply import server_error
+from ...events.server import detail_of
+from ..reply import server_error
 
 __all__ = ["Restoration"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from realtime_sync._deadline import Deadline
-from realtime_sync.connection._queue import Entry, EventQueue
+from realtime_sync.connection.link.queue import Entry, EventQueue
 from realtime_sync.errors import (
     ConnectionClosedError,
     ConnectionClosedOK,

@@ -15,22 +15,22 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from .._deadline import Deadline
-from .._threads import join_all, spawn
-from ..errors import (
+from ..._deadline import Deadline
+from ..._threads import join_all, spawn
+from ...errors import (
     ConcurrencyError,
     ConnectionClosed,
     ConnectionClosedError,
     ConnectionClosedOK,
 )
-from ..events import Reconnected
-from ..transport.base import Transport
-from ._queue import EventQueue
-from ._reader import Reader
-from ._recovery import Made, Recovery
-from ._sender import Sender
-from .settings import ConnectionSettings
-from .state import ConnectionState
+from ...events import Reconnected
+from ...transport.base import Transport
+from ..settings import ConnectionSettings
+from ..state import ConnectionState
+from .queue import EventQueue
+from .reader import Reader
+from .recovery import Made, Recovery
+from .sender import Sender
 
 __all__ = ["Link"]
 

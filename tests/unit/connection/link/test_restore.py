@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from realtime_sync import ServerError
-from realtime_sync.connection._restore import Restoration
+from realtime_sync.connection.link.restore import Restoration
 from realtime_sync.events import ServerEvent, parse_event
 
 SESSION: dict[str, Any] = {"type": "realtime", "instructions": "Be brief."}

@@ -12,22 +12,22 @@ from .._types import JsonDict
 from ..errors import ConnectionClosed, LocalProtocolError
 from ..events import ServerEvent
 from ._audio_input import audio_base64
-from ._queue import Entry, EventQueue, Interruption, Malformed, copy_of
-from ._sender import Sender
+from .link.queue import Entry, EventQueue, Interruption, Malformed, copy_of
+from .link.sender import Sender
 from .reply import Turn
 from .state import ConnectionState
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Turns"]
+__all__ = ["TurnRunner"]
 
 # A refusal follows at once. So many events later it is certain that a response is the turn's own,
 # also with a server that does not say so.
 _DOUBTFUL_EVENTS = 16
 
 
-class Turns:
+class TurnRunner:
     """One connection's turns, one at a time, and the late events of those given up.
 
     Attributes:

@@ -11,7 +11,7 @@ from guards import VirtualClock
 
 from realtime_sync import ConnectError, ConnectionClosedError, RateLimitError, ReconnectPolicy
 from realtime_sync.connection import ConnectionSettings
-from realtime_sync.connection._recovery import Recovery
+from realtime_sync.connection.link.recovery import Recovery
 from realtime_sync.connection.reconnect import ReconnectingEvent
 from realtime_sync.connection.state import ConnectionState
 from realtime_sync.transport import Transport, memory_pair

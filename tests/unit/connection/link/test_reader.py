@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from realtime_sync.connection._reader import parse_all
+from realtime_sync.connection.link.reader import parse_all
 from realtime_sync.providers import BetaDialect, Dialect, YandexDialect
 
 

@@ -7,12 +7,12 @@ import logging
 from collections.abc import Sequence
 from sys import getsizeof
 
-from ..errors import ConnectionClosed, ConnectionClosedError, RemoteProtocolError
-from ..events import ServerEvent, parse_event
-from ..providers.dialect import Dialect
-from ..transport.base import Transport
-from ._queue import EventQueue, Malformed
-from .state import FOLLOWED, WRONG_SHAPE, ConnectionState
+from ...errors import ConnectionClosed, ConnectionClosedError, RemoteProtocolError
+from ...events import ServerEvent, parse_event
+from ...providers.dialect import Dialect
+from ...transport.base import Transport
+from ..state import FOLLOWED, WRONG_SHAPE, ConnectionState
+from .queue import EventQueue, Malformed
 
 __all__ = ["Reader", "parse_all"]
 

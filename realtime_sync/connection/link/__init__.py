@@ -1,0 +1,1 @@
+"""The link under a connection: its life, its threads, and how it is made anew."""
