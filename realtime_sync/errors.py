@@ -68,6 +68,9 @@ class RealtimeTimeout(RealtimeError, TimeoutError):  # noqa: N818 -- as TimeoutE
 
 # -- the link ------------------------------------------------------------------------------------
 
+# Codes that never travel: they say that the link broke, without a close frame (RFC 6455 §7.4.1).
+_BROKEN = (1006, 1015)
+
 
 class TransportError(RealtimeError):
     """The link to the server could not be made or did not hold."""
@@ -80,11 +83,15 @@ class ConnectError(TransportError):
 class ConnectionClosed(TransportError):  # noqa: N818 -- the peers' name
     """The connection is over.
 
+    What the peer did after our own close, and other details, are in ``__notes__`` (PEP 678).
+
     Attributes:
         code: the WebSocket close code (RFC 6455 §7.4); 1006 when the link broke without one.
-        reason: the server's words, or ours when the link broke; may be empty.
+        reason: the words of whoever closed; ours when the link broke; may be empty.
         reconnecting: True when the connection is being re-established behind this error.
         unsent: client events, as JSON text, that waited for a new link that did not come.
+        closed_by: ``"this side"``, ``"the server"``, or ``"the network"`` when the link broke; by
+            default what the code says.
     """
 
     def __init__(
@@ -93,18 +100,45 @@ class ConnectionClosed(TransportError):  # noqa: N818 -- the peers' name
         reason: str = "",
         reconnecting: bool = False,
         unsent: tuple[str, ...] = (),
+        closed_by: str | None = None,
     ) -> None:
-        super().__init__(code, reason, reconnecting, unsent)
+        super().__init__(code, reason, reconnecting, unsent, closed_by)
         self.code = code
         self.reason = reason
         self.reconnecting = reconnecting
         self.unsent = unsent
+        self.closed_by = closed_by or ("the network" if code in _BROKEN else "the server")
+
+    def copy(self, *, unsent: tuple[str, ...] | None = None) -> ConnectionClosed:
+        """Return a fresh exception: one that is raised in many threads would mix tracebacks."""
+        code, reason, reconnecting, own, closed_by = self.args
+        copy = type(self)(code, reason, reconnecting, own if unsent is None else unsent, closed_by)
+        copy.__cause__ = self.__cause__
+        for note in getattr(self, "__notes__", ()):
+            copy.note(note)
+        return copy
+
+    def note(self, text: str) -> None:
+        """Add a detail, as `BaseException.add_note` does from Python 3.11 on."""
+        notes: list[str] = self.__dict__.setdefault("__notes__", [])
+        notes.append(text)
 
     def __str__(self) -> str:
-        text = f"connection closed with code {self.code}"
+        text = f"connection closed with code {self.code} by {self.closed_by}"
         if self.reason:
             text += f": {self.reason}"
-        return text + ("; reconnecting" if self.reconnecting else "")
+        return f"{text}; {self._next_step()}"
+
+    def _next_step(self) -> str:
+        if self.reconnecting:
+            return "reconnecting, so ask again"
+        if self.code == 1009:
+            return "raise max_size, or send less in one message"
+        if self.closed_by == "the server" and (self.code == 1008 or self.code >= 3000):
+            return "the server's words say what to change"
+        if self.code == 1000 or self.closed_by == "this side":
+            return "connect() opens another"
+        return "connect again, or pass reconnect=ReconnectPolicy()"
 
 
 class ConnectionClosedOK(ConnectionClosed):

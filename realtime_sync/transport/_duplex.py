@@ -18,9 +18,7 @@ import weakref
 from contextlib import suppress
 from typing import Final
 
-from .._deadline import Deadline
-
-__all__ = ["Duplex", "LinkOver"]
+__all__ = ["Duplex", "LinkBroken", "LinkOver"]
 
 _READ: Final = selectors.EVENT_READ
 _WRITE: Final = selectors.EVENT_WRITE
@@ -32,80 +30,95 @@ _LONGEST_WAIT_S: Final = 86400.0
 # lock in between and the progress shows.
 _TLS_RECORD: Final = 16384
 _WHOLE: Final = sys.maxsize
+_NUDGES: Final = 4096  # bytes of `nudge` that are taken at once
 
 
 class LinkOver(Exception):  # noqa: N818  # not an error: it says why a wait has ended
     """The link was closed by this side."""
 
 
+class LinkBroken(Exception):  # noqa: N818  # as LinkOver
+    """The socket says that nothing more can be written.
+
+    No `OSError`: writing happens on users' threads, where a signal handler may raise one of its
+    own (`TimeoutError` is the usual one), and that must come out as it is.
+    """
+
+
 class Duplex:
-    """Non-blocking reads and writes with waiting that `close` ends.
+    """Non-blocking reads and writes, with waiting that `end` ends.
+
+    It has two users, the reader and the writer, and keeps its descriptors until its owner calls
+    `release`: a descriptor closed under a waiting thread leaves it stuck, and its number may
+    already be somebody else's.
+
+    Attributes:
+        secure: whether it speaks TLS.
+        over: `end` was called.
 
     Threads:
-        One reader and one writer at a time; `shut` and `close` from any thread. Reading, waiting
-        and writing happen between `enter` and `leave`: the descriptors live until the last user
-        has left, because a descriptor closed under a waiting thread leaves it stuck, and its
-        number may already be somebody else's.
+        One reader (`read`, `read_into`, `wait`) and one writer (`write_some`, `wait_to_write`) at a
+        time; the rest from any thread. `nudge` takes no lock, so that a signal handler may call it.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._sock = sock
+        self.secure = isinstance(sock, ssl.SSLSocket)
         # With a plain socket nobody waits for them; `contextlib.nullcontext` would cost more.
-        self._reading, self._writing = threading.Lock(), threading.Lock()
-        self._write_size = _WHOLE
-        if isinstance(sock, ssl.SSLSocket):
-            self._writing, self._write_size = self._reading, _TLS_RECORD
+        self._reading = threading.Lock()
+        self._writing = self._reading if self.secure else threading.Lock()
+        self._write_size = _TLS_RECORD if self.secure else _WHOLE
         self._wake, self._waker = socket.socketpair()
+        self._wake.setblocking(False)
+        self._waker.setblocking(False)
         self._selector = _selector(sock, _READ, self._wake)
         self._events = _READ  # what the selector watches the socket for
         self._read_needs = _READ
         self._write_needs = _WRITE
-        self._state = threading.Lock()  # guards _users, _over, _released
-        self._users = 0
-        self._over = False
+        self._state = threading.Lock()  # guards _released; held only for calls that do not wait
         self._released = False
+        self.over = False
         _live.add(self)
 
-    # -- users -----------------------------------------------------------------------------------
+    # -- the end ---------------------------------------------------------------------------------
 
-    def enter(self) -> bool:
-        """Keep the descriptors open until `leave`; return False when it is too late for that."""
-        with self._state:
-            if self._over:
-                return False
-            self._users += 1
-            return True
-
-    def leave(self) -> None:
-        """Undo one `enter`."""
-        with self._state:
-            self._users -= 1
-            if self._over:
-                self._release_if_unused_locked()
+    def nudge(self) -> None:
+        """Let the reader, if it waits in `wait`, look around. Never blocks."""
+        with suppress(OSError):  # full: it was nudged often enough; closed: it is gone
+            self._waker.send(b"\0")
 
     def shut(self) -> None:
         """End both directions for the peer and the kernel; what has arrived can still be read."""
         with self._state:
-            self._shut_locked()
+            if not self._released:
+                with suppress(OSError):  # the peer may have been faster
+                    # Not SSLSocket.shutdown: it drops the TLS object under the other threads,
+                    # whose next read or write would then be in the clear.
+                    socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
-    def close(self) -> None:
+    def end(self) -> None:
         """End the link and every wait at once; idempotent, never blocks."""
+        self.over = True
+        self.shut()  # a socket that was shut down is ready for everything, so it wakes the writer
+        self.nudge()
+
+    def release(self) -> None:
+        """Close the descriptors; only when neither the reader nor the writer is inside."""
         with self._state:
-            if self._over:
+            if self._released:
                 return
-            self._over = True
-            self._shut_locked()
-            # Never read, so it wakes whoever waits now or later.
-            self._waker.send(b"\0")
-            self._release_if_unused_locked()
+            self._released = True
+            self._selector.close()
+            for sock in (self._sock, self._wake, self._waker):
+                sock.close()
 
     def forget(self) -> None:
         """In a forked child: give up the copies of the descriptors, unnoticed by the peer.
 
         Without this the child would keep the link open when its owner is killed.
         """
-        self._over = self._released = True
+        self.over = self._released = True
         self._state = threading.Lock()  # another thread may have held it
         null = os.open(os.devnull, os.O_RDWR)
         for sock in (self._sock, self._wake, self._waker):
@@ -115,21 +128,6 @@ class Duplex:
                 sock.close()
         os.close(null)
         self._selector.close()
-
-    def _shut_locked(self) -> None:
-        if not self._released:
-            with suppress(OSError):  # the peer may have been faster
-                # Not SSLSocket.shutdown: it drops the TLS object under the other threads, whose
-                # next read or write would then be in the clear.
-                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
-
-    def _release_if_unused_locked(self) -> None:
-        if not self._users and not self._released:
-            self._released = True
-            self._selector.close()
-            self._sock.close()
-            self._wake.close()
-            self._waker.close()
 
     # -- the reader ------------------------------------------------------------------------------
 
@@ -160,22 +158,26 @@ class Duplex:
         return None
 
     def wait(self, timeout: float | None, *, or_writable: bool) -> bool:
-        """Wait until `read` may find something (or a write may succeed).
+        """Wait until `read` may find something, a write may succeed, or somebody nudges.
 
         Returns:
             False when nothing has happened within ``timeout`` seconds.
 
         Raises:
-            LinkOver: `close` was called.
+            LinkOver: `end` was called.
         """
         events = self._read_needs | (_WRITE if or_writable else 0)
         if events != self._events:
             self._selector.modify(self._sock, events)
             self._events = events
         # poll refuses more than 2**31 ms; whoever waits longer looks at the clock and comes back.
-        ready = self._selector.select(None if timeout is None else min(timeout, _LONGEST_WAIT_S))
+        timeout = _LONGEST_WAIT_S if timeout is None else min(timeout, _LONGEST_WAIT_S)
+        ready = self._selector.select(timeout)
         self._read_needs = _READ
-        if self._over:
+        for key, _ in ready:
+            if key.fileobj is self._wake:
+                self._wake.recv(_NUDGES)
+        if self.over:
             raise LinkOver
         return bool(ready)
 
@@ -185,6 +187,9 @@ class Duplex:
         """Write what fits without waiting; return the count, 0 for nothing.
 
         After 0, TLS demands that the next write begins with the same bytes.
+
+        Raises:
+            LinkBroken: nothing can be written any more.
         """
         try:
             with self._writing:
@@ -193,33 +198,36 @@ class Duplex:
             self._write_needs = _WRITE
         except ssl.SSLWantReadError:
             self._write_needs = _READ
+        except OSError as exc:
+            if exc.errno is None:  # the system's have a number; this is a signal handler's
+                raise
+            raise LinkBroken(exc.strerror or str(exc)) from exc
         return 0
 
-    def wait_to_write(self, deadline: Deadline) -> None:
-        """Wait until `write_some` may get further.
+    def wait_to_write(self, timeout: float | None) -> None:
+        """Wait until `write_some` may get further, or ``timeout`` seconds have passed.
 
         Raises:
-            LinkOver: `close` was called.
-            TimeoutError: the deadline has passed.
+            LinkOver: `end` was called.
         """
-        timeout = deadline.remaining()
         if self._write_needs == _READ:
             timeout = min(_RENEGOTIATION_S, _RENEGOTIATION_S if timeout is None else timeout)
-        with _selector(self._sock, self._write_needs, self._wake) as selector:
+        with _selector(self._sock, self._write_needs) as selector:
             selector.select(timeout)
-        if self._over:
+        if self.over:
             raise LinkOver
-        if deadline.expired:
-            raise TimeoutError("the peer takes no more data")
 
 
-def _selector(sock: socket.socket, events: int, wake: socket.socket) -> selectors.BaseSelector:
+def _selector(
+    sock: socket.socket, events: int, wake: socket.socket | None = None
+) -> selectors.BaseSelector:
     # poll: no descriptor of its own (epoll has one per selector), no limit at number 1024 (select).
     # Looked up at run time, because gevent replaces the module's classes.
     kind = getattr(selectors, "PollSelector", selectors.DefaultSelector)
     selector: selectors.BaseSelector = kind()
     selector.register(sock, events)
-    selector.register(wake, _READ)
+    if wake is not None:
+        selector.register(wake, _READ)
     return selector
 
 

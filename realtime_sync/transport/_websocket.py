@@ -5,17 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._deadline import Deadline
-from ..errors import ConnectError, ConnectionClosed, ConnectionClosedOK, LocalProtocolError
-from ._duplex import Duplex, LinkOver
+from .._latch import Latch
+from ..errors import ConnectError, ConnectionClosed, LocalProtocolError
+from ._duplex import Duplex, LinkBroken, LinkOver
 from ._frames import READ_SIZE, Splitter, text_frame
 from ._handshake import Opened, open_socket
 from ._keepalive import Keepalive, Verdict
-from ._writer import NEVER, CloseSent, FrameWriter
-from .base import MAX_REASON_BYTES, Transport, check_close, closed
+from ._writer import CloseSent, FrameWriter, Stalled
+from .base import MAX_REASON_BYTES, Transport, check_close, closed, closed_by_us
 from .options import TransportOptions
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ _PLENTY_BYTES: Final = 16384
 # But so much is enough, since it is memory beyond the bound of the connection's queue. (With half
 # of it a burst costs 4 % more, over TLS 10 %; with twice as much hardly less.)
 _ENOUGH_BYTES: Final = 262_144
+# What is queued while a sender holds the link is written so soon after it has let it go.
+_LOOK_AGAIN_S: Final = 0.02
 
 
 def connect(url: str, *, headers: Mapping[str, str], options: TransportOptions) -> Transport:
@@ -70,6 +72,14 @@ def _agreement(opened: Opened, options: TransportOptions) -> Agreement | None:
     )
 
 
+class _Closing(NamedTuple):
+    """Our own close, as it was asked for."""
+
+    code: int
+    reason: str
+    deadline: Deadline
+
+
 class WebSocketTransport(Transport):
     """The client's side of an open WebSocket.
 
@@ -89,26 +99,29 @@ class WebSocketTransport(Transport):
         self._options = options
         self._secrets = opened.secrets
         self._duplex = Duplex(opened.sock)
-        self._writer = FrameWriter(self._duplex)
-        # The reader's own:
+        # The reader's own, down to _messages_in:
         self._splitter = Splitter(options.max_size)
-        self._deflater = None
-        if deflate is not None:
+        if deflate is None:
+            self._writer = FrameWriter(self._duplex, text_frame)
+        else:
             from ._deflate import Deflater, InflatingSplitter
 
             self._splitter = InflatingSplitter(options.max_size)
-            self._deflater = Deflater(deflate)
+            self._writer = FrameWriter(self._duplex, Deflater(deflate).frame, stateful=True)
         self._keepalive = Keepalive(options.ping_interval, options.ping_timeout)
         self._early = opened.received
         self._kept: list[str | bytes] = []  # received while the reader itself was in close()
-        self._reader: int | None = None
+        self._reader: int | None = None  # its thread
+        self._reading = False  # whether it is in `read` now
         self._more = True  # whether a read is likely to find something without waiting
         self._bytes_in = 0
         self._messages_in = 0
-        self._state = threading.Lock()  # guards writes to the next two
+        # At most one entry, since whoever closes first decides. Not guarded by a lock, which a
+        # signal handler could not take.
+        self._closing: dict[str, _Closing] = {}
+        self._state = threading.Lock()  # guards setting _end
         self._end: ConnectionClosed | None = None
-        self._closing: tuple[int, str, Deadline] | None = None  # our close(), if it came first
-        self._done = threading.Event()  # set after _end
+        self._done = Latch()  # set after _end
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -121,11 +134,12 @@ class WebSocketTransport(Transport):
         return self._read()
 
     def _read(self) -> list[str | bytes]:
-        if not self._duplex.enter():
-            raise self._refusal()
         messages: list[str | bytes] = []
         begin = self._bytes_in
+        self._reading = True  # before looking whether it is over: see `_release_if_unused`
         try:
+            if self._duplex.over:
+                raise LinkOver
             self._keepalive.restart()  # a pause of the reader is no silence of the peer
             while self._end is None:
                 if not self._more:
@@ -138,7 +152,9 @@ class WebSocketTransport(Transport):
         except OSError as exc:
             self._finish(closed(1006, self._writer.broken or f"the link broke: {exc}"), exc)
         finally:
-            self._duplex.leave()
+            self._reading = False
+            if self._duplex.over:
+                self._release_if_unused()
         if not messages:
             raise self._refusal()
         self._messages_in += len(messages)
@@ -174,7 +190,7 @@ class WebSocketTransport(Transport):
         self._keepalive.restart()
         splitter = self._splitter
         if splitter.pings:
-            self._writer.pong(splitter.pings[-1])
+            self._writer.pong(splitter.pings)
             splitter.pings.clear()
             self._writer.flush()
         if splitter.close is not None:
@@ -183,35 +199,38 @@ class WebSocketTransport(Transport):
             error = splitter.error
             reason = error.reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
             self._say_goodbye(error.code, reason)
-            self._finish(closed(error.code, error.reason), error)
+            self._finish(closed(error.code, error.reason, "this side"), error)
         return messages
 
     def _answer_close(self, code: int, reason: str) -> None:
         sent = self._say_goodbye(code, "")
-        if sent is CloseSent.EARLIER and self._closing is not None:
-            self._finish(ConnectionClosedOK(self._closing[0], self._closing[1]))
+        closing = self._closing.get("own")
+        if sent is CloseSent.EARLIER and closing is not None:
+            self._finish(closed_by_us(closing.code, closing.reason))
         else:
             # Some servers close with words like "invalid key ...".
             self._finish(closed(code, self._secrets.hide(reason)))
 
     def _say_goodbye(self, code: int, reason: str) -> CloseSent:
+        deadline = Deadline(self._options.close_timeout)
         try:
-            return self._writer.close(code, reason, Deadline(self._options.close_timeout))
-        except (OSError, LinkOver):
+            return self._writer.answer_close(code, reason, deadline)
+        except (LinkBroken, LinkOver):
             return CloseSent.NOT  # the peer does not care any more
 
     def _wait(self) -> None:
-        """Wait for bytes; ping, or give the link up, when the time for it has come."""
+        """Wait for bytes; write what is queued; ping, or give the link up, when it is time."""
         full = not self._writer.flush()
-        closing = self._closing
-        timeout = (closing[2] if closing else self._keepalive).remaining()
+        closing = self._closing.get("own")
+        timeout = (closing.deadline if closing else self._keepalive).remaining()
+        if self._writer.waiting and not full:
+            timeout = _LOOK_AGAIN_S if timeout is None else min(timeout, _LOOK_AGAIN_S)
         if self._duplex.wait(timeout, or_writable=full):
             return
-        if closing is not None:
-            if closing[2].expired:
-                self._finish(self._unanswered())
-        elif self._closing is None:
+        if closing is None:
             self._check_silence()
+        elif closing.deadline.expired:
+            self._finish(self._unanswered())
 
     def _check_silence(self) -> None:
         verdict = self._keepalive.check(
@@ -226,7 +245,7 @@ class WebSocketTransport(Transport):
     def _why_it_ended(self) -> str:
         if self._writer.broken:
             return self._writer.broken
-        if self._closing is not None:
+        if self._closing:
             return "the peer ended the link instead of answering our close"
         return "the peer ended the link without a close frame"
 
@@ -234,59 +253,61 @@ class WebSocketTransport(Transport):
 
     def send(self, text: str | bytes) -> None:
         """Send one text message; see `Transport.send`."""
-        if isinstance(text, str):
-            try:
-                text = text.encode()
-            except UnicodeEncodeError as exc:
-                raise LocalProtocolError(
-                    f"a message is not valid Unicode ({exc.reason} at {exc.start}); "
-                    "remove the lone surrogates"
-                ) from exc
-        deflater = self._deflater
-        frame = text_frame(text) if deflater is None else partial(deflater.frame, text)
-        if not self._duplex.enter():
+        payload = text if isinstance(text, bytes) else _utf8(text)
+        if self._duplex.over:  # in a forked child as well, where a lock might be held for ever
             raise self._refusal()
-        limit = self._options.send_timeout
         try:
-            self._writer.send(frame, NEVER if limit is None else Deadline(limit))
+            self._writer.send(payload, self._options.send_timeout)
             return
         except LinkOver:
             pass
-        except OSError as exc:
+        except (LinkBroken, Stalled) as exc:
             self.check_process()
             raise closed(1006, self._writer.broken or f"sending failed: {exc}") from exc
         finally:
-            self._duplex.leave()
+            if self._duplex.over:
+                self._release_if_unused()  # type: ignore[unreachable]  # others end it meanwhile
         raise self._refusal()
 
+    def post(self, text: str | bytes) -> None:
+        """Queue one text message; see `Transport.post`."""
+        payload = text if isinstance(text, bytes) else _utf8(text)
+        try:
+            if self._duplex.over:
+                raise LinkOver
+            self._writer.post(payload)
+        except LinkOver:
+            raise self._refusal() from None
+        self._duplex.nudge()
+
+    def take_back(self) -> list[str]:
+        """Return the posted messages that were not sent; see `Transport.take_back`."""
+        return [payload.decode(errors="replace") for payload in self._writer.take_back()]
+
     # -- ending ----------------------------------------------------------------------------------
+
+    def start_close(self, code: int, reason: str, deadline: Deadline) -> None:
+        """Have the link closed; see `Transport.start_close`."""
+        self.check_process()
+        self._closing.setdefault("own", _Closing(code, reason, deadline))
+        if not self._duplex.over:
+            self._writer.close(code, reason)
+            self._duplex.nudge()
 
     def close(self, code: int = 1000, reason: str = "", *, timeout: float) -> None:
         """Close with a handshake; see `Transport.close`."""
         self.check_process()
         check_close(code, reason)
         deadline = Deadline(timeout)
-        if not self._duplex.enter():
-            return
-        try:
-            self._close(code, reason, deadline)
-        finally:
-            self._duplex.leave()
-
-    def _close(self, code: int, reason: str, deadline: Deadline) -> None:
-        with self._state:
-            first = self._closing is None
-            if first:
-                self._closing = (code, reason, deadline)
-        try:
-            if first and self._writer.close(code, reason, deadline) is CloseSent.NOT:
-                self._finish(closed(1006, "the peer took no data while we closed"))
-        except (OSError, LinkOver):
-            pass  # the reader finds out how it ended
+        self.start_close(code, reason, deadline)
         if self._reader == threading.get_ident():
             self._read_to_end()
-        elif not self._done.wait(deadline.remaining()):
-            self._finish(self._unanswered())
+        else:
+            if not self._reading:
+                self._writer.drain(deadline)
+            if not self._done.wait(deadline):
+                self._finish(self._unanswered())
+        self._release_if_unused()
 
     def _read_to_end(self) -> None:
         """Do what the reader would do if it were not here."""
@@ -298,7 +319,7 @@ class WebSocketTransport(Transport):
         """Cut the link; see `Transport.abort`."""
         if self.forked:
             return  # a lock might be held for ever here
-        self._finish(closed(1006, "aborted by this side"))
+        self._finish(closed(1006, "aborted by this side", "this side"))
 
     def _finish(self, end: ConnectionClosed, cause: BaseException | None = None) -> None:
         """Let the link be over because of ``end``, unless it already is."""
@@ -308,25 +329,35 @@ class WebSocketTransport(Transport):
                 end.__cause__ = cause and cause.with_traceback(None)
                 self._end = end
         self._writer.closing = True
-        self._duplex.close()
+        self._duplex.end()
         self._done.set()
+        self._release_if_unused()
+
+    def _release_if_unused(self) -> None:
+        """Close the descriptors if the link is over and nobody is inside.
+
+        Whoever is inside does it when leaving. Nobody is missed: a user enters first and looks
+        whether it is over then; this thread, which knows that it is over, looks for users then.
+        """
+        if self._duplex.over and not self._reading and not self._writer.busy:
+            self._duplex.release()
 
     def _refusal(self) -> ConnectionClosed:
         """Return why a call can't be served: a new exception, for threads to raise on their own."""
         self.check_process()
-        end = self._end
-        if end is not None:
-            again = type(end)(end.code, end.reason)
-            again.__cause__ = end.__cause__
-            return again
+        if self._end is not None:
+            return self._end.copy()
         if self._writer.broken:
             return closed(1006, self._writer.broken)
-        if self._closing is not None:
-            return ConnectionClosedOK(self._closing[0], self._closing[1])
-        return closed(1006, "the peer is closing the link")
+        closing = self._closing.get("own")
+        if closing is not None:
+            return closed_by_us(closing.code, closing.reason)
+        return closed(1006, "the peer is closing the link", "the server")
 
     def _unanswered(self) -> ConnectionClosed:
-        return closed(1006, "the peer did not answer our close in time")
+        if self._writer.close_written:
+            return closed(1006, "the peer did not answer our close in time")
+        return closed(1006, "the peer took no data while we closed")
 
     # -- state -----------------------------------------------------------------------------------
 
@@ -354,3 +385,13 @@ class WebSocketTransport(Transport):
     def messages_out(self) -> int:
         """Whole messages sent."""
         return self._writer.messages_out
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as exc:
+        raise LocalProtocolError(
+            f"a message is not valid Unicode ({exc.reason} at {exc.start}); "
+            "remove the lone surrogates"
+        ) from exc

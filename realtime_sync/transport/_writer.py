@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
+from typing import Final
 
 from .._deadline import Deadline
-from ._duplex import Duplex, LinkOver
+from ._duplex import Duplex, LinkBroken, LinkOver
 from ._frames import close_frame, ping_frame, pong_frame
 
-__all__ = ["NEVER", "CloseSent", "Frame", "FrameWriter"]
+__all__ = ["CloseSent", "Frame", "FrameWriter", "Stalled"]
 
-NEVER = Deadline(None)
+_NEVER: Final = Deadline(None)
 Frame = bytes | bytearray
+# Whoever holds the link may be the one that waits longest for the kernel, but another one's time
+# may run out first; so it looks so often.
+_LOOK_S: Final = 0.05
+
+
+class Stalled(Exception):  # noqa: N818  # told by its translation
+    """The peer takes no more data, and the time for it is over."""
 
 
 class CloseSent(Enum):
-    """What became of a close frame."""
+    """What became of the answer to a close frame."""
 
     NOW = auto()
-    EARLIER = auto()  # another one is on its way already
+    EARLIER = auto()  # our own was on its way already
     NOT = auto()  # a sender held the link until the deadline
 
 
 class FrameWriter:
     """Writes frames one after the other.
 
-    The reader must never wait for a peer that does not read: its pongs and pings are queued, one of
-    each, and written by `flush` without waiting, or by the sender that holds the link at that
-    moment, right after its own frame.
+    The reader must never wait for a peer that does not read. What it has to say (pongs, a ping, a
+    close frame, and messages that were posted) is queued. `flush` writes of it what the kernel
+    takes, and so does a sender before its own message. The order is: what was begun, pongs, a ping,
+    posted messages; the close frame behind all of these, and nothing after it.
+
+    A sender may be struck by a signal handler's exception at any point. Then the link is broken if
+    a frame may be half out, since no other could begin; else it goes on.
+
+    Args:
+        duplex: what is written to.
+        frame_of: makes the frame of a message.
+        stateful: whether it must make them in the order in which they are sent, and none in vain
+            (compression with context).
 
     Attributes:
         closing: no more messages are accepted.
@@ -38,16 +57,29 @@ class FrameWriter:
         messages_out: messages written whole.
 
     Threads:
-        `flush`, `ping` and `pong` belong to the reader, the rest to anybody.
+        `flush`, `ping`, `pong` and `answer_close` belong to the reader, the rest to anybody.
     """
 
-    def __init__(self, duplex: Duplex) -> None:
+    def __init__(
+        self, duplex: Duplex, frame_of: Callable[[bytes], Frame], *, stateful: bool = False
+    ) -> None:
         self._duplex = duplex
+        self._frame_of = frame_of
+        self._stateful = stateful
+        # With TLS, a write that was tried must be repeated; so it counts as begun.
+        self._begun_when_tried = duplex.secure or stateful
         self._lock = threading.Lock()  # the send lock; held while waiting for the kernel
         self._ping: Frame | None = None
         self._pong: Frame | None = None
-        self._tail: memoryview | None = None  # of a control frame begun; guarded by _lock
-        self._close_sent = False  # guarded by _lock
+        self._posted: deque[bytes] = deque()
+        self._close: Frame | None = None  # our close frame, until it is written
+        self._impatient: dict[int, Deadline] = {}  # of each thread that has no more than so long
+        # Guarded by _lock:
+        self._tail: memoryview | None = None  # of a queued frame that was begun
+        self._close_sent = False
+        self._answering = False  # the peer has closed: posted messages are not written any more
+        self._half_out = False  # a frame may be: from before a write until its count is known
+        self._blocked: int | None = None  # the thread that waits for the kernel
         self.closing = False
         self.broken: str | None = None
         self.bytes_out = 0
@@ -58,145 +90,259 @@ class FrameWriter:
         """Whether the last ping still waits for its turn."""
         return self._ping is not None
 
-    def send(self, frame: Frame | Callable[[], Frame], deadline: Deadline = NEVER) -> None:
-        """Write one message; return when the kernel has all of it.
+    @property
+    def waiting(self) -> bool:
+        """Whether something is queued."""
+        if self.broken or self._close_sent:
+            return self._tail is not None and not self.broken
+        return bool(self._tail or self._pong or self._ping or self._posted or self._close)
+
+    @property
+    def close_written(self) -> bool:
+        """Whether a close frame is out, whole."""
+        return self._close_sent and self._tail is None
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody is inside."""
+        return self._lock.locked()
+
+    # -- senders ---------------------------------------------------------------------------------
+
+    def send(self, payload: bytes, timeout: float | None = None) -> None:
+        """Write one message, behind what is queued; return when the kernel has all of it.
 
         Args:
-            frame: the message, or what makes it when its turn has come.
-            deadline: for the turn and the writing. When it passes the link is broken: a message
-                sent in part can neither be taken back nor be continued later.
+            payload: the message, in UTF-8.
+            timeout: seconds for the turn and the writing. When they are over the link is broken: a
+                message sent in part can neither be taken back nor be continued later.
 
         Raises:
             LinkOver: the link is closing or broken; nothing was written.
-            OSError: the link broke; TimeoutError at the deadline.
+            LinkBroken: it broke now.
+            Stalled: the time is over.
         """
+        frame = None if self._stateful else self._frame_of(payload)
+        if timeout is None:
+            self._send(payload, frame, _NEVER)
+            return
+        deadline, me = Deadline(timeout), threading.get_ident()
         try:
-            with self._lock if deadline is NEVER else _Turn(self._lock, deadline):
+            self._impatient[me] = deadline
+            self._send(payload, frame, deadline)
+        finally:
+            self._impatient.pop(me, None)
+
+    def _send(self, payload: bytes, frame: Frame | None, deadline: Deadline) -> None:
+        with self._lock:
+            try:
+                if self._half_out and not self.broken:
+                    self._break("sending failed: a message was cut")
                 if self.closing or self.broken:
                     raise LinkOver
-                self._write_locked(frame, deadline)
+                if deadline is not _NEVER and deadline.expired:
+                    raise Stalled("other threads' messages did not get through in time")
+                while self._posted or self._tail or self._pong:
+                    self._write_queued_locked(deadline)
+                if frame is None:
+                    self._half_out = True  # the peer must see it, since the next depends on it
+                    frame = self._frame_of(payload)
+                self._write_all_locked(memoryview(frame), deadline)
                 self.messages_out += 1
-        except TimeoutError as exc:
-            self._break(exc)  # also where others held the link all the time
-            raise
-        # The reader may have queued something while it could not have the lock.
-        if self._pong or self._ping:
-            self.flush()
+            except BaseException as exc:
+                self._struck_locked(exc)
+                raise
 
-    def close(self, code: int, reason: str, deadline: Deadline) -> CloseSent:
-        """Write a close frame after the message in hand; no frame follows it.
+    def post(self, payload: bytes) -> None:
+        """Queue a message; never blocks.
 
         Raises:
-            LinkOver: the link is over or broken.
-            OSError: the link broke now.
+            LinkOver: the link is closing or broken.
         """
-        self.closing = True
-        left = deadline.remaining()
-        if not self._lock.acquire(timeout=-1 if left is None else left):
-            return CloseSent.NOT
-        try:
-            if self.broken:
-                raise LinkOver
-            if self._close_sent:
-                return CloseSent.EARLIER
-            self._close_sent = True
-            self._write_locked(close_frame(code, reason), deadline)
-        except TimeoutError:
-            return CloseSent.NOT
-        finally:
-            self._lock.release()
-        return CloseSent.NOW
+        if self.closing or self.broken:
+            raise LinkOver
+        self._posted.append(payload)
+
+    def take_back(self) -> list[bytes]:
+        """Return the posted messages that were not begun, and forget them; when all is over."""
+        taken = list(self._posted)
+        self._posted.clear()
+        return taken
+
+    # -- the reader ------------------------------------------------------------------------------
 
     def ping(self) -> None:
         """Queue a ping for the next `flush`."""
         self._ping = ping_frame()
 
-    def pong(self, payload: bytes) -> None:
-        """Queue the answer to a ping; an answer still waiting is replaced (RFC 6455 §5.5.3)."""
-        self._pong = pong_frame(payload)
+    def pong(self, payloads: Sequence[bytes]) -> None:
+        """Queue the answers to all pings of one read.
+
+        Answers that still wait are replaced: the latest are enough (RFC 6455 §5.5.3).
+        """
+        self._pong = b"".join(map(pong_frame, payloads))
 
     def flush(self) -> bool:
         """Write what is queued, without waiting.
 
         Returns:
             False when the kernel is full: call again when the socket is writable. True also when
-            another thread has the lock, for it will see to the queue.
+            another thread has the lock: call again a moment later if something is `waiting`.
         """
-        while (self._pong or self._ping or self._tail) and self._lock.acquire(blocking=False):
-            try:
-                if not self._flush_locked():
-                    return False
-            finally:
-                self._lock.release()
-        return True
+        if not self.waiting or not self._lock.acquire(blocking=False):
+            return True
+        try:
+            return self._flush_locked()
+        finally:
+            self._lock.release()
+
+    def answer_close(self, code: int, reason: str, deadline: Deadline) -> CloseSent:
+        """Write a close frame after the message in hand; no frame follows it.
+
+        Raises:
+            LinkOver: the link is over or broken.
+            LinkBroken: it broke now.
+        """
+        self.closing = True
+        left = deadline.remaining()
+        if not self._lock.acquire(timeout=-1 if left is None else left):
+            return CloseSent.NOT
+        try:
+            if self.broken or self._half_out:
+                raise LinkOver
+            if self._close_sent:
+                return CloseSent.EARLIER
+            self._close, self._answering = close_frame(code, reason), True
+            while self.waiting:
+                self._write_queued_locked(deadline)
+        except Stalled:
+            return CloseSent.NOT
+        except BaseException as exc:
+            self._struck_locked(exc)
+            raise
+        finally:
+            self._lock.release()
+        return CloseSent.NOW
+
+    def drain(self, deadline: Deadline) -> None:
+        """Write what is queued, waiting for the kernel; where nobody is in `read` to do it."""
+        left = deadline.remaining()
+        if not self._lock.acquire(timeout=-1 if left is None else left):
+            return
+        try:
+            while self.waiting:
+                self._write_queued_locked(deadline)
+        except (LinkBroken, LinkOver, Stalled) as exc:
+            self._struck_locked(exc)
+        finally:
+            self._lock.release()
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def close(self, code: int, reason: str) -> None:
+        """Accept no more messages, and queue the close frame behind what is queued.
+
+        Never waits, and takes no lock that somebody else holds, so a signal handler may call it
+        wherever it has interrupted this thread. If that was in the middle of a frame, the link is
+        cut, since the rest of the frame would have to wait for the handler.
+        """
+        if not self.closing:
+            self._close = close_frame(code, reason)
+        self.closing = True
+        if self._blocked == threading.get_ident():
+            self.broken = self.broken or "a message was cut by close() in a signal handler"
+            self._duplex.shut()
+        elif not self._lock.locked():
+            # A sender that comes just now is refused, so nobody keeps the lock.
+            with self._lock:
+                self._flush_locked()
+
+    def _struck_locked(self, exc: BaseException) -> None:
+        """Find out what an exception in the middle of writing leaves behind."""
+        self._blocked = None
+        if isinstance(exc, LinkOver) and not self._half_out:
+            return
+        if isinstance(exc, (LinkBroken, Stalled)):
+            self._break(f"sending failed: {exc}")
+        elif self._half_out:
+            self._break(f"sending failed: {type(exc).__name__} was raised inside a message")
+
+    def _break(self, why: str) -> None:
+        if self.broken is None and not self._duplex.over:
+            self.broken = why
+        # The reader finds what the peer had sent (perhaps why it ended), then the end.
+        self._duplex.shut()
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def _next_locked(self) -> Frame | None:
+        """Take the next queued frame."""
+        frame, self._pong = self._pong, None
+        if frame is None:
+            frame, self._ping = self._ping, None
+        if frame is None and self._posted and not self._answering:
+            frame = self._frame_of(self._posted.popleft())
+            self.messages_out += 1
+        if frame is None and self._close is not None:
+            frame, self._close = self._close, None
+            self._close_sent = True
+        return frame
 
     def _flush_locked(self) -> bool:
-        while not self._close_sent and not self.broken:
+        """Write what is queued until there is no more (True) or the kernel is full (False)."""
+        while not self.broken and not self._half_out:
             if self._tail is None:
-                frame = self._next_locked()
+                frame = None if self._close_sent else self._next_locked()
                 if frame is None:
                     return True
                 self._tail = memoryview(frame)
             try:
+                self._half_out = True
                 count = self._duplex.write_some(self._tail)
-            except OSError as exc:
+                self._tail = self._tail[count:] or None
+                self._half_out = False
+            except LinkBroken as exc:
                 # No reason to fail here: the messages received so far still count.
-                self._break(exc)
-                break
+                self._break(f"sending failed: {exc}")
+                return True
+            self.bytes_out += count
             if not count:
                 return False
-            self.bytes_out += count
-            self._tail = self._tail[count:] or None
-        self._ping = self._pong = self._tail = None
         return True
 
-    def _next_locked(self) -> Frame | None:
-        frame, self._pong = self._pong, None
-        if frame is None:
-            frame, self._ping = self._ping, None
-        return frame
-
-    def _write_locked(self, frame: Frame | Callable[[], Frame], deadline: Deadline) -> None:
-        """Write ``frame`` whole, after whatever was begun before it."""
-        try:
-            if self._tail is not None:
-                self._write_all_locked(self._tail, deadline)
-                self._tail = None
-            self._write_all_locked(memoryview(frame() if callable(frame) else frame), deadline)
-        except BaseException as exc:
-            # Also after Ctrl-C: where a frame has stopped halfway, no other can begin (nor after a
-            # compressed one that the peer has not seen).
-            self._break(exc)
-            raise
+    def _write_queued_locked(self, deadline: Deadline) -> None:
+        """Write the next queued frame whole, or the rest of the one that was begun."""
+        if self._tail is None:
+            frame = self._next_locked()
+            if frame is None:
+                return
+            self._tail = memoryview(frame)
+        self._half_out = True  # a part of it may be, and `_tail` does not tell from now on
+        tail, self._tail = self._tail, None
+        self._write_all_locked(tail, deadline)
 
     def _write_all_locked(self, data: memoryview, deadline: Deadline) -> None:
+        begun = self._half_out
         while True:
+            # Before the write, for a strike between the kernel's answer and the next line.
+            self._half_out = True
             count = self._duplex.write_some(data)
             self.bytes_out += count
             if count == len(data):
+                self._half_out = False
                 return
             data = data[count:]
+            begun = begun or self._begun_when_tried or count > 0
             if not count:
-                self._duplex.wait_to_write(deadline)
+                self._half_out = begun
+                self._wait_for_kernel_locked(deadline)
 
-    def _break(self, exc: BaseException) -> None:
-        if not isinstance(exc, LinkOver) and self.broken is None:
-            self.broken = f"sending failed: {exc or type(exc).__name__}"
-        # The reader finds what the peer had sent (perhaps why it ended), then the end.
-        self._duplex.shut()
-
-
-class _Turn:
-    """The lock for the length of a ``with``, or TimeoutError."""
-
-    def __init__(self, lock: threading.Lock, deadline: Deadline) -> None:
-        self._lock = lock
-        self._deadline = deadline
-
-    def __enter__(self) -> None:
-        left = self._deadline.remaining()
-        if not self._lock.acquire(timeout=-1 if left is None else left):
-            raise TimeoutError("other threads' messages did not get through in time")
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
+    def _wait_for_kernel_locked(self, deadline: Deadline) -> None:
+        left = deadline.remaining()
+        self._blocked = threading.get_ident()
+        self._duplex.wait_to_write(left if left is None else min(left, _LOOK_S))
+        self._blocked = None
+        if self.broken:
+            raise LinkOver
+        if deadline.expired or any(other.expired for other in list(self._impatient.values())):
+            raise Stalled("the peer takes no more data")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from .._deadline import Deadline
 from .._fork import Home
 from ..errors import (
     ConnectionClosed,
@@ -12,7 +13,7 @@ from ..errors import (
     LocalProtocolError,
 )
 
-__all__ = ["MAX_REASON_BYTES", "Transport", "check_close", "closed"]
+__all__ = ["MAX_REASON_BYTES", "Transport", "check_close", "closed", "closed_by_us"]
 
 # RFC 6455 §5.5: a control frame carries at most 125 bytes, two of which are the close code.
 MAX_REASON_BYTES = 123
@@ -72,14 +73,44 @@ class Transport(ABC):
         """
 
     @abstractmethod
+    def post(self, text: str | bytes) -> None:
+        """Queue one text message and return at once; the thread in `read` sends it.
+
+        Posted messages go out in order, before whatever is sent after them, and before a close
+        frame that is asked for after them.
+
+        Raises:
+            ConnectionClosed: the link is over or closing.
+        """
+
+    @abstractmethod
+    def take_back(self) -> list[str]:
+        """Return the posted messages of which nothing was sent; when the link is over."""
+
+    @abstractmethod
+    def start_close(self, code: int, reason: str, deadline: Deadline) -> None:
+        """Have the link closed by the thread in `read`, and return at once.
+
+        A message that another thread is sending is finished first; one that this very thread was
+        sending, when a signal handler that calls this interrupted it, is cut. At the deadline the
+        link is cut, so that blocked `read` and `send` calls end. A second call changes nothing.
+
+        Takes no lock that the interrupted thread may hold, so a signal handler may call it.
+
+        Args:
+            code: 1000, or 3000 to 4999; not checked.
+            reason: at most 123 bytes of UTF-8; not checked.
+            deadline: for the whole handshake.
+        """
+
+    @abstractmethod
     def close(self, code: int = 1000, reason: str = "", *, timeout: float) -> None:
         """Close the link; return when the peer has answered or ``timeout`` seconds have passed.
 
-        A message that another thread is sending is finished first. At the deadline the link is cut,
-        so that blocked `read` and `send` calls end. Later calls change nothing but wait for the
-        same end, and cut the link when their own deadline comes first. The answer is seen by the
-        thread in `read`: while that pauses, the call lasts its ``timeout``. The reader itself may
-        call it, too; what is received meanwhile is kept for the following `read`.
+        As `start_close`, and waits for the end. Later calls wait for the same end, and cut the link
+        when their own deadline comes first. The answer is seen by the thread in `read`: while that
+        pauses, the call lasts its ``timeout``. The reader itself may call it, too; what is received
+        meanwhile is kept for the following `read`.
 
         Args:
             code: 1000, or 3000 to 4999.
@@ -120,11 +151,15 @@ class Transport(ABC):
         """Whole messages sent."""
 
 
-def closed(code: int, reason: str = "") -> ConnectionClosed:
+def closed(code: int, reason: str = "", closed_by: str | None = None) -> ConnectionClosed:
     """Return the exception that tells of a close with ``code``."""
-    if code in _NORMAL_CODES:
-        return ConnectionClosedOK(code, reason)
-    return ConnectionClosedError(code, reason)
+    kind = ConnectionClosedOK if code in _NORMAL_CODES else ConnectionClosedError
+    return kind(code, reason, closed_by=closed_by)
+
+
+def closed_by_us(code: int, reason: str = "") -> ConnectionClosed:
+    """Return the exception that tells of our own close, which is no error whatever its code."""
+    return ConnectionClosedOK(code, reason, closed_by="this side")
 
 
 def check_close(code: int, reason: str) -> None:

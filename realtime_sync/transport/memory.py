@@ -6,8 +6,8 @@ import threading
 from collections import deque
 
 from .._deadline import Deadline
-from ..errors import ConnectionClosed, ConnectionClosedOK, RealtimeTimeout
-from .base import Transport, check_close, closed
+from ..errors import ConnectionClosed, RealtimeTimeout
+from .base import Transport, check_close, closed, closed_by_us
 
 __all__ = ["MemoryPeer", "MemoryTransport", "memory_pair"]
 
@@ -55,7 +55,7 @@ class MemoryTransport(Transport):
                 deadline = self._close_by
                 self._changed.wait(None if deadline is None else deadline.remaining())
                 if deadline is not None and deadline.expired and self._end is None:
-                    self._end_locked(closed(1006, "the peer did not answer our close"))
+                    self._end_locked(closed(1006, "the peer did not answer our close in time"))
             if self._to_client:
                 messages = list(self._to_client)
                 self._to_client.clear()
@@ -73,28 +73,45 @@ class MemoryTransport(Transport):
             if self._end is not None:
                 raise self._again_locked()
             if self._closing is not None:
-                raise closed(*self._closing)
+                raise closed_by_us(*self._closing)
             self._to_peer.append(text)
             self.messages_out += 1
             self.bytes_out += _size(text)
             self._changed.notify_all()
 
-    def close(self, code: int = 1000, reason: str = "", *, timeout: float) -> None:
-        """Close the link; the peer answers at once unless told not to (see `Transport.close`)."""
+    def post(self, text: str | bytes) -> None:
+        """Do as `send`, since nothing ever blocks here (see `Transport.post`)."""
+        self.send(text)
+
+    def take_back(self) -> list[str]:
+        """Return nothing, since all was sent at once (see `Transport.take_back`)."""
+        return []
+
+    def start_close(self, code: int, reason: str, deadline: Deadline) -> None:
+        """Ask for the close; the peer answers at once unless told not to.
+
+        Takes the condition, unlike the real one (see `Transport.start_close`).
+        """
         self.check_process()
-        check_close(code, reason)
-        deadline = Deadline(timeout)
         with self._changed:
             if self._end is None and self._closing is None:
                 self._closing, self._close_by = (code, reason), deadline
                 if self._answer_close:
-                    self._end_locked(_ok(code, reason))
+                    self._end_locked(closed_by_us(code, reason))
             self._changed.notify_all()
+
+    def close(self, code: int = 1000, reason: str = "", *, timeout: float) -> None:
+        """Close the link and wait for the end (see `Transport.close`)."""
+        self.check_process()
+        check_close(code, reason)
+        deadline = Deadline(timeout)
+        self.start_close(code, reason, deadline)
+        with self._changed:
             if self._reader == threading.get_ident():
                 return  # the next read() waits for the answer
             self._changed.wait_for(lambda: self._end is not None, deadline.remaining())
             if self._end is None:
-                self._end_locked(closed(1006, "the peer did not answer our close"))
+                self._end_locked(closed(1006, "the peer did not answer our close in time"))
 
     def abort(self) -> None:
         """Cut the link at once (see `Transport.abort`)."""
@@ -102,7 +119,7 @@ class MemoryTransport(Transport):
             return
         with self._changed:
             self._to_client.clear()
-            self._end_locked(closed(1006, "aborted by this side"))
+            self._end_locked(closed(1006, "aborted by this side", "this side"))
 
     @property
     def closed(self) -> bool:
@@ -118,9 +135,8 @@ class MemoryTransport(Transport):
         self._changed.notify_all()
 
     def _again_locked(self) -> ConnectionClosed:
-        # A new exception each time: threads must not share a traceback.
         assert self._end is not None
-        return type(self._end)(self._end.code, self._end.reason)
+        return self._end.copy()
 
     # -- the peer's side -------------------------------------------------------------------------
 
@@ -150,7 +166,7 @@ class MemoryTransport(Transport):
         with self._changed:
             answered = self._closing is not None and code != 1006
             self._end_locked(
-                _ok(*self._closing) if answered and self._closing else closed(code, reason)
+                closed_by_us(*self._closing) if answered and self._closing else closed(code, reason)
             )
 
 
@@ -180,11 +196,6 @@ class MemoryPeer:
     def drop(self) -> None:
         """Break the link without a close frame, as a lost network does."""
         self._transport._peer_end(1006, "the peer dropped the link")
-
-
-def _ok(code: int, reason: str) -> ConnectionClosed:
-    # Our own close that was answered is no error, whatever its code.
-    return ConnectionClosedOK(code, reason)
 
 
 def _size(message: str | bytes) -> int:

@@ -31,7 +31,9 @@ CLASSES = [
 def make(cls: type[RealtimeError]) -> RealtimeError:
     """One with every field set, so that a field which a copy loses is seen."""
     if issubclass(cls, ConnectionClosed):
-        return cls(4000, "the reason", True)
+        closed = cls(4000, "the reason", True, ("unsent",), "this side")
+        closed.note("a detail")
+        return closed
     if issubclass(cls, ServerError):
         return cls("no such item", "invalid_request_error", "not_found", "item_id", "event_7")
     if issubclass(cls, ApiError):
@@ -67,14 +69,53 @@ def test_what_programs_already_catch_still_catches() -> None:
     assert not issubclass(LocalProtocolError, TransportError)
 
 
+@pytest.mark.parametrize("code", [1000, 1001, 1005, 1006, 1011, 1015, 4001])
+def test_who_closed_is_told_also_where_only_the_code_is_known(code: int) -> None:
+    expected = "the network" if code in (1006, 1015) else "the server"
+    assert ConnectionClosedError(code).closed_by == expected
+
+
+def test_a_copy_is_equal_but_for_what_is_changed() -> None:
+    closed = make(ConnectionClosedError)
+    assert isinstance(closed, ConnectionClosed)
+    closed.__cause__ = ValueError()
+    copy = closed.copy()
+    assert copy is not closed
+    assert (vars(copy), copy.args, copy.__cause__) == (vars(closed), closed.args, closed.__cause__)
+    assert closed.copy(unsent=("a",)).unsent == ("a",)
+
+
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (ConnectionClosedError(), "connection closed with code 1006"),
-        (ConnectionClosedOK(1000, "bye"), "connection closed with code 1000: bye"),
+        (
+            ConnectionClosedError(),
+            (
+                "connection closed with code 1006 by the network; connect again, or pass "
+                "reconnect=ReconnectPolicy()"
+            ),
+        ),
+        (
+            ConnectionClosedOK(1000, "bye", closed_by="this side"),
+            "connection closed with code 1000 by this side: bye; connect() opens another",
+        ),
         (
             ConnectionClosedError(1012, "restart", reconnecting=True),
-            "connection closed with code 1012: restart; reconnecting",
+            "connection closed with code 1012 by the server: restart; reconnecting, so ask again",
+        ),
+        (
+            ConnectionClosedError(1008, "wrong model"),
+            (
+                "connection closed with code 1008 by the server: wrong model; the server's words "
+                "say what to change"
+            ),
+        ),
+        (
+            ConnectionClosedError(1009, "too large", closed_by="this side"),
+            (
+                "connection closed with code 1009 by this side: too large; raise max_size, or send "
+                "less in one message"
+            ),
         ),
         (ServerError("too long"), "server_error: too long"),
         (
