@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from ._deadline import Deadline
+from .errors import RealtimeError
 
 __all__ = ["join_all", "spawn"]
 
@@ -17,9 +18,18 @@ def spawn(target: Callable[[], object], *, name: str) -> threading.Thread:
 
     Daemonic, because an interpreter that exits with an open connection must not hang; every
     owner still joins its threads in ``close()``.
+
+    Raises:
+        RealtimeError: the system gives no thread.
     """
     thread = threading.Thread(target=target, name=f"{_PREFIX}.{name}", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as exc:
+        raise RealtimeError(
+            f"no thread for {name!r} could be started ({exc}): close some connections, or raise "
+            "the limit of threads (ulimit -u)"
+        ) from exc
     return thread
 
 

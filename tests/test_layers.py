@@ -20,7 +20,7 @@ LAYERS = {
     "_deadline": 1,
     "_fork": 1,
     "_headers": 1,
-    "_latch": 1,
+    "_signal_safe": 2,
     "_version": 1,
     "_threads": 2,
     "_server_process": 3,

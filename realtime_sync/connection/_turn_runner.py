@@ -12,7 +12,7 @@ from .._types import JsonDict
 from ..errors import ConnectionClosed, LocalProtocolError
 from ..events import ServerEvent
 from ._audio_input import audio_base64
-from .link.queue import Entry, EventQueue, Interruption, Malformed, copy_of
+from .link.queue import Entry, EventQueue, Interruption, Malformed
 from .link.sender import Sender
 from .reply import Turn
 from .state import ConnectionState
@@ -32,6 +32,7 @@ class TurnRunner:
 
     Attributes:
         abandoned: the turns that were given up and of which events may still come.
+        current: the turn that is running, or that a signal handler's exception has left so.
 
     Threads: the consumer's alone.
     """
@@ -41,6 +42,7 @@ class TurnRunner:
         self._sender = sender
         self._state = state
         self.abandoned: list[Turn] = []
+        self.current: Turn | None = None
 
     def new(self) -> Turn:
         """Return a turn that the server will understand."""
@@ -60,10 +62,12 @@ class TurnRunner:
         A turn that is left before its end, by an error or by its consumer, is cancelled.
         """
         content = _user_content(text, audio, pcm=self._state.input_is_pcm)
+        self.give_up_current()  # of a call that was struck before it could
         self._wait_until_idle(deadline)
         begun = self._queue.received
         doubtful: list[Entry] = []
         try:
+            self.current = turn
             if content is not None:
                 self._sender.send(turn.item_create(content))
             self._ask(turn, response)
@@ -75,24 +79,20 @@ class TurnRunner:
                 event = self._event_of(turn, entry)
                 if event is None:
                     self._keep(entry)
-                elif turn.must_repeat:
-                    self._queue.settle(entry)
+                    continue
+                self._queue.settle(entry)
+                if turn.must_repeat:
                     self._queue.give_back(doubtful)
                     doubtful = []
                     self._wait_until_idle(deadline, begun)
                     self._ask(turn, response)
-                elif turn.certain or len(doubtful) == _DOUBTFUL_EVENTS:
-                    self._queue.settle(entry)
-                    yield event
-                else:
+                    continue
+                if not turn.certain and len(doubtful) < _DOUBTFUL_EVENTS:
                     doubtful.append(entry)
-                    yield event
+                yield event
         finally:
-            for entry in doubtful:
-                self._queue.settle(entry)
             self._sender.take_unanswered()
-            if turn.requested and not turn.done and not turn.gone:
-                self._abandon(turn)
+            self.give_up_current()
 
     def _ask(self, turn: Turn, response: Mapping[str, Any] | None) -> None:
         self._sender.send(turn.response_create(dict(response or {})))
@@ -116,7 +116,7 @@ class TurnRunner:
             return
         if turn is not None:
             turn.gone = turn.asked_at <= entry.number  # else its request is held
-        raise copy_of(entry.item.error)
+        raise entry.item.error.copy()
 
     def forget(self) -> None:
         """Take note that the link was lost, and with it what would have been discarded."""
@@ -140,10 +140,17 @@ class TurnRunner:
                 return True
         return False
 
-    def _abandon(self, turn: Turn) -> None:
-        self.abandoned.append(turn)
-        with contextlib.suppress(ConnectionClosed):
-            self._sender.send(turn.cancel())
+    def give_up_current(self) -> None:
+        """Cancel the turn that was running, unless it is done; repeating this changes nothing."""
+        turn = self.current
+        if turn is None:
+            return
+        if turn.requested and not turn.done and not turn.gone:
+            if turn not in self.abandoned:
+                self.abandoned.append(turn)
+            with contextlib.suppress(ConnectionClosed):
+                self._sender.post(turn.cancel())
+        self.current = None
 
     def _keep(self, entry: Entry) -> None:
         if self.discards(entry):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from types import TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
 from .._fork import Home
+from .._signal_safe import Place
 from ..errors import ConcurrencyError, ConnectionClosedOK, LocalProtocolError
 from ..events import ClientEvent, ErrorEvent, ServerEvent, parse_event
 from ..transport.base import Transport, check_close
@@ -84,7 +86,7 @@ class RealtimeConnection(Registration):
         )
         self._handlers = Handlers()
         self._home = Home()
-        self._consumer = threading.Lock()  # held by whoever consumes, not only while waiting
+        self._consumer = Place()  # of whoever consumes, not only while waiting
         self._turns = TurnRunner(self._queue, self._sender, self._state)
         self.session = SessionResource(self._sender, self._link)
         self.response = ResponseResource(self._sender, self._state)
@@ -93,9 +95,13 @@ class RealtimeConnection(Registration):
         self.output_audio_buffer = OutputAudioBuffer(self._sender)
 
     def start(self) -> None:
-        """Start the reader thread; the manager's business, once."""
-        self._link.start()
+        """Start the reader thread; the manager's business, once.
+
+        Raises:
+            RealtimeError: the system gives no thread.
+        """
         self._started = True
+        self._link.start()
 
     # -- sending ---------------------------------------------------------------------------------
 
@@ -201,10 +207,15 @@ class RealtimeConnection(Registration):
                 handler(event)
 
     def _consume(self, timeout: float | None) -> ServerEvent | Malformed:
-        self._become_consumer()
-        try:
+        self._home.check()
+        consumer, token = self._consumer, [threading.get_ident()]
+        try:  # see `Place`
+            if consumer.setdefault("now", token) is not token:
+                raise _consumed_elsewhere()
             deadline = None if timeout is None else Deadline(timeout)
             turns = self._turns
+            if turns.current is not None:
+                turns.give_up_current()
             while True:
                 entry = self._queue.take(deadline)
                 item = entry.item
@@ -213,16 +224,8 @@ class RealtimeConnection(Registration):
                 elif not turns.abandoned or not turns.discards(entry):
                     return item
         finally:
-            self._consumer.release()
-
-    def _become_consumer(self) -> None:
-        self._home.check()  # before any lock, which might be held for ever in a forked child
-        # At once or not at all. Without a context manager, which costs 0.4 µs for each event.
-        if not self._consumer.acquire(blocking=False):
-            raise ConcurrencyError(
-                "another recv(), iteration, ask() or stream() is consuming this connection: "
-                "consume in one thread, and use wait_for() in others"
-            )
+            if "now" in consumer and consumer["now"] is token:
+                del consumer["now"]
 
     # -- observing -------------------------------------------------------------------------------
 
@@ -301,14 +304,18 @@ class RealtimeConnection(Registration):
             ConnectionClosed, ConcurrencyError: as `recv`.
             QueueFullError: so many other events wait that nothing more is read.
         """
-        self._become_consumer()
-        try:
+        self._home.check()
+        consumer, token = self._consumer, [threading.get_ident()]
+        try:  # see `Place`
+            if consumer.setdefault("now", token) is not token:
+                raise _consumed_elsewhere()
             turn = self._turns.new()
             for _ in self._turns.run(turn, text, audio, response, Deadline(timeout)):
                 pass
             return turn.reply()
         finally:
-            self._consumer.release()
+            if "now" in consumer and consumer["now"] is token:
+                del consumer["now"]
 
     def stream(
         self,
@@ -329,22 +336,31 @@ class RealtimeConnection(Registration):
         Raises:
             The same as `ask`, from the iteration.
         """
-        self._become_consumer()
-        try:
+        self._home.check()
+        consumer, token = self._consumer, [threading.get_ident()]
+        try:  # see `Place`
+            if consumer.setdefault("now", token) is not token:
+                raise _consumed_elsewhere()
             turn = self._turns.new()
             for event in self._turns.run(turn, text, audio, response, Deadline(timeout)):
                 if isinstance(event, ReplyDelta):
                     yield event
         finally:
-            self._consumer.release()
+            if "now" in consumer and consumer["now"] is token:
+                del consumer["now"]
 
     # -- the end ---------------------------------------------------------------------------------
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the connection: idempotent, from any thread, within ``close_timeout``.
 
-        Events that were received can still be consumed; then `recv` raises
-        `ConnectionClosedOK`. While the queue is full, what comes after this call is not kept.
+        Events that were received can still be consumed; then `recv` raises `ConnectionClosedOK`
+        with this code and reason, whatever the peer does; a note says what that was. A message
+        that another thread is sending is finished first, if the peer takes it in time. While the
+        queue is full, what comes after this call is not kept.
+
+        A signal handler may call it, whatever it has interrupted. Where that was a call of this
+        connection, this returns at once, and that call ends with `ConnectionClosedOK`.
 
         Args:
             code: 1000, or 3000 to 4999 (RFC 6455 §7.4.2).
@@ -355,12 +371,32 @@ class RealtimeConnection(Registration):
         """
         self._home.check()
         check_close(code, reason)
-        self._link.close(code, reason)
+        self._link.close(code, reason, wait=not self._is_interrupted())
+
+    def _abort(self) -> None:
+        """Cut the link without a handshake; the manager's business, where opening fails."""
+        self._link.abort()
+        self._link.join()
 
     @property
     def closed(self) -> bool:
         """Whether the connection is over or being closed by us; events may still be queued."""
-        return self._home.left or self._link.closing.is_set() or self._queue.end is not None
+        life = self._link.lifecycle
+        return self._home.left or life.closing.is_set or self._queue.end is not None
+
+    def _is_interrupted(self) -> bool:
+        """Whether this thread stands in another call of this connection, further out.
+
+        Then a signal handler has interrupted that call. It may hold a lock that our own threads
+        need, so waiting for them here would be in vain.
+        """
+        ours = set(map(id, (self, self._sender, self._link, self._queue)))
+        frame: FrameType | None = sys._getframe(2)  # who has called `close`
+        while frame is not None:
+            if frame.f_code not in _NOT_WAITING and id(frame.f_locals.get("self")) in ours:
+                return True
+            frame = frame.f_back
+        return False
 
     @property
     def stats(self) -> ConnectionStats:
@@ -393,3 +429,16 @@ class RealtimeConnection(Registration):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'closed' if self.closed else 'open'}>"
+
+
+# These call the program's code, or `close` itself, and hold nothing.
+_NOT_WAITING: frozenset[CodeType] = frozenset(
+    method.__code__ for method in (RealtimeConnection.dispatch_events, RealtimeConnection.__exit__)
+)
+
+
+def _consumed_elsewhere() -> ConcurrencyError:
+    return ConcurrencyError(
+        "another recv(), iteration, ask() or stream() is consuming this connection: consume in one "
+        "thread, and use wait_for() in others"
+    )

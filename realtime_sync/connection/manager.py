@@ -95,14 +95,14 @@ class RealtimeConnectionManager(Registration):
             close_timeout=self._options.close_timeout,
         )
         connection = self._connection = RealtimeConnection(transport, settings=settings)
-        self._handlers.move_to(connection._handlers)
-        connection.start()
-        try:
+        try:  # also an exception of a signal handler leaves no thread and no socket
+            self._handlers.move_to(connection._handlers)
+            connection.start()
             while self._unsent:
                 connection.send(json.loads(self._unsent[0]))
                 del self._unsent[0]
         except BaseException:
-            connection.close()
+            connection._abort()
             raise
         return connection
 

@@ -178,9 +178,15 @@ class Turn:
             mine = self.receive(event, early=early)
         except ServerError:
             mine = True
+            if isinstance(event, ErrorEvent) and self._is_cancel_in_vain(event):
+                self._refused = True
         self._refused = self._refused or self.must_repeat  # nobody will
         self._forget()
         return mine
+
+    def _is_cancel_in_vain(self, event: ErrorEvent) -> bool:
+        """Whether the server knows of no response to cancel: the request for it was not sent."""
+        return self.response_id is None and detail_of(event).event_id == f"{self.token}_cancel"
 
     def _is_mine(self, response: Response, early: bool) -> bool:
         token = (response.metadata or {}).get(_TURN_KEY)

@@ -70,7 +70,7 @@ class SessionResource(_Resource):
             ConcurrencyError: the connection is being made anew already, or closed.
             RealtimeError: the new session could not be had; the old one goes on.
         """
-        self._link.renew(keep_history=keep_history)
+        self._link.restart(keep_history=keep_history)
 
     def update(self, *, session: SessionParam, event_id: str | None = None) -> None:
         """Change the fields of ``session`` that are present; ``session.updated`` follows.

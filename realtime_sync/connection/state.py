@@ -57,7 +57,9 @@ _EARLY_S = 120.0
 _LATEST = 64
 
 # What reading an event of an unexpected form raises.
-WRONG_SHAPE = (AttributeError, KeyError, TypeError, ValueError)
+WRONG_SHAPE = (
+    ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
 
 
 class Sequencer(Protocol):
@@ -132,7 +134,7 @@ class ConnectionState:
             was_busy = self.busy
             self._follow(event)
         except WRONG_SHAPE as exc:  # the program gets the event as it came
-            log.warning("%s has an unexpected form and is not followed: %r", event.type, exc)
+            _not_followed(event, exc)
         if was_busy and not self.busy and self.sequencer is not None:
             self.sequencer.idle()
         absorbed = (
@@ -187,10 +189,16 @@ class ConnectionState:
                 lasts = _HOUR_S
             self.renew_at = self._clock() + lasts - min(lasts * _EARLY_SHARE, _EARLY_S)
 
+    def _try_to_report_session(self, event: SessionCreated | SessionUpdated) -> None:
+        try:
+            self._report_session(event)
+        except WRONG_SHAPE as exc:
+            _not_followed(event, exc)
+
     def renewed(self, reports: Sequence[SessionCreated | SessionUpdated]) -> None:
         """Take note of what was reported while the session was restored on a new link."""
         for event in reports:
-            self._report_session(event)
+            self._try_to_report_session(event)
 
     def sent(self, event: JsonDict) -> None:
         """Take note of a client event that is about to be sent."""
@@ -201,6 +209,10 @@ class ConnectionState:
             self._uncommitted = False
         elif event["type"] == "session.update" and "tools" in (event.get("session") or {}):
             self._tools = event["session"]["tools"]
+
+    def not_sent(self, event: JsonDict) -> None:
+        """Take note that an event of `sent` was not sent after all."""
+        self._requested -= {event["event_id"]}
 
     def appended(self) -> None:
         """Take note that audio is about to be appended."""
@@ -260,6 +272,10 @@ class ConnectionState:
     def replay(self) -> tuple[list[JsonDict], list[str]]:
         """Return the history as it is to be told again; see `History.replay`."""
         return self.history.replay(PCM_BYTES_PER_MS if self._output_is_pcm else G711_BYTES_PER_MS)
+
+
+def _not_followed(event: ServerEvent, exc: Exception) -> None:
+    log.warning("%s has an unexpected form and is not followed: %r", event.type, exc)
 
 
 def _is_pcm(sound: JsonDict) -> bool:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._deadline import Deadline
-from .._latch import Latch
+from .._signal_safe import Latch
 from ..errors import ConnectError, ConnectionClosed, LocalProtocolError
 from ._duplex import Duplex, LinkBroken, LinkOver
 from ._frames import READ_SIZE, Splitter, text_frame

@@ -30,15 +30,14 @@ class Backlog:
         """Return the oldest message, None for none."""
         return self._messages[0] if self._messages else None
 
-    def drop(self, data: str | bytes) -> None:
-        """Drop ``data`` if it is still the first; others may have emptied this meanwhile."""
-        if self._messages and self._messages[0] is data:
-            self.size -= size_bytes(self._messages.pop(0))
+    def drop_first(self) -> None:
+        """Drop the oldest message."""
+        self.size -= size_bytes(self._messages.pop(0))
 
     def trim(self, limit: int) -> None:
         """Drop the oldest until no more than ``limit`` bytes are left."""
         while self.size > limit:
-            self.size -= size_bytes(self._messages.pop(0))
+            self.drop_first()
 
     def move(self, chosen: Callable[[str | bytes], bool], to: Backlog) -> None:
         """Give the chosen ones to another backlog."""

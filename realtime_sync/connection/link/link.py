@@ -6,9 +6,9 @@ brings the next; before the server's time limit it does so at a quiet moment, un
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -22,11 +22,13 @@ from ...errors import (
     ConnectionClosed,
     ConnectionClosedError,
     ConnectionClosedOK,
+    RealtimeError,
 )
 from ...events import Reconnected
 from ...transport.base import Transport
 from ..settings import ConnectionSettings
 from ..state import ConnectionState
+from .lifecycle import CloseRequest, Lifecycle, LinkState, Step
 from .queue import EventQueue
 from .reader import Reader
 from .recovery import Made, Recovery
@@ -39,19 +41,20 @@ log = logging.getLogger(__name__)
 # After a renewal that failed, and after one that came at the wrong moment.
 _RENEW_AGAIN_S = 10.0
 _MOMENT_S = 1.0
-# An attempt to connect can't be cut short. Whoever closes waits so long for it; then it is left
-# to end by itself, within open_timeout, and whatever it brings is thrown away.
-_CONNECTING_S = 0.5
+# How long threads that have nothing more to do may take to end, on a busy machine.
+_LAST_STEPS_S = 1.0
 
 
 class Link:
     """Owns the transport and the threads; does not know the connection.
 
-    Making anew (after a loss, before the limit or by hand) is one operation from `_making_anew`
-    being set to `_settle`: what happens to its transport meanwhile waits for the end of it.
+    Each decision is a step of `Lifecycle`, made by the thread whose affair it is: the reader when
+    its transport has ended, a supervisor when it has brought another or could not. A program's
+    thread makes none, since a signal handler could strike it between a step and what belongs to
+    it; it stores what it wants, and waits.
 
-    Threads: `close` and `renew` from any thread. One lock guards which transport is the current
-        one and which threads there are; it is never held while anything waits.
+    Threads: `close`, `restart` and the properties from any thread. One lock guards which transport
+        is counted and which threads there are; it is never held while anything waits.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Link:
         sender: Sender,
         settings: ConnectionSettings,
     ) -> None:
+        self.lifecycle = Lifecycle()
         self._queue = queue
         self._state = state
         self._sender = sender
@@ -70,59 +74,80 @@ class Link:
         self._policy = settings.reconnect
         self._close_timeout = settings.close_timeout
         self._own_entries = 0  # of the queue's, that did not come from the server
-        self.closing = threading.Event()
-        self._flushed = threading.Event()  # unset from a new link to the last held message on it
-        self._flushed.set()
-        self._lock = threading.Lock()  # guards all below
         self._transport = transport
         self._reader = Reader(transport, queue, state, settings.dialect)
         self._reading: threading.Thread | None = None
+        # How the transport of the moment ended, while that is the supervisor's to deal with.
+        self._lost: ConnectionClosed | None = None
+        self._lock = threading.Lock()  # guards the two below, and _transport where it is counted
         self._threads: list[threading.Thread] = []
-        self._making_anew = False
-        self._lost_meanwhile: ConnectionClosed | None = None
-        self._finished = False
-        self._closed_with = (1000, "")
         self._totals = Totals()
 
     def start(self) -> None:
-        """Start the first reader."""
+        """Start the first reader.
+
+        Raises:
+            RealtimeError: the system gives no thread.
+        """
         if self._policy is not None and self._policy.rotate:
             self._sender.on_renewal_due = self._renew_if_quiet
         self._start_reader()
 
-    # -- reading ---------------------------------------------------------------------------------
+    # -- threads ---------------------------------------------------------------------------------
+
+    def _run(self, work: Callable[[], None], *, name: str) -> threading.Thread:
+        """Do ``work`` on a thread of the link's; whatever it raises ends the connection."""
+
+        def run() -> None:
+            try:
+                work()
+            except BaseException as exc:
+                self._fail(name, exc)
+
+        thread = spawn(run, name=name)
+        with self._lock:
+            self._threads = [other for other in self._threads if other.is_alive()]
+            self._threads.append(thread)
+        return thread
+
+    def _fail(self, name: str, exc: BaseException) -> None:
+        """End the connection because of an exception that nobody has foreseen.
+
+        Without this it would be neither open nor closed, and everybody would wait for ever.
+        """
+        log.error("the %s thread failed, which ends the connection: %r", name, exc)
+        end = ConnectionClosedError(
+            1006, f"the connection's {name} thread failed: {exc!r}", closed_by="this side"
+        )
+        end.__cause__ = exc
+        self._finish(end)
+        self._transport.abort()
 
     def _start_reader(self) -> None:
-        reader, transport = self._reader, self._transport
-        thread = spawn(lambda: self._ended(transport, reader.run()), name="reader")
-        with self._lock:
-            self._reading = thread
-            self._threads.append(thread)
+        reader = self._reader
+        self._reading = self._run(lambda: self._reader_ended(reader.run()), name="reader")
 
-    def _ended(self, transport: Transport, end: ConnectionClosed) -> None:
+    # -- a transport ends ------------------------------------------------------------------------
+
+    def _reader_ended(self, end: ConnectionClosed) -> None:
         """On a reader's thread, at the end of its transport."""
-        with self._lock:
-            if transport is not self._transport:
-                return  # it was replaced; its successor's reader goes on
-            if self._making_anew:
-                self._lost_meanwhile = end  # for `_settle`
-                return
-        self._lost(end)
+        self._lost = end  # before the step: a supervisor that finds it made looks for it
+        state = self.lifecycle.state
+        if state is LinkState.OPEN and not self._covers(end):
+            self._finish(end)
+            return
+        after = self.lifecycle.step(Step.LOSE)
+        if after is LinkState.LOST:
+            self._recover_from(end)
+        elif after is None:  # closing, or over
+            self._finish(end)
+
+    def _covers(self, end: ConnectionClosed) -> bool:
+        return self._policy is not None and self._policy.covers(end)
 
     def _good_events(self) -> int:
         """Count what the server has said beside greetings and complaints."""
         return self._queue.received - self._own_entries - self._state.formalities
-
-    def _lost(self, end: ConnectionClosed) -> None:
-        if self.closing.is_set() or self._policy is None or not self._policy.covers(end):
-            self._finish(end)
-            return
-        with self._lock:
-            self._making_anew = True
-        self._sender.hold("lost")
-        self._state.link_lost(self._state.requested)
-        self._interrupt(end)
-        self._spawn_supervisor(lambda: self._recover(end))
 
     def _interrupt(self, end: ConnectionClosed) -> None:
         """Tell waiters that what they wait for went with the old link; no reader runs now."""
@@ -130,67 +155,69 @@ class Link:
         self._queue.interrupt(ConnectionClosedError(end.code, end.reason, True))
 
     def _finish(self, end: ConnectionClosed) -> None:
-        with self._lock:
-            if self._finished:
-                return
-            self._finished = True
-        unsent = self._sender.give_up()
-        error = type(end)(end.code, end.reason, False, tuple(unsent))
-        error.__cause__ = end.__cause__
-        self._queue.finish(error)
+        """Let the connection be over, and tell everybody; only the first call counts."""
+        if self.lifecycle.step(Step.END) is None:
+            return
+        request = self.lifecycle.close_request
+        error = end
+        try:
+            unsent = tuple(self._transport.take_back() + self._sender.give_up())
+            error = end.copy(unsent=unsent) if request is None else _closed(request, end, unsent)
+        finally:
+            self._queue.finish(error)
+            self.lifecycle.over.set()
 
-    def _finish_closed(self) -> None:
-        code, reason = self._closed_with
-        self._finish(ConnectionClosedOK(code, reason or "closed while reconnecting"))
+    # -- after a loss ----------------------------------------------------------------------------
 
-    # -- recovering ------------------------------------------------------------------------------
-
-    def _spawn_supervisor(self, work: Callable[[], None]) -> None:
-        supervisor = spawn(work, name="supervisor")
-        with self._lock:
-            self._threads = [thread for thread in self._threads if thread.is_alive()]
-            self._threads.append(supervisor)
+    def _recover_from(self, end: ConnectionClosed) -> None:
+        """On the thread that found the link lost, after that step."""
+        if not self._covers(end):  # it was lost during a renewal, which then failed
+            self._finish(end)
+            return
+        self._sender.hold("lost")
+        self._state.link_lost(self._state.requested)
+        self._interrupt(end)
+        self._run(lambda: self._recover(end), name="supervisor")
 
     def _recover(self, end: ConnectionClosed) -> None:
         try:
-            made = self._recovery.reopen(end, self.closing)
+            made = self._recovery.reopen(end, self.lifecycle.closing)
         except BaseException as exc:  # a callback of the program's may raise anything
-            self._give_up(end, exc)
+            reason = "; ".join(filter(None, (end.reason, f"could not reconnect: {exc}")))
+            failed = ConnectionClosedError(end.code, reason, closed_by=end.closed_by)
+            failed.__cause__ = exc
+            self._finish(failed)
             return
-        if not self._adopt(made):
-            self._finish_closed()
-            return
-        lost = self._sender.adopt(made.transport, made.dialect)
-        self._report(made, lost, end.code)
-        self._start_reader()
-        self._settle(made.transport)
+        self._adopt(made, end.code)
 
-    def _give_up(self, end: ConnectionClosed, exc: BaseException) -> None:
-        if self.closing.is_set():
-            self._finish_closed()
-            return
-        reason = "; ".join(filter(None, (end.reason, f"could not reconnect: {exc}")))
-        failed = ConnectionClosedError(end.code, reason)
-        failed.__cause__ = exc
-        self._finish(failed)
+    def _adopt(self, made: Made, code: int, *, with_tail: bool = False) -> bool:
+        """Let ``made`` be the link, unless `close` was called; no reader runs now.
 
-    def _adopt(self, made: Made) -> bool:
-        """Make ``made`` the link, unless `close` was called meanwhile."""
-        with self._lock:
-            closing = self.closing.is_set()
-            if not closing:
-                self._totals = self._totals.plus(self._transport)
-                self._transport = made.transport
-                self._reader = Reader(
-                    made.transport, self._queue, self._state, made.dialect, made.received
-                )
-                self._lost_meanwhile = None
-                self._flushed.clear()
-        if closing:
+        Args:
+            made: the new link.
+            code: how the old one ended.
+            with_tail: see `Sender.adopt`.
+        """
+        old = self._transport
+        if self.lifecycle.step(Step.ADOPT) is None:
             made.transport.abort()
+            self._finish(self._lost or ConnectionClosedError(code))
             return False
+        with self._lock:
+            self._totals = self._totals.plus(old)
+            self._transport = made.transport
+        self._lost = None
         self._state.renewed(made.reports)
         self._state.history.keep(made.kept_items)
+        lost = self._sender.adopt(
+            made.transport, made.dialect, not_sent=old.take_back(), with_tail=with_tail
+        )
+        self._report(made, lost, code)
+        self._reader = Reader(made.transport, self._queue, self._state, made.dialect, made.received)
+        request = self.lifecycle.close_request
+        if request is not None:  # after the step: `close` may have found the old transport
+            self._start_close(request)
+        self._start_reader()
         return True
 
     def _report(self, made: Made, lost: list[str], code: int) -> None:
@@ -200,79 +227,113 @@ class Link:
         self._own_entries += 1
         self._queue.put(event, 0)
 
-    def _settle(self, transport: Transport) -> None:
-        """End an operation: send what was held, then look what became of the link meanwhile."""
-        with contextlib.suppress(ConnectionClosed):  # its reader sees it
-            self._sender.flush(transport)
-        self._flushed.set()
-        with self._lock:
-            self._making_anew = False
-            lost, self._lost_meanwhile = self._lost_meanwhile, None
-        if lost is not None:
-            self._lost(lost)
-
     # -- renewing --------------------------------------------------------------------------------
 
     def _renew_if_quiet(self) -> None:
         """On the thread of a sender, before it sends: what it sends is held if this begins."""
-        if not self._quiet():
+        if not self._quiet() or self.lifecycle.state is not LinkState.OPEN:
             return
-        with self._lock:
-            if self._making_anew or self.closing.is_set():
-                return
-            self._making_anew = True
-        seen = self._state.changes
-        # First held, then looked: either a message under way is seen here, or it is held.
-        self._sender.hold("renewal")
-        if not self._quiet():
-            self._settle(self._transport)
-            return
-        self._state.renew_at = math.inf
-        self._spawn_supervisor(lambda: self._try_to_renew(seen))
+        decided: queue.SimpleQueue[None] = queue.SimpleQueue()
+        try:
+            self._run(lambda: self._renew_quietly(decided), name="supervisor")
+        except RealtimeError as exc:
+            log.warning("the connection could not be renewed before its limit: %s", exc)
+            self._renew_later(_RENEW_AGAIN_S)
+        else:
+            decided.get()
 
     def _quiet(self) -> bool:
         return self._state.quiet and not self._queue.full
 
+    def _renew_quietly(self, decided: queue.SimpleQueue[None]) -> None:
+        try:
+            if self.lifecycle.step(Step.RENEW) is None:
+                return
+            seen = self._state.changes
+            # First held, then looked: either a message under way is seen here, or it is held.
+            self._sender.hold("renewal")
+            if not self._quiet():
+                self._keep()
+                return
+            self._state.renew_at = math.inf
+        finally:
+            decided.put(None)
+        self._try_to_renew(seen)
+
     def _try_to_renew(self, seen: int) -> None:
         try:
-            made = self._recovery.open_once(keep_history=True, closing=self.closing)
+            made = self._recovery.open_once(keep_history=True, closing=self.lifecycle.closing)
         except Exception as exc:  # the program's key function may raise anything
-            if not self.closing.is_set():
+            if not self.lifecycle.closing.is_set:
                 log.warning("the connection could not be renewed before its limit: %s", exc)
             self._renew_later(_RENEW_AGAIN_S)
+            self._keep()
             return
         if self._state.changes != seen:  # somebody speaks, or a transcript came late
             made.transport.abort()
             self._renew_later(_MOMENT_S)
+            self._keep()
             return
         self._replace(made, frozenset(), with_tail=not self._state.turns_are_manual)
 
     def _renew_later(self, seconds: float) -> None:
         self._state.renew_at = time.monotonic() + seconds
-        self._settle(self._transport)
 
-    def renew(self, *, keep_history: bool) -> None:
+    def _keep(self) -> None:
+        """End a renewal that came to nothing: the old link goes on, if it is still there."""
+        self._sender.release(self._transport)
+        after = self.lifecycle.step(Step.KEEP)
+        lost = self._lost
+        if lost is None or after is LinkState.OPEN:
+            return  # it goes on; or it was closed, which its reader will find
+        if after is LinkState.LOST:
+            self._recover_from(lost)
+        else:
+            self._finish(lost)
+
+    def restart(self, *, keep_history: bool) -> None:
         """Replace the transport by a new one with the same session.
+
+        A supervisor does it, so that an exception of a signal handler ends only the waiting.
 
         Raises:
             ConcurrencyError: it is being replaced already, or closed.
             RealtimeError: the new one could not be had; the old one goes on.
+            ConnectionClosed: it could be had, but not be taken over; the connection is over.
         """
         self._transport.check_process()
-        with self._lock:
-            if self._making_anew or self.closing.is_set() or self._finished:
-                raise ConcurrencyError("the connection is being made anew or closed already")
-            self._making_anew = True
+        outcomes: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                outcomes.put(self._restart(keep_history=keep_history))
+            except BaseException as exc:
+                self._fail("supervisor", exc)
+                outcomes.put(self._queue.end and self._queue.end.copy())
+
+        self._run(work, name="supervisor")
+        failure = outcomes.get()
+        if failure is not None:
+            raise failure
+
+    def _restart(self, *, keep_history: bool) -> BaseException | None:
+        """Return what kept the link from being replaced."""
+        if self.lifecycle.step(Step.RENEW) is None:
+            return ConcurrencyError("the connection is being made anew or closed already")
         self._sender.hold("renewal")
         requested = self._state.requested
         try:
-            made = self._recovery.open_once(keep_history=keep_history, closing=self.closing)
-        except BaseException:
-            self._settle(self._transport)
-            raise
-        self._replace(made, requested, with_tail=False)
+            made = self._recovery.open_once(
+                keep_history=keep_history, closing=self.lifecycle.closing
+            )
+        except BaseException as exc:
+            self._keep()
+            return exc
+        if self._replace(made, requested, with_tail=False):
+            return None
+        return ConcurrencyError("the connection was closed meanwhile")
 
-    def _replace(self, made: Made, requested: frozenset[str], *, with_tail: bool) -> None:
+    def _replace(self, made: Made, requested: frozenset[str], *, with_tail: bool) -> bool:
         """Let ``made`` take over; what the old link still brings comes first.
 
         Args:
@@ -280,63 +341,54 @@ class Link:
             requested: the responses that the old link was asked for and that will not come.
             with_tail: see `Sender.adopt`.
         """
-        old, old_reader, reading = self._transport, self._reader, self._reading
-        if not self._adopt(made):
-            self._settle(old)
-            return
-        old_reader.closing = True
-        self._queue.wake_reader()
-        old.close(1000, "renewed", timeout=self._close_timeout)
-        if reading is not None:
-            reading.join()  # its transport is over
-        if self._state.link_lost(requested):
-            self._interrupt(ConnectionClosedError(1000, "the session was restarted"))
-        lost = self._sender.adopt(made.transport, made.dialect, with_tail=with_tail)
-        self._report(made, lost, 1000)
-        self._start_reader()
-        self._settle(made.transport)
+        try:
+            self._reader.closing = True
+            self._queue.wake_reader()
+            self._transport.close(1000, "renewed", timeout=self._close_timeout)
+            if self._reading is not None:
+                self._reading.join()  # its transport is over
+            if self._state.link_lost(requested):
+                self._interrupt(ConnectionClosedError(1000, "the session was restarted"))
+        except BaseException:
+            made.transport.abort()  # nobody else knows of it yet
+            raise
+        return self._adopt(made, 1000, with_tail=with_tail)
 
     # -- the end ---------------------------------------------------------------------------------
 
-    def close(self, code: int, reason: str) -> None:
-        """Close the transport of the moment, end the threads; idempotent."""
-        deadline = Deadline(self._close_timeout)
-        with self._lock:
-            if not self.closing.is_set():
-                self._closed_with = (code, reason)
-            self.closing.set()
-            transport, reader = self._transport, self._reader
-        reader.closing = True
-        self._queue.wake_reader()
-        self._flushed.wait(deadline.remaining())  # what was sent before this goes out before it
-        transport.close(code, reason, timeout=self._close_timeout)
-        self._recovery.abort()
-        if self._recovery.connecting:
-            self._join_all(Deadline(min(_CONNECTING_S, self._close_timeout)))
-            if self._recovery.connecting:
-                self._finish_closed()
-                return
-        if not self._join_all(deadline):
-            transport.abort()
-            self._join_all(Deadline(1.0))
+    def close(self, code: int, reason: str, *, wait: bool) -> None:
+        """Close the link within ``close_timeout``; idempotent.
 
-    def _join_all(self, deadline: Deadline) -> bool:
-        """Wait for the threads, and for those that they started."""
-        while True:
-            with self._lock:
-                others = [
-                    thread
-                    for thread in self._threads
-                    if thread.is_alive() and thread is not threading.current_thread()
-                ]
-            if not others:
-                return True
-            if not join_all(others, deadline):
-                return False
+        Args:
+            code: of the close frame.
+            reason: of the close frame.
+            wait: False only asks for it, without a lock, and returns at once; the link's own
+                threads do it all and keep to the time.
+        """
+        deadline = Deadline(self._close_timeout)
+        request = self.lifecycle.close(code, reason, deadline)
+        self._start_close(request)
+        self._recovery.abort()
+        if not wait or threading.current_thread() in self._threads:
+            return
+        if not self.lifecycle.over.wait(deadline):
+            self._transport.abort()
+        self.join()
+
+    def _start_close(self, request: CloseRequest) -> None:
+        self._reader.closing = True
+        self._queue.wake_reader()
+        self._transport.start_close(*request)
+
+    def join(self) -> None:
+        """Wait for the threads, which have nothing more to do."""
+        with self._lock:
+            threads = list(self._threads)
+        join_all(threads, Deadline(_LAST_STEPS_S))
 
     def abort(self) -> None:
         """Cut the transport, which ends the reader; for a connection that was forgotten."""
-        self.closing.set()
+        self.lifecycle.close(1000, "", Deadline(0))
         self._transport.abort()
         self._recovery.abort()
 
@@ -345,6 +397,19 @@ class Link:
         """What all transports carried together."""
         with self._lock:
             return self._totals.plus(self._transport)
+
+
+def _closed(
+    request: CloseRequest, end: ConnectionClosed, unsent: tuple[str, ...]
+) -> ConnectionClosed:
+    """Return the end of a link that we closed: a clean one, whatever became of the handshake."""
+    error = ConnectionClosedOK(request.code, request.reason, False, unsent, "this side")
+    error.__cause__ = end.__cause__
+    if end.closed_by == "this side" and isinstance(end, ConnectionClosedOK):
+        error.note("the peer answered the close")
+    else:
+        error.note(f"the peer did not answer the close: {end.reason or f'code {end.code}'}")
+    return error
 
 
 @frozen

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from operator import attrgetter
@@ -18,7 +19,7 @@ from ..._deadline import Deadline
 from ...errors import ConnectionClosed, QueueFullError, RealtimeTimeout, RemoteProtocolError
 from ...events import ServerEvent, parse_event
 
-__all__ = ["Entry", "EventQueue", "Interruption", "Malformed", "copy_of"]
+__all__ = ["Entry", "EventQueue", "Interruption", "Malformed"]
 
 # How much of what was consumed stays visible to observers: a `wait_for` that comes after another
 # thread took the event still finds it.
@@ -90,7 +91,9 @@ class EventQueue:
 
     Threads: `put`, `interrupt`, `wait_for_space` and `finish` belong to the reader, or to the
         supervisor while there is none; `take`, `take_new`, `keep` and `settle` to the one
-        consumer; `watch`, `wake_reader` and the properties to anybody.
+        consumer; `watch`, `wake_reader` and the properties to anybody. An exception of a signal
+        handler may strike the consumer and the observers anywhere: an event that a struck call
+        had taken is found again by the next one.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -104,9 +107,15 @@ class EventQueue:
         self._bytes_out = 0
         self._recent_bytes = 0
         self._paused = False
-        self._space = threading.Event()
-        self._watchers: list[_Watcher] = []
+        self._space: queue.SimpleQueue[None] = queue.SimpleQueue()  # wakes the paused reader
+        # Weak, so that an observer that a signal handler has struck is not served for ever.
+        self._watchers: list[weakref.ref[_Watcher]] = []
         self._watchers_lock = threading.Lock()  # guards changes of _watchers and setting `end`
+        # The consumer's: the number of the first entry that it has neither settled nor kept, and
+        # whether it took one and was struck before it did.
+        self._next = 0
+        self._taking = False
+        self._delivered = 0  # how many entries were put into `_entries`
 
     # -- the reader's side -----------------------------------------------------------------------
 
@@ -123,6 +132,7 @@ class EventQueue:
         self.received += 1
         self._bytes_in += size
         self._entries.put(entry)
+        self._delivered = self.received
         if self._watchers:
             self._tell_watchers(entry)
 
@@ -137,13 +147,14 @@ class EventQueue:
         Args:
             stop: whether the wait is over anyway; to be true before `wake_reader` is called.
         """
-        self._space.clear()
+        while not self._space.empty():
+            self._space.get()
         self._paused = True
-        # Looked at again after `_paused` is visible and the event cleared: a consumer either sees
-        # the flag and sets the event, or made space before this line; so with ``stop``.
+        # Looked at again after `_paused` is visible and old tokens are gone: a consumer either sees
+        # the flag and gives one, or made space before this line; so with ``stop``.
         if self.full and not stop():
             self._tell_watchers(_End(self.full_error()))
-            self._space.wait()
+            self._space.get()
         self._paused = False
 
     def interrupt(self, error: ConnectionClosed) -> None:
@@ -155,15 +166,19 @@ class EventQueue:
         """Say that nothing more will come; ``error`` is what every later `take` raises."""
         with self._watchers_lock:
             self.end = error
-            watchers = list(self._watchers)
-        self._entries.put(None)
-        for watcher in watchers:
+        self._entries.put(None)  # wakes the consumer; later calls look at `end`
+        for watcher in self._present_watchers():
             watcher.entries.put(_End(error))
 
-    def _tell_watchers(self, message: Entry | _End) -> None:
+    def _present_watchers(self) -> list[_Watcher]:
         with self._watchers_lock:
-            watchers = list(self._watchers)
-        for watcher in watchers:
+            watchers = [watcher for ref in self._watchers if (watcher := ref()) is not None]
+            if len(watchers) < len(self._watchers):
+                self._watchers = [ref for ref in self._watchers if ref() is not None]
+        return watchers
+
+    def _tell_watchers(self, message: Entry | _End) -> None:
+        for watcher in self._present_watchers():
             if watcher.has_room(message, self.max_bytes):
                 watcher.put(message)
             else:
@@ -181,37 +196,77 @@ class EventQueue:
             RealtimeTimeout: nothing came in time.
             ConnectionClosed: everything received was taken and the connection is over.
         """
-        entry = self._stash.popleft() if self._stash else self.take_new(deadline)
+        if not self._stash:
+            entry = self.take_new(deadline)
+            if not self._stash:
+                self.settle(entry)
+                return entry
+            self.keep(entry)  # others were found again, which come before it
+        entry = self._stash[0]
         self.settle(entry)
+        self._stash.popleft()
         return entry
 
     def take_new(self, deadline: Deadline | None) -> Entry:
         """Like `take`, but leave alone what was kept; `keep` or `settle` says what became of it."""
+        if self._taking:
+            self._find_again()
+        self._taking = True
         try:
-            entry = self._entries.get(True, None if deadline is None else deadline.remaining())
+            if self.end is None:
+                entry = self._entries.get(True, None if deadline is None else deadline.remaining())
+            else:
+                entry = self._entries.get(False)
         except queue.Empty:
+            self._taking = False
+            if self.end is not None:
+                raise self.end.copy() from None
             raise RealtimeTimeout("no event came in time; the connection is still usable") from None
         if entry is None:
-            self._entries.put(None)  # the end is there for every later call as well
+            self._taking = False
             assert self.end is not None
-            raise copy_of(self.end)
+            raise self.end.copy()
         return entry
+
+    def _find_again(self) -> None:
+        """Keep what a consumer took that was struck before it could settle or keep it."""
+        delivered = self._delivered
+        try:
+            following = self._entries.get(False)
+        except queue.Empty:
+            following = None
+        until = delivered if following is None else following.number
+        for number, size, past in self._snapshot():
+            if self._next <= number < until:
+                item = parse_event(past) if isinstance(past, str) else past
+                self.keep(Entry(number, size, item))
+        if following is not None:
+            self.keep(following)
+        self._taking = False
 
     def settle(self, entry: Entry) -> None:
         """Count ``entry`` as consumed, which may let a paused reader go on."""
+        if entry.number >= self._next:
+            self._next = entry.number + 1
+            self._taking = False
         self._bytes_out += entry.size
         self._recent_bytes += entry.size
         while self._recent_bytes > _RECENT_BYTES:
             self._recent_bytes -= self._log.popleft()[1]
         if self._paused and not self.full:
-            self._space.set()
+            self._space.put(None)
 
     def keep(self, entry: Entry) -> None:
         """Leave an entry of `take_new` in the queue, in its place, for the next `take`."""
         self._stash.append(entry)
+        self._next = entry.number + 1
+        self._taking = False
 
     def give_back(self, entries: list[Entry]) -> None:
-        """Put entries that were taken and not settled back to where they stood."""
+        """Put entries that were settled back to where they stood."""
+        size = sum(entry.size for entry in entries)
+        self._bytes_out -= size
+        self._recent_bytes -= size
         self._stash = deque(sorted((*self._stash, *entries), key=attrgetter("number")))
 
     @property
@@ -223,7 +278,7 @@ class EventQueue:
 
     def wake_reader(self) -> None:
         """Let a paused reader look around, because the connection is being closed."""
-        self._space.set()
+        self._space.put(None)
 
     @property
     def queued_bytes(self) -> int:
@@ -252,22 +307,23 @@ class EventQueue:
             QueueFullError: the queue is full, so the event can't come before someone consumes.
         """
         watcher = _Watcher()
-        with self._watchers_lock:
-            self._watchers.append(watcher)
-            end = self.end
+        reference = weakref.ref(watcher)
         try:
+            with self._watchers_lock:
+                self._watchers.append(reference)
+                end = self.end
             # Registered first, then the log: an event may be seen twice, but never missed.
             past = self._snapshot()
             for number, _, item in past:
                 if number < since:
                     continue
                 if isinstance(item, Interruption) and losses == "all":
-                    raise copy_of(item.error)
+                    raise item.error.copy()
                 found = parse_event(item) if isinstance(item, str) else item
                 if _is_match(found, matches):
                     return found
             if end is not None:
-                raise copy_of(end)
+                raise end.copy()
             if self._paused and self.full:
                 raise self.full_error()
             seen = past[-1][0] + 1 if past else since
@@ -275,7 +331,7 @@ class EventQueue:
             return self._watch_on(watcher, matches, max(seen, since), deadline)
         finally:
             with self._watchers_lock:
-                self._watchers.remove(watcher)
+                self._watchers = [other for other in self._watchers if other is not reference]
 
     def _watch_on(
         self,
@@ -295,7 +351,7 @@ class EventQueue:
                 if isinstance(message.error, ConnectionClosed):
                     if message.error.reconnecting and watcher.through:
                         continue
-                    raise copy_of(message.error)
+                    raise message.error.copy()
                 raise message.error
             watcher.bytes_out += message.size
             if message.number >= since and _is_match(message.item, matches):
@@ -320,13 +376,6 @@ class EventQueue:
             f"{self.queued_bytes} bytes of events wait to be consumed and max_queue_bytes is "
             f"{self.max_bytes}: call recv() or iterate, or raise max_queue_bytes"
         )
-
-
-def copy_of(error: ConnectionClosed) -> ConnectionClosed:
-    """Return a fresh exception: one that is raised in many threads would mix their tracebacks."""
-    copy = type(error)(*error.args)
-    copy.__cause__ = error.__cause__
-    return copy
 
 
 def _is_match(item: Item, matches: Callable[[ServerEvent], bool]) -> TypeGuard[ServerEvent]:

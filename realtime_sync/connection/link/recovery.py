@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from collections import deque
@@ -13,6 +14,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from ..._deadline import Deadline
+from ..._signal_safe import Latch
 from ..._threads import join_all, spawn
 from ..._types import JsonDict
 from ...errors import (
@@ -36,6 +38,8 @@ from .sender import to_json
 __all__ = ["Made", "Recovery"]
 
 log = logging.getLogger(__name__)
+
+_Connected = tuple[Transport, Dialect | None] | BaseException
 
 # A link that held so long was a good one, whatever it carried.
 _HELD_S = 60.0
@@ -69,16 +73,13 @@ class Made:
 class Recovery:
     """Opens links for one connection.
 
-    Threads: one supervisor at a time; `abort` and `connecting` from any thread.
+    Threads: one supervisor at a time; `abort` from any thread.
 
     Args:
         state: of the connection; it is read, not changed.
         settings: of the connection.
         good_events: counts what the server has said beside greetings and complaints.
         clock: a monotonic clock.
-
-    Attributes:
-        connecting: whether a call is under way that `abort` can't cut short.
     """
 
     def __init__(
@@ -89,7 +90,6 @@ class Recovery:
         good_events: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.connecting = False
         self._state = state
         self._opener = settings.opener
         self._policy = settings.reconnect or ReconnectPolicy()
@@ -102,9 +102,11 @@ class Recovery:
         self._attempts = 0  # in a row
         self._known_good = -1  # good events when the row began
         self._opened_at = clock()
-        self._opening: Transport | None = None  # what `abort` has to cut
+        # What `abort` has to cut: the wait for a connect, or the transport that it brought.
+        self._connecting: queue.SimpleQueue[_Connected] | None = None
+        self._opening: Transport | None = None
 
-    def reopen(self, end: ConnectionClosed, closing: threading.Event) -> Made:
+    def reopen(self, end: ConnectionClosed, closing: Latch) -> Made:
         """Return a new link with the old session, after as many attempts as the policy allows.
 
         Raises:
@@ -117,7 +119,7 @@ class Recovery:
             self._attempts += 1
             delay = max(self._policy.delay(self._attempts), _asked_delay(failure))
             self._ask_program(delay, end)
-            if closing.wait(delay):
+            if closing.wait(Deadline(delay)):
                 raise _closed_meanwhile()
             try:
                 made = self._open(closing, restore=self._policy.restore)
@@ -137,7 +139,7 @@ class Recovery:
             )
         raise failure
 
-    def open_once(self, *, keep_history: bool, closing: threading.Event) -> Made:
+    def open_once(self, *, keep_history: bool, closing: Latch) -> Made:
         """Return a new link with the old session, at the first attempt.
 
         Raises:
@@ -149,7 +151,9 @@ class Recovery:
 
     def abort(self) -> None:
         """Cut the link that is being opened."""
-        opening = self._opening
+        connecting, opening = self._connecting, self._opening
+        if connecting is not None:
+            connecting.put(_closed_meanwhile())
         if opening is not None:
             opening.abort()
 
@@ -180,16 +184,12 @@ class Recovery:
         self._query = answer.get("extra_query", self._query)
         self._headers = answer.get("extra_headers", self._headers)
 
-    def _open(self, closing: threading.Event, *, restore: bool, keep_history: bool = True) -> Made:
-        self.connecting = True
-        try:
-            transport, dialect = self._opener(self._query, self._headers)
-        finally:
-            self.connecting = False
+    def _open(self, closing: Latch, *, restore: bool, keep_history: bool = True) -> Made:
+        transport, dialect = self._connected(closing)
         self._opening = transport
         # First known to `abort`, then looked: whoever closes sees the one or is seen.
         try:
-            if closing.is_set():
+            if closing.is_set:
                 raise _closed_meanwhile()
             if not restore:
                 return Made(transport, dialect)
@@ -199,6 +199,43 @@ class Recovery:
             raise
         finally:
             self._opening = None
+
+    def _connected(self, closing: Latch) -> tuple[Transport, Dialect | None]:
+        """Open a transport on a thread of its own, because an attempt can't be cut short.
+
+        Whoever closes need not wait for it: it is left to end by itself, within ``open_timeout``,
+        and what it brings is thrown away.
+        """
+        answers: queue.SimpleQueue[_Connected] = queue.SimpleQueue()
+        left = Latch()
+
+        def connect() -> None:
+            answer: _Connected
+            try:
+                answer = self._opener(self._query, self._headers)
+            except BaseException as exc:  # the program's key function may raise anything
+                answer = exc
+            answers.put(answer)
+            if left.is_set and isinstance(answer, tuple):
+                answer[0].abort()
+
+        self._connecting = answers
+        try:
+            if closing.is_set:  # after `abort` could see it
+                raise _closed_meanwhile()
+            thread = spawn(connect, name="connect")
+            answer = answers.get()
+        finally:
+            self._connecting = None
+        if isinstance(answer, tuple):
+            join_all([thread], Deadline(1.0))
+            return answer
+        left.set()
+        while not answers.empty():  # it came at the same moment
+            late = answers.get()
+            if isinstance(late, tuple):
+                late[0].abort()
+        raise answer
 
     def _restored(
         self, transport: Transport, dialect: Dialect | None, *, keep_history: bool

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any, Literal
 
@@ -88,13 +88,27 @@ class Sender:
         dialect = self.dialect
         text = to_json(wire if dialect is None else dialect.to_wire(wire))
         self._renew_if_due()
-        self._state.sent(wire)
         self._last.event_id = event_id
         self._last.unanswered = True
-        self._transmit(text)
+        try:
+            self._state.sent(wire)
+            self._transmit(text)
+        except BaseException:  # a signal handler's exception as well
+            self._state.not_sent(wire)
+            raise
         if wire["type"] in _END_BUFFER:
             with self._lock:
                 self._tail.empty()
+
+    def post(self, event: JsonDict) -> None:
+        """Have an event sent without waiting for the link; not kept in mind as this thread's.
+
+        Raises:
+            ConnectionClosed: the connection is over.
+        """
+        dialect = self.dialect
+        text = to_json(event if dialect is None else dialect.to_wire(event))
+        self._hand_over(text, post=True)
 
     def send_raw(self, data: str | bytes) -> None:
         """See `RealtimeConnection.send_raw`."""
@@ -117,10 +131,16 @@ class Sender:
     def _transmit(self, data: str | bytes) -> bool:
         """Send or hold ``data``; return whether it was sent."""
         self._last.mark = self._queue.received
+        if self._hand_over(data):
+            return True
+        self._last.mark = self._queue.received  # it is the new link's
+        return False
+
+    def _hand_over(self, data: str | bytes, *, post: bool = False) -> bool:
         while self._holding is None or not self._hold(data):
             transport = self._transport
             try:
-                transport.send(data)
+                (transport.post if post else transport.send)(data)
             except ConnectionClosed as closed:
                 # Not taken whole by the kernel, so the server can't have it: it may wait for the
                 # new link like anything that is sent a moment later.
@@ -128,7 +148,6 @@ class Sender:
                     raise
             else:
                 return True
-        self._last.mark = self._queue.received  # it is the new link's
         return False
 
     def _another_comes(self, failed: Transport, closed: ConnectionClosed) -> bool:
@@ -161,7 +180,7 @@ class Sender:
     # -- for the link ----------------------------------------------------------------------------
 
     def hold(self, why: Holding) -> None:
-        """Keep what is sent from now on until `flush` or `give_up`.
+        """Keep what is sent from now on until `release`, `adopt` or `give_up`.
 
         Args:
             why: "lost": set aside what belongs to the lost link. "renewal": the link is replaced
@@ -174,42 +193,49 @@ class Sender:
             if why == "lost":  # a renewal may have held some that now have lost their link
                 self._held.move(_is_link_bound, self._set_aside)
 
+    def release(self, transport: Transport) -> None:
+        """Hold no more, and let ``transport`` send what was held before anything else."""
+        with self._lock:
+            self._release_locked(transport)
+
     def adopt(
-        self, transport: Transport, dialect: Dialect | None, *, with_tail: bool = False
+        self,
+        transport: Transport,
+        dialect: Dialect | None,
+        *,
+        not_sent: Iterable[str] = (),
+        with_tail: bool = False,
     ) -> list[str]:
         """Take ``transport`` for what is sent from now on; return what was set aside.
-
-        Sending begins with `flush`; until then everything lines up.
 
         Args:
             transport: the new link.
             dialect: what is spoken on it.
+            not_sent: what the old link was given by `post` and did not send; it goes first.
             with_tail: send the end of what was said over the old link once more, first of all.
         """
         with self._lock:
             self._transport = transport
             self.dialect = dialect
-            self._holding = "renewal"
+            self._held.put_before(data for data in not_sent if not _is_link_bound(data))
+            tail = self._tail.empty()
             if with_tail:
-                self._held.put_before(self._tail.empty())
-            self._tail.empty()
-            return self._set_aside.empty()
+                self._held.put_before(tail)
+            lost = self._set_aside.empty()
+            self._release_locked(transport)
+            return lost
 
-    def flush(self, transport: Transport) -> None:
-        """Send what was held, in order, and hold no more; one thread at a time.
-
-        Raises:
-            ConnectionClosed: the link is gone; what was not sent is still held.
-        """
-        while True:
-            with self._lock:
-                data = self._held.first()
-                if data is None:
-                    self._holding = None
-                    return
-            transport.send(data)  # new messages line up behind it meanwhile
-            with self._lock:
-                self._held.drop(data)
+    def _release_locked(self, transport: Transport) -> None:
+        """Give ``transport`` all that is held; it sends in order, so new messages come after."""
+        if self._given_up:
+            return
+        self._holding = None
+        try:
+            while (data := self._held.first()) is not None:
+                transport.post(data)
+                self._held.drop_first()
+        except ConnectionClosed:  # it has ended already, as its reader will find
+            self._holding = "renewal"
 
     def give_up(self) -> list[str]:
         """Stop holding, because there will be no new link; return what was not sent."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from guards import VirtualClock
 
 from realtime_sync import ConnectError, ConnectionClosedError, RateLimitError, ReconnectPolicy
+from realtime_sync._signal_safe import Latch
 from realtime_sync.connection import ConnectionSettings
 from realtime_sync.connection.link.recovery import Recovery
 from realtime_sync.connection.reconnect import ReconnectingEvent
@@ -26,7 +26,7 @@ class Rows:
         self.told: list[ReconnectingEvent] = []
         self.good_events = 0
         self.failures: list[Exception] = []
-        self.closing = threading.Event()
+        self.closing = Latch()
         settings = ConnectionSettings(
             opener=self._open,
             reconnect=ReconnectPolicy(**{"initial_delay": 0, "max_retries": 3, **policy}),

