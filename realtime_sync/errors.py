@@ -124,10 +124,12 @@ class ConnectionClosed(TransportError):  # noqa: N818 -- the peers' name
         notes.append(text)
 
     def __str__(self) -> str:
-        text = f"connection closed with code {self.code} by {self.closed_by}"
+        text = f"connection closed with code {self.code}"
         if self.reason:
             text += f": {self.reason}"
-        return f"{text}; {self._next_step()}"
+        broke = self.closed_by == "the network"
+        who = "the link broke" if broke else f"closed by {self.closed_by}"
+        return f"{text} ({who}); {self._next_step()}"
 
     def _next_step(self) -> str:
         if self.reconnecting:

@@ -391,9 +391,10 @@ class RealtimeConnection(Registration):
         need, so waiting for them here would be in vain.
         """
         ours = set(map(id, (self, self._sender, self._link, self._queue)))
-        frame: FrameType | None = sys._getframe(2)  # who has called `close`
+        frame: FrameType | None = sys._getframe(1).f_back  # who has called `close`
         while frame is not None:
-            if frame.f_code not in _NOT_WAITING and id(frame.f_locals.get("self")) in ours:
+            # Only of frames that may be ours: this makes a copy of the locals, which lives on.
+            if frame.f_code in _CALLS and id(frame.f_locals.get("self")) in ours:
                 return True
             frame = frame.f_back
         return False
@@ -431,9 +432,18 @@ class RealtimeConnection(Registration):
         return f"<{type(self).__name__} {'closed' if self.closed else 'open'}>"
 
 
-# These call the program's code, or `close` itself, and hold nothing.
-_NOT_WAITING: frozenset[CodeType] = frozenset(
-    method.__code__ for method in (RealtimeConnection.dispatch_events, RealtimeConnection.__exit__)
+def _code_of(member: object) -> CodeType | None:
+    function = member.fget if isinstance(member, property) else member
+    return getattr(function, "__code__", None)
+
+
+# In which a thread may hold something of a connection's. Not those that call the program's code, or
+# `close` itself, and hold nothing.
+_CALLS: frozenset[CodeType] = frozenset(
+    code
+    for part in (RealtimeConnection, Sender, Link, EventQueue)
+    for name, member in vars(part).items()
+    if name not in ("dispatch_events", "__exit__") and (code := _code_of(member)) is not None
 )
 
 

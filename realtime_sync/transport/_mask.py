@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import Final
 
@@ -26,7 +27,9 @@ def masked(header: bytes, payload: bytes) -> bytes | bytearray:
     header += key
     size = len(payload)
     if size > _INT_UP_TO and (size >= _NUMPY_FROM or "numpy" in sys.modules):
-        return _by_words()(header, payload, key)
+        # An import that a signal handler's exception has struck can't be repeated.
+        with suppress(ImportError):
+            return _by_words()(header, payload, key)
     mask = int.from_bytes((key * (size // 4 + 1))[:size], "little")
     return header + (int.from_bytes(payload, "little") ^ mask).to_bytes(size, "little")
 

@@ -205,11 +205,13 @@ class WebSocketTransport(Transport):
     def _answer_close(self, code: int, reason: str) -> None:
         sent = self._say_goodbye(code, "")
         closing = self._closing.get("own")
+        words = self._secrets.hide(reason)  # some servers close with "invalid key ..."
         if sent is CloseSent.EARLIER and closing is not None:
-            self._finish(closed_by_us(closing.code, closing.reason))
+            end = closed_by_us(closing.code, closing.reason)
+            end.note(f"the peer answered the close with code {code}" + (words and f": {words}"))
+            self._finish(end)
         else:
-            # Some servers close with words like "invalid key ...".
-            self._finish(closed(code, self._secrets.hide(reason)))
+            self._finish(closed(code, words))
 
     def _say_goodbye(self, code: int, reason: str) -> CloseSent:
         deadline = Deadline(self._options.close_timeout)

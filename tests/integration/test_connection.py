@@ -630,15 +630,6 @@ def test_a_close_with_a_wrong_code_changes_nothing(connect: Opener) -> None:
     assert connection.recv(GUARD_S).type == "n.1"
 
 
-def test_a_silent_peer_does_not_hold_close() -> None:
-    transport, _ = memory_pair(answer_close=False)
-    connection = RealtimeConnection(transport, settings=ConnectionSettings(close_timeout=0.05))
-    connection.start()
-    connection.close()
-    with pytest.raises(ConnectionClosedError):
-        connection.recv(GUARD_S)
-
-
 def test_a_forgotten_connection_warns_and_its_thread_ends(guard: Guard) -> None:
     transport, _ = memory_pair()
     connection = RealtimeConnection(transport)

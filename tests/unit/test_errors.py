@@ -91,30 +91,33 @@ def test_a_copy_is_equal_but_for_what_is_changed() -> None:
         (
             ConnectionClosedError(),
             (
-                "connection closed with code 1006 by the network; connect again, or pass "
+                "connection closed with code 1006 (the link broke); connect again, or pass "
                 "reconnect=ReconnectPolicy()"
             ),
         ),
         (
             ConnectionClosedOK(1000, "bye", closed_by="this side"),
-            "connection closed with code 1000 by this side: bye; connect() opens another",
+            "connection closed with code 1000: bye (closed by this side); connect() opens another",
         ),
         (
             ConnectionClosedError(1012, "restart", reconnecting=True),
-            "connection closed with code 1012 by the server: restart; reconnecting, so ask again",
+            (
+                "connection closed with code 1012: restart (closed by the server); "
+                "reconnecting, so ask again"
+            ),
         ),
         (
             ConnectionClosedError(1008, "wrong model"),
             (
-                "connection closed with code 1008 by the server: wrong model; the server's words "
-                "say what to change"
+                "connection closed with code 1008: wrong model (closed by the server); "
+                "the server's words say what to change"
             ),
         ),
         (
             ConnectionClosedError(1009, "too large", closed_by="this side"),
             (
-                "connection closed with code 1009 by this side: too large; raise max_size, or send "
-                "less in one message"
+                "connection closed with code 1009: too large (closed by this side); "
+                "raise max_size, or send less in one message"
             ),
         ),
         (ServerError("too long"), "server_error: too long"),

@@ -372,7 +372,7 @@ class Link:
         if not wait or threading.current_thread() in self._threads:
             return
         if not self.lifecycle.over.wait(deadline):
-            self._transport.abort()
+            self._transport.close(request.code, request.reason, timeout=0)  # cuts it
         self.join()
 
     def _start_close(self, request: CloseRequest) -> None:
@@ -405,10 +405,12 @@ def _closed(
     """Return the end of a link that we closed: a clean one, whatever became of the handshake."""
     error = ConnectionClosedOK(request.code, request.reason, False, unsent, "this side")
     error.__cause__ = end.__cause__
-    if end.closed_by == "this side" and isinstance(end, ConnectionClosedOK):
-        error.note("the peer answered the close")
-    else:
-        error.note(f"the peer did not answer the close: {end.reason or f'code {end.code}'}")
+    if end.closed_by == "the server":  # at the same moment
+        error.note(f"the peer closed with code {end.code}" + (end.reason and f": {end.reason}"))
+    elif isinstance(end, ConnectionClosedError):
+        error.note(end.reason)
+    for note in getattr(end, "__notes__", ()):
+        error.note(note)
     return error
 
 
