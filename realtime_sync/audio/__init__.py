@@ -12,13 +12,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._devices import Device, devices
     from .base import Sink, Source
     from .echo_canceller import EchoCanceller
     from .echo_gate import EchoGate
     from .g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
     from .microphone import Microphone
     from .pcm import from_pcm16, level_dbfs, mix_down, silence, to_pcm16
+    from .portaudio import Device, devices
     from .recorder import StereoRecorder
     from .resample import Resampler
     from .speaker import Speaker
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # A home never has the name of something public: importing it would hide that name.
 _HOME = {
-    "Device": "_devices",
+    "Device": "portaudio",
     "EchoCanceller": "echo_canceller",
     "EchoGate": "echo_gate",
     "Microphone": "microphone",
@@ -44,7 +44,7 @@ _HOME = {
     "WavSource": "wav",
     "decode_alaw": "g711",
     "decode_ulaw": "g711",
-    "devices": "_devices",
+    "devices": "portaudio",
     "encode_alaw": "g711",
     "encode_ulaw": "g711",
     "from_pcm16": "pcm",

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, DeviceError
-from ._portaudio import Stream, open_stream
 from .pcm import level_dbfs, mix_down, require_rate
+from .portaudio import Stream, open_stream
 from .resample import Resampler
 from .virtual import chunk_frames
 

@@ -12,10 +12,10 @@ import numpy as np
 from .._deadline import Deadline
 from ..errors import ConfigError, DeviceError
 from ._clock import SYSTEM_CLOCK, Clock
-from ._portaudio import Stream, open_stream
 from ._tap import Tap
 from .pcm import Pcm, as_int16, require_rate
 from .playout import Playout
+from .portaudio import Stream, open_stream
 from .resample import Resampler
 
 if TYPE_CHECKING:
