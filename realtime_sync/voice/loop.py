@@ -20,10 +20,10 @@ from ..errors import (
     ConnectionClosedOK,
     RealtimeTimeout,
 )
-from ._connection import VoiceConnection
 from ._hearing import Hearing
 from ._sending import send
 from ._tools import ToolPool, Tools
+from ._voice_connection import VoiceConnection
 from .effects import (
     Commit,
     Effect,
@@ -38,7 +38,7 @@ from .effects import (
 )
 from .events import ToolFinished, TurnMetrics, VoiceEvent
 from .playback import EchoControl
-from .state import VoiceState
+from .rules import VoiceState
 from .turns import PushToTalk, make_turns
 
 if TYPE_CHECKING:
