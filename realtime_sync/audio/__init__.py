@@ -1,7 +1,7 @@
 """Sound: capture, playback, formats and files.
 
 Audio between the parts is PCM16: int16 samples, mono, little-endian, as bytes. A *source* iterates
-such bytes at a known ``rate``; a *sink* has ``write``, ``clear``, ``drain`` and ``played_ms``.
+such bytes at a known ``rate``; a *sink* plays them and tells how far it has come.
 
 The names resolve on first use, so that importing the package loads neither NumPy nor PyAudio.
 """
@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .base import Sink, Source
+    from .base import Sink, SinkWrapper, Source, SourceWrapper
     from .echo_canceller import EchoCanceller
     from .echo_gate import EchoGate
     from .g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
@@ -34,7 +34,9 @@ _HOME = {
     "Microphone": "microphone",
     "Resampler": "resample",
     "Sink": "base",
+    "SinkWrapper": "base",
     "Source": "base",
+    "SourceWrapper": "base",
     "Speaker": "speaker",
     "StereoRecorder": "recorder",
     "Vad": "vad",
@@ -62,7 +64,9 @@ __all__ = [
     "Microphone",
     "Resampler",
     "Sink",
+    "SinkWrapper",
     "Source",
+    "SourceWrapper",
     "Speaker",
     "StereoRecorder",
     "Vad",

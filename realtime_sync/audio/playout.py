@@ -117,6 +117,11 @@ class Playout:
         return self._ring.handed(tag, behind=latency_frames) * 1000 // self.rate
 
     @property
+    def paused(self) -> bool:
+        """Whether nothing is handed out until `resume`."""
+        return self._paused
+
+    @property
     def buffered_frames(self) -> int:
         """How many samples wait."""
         return self._ring.buffered

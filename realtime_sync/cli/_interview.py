@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from ..audio.base import Source
 from ..audio.virtual import VirtualMicrophone
 from ..audio.wav import read_wav
 from ..errors import RealtimeTimeout
@@ -13,7 +14,7 @@ from ..errors import RealtimeTimeout
 __all__ = ["Interview"]
 
 
-class Interview:
+class Interview(Source):
     """A source that says one WAV file after the other, and ends after the last answer.
 
     Args:
