@@ -14,6 +14,8 @@ __all__ = ["TurnMeter"]
 
 @define
 class _TurnTimes:
+    """When what of a turn happened, in the clock's seconds."""
+
     speech_ended_at: float | None
     underruns: int
     first_delta_at: float | None = None
