@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from audio_clock import AudioClock
@@ -56,12 +58,34 @@ def test_a_virtual_speaker_s_pause_keeps_what_was_not_played() -> None:
         assert speaker.played_ms("a") == 105  # the fade is heard, too
         assert not speaker.drain(1)
         assert clock() == pytest.approx(1002.1)
+        clock.advance(0.5)
         speaker.resume()
+        assert speaker.played_ms("a") == 105
         assert speaker.drain(10)
         assert speaker.played_ms("a") == 200
     audio = np.frombuffer(b"".join(heard), "<i2")
-    assert np.count_nonzero(audio[2520 : 2400 + 48_000]) == 0
+    assert np.count_nonzero(audio[2520 : 2400 + 60_000]) == 0
     assert np.count_nonzero(audio == 9) >= 4800 - 2 * 120
+
+
+class CountingClock(AudioClock):
+    """A clock that knows how often somebody waited."""
+
+    waits = 0
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        self.waits += 1
+        return super().wait(event, seconds)
+
+
+def test_who_waits_for_the_end_of_a_pause_looks_only_now_and_then() -> None:
+    clock = CountingClock()
+    speaker = VirtualSpeaker(clock=clock)
+    speaker.write(np.full(480 + 121, 9, "<i2"))
+    clock.advance(0.02)
+    assert speaker.pause()
+    assert not speaker.drain(1)  # of the rest, a fade is heard, and one sample waits
+    assert clock.waits <= 51
 
 
 def test_a_fast_speaker_has_nothing_to_pause() -> None:
