@@ -58,7 +58,7 @@ DOORS = {
     "requests": ("rest/_http", "local/_chat.py", "local/responders/_chat.py"),
     "urllib3": ("rest/_http",),
     "yaml": ("config.py", "local/"),
-    "pyaudio": ("audio/_portaudio.py",),
+    "pyaudio": ("audio/portaudio.py",),
     "starlette": ("local/",),
     "uvicorn": ("local/",),
     "asyncio": ("local/",),
@@ -76,7 +76,6 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 PRIVATE_IMPORTS_LEFT = {
     ("azure.py", "rest/_api.py"),
     ("azure.py", "rest/_request.py"),
-    ("cli/_checks.py", "audio/_portaudio.py"),
     ("client.py", "rest/_api.py"),
     ("client.py", "rest/_request.py"),
     ("connection/_history.py", "events/_base.py"),

@@ -26,7 +26,6 @@ SAME_CONCEPT = {
 
 # To become none.
 CLASSES_LEFT = {
-    "Answers",
     "AudioFormat",
     "AudioOutput",
     "Calls",
@@ -36,34 +35,27 @@ CLASSES_LEFT = {
     "Hearing",
     "Link",
     "Part",
+    "Place",
     "Prompt",
     "Response",
     "Session",
-    "_Answer",
     "_Append",
     "_Audio",
     "_End",
-    "_Item",
     "_NoiseReduction",
-    "_Response",
     "_Transcription",
-    "_Turn",
 }
 STEMS_LEFT = {
-    "answers",
     "client",
     "connection",
-    "devices",
     "frames",
     "hearing",
     "items",
     "link",
     "resources",
     "server",
-    "session",
     "session_config",
     "settings",
-    "state",
     "turns",
     "vad",
 }

@@ -1,7 +1,7 @@
 """Sound: capture, playback, formats and files.
 
 Audio between the parts is PCM16: int16 samples, mono, little-endian, as bytes. A *source* iterates
-such bytes at a known ``rate``; a *sink* has ``write``, ``clear``, ``drain`` and ``played_ms``.
+such bytes at a known ``rate``; a *sink* plays them and tells how far it has come.
 
 The names resolve on first use, so that importing the package loads neither NumPy nor PyAudio.
 """
@@ -12,13 +12,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._devices import Device, devices
-    from .base import Sink, Source
+    from .base import Sink, SinkWrapper, Source, SourceWrapper
     from .echo_canceller import EchoCanceller
     from .echo_gate import EchoGate
     from .g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
     from .microphone import Microphone
     from .pcm import from_pcm16, level_dbfs, mix_down, silence, to_pcm16
+    from .portaudio import Device, devices
     from .recorder import StereoRecorder
     from .resample import Resampler
     from .speaker import Speaker
@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 
 # A home never has the name of something public: importing it would hide that name.
 _HOME = {
-    "Device": "_devices",
+    "Device": "portaudio",
     "EchoCanceller": "echo_canceller",
     "EchoGate": "echo_gate",
     "Microphone": "microphone",
     "Resampler": "resample",
     "Sink": "base",
+    "SinkWrapper": "base",
     "Source": "base",
+    "SourceWrapper": "base",
     "Speaker": "speaker",
     "StereoRecorder": "recorder",
     "Vad": "vad",
@@ -44,7 +46,7 @@ _HOME = {
     "WavSource": "wav",
     "decode_alaw": "g711",
     "decode_ulaw": "g711",
-    "devices": "_devices",
+    "devices": "portaudio",
     "encode_alaw": "g711",
     "encode_ulaw": "g711",
     "from_pcm16": "pcm",
@@ -62,7 +64,9 @@ __all__ = [
     "Microphone",
     "Resampler",
     "Sink",
+    "SinkWrapper",
     "Source",
+    "SourceWrapper",
     "Speaker",
     "StereoRecorder",
     "Vad",

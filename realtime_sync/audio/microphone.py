@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, DeviceError
-from ._portaudio import Stream, open_stream
+from .base import Source
 from .pcm import level_dbfs, mix_down, require_rate
+from .portaudio import Stream, open_stream
 from .resample import Resampler
 from .virtual import chunk_frames
 
@@ -26,7 +27,7 @@ _LOOK_S = 0.25
 _STALL_S = 5.0
 
 
-class Microphone:
+class Microphone(Source):
     """Captures sound and iterates it in exact chunks.
 
     ::

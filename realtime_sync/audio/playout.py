@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Playout"]
 
-_FADE_MS = 5
+_FADE_MS = 5  # takes the place of what `clear` throws away, and of a pause's edges
 _BUFFER_MS = 600_000
 
 
@@ -32,26 +32,18 @@ class Playout:
         prebuffer_ms: the cushion that is gathered before playing begins, and again after an
             underrun; audio shorter than that plays after having waited as long.
         buffer_ms: the most that can wait.
-        fade_ms: the fade-out that replaces what `clear` throws away.
 
     Threads:
         One thread writes, one renders; everything else may be used from any.
     """
 
-    def __init__(
-        self,
-        rate: int,
-        *,
-        prebuffer_ms: int = 0,
-        buffer_ms: int = _BUFFER_MS,
-        fade_ms: int = _FADE_MS,
-    ) -> None:
+    def __init__(self, rate: int, *, prebuffer_ms: int = 0, buffer_ms: int = _BUFFER_MS) -> None:
         self.rate = require_rate(rate)
         self.underruns = 0
         self.gain = 1.0  # linear; a change takes effect gradually, over one block
         self._ring = Ring(self._frames(buffer_ms))
         self._prebuffer_frames = self._frames(prebuffer_ms)
-        self._fade_frames = self._frames(fade_ms)
+        self._fade_frames = self._frames(_FADE_MS)
         # Plain flags, written by one thread each time and harmless when seen a callback late:
         self._sound_end = 0  # the renderer
         self._playing = False  # the renderer: the cushion was there
@@ -115,6 +107,11 @@ class Playout:
         """Return what is heard by now of an item: handed out less the device's latency."""
         tag = (item_id, content_index)
         return self._ring.handed(tag, behind=latency_frames) * 1000 // self.rate
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is handed out until `resume`."""
+        return self._paused
 
     @property
     def buffered_frames(self) -> int:

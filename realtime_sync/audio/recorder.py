@@ -10,7 +10,7 @@ import numpy as np
 
 from ._clock import SYSTEM_CLOCK, Clock
 from ._wavfile import StrPath, WavWriter
-from .base import Sink, Source
+from .base import SinkLike, SinkWrapper, SourceLike, SourceWrapper
 from .pcm import require_rate
 from .virtual import VirtualSpeaker
 
@@ -62,12 +62,20 @@ class StereoRecorder:
         self._frames = 0  # what is
         self._closed = False
 
-    def source(self, source: Source) -> RecordedSource:
-        """Return ``source`` with an ear on it."""
+    def source(self, source: SourceLike) -> RecordedSource:
+        """Return ``source`` with an ear on it.
+
+        Raises:
+            ConfigError: it lacks something that a source must have.
+        """
         return RecordedSource(source, self)
 
-    def sink(self, sink: Sink) -> RecordedSink:
-        """Return ``sink`` with an ear on it."""
+    def sink(self, sink: SinkLike) -> RecordedSink:
+        """Return ``sink`` with an ear on it.
+
+        Raises:
+            ConfigError: it lacks something that a sink must have.
+        """
         return RecordedSink(sink, self._speaker, self)
 
     def start(self) -> None:
@@ -133,70 +141,56 @@ class StereoRecorder:
         self._writer.write(stereo.tobytes())
 
 
-class RecordedSource:
+class RecordedSource(SourceWrapper):
     """A source whose chunks are recorded on their way."""
 
-    def __init__(self, source: Source, recorder: StereoRecorder) -> None:
-        self._source = source
+    def __init__(self, source: SourceLike, recorder: StereoRecorder) -> None:
+        super().__init__(source)
         self._recorder = recorder
-
-    @property
-    def rate(self) -> int:
-        """The sample rate in Hz."""
-        return self._source.rate
 
     def __iter__(self) -> Iterator[bytes]:
         self._recorder.start()
-        for chunk in self._source:
+        for chunk in super().__iter__():
             self._recorder.add_user(chunk)
             yield chunk
 
-    def close(self) -> None:
-        """End the source's iteration."""
-        self._source.close()
 
+class RecordedSink(SinkWrapper):
+    """A sink whose audio is recorded in the time in which it is played.
 
-class RecordedSink:
-    """A sink whose audio is recorded in the time in which it is played."""
+    What the sink does, its shadow does: a virtual speaker that plays into the recording.
+    """
 
-    def __init__(self, sink: Sink, shadow: VirtualSpeaker, recorder: StereoRecorder) -> None:
-        self._sink = sink
+    def __init__(self, sink: SinkLike, shadow: VirtualSpeaker, recorder: StereoRecorder) -> None:
+        super().__init__(sink)
         self._shadow = shadow
         self._recorder = recorder
-
-    @property
-    def rate(self) -> int:
-        """The sample rate in Hz."""
-        return self._sink.rate
 
     def write(self, audio: bytes, *, item_id: str | None = None, content_index: int = 0) -> None:
         """Play and record ``audio``."""
         self._recorder.start()
-        self._sink.write(audio, item_id=item_id, content_index=content_index)
+        super().write(audio, item_id=item_id, content_index=content_index)
         self._shadow.write(audio, item_id=item_id, content_index=content_index)
-
-    def flush(self) -> None:
-        """Say that an item is complete."""
-        flush = getattr(self._sink, "flush", None)
-        if flush is not None:
-            flush()
 
     def clear(self) -> None:
         """Fall silent at once."""
-        self._sink.clear()
+        super().clear()
         self._shadow.clear()
 
+    def pause(self) -> bool:
+        """Fall silent at once and keep what was not played; False when the sink can't."""
+        paused = super().pause()
+        if paused:  # else it is still heard, and so still recorded
+            self._shadow.pause()
+        return paused
+
+    def resume(self) -> None:
+        """Go on where `pause` stopped."""
+        super().resume()
+        self._shadow.resume()
+
     def drain(self, timeout: float | None = None) -> bool:
-        """Wait until all was played."""
-        done = self._sink.drain(timeout)
+        """Wait until all was played; False when ``timeout`` seconds were not enough."""
+        done = super().drain(timeout)
         self._shadow.advance()
         return done
-
-    def played_ms(self, item_id: str | None, content_index: int = 0) -> int:
-        """Return how much of an item has been heard by now."""
-        return self._sink.played_ms(item_id, content_index)
-
-    def handed_ms(self, item_id: str | None, content_index: int = 0) -> int:
-        """Return how much of an item can't be recalled."""
-        handed = getattr(self._sink, "handed_ms", self._sink.played_ms)
-        return int(handed(item_id, content_index))

@@ -12,10 +12,11 @@ import numpy as np
 from .._deadline import Deadline
 from ..errors import ConfigError, DeviceError
 from ._clock import SYSTEM_CLOCK, Clock
-from ._portaudio import Stream, open_stream
 from ._tap import Tap
+from .base import Sink
 from .pcm import Pcm, as_int16, require_rate
 from .playout import Playout
+from .portaudio import Stream, open_stream
 from .resample import Resampler
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ _LOOK_S = 0.25
 _STALL_S = 5.0
 
 
-class Speaker:
+class Speaker(Sink):
     """Plays PCM16 and knows how far it has come.
 
     ::
@@ -229,9 +230,14 @@ class Speaker:
             self._epoch += 1
             self._playout.clear()
 
-    def pause(self) -> None:
-        """Fall silent within one callback, with a fade of 5 ms; keep what was not played."""
+    def pause(self) -> bool:
+        """Fall silent within one callback, with a fade of 5 ms; keep what was not played.
+
+        Returns:
+            True: it always can.
+        """
         self._playout.pause()
+        return True
 
     def resume(self) -> None:
         """Go on where `pause` stopped."""
@@ -271,7 +277,14 @@ class Speaker:
         return self._playout.handed_ms(item_id, content_index)
 
     def listen(self, hear: Callable[[bytes], object]) -> int:
-        """Tell ``hear`` every block on its way to the device, in the callback; see `Sink`."""
+        """Tell ``hear`` every block on its way to the device, in the callback; see `Sink.listen`.
+
+        Returns:
+            The device's sample rate in Hz.
+
+        Raises:
+            DeviceError: the speaker is not open, or the device went away.
+        """
         self._require_open()
         self._hear = lambda block: hear(block.tobytes())
         return self._playout.rate

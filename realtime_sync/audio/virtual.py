@@ -14,6 +14,7 @@ import numpy as np
 from .._deadline import Deadline
 from ..errors import AudioError, ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
+from .base import Sink, Source
 from .pcm import Pcm, as_int16, require_rate, to_pcm16
 from .playout import Playout
 
@@ -28,7 +29,7 @@ Pace = Literal["realtime", "fast"]
 _BLOCK_MS = 20
 
 
-class VirtualMicrophone:
+class VirtualMicrophone(Source):
     """A microphone line on which a program speaks: silence, until something is said into it.
 
     Args:
@@ -100,7 +101,7 @@ class VirtualMicrophone:
         return chunk.ljust(self._chunk_bytes, b"\0")
 
 
-class VirtualSpeaker:
+class VirtualSpeaker(Sink):
     """A speaker that nobody hears, but that takes the time a real one would.
 
     What is cleared before its time is never played; its time begins with the first `write`.
@@ -172,22 +173,42 @@ class VirtualSpeaker:
         if self._fast:
             self.advance()
 
-    def flush(self) -> None:
-        """Say that an item is complete; nothing to do here, there is no cushion to wait for."""
-
     def clear(self) -> None:
         """Fall silent but for a fade of 5 ms; forget what was not played."""
         self.advance()
         self._playout.clear()
 
+    def pause(self) -> bool:
+        """Fall silent but for a fade of 5 ms; keep what was not played.
+
+        Returns:
+            False with ``pace="fast"``, where nothing is left to be played.
+        """
+        if self._fast:
+            return False
+        self.advance()
+        self._playout.pause()
+        return True
+
+    def resume(self) -> None:
+        """Go on where `pause` stopped."""
+        self.advance()  # the pause's time passes in silence
+        self._playout.resume()
+
     def drain(self, timeout: float | None = None) -> bool:
-        """Wait until all was played; False when ``timeout`` seconds were not enough."""
+        """Wait until all was played; while paused, that is until somebody calls `resume`.
+
+        Returns:
+            False when ``timeout`` seconds were not enough, or the speaker was closed meanwhile.
+        """
         deadline = Deadline(timeout, clock=self._clock)
         while not self._closed.is_set():
             self.advance()
             seconds = self._playout.buffered_frames / self.rate
             if not seconds:
                 return True
+            if self._playout.paused:  # what is left does not tell when to look again
+                seconds = _BLOCK_MS / 1000
             remaining = deadline.remaining()
             if remaining is not None and remaining <= 0:
                 return False

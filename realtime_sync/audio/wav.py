@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
 from ._wavfile import StrPath, WavWriter, read_mono, wav_rate
+from .base import Source
 from .pcm import require_rate, silence
 from .resample import Resampler
 from .virtual import Pace, Pacer, VirtualSpeaker, chunk_frames, require_pace
@@ -35,7 +36,7 @@ def read_wav(path: StrPath, *, rate: int = 24000) -> bytes:
     return b"".join((*blocks, resampler.process(b"", last=True)))
 
 
-class WavSource:
+class WavSource(Source):
     """Speaks a WAV file, chunk by chunk, as a microphone would deliver it.
 
     The file may have any rate, 8 to 32 bits and several channels: it is converted. Each iteration

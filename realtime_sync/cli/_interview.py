@@ -6,20 +6,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from ..audio.base import Source
 from ..audio.virtual import VirtualMicrophone
 from ..audio.wav import read_wav
 from ..errors import RealtimeTimeout
 
 __all__ = ["Interview"]
 
+_PATIENCE_S = 30.0  # an answer that takes longer is an error
 
-class Interview:
+
+class Interview(Source):
     """A source that says one WAV file after the other, and ends after the last answer.
 
     Args:
         paths: the recordings.
         line: what they are said into.
-        patience: so many seconds without an answer are an error.
         clock: for tests.
 
     Raises:
@@ -35,12 +37,10 @@ class Interview:
         paths: Sequence[Path],
         line: VirtualMicrophone,
         *,
-        patience: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recordings = [(path.name, read_wav(path, rate=line.rate)) for path in paths]
         self._line = line
-        self._patience = patience
         self._clock = clock
         self._answered: Callable[[], int] = lambda: 0
         self._settled: Callable[[], bool] = lambda: False
@@ -84,8 +84,8 @@ class Interview:
             return False
         if self._answered() > answers:
             return True
-        if self._clock() - said_at > self._patience:
+        if self._clock() - said_at > _PATIENCE_S:
             raise RealtimeTimeout(
-                f"{name} got no answer within {self._patience:g} s; is there speech in it?"
+                f"{name} got no answer within {_PATIENCE_S:g} s; is there speech in it?"
             )
         return False

@@ -23,7 +23,7 @@ from ..events import (
     ResponseOutputTextDelta,
 )
 from ..voice.events import AnswerStarted, Interrupted, ToolFinished, ToolStarted
-from ._answers import Answers
+from ._captions import Captions
 from ._meter import meter
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class TalkScreen:
         self._console = console
         self._played_ms: Callable[[str], int] = lambda _: 0
         self._lock = threading.Lock()  # guards the next four
-        self._answers = Answers()
+        self._captions = Captions()
         self._heard_ms = 0  # of the answer that plays
         self._level = -math.inf
         self._speaking = False
@@ -73,7 +73,7 @@ class TalkScreen:
         trace: TracebackType | None,
     ) -> None:
         with self._lock:
-            rest = self._answers.take_all()
+            rest = self._captions.take_all()
         self._say_answers(rest)
         self._live.stop()
 
@@ -85,11 +85,11 @@ class TalkScreen:
         """Take the level of what the microphone hears, and show an answer that was heard."""
         with self._lock:
             self._level = dbfs
-            item_id = self._answers.playing
+            item_id = self._captions.playing
         heard_ms = 0 if item_id is None else self._played_ms(item_id)
         with self._lock:
             self._heard_ms = heard_ms
-            answer = self._answers.take_heard(item_id, heard_ms)
+            answer = self._captions.take_heard(item_id, heard_ms)
         self._say_answers([answer] if answer else [])
 
     def note(self, text: str) -> None:
@@ -101,11 +101,11 @@ class TalkScreen:
         match event:
             case ResponseOutputAudioTranscriptDelta() | ResponseOutputTextDelta():
                 with self._lock:
-                    self._answers.add_words(event.response_id, event.item_id, event.delta)
+                    self._captions.add_words(event.response_id, event.item_id, event.delta)
             case ResponseOutputAudioDelta():
                 with self._lock:
                     size = len(event.audio)
-                    self._answers.add_audio(event.response_id, event.item_id, size)
+                    self._captions.add_audio(event.response_id, event.item_id, size)
             case ConversationItemInputAudioTranscriptionCompleted():
                 self._say("you", event.transcript.strip() or "(nothing understood)", "bold cyan")
             case ConversationItemInputAudioTranscriptionFailed():
@@ -145,11 +145,11 @@ class TalkScreen:
             reason = (error.message if error else None) or (details.reason if details else None)
             self._warn(f"the answer {response.status}: {reason or 'no reason given'}")
         with self._lock:
-            self._answers.complete(response.id or "")
+            self._captions.complete(response.id or "")
 
     def _interrupted(self, event: Interrupted) -> None:
         with self._lock:
-            heard = self._answers.take_interrupted(event.item_id, event.audio_end_ms)
+            heard = self._captions.take_interrupted(event.item_id, event.audio_end_ms)
         self._say_answers(heard)
         after = f" after {event.audio_end_ms} ms" if event.item_id else ""
         self._print(Text(f"interrupted{after}", style="yellow"))
@@ -171,7 +171,7 @@ class TalkScreen:
     def _status(self) -> RenderableType:
         with self._lock:
             level, speaking = self._level, self._speaking
-            answer = self._answers.until(self._heard_ms)
+            answer = self._captions.until(self._heard_ms)
         line = Text.assemble(
             meter(level, style="green" if speaking else "blue"),
             "  ",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from ..audio.base import Sink, Source
+from ..audio.base import Sink, Source, SourceWrapper
 from ..audio.echo_canceller import EchoCanceller
 from ..audio.echo_gate import EchoGate
 from ..audio.microphone import Microphone
@@ -231,23 +231,14 @@ class _Button:
                 self._screen.note("that was too short; press, speak, and press again")
 
 
-class _Metered:
+class _Metered(SourceWrapper):
     """A source whose level is shown."""
 
     def __init__(self, source: Source, screen: TalkScreen) -> None:
-        self._source = source
+        super().__init__(source)
         self._screen = screen
 
-    @property
-    def rate(self) -> int:
-        """The sample rate in Hz."""
-        return self._source.rate
-
     def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._source:
+        for chunk in super().__iter__():
             self._screen.tick(level_dbfs(chunk))
             yield chunk
-
-    def close(self) -> None:
-        """End the source's iteration."""
-        self._source.close()

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._connection import VoiceConnection
+    from ._voice_connection import VoiceConnection
     from .events import (
         AnswerStarted,
         Interrupted,
@@ -28,7 +28,7 @@ _HOME = {
     "ToolFinished": "events",
     "ToolStarted": "events",
     "TurnMetrics": "events",
-    "VoiceConnection": "_connection",
+    "VoiceConnection": "_voice_connection",
     "VoiceEvent": "events",
     "VoiceLoop": "loop",
 }

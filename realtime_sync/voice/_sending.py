@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._connection import VoiceConnection
+from ._voice_connection import VoiceConnection
 from .effects import (
     Append,
     CancelResponse,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .._deadline import Deadline
 from .._threads import join_all, spawn
-from ..audio.base import Sink, Source
+from ..audio.base import SinkLike, SourceLike, as_sink, as_source
 from ..errors import (
     ConcurrencyError,
     ConfigError,
@@ -20,10 +20,10 @@ from ..errors import (
     ConnectionClosedOK,
     RealtimeTimeout,
 )
-from ._connection import VoiceConnection
 from ._hearing import Hearing
 from ._sending import send
 from ._tools import ToolPool, Tools
+from ._voice_connection import VoiceConnection
 from .effects import (
     Commit,
     Effect,
@@ -38,7 +38,7 @@ from .effects import (
 )
 from .events import ToolFinished, TurnMetrics, VoiceEvent
 from .playback import EchoControl
-from .state import VoiceState
+from .rules import VoiceState
 from .turns import PushToTalk, make_turns
 
 if TYPE_CHECKING:
@@ -70,8 +70,10 @@ class VoiceLoop:
 
     Args:
         connection: an open connection, whose events nobody else consumes meanwhile.
-        source: iterates what the user says as PCM16; see `realtime_sync.audio.Source`.
-        sink: plays the answers; see `realtime_sync.audio.Sink`.
+        source: iterates what the user says as PCM16: a `realtime_sync.audio.Source`, or any
+            object that has what one must have.
+        sink: plays the answers: a `realtime_sync.audio.Sink`, or any object that has what one
+            must have.
         tools: functions by name; each is called with the model's arguments as keywords, on a
             thread of its own, and returns text or anything that becomes JSON. The session must
             have declared them. Calls of other names are left to whoever declared those.
@@ -89,7 +91,7 @@ class VoiceLoop:
         clock: for tests.
 
     Raises:
-        ConfigError: options that exclude one another.
+        ConfigError: options that exclude one another, or a source or a sink that lacks something.
 
     Threads:
         `run` is called once; all else from any thread. The caller owns the connection, the source
@@ -99,8 +101,8 @@ class VoiceLoop:
     def __init__(
         self,
         connection: VoiceConnection,
-        source: Source,
-        sink: Sink,
+        source: SourceLike,
+        sink: SinkLike,
         *,
         tools: Tools | None = None,
         on_event: Callable[[ServerEvent | VoiceEvent], object] | None = None,
@@ -113,8 +115,8 @@ class VoiceLoop:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
-        self._source = source
-        self._sink = sink
+        self._source = as_source(source)
+        self._sink = as_sink(sink)
         self._on_event = on_event or _ignore
         self._idle_timeout = idle_timeout
         self._answer_timeout = answer_timeout
@@ -122,20 +124,24 @@ class VoiceLoop:
         # Keeps what goes up in one order: held across sends, as a send lock is. Taken before the
         # sink's, and that before _lock.
         self._turns_lock = threading.Lock()
-        self._turns = make_turns(source.rate, push_to_talk=push_to_talk, vad=vad)
+        self._turns = make_turns(self._source.rate, push_to_talk=push_to_talk, vad=vad)
         self._hearing = Hearing(
-            sink, rate=source.rate, echo=echo, half_duplex=half_duplex, clock=clock
+            self._sink,
+            rate=self._source.rate,
+            echo=echo,
+            half_duplex=half_duplex,
+            clock=clock,
         )
         # Keeps writes to the sink and its clearing in one order: nothing is written of what was
         # interrupted meanwhile.
         self._sink_lock = threading.Lock()
         self._lock = threading.Lock()  # guards _state, _metrics and _started
         self._state = VoiceState(
-            source_rate=source.rate,
-            sink_rate=sink.rate,
+            source_rate=self._source.rate,
+            sink_rate=self._sink.rate,
             tools=tuple(tools or ()),
             manual_turns=push_to_talk or vad is not None,
-            underruns=lambda: getattr(sink, "underruns", 0),
+            underruns=lambda: self._sink.underruns,
             clock=clock,
         )
         self._metrics: deque[TurnMetrics] = deque(maxlen=_MAX_METRICS)
@@ -345,7 +351,7 @@ class VoiceLoop:
             case Play():
                 self._play(effect)
             case Flush():
-                getattr(self._sink, "flush", _ignore)()
+                self._sink.flush()
             case Silence(parts):
                 self._silence(parts)
             case UserStarted():
@@ -377,8 +383,7 @@ class VoiceLoop:
             self._sink.clear()
             took_s = self._clock() - began
             # After the clear: nothing more is handed out, so these are the last word.
-            handed = getattr(self._sink, "handed_ms", self._sink.played_ms)
-            positions = {part: handed(*part) for part in parts}
+            positions = {part: self._sink.handed_ms(*part) for part in parts}
             self._hearing.clear()
         self._decide(lambda: self._state.silenced(positions, took_s=took_s))
 

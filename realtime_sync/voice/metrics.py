@@ -13,7 +13,9 @@ __all__ = ["TurnMeter"]
 
 
 @define
-class _Turn:
+class _TurnTimes:
+    """When what of a turn happened, in the clock's seconds."""
+
     speech_ended_at: float | None
     underruns: int
     first_delta_at: float | None = None
@@ -36,17 +38,17 @@ class TurnMeter:
     def __init__(self, *, clock: Callable[[], float], underruns: Callable[[], int]) -> None:
         self._clock = clock
         self._underruns = underruns
-        self._turn: _Turn | None = None
+        self._turn: _TurnTimes | None = None
 
     def speech_ended(self) -> None:
         """Begin a turn."""
-        self._turn = _Turn(self._clock(), self._underruns())
+        self._turn = _TurnTimes(self._clock(), self._underruns())
 
     def audio_came(self, part: Part) -> None:
         """Take the arrival of some audio; without words before it, it begins a turn, too."""
         turn = self._turn
         if turn is None:
-            turn = self._turn = _Turn(None, self._underruns())
+            turn = self._turn = _TurnTimes(None, self._underruns())
         if turn.first_part is None:
             turn.first_part, turn.first_delta_at = part, self._clock()
 

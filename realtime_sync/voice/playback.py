@@ -74,9 +74,9 @@ class Playing:
 class PlayedSignal:
     """What the sink plays, chunk by chunk beside those of the microphone.
 
-    A sink that has ``listen`` tells every block that it hands to its device. For any other one a
-    twin plays the same by the clock. Both are one stream without gaps, silence included, so the
-    signal and its echo stay as far apart as they are, from one answer to the next.
+    A sink that can be listened to tells every block that it hands to its device. For any other
+    one a twin plays the same by the clock. Both are one stream without gaps, silence included, so
+    the signal and its echo stay as far apart as they are, from one answer to the next.
 
     Args:
         rate: sample rate in Hz of what `take` returns: the microphone's.
@@ -91,26 +91,28 @@ class PlayedSignal:
         self._rate = rate
         self._clock = clock
         self._blocks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._twin: Playout | None = None if hasattr(sink, "listen") else Playout(sink.rate)
-        self._lock = threading.Lock()  # guards the twin
+        self._lock = threading.Lock()  # guards _twin and _began; only `take` replaces them
+        # A sink tells only when it is open, so it is asked with the first chunk. Until then the
+        # twin takes what is written, and has all of it if the sink turns out to tell nothing.
+        self._twin: Playout | None = Playout(sink.rate)
+        self._began = 0.0  # when the twin's time began
         # The rest belongs to the thread that takes.
         self._resampler: Resampler | None = None
-        self._began = 0.0
         self._ready = bytearray()
         self._levels: deque[int] = deque(maxlen=_WINDOW)
 
     def write(self, audio: bytes) -> None:
         """Note what is about to be written to the sink."""
-        if self._twin is not None:
-            with self._lock:
-                self._render(self._twin)  # or it would begin where the last chunk ended
+        with self._lock:
+            if self._twin is not None:
+                self._render_locked(self._twin)  # or it would begin where the last chunk ended
                 self._twin.write(audio)
 
     def clear(self) -> None:
         """Note that the sink was cleared."""
-        if self._twin is not None:
-            with self._lock:
-                self._render(self._twin)
+        with self._lock:
+            if self._twin is not None:
+                self._render_locked(self._twin)
                 self._twin.clear()
 
     def take(self, samples: int) -> bytes:
@@ -122,9 +124,9 @@ class PlayedSignal:
         size = 2 * samples
         if self._resampler is None:
             self._resampler = self._start(samples)
-        if self._twin is not None:
-            with self._lock:
-                self._render(self._twin)
+        with self._lock:
+            if self._twin is not None:
+                self._render_locked(self._twin)
         while not self._blocks.empty():
             self._ready += self._resampler.process(self._blocks.get())
         # Silence in front: what comes now comes later by as much, and then there is enough.
@@ -137,13 +139,16 @@ class PlayedSignal:
         return block
 
     def _start(self, samples: int) -> Resampler:
-        if self._twin is not None:
+        """Find out who tells what is played: the sink, or else its twin from now on."""
+        told_hz = self._sink.listen(self._blocks.put)
+        with self._lock:
+            if told_hz is not None:
+                self._twin = None
+                return Resampler(told_hz, self._rate)
             self._began = self._clock() - samples / self._rate
-            return Resampler(self._sink.rate, self._rate)
-        listen: Callable[[Callable[[bytes], object]], int] = self._sink.listen  # type: ignore[attr-defined]  # checked above
-        return Resampler(listen(self._blocks.put), self._rate)
+        return Resampler(self._sink.rate, self._rate)
 
-    def _render(self, twin: Playout) -> None:
+    def _render_locked(self, twin: Playout) -> None:
         if not self._began:
             return
         due = round((self._clock() - self._began) * twin.rate) - twin.position

@@ -11,7 +11,7 @@ import pytest
 from guards import Guard
 from sound_card import SoundCard
 
-from realtime_sync.audio import Microphone, Speaker, _portaudio, devices
+from realtime_sync.audio import Microphone, Speaker, devices, portaudio
 from realtime_sync.errors import DeviceError
 
 RATE = 24000
@@ -127,11 +127,11 @@ def test_closing_ends_the_iteration(sound_card: SoundCard, guard: Guard) -> None
 
 def test_both_share_one_portaudio_and_leave_nothing(sound_card: SoundCard) -> None:
     with Microphone() as microphone, Speaker() as speaker:
-        assert _portaudio._users == 2
+        assert portaudio._users == 2
         speaker.write(bytes(960))
         assert len(next(iter(microphone))) == 960
-    assert _portaudio._users == 0
-    assert _portaudio._instance is None
+    assert portaudio._users == 0
+    assert portaudio._instance is None
     microphone.close()
     speaker.close()
 
@@ -145,7 +145,7 @@ def test_devices_are_listed_and_found_by_name(sound_card: SoundCard) -> None:
     for wanted in (999, "no such thing"):
         with pytest.raises(DeviceError, match=rf"{wanted}.*choose one of.*{default.name}"):
             Microphone(device=wanted).start()
-    assert _portaudio._users == 0
+    assert portaudio._users == 0
 
 
 def test_what_is_not_open_says_so(sound_card: SoundCard) -> None:

@@ -21,7 +21,7 @@ from sound_card import SoundCard, started_card
 
 TRY_BOTH = """
 import os
-from realtime_sync.audio import Microphone, Speaker, _portaudio, devices
+from realtime_sync.audio import Microphone, Speaker, portaudio, devices
 from realtime_sync.errors import DeviceError
 before = os.fstat(2)
 print(len(devices()), "devices")
@@ -34,12 +34,12 @@ for device in (Microphone(), Speaker()):
         print(name, exc)
     device.close()
 assert os.fstat(2) == before
-print("closed", _portaudio._users, _portaudio._instance)
+print("closed", portaudio._users, portaudio._instance)
 """
 
 USE_BOTH = """
 import threading
-from realtime_sync.audio import Microphone, Speaker, _portaudio
+from realtime_sync.audio import Microphone, Speaker, portaudio
 from realtime_sync.errors import DeviceError
 
 def report(name, use):
@@ -72,7 +72,7 @@ with Microphone() as microphone, Speaker(prebuffer_ms=0, buffer_ms=500) as speak
         thread.join()
     report("drain", speaker.drain)
     report("again", lambda: next(iter(microphone)))
-print("closed", _portaudio._users, _portaudio._instance, threading.active_count(), flush=True)
+print("closed", portaudio._users, portaudio._instance, threading.active_count(), flush=True)
 """
 
 
@@ -158,8 +158,8 @@ def test_a_card_that_disappears_is_an_error_for_all_who_use_it(
 
 
 FREEZE = """
-from realtime_sync.audio import _portaudio, microphone, speaker
-_portaudio._CLOSE_S = microphone._STALL_S = speaker._STALL_S = 1.0
+from realtime_sync.audio import portaudio, microphone, speaker
+portaudio._CLOSE_S = microphone._STALL_S = speaker._STALL_S = 1.0
 """
 
 

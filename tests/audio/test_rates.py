@@ -18,7 +18,7 @@ import pytest
 from guards import Guard
 from sound_card import SoundCard
 
-from realtime_sync.audio import Microphone, Speaker, _portaudio
+from realtime_sync.audio import Microphone, Speaker, portaudio
 
 PAIRS = [(16000, 44100), (24000, 48000), (44100, 16000), (48000, 24000)]
 LEVEL = 8000
@@ -26,14 +26,14 @@ LEVEL = 8000
 
 @contextmanager
 def card_with_one_rate(rate: int) -> Iterator[None]:
-    real = _portaudio._devices
+    real = portaudio._devices_of
 
     def supports(_audio: object, _direction: str, _device: object, hz: int, channels: int) -> bool:
         return (hz, channels) == (rate, 2)
 
-    def devices(audio: object) -> list[_portaudio.Device]:
+    def devices(audio: object) -> list[portaudio.Device]:
         return [
-            _portaudio.Device(
+            portaudio.Device(
                 index=each.index,
                 name=each.name,
                 host_api=each.host_api,
@@ -47,8 +47,8 @@ def card_with_one_rate(rate: int) -> Iterator[None]:
         ]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_portaudio, "_supports", supports)
-        patch.setattr(_portaudio, "_devices", devices)
+        patch.setattr(portaudio, "_supports", supports)
+        patch.setattr(portaudio, "_devices_of", devices)
         yield
 
 

@@ -328,6 +328,16 @@ def test_a_sink_needs_only_four_methods(clock: AudioClock) -> None:
     assert connection.sent[0]["audio_end_ms"] == 7
 
 
+def test_an_end_that_lacks_something_is_refused_at_the_door(
+    clock: AudioClock, sink: VirtualSpeaker
+) -> None:
+    connection = ScriptedConnection(clock)
+    with pytest.raises(ConfigError, match=r"no sources, they lack: close, rate;"):
+        VoiceLoop(connection, QUESTION, sink)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"no sinks, they lack: clear, drain, played_ms, write;"):
+        VoiceLoop(connection, ListSource(), ListSource())  # type: ignore[arg-type]
+
+
 def test_other_events_only_pass_through(clock: AudioClock, sink: VirtualSpeaker) -> None:
     limits = event("rate_limits.updated", rate_limits=[])
     assert talk(ScriptedConnection(clock, limits), sink, ListSource()) == [limits]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from audio_clock import AudioClock
 
+from realtime_sync.audio import StereoRecorder
 from realtime_sync.audio.virtual import VirtualSpeaker
 from realtime_sync.errors import ConfigError
 from realtime_sync.voice._hearing import Hearing
@@ -121,6 +123,24 @@ def test_a_sink_that_can_be_listened_to_is(clock: AudioClock) -> None:
         sink.hear(block)
         heard += [signal.take(480), signal.take(480)]
     assert b"".join(heard) == b"".join(blocks)
+
+
+def test_a_sink_behind_a_wrapper_is_listened_to(clock: AudioClock, tmp_path: Path) -> None:
+    sink = Listened(clock=clock)
+    with StereoRecorder(tmp_path / "talk.wav", clock=clock) as recorder:
+        signal = PlayedSignal(recorder.sink(sink), rate=RATE, clock=clock)
+        assert signal.take(480) == bytes(960)
+        sink.hear(SPEECH[:960])
+        assert signal.take(480) == SPEECH[:960]
+
+
+def test_nothing_is_lost_that_was_written_before_the_first_chunk(clock: AudioClock) -> None:
+    signal = PlayedSignal(VirtualSpeaker(clock=clock), rate=RATE, clock=clock)
+    signal.write(SPEECH[:960])
+    signal.write(SPEECH[960:1920])
+    assert signal.take(480) == SPEECH[:960]
+    clock.advance(0.02)
+    assert signal.take(480) == SPEECH[960:1920]
 
 
 def test_silence_that_a_late_device_put_in_front_goes_away(clock: AudioClock) -> None:

@@ -11,24 +11,24 @@ if TYPE_CHECKING:
 __all__ = ["VoiceConnection"]
 
 
-class _Buffer(Protocol):
+class _BufferCalls(Protocol):
     def append(self, *, audio: bytes) -> None: ...
     def commit(self) -> None: ...
     def clear(self) -> None: ...
 
 
-class _Item(Protocol):
+class _ItemCalls(Protocol):
     def create(self, *, item: Mapping[str, Any]) -> None: ...
     def delete(self, *, item_id: str) -> None: ...
     def truncate(self, *, item_id: str, content_index: int, audio_end_ms: int) -> None: ...
 
 
-class _Conversation(Protocol):
+class _ConversationCalls(Protocol):
     @property
-    def item(self) -> _Item: ...
+    def item(self) -> _ItemCalls: ...
 
 
-class _Response(Protocol):
+class _ResponseCalls(Protocol):
     def create(self, *, event_id: str | None = None) -> None: ...
     def cancel(self, *, response_id: str | None = None) -> None: ...
 
@@ -37,15 +37,15 @@ class VoiceConnection(Protocol):
     """What the loop needs of a connection; `realtime_sync`'s own has it."""
 
     @property
-    def input_audio_buffer(self) -> _Buffer:
+    def input_audio_buffer(self) -> _BufferCalls:
         """Takes what the user says."""
 
     @property
-    def conversation(self) -> _Conversation:
+    def conversation(self) -> _ConversationCalls:
         """Its items are truncated, deleted, and created for tool outputs."""
 
     @property
-    def response(self) -> _Response:
+    def response(self) -> _ResponseCalls:
         """Is asked for and cancelled."""
 
     def recv(self, timeout: float | None = None) -> ServerEvent:

@@ -43,7 +43,7 @@ from .effects import (
 )
 from .events import AnswerStarted, Interrupted, ToolStarted
 from .metrics import TurnMeter
-from .session import read_session
+from .session_rules import read_session
 
 if TYPE_CHECKING:
     from ..events import ServerEvent

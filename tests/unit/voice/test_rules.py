@@ -36,7 +36,7 @@ from realtime_sync.voice.effects import (
     TruncateItem,
 )
 from realtime_sync.voice.events import AnswerStarted, Interrupted, ToolStarted, TurnMetrics
-from realtime_sync.voice.state import VoiceState
+from realtime_sync.voice.rules import VoiceState
 
 
 @pytest.fixture

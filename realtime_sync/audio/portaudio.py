@@ -17,7 +17,7 @@ from .._deadline import Deadline
 from .._threads import join_all, spawn
 from ..errors import ConfigError, DeviceError
 
-__all__ = ["Device", "Stream", "list_devices", "open_stream", "portaudio_version"]
+__all__ = ["Device", "Stream", "devices", "open_stream", "portaudio_version"]
 
 Direction = Literal["input", "output"]
 Callback = Callable[[bytes | None, int], bytes | None]
@@ -128,15 +128,16 @@ def portaudio_version() -> str:
     return str(_pyaudio().get_portaudio_version_text())
 
 
-def list_devices() -> list[Device]:
-    """Return the devices that PortAudio sees now.
+def devices() -> list[Device]:
+    """Return the sound devices of this machine, an empty list when it has none.
 
     Raises:
-        ConfigError: PyAudio is not installed.
+        ConfigError: PyAudio is not installed; the message has the command.
+        DeviceError: the sound system can't be started.
     """
     audio = _acquire()
     try:
-        return _devices(audio)
+        return _devices_of(audio)
     finally:
         _release()
 
@@ -164,7 +165,7 @@ def open_stream(
     """
     audio = _acquire()
     try:
-        found = _choose(_devices(audio), direction, device)
+        found = _choose(_devices_of(audio), direction, device)
         real_rate, real_channels = _format(audio, direction, found, rate)
         raw = _open(
             audio,
@@ -242,8 +243,8 @@ def _supports(audio: Any, direction: Direction, device: Device, rate: int, chann
         return False
 
 
-def _choose(devices: list[Device], direction: Direction, wanted: int | str | None) -> Device:
-    able = [d for d in devices if getattr(d, f"{direction}_channels")]
+def _choose(listed: list[Device], direction: Direction, wanted: int | str | None) -> Device:
+    able = [d for d in listed if getattr(d, f"{direction}_channels")]
     word = "microphone" if direction == "input" else "speaker"
     if not able:
         raise DeviceError(
@@ -262,7 +263,7 @@ def _choose(devices: list[Device], direction: Direction, wanted: int | str | Non
     raise DeviceError(f"no {word} is called {wanted!r}; choose one of: {names}")
 
 
-def _devices(audio: Any) -> list[Device]:
+def _devices_of(audio: Any) -> list[Device]:
     with _library():
         infos = [audio.get_device_info_by_index(i) for i in range(audio.get_device_count())]
         defaults = {
