@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...audio._vad import FRAME_BYTES, open_silero
+from ...audio.silero import FRAME_BYTES, open_silero
 from ...errors import FormatError
 
 __all__ = ["SileroDetector"]
