@@ -54,7 +54,7 @@ DOORS = {
     "msgspec": ("_codec.py",),
     "pybase64": ("_codec.py",),
     "python_socks": ("transport/_tunnel.py",),
-    "requests": ("rest/_http", "local/_chat.py", "local/responders/_chat.py"),
+    "requests": ("rest/_http", "local/responders/_chat.py"),
     "urllib3": ("rest/_http",),
     "yaml": ("config.py", "local/"),
     "pyaudio": ("audio/_portaudio.py",),

@@ -51,22 +51,14 @@ CLASSES_LEFT = {
     "_Turn",
 }
 STEMS_LEFT = {
-    "answers",
     "client",
     "connection",
     "devices",
-    "frames",
-    "hearing",
     "items",
     "link",
     "resources",
-    "server",
-    "session",
-    "session_config",
-    "settings",
     "state",
     "turns",
-    "vad",
 }
 
 

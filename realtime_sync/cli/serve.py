@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..errors import RealtimeError
-from ..local.settings import KEY_VARIABLE, Settings, recogniser_spec
+from ..local.server_settings import KEY_VARIABLE, Settings, recogniser_spec
 
 __all__ = ["serve"]
 
@@ -71,7 +71,7 @@ def serve(
             click.echo(
                 f"note: without a key ({KEY_VARIABLE}) anybody may use this server", err=True
             )
-        from ..local.server import serve as run
+        from ..local.web.uvicorn_server import serve as run
 
         run(settings)
     except ImportError as exc:

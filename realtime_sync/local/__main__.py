@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..errors import RealtimeError
-from .settings import KEY_VARIABLE, Settings, recogniser_spec
+from .server_settings import KEY_VARIABLE, Settings, recogniser_spec
 
 __all__ = ["main"]
 
@@ -18,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         settings = _settings(options)
-        from .server import serve
+        from .web.uvicorn_server import serve
 
         serve(settings, child=options.child)
     except RealtimeError as exc:

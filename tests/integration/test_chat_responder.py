@@ -22,7 +22,7 @@ from realtime_sync.errors import (
     ServerError,
     TransportError,
 )
-from realtime_sync.local.parts import Finish, Prompt, ResponderEvent, TextDelta, ToolCall
+from realtime_sync.local.engines import Finish, Prompt, ResponderEvent, TextDelta, ToolCall
 from realtime_sync.local.responders import make_responder
 from realtime_sync.local.responders._chat import ChatResponder
 

@@ -17,8 +17,8 @@ from guards import Guard
 from raw_client import raw_client
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
 
-from realtime_sync.local.server import bind
-from realtime_sync.local.settings import Settings
+from realtime_sync.local.server_settings import Settings
+from realtime_sync.local.web.uvicorn_server import bind
 
 pytestmark = pytest.mark.timeout(30)
 

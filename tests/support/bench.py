@@ -8,9 +8,9 @@ from typing import Any
 
 from strict_openai import validate
 
-from realtime_sync.local.items import Part
-from realtime_sync.local.response import Response
-from realtime_sync.local.session import OnHeard, Session
+from realtime_sync.local.protocol.conversation_session import OnHeard, Session
+from realtime_sync.local.protocol.response_builder import Response
+from realtime_sync.local.protocol.stored_items import Part
 
 Event = dict[str, Any]
 

@@ -23,9 +23,9 @@ from realtime_sync.audio import Speaker, VirtualMicrophone
 from realtime_sync.connection import ConnectionSettings, RealtimeConnection
 from realtime_sync.errors import RealtimeError
 from realtime_sync.events import ErrorEvent
-from realtime_sync.local.items import Part
-from realtime_sync.local.response import Response
-from realtime_sync.local.session import OnHeard, Session
+from realtime_sync.local.protocol.conversation_session import OnHeard, Session
+from realtime_sync.local.protocol.response_builder import Response
+from realtime_sync.local.protocol.stored_items import Part
 from realtime_sync.transport import MemoryPeer, memory_pair
 from realtime_sync.voice import Interrupted, VoiceLoop
 

@@ -25,7 +25,7 @@ from ...errors import (
     ServerError,
     TransportError,
 )
-from ..parts import Finish, Prompt, ResponderEvent, TextDelta, ToolCall
+from ..engines import Finish, Prompt, ResponderEvent, TextDelta, ToolCall
 from ._chat_messages import messages_of, tool_choice_of, tools_of
 
 __all__ = ["ChatResponder"]
@@ -49,7 +49,7 @@ _FINISH: dict[str, Literal["max_output_tokens", "content_filter"]] = {
 
 
 class ChatResponder:
-    """Answers with a language model behind ``/v1/chat/completions``; a `parts.Responder`.
+    """Answers with a language model behind ``/v1/chat/completions``; an `engines.Responder`.
 
     Args:
         url: the base URL (``http://localhost:11434/v1``) or the whole one.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..._types import JsonDict
-from ..parts import Prompt
-from ._items import text_of
+from ..engines import Prompt
+from ._prompt import text_of
 
 __all__ = ["messages_of", "tool_choice_of", "tools_of"]
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from ..._types import JsonDict
-from ..parts import Prompt, ResponderEvent, ToolCall
-from ._items import calls_by_id, last_input, say, text_of
+from ..engines import Prompt, ResponderEvent, ToolCall
+from ._prompt import calls_by_id, last_input, say, text_of
 from ._script import Rule, Script, load_script
 from ._templates import render
 
@@ -33,7 +33,7 @@ def _local_now() -> datetime:
 
 
 class ScriptedResponder:
-    """Answers by the first rule that fits; a `parts.Responder`.
+    """Answers by the first rule that fits; an `engines.Responder`.
 
     The user's last message is matched; where there is none, the instructions are, so that
     ``instructions: "say hello"`` for a first greeting works.

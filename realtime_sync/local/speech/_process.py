@@ -12,7 +12,7 @@ from typing import Final
 
 from ..._types import JsonDict
 from ...errors import AudioError, ConfigError
-from ._frames import Message, pack, receive_message
+from ._messages import Message, pack, receive_message
 
 __all__ = ["Job", "WorkerProcess"]
 

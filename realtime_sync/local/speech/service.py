@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 
 from ..._types import JsonDict
 from ...errors import AudioError, ConfigError
-from ..parts import SpeechChunk
+from ..engines import SpeechChunk
 from ._process import Job, WorkerProcess
 
 __all__ = ["SpeechService"]

@@ -23,7 +23,7 @@ from typing import IO
 from ..._threads import spawn
 from ..._types import JsonDict
 from ...errors import ConfigError, RealtimeError
-from ._frames import Message, pack, read_message
+from ._messages import Message, pack, read_message
 
 __all__ = ["main"]
 

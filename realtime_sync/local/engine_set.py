@@ -1,0 +1,73 @@
+"""The parts that one server shares among its connections, and their lifetime."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from attrs import frozen
+
+from .engines import Responder, VoiceDetector
+from .protocol.generation import Speech
+from .server_settings import Settings
+
+__all__ = ["DetectorPool", "PartSet", "open_parts"]
+
+
+class DetectorPool:
+    """Lends voice detectors and takes them back: Silero's costs 3 MB and a millisecond to make.
+
+    Args:
+        make: makes one; called once at once, so that a missing package is found early.
+    """
+
+    def __init__(self, make: Callable[[], VoiceDetector]) -> None:
+        self._make = make
+        self._idle = [make()]
+
+    def take(self) -> VoiceDetector:
+        """Return a detector that has heard nothing yet."""
+        detector = self._idle.pop() if self._idle else self._make()
+        detector.reset()
+        return detector
+
+    def give_back(self, detector: VoiceDetector) -> None:
+        """Keep ``detector`` for somebody else."""
+        self._idle.append(detector)
+
+
+@frozen(kw_only=True)
+class PartSet:
+    """What hears, thinks and speaks.
+
+    Attributes:
+        detectors: a voice detector for each connection.
+        speech: recognition and synthesis.
+        responder: decides what is said.
+    """
+
+    detectors: DetectorPool
+    speech: Speech
+    responder: Responder
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings) -> AsyncIterator[PartSet]:
+    """Make the parts that ``settings`` name, load their models, and end them in the end.
+
+    Raises:
+        ConfigError: a part is unknown, or its package is not installed.
+        AudioError: a speech worker did not start.
+    """
+    from .responders import make_responder
+    from .speech.service import SpeechService
+    from .speech.voice_detector import SileroDetector
+
+    responder = make_responder(settings.responder)
+    detectors = DetectorPool(SileroDetector)
+    speech = SpeechService(transcriber=settings.transcriber, synthesizer=settings.synthesizer)
+    await speech.start()
+    try:
+        yield PartSet(detectors=detectors, speech=speech, responder=responder)
+    finally:
+        await speech.close()

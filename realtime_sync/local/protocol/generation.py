@@ -1,0 +1,163 @@
+"""Filling a response: the responder's words, turned into speech where that is asked for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Protocol
+
+from ..._types import JsonDict
+from ..engines import Prompt, ResponderEvent, SpeechChunk, TextDelta, ToolCall
+from ..speech.sentences import Sentences
+from ..web.outbox import Outbox
+from .active_responses import Answers
+from .response_builder import Response
+from .wire_formats import Encoder
+
+__all__ = ["Respond", "Speech", "generate"]
+
+_LOGGER = logging.getLogger("realtime_sync.local")
+
+
+class Speech(Protocol):
+    """Recognition and synthesis, in processes of their own."""
+
+    async def transcribe(self, pcm16k: bytes, *, language: str | None, prompt: str | None) -> str:
+        """Return the words of ``pcm16k``."""
+
+    def synthesize(
+        self, text: str, *, voice: str, speed: float
+    ) -> AsyncGenerator[SpeechChunk, None]:
+        """Yield the speech for ``text``; closing the iterator stops the rest."""
+
+
+Respond = Callable[[Prompt], AsyncGenerator[ResponderEvent, None]]
+
+
+class _OutOfTokensError(Exception):
+    """``max_output_tokens`` is reached."""
+
+
+async def generate(
+    response: Response,
+    answers: Answers,
+    *,
+    respond: Respond,
+    speech: Speech,
+    outbox: Outbox,
+) -> None:
+    """Generate ``response`` to its end; cancelling this task abandons it without a word.
+
+    Args:
+        response: started already.
+        answers: told of every step.
+        respond: the responder's words and calls.
+        speech: speaks the words when sound is asked for.
+        outbox: says when the client has taken enough of what came before.
+    """
+    writer = _Writer(response, answers, speech, outbox)
+    settings = response.settings
+    limit = settings.max_output_tokens
+    prompt = Prompt(
+        instructions=settings.instructions,
+        items=[item.for_prompt() for item in response.context],
+        tools=settings.tools,
+        tool_choice=settings.tool_choice,
+        max_output_tokens=limit if isinstance(limit, int) else None,
+    )
+    try:
+        reason = await _answer(writer, respond(prompt))
+    except _OutOfTokensError:
+        answers.finish(response, "incomplete", reason="max_output_tokens")
+    except Exception as exc:  # a part's failure is the response's, never the connection's
+        _LOGGER.warning("a response failed", exc_info=exc)
+        error = {
+            "type": "server_error",
+            "code": "responder_failed",
+            "message": f"{type(exc).__name__}: {exc}",
+        }
+        answers.finish(response, "failed", error=error)
+    else:
+        if reason is None:
+            answers.finish(response, "completed")
+        else:
+            answers.finish(response, "incomplete", reason=reason)
+
+
+async def _answer(writer: _Writer, steps: AsyncGenerator[ResponderEvent, None]) -> str | None:
+    async with aclosing(steps):
+        async for step in steps:
+            if isinstance(step, TextDelta):
+                await writer.say(step.text)
+            elif isinstance(step, ToolCall):
+                await writer.call(step)
+            else:
+                await writer.end()
+                return step.reason
+    await writer.end()
+    return None
+
+
+class _Writer:
+    """Puts what a responder says into the response, as text or as speech."""
+
+    def __init__(
+        self, response: Response, answers: Answers, speech: Speech, outbox: Outbox
+    ) -> None:
+        self._response = response
+        self._answers = answers
+        self._speech = speech
+        self._outbox = outbox
+        self._aloud = response.settings.modality == "audio"
+        self._sentences = Sentences()
+        self._encoder = Encoder(response.settings.format)
+
+    async def say(self, text: str) -> None:
+        if not self._aloud:
+            await self._write(text)
+            return
+        for sentence in self._sentences.add(text):
+            await self._speak(sentence)
+
+    async def call(self, call: ToolCall) -> None:
+        await self.end()
+        if self._response.tokens_left <= 0:
+            raise _OutOfTokensError
+        self._progress(self._response.add_call(call.name, call.arguments))
+        await self._outbox.room()
+
+    async def end(self) -> None:
+        """Say what was held back and close the message."""
+        for sentence in self._sentences.rest():
+            await self._speak(sentence)
+        if self._aloud and self._response.in_message:
+            rest = self._encoder.flush()
+            if rest:
+                self._progress(self._response.add_speech("", rest))
+        self._progress(self._response.end_message())
+
+    async def _write(self, text: str) -> None:
+        if not text:
+            return
+        allowed = self._response.fit(text)
+        if allowed:
+            self._progress(self._response.add_text(allowed))
+        if len(allowed) < len(text):
+            raise _OutOfTokensError
+        await self._outbox.room()
+
+    async def _speak(self, sentence: str) -> None:
+        settings = self._response.settings
+        chunks = self._speech.synthesize(sentence, voice=settings.voice, speed=settings.speed)
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                if self._response.tokens_left <= 0:
+                    raise _OutOfTokensError
+                audio = self._encoder.encode(chunk.pcm)
+                if chunk.text or audio:
+                    self._progress(self._response.add_speech(chunk.text, audio))
+                await self._outbox.room()
+
+    def _progress(self, events: list[JsonDict]) -> None:
+        self._answers.progress(self._response, events)
