@@ -7,11 +7,10 @@ from contextlib import asynccontextmanager
 
 from attrs import frozen
 
-from .engines import Responder, VoiceDetector
-from .protocol.generation import Speech
-from .server_settings import Settings
+from .engines import Responder, SpeechEngine, VoiceDetector
+from .server_settings import ServerSettings
 
-__all__ = ["DetectorPool", "PartSet", "open_parts"]
+__all__ = ["DetectorPool", "EngineSet", "open_engines"]
 
 
 class DetectorPool:
@@ -37,7 +36,7 @@ class DetectorPool:
 
 
 @frozen(kw_only=True)
-class PartSet:
+class EngineSet:
     """What hears, thinks and speaks.
 
     Attributes:
@@ -47,12 +46,12 @@ class PartSet:
     """
 
     detectors: DetectorPool
-    speech: Speech
+    speech: SpeechEngine
     responder: Responder
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings) -> AsyncIterator[PartSet]:
+async def open_engines(settings: ServerSettings) -> AsyncIterator[EngineSet]:
     """Make the parts that ``settings`` name, load their models, and end them in the end.
 
     Raises:
@@ -68,6 +67,6 @@ async def open_parts(settings: Settings) -> AsyncIterator[PartSet]:
     speech = SpeechService(transcriber=settings.transcriber, synthesizer=settings.synthesizer)
     await speech.start()
     try:
-        yield PartSet(detectors=detectors, speech=speech, responder=responder)
+        yield EngineSet(detectors=detectors, speech=speech, responder=responder)
     finally:
         await speech.close()

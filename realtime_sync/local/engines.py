@@ -1,17 +1,17 @@
-"""The replaceable parts of the embedded server, as interfaces.
+"""The replaceable engines of the embedded server, as interfaces.
 
-A part is a plain blocking object: whoever writes one needs to know neither the protocol nor
+An engine is a plain blocking object: whoever writes one needs to know neither the protocol nor
 asyncio. The server runs them where they can't delay a connection: VAD beside the receive path
 (it takes half a millisecond), recognition and synthesis in a process of their own, responders
 on a thread.
 
-Audio between parts is int16, mono, little-endian: 16 kHz towards the VAD and the transcriber,
+Audio between engines is int16, mono, little-endian: 16 kHz towards the VAD and the transcriber,
 24 kHz out of the synthesizer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Literal, Protocol
 
 from attrs import field, frozen
@@ -20,10 +20,11 @@ from .._types import JsonDict
 
 __all__ = [
     "Finish",
-    "Prompt",
     "Responder",
     "ResponderEvent",
+    "ResponderPrompt",
     "SpeechChunk",
+    "SpeechEngine",
     "Synthesizer",
     "TextDelta",
     "ToolCall",
@@ -73,8 +74,20 @@ class Synthesizer(Protocol):
         """Yield the speech for ``text`` in pieces of at most about 200 ms."""
 
 
+class SpeechEngine(Protocol):
+    """Both of them in processes of their own, as the server sees them: asynchronous."""
+
+    async def transcribe(self, pcm16k: bytes, *, language: str | None, prompt: str | None) -> str:
+        """Return the words of ``pcm16k``, see `Transcriber`."""
+
+    def synthesize(
+        self, text: str, *, voice: str, speed: float
+    ) -> AsyncGenerator[SpeechChunk, None]:
+        """Yield the speech for ``text``, see `Synthesizer`; closing the iterator stops the rest."""
+
+
 @frozen
-class Prompt:
+class ResponderPrompt:
     """What a responder answers to: the effective settings of one response.
 
     Attributes:
@@ -120,5 +133,5 @@ ResponderEvent = TextDelta | ToolCall | Finish
 class Responder(Protocol):
     """Decides what the assistant says or calls."""
 
-    def respond(self, prompt: Prompt) -> Iterator[ResponderEvent]:
+    def respond(self, prompt: ResponderPrompt) -> Iterator[ResponderEvent]:
         """Yield the answer piece by piece; an exception makes the response ``failed``."""

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from ..errors import ConfigError
 
-__all__ = ["KEY_VARIABLE", "Settings", "recogniser_spec"]
+__all__ = ["KEY_VARIABLE", "ServerSettings", "recogniser_spec"]
 
 KEY_VARIABLE = "REALTIME_SYNC_LOCAL_KEY"
 
@@ -17,7 +17,7 @@ _LISTED_MODELS = ("gpt-realtime", "gpt-realtime-2", "gpt-realtime-2.1", "local")
 
 
 @frozen(kw_only=True)
-class Settings:
+class ServerSettings:
     """The settings of one server.
 
     Attributes:

@@ -8,9 +8,9 @@ from typing import Any
 
 from strict_openai import validate
 
-from realtime_sync.local.protocol.conversation_session import OnHeard, Session
-from realtime_sync.local.protocol.response_builder import Response
-from realtime_sync.local.protocol.stored_items import Part
+from realtime_sync.local.protocol.conversation_session import ConversationSession, OnHeard
+from realtime_sync.local.protocol.response_builder import ResponseBuilder
+from realtime_sync.local.protocol.stored_items import StoredPart
 
 Event = dict[str, Any]
 
@@ -43,10 +43,10 @@ class Bench:
 
     def __init__(self, type: str = "realtime", model: str | None = "gpt-realtime") -> None:
         self.events: list[Event] = []
-        self.responses: list[Response] = []
-        self.stopped: list[Response] = []
-        self.unheard: list[tuple[Part, OnHeard]] = []
-        self.session = Session(
+        self.responses: list[ResponseBuilder] = []
+        self.stopped: list[ResponseBuilder] = []
+        self.unheard: list[tuple[StoredPart, OnHeard]] = []
+        self.session = ConversationSession(
             type=type,
             model=model,
             expires_at=1_700_000_000,
@@ -61,14 +61,14 @@ class Bench:
 
     # -- what a session asks for -----------------------------------------------------------------
 
-    def start(self, response: Response) -> None:
+    def start(self, response: ResponseBuilder) -> None:
         self.responses.append(response)
 
-    def stop(self, response: Response) -> None:
+    def stop(self, response: ResponseBuilder) -> None:
         self.stopped.append(response)
 
     def recognise(
-        self, part: Part, done: OnHeard, *, language: str | None, prompt: str | None
+        self, part: StoredPart, done: OnHeard, *, language: str | None, prompt: str | None
     ) -> None:
         self.unheard.append((part, done))
 

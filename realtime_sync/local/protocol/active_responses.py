@@ -8,15 +8,15 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import AfterValidator
 
 from ..._types import JsonDict
-from .conversation_config import AudioOutput, Fields
-from .item_store import Conversation
-from .response_builder import Response, ResponseSettings
-from .stored_items import Item, parse_item
+from .conversation_config import AudioOutputFields, CommonFields
+from .item_store import ItemStore
+from .response_builder import ResponseBuilder, ResponseSettings
+from .stored_items import StoredItem, parse_item
 from .validation import Strict, check, refuse, wrong_type
 from .wire import event, fault
 from .wire_formats import format_of
 
-__all__ = ["Answers", "Generator"]
+__all__ = ["ActiveResponses", "ResponseGenerator"]
 
 
 def _metadata(value: dict[str, str] | None) -> dict[str, str] | None:
@@ -26,27 +26,27 @@ def _metadata(value: dict[str, str] | None) -> dict[str, str] | None:
 
 
 class _Audio(Strict):
-    output: AudioOutput | None = None
+    output: AudioOutputFields | None = None
 
 
-class _Params(Fields):
+class _Params(CommonFields):
     conversation: Literal["auto", "none"] | None = None
     input: list[Any] | None = None
     audio: _Audio | None = None
     metadata: Annotated[dict[str, str] | None, AfterValidator(_metadata)] = None
 
 
-class Generator(Protocol):
+class ResponseGenerator(Protocol):
     """What fills responses, outside this pure part."""
 
-    def start(self, response: Response) -> None:
+    def start(self, response: ResponseBuilder) -> None:
         """Begin to generate ``response``, without blocking."""
 
-    def stop(self, response: Response) -> None:
+    def stop(self, response: ResponseBuilder) -> None:
         """Generate no more of ``response``; it has ended."""
 
 
-class Answers:
+class ActiveResponses:
     """Creates, cancels and ends responses.
 
     Args:
@@ -58,20 +58,20 @@ class Answers:
 
     def __init__(
         self,
-        conversation: Conversation,
-        generator: Generator,
+        conversation: ItemStore,
+        generator: ResponseGenerator,
         emit: Callable[[JsonDict], None],
-        finished: Callable[[Response], None],
+        finished: Callable[[ResponseBuilder], None],
     ) -> None:
         self._conversation = conversation
         self._generator = generator
         self._emit = emit
         self._finished = finished
-        self._active: dict[str, Response] = {}
+        self._active: dict[str, ResponseBuilder] = {}
         self.spoken = False  # whether any audio was produced
 
     @property
-    def current(self) -> Response | None:
+    def current(self) -> ResponseBuilder | None:
         """The active response of the conversation; out-of-band ones run beside it."""
         return next((r for r in self._active.values() if r.settings.in_conversation), None)
 
@@ -99,7 +99,7 @@ class Answers:
                 code="conversation_already_has_active_response",
             )
         context = self._context(session, given.get("input"))
-        response = Response(settings, context, self._conversation)
+        response = ResponseBuilder(settings, context, self._conversation)
         self._active[response.id] = response
         self._send(response.created())
         self._generator.start(response)
@@ -127,14 +127,14 @@ class Answers:
         if self.current is not None:
             self._abandon(self.current, "turn_detected")
 
-    def progress(self, response: Response, events: list[JsonDict]) -> None:
+    def progress(self, response: ResponseBuilder, events: list[JsonDict]) -> None:
         """Pass on what a step of ``response`` gave."""
         self.spoken = self.spoken or response.audio_ticks > 0
         self._send(events)
 
     def finish(
         self,
-        response: Response,
+        response: ResponseBuilder,
         status: str,
         *,
         reason: str | None = None,
@@ -145,11 +145,11 @@ class Answers:
         if response.settings.in_conversation:
             self._finished(response)
 
-    def _abandon(self, response: Response, reason: str) -> None:
+    def _abandon(self, response: ResponseBuilder, reason: str) -> None:
         self._generator.stop(response)
         self._end(response, response.finish("cancelled", reason=reason))
 
-    def _end(self, response: Response, events: list[JsonDict]) -> None:
+    def _end(self, response: ResponseBuilder, events: list[JsonDict]) -> None:
         del self._active[response.id]
         self._send(events)
         # Nothing is limited here, but clients expect the event.
@@ -190,7 +190,7 @@ class Answers:
             in_conversation=given.get("conversation") != "none",
         )
 
-    def _context(self, session: JsonDict, given: list[Any] | None) -> list[Item]:
+    def _context(self, session: JsonDict, given: list[Any] | None) -> list[StoredItem]:
         if given is None:
             return list(self._conversation)
         heard_as = format_of(session["audio"]["input"]["format"])

@@ -18,8 +18,8 @@ from .validation import Strict, check, refuse, wrong_type
 from .wire import fault
 
 __all__ = [
-    "AudioOutput",
-    "Fields",
+    "AudioOutputFields",
+    "CommonFields",
     "default_session",
     "merge_session",
     "start_session",
@@ -118,14 +118,14 @@ class _AudioInput(Strict):
     turn_detection: _TurnDetection | None = None
 
 
-class AudioOutput(Strict):
+class AudioOutputFields(Strict):
     """The sound of an answer, for a session or for one response."""
 
     format: _Format | None = None
     voice: Annotated[Any, AfterValidator(_voice)] = None
 
 
-class _SessionAudioOutput(AudioOutput):
+class _SessionAudioOutput(AudioOutputFields):
     speed: float | None = Field(default=None, ge=0.25, le=1.5)
 
 
@@ -154,7 +154,7 @@ class _Reasoning(Strict):
     effort: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
 
 
-class Fields(Strict):
+class CommonFields(Strict):
     """What a session and a single response have in common."""
 
     instructions: str | None = None
@@ -169,7 +169,7 @@ class Fields(Strict):
     tools: list[_Tool] | None = None
 
 
-class _Realtime(Fields):
+class _Realtime(CommonFields):
     type: Literal["realtime"]
     model: str | None = None
     audio: _Audio | None = None

@@ -1,7 +1,7 @@
 """One session of the protocol, without any I/O: client events in, server events out.
 
-`Session` is told what the client sent and what the workers found out, and calls back to send
-events and to have work done. It never waits, and all its methods run on one thread.
+`ConversationSession` is told what the client sent and what the workers found out, and calls back to
+send events and to have work done. It never waits, and all its methods run on one thread.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from ...errors import ServerError
 from ..engines import VoiceDetector
 from ..speech.semantics import sounds_complete
 from . import client_events
-from .active_responses import Answers, Generator
+from .active_responses import ActiveResponses, ResponseGenerator
 from .conversation_config import default_session, merge_session
-from .input_buffer import Hearing
-from .item_store import Conversation
-from .response_builder import Response
-from .stored_items import Item, Part, parse_item
+from .input_buffer import InputBuffer
+from .item_store import ItemStore
+from .response_builder import ResponseBuilder
+from .stored_items import StoredItem, StoredPart, parse_item
 from .transcripts import failed_event, transcript_events
 from .turn_detection import IdleTimeout, Probe, SpeechStarted, SpeechStopped, TurnEvent
 from .wire import error_event, event, fault, new_id
-from .wire_formats import TICKS_PER_MS, AudioFormat, decode_base64, format_of
+from .wire_formats import TICKS_PER_MS, WireFormat, decode_base64, format_of
 
-__all__ = ["Recogniser", "Session"]
+__all__ = ["ConversationSession", "Recogniser"]
 
 _LOGGER = logging.getLogger("realtime_sync.local")
 
 # Detecting speech in that much audio takes some 3 ms; then others have their turn.
 _SLICE_MS = 200
 
-OnHeard = Callable[[Part, "Exception | None"], None]
+OnHeard = Callable[[StoredPart, "Exception | None"], None]
 
 
 class Recogniser(Protocol):
     """What turns audio into words, outside this pure part."""
 
     def recognise(
-        self, part: Part, done: OnHeard, *, language: str | None, prompt: str | None
+        self, part: StoredPart, done: OnHeard, *, language: str | None, prompt: str | None
     ) -> None:
         """Begin to fill ``part.heard``, without blocking, and call ``done`` afterwards."""
 
 
-class Session:
+class ConversationSession:
     """The state of one connection and what its events do to it.
 
     Args:
@@ -66,7 +66,7 @@ class Session:
         model: str | None,
         expires_at: int,
         detector: VoiceDetector,
-        generator: Generator,
+        generator: ResponseGenerator,
         recogniser: Recogniser,
         emit: Callable[[JsonDict], None],
         start: JsonDict | None = None,
@@ -76,9 +76,9 @@ class Session:
         self._config = default_session(type, model=model) if start is None else start
         self._emit = emit
         self._recogniser = recogniser
-        self._conversation = Conversation()
-        self.answers = Answers(self._conversation, generator, emit, self._answered)
-        self._hearing = Hearing(self._input_format, self._turn_detection, detector)
+        self._conversation = ItemStore()
+        self.answers = ActiveResponses(self._conversation, generator, emit, self._answered)
+        self._input_buffer = InputBuffer(self._input_format, self._turn_detection, detector)
         self._turn_id = ""  # the item that the user's current turn will be
         self._turn_start_ms = 0
         self._handlers: dict[str, Callable[[JsonDict], None]] = {
@@ -100,7 +100,7 @@ class Session:
     def close(self) -> None:
         """Let go of all sound at once: reference cycles keep this object for a while."""
         self._conversation.clear()
-        self._hearing.clear()
+        self._input_buffer.clear()
 
     def handle(self, request: Any) -> Iterator[None]:
         """Take one decoded client event; whatever is wrong with it becomes an ``error`` event.
@@ -128,7 +128,7 @@ class Session:
         return hearing
 
     @property
-    def _input_format(self) -> AudioFormat:
+    def _input_format(self) -> WireFormat:
         return format_of(self._input["format"])
 
     @property
@@ -146,17 +146,17 @@ class Session:
 
     def _update_session(self, request: JsonDict) -> None:
         self._config = merge_session(self._config, request["session"], spoken=self.answers.spoken)
-        self._hearing.configure(self._input_format, self._turn_detection)
+        self._input_buffer.configure(self._input_format, self._turn_detection)
         self._emit(event("session.updated", session=self._wire()))
 
     # -- what the user says ----------------------------------------------------------------------
 
     def _append(self, request: JsonDict) -> Iterator[None]:
         audio = decode_base64(request["audio"], "audio")
-        self._hearing.check(audio)
+        self._input_buffer.check(audio)
         size = self._input_format.bytes_in(_SLICE_MS * TICKS_PER_MS)
         for start in range(0, len(audio), size):
-            for turn_event in self._hearing.append(audio[start : start + size]):
+            for turn_event in self._input_buffer.append(audio[start : start + size]):
                 self._on_turn(turn_event)
             yield
 
@@ -184,16 +184,18 @@ class Session:
         self._emit(
             event("input_audio_buffer.speech_stopped", audio_end_ms=end_ms, item_id=self._turn_id)
         )
-        self._commit(self._turn_id, self._hearing.take(self._turn_start_ms, end_ms), heard=heard)
+        self._commit(
+            self._turn_id, self._input_buffer.take(self._turn_start_ms, end_ms), heard=heard
+        )
         self._respond_to_turn()
 
     def _look_at_words(self, probe: Probe) -> None:
         turn = self._turn_id
-        audio = self._hearing.peek(self._turn_start_ms, probe.end_ms)
-        part = Part("input_audio", audio=audio, format=self._input_format)
+        audio = self._input_buffer.peek(self._turn_start_ms, probe.end_ms)
+        part = StoredPart("input_audio", audio=audio, format=self._input_format)
 
-        def judge(part: Part, error: Exception | None) -> None:
-            turns = self._hearing.turns
+        def judge(part: StoredPart, error: Exception | None) -> None:
+            turns = self._input_buffer.turns
             if error is not None or turns is None or turn != self._turn_id:
                 return
             for stopped in turns.settle(probe, complete=sounds_complete(part.heard or "")):
@@ -212,7 +214,7 @@ class Session:
             )
         )
         # A recogniser finds words even in silence; nobody spoke, so nothing was said.
-        silence = self._hearing.take(timeout.start_ms, timeout.end_ms)
+        silence = self._input_buffer.take(timeout.start_ms, timeout.end_ms)
         self._commit(item_id, silence, heard="")
         self._respond_to_turn(always=True)
 
@@ -228,19 +230,19 @@ class Session:
             self._emit(error_event(error))
 
     def _commit_buffer(self, request: JsonDict) -> None:
-        turns = self._hearing.turns
+        turns = self._input_buffer.turns
         announced = turns is not None and turns.speaking
-        audio = self._hearing.take_all()
+        audio = self._input_buffer.take_all()
         self._commit(self._turn_id if announced else new_id("item"), audio)
 
     def _clear_buffer(self, request: JsonDict) -> None:
-        self._hearing.clear()
+        self._input_buffer.clear()
         self._emit(event("input_audio_buffer.cleared"))
 
     def _commit(self, item_id: str, audio: bytes, *, heard: str | None = None) -> None:
-        part = Part("input_audio", audio=audio, format=self._input_format)
+        part = StoredPart("input_audio", audio=audio, format=self._input_format)
         part.audio_ticks = self._input_format.ticks(len(audio))
-        item = Item(item_id, "message", role="user", content=[part])
+        item = StoredItem(item_id, "message", role="user", content=[part])
         self._emit(
             event(
                 "input_audio_buffer.committed",
@@ -251,7 +253,7 @@ class Session:
         self._add(item)
         transcription = self._input["transcription"]
 
-        def tell(part: Part, error: Exception | None) -> None:
+        def tell(part: StoredPart, error: Exception | None) -> None:
             if transcription is None:
                 return
             if error is not None:
@@ -267,7 +269,7 @@ class Session:
             part.heard = heard
             tell(part, None)
 
-    def _recognise(self, part: Part, done: OnHeard) -> None:
+    def _recognise(self, part: StoredPart, done: OnHeard) -> None:
         config = self._input["transcription"] or {}
         self._recogniser.recognise(
             part, done, language=config.get("language"), prompt=config.get("prompt")
@@ -275,7 +277,7 @@ class Session:
 
     # -- the conversation ------------------------------------------------------------------------
 
-    def _add(self, item: Item, *, after: str | None = None) -> None:
+    def _add(self, item: StoredItem, *, after: str | None = None) -> None:
         previous = self._conversation.add(item, after=after)
         for name in ("conversation.item.added", "conversation.item.done"):
             self._emit(event(name, previous_item_id=previous, item=item.wire()))
@@ -311,13 +313,13 @@ class Session:
 
     def _respond(self, params: Any = None) -> None:
         self.answers.create(self._config, params)
-        if self._hearing.turns is not None:
-            self._hearing.turns.answering()
+        if self._input_buffer.turns is not None:
+            self._input_buffer.turns.answering()
 
     def _cancel_response(self, request: JsonDict) -> None:
         self.answers.cancel(request.get("response_id"))
 
-    def _answered(self, response: Response) -> None:
+    def _answered(self, response: ResponseBuilder) -> None:
         calling = any(item.type == "function_call" for item in response.output)
-        if self._hearing.turns is not None and not calling:
-            self._hearing.turns.answered(response.duration_ms)
+        if self._input_buffer.turns is not None and not calling:
+            self._input_buffer.turns.answered(response.duration_ms)

@@ -5,34 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Protocol
 
 from ..._types import JsonDict
-from ..engines import Prompt, ResponderEvent, SpeechChunk, TextDelta, ToolCall
+from ..engines import ResponderEvent, ResponderPrompt, SpeechEngine, TextDelta, ToolCall
 from ..speech.sentences import Sentences
 from ..web.outbox import Outbox
-from .active_responses import Answers
-from .response_builder import Response
+from .active_responses import ActiveResponses
+from .response_builder import ResponseBuilder
 from .wire_formats import Encoder
 
-__all__ = ["Respond", "Speech", "generate"]
+__all__ = ["Respond", "generate"]
 
 _LOGGER = logging.getLogger("realtime_sync.local")
 
 
-class Speech(Protocol):
-    """Recognition and synthesis, in processes of their own."""
-
-    async def transcribe(self, pcm16k: bytes, *, language: str | None, prompt: str | None) -> str:
-        """Return the words of ``pcm16k``."""
-
-    def synthesize(
-        self, text: str, *, voice: str, speed: float
-    ) -> AsyncGenerator[SpeechChunk, None]:
-        """Yield the speech for ``text``; closing the iterator stops the rest."""
-
-
-Respond = Callable[[Prompt], AsyncGenerator[ResponderEvent, None]]
+Respond = Callable[[ResponderPrompt], AsyncGenerator[ResponderEvent, None]]
 
 
 class _OutOfTokensError(Exception):
@@ -40,11 +27,11 @@ class _OutOfTokensError(Exception):
 
 
 async def generate(
-    response: Response,
-    answers: Answers,
+    response: ResponseBuilder,
+    answers: ActiveResponses,
     *,
     respond: Respond,
-    speech: Speech,
+    speech: SpeechEngine,
     outbox: Outbox,
 ) -> None:
     """Generate ``response`` to its end; cancelling this task abandons it without a word.
@@ -59,7 +46,7 @@ async def generate(
     writer = _Writer(response, answers, speech, outbox)
     settings = response.settings
     limit = settings.max_output_tokens
-    prompt = Prompt(
+    prompt = ResponderPrompt(
         instructions=settings.instructions,
         items=[item.for_prompt() for item in response.context],
         tools=settings.tools,
@@ -103,7 +90,11 @@ class _Writer:
     """Puts what a responder says into the response, as text or as speech."""
 
     def __init__(
-        self, response: Response, answers: Answers, speech: Speech, outbox: Outbox
+        self,
+        response: ResponseBuilder,
+        answers: ActiveResponses,
+        speech: SpeechEngine,
+        outbox: Outbox,
     ) -> None:
         self._response = response
         self._answers = answers

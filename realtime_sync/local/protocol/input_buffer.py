@@ -9,9 +9,9 @@ from ...audio.resample import Resampler
 from ..engines import VoiceDetector
 from .turn_detection import TurnDetector, TurnEvent
 from .wire import fault
-from .wire_formats import HEARING_HZ, TICKS_PER_MS, AudioFormat
+from .wire_formats import HEARING_HZ, TICKS_PER_MS, WireFormat
 
-__all__ = ["Hearing"]
+__all__ = ["InputBuffer"]
 
 # Nobody speaks for that long; a microphone left open does not eat the machine's memory.
 _MAX_BUFFER_MS = 15 * 60 * 1000
@@ -19,7 +19,7 @@ _MAX_BUFFER_MS = 15 * 60 * 1000
 _MAX_SILENCE_MS = 60 * 1000
 
 
-class Hearing:
+class InputBuffer:
     """Collects the user's audio and finds the turns in it.
 
     Args:
@@ -29,7 +29,7 @@ class Hearing:
     """
 
     def __init__(
-        self, format: AudioFormat, turn_detection: JsonDict | None, detector: VoiceDetector
+        self, format: WireFormat, turn_detection: JsonDict | None, detector: VoiceDetector
     ) -> None:
         self._detector = detector
         self._format = format
@@ -49,7 +49,7 @@ class Hearing:
     def _end(self) -> int:
         return self._start + self._format.ticks(len(self._data))
 
-    def configure(self, format: AudioFormat, turn_detection: JsonDict | None) -> None:
+    def configure(self, format: WireFormat, turn_detection: JsonDict | None) -> None:
         """Take a changed configuration; a new format empties the buffer."""
         if format is not self._format:
             self._start = self._end
@@ -142,6 +142,6 @@ class Hearing:
             self.turns.reset()
 
 
-def _quick_resampler(format: AudioFormat) -> Resampler:
+def _quick_resampler(format: WireFormat) -> Resampler:
     """Return what feeds the detector: LQ, because it holds sound back half as long as HQ."""
     return Resampler(format.hz, HEARING_HZ, quality="LQ")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .stored_items import Item, Part
+from .stored_items import StoredItem, StoredPart
 from .wire import fault, new_id
 from .wire_formats import TICKS_PER_MS
 
-__all__ = ["Conversation"]
+__all__ = ["ItemStore"]
 
 
-class Conversation:
+class ItemStore:
     """The items of one session.
 
     Args:
@@ -21,11 +21,11 @@ class Conversation:
 
     def __init__(self, *, max_audio_bytes: int = 128 * 1024 * 1024) -> None:
         self.id = new_id("conv")
-        self._items: dict[str, Item] = {}
+        self._items: dict[str, StoredItem] = {}
         self._order: list[str] = []
         self._max_audio_bytes = max_audio_bytes
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Iterator[StoredItem]:
         return (self._items[item_id] for item_id in self._order)
 
     def __len__(self) -> int:
@@ -34,7 +34,7 @@ class Conversation:
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._items
 
-    def add(self, item: Item, *, after: str | None = None) -> str | None:
+    def add(self, item: StoredItem, *, after: str | None = None) -> str | None:
         """Insert ``item`` and return the id of the item before it, or None.
 
         Args:
@@ -71,7 +71,7 @@ class Conversation:
         """The id of the newest item at the end, or None."""
         return self._order[-1] if self._order else None
 
-    def get(self, item_id: str, *, to: str, param: str = "item_id") -> Item:
+    def get(self, item_id: str, *, to: str, param: str = "item_id") -> StoredItem:
         """Return the item.
 
         Args:
@@ -135,7 +135,7 @@ class Conversation:
         if part.audio is not None and part.format is not None:
             part.audio = part.audio[: part.format.bytes_in(end)]
 
-    def _output_audio(self, item_id: str, content_index: int) -> Part:
+    def _output_audio(self, item_id: str, content_index: int) -> StoredPart:
         parts = self.get(item_id, to="truncate").content
         if not any(part.type == "output_audio" for part in parts):
             raise fault(

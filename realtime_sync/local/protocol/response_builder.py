@@ -9,13 +9,13 @@ from typing import Any
 from attrs import field, frozen
 
 from ..._types import JsonDict
-from .item_store import Conversation
-from .stored_items import Item, Part
+from .item_store import ItemStore
+from .stored_items import StoredItem, StoredPart
 from .usage import count_input, response_usage, spoken_tokens, text_tokens
 from .wire import event, new_id
-from .wire_formats import TICKS_PER_MS, AudioFormat, format_of
+from .wire_formats import TICKS_PER_MS, WireFormat, format_of
 
-__all__ = ["Response", "ResponseSettings"]
+__all__ = ["ResponseBuilder", "ResponseSettings"]
 
 _ARGUMENTS_PER_DELTA = 24  # characters
 _WORD = re.compile(r"\s*\S+")
@@ -50,12 +50,12 @@ class ResponseSettings:
     in_conversation: bool = True
 
     @property
-    def format(self) -> AudioFormat:
+    def format(self) -> WireFormat:
         """The encoding of the answer's audio."""
         return format_of(self.audio_format)
 
 
-class Response:
+class ResponseBuilder:
     """A response from ``in_progress`` to its end.
 
     Args:
@@ -65,19 +65,19 @@ class Response:
     """
 
     def __init__(
-        self, settings: ResponseSettings, context: list[Item], conversation: Conversation
+        self, settings: ResponseSettings, context: list[StoredItem], conversation: ItemStore
     ) -> None:
         self.id = new_id("resp")
         self.settings = settings
         self.context = context
         self.status = "in_progress"
-        self.output: list[Item] = []
+        self.output: list[StoredItem] = []
         self.audio_ticks = 0
         self._conversation = conversation
         self._details: JsonDict | None = None
         self._usage: JsonDict | None = None
         self._text_tokens = 0
-        self._message: Item | None = None
+        self._message: StoredItem | None = None
 
     @property
     def active(self) -> bool:
@@ -185,7 +185,7 @@ class Response:
         self._text_tokens += text_tokens(name) + text_tokens(arguments)
         call_id = new_id("call")
         fields = {"name": name, "call_id": call_id, "arguments": ""}
-        item = Item(new_id("item"), "function_call", "in_progress", fields=fields)
+        item = StoredItem(new_id("item"), "function_call", "in_progress", fields=fields)
         events += self._open(item)
         for start in range(0, len(arguments), _ARGUMENTS_PER_DELTA):
             piece = arguments[start : start + _ARGUMENTS_PER_DELTA]
@@ -221,25 +221,25 @@ class Response:
         return self.audio_ticks // TICKS_PER_MS
 
     @property
-    def _part(self) -> Part:
+    def _part(self) -> StoredPart:
         assert self._message is not None
         return self._message.content[0]
 
     def _open_message(self, kind: str) -> list[JsonDict]:
         if self._message is not None:
             return []
-        item = Item(new_id("item"), "message", "in_progress", role="assistant")
+        item = StoredItem(new_id("item"), "message", "in_progress", role="assistant")
         events = self._open(item)
         if kind == "output_text":
-            item.content.append(Part(kind, text=""))
+            item.content.append(StoredPart(kind, text=""))
             body = {"type": "text", "text": ""}
         else:
-            item.content.append(Part(kind, transcript="", format=self.settings.format))
+            item.content.append(StoredPart(kind, transcript="", format=self.settings.format))
             body = {"type": "audio", "transcript": ""}
         self._message = item
         return [*events, self._on_part("response.content_part.added", part=body)]
 
-    def _open(self, item: Item) -> list[JsonDict]:
+    def _open(self, item: StoredItem) -> list[JsonDict]:
         self.output.append(item)
         events = [self._on_output("response.output_item.added", item)]
         if self.settings.in_conversation:
@@ -249,7 +249,7 @@ class Response:
             )
         return events
 
-    def _close(self, item: Item, status: str) -> list[JsonDict]:
+    def _close(self, item: StoredItem, status: str) -> list[JsonDict]:
         item.status = status
         events = [self._on_output("response.output_item.done", item)]
         if self.settings.in_conversation:
@@ -259,11 +259,11 @@ class Response:
             )
         return events
 
-    def _on_output(self, type: str, item: Item) -> JsonDict:
+    def _on_output(self, type: str, item: StoredItem) -> JsonDict:
         index = self.output.index(item)
         return event(type, response_id=self.id, output_index=index, item=item.wire())
 
-    def _on_item(self, type: str, item: Item, **fields: Any) -> JsonDict:
+    def _on_item(self, type: str, item: StoredItem, **fields: Any) -> JsonDict:
         index = self.output.index(item)
         return event(type, response_id=self.id, item_id=item.id, output_index=index, **fields)
 

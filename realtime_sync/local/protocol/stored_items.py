@@ -12,9 +12,9 @@ from ..._types import JsonDict
 from .spoken import SpokenWords
 from .validation import Strict, check, wrong_type
 from .wire import fault, new_id
-from .wire_formats import AudioFormat, decode_base64
+from .wire_formats import WireFormat, decode_base64
 
-__all__ = ["Item", "Part", "parse_item"]
+__all__ = ["StoredItem", "StoredPart", "parse_item"]
 
 
 class _Common(Strict):
@@ -112,7 +112,7 @@ _CONTENT: dict[str, dict[str, type[BaseModel]]] = {
 
 
 @define
-class Part:
+class StoredPart:
     """One content part of a message.
 
     Attributes:
@@ -133,7 +133,7 @@ class Part:
     transcript: str | None = None
     heard: str | None = None
     audio: bytes | bytearray | None = None
-    format: AudioFormat | None = None
+    format: WireFormat | None = None
     audio_ticks: int = 0
     spoken: SpokenWords = field(factory=SpokenWords)
     truncated: bool = False
@@ -159,7 +159,7 @@ class Part:
 
 
 @define
-class Item:
+class StoredItem:
     """One item of a conversation.
 
     Attributes:
@@ -175,7 +175,7 @@ class Item:
     type: str
     status: str = "completed"
     role: str | None = None
-    content: list[Part] = field(factory=list)
+    content: list[StoredPart] = field(factory=list)
     fields: JsonDict = field(factory=dict)
 
     def wire(self, *, with_audio: bool = False) -> JsonDict:
@@ -206,7 +206,7 @@ class Item:
         return sum(len(part.audio) for part in self.content if part.audio is not None)
 
 
-def parse_item(data: Any, where: str, *, format: AudioFormat) -> Item:
+def parse_item(data: Any, where: str, *, format: WireFormat) -> StoredItem:
     """Return the item a client sends.
 
     Args:
@@ -225,7 +225,7 @@ def parse_item(data: Any, where: str, *, format: AudioFormat) -> Item:
     fields = check(_PLAIN[kind], data, where)
     if kind == "function_call" and not fields.get("call_id"):
         fields["call_id"] = new_id("call")
-    return Item(
+    return StoredItem(
         id=fields.pop("id", None) or new_id("item"),
         type=kind,
         status=fields.pop("status", None) or "completed",
@@ -233,7 +233,7 @@ def parse_item(data: Any, where: str, *, format: AudioFormat) -> Item:
     )
 
 
-def _parse_message(data: JsonDict, where: str, format: AudioFormat) -> Item:
+def _parse_message(data: JsonDict, where: str, format: WireFormat) -> StoredItem:
     role = _choose(data, "role", where, list(_CONTENT))
     fields = check(_Message, data, where)
     parts = [
@@ -246,7 +246,7 @@ def _parse_message(data: JsonDict, where: str, format: AudioFormat) -> Item:
             code="invalid_value",
             param=f"{where}.content",
         )
-    return Item(
+    return StoredItem(
         id=fields.get("id") or new_id("item"),
         type="message",
         status=fields.get("status") or "completed",
@@ -256,14 +256,14 @@ def _parse_message(data: JsonDict, where: str, format: AudioFormat) -> Item:
 
 
 def _parse_part(
-    data: JsonDict, where: str, models: dict[str, type[BaseModel]], format: AudioFormat
-) -> Part:
+    data: JsonDict, where: str, models: dict[str, type[BaseModel]], format: WireFormat
+) -> StoredPart:
     kind = _choose(data, "type", where, list(models))
     fields = check(models[kind], data, where)
     if kind == "input_audio":
         audio = decode_base64(fields["audio"], f"{where}.audio")
         format.require_whole_samples(audio, f"{where}.audio")
-        return Part(
+        return StoredPart(
             kind,
             transcript=fields.get("transcript"),
             audio=audio,
@@ -271,7 +271,7 @@ def _parse_part(
             audio_ticks=format.ticks(len(audio)),
         )
     other = {k: v for k, v in fields.items() if k not in ("type", "text")}
-    return Part(kind, text=fields.get("text"), other=other)
+    return StoredPart(kind, text=fields.get("text"), other=other)
 
 
 def _choose(data: JsonDict, key: str, where: str, supported: list[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..._types import JsonDict
-from .stored_items import Part
+from .stored_items import StoredPart
 from .usage import heard_tokens, text_tokens
 from .wire import event
 from .wire_formats import TICKS_PER_MS
@@ -16,7 +16,7 @@ _PREFIX = "conversation.item.input_audio_transcription"
 _WORD = re.compile(r"\s*\S+\s*")
 
 
-def transcript_events(item_id: str, part: Part, model: str | None) -> list[JsonDict]:
+def transcript_events(item_id: str, part: StoredPart, model: str | None) -> list[JsonDict]:
     """Return the deltas, one per word, and the completed transcript of ``part``.
 
     Args:

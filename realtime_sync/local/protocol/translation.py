@@ -19,7 +19,7 @@ from ..._types import JsonDict
 from ...errors import ServerError
 from ..engines import VoiceDetector
 from .client_events import id_of
-from .input_buffer import Hearing
+from .input_buffer import InputBuffer
 from .turn_detection import SpeechStarted, SpeechStopped
 from .validation import Strict, check, wrong_type
 from .wire import error_event, event, fault, new_id
@@ -205,7 +205,7 @@ class Translation:
         self.ending = False  # the client said that nothing more comes
         self._emit = emit
         self._interpret = interpret
-        self._hearing = Hearing(format_of(_PCM), dict(_TURNS), detector)
+        self._input_buffer = InputBuffer(format_of(_PCM), dict(_TURNS), detector)
         self._start_ms = 0
         self._frames = bytearray()  # less than a frame
         self._config: JsonDict = {
@@ -246,7 +246,7 @@ class Translation:
         self._emit(event("session.updated", session=self._config))
 
     def _append(self, audio: bytes) -> Iterator[None]:
-        self._hearing.check(audio)
+        self._input_buffer.check(audio)
         self._frames += audio
         size = FRAME_MS * TICKS_PER_MS * 2
         while len(self._frames) >= size:
@@ -256,7 +256,7 @@ class Translation:
             yield
 
     def _hear(self, frame: bytes) -> None:
-        for turn in self._hearing.append(frame):
+        for turn in self._input_buffer.append(frame):
             if isinstance(turn, SpeechStarted):
                 self._start_ms = turn.start_ms
             elif isinstance(turn, SpeechStopped):
@@ -265,14 +265,14 @@ class Translation:
     def _finish(self) -> None:
         self._hear(bytes(self._frames))
         self.ending = True
-        if self._hearing.turns is not None and self._hearing.turns.speaking:
-            self._hand_over(self._hearing.position_ms)
+        if self._input_buffer.turns is not None and self._input_buffer.turns.speaking:
+            self._hand_over(self._input_buffer.position_ms)
 
     def _hand_over(self, end_ms: int) -> None:
         audio = self._config["audio"]
         self._interpret(
             Utterance(
-                self._hearing.take(self._start_ms, end_ms),
+                self._input_buffer.take(self._start_ms, end_ms),
                 end_ms,
                 audio["output"]["language"],
                 audio["input"]["transcription"] is not None,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from ..._types import JsonDict
-from .stored_items import Item
+from .stored_items import StoredItem
 from .wire_formats import TICKS_PER_MS
 
 __all__ = ["count_input", "heard_tokens", "response_usage", "spoken_tokens", "text_tokens"]
@@ -31,7 +31,9 @@ def spoken_tokens(ticks: int) -> int:
     return -(-ticks // (_SPOKEN_MS * TICKS_PER_MS))
 
 
-def count_input(instructions: str, tools: list[JsonDict], items: Iterable[Item]) -> tuple[int, int]:
+def count_input(
+    instructions: str, tools: list[JsonDict], items: Iterable[StoredItem]
+) -> tuple[int, int]:
     """Return the text and the audio tokens of all that a responder is given."""
     text = text_tokens(instructions) + sum(text_tokens(json.dumps(tool)) for tool in tools)
     audio = 0

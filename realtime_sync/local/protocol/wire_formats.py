@@ -17,8 +17,8 @@ __all__ = [
     "HEARING_HZ",
     "SPEAKING_HZ",
     "TICKS_PER_MS",
-    "AudioFormat",
     "Encoder",
+    "WireFormat",
     "decode_base64",
     "format_of",
     "to_hearing",
@@ -30,7 +30,7 @@ TICKS_PER_MS = 24  # positions count samples of 24 kHz, which every format divid
 
 
 @frozen
-class AudioFormat:
+class WireFormat:
     """One encoding of mono sound.
 
     Attributes:
@@ -71,13 +71,13 @@ def _same(data: bytes) -> bytes:
 
 
 _FORMATS = {
-    "audio/pcm": AudioFormat("audio/pcm", 24_000, 2, _same, _same),
-    "audio/pcmu": AudioFormat("audio/pcmu", 8_000, 1, decode_ulaw, encode_ulaw),
-    "audio/pcma": AudioFormat("audio/pcma", 8_000, 1, decode_alaw, encode_alaw),
+    "audio/pcm": WireFormat("audio/pcm", 24_000, 2, _same, _same),
+    "audio/pcmu": WireFormat("audio/pcmu", 8_000, 1, decode_ulaw, encode_ulaw),
+    "audio/pcma": WireFormat("audio/pcma", 8_000, 1, decode_alaw, encode_alaw),
 }
 
 
-def format_of(config: JsonDict) -> AudioFormat:
+def format_of(config: JsonDict) -> WireFormat:
     """Return the format that a checked ``format`` object of the wire names."""
     return _FORMATS[config["type"]]
 
@@ -98,7 +98,7 @@ def decode_base64(text: str, param: str) -> bytes:
         ) from exc
 
 
-def to_hearing(data: bytes, format: AudioFormat) -> bytes:
+def to_hearing(data: bytes, format: WireFormat) -> bytes:
     """Return a whole utterance of the wire as PCM16 at 16 kHz."""
     return Resampler(format.hz, HEARING_HZ).process(format.decode(data), last=True)
 
@@ -106,7 +106,7 @@ def to_hearing(data: bytes, format: AudioFormat) -> bytes:
 class Encoder:
     """Turns a stream of synthesized PCM16 (24 kHz) into wire bytes of ``format``."""
 
-    def __init__(self, format: AudioFormat) -> None:
+    def __init__(self, format: WireFormat) -> None:
         # LQ: HQ would hold 80 ms back at 8 kHz, and the end of one answer is its listener's pause.
         self._resampler = Resampler(
             SPEAKING_HZ, format.hz, quality="LQ" if format.hz < SPEAKING_HZ else "HQ"

@@ -25,7 +25,7 @@ from ...errors import (
     ServerError,
     TransportError,
 )
-from ..engines import Finish, Prompt, ResponderEvent, TextDelta, ToolCall
+from ..engines import Finish, ResponderEvent, ResponderPrompt, TextDelta, ToolCall
 from ._chat_messages import messages_of, tool_choice_of, tools_of
 
 __all__ = ["ChatResponder"]
@@ -101,7 +101,7 @@ class ChatResponder:
         bare = urlunsplit((split.scheme, split.netloc, split.path, "", ""))
         return cls(bare, model=models[-1] if models else None)
 
-    def respond(self, prompt: Prompt) -> Iterator[ResponderEvent]:
+    def respond(self, prompt: ResponderPrompt) -> Iterator[ResponderEvent]:
         """Yield the model's answer as it comes in, its function calls at the end.
 
         Raises:
@@ -117,7 +117,7 @@ class ChatResponder:
                 raise _refusal(response)
             yield from _answer(_chunks(response))
 
-    def _body(self, prompt: Prompt) -> JsonDict:
+    def _body(self, prompt: ResponderPrompt) -> JsonDict:
         body: JsonDict = {"model": self._model, "messages": messages_of(prompt), "stream": True}
         if prompt.tools:
             body["tools"] = tools_of(prompt)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ..._types import JsonDict
-from ..engines import Finish, Prompt, ResponderEvent, TextDelta
+from ..engines import Finish, ResponderEvent, ResponderPrompt, TextDelta
 
 __all__ = ["calls_by_id", "last_input", "say", "text_of"]
 
@@ -20,7 +20,7 @@ def text_of(item: JsonDict) -> str:
     return " ".join(filter(None, words))
 
 
-def last_input(prompt: Prompt) -> JsonDict | None:
+def last_input(prompt: ResponderPrompt) -> JsonDict | None:
     """Return what is to be answered: the newest user message or function output."""
     for item in reversed(prompt.items):
         if item.get("type") == "function_call_output" or item.get("role") == "user":
@@ -28,7 +28,7 @@ def last_input(prompt: Prompt) -> JsonDict | None:
     return None
 
 
-def calls_by_id(prompt: Prompt) -> dict[str, JsonDict]:
+def calls_by_id(prompt: ResponderPrompt) -> dict[str, JsonDict]:
     """Return the function calls of the conversation by ``call_id``."""
     calls = (item for item in prompt.items if item.get("type") == "function_call")
     return {call.get("call_id", ""): call for call in calls}

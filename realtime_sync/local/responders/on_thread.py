@@ -18,7 +18,7 @@ T = TypeVar("T")
 _AHEAD = 32
 
 
-class _End:
+class _Exhausted:
     """The iterator is at its end, or it raised ``error``."""
 
     def __init__(self, error: BaseException | None = None) -> None:
@@ -37,9 +37,9 @@ class _Walk(Generic[T]):
         self._loop = asyncio.get_running_loop()
         self._room = threading.Semaphore(_AHEAD)
         self._abandoned = threading.Event()
-        self._found: asyncio.Queue[T | _End] = asyncio.Queue()
+        self._found: asyncio.Queue[T | _Exhausted] = asyncio.Queue()
 
-    async def next(self) -> T | _End:
+    async def next(self) -> T | _Exhausted:
         value = await self._found.get()
         self._room.release()
         return value
@@ -49,7 +49,7 @@ class _Walk(Generic[T]):
         self._room.release()
 
     def run(self) -> None:
-        end = _End()
+        end = _Exhausted()
         try:
             self._run()
         except BaseException as exc:  # it is raised where the values are taken
@@ -68,7 +68,7 @@ class _Walk(Generic[T]):
             if isinstance(iterator, Generator):
                 iterator.close()
 
-    def _hand_over(self, value: T | _End) -> None:
+    def _hand_over(self, value: T | _Exhausted) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._found.put_nowait, value)
 
@@ -88,7 +88,7 @@ async def iterate_on_thread(
     walk = _Walk(start)
     spawn(walk.run, name=name)
     try:
-        while not isinstance(value := await walk.next(), _End):
+        while not isinstance(value := await walk.next(), _Exhausted):
             yield value
     finally:
         walk.abandon()

@@ -8,7 +8,7 @@ from attrs import frozen
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 
-from .client_secrets import ClientSecret, ClientSecrets
+from .client_secrets import IssuedSecret, IssuedSecrets
 from .refusals import refusal
 
 __all__ = ["Access", "Grant"]
@@ -25,7 +25,7 @@ class Grant:
         secret: what was shown instead of the key, or None.
     """
 
-    secret: ClientSecret | None = None
+    secret: IssuedSecret | None = None
 
 
 class Access:
@@ -36,7 +36,7 @@ class Access:
         secrets: those that were made for it.
     """
 
-    def __init__(self, key: str | None, secrets: ClientSecrets) -> None:
+    def __init__(self, key: str | None, secrets: IssuedSecrets) -> None:
         self._key = key
         self._secrets = secrets
 

@@ -14,11 +14,11 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from ..._types import JsonDict
-from ..engine_set import PartSet
-from ..server_settings import Settings
+from ..engine_set import EngineSet
+from ..server_settings import ServerSettings
 from .access import Access, Grant
-from .calls import Calls
-from .client_secrets import ClientSecrets
+from .calls import OpenCalls
+from .client_secrets import IssuedSecrets
 from .conversation_service import Connection
 from .refusals import no_call, refusal
 from .rest_routes import RestRoutes
@@ -27,14 +27,14 @@ from .translation_service import Interpreter
 __all__ = ["create_app"]
 
 
-def create_app(settings: Settings, parts: PartSet) -> Starlette:
+def create_app(settings: ServerSettings, parts: EngineSet) -> Starlette:
     """Return the ASGI application.
 
     Args:
         settings: what to serve, and to whom.
         parts: what hears, thinks and speaks; the caller opens and closes them.
     """
-    secrets, calls = ClientSecrets(), Calls()
+    secrets, calls = IssuedSecrets(), OpenCalls()
     access = Access(settings.key, secrets)
     routes = _Routes(settings, parts, access, calls)
     return Starlette(
@@ -52,7 +52,9 @@ def create_app(settings: Settings, parts: PartSet) -> Starlette:
 
 
 class _Routes:
-    def __init__(self, settings: Settings, parts: PartSet, access: Access, calls: Calls) -> None:
+    def __init__(
+        self, settings: ServerSettings, parts: EngineSet, access: Access, calls: OpenCalls
+    ) -> None:
         self._settings = settings
         self._parts = parts
         self._access = access

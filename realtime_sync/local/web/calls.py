@@ -11,7 +11,7 @@ from attrs import define, field
 from ..._types import JsonDict
 from ..protocol.wire import new_id
 
-__all__ = ["Call", "Calls", "incoming_event"]
+__all__ = ["Call", "OpenCalls", "incoming_event"]
 
 
 @define(eq=False)
@@ -31,7 +31,7 @@ class Call:
     ended: asyncio.Event = field(factory=asyncio.Event)
 
 
-class Calls:
+class OpenCalls:
     """The calls that are not over."""
 
     def __init__(self) -> None:

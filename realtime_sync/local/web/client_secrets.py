@@ -13,7 +13,7 @@ from pydantic import Field
 from ..._types import JsonDict
 from ..protocol.validation import Strict, check
 
-__all__ = ["ClientSecret", "ClientSecrets", "check_lifetime"]
+__all__ = ["IssuedSecret", "IssuedSecrets", "check_lifetime"]
 
 _DEFAULT_S = 600
 _REMEMBERED_S = 3600  # so long an expired one is told from a wrong one
@@ -37,7 +37,7 @@ def check_lifetime(expires_after: Any) -> int:
 
 
 @frozen(kw_only=True)
-class ClientSecret:
+class IssuedSecret:
     """One secret.
 
     Attributes:
@@ -53,7 +53,7 @@ class ClientSecret:
     translates: bool
 
 
-class ClientSecrets:
+class IssuedSecrets:
     """Those that were made since the server started.
 
     Args:
@@ -62,11 +62,11 @@ class ClientSecrets:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._known: dict[str, ClientSecret] = {}
+        self._known: dict[str, IssuedSecret] = {}
 
     def make(
         self, session: JsonDict | None, *, lifetime_s: int, translates: bool = False
-    ) -> ClientSecret:
+    ) -> IssuedSecret:
         """Return a new secret."""
         now = self._clock()
         self._known = {
@@ -74,7 +74,7 @@ class ClientSecrets:
             for value, known in self._known.items()
             if known.expires_at > now - _REMEMBERED_S
         }
-        secret = ClientSecret(
+        secret = IssuedSecret(
             value=f"ek_{secrets.token_hex(24)}",
             expires_at=int(now) + lifetime_s,
             session=session,
@@ -83,10 +83,10 @@ class ClientSecrets:
         self._known[secret.value] = secret
         return secret
 
-    def find(self, value: str) -> ClientSecret | None:
+    def find(self, value: str) -> IssuedSecret | None:
         """Return a secret, expired or not."""
         return self._known.get(value)
 
-    def is_fresh(self, secret: ClientSecret) -> bool:
+    def is_fresh(self, secret: IssuedSecret) -> bool:
         """Return whether it still opens sessions."""
         return self._clock() < secret.expires_at

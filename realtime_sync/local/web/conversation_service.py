@@ -14,12 +14,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..._types import JsonDict
 from ...errors import ServerError
-from ..engine_set import PartSet
-from ..engines import Prompt, ResponderEvent
-from ..protocol.conversation_session import OnHeard, Session
+from ..engine_set import EngineSet
+from ..engines import ResponderEvent, ResponderPrompt
+from ..protocol.conversation_session import ConversationSession, OnHeard
 from ..protocol.generation import generate
-from ..protocol.response_builder import Response
-from ..protocol.stored_items import Part
+from ..protocol.response_builder import ResponseBuilder
+from ..protocol.stored_items import StoredPart
 from ..protocol.wire import error_event, fault
 from ..protocol.wire_formats import to_hearing
 from ..responders.on_thread import iterate_on_thread
@@ -44,7 +44,7 @@ class Connection:
     def __init__(
         self,
         websocket: WebSocket,
-        parts: PartSet,
+        parts: EngineSet,
         *,
         type: str,
         model: str | None,
@@ -61,7 +61,7 @@ class Connection:
         self._responses: dict[str, asyncio.Task[None]] = {}
         self._recognitions: dict[int, asyncio.Task[None]] = {}
         self._detector = parts.detectors.take()
-        self._session = Session(
+        self._session = ConversationSession(
             type=type,
             model=model,
             expires_at=int(time.time() + session_limit_s),
@@ -96,18 +96,18 @@ class Connection:
 
     # -- what the session asks for ---------------------------------------------------------------
 
-    def start(self, response: Response) -> None:
+    def start(self, response: ResponseBuilder) -> None:
         """Begin to generate ``response``."""
         task = self._spawn(self._generate(response))
         self._responses[response.id] = task
         task.add_done_callback(lambda _: self._responses.pop(response.id, None))
 
-    def stop(self, response: Response) -> None:
+    def stop(self, response: ResponseBuilder) -> None:
         """Generate no more of ``response``."""
         self._responses[response.id].cancel()
 
     def recognise(
-        self, part: Part, done: OnHeard, *, language: str | None, prompt: str | None
+        self, part: StoredPart, done: OnHeard, *, language: str | None, prompt: str | None
     ) -> None:
         """Begin to fill ``part.heard``; ``done`` is called afterwards."""
         task = self._spawn(self._recognise(part, done, language, prompt))
@@ -147,7 +147,7 @@ class Connection:
     def _refuse(self, message: str, code: str) -> None:
         self._outbox.put(error_event(fault(message, code=code)))
 
-    async def _generate(self, response: Response) -> None:
+    async def _generate(self, response: ResponseBuilder) -> None:
         await self._words_of(response)
         await generate(
             response,
@@ -157,11 +157,11 @@ class Connection:
             outbox=self._outbox,
         )
 
-    def _respond(self, prompt: Prompt) -> AsyncGenerator[ResponderEvent, None]:
+    def _respond(self, prompt: ResponderPrompt) -> AsyncGenerator[ResponderEvent, None]:
         responder = self._parts.responder
         return iterate_on_thread(lambda: responder.respond(prompt), name="local-responder")
 
-    async def _words_of(self, response: Response) -> None:
+    async def _words_of(self, response: ResponseBuilder) -> None:
         """Wait until all that was said before ``response`` is recognised."""
         waits = []
         for part in (part for item in response.context for part in item.content):
@@ -173,7 +173,7 @@ class Connection:
             await asyncio.wait(waits)
 
     async def _recognise(
-        self, part: Part, done: OnHeard, language: str | None, prompt: str | None
+        self, part: StoredPart, done: OnHeard, language: str | None, prompt: str | None
     ) -> None:
         error: Exception | None = None
         heard = ""
@@ -215,7 +215,7 @@ class Connection:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _nobody_cares(part: Part, error: Exception | None) -> None:
+def _nobody_cares(part: StoredPart, error: Exception | None) -> None:
     """Take a transcript that no event tells about."""
 
 

@@ -22,11 +22,11 @@ from ..protocol.conversation_config import start_session
 from ..protocol.translation import start_translation
 from ..protocol.validation import Strict, check, refuse
 from ..protocol.wire import fault, new_id
-from ..server_settings import Settings
+from ..server_settings import ServerSettings
 from .access import Access, Grant
 from .bodies import read_json, read_offer
-from .calls import Call, Calls, incoming_event
-from .client_secrets import ClientSecrets, check_lifetime
+from .calls import Call, OpenCalls, incoming_event
+from .client_secrets import IssuedSecrets, check_lifetime
 from .refusals import no_call, refusal, refusal_of, request_id
 from .sdp import answer_to
 
@@ -92,7 +92,7 @@ class RestRoutes:
     """
 
     def __init__(
-        self, settings: Settings, access: Access, secrets: ClientSecrets, calls: Calls
+        self, settings: ServerSettings, access: Access, secrets: IssuedSecrets, calls: OpenCalls
     ) -> None:
         self.access = access
         self._settings = settings

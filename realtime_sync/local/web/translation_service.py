@@ -16,8 +16,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..._types import JsonDict
 from ...errors import ServerError
-from ..engine_set import PartSet
-from ..protocol.generation import Speech
+from ..engine_set import EngineSet
+from ..engines import SpeechEngine
 from ..protocol.translation import Translation, Utterance, translate
 from ..protocol.wire import error_event, event, fault
 from ..protocol.wire_formats import format_of, to_hearing
@@ -45,14 +45,14 @@ class Interpreter:
     def __init__(
         self,
         websocket: WebSocket,
-        parts: PartSet,
+        parts: EngineSet,
         *,
         model: str,
         session_limit_s: float,
         audio: JsonDict | None = None,
     ) -> None:
         self._websocket = websocket
-        self._speech: Speech = parts.speech
+        self._speech: SpeechEngine = parts.speech
         self._limit_s = session_limit_s
         self._outbox = Outbox(websocket.send_text)
         self._said: asyncio.Queue[Utterance | None] = asyncio.Queue()

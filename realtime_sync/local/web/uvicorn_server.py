@@ -18,8 +18,8 @@ import uvicorn
 
 from ..._threads import spawn
 from ...errors import ConfigError
-from ..engine_set import PartSet, open_parts
-from ..server_settings import Settings
+from ..engine_set import EngineSet, open_engines
+from ..server_settings import ServerSettings
 from .asgi import create_app
 
 __all__ = ["bind", "serve"]
@@ -36,7 +36,7 @@ def _no_false_alarm(record: logging.LogRecord) -> bool:
     return "returned without completing handshake" not in record.getMessage()
 
 
-def serve(settings: Settings, *, child: bool = False) -> None:
+def serve(settings: ServerSettings, *, child: bool = False) -> None:
     """Serve until stopped by a signal, or as a child by the end of standard input.
 
     Args:
@@ -53,8 +53,8 @@ def serve(settings: Settings, *, child: bool = False) -> None:
         asyncio.run(_serve(settings, listener, child=child))
 
 
-async def _serve(settings: Settings, listener: socket.socket, *, child: bool) -> None:
-    async with open_parts(settings) as parts:
+async def _serve(settings: ServerSettings, listener: socket.socket, *, child: bool) -> None:
+    async with open_engines(settings) as parts:
         server = _Server(settings, parts, listener, child=child)
         if child:
             spawn(server.end_with_stdin, name="local-server-stdin")
@@ -65,7 +65,7 @@ class _Server(uvicorn.Server):
     """Reports when it is ready, with the port that was found."""
 
     def __init__(
-        self, settings: Settings, parts: PartSet, listener: socket.socket, *, child: bool
+        self, settings: ServerSettings, parts: EngineSet, listener: socket.socket, *, child: bool
     ) -> None:
         config = uvicorn.Config(
             create_app(settings, parts),
@@ -136,7 +136,7 @@ class _Server(uvicorn.Server):
         sys.stdout.flush()
 
 
-def bind(settings: Settings) -> socket.socket:
+def bind(settings: ServerSettings) -> socket.socket:
     """Return the listening socket.
 
     Raises:

@@ -9,7 +9,7 @@ import pytest
 
 from realtime_sync import ConfigError
 from realtime_sync.local.__main__ import main
-from realtime_sync.local.server_settings import Settings
+from realtime_sync.local.server_settings import ServerSettings
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from realtime_sync.local.server_settings import Settings
 )
 def test_a_wrong_setting(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        Settings(**wrong)
+        ServerSettings(**wrong)
 
 
 def test_the_command_says_so_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

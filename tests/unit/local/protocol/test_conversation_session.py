@@ -8,7 +8,7 @@ from bench import Bench, types
 
 from realtime_sync.audio import encode_ulaw
 from realtime_sync.local.protocol.conversation_config import default_session
-from realtime_sync.local.protocol.response_builder import Response
+from realtime_sync.local.protocol.response_builder import ResponseBuilder
 
 VAD = {"type": "server_vad", "silence_duration_ms": 320, "prefix_padding_ms": 0}
 TURN = [
@@ -99,7 +99,7 @@ def test_what_is_nested_too_deep(bench: Bench) -> None:
 
 
 class BrokenBench(Bench):
-    def start(self, response: Response) -> None:
+    def start(self, response: ResponseBuilder) -> None:
         raise RuntimeError("out of order")
 
 

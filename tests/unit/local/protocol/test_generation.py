@@ -9,8 +9,8 @@ from bench import Bench, types
 
 from realtime_sync.local.engines import (
     Finish,
-    Prompt,
     ResponderEvent,
+    ResponderPrompt,
     SpeechChunk,
     TextDelta,
     ToolCall,
@@ -24,10 +24,10 @@ class Says:
 
     def __init__(self, *steps: ResponderEvent | Exception) -> None:
         self.steps = steps
-        self.prompt: Prompt | None = None
+        self.prompt: ResponderPrompt | None = None
         self.closed = False
 
-    async def respond(self, prompt: Prompt) -> AsyncGenerator[ResponderEvent, None]:
+    async def respond(self, prompt: ResponderPrompt) -> AsyncGenerator[ResponderEvent, None]:
         self.prompt = prompt
         try:
             for step in self.steps:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from bench import Bench, types
 
-from realtime_sync.local.protocol.item_store import Conversation
-from realtime_sync.local.protocol.stored_items import Item, Part
+from realtime_sync.local.protocol.item_store import ItemStore
+from realtime_sync.local.protocol.stored_items import StoredItem, StoredPart
 
 ADDED = ["conversation.item.added", "conversation.item.done"]
 PCM = base64.b64encode(bytes(4_800)).decode()
@@ -220,9 +220,9 @@ def test_bad_truncation(bench: Bench, fields: dict[str, Any], code: str, param: 
 
 
 def test_the_oldest_sound_goes_first() -> None:
-    conversation = Conversation(max_audio_bytes=250)
+    conversation = ItemStore(max_audio_bytes=250)
     for name in "abc":
-        part = Part("input_audio", audio=bytes(100), transcript=name)
-        conversation.add(Item(name, "message", role="user", content=[part]))
+        part = StoredPart("input_audio", audio=bytes(100), transcript=name)
+        conversation.add(StoredItem(name, "message", role="user", content=[part]))
     assert [item.audio_bytes for item in conversation] == [0, 100, 100]
     assert [item.content[0].transcript for item in conversation] == ["a", "b", "c"]

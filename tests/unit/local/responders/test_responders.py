@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from realtime_sync.errors import ConfigError
-from realtime_sync.local.engines import Finish, Prompt, ResponderEvent, TextDelta, ToolCall
+from realtime_sync.local.engines import Finish, ResponderEvent, ResponderPrompt, TextDelta, ToolCall
 from realtime_sync.local.responders import make_responder
 from realtime_sync.local.responders._chat_messages import messages_of, tool_choice_of, tools_of
 from realtime_sync.local.responders.scripted import ScriptedResponder, load_script
@@ -69,7 +69,7 @@ def output(text: str, call_id: str = "call_1") -> dict[str, Any]:
 
 def answer(*items: dict[str, Any], instructions: str = "", **options: Any) -> list[ResponderEvent]:
     responder = ScriptedResponder(load_script(), now=lambda: NOON)
-    return list(responder.respond(Prompt(instructions, list(items), **options)))
+    return list(responder.respond(ResponderPrompt(instructions, list(items), **options)))
 
 
 def words(events: list[ResponderEvent]) -> str:
@@ -232,8 +232,8 @@ def script_file(tmp_path: Path, text: str) -> str:
 def test_a_script_of_ones_own(tmp_path: Path) -> None:
     spec = script_file(tmp_path, "rules:\n- pattern: ping\n  reply: pong\ndefault: '{text}?'\n")
     responder = make_responder(spec)
-    assert words(list(responder.respond(Prompt("", [user("Ping!")])))) == "pong"
-    assert words(list(responder.respond(Prompt("", [user("What")])))) == "what?"
+    assert words(list(responder.respond(ResponderPrompt("", [user("Ping!")])))) == "pong"
+    assert words(list(responder.respond(ResponderPrompt("", [user("What")])))) == "what?"
 
 
 @pytest.mark.parametrize(
@@ -284,8 +284,8 @@ def test_an_unknown_responder(spec: str) -> None:
 
 def test_echo() -> None:
     echo = make_responder("echo")
-    assert words(list(echo.respond(Prompt("", [user("a b  c")])))) == "a b  c"
-    assert words(list(echo.respond(Prompt("", [])))) == "I heard nothing."
+    assert words(list(echo.respond(ResponderPrompt("", [user("a b  c")])))) == "a b  c"
+    assert words(list(echo.respond(ResponderPrompt("", [])))) == "I heard nothing."
 
 
 # -- the conversation for a chat model -------------------------------------------------------------
@@ -299,7 +299,7 @@ def test_a_conversation_as_chat_messages() -> None:
     }
     items = [user("hi"), spoken, call(call_id="a"), call(call_id="b"), output("1", "a")]
     items += [output("2", "b"), call(call_id="interrupted")]
-    messages = messages_of(Prompt("Be kind.", items))
+    messages = messages_of(ResponderPrompt("Be kind.", items))
     assert [message["role"] for message in messages] == [
         *("system", "user", "assistant", "assistant", "tool", "tool")
     ]
@@ -311,7 +311,7 @@ def test_a_conversation_as_chat_messages() -> None:
 def test_images_go_along() -> None:
     item = user("what is this")
     item["content"].append({"type": "input_image", "image_url": "data:image/png;base64,AA=="})
-    (message,) = messages_of(Prompt("", [item]))
+    (message,) = messages_of(ResponderPrompt("", [item]))
     assert message["content"] == [
         {"type": "text", "text": "what is this"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
@@ -320,11 +320,11 @@ def test_images_go_along() -> None:
 
 def test_tools_are_nested_for_the_chat_api() -> None:
     choice = {"type": "function", "name": "get_weather"}
-    prompt = Prompt("", [], [weather_tool(), {"type": "mcp"}], choice)
+    prompt = ResponderPrompt("", [], [weather_tool(), {"type": "mcp"}], choice)
     (tool,) = tools_of(prompt)
     assert tool["function"]["name"] == "get_weather"
     assert tool_choice_of(prompt) == {"type": "function", "function": {"name": "get_weather"}}
-    assert tool_choice_of(Prompt("", [], [], "required")) == "required"
+    assert tool_choice_of(ResponderPrompt("", [], [], "required")) == "required"
 
 
 @pytest.mark.parametrize("url", ["", "localhost:1/v1", "ftp://x", "http://"])

@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 
 from realtime_sync.local.web.access import Access, Grant
-from realtime_sync.local.web.client_secrets import ClientSecrets
+from realtime_sync.local.web.client_secrets import IssuedSecrets
 
 
 def shows(key: str) -> HTTPConnection:
@@ -24,7 +24,7 @@ def code_of(answer: Grant | JSONResponse | None) -> str:
 
 
 def test_a_secret_opens_until_it_expires(virtual_clock: VirtualClock) -> None:
-    secrets = ClientSecrets(virtual_clock)
+    secrets = IssuedSecrets(virtual_clock)
     access = Access("the key", secrets)
     secret = secrets.make({"type": "realtime"}, lifetime_s=10)
     assert secret.value not in repr(secret)
@@ -41,7 +41,7 @@ def test_a_secret_opens_until_it_expires(virtual_clock: VirtualClock) -> None:
 
 
 def test_the_key_and_no_key(virtual_clock: VirtualClock) -> None:
-    secrets = ClientSecrets(virtual_clock)
+    secrets = IssuedSecrets(virtual_clock)
     assert Access("the key", secrets).check(shows("the key")) == Grant()
     assert Access("the key", secrets).check_key(shows("the key")) is None
     assert code_of(Access("the key", secrets).check(shows("ek_unknown"))) == "invalid_api_key"
