@@ -30,12 +30,8 @@ CLASSES_LEFT = {
     "Link",
     "Turns",
     "_Answer",
-    "_Append",
-    "_Audio",
     "_Item",
-    "_NoiseReduction",
     "_Response",
-    "_Transcription",
     "_Turn",
 }
 STEMS_LEFT = {

@@ -1,9 +1,9 @@
-"""The parts that one server shares among its connections, and their lifetime."""
+"""The engines that one server shares among its sessions, and their lifetime."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from attrs import frozen
 
@@ -14,7 +14,7 @@ __all__ = ["DetectorPool", "EngineSet", "open_engines"]
 
 
 class DetectorPool:
-    """Lends voice detectors and takes them back: Silero's costs 3 MB and a millisecond to make.
+    """Lends voice detectors: Silero's costs 3 MB and a millisecond to make.
 
     Args:
         make: makes one; called once at once, so that a missing package is found early.
@@ -24,15 +24,15 @@ class DetectorPool:
         self._make = make
         self._idle = [make()]
 
-    def take(self) -> VoiceDetector:
-        """Return a detector that has heard nothing yet."""
+    @contextmanager
+    def lend(self) -> Iterator[VoiceDetector]:
+        """Give a detector that has heard nothing yet, and keep it afterwards for somebody else."""
         detector = self._idle.pop() if self._idle else self._make()
         detector.reset()
-        return detector
-
-    def give_back(self, detector: VoiceDetector) -> None:
-        """Keep ``detector`` for somebody else."""
-        self._idle.append(detector)
+        try:
+            yield detector
+        finally:
+            self._idle.append(detector)
 
 
 @frozen(kw_only=True)
@@ -40,7 +40,7 @@ class EngineSet:
     """What hears, thinks and speaks.
 
     Attributes:
-        detectors: a voice detector for each connection.
+        detectors: a voice detector for each session.
         speech: recognition and synthesis.
         responder: decides what is said.
     """
@@ -52,10 +52,10 @@ class EngineSet:
 
 @asynccontextmanager
 async def open_engines(settings: ServerSettings) -> AsyncIterator[EngineSet]:
-    """Make the parts that ``settings`` name, load their models, and end them in the end.
+    """Make the engines that ``settings`` name, load their models, and end them in the end.
 
     Raises:
-        ConfigError: a part is unknown, or its package is not installed.
+        ConfigError: an engine is unknown, or its package is not installed.
         AudioError: a speech worker did not start.
     """
     from .responders import make_responder

@@ -133,12 +133,12 @@ class Bench:
             events = response.add_text(text)
         else:
             events = response.add_speech(text, bytes(response.settings.format.bytes_in(24 * ms)))
-        self.session.answers.progress(response, events)
+        self.session.responses.progress(response, events)
         return self.take()
 
     def finish(self, status: str = "completed", **fields: Any) -> list[Event]:
         """End the newest response."""
-        self.session.answers.finish(self.responses[-1], status, **fields)
+        self.session.responses.finish(self.responses[-1], status, **fields)
         return self.take()
 
 

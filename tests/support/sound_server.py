@@ -103,13 +103,13 @@ class SoundServer:
                 if late is not None and number == len(sounds):
                     self._late = late
                 else:
-                    self._session.answers.finish(response, "completed")
+                    self._session.responses.finish(response, "completed")
         return items
 
     def _say(self, response: ResponseBuilder, sound: Sound) -> None:
         for start in range(0, len(sound), _PIECE):
             events = response.add_speech("", sound[start : start + _PIECE].tobytes())
-            self._session.answers.progress(response, events)
+            self._session.responses.progress(response, events)
 
     def _emit(self, event: dict[str, Any]) -> None:
         if event["type"] == "input_audio_buffer.speech_started":

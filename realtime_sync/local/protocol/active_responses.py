@@ -25,14 +25,14 @@ def _metadata(value: dict[str, str] | None) -> dict[str, str] | None:
     return value
 
 
-class _Audio(Strict):
+class _AudioParams(Strict):
     output: AudioOutputFields | None = None
 
 
 class _Params(CommonFields):
     conversation: Literal["auto", "none"] | None = None
     input: list[Any] | None = None
-    audio: _Audio | None = None
+    audio: _AudioParams | None = None
     metadata: Annotated[dict[str, str] | None, AfterValidator(_metadata)] = None
 
 

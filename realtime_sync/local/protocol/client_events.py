@@ -1,16 +1,21 @@
-"""The client events: which there are, and what each must hold."""
+"""The client events: which there are, what each must hold, and what becomes of a wrong one."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import Field
 
 from ..._types import JsonDict
+from ...errors import ServerError
 from .validation import Strict, check, wrong_type
-from .wire import fault
+from .wire import error_event, fault
 
-__all__ = ["check_request", "id_of"]
+__all__ = ["CONVERSATION_EVENTS", "TRANSLATION_EVENTS", "handle_request"]
+
+_LOGGER = logging.getLogger("realtime_sync.local")
 
 # Far above any schema of a tool; what is deeper breaks what copies and encodes it.
 _MAX_DEPTH = 64
@@ -51,7 +56,9 @@ class _ResponseCancel(_Request):
     response_id: str | None = None
 
 
-_MODELS: dict[str, type[_Request]] = {
+_Models = Mapping[str, type[_Request]]
+
+CONVERSATION_EVENTS: _Models = {
     "session.update": _SessionUpdate,
     "input_audio_buffer.append": _Append,
     "input_audio_buffer.commit": _Request,
@@ -63,14 +70,41 @@ _MODELS: dict[str, type[_Request]] = {
     "response.create": _ResponseCreate,
     "response.cancel": _ResponseCancel,
 }
+TRANSLATION_EVENTS: _Models = {
+    "session.update": _SessionUpdate,
+    "session.input_audio_buffer.append": _Append,
+    "session.close": _Request,
+}
 
 
-def check_request(request: Any) -> JsonDict:
-    """Return a decoded client event, its own fields checked.
+def handle_request(
+    request: Any,
+    models: _Models,
+    handle: Callable[[JsonDict], Iterator[None]],
+    emit: Callable[[JsonDict], None],
+) -> Iterator[None]:
+    """Take one decoded client event; whatever is wrong with it becomes an ``error`` event.
 
-    Raises:
-        ServerError: it is not a client event, or a field is missing, unknown or wrong.
+    Yields now and then during long work, so that the caller can let others run.
+
+    Args:
+        request: what the client sent, which may be any JSON value.
+        models: the events of the session's kind.
+        handle: does what a checked event asks for.
+        emit: sends an event to the client.
     """
+    try:
+        yield from handle(_checked(request, models))
+    except ServerError as error:
+        emit(error_event(error, event_id=_id_of(request)))
+    except Exception as exc:  # one request must not end the session, whatever is in it
+        _LOGGER.exception("a client event could not be handled")
+        mine = ServerError(f"The server had an error while processing your request: {exc!r}")
+        emit(error_event(mine, event_id=_id_of(request)))
+
+
+def _checked(request: Any, models: _Models) -> JsonDict:
+    """Return a client event, its own fields checked; raise `ServerError` if it is none."""
     if not isinstance(request, dict):
         raise wrong_type("event", "an object", request)
     kind = request.get("type")
@@ -85,9 +119,9 @@ def check_request(request: Any) -> JsonDict:
             code="invalid_value",
             param="type",
         )
-    model = _MODELS.get(kind) if isinstance(kind, str) else None
+    model = models.get(kind) if isinstance(kind, str) else None
     if model is None:
-        names = ", ".join(f"'{name}'" for name in sorted(_MODELS))
+        names = ", ".join(f"'{name}'" for name in sorted(models))
         raise fault(
             f"Invalid value for 'type': {kind!r}. Supported values are: {names}.",
             code="invalid_value",
@@ -101,8 +135,7 @@ def check_request(request: Any) -> JsonDict:
     return check(model, request, "")
 
 
-def id_of(request: Any) -> str | None:
-    """Return the ``event_id`` of a client event that may be anything."""
+def _id_of(request: Any) -> str | None:
     event_id = request.get("event_id") if isinstance(request, dict) else None
     return event_id if isinstance(event_id, str) else None
 

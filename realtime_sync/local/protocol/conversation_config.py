@@ -20,6 +20,7 @@ from .wire import fault
 __all__ = [
     "AudioOutputFields",
     "CommonFields",
+    "NoiseReductionFields",
     "default_session",
     "merge_session",
     "start_session",
@@ -77,7 +78,9 @@ class _Pcma(Strict):
 _Format = Annotated[_Pcm | _Pcmu | _Pcma, Field(discriminator="type")]
 
 
-class _NoiseReduction(Strict):
+class NoiseReductionFields(Strict):
+    """How the microphone's sound is to be cleaned."""
+
     type: Literal["near_field", "far_field"] | None = None
     strength: float | None = Field(default=None, ge=0)
 
@@ -113,7 +116,7 @@ _TurnDetection = Annotated[_ServerVad | _SemanticVad, Field(discriminator="type"
 
 class _AudioInput(Strict):
     format: _Format | None = None
-    noise_reduction: _NoiseReduction | None = None
+    noise_reduction: NoiseReductionFields | None = None
     transcription: _Transcription | None = None
     turn_detection: _TurnDetection | None = None
 
@@ -129,7 +132,7 @@ class _SessionAudioOutput(AudioOutputFields):
     speed: float | None = Field(default=None, ge=0.25, le=1.5)
 
 
-class _Audio(Strict):
+class _SessionAudio(Strict):
     input: _AudioInput | None = None
     output: _SessionAudioOutput | None = None
 
@@ -172,7 +175,7 @@ class CommonFields(Strict):
 class _Realtime(CommonFields):
     type: Literal["realtime"]
     model: str | None = None
-    audio: _Audio | None = None
+    audio: _SessionAudio | None = None
     include: list[Literal["item.input_audio_transcription.logprobs"]] | None = None
     # Both are for the provider's own services; any value it would take is taken here.
     tracing: Literal["auto"] | dict[str, Any] | None = None

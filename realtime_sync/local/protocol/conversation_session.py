@@ -1,4 +1,4 @@
-"""One session of the protocol, without any I/O: client events in, server events out.
+"""A conversation or transcription session without any I/O: client events in, server events out.
 
 `ConversationSession` is told what the client sent and what the workers found out, and calls back to
 send events and to have work done. It never waits, and all its methods run on one thread.
@@ -6,7 +6,6 @@ send events and to have work done. It never waits, and all its methods run on on
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -14,8 +13,8 @@ from ..._types import JsonDict
 from ...errors import ServerError
 from ..engines import VoiceDetector
 from ..speech.semantics import sounds_complete
-from . import client_events
 from .active_responses import ActiveResponses, ResponseGenerator
+from .client_events import CONVERSATION_EVENTS, handle_request
 from .conversation_config import default_session, merge_session
 from .input_buffer import InputBuffer
 from .item_store import ItemStore
@@ -27,8 +26,6 @@ from .wire import error_event, event, fault, new_id
 from .wire_formats import TICKS_PER_MS, WireFormat, decode_base64, format_of
 
 __all__ = ["ConversationSession", "Recogniser"]
-
-_LOGGER = logging.getLogger("realtime_sync.local")
 
 # Detecting speech in that much audio takes some 3 ms; then others have their turn.
 _SLICE_MS = 200
@@ -77,7 +74,7 @@ class ConversationSession:
         self._emit = emit
         self._recogniser = recogniser
         self._conversation = ItemStore()
-        self.answers = ActiveResponses(self._conversation, generator, emit, self._answered)
+        self.responses = ActiveResponses(self._conversation, generator, emit, self._answered)
         self._input_buffer = InputBuffer(self._input_format, self._turn_detection, detector)
         self._turn_id = ""  # the item that the user's current turn will be
         self._turn_start_ms = 0
@@ -103,22 +100,14 @@ class ConversationSession:
         self._input_buffer.clear()
 
     def handle(self, request: Any) -> Iterator[None]:
-        """Take one decoded client event; whatever is wrong with it becomes an ``error`` event.
+        """Take one decoded client event, see `handle_request`."""
+        return handle_request(request, CONVERSATION_EVENTS, self._handle, self._emit)
 
-        Yields now and then during long work, so that the caller can let others run.
-        """
-        try:
-            checked = client_events.check_request(request)
-            if checked["type"] == "input_audio_buffer.append":
-                yield from self._append(checked)
-            else:
-                self._handlers[checked["type"]](checked)
-        except ServerError as error:
-            self._emit(error_event(error, event_id=client_events.id_of(request)))
-        except Exception as exc:  # one request must not end the session, whatever is in it
-            _LOGGER.exception("a client event could not be handled")
-            mine = ServerError(f"The server had an error while processing your request: {exc!r}")
-            self._emit(error_event(mine, event_id=client_events.id_of(request)))
+    def _handle(self, request: JsonDict) -> Iterator[None]:
+        if request["type"] == "input_audio_buffer.append":
+            yield from self._append(request)
+        else:
+            self._handlers[request["type"]](request)
 
     # -- the session -----------------------------------------------------------------------------
 
@@ -145,7 +134,7 @@ class ConversationSession:
         }
 
     def _update_session(self, request: JsonDict) -> None:
-        self._config = merge_session(self._config, request["session"], spoken=self.answers.spoken)
+        self._config = merge_session(self._config, request["session"], spoken=self.responses.spoken)
         self._input_buffer.configure(self._input_format, self._turn_detection)
         self._emit(event("session.updated", session=self._wire()))
 
@@ -172,7 +161,7 @@ class ConversationSession:
                 )
             )
             if self._turn_detection is not None and self._turn_detection["interrupt_response"]:
-                self.answers.interrupt()
+                self.responses.interrupt()
         elif isinstance(turn_event, SpeechStopped):
             self._end_turn(turn_event.end_ms)
         elif isinstance(turn_event, Probe):
@@ -306,18 +295,18 @@ class ConversationSession:
         self._conversation.truncate(**place)
         self._emit(event("conversation.item.truncated", **place))
 
-    # -- the answers -----------------------------------------------------------------------------
+    # -- the responses -----------------------------------------------------------------------------
 
     def _create_response(self, request: JsonDict) -> None:
         self._respond(request.get("response"))
 
     def _respond(self, params: Any = None) -> None:
-        self.answers.create(self._config, params)
+        self.responses.create(self._config, params)
         if self._input_buffer.turns is not None:
             self._input_buffer.turns.answering()
 
     def _cancel_response(self, request: JsonDict) -> None:
-        self.answers.cancel(request.get("response_id"))
+        self.responses.cancel(request.get("response_id"))
 
     def _answered(self, response: ResponseBuilder) -> None:
         calling = any(item.type == "function_call" for item in response.output)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from ..._types import JsonDict
 from ..engines import ResponderEvent, ResponderPrompt, SpeechEngine, TextDelta, ToolCall
 from ..speech.sentences import Sentences
-from ..web.outbox import Outbox
 from .active_responses import ActiveResponses
 from .response_builder import ResponseBuilder
 from .wire_formats import Encoder
 
-__all__ = ["Respond", "generate"]
+__all__ = ["generate"]
 
 _LOGGER = logging.getLogger("realtime_sync.local")
 
 
-Respond = Callable[[ResponderPrompt], AsyncGenerator[ResponderEvent, None]]
+_Respond = Callable[[ResponderPrompt], AsyncGenerator[ResponderEvent, None]]
+_Room = Callable[[], Awaitable[None]]
 
 
 class _OutOfTokensError(Exception):
@@ -28,22 +28,22 @@ class _OutOfTokensError(Exception):
 
 async def generate(
     response: ResponseBuilder,
-    answers: ActiveResponses,
+    responses: ActiveResponses,
     *,
-    respond: Respond,
+    respond: _Respond,
     speech: SpeechEngine,
-    outbox: Outbox,
+    room: _Room,
 ) -> None:
     """Generate ``response`` to its end; cancelling this task abandons it without a word.
 
     Args:
         response: started already.
-        answers: told of every step.
+        responses: the session's; told of every step.
         respond: the responder's words and calls.
         speech: speaks the words when sound is asked for.
-        outbox: says when the client has taken enough of what came before.
+        room: waits until the client has taken enough of what came before.
     """
-    writer = _Writer(response, answers, speech, outbox)
+    writer = _Writer(response, responses, speech, room)
     settings = response.settings
     limit = settings.max_output_tokens
     prompt = ResponderPrompt(
@@ -56,20 +56,20 @@ async def generate(
     try:
         reason = await _answer(writer, respond(prompt))
     except _OutOfTokensError:
-        answers.finish(response, "incomplete", reason="max_output_tokens")
-    except Exception as exc:  # a part's failure is the response's, never the connection's
+        responses.finish(response, "incomplete", reason="max_output_tokens")
+    except Exception as exc:  # an engine's failure is the response's, never the connection's
         _LOGGER.warning("a response failed", exc_info=exc)
         error = {
             "type": "server_error",
             "code": "responder_failed",
             "message": f"{type(exc).__name__}: {exc}",
         }
-        answers.finish(response, "failed", error=error)
+        responses.finish(response, "failed", error=error)
     else:
         if reason is None:
-            answers.finish(response, "completed")
+            responses.finish(response, "completed")
         else:
-            answers.finish(response, "incomplete", reason=reason)
+            responses.finish(response, "incomplete", reason=reason)
 
 
 async def _answer(writer: _Writer, steps: AsyncGenerator[ResponderEvent, None]) -> str | None:
@@ -92,14 +92,14 @@ class _Writer:
     def __init__(
         self,
         response: ResponseBuilder,
-        answers: ActiveResponses,
+        responses: ActiveResponses,
         speech: SpeechEngine,
-        outbox: Outbox,
+        room: _Room,
     ) -> None:
         self._response = response
-        self._answers = answers
+        self._responses = responses
         self._speech = speech
-        self._outbox = outbox
+        self._room = room
         self._aloud = response.settings.modality == "audio"
         self._sentences = Sentences()
         self._encoder = Encoder(response.settings.format)
@@ -116,7 +116,7 @@ class _Writer:
         if self._response.tokens_left <= 0:
             raise _OutOfTokensError
         self._progress(self._response.add_call(call.name, call.arguments))
-        await self._outbox.room()
+        await self._room()
 
     async def end(self) -> None:
         """Say what was held back and close the message."""
@@ -136,7 +136,7 @@ class _Writer:
             self._progress(self._response.add_text(allowed))
         if len(allowed) < len(text):
             raise _OutOfTokensError
-        await self._outbox.room()
+        await self._room()
 
     async def _speak(self, sentence: str) -> None:
         settings = self._response.settings
@@ -148,7 +148,7 @@ class _Writer:
                 audio = self._encoder.encode(chunk.pcm)
                 if chunk.text or audio:
                     self._progress(self._response.add_speech(chunk.text, audio))
-                await self._outbox.room()
+                await self._room()
 
     def _progress(self, events: list[JsonDict]) -> None:
-        self._answers.progress(self._response, events)
+        self._responses.progress(self._response, events)

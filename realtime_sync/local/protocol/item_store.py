@@ -31,9 +31,6 @@ class ItemStore:
     def __len__(self) -> int:
         return len(self._order)
 
-    def __contains__(self, item_id: str) -> bool:
-        return item_id in self._items
-
     def add(self, item: StoredItem, *, after: str | None = None) -> str | None:
         """Insert ``item`` and return the id of the item before it, or None.
 

@@ -80,11 +80,6 @@ class ResponseBuilder:
         self._message: StoredItem | None = None
 
     @property
-    def active(self) -> bool:
-        """Whether it has not ended yet."""
-        return self.status == "in_progress"
-
-    @property
     def in_message(self) -> bool:
         """Whether a message is being generated."""
         return self._message is not None

@@ -1,12 +1,17 @@
-"""Which word of an answer is spoken when."""
+"""The words of a text, and which word of an answer is spoken when."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["SpokenWords"]
+__all__ = ["SpokenWords", "split_words"]
 
 _WORD = re.compile(r"\s*\S+\s*")
+
+
+def split_words(text: str) -> list[str]:
+    """Return the words of ``text`` with their spacing; together they are the text."""
+    return _WORD.findall(text)
 
 
 class SpokenWords:
@@ -21,7 +26,7 @@ class SpokenWords:
 
     def add(self, text: str, begin: float, end: float) -> None:
         """Note that the words of ``text`` begin between ``begin`` and ``end`` (any unit)."""
-        words = _WORD.findall(text)
+        words = split_words(text)
         for index, word in enumerate(words):
             self._words.append((begin + (end - begin) * index / len(words), word))
 

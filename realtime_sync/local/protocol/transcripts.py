@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from ..._types import JsonDict
+from .spoken import split_words
 from .stored_items import StoredPart
 from .usage import heard_tokens, text_tokens
 from .wire import event
@@ -13,7 +12,6 @@ from .wire_formats import TICKS_PER_MS
 __all__ = ["failed_event", "transcript_events"]
 
 _PREFIX = "conversation.item.input_audio_transcription"
-_WORD = re.compile(r"\s*\S+\s*")
 
 
 def transcript_events(item_id: str, part: StoredPart, model: str | None) -> list[JsonDict]:
@@ -26,7 +24,7 @@ def transcript_events(item_id: str, part: StoredPart, model: str | None) -> list
     """
     text = part.heard or ""
     place = {"item_id": item_id, "content_index": 0}
-    events = [event(f"{_PREFIX}.delta", **place, delta=word) for word in _WORD.findall(text)]
+    events = [event(f"{_PREFIX}.delta", **place, delta=word) for word in split_words(text)]
     usage: JsonDict = {"type": "duration", "seconds": part.audio_ticks / TICKS_PER_MS / 1000}
     if model != "whisper-1":
         heard, words = heard_tokens(part.audio_ticks), text_tokens(text)

@@ -15,6 +15,7 @@ from .wire import fault
 
 __all__ = [
     "HEARING_HZ",
+    "PCM16",
     "SPEAKING_HZ",
     "TICKS_PER_MS",
     "Encoder",
@@ -70,8 +71,9 @@ def _same(data: bytes) -> bytes:
     return data
 
 
+PCM16 = WireFormat("audio/pcm", 24_000, 2, _same, _same)
 _FORMATS = {
-    "audio/pcm": WireFormat("audio/pcm", 24_000, 2, _same, _same),
+    PCM16.type: PCM16,
     "audio/pcmu": WireFormat("audio/pcmu", 8_000, 1, decode_ulaw, encode_ulaw),
     "audio/pcma": WireFormat("audio/pcma", 8_000, 1, decode_alaw, encode_alaw),
 }

@@ -19,24 +19,24 @@ from ..server_settings import ServerSettings
 from .access import Access, Grant
 from .calls import OpenCalls
 from .client_secrets import IssuedSecrets
-from .conversation_service import Connection
+from .conversation_service import serve_conversation
 from .refusals import no_call, refusal
 from .rest_routes import RestRoutes
-from .translation_service import Interpreter
+from .translation_service import serve_translation
 
 __all__ = ["create_app"]
 
 
-def create_app(settings: ServerSettings, parts: EngineSet) -> Starlette:
+def create_app(settings: ServerSettings, engines: EngineSet) -> Starlette:
     """Return the ASGI application.
 
     Args:
         settings: what to serve, and to whom.
-        parts: what hears, thinks and speaks; the caller opens and closes them.
+        engines: what hears, thinks and speaks; the caller opens and closes them.
     """
     secrets, calls = IssuedSecrets(), OpenCalls()
     access = Access(settings.key, secrets)
-    routes = _Routes(settings, parts, access, calls)
+    routes = _Routes(settings, engines, access, calls)
     return Starlette(
         routes=[
             *RestRoutes(settings, access, secrets, calls).routes(),
@@ -53,10 +53,10 @@ def create_app(settings: ServerSettings, parts: EngineSet) -> Starlette:
 
 class _Routes:
     def __init__(
-        self, settings: ServerSettings, parts: EngineSet, access: Access, calls: OpenCalls
+        self, settings: ServerSettings, engines: EngineSet, access: Access, calls: OpenCalls
     ) -> None:
         self._settings = settings
-        self._parts = parts
+        self._engines = engines
         self._access = access
         self._calls = calls
 
@@ -88,15 +88,15 @@ class _Routes:
             return
         offered = websocket.scope["subprotocols"]
         await websocket.accept(subprotocol="realtime" if "realtime" in offered else None)
-        await Connection(
+        await serve_conversation(
             websocket,
-            self._parts,
+            self._engines,
             type=target.type,
             model=target.model,
             session_limit_s=self._settings.session_limit_s,
             start=target.start,
             until=target.until,
-        ).run()
+        )
 
     async def translations(self, websocket: WebSocket) -> None:
         target = self._target(websocket, translates=True)
@@ -105,13 +105,13 @@ class _Routes:
             return
         assert target.model is not None
         await websocket.accept()
-        await Interpreter(
+        await serve_translation(
             websocket,
-            self._parts,
+            self._engines,
             model=target.model,
             session_limit_s=self._settings.session_limit_s,
             audio=None if target.start is None else target.start["audio"],
-        ).run()
+        )
 
     async def nowhere(self, websocket: WebSocket) -> None:
         await websocket.send_denial_response(

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from ..._types import JsonDict
 from ...errors import ServerError
 from ..protocol.conversation_config import start_session
-from ..protocol.translation import start_translation
+from ..protocol.translation_config import start_translation
 from ..protocol.validation import Strict, check, refuse
 from ..protocol.wire import fault, new_id
 from ..server_settings import ServerSettings

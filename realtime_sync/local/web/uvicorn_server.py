@@ -44,8 +44,8 @@ def serve(settings: ServerSettings, *, child: bool = False) -> None:
         child: be a child process: print a JSON ready line, and let Ctrl+C be the parent's affair.
 
     Raises:
-        ConfigError: the address can't be bound, the certificate can't be used, or a part can't
-            be had.
+        ConfigError: the address can't be bound, the certificate can't be used, or an engine
+            can't be had.
         AudioError: a speech worker did not start.
     """
     logging.getLogger("uvicorn.error").addFilter(_no_false_alarm)
@@ -54,8 +54,8 @@ def serve(settings: ServerSettings, *, child: bool = False) -> None:
 
 
 async def _serve(settings: ServerSettings, listener: socket.socket, *, child: bool) -> None:
-    async with open_engines(settings) as parts:
-        server = _Server(settings, parts, listener, child=child)
+    async with open_engines(settings) as engines:
+        server = _Server(settings, engines, listener, child=child)
         if child:
             spawn(server.end_with_stdin, name="local-server-stdin")
         await server.serve(sockets=[listener])
@@ -65,10 +65,10 @@ class _Server(uvicorn.Server):
     """Reports when it is ready, with the port that was found."""
 
     def __init__(
-        self, settings: ServerSettings, parts: EngineSet, listener: socket.socket, *, child: bool
+        self, settings: ServerSettings, engines: EngineSet, listener: socket.socket, *, child: bool
     ) -> None:
         config = uvicorn.Config(
-            create_app(settings, parts),
+            create_app(settings, engines),
             # The sans-I/O implementation is the one built on what websockets maintains, and the
             # one with back-pressure in both directions.
             ws="websockets-sansio",
@@ -104,7 +104,7 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Stop on SIGTERM and, unless a child, on SIGINT, and end normally.
 
-        uvicorn's own raises the signal again afterwards, into the middle of the parts' shutdown.
+        uvicorn's own raises the signal again afterwards, into the middle of the engines' shutdown.
         """
         handlers: dict[signal.Signals, Any] = {signal.SIGTERM: self.handle_exit}
         handlers[signal.SIGINT] = signal.SIG_IGN if self._child else self.handle_exit

@@ -58,10 +58,10 @@ def test_a_message_and_two_calls_in_one_answer(bench: Bench) -> None:
     bench.send("response.create")
     bench.say("Let me ")
     bench.say("look.")
-    answers, response = bench.session.answers, bench.responses[0]
+    responses, response = bench.session.responses, bench.responses[0]
     arguments = '{"city": "' + "x" * 60 + '"}'
-    answers.progress(response, response.add_call("f", arguments))
-    answers.progress(response, response.add_call("f", ""))
+    responses.progress(response, response.add_call("f", arguments))
+    responses.progress(response, response.add_call("f", ""))
     events = bench.take() + bench.finish()
     deltas = [e["delta"] for e in events if e["type"].endswith("arguments.delta")]
     assert len(deltas) == 3

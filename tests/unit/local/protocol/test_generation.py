@@ -16,7 +16,6 @@ from realtime_sync.local.engines import (
     ToolCall,
 )
 from realtime_sync.local.protocol.generation import generate
-from realtime_sync.local.web.outbox import Outbox
 
 
 class Says:
@@ -59,18 +58,18 @@ def answer(bench: Bench, responder: Says, *, speech: Speech | None = None) -> li
     async def run() -> None:
         await generate(
             bench.responses[-1],
-            bench.session.answers,
+            bench.session.responses,
             respond=responder.respond,
             speech=speech or Speech(),
-            outbox=Outbox(_no_socket),
+            room=_at_once,
         )
 
     asyncio.run(run())
     return bench.take()
 
 
-async def _no_socket(text: str) -> None:
-    raise NotImplementedError
+async def _at_once() -> None:
+    """Wait for nothing: the client takes whatever comes."""
 
 
 @pytest.fixture
@@ -163,31 +162,3 @@ def test_a_responder_that_fails(bench: Bench, caplog: pytest.LogCaptureFixture) 
     assert "no model" in caplog.text
     bench.send("response.create")
     assert answer(bench, Says(TextDelta("Fine.")))[-2]["response"]["status"] == "completed"
-
-
-def test_the_outbox_holds_sound_back_until_the_client_takes_it() -> None:
-    async def run() -> None:
-        may_send = asyncio.Event()
-        sent: list[str] = []
-
-        async def send(text: str) -> None:
-            await may_send.wait()
-            sent.append(text)
-
-        outbox = Outbox(send)
-        sending = asyncio.create_task(outbox.run())
-        await outbox.room()
-        outbox.put({"n": 0})
-        await outbox.room()
-        outbox.put({"n": 1, "big": "x" * 600_000})
-        waiting = asyncio.create_task(outbox.room())
-        for _ in range(10):
-            await asyncio.sleep(0)
-        assert not waiting.done()
-        may_send.set()
-        await waiting
-        await outbox.flush()
-        assert [text[:6] for text in sent] == ['{"n":0', '{"n":1']
-        sending.cancel()
-
-    asyncio.run(run())

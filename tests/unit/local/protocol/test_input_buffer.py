@@ -6,7 +6,7 @@ from bench import LOUD, LoudnessDetector
 from realtime_sync.errors import ServerError
 from realtime_sync.local.protocol.input_buffer import InputBuffer
 from realtime_sync.local.protocol.turn_detection import SpeechStarted
-from realtime_sync.local.protocol.wire_formats import Encoder, WireFormat, format_of
+from realtime_sync.local.protocol.wire_formats import WireFormat, format_of
 
 PCM = format_of({"type": "audio/pcm", "rate": 24000})
 ULAW = format_of({"type": "audio/pcmu"})
@@ -66,11 +66,3 @@ def test_turn_detection_switched_on_starts_where_the_audio_is() -> None:
     (started,) = buffer.append(loud * 500)
     assert isinstance(started, SpeechStarted)
     assert started.start_ms == pytest.approx(1_000, abs=64)
-
-
-@pytest.mark.parametrize("wire", [PCM, ULAW, ALAW], ids=lambda f: f.type)
-def test_the_encoder_keeps_the_duration(wire: WireFormat) -> None:
-    encoder = Encoder(wire)
-    out = b"".join(encoder.encode(bytes(4_801 * 2)) for _ in range(10)) + encoder.flush()
-    assert wire.ticks(len(out)) == pytest.approx(48_010, abs=24)
-    assert set(wire.decode(out)) <= {0, 8, 248, 255}, "silence stays silence"
