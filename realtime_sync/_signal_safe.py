@@ -13,7 +13,7 @@ import queue
 
 from ._deadline import Deadline
 
-__all__ = ["Latch", "Place"]
+__all__ = ["Claim", "Latch"]
 
 # A waiter that is struck may take the token of another one with it, who then looks by itself.
 _LOOK_AGAIN_S = 0.5
@@ -63,8 +63,8 @@ class Latch:
         return True
 
 
-class Place(dict[str, object]):
-    """A place for one, claimed and given up without a lock; the entry ``"now"`` names who has it.
+class Claim(dict[str, object]):
+    """A claim to a place for one, made and given up without a lock; the entry ``"now"`` names who has it.
 
     A strike between a claim and the ``try`` that gives it up would leave it claimed. So the claim
     stands in the ``try``, and the ``finally`` calls nothing before the place is free, since only

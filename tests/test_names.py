@@ -26,38 +26,13 @@ SAME_CONCEPT = {
 
 # To become none.
 CLASSES_LEFT = {
-    "AudioFormat",
-    "AudioOutput",
-    "Calls",
-    "ClientSecret",
-    "ClientSecrets",
-    "Conversation",
-    "Hearing",
     "Link",
-    "Part",
-    "Place",
-    "Prompt",
-    "Response",
-    "Session",
-    "_Append",
-    "_Audio",
-    "_End",
-    "_NoiseReduction",
-    "_Transcription",
 }
 STEMS_LEFT = {
     "client",
-    "connection",
-    "frames",
-    "hearing",
     "items",
     "link",
     "resources",
-    "server",
-    "session_config",
-    "settings",
-    "turns",
-    "vad",
 }
 
 

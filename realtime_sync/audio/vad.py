@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from ..errors import ConfigError
-from ._vad import FRAME_BYTES, VAD_HZ, open_silero
 from .pcm import Pcm, require_rate
 from .resample import Resampler
+from .silero import FRAME_BYTES, VAD_HZ, open_silero
 
 __all__ = ["Vad", "VadChange"]
 

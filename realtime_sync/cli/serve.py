@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from ..errors import RealtimeError
-from ..local.settings import KEY_VARIABLE, Settings, recogniser_spec
+from ..local.server_settings import KEY_VARIABLE, ServerSettings, recogniser_spec
 
 __all__ = ["serve"]
 
-_USUAL = Settings()
+_USUAL = ServerSettings()
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -56,7 +56,7 @@ def serve(
     Any realtime client can connect: OpenAI(base_url="http://127.0.0.1:8765/v1", api_key="any").
     """
     try:
-        settings = Settings(
+        settings = ServerSettings(
             host=host,
             port=port,
             key=key or None,
@@ -71,7 +71,7 @@ def serve(
             click.echo(
                 f"note: without a key ({KEY_VARIABLE}) anybody may use this server", err=True
             )
-        from ..local.server import serve as run
+        from ..local.web.uvicorn_server import serve as run
 
         run(settings)
     except ImportError as exc:

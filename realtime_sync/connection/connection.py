@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
 from .._fork import Home
-from .._signal_safe import Place
+from .._signal_safe import Claim
 from ..errors import ConcurrencyError, ConnectionClosedOK, LocalProtocolError
 from ..events import ClientEvent, ErrorEvent, ServerEvent, parse_event
 from ..transport.base import Transport, check_close
@@ -86,7 +86,7 @@ class RealtimeConnection(Registration):
         )
         self._handlers = Handlers()
         self._home = Home()
-        self._consumer = Place()  # of whoever consumes, not only while waiting
+        self._consumer = Claim()  # of whoever consumes, not only while waiting
         self._turns = TurnRunner(self._queue, self._sender, self._state)
         self.session = SessionResource(self._sender, self._link)
         self.response = ResponseResource(self._sender, self._state)
@@ -209,7 +209,7 @@ class RealtimeConnection(Registration):
     def _consume(self, timeout: float | None) -> ServerEvent | Malformed:
         self._home.check()
         consumer, token = self._consumer, [threading.get_ident()]
-        try:  # see `Place`
+        try:  # see `Claim`
             if consumer.setdefault("now", token) is not token:
                 raise _consumed_elsewhere()
             deadline = None if timeout is None else Deadline(timeout)
@@ -306,7 +306,7 @@ class RealtimeConnection(Registration):
         """
         self._home.check()
         consumer, token = self._consumer, [threading.get_ident()]
-        try:  # see `Place`
+        try:  # see `Claim`
             if consumer.setdefault("now", token) is not token:
                 raise _consumed_elsewhere()
             turn = self._turns.new()
@@ -338,7 +338,7 @@ class RealtimeConnection(Registration):
         """
         self._home.check()
         consumer, token = self._consumer, [threading.get_ident()]
-        try:  # see `Place`
+        try:  # see `Claim`
             if consumer.setdefault("now", token) is not token:
                 raise _consumed_elsewhere()
             turn = self._turns.new()

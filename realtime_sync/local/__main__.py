@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..errors import RealtimeError
-from .settings import KEY_VARIABLE, Settings, recogniser_spec
+from .server_settings import KEY_VARIABLE, ServerSettings, recogniser_spec
 
 __all__ = ["main"]
 
@@ -18,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         settings = _settings(options)
-        from .server import serve
+        from .web.uvicorn_server import serve
 
         serve(settings, child=options.child)
     except RealtimeError as exc:
@@ -32,8 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _settings(options: argparse.Namespace) -> Settings:
-    return Settings(
+def _settings(options: argparse.Namespace) -> ServerSettings:
+    return ServerSettings(
         transcriber=recogniser_spec(options.grammar),
         host=options.host,
         port=options.port,
@@ -47,7 +47,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _parser() -> argparse.ArgumentParser:
-    usual = Settings()
+    usual = ServerSettings()
     parser = argparse.ArgumentParser(
         prog="python -m realtime_sync.local",
         description="The embedded realtime server. Clients must show the key in the environment "

@@ -22,7 +22,7 @@ from realtime_sync.errors import (
     ServerError,
     TransportError,
 )
-from realtime_sync.local.parts import Finish, Prompt, ResponderEvent, TextDelta, ToolCall
+from realtime_sync.local.engines import Finish, ResponderEvent, ResponderPrompt, TextDelta, ToolCall
 from realtime_sync.local.responders import make_responder
 from realtime_sync.local.responders._chat import ChatResponder
 
@@ -111,10 +111,10 @@ def user(text: str) -> dict[str, Any]:
     return {"type": "message", "role": "user", "content": content}
 
 
-PROMPT = Prompt("Be brief.", [user("hi")])
+PROMPT = ResponderPrompt("Be brief.", [user("hi")])
 
 
-def answer(endpoint: Endpoint, prompt: Prompt = PROMPT) -> list[ResponderEvent]:
+def answer(endpoint: Endpoint, prompt: ResponderPrompt = PROMPT) -> list[ResponderEvent]:
     return list(ChatResponder(endpoint.url, model="m", api_key=KEY).respond(prompt))
 
 
@@ -175,7 +175,9 @@ def test_tool_calls_are_put_together(endpoint: Endpoint) -> None:
         DONE,
     ]
     tool = {"type": "function", "name": "get_weather", "parameters": {"type": "object"}}
-    prompt = Prompt("", [user("hi")], [tool], {"type": "function", "name": "get_weather"}, 50)
+    prompt = ResponderPrompt(
+        "", [user("hi")], [tool], {"type": "function", "name": "get_weather"}, 50
+    )
     assert answer(endpoint, prompt) == [
         TextDelta("Let me see. "),
         ToolCall("get_weather", '{"city": "Rome"}'),

@@ -17,8 +17,8 @@ from guards import Guard
 from raw_client import raw_client
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
 
-from realtime_sync.local.server import bind
-from realtime_sync.local.settings import Settings
+from realtime_sync.local.server_settings import ServerSettings
+from realtime_sync.local.web.uvicorn_server import bind
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -111,7 +111,10 @@ def test_child_ends_with_its_input_in_the_middle_of_an_answer(guard: Guard) -> N
 
 
 def test_small_events_do_not_wait_for_acknowledgements() -> None:
-    with bind(Settings()) as listener, socket.create_connection(listener.getsockname()) as client:
+    with (
+        bind(ServerSettings()) as listener,
+        socket.create_connection(listener.getsockname()) as client,
+    ):
         accepted, _ = listener.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -10,7 +10,7 @@ from contextlib import aclosing
 import pytest
 from guards import Guard
 
-from realtime_sync.local.blocking import iterate_on_thread
+from realtime_sync.local.responders.on_thread import iterate_on_thread
 
 
 def collect(start: Callable[[], Iterator[int]], *, stop_after: int = 10_000) -> list[int]:

@@ -16,7 +16,7 @@ from realtime_sync.local.speech.transcriber import (
     grammar_of,
     make_transcriber,
 )
-from realtime_sync.local.speech.vad import SileroDetector
+from realtime_sync.local.speech.voice_detector import SileroDetector
 
 HZ = 16_000
 DIRECTORY = Path(__file__).parents[2] / "samples" / "questions"

@@ -16,7 +16,7 @@ import pytest
 from guards import GUARD_S, Guard
 
 from realtime_sync.errors import AudioError, ConfigError
-from realtime_sync.local.parts import SpeechChunk
+from realtime_sync.local.engines import SpeechChunk
 from realtime_sync.local.speech.service import SpeechService
 
 DIRECTORY = Path(__file__).parents[2] / "samples" / "questions"

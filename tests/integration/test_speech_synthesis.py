@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from realtime_sync.audio.resample import Resampler
 from realtime_sync.errors import ConfigError
-from realtime_sync.local.parts import SpeechChunk
+from realtime_sync.local.engines import SpeechChunk
 from realtime_sync.local.speech.espeak import EspeakSynthesizer
 from realtime_sync.local.speech.flite import FliteSynthesizer
 from realtime_sync.local.speech.synthesizer import make_synthesizer

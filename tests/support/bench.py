@@ -8,9 +8,9 @@ from typing import Any
 
 from strict_openai import validate
 
-from realtime_sync.local.items import Part
-from realtime_sync.local.response import Response
-from realtime_sync.local.session import OnHeard, Session
+from realtime_sync.local.protocol.conversation_session import ConversationSession, OnHeard
+from realtime_sync.local.protocol.response_builder import ResponseBuilder
+from realtime_sync.local.protocol.stored_items import StoredPart
 
 Event = dict[str, Any]
 
@@ -43,10 +43,10 @@ class Bench:
 
     def __init__(self, type: str = "realtime", model: str | None = "gpt-realtime") -> None:
         self.events: list[Event] = []
-        self.responses: list[Response] = []
-        self.stopped: list[Response] = []
-        self.unheard: list[tuple[Part, OnHeard]] = []
-        self.session = Session(
+        self.responses: list[ResponseBuilder] = []
+        self.stopped: list[ResponseBuilder] = []
+        self.unheard: list[tuple[StoredPart, OnHeard]] = []
+        self.session = ConversationSession(
             type=type,
             model=model,
             expires_at=1_700_000_000,
@@ -61,14 +61,14 @@ class Bench:
 
     # -- what a session asks for -----------------------------------------------------------------
 
-    def start(self, response: Response) -> None:
+    def start(self, response: ResponseBuilder) -> None:
         self.responses.append(response)
 
-    def stop(self, response: Response) -> None:
+    def stop(self, response: ResponseBuilder) -> None:
         self.stopped.append(response)
 
     def recognise(
-        self, part: Part, done: OnHeard, *, language: str | None, prompt: str | None
+        self, part: StoredPart, done: OnHeard, *, language: str | None, prompt: str | None
     ) -> None:
         self.unheard.append((part, done))
 
@@ -133,12 +133,12 @@ class Bench:
             events = response.add_text(text)
         else:
             events = response.add_speech(text, bytes(response.settings.format.bytes_in(24 * ms)))
-        self.session.answers.progress(response, events)
+        self.session.responses.progress(response, events)
         return self.take()
 
     def finish(self, status: str = "completed", **fields: Any) -> list[Event]:
         """End the newest response."""
-        self.session.answers.finish(self.responses[-1], status, **fields)
+        self.session.responses.finish(self.responses[-1], status, **fields)
         return self.take()
 
 

@@ -23,9 +23,9 @@ from realtime_sync.audio import Speaker, VirtualMicrophone
 from realtime_sync.connection import ConnectionSettings, RealtimeConnection
 from realtime_sync.errors import RealtimeError
 from realtime_sync.events import ErrorEvent
-from realtime_sync.local.items import Part
-from realtime_sync.local.response import Response
-from realtime_sync.local.session import OnHeard, Session
+from realtime_sync.local.protocol.conversation_session import ConversationSession, OnHeard
+from realtime_sync.local.protocol.response_builder import ResponseBuilder
+from realtime_sync.local.protocol.stored_items import StoredPart
 from realtime_sync.transport import MemoryPeer, memory_pair
 from realtime_sync.voice import Interrupted, VoiceLoop
 
@@ -58,9 +58,9 @@ class SoundServer:
         self.interrupted_at = 0.0
         self._peer = peer
         self._lock = threading.Lock()  # guards the session and what belongs to it
-        self._responses: list[Response] = []
+        self._responses: list[ResponseBuilder] = []
         self._late: Sound = np.zeros(0, "<i2")
-        self._session = Session(
+        self._session = ConversationSession(
             type="realtime",
             model="gpt-realtime",
             expires_at=2_000_000_000,
@@ -103,13 +103,13 @@ class SoundServer:
                 if late is not None and number == len(sounds):
                     self._late = late
                 else:
-                    self._session.answers.finish(response, "completed")
+                    self._session.responses.finish(response, "completed")
         return items
 
-    def _say(self, response: Response, sound: Sound) -> None:
+    def _say(self, response: ResponseBuilder, sound: Sound) -> None:
         for start in range(0, len(sound), _PIECE):
             events = response.add_speech("", sound[start : start + _PIECE].tobytes())
-            self._session.answers.progress(response, events)
+            self._session.responses.progress(response, events)
 
     def _emit(self, event: dict[str, Any]) -> None:
         if event["type"] == "input_audio_buffer.speech_started":
@@ -118,14 +118,14 @@ class SoundServer:
 
     # -- what the session asks for ---------------------------------------------------------------
 
-    def start(self, response: Response) -> None:
+    def start(self, response: ResponseBuilder) -> None:
         self._responses.append(response)
 
-    def stop(self, response: Response) -> None:
+    def stop(self, response: ResponseBuilder) -> None:
         self._say(response, self._late)
 
     def recognise(
-        self, part: Part, done: OnHeard, *, language: str | None, prompt: str | None
+        self, part: StoredPart, done: OnHeard, *, language: str | None, prompt: str | None
     ) -> None:
         part.heard = ""
         done(part, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import ConfigError
-from ..parts import Responder
+from ..engines import Responder
 
 __all__ = ["make_responder"]
 

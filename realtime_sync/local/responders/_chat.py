@@ -25,7 +25,7 @@ from ...errors import (
     ServerError,
     TransportError,
 )
-from ..parts import Finish, Prompt, ResponderEvent, TextDelta, ToolCall
+from ..engines import Finish, ResponderEvent, ResponderPrompt, TextDelta, ToolCall
 from ._chat_messages import messages_of, tool_choice_of, tools_of
 
 __all__ = ["ChatResponder"]
@@ -49,7 +49,7 @@ _FINISH: dict[str, Literal["max_output_tokens", "content_filter"]] = {
 
 
 class ChatResponder:
-    """Answers with a language model behind ``/v1/chat/completions``; a `parts.Responder`.
+    """Answers with a language model behind ``/v1/chat/completions``; an `engines.Responder`.
 
     Args:
         url: the base URL (``http://localhost:11434/v1``) or the whole one.
@@ -101,7 +101,7 @@ class ChatResponder:
         bare = urlunsplit((split.scheme, split.netloc, split.path, "", ""))
         return cls(bare, model=models[-1] if models else None)
 
-    def respond(self, prompt: Prompt) -> Iterator[ResponderEvent]:
+    def respond(self, prompt: ResponderPrompt) -> Iterator[ResponderEvent]:
         """Yield the model's answer as it comes in, its function calls at the end.
 
         Raises:
@@ -117,7 +117,7 @@ class ChatResponder:
                 raise _refusal(response)
             yield from _answer(_chunks(response))
 
-    def _body(self, prompt: Prompt) -> JsonDict:
+    def _body(self, prompt: ResponderPrompt) -> JsonDict:
         body: JsonDict = {"model": self._model, "messages": messages_of(prompt), "stream": True}
         if prompt.tools:
             body["tools"] = tools_of(prompt)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..._types import JsonDict
-from ..parts import Prompt
-from ._items import text_of
+from ..engines import ResponderPrompt
+from ._prompt import text_of
 
 __all__ = ["messages_of", "tool_choice_of", "tools_of"]
 
 
-def messages_of(prompt: Prompt) -> list[JsonDict]:
+def messages_of(prompt: ResponderPrompt) -> list[JsonDict]:
     """Return the messages for ``prompt``.
 
     A call without its output, and an output without its call, are left out: endpoints refuse
@@ -35,7 +35,7 @@ def messages_of(prompt: Prompt) -> list[JsonDict]:
     return messages
 
 
-def _call_ids(prompt: Prompt, kind: str) -> set[str]:
+def _call_ids(prompt: ResponderPrompt, kind: str) -> set[str]:
     return {item["call_id"] for item in prompt.items if item.get("type") == kind}
 
 
@@ -64,7 +64,7 @@ def _add_call(messages: list[JsonDict], item: JsonDict) -> None:
         messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
 
 
-def tools_of(prompt: Prompt) -> list[JsonDict]:
+def tools_of(prompt: ResponderPrompt) -> list[JsonDict]:
     """Return the function tools, whose description the chat API nests one level deeper."""
     keys = ("name", "description", "parameters", "strict")
     return [
@@ -74,7 +74,7 @@ def tools_of(prompt: Prompt) -> list[JsonDict]:
     ]
 
 
-def tool_choice_of(prompt: Prompt) -> Any:
+def tool_choice_of(prompt: ResponderPrompt) -> Any:
     """Return the tool choice; one that names a function is nested as well."""
     choice = prompt.tool_choice
     if isinstance(choice, dict) and "name" in choice:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..parts import Prompt, ResponderEvent
-from ._items import last_input, say, text_of
+from ..engines import ResponderEvent, ResponderPrompt
+from ._prompt import last_input, say, text_of
 
 __all__ = ["EchoResponder"]
 
 
 class EchoResponder:
-    """Answers with the user's own words; a `parts.Responder` for tests of the sound path."""
+    """Answers with the user's own words; an `engines.Responder` for tests of the sound path."""
 
-    def respond(self, prompt: Prompt) -> Iterator[ResponderEvent]:
+    def respond(self, prompt: ResponderPrompt) -> Iterator[ResponderEvent]:
         """Yield the last input, or that there was none."""
         item = last_input(prompt)
         text = "" if item is None else item.get("output") or text_of(item)

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from ..._types import JsonDict
-from ..parts import Prompt, ResponderEvent, ToolCall
-from ._items import calls_by_id, last_input, say, text_of
+from ..engines import ResponderEvent, ResponderPrompt, ToolCall
+from ._prompt import calls_by_id, last_input, say, text_of
 from ._script import Rule, Script, load_script
 from ._templates import render
 
@@ -33,7 +33,7 @@ def _local_now() -> datetime:
 
 
 class ScriptedResponder:
-    """Answers by the first rule that fits; a `parts.Responder`.
+    """Answers by the first rule that fits; an `engines.Responder`.
 
     The user's last message is matched; where there is none, the instructions are, so that
     ``instructions: "say hello"`` for a first greeting works.
@@ -47,7 +47,7 @@ class ScriptedResponder:
         self._script = script
         self._now = now
 
-    def respond(self, prompt: Prompt) -> Iterator[ResponderEvent]:
+    def respond(self, prompt: ResponderPrompt) -> Iterator[ResponderEvent]:
         """Yield one function call, or the reply word by word."""
         item = last_input(prompt)
         if item is None:
@@ -57,7 +57,7 @@ class ScriptedResponder:
         text = _plain(text_of(item))
         return self._answer(text, self._script.default if text else self._script.silence, prompt)
 
-    def _after_call(self, item: JsonDict, prompt: Prompt) -> Iterator[ResponderEvent]:
+    def _after_call(self, item: JsonDict, prompt: ResponderPrompt) -> Iterator[ResponderEvent]:
         call = calls_by_id(prompt).get(item.get("call_id", ""), {})
         forced = self._forced_tool("", prompt)
         # A choice that the output has just satisfied would otherwise call for ever.
@@ -65,7 +65,9 @@ class ScriptedResponder:
             return self._say(self._from_output(item, call), prompt)
         return iter([self._forced_call(forced, "", prompt)])
 
-    def _answer(self, text: str, fallback: str, prompt: Prompt) -> Iterator[ResponderEvent]:
+    def _answer(
+        self, text: str, fallback: str, prompt: ResponderPrompt
+    ) -> Iterator[ResponderEvent]:
         forced = self._forced_tool(text, prompt)
         if forced is not None:
             return iter([self._forced_call(forced, text, prompt)])
@@ -95,7 +97,7 @@ class ScriptedResponder:
                     return rule, {"text": text, **groups}
         return None
 
-    def _forced_tool(self, text: str, prompt: Prompt) -> str | None:
+    def _forced_tool(self, text: str, prompt: ResponderPrompt) -> str | None:
         """Return the function that ``tool_choice`` demands, if it demands one."""
         choice = prompt.tool_choice
         if isinstance(choice, dict):
@@ -114,7 +116,7 @@ class ScriptedResponder:
                 return self._fill(rule.replies, values)
         return output
 
-    def _say(self, text: str, prompt: Prompt) -> Iterator[ResponderEvent]:
+    def _say(self, text: str, prompt: ResponderPrompt) -> Iterator[ResponderEvent]:
         return say(text, prompt.max_output_tokens)
 
     def _fill(self, templates: tuple[str, ...] | list[str], values: Mapping[str, str]) -> str:
@@ -132,7 +134,7 @@ class ScriptedResponder:
             for key, value in rule.arguments.items()
         }
 
-    def _forced_call(self, name: str, text: str, prompt: Prompt) -> ToolCall:
+    def _forced_call(self, name: str, text: str, prompt: ResponderPrompt) -> ToolCall:
         found = self._find(text, tools=[name])
         arguments = self._arguments(*found) if found else {}
         return self._call(_tool(prompt, name) or {"name": name}, arguments, text)
@@ -147,7 +149,7 @@ def _plain(text: str) -> str:
     return _NOT_WORDS.sub(" ", text.lower()).strip()
 
 
-def _tool(prompt: Prompt, name: str) -> JsonDict | None:
+def _tool(prompt: ResponderPrompt, name: str) -> JsonDict | None:
     return next((tool for tool in prompt.tools if tool.get("name") == name), None)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..parts import SpeechChunk
+from ..engines import SpeechChunk
 
 __all__ = ["OUTPUT_HZ", "cut", "levelled", "portions"]
 

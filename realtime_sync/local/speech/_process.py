@@ -12,7 +12,7 @@ from typing import Final
 
 from ..._types import JsonDict
 from ...errors import AudioError, ConfigError
-from ._frames import Message, pack, receive_message
+from ._messages import Message, pack, receive_message
 
 __all__ = ["Job", "WorkerProcess"]
 
@@ -42,7 +42,7 @@ class Job:
 
         Raises:
             ConfigError: the request cannot be served as it is.
-            AudioError: the part failed, or the worker died.
+            AudioError: the engine failed, or the worker died.
         """
         while True:
             header, payload = await self._answers.get()
@@ -70,7 +70,7 @@ class WorkerProcess:
 
     Args:
         kind: ``"transcribe"`` or ``"synthesize"``.
-        spec: which part does it.
+        spec: which engine does it.
 
     Everything here belongs to one event loop.
     """
@@ -91,16 +91,11 @@ class WorkerProcess:
         """How many jobs are in its hands."""
         return len(self._jobs)
 
-    @property
-    def pid(self) -> int | None:
-        """The process id, or None while no process runs."""
-        return None if self._process is None else self._process.pid
-
     async def start(self) -> None:
         """Return once a process is running and has loaded its models.
 
         Raises:
-            ConfigError: the part refuses its options, or a package is missing.
+            ConfigError: the engine refuses its options, or a package is missing.
             AudioError: the process did not start.
         """
         async with self._starting:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...audio.resample import Resampler
 from ...errors import AudioError, ConfigError
-from ..parts import SpeechChunk
+from ..engines import SpeechChunk
 from ._pieces import OUTPUT_HZ, cut, levelled, portions
 
 __all__ = ["EspeakSynthesizer"]
@@ -73,7 +73,7 @@ _Callback = ctypes.CFUNCTYPE(
 
 
 class EspeakSynthesizer:
-    """Says English text with one of thirteen voices; a `parts.Synthesizer`.
+    """Says English text with one of thirteen voices; an `engines.Synthesizer`.
 
     espeak-ng keeps its state in global variables: one instance per process.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...audio.resample import Resampler
 from ...errors import AudioError, ConfigError
-from ..parts import SpeechChunk
+from ..engines import SpeechChunk
 from ._pieces import OUTPUT_HZ, cut, levelled, portions
 
 __all__ = ["FliteSynthesizer"]
@@ -28,7 +28,7 @@ _VOICES = {
 
 
 class FliteSynthesizer:
-    """Says English text with one of three voices; a `parts.Synthesizer`.
+    """Says English text with one of three voices; an `engines.Synthesizer`.
 
     flite does not tell when it says which word: words are taken to be as long as their letters.
 

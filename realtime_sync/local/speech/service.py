@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 
 from ..._types import JsonDict
 from ...errors import AudioError, ConfigError
-from ..parts import SpeechChunk
+from ..engines import SpeechChunk
 from ._process import Job, WorkerProcess
 
 __all__ = ["SpeechService"]
@@ -45,7 +45,7 @@ class SpeechService:
         """Start the workers and return when all have loaded their models.
 
         Raises:
-            ConfigError: a part is unknown, refuses its options, or its package is missing.
+            ConfigError: an engine is unknown, refuses its options, or its package is missing.
             AudioError: a worker did not start.
         """
         starts = [worker.start() for worker in self._workers()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import ConfigError
-from ..parts import Synthesizer
+from ..engines import Synthesizer
 
 __all__ = ["make_synthesizer"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import ConfigError
 from ._utterance import RATE_HZ, prepare, segments
-from .vad import SileroDetector
+from .voice_detector import SileroDetector
 
 __all__ = ["PocketsphinxTranscriber", "grammar_of", "make_transcriber"]
 
@@ -39,7 +39,7 @@ _TERMINAL = re.compile(r"[^\s|()\[\]*+;=\"]+")
 
 
 class PocketsphinxTranscriber:
-    """Recognises English: anything at all, or the sentences of a grammar; a `parts.Transcriber`.
+    """Recognises English: anything at all, or the sentences of a grammar; an `engines.Transcriber`.
 
     Args:
         grammar: a JSGF grammar, or None for general English. With a grammar, what does not sound

@@ -23,7 +23,7 @@ from typing import IO
 from ..._threads import spawn
 from ..._types import JsonDict
 from ...errors import ConfigError, RealtimeError
-from ._frames import Message, pack, read_message
+from ._messages import Message, pack, read_message
 
 __all__ = ["main"]
 
@@ -82,7 +82,7 @@ class _Worker:
             self._end(key, {"event": "done"})
         except RealtimeError as exc:
             self._end(key, {"event": "error", "kind": type(exc).__name__, "message": str(exc)})
-        except Exception as exc:  # whatever a replaced part raises must not end the others' jobs
+        except Exception as exc:  # whatever a replaced engine raises must not end the others' jobs
             message = f"{type(exc).__name__}: {exc}"
             self._end(key, {"event": "error", "kind": "", "message": message})
         else:
@@ -131,7 +131,7 @@ _KINDS: dict[str, Callable[[str], Handler]] = {
 
 
 def main(argv: list[str]) -> int:
-    """Serve requests of the kind ``argv[0]`` with the part ``argv[1]`` until the input ends."""
+    """Serve requests of the kind ``argv[0]`` with the engine ``argv[1]`` until the input ends."""
     # Ctrl-C reaches the whole process group; the server decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     out = _private_stdout()

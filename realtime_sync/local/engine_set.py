@@ -1,0 +1,72 @@
+"""The engines that one server shares among its sessions, and their lifetime."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from attrs import frozen
+
+from .engines import Responder, SpeechEngine, VoiceDetector
+from .server_settings import ServerSettings
+
+__all__ = ["DetectorPool", "EngineSet", "open_engines"]
+
+
+class DetectorPool:
+    """Lends voice detectors: Silero's costs 3 MB and a millisecond to make.
+
+    Args:
+        make: makes one; called once at once, so that a missing package is found early.
+    """
+
+    def __init__(self, make: Callable[[], VoiceDetector]) -> None:
+        self._make = make
+        self._idle = [make()]
+
+    @contextmanager
+    def lend(self) -> Iterator[VoiceDetector]:
+        """Give a detector that has heard nothing yet, and keep it afterwards for somebody else."""
+        detector = self._idle.pop() if self._idle else self._make()
+        detector.reset()
+        try:
+            yield detector
+        finally:
+            self._idle.append(detector)
+
+
+@frozen(kw_only=True)
+class EngineSet:
+    """What hears, thinks and speaks.
+
+    Attributes:
+        detectors: a voice detector for each session.
+        speech: recognition and synthesis.
+        responder: decides what is said.
+    """
+
+    detectors: DetectorPool
+    speech: SpeechEngine
+    responder: Responder
+
+
+@asynccontextmanager
+async def open_engines(settings: ServerSettings) -> AsyncIterator[EngineSet]:
+    """Make the engines that ``settings`` name, load their models, and end them in the end.
+
+    Raises:
+        ConfigError: an engine is unknown, or its package is not installed.
+        AudioError: a speech worker did not start.
+    """
+    from .responders import make_responder
+    from .speech.service import SpeechService
+    from .speech.voice_detector import SileroDetector
+
+    responder = make_responder(settings.responder)
+    detectors = DetectorPool(SileroDetector)
+    speech = SpeechService(transcriber=settings.transcriber, synthesizer=settings.synthesizer)
+    await speech.start()
+    try:
+        yield EngineSet(detectors=detectors, speech=speech, responder=responder)
+    finally:
+        await speech.close()

@@ -1,0 +1,1 @@
+"""What the server knows of the protocol: sessions, items, responses and turns, without a socket."""

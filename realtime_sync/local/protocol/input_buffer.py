@@ -1,0 +1,147 @@
+"""The input audio buffer and the turns in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..._types import JsonDict
+from ...audio.resample import Resampler
+from ..engines import VoiceDetector
+from .turn_detection import TurnDetector, TurnEvent
+from .wire import fault
+from .wire_formats import HEARING_HZ, TICKS_PER_MS, WireFormat
+
+__all__ = ["InputBuffer"]
+
+# Nobody speaks for that long; a microphone left open does not eat the machine's memory.
+_MAX_BUFFER_MS = 15 * 60 * 1000
+# With turn detection on, audio in which nobody speaks is kept that long for a manual commit.
+_MAX_SILENCE_MS = 60 * 1000
+
+
+class InputBuffer:
+    """Collects the user's audio and finds the turns in it.
+
+    Args:
+        format: the session's input format.
+        turn_detection: its effective configuration, or None for manual turns.
+        detector: tells speech from noise; used by this object alone.
+    """
+
+    def __init__(
+        self, format: WireFormat, turn_detection: JsonDict | None, detector: VoiceDetector
+    ) -> None:
+        self._detector = detector
+        self._format = format
+        self._data = bytearray()
+        self._start = 0  # position of the buffer's first sample, in ticks
+        self._resampler = _quick_resampler(format)
+        self.turns: TurnDetector | None = None
+        self._frames = bytearray()
+        self.configure(format, turn_detection)
+
+    @property
+    def position_ms(self) -> int:
+        """How much audio was received since the session's start."""
+        return self._end // TICKS_PER_MS
+
+    @property
+    def _end(self) -> int:
+        return self._start + self._format.ticks(len(self._data))
+
+    def configure(self, format: WireFormat, turn_detection: JsonDict | None) -> None:
+        """Take a changed configuration; a new format empties the buffer."""
+        if format is not self._format:
+            self._start = self._end
+            self._data.clear()
+            self._format = format
+            self._listen_from_here()
+        if turn_detection is None:
+            self.turns = None
+        elif self.turns is None:
+            self.turns = TurnDetector(turn_detection)
+            self._listen_from_here()
+        else:
+            self.turns.config = turn_detection
+
+    def check(self, data: bytes) -> None:
+        """Raise `ServerError` when ``data`` can't be appended."""
+        self._format.require_whole_samples(data, "audio")
+        held_ms = self._format.ticks(len(self._data) + len(data)) // TICKS_PER_MS
+        if held_ms > _MAX_BUFFER_MS:
+            raise fault(
+                f"The input audio buffer holds at most {_MAX_BUFFER_MS // 60_000} minutes. "
+                "Commit or clear it first.",
+                code="input_audio_buffer_full",
+                param="audio",
+            )
+
+    def append(self, data: bytes) -> Iterator[TurnEvent]:
+        """Add wire audio and yield what it decides about turns, as soon as it is decided."""
+        self._data += data
+        if self.turns is None:
+            return
+        self._frames += self._resampler.process(self._format.decode(data))
+        size = self._detector.frame_bytes
+        while len(self._frames) >= size and self.turns is not None:
+            frame = bytes(self._frames[:size])
+            del self._frames[:size]
+            yield from self.turns.step(self._detector.probability(frame))
+        if self.turns is not None and not self.turns.speaking:
+            self._drop_before(self.position_ms - _MAX_SILENCE_MS)
+
+    def peek(self, start_ms: int, end_ms: int) -> bytes:
+        """Return the wire audio between two positions."""
+        return bytes(self._data[self._offset(start_ms) : self._offset(end_ms)])
+
+    def take(self, start_ms: int, end_ms: int) -> bytes:
+        """Return the wire audio between two positions and drop what is before ``end_ms``."""
+        audio = self.peek(start_ms, end_ms)
+        self._drop_before(end_ms)
+        return audio
+
+    def take_all(self) -> bytes:
+        """Return the whole buffer and empty it.
+
+        Raises:
+            ServerError: it holds less than 100 ms.
+        """
+        ticks = self._format.ticks(len(self._data))
+        if ticks < 100 * TICKS_PER_MS:
+            raise fault(
+                "Error committing input audio buffer: buffer too small. Expected at least 100ms "
+                f"of audio, but buffer only has {ticks / TICKS_PER_MS:.2f}ms of audio.",
+                code="input_audio_buffer_commit_empty",
+            )
+        audio = bytes(self._data)
+        self.clear()
+        return audio
+
+    def clear(self) -> None:
+        """Empty the buffer and forget a turn in it."""
+        self._start = self._end
+        self._data.clear()
+        if self.turns is not None:
+            self.turns.reset()
+
+    def _offset(self, position_ms: int) -> int:
+        ticks = position_ms * TICKS_PER_MS - self._start
+        return min(max(self._format.bytes_in(max(ticks, 0)), 0), len(self._data))
+
+    def _drop_before(self, position_ms: int) -> None:
+        count = self._offset(position_ms)
+        self._start += self._format.ticks(count)
+        del self._data[:count]
+
+    def _listen_from_here(self) -> None:
+        self._resampler = _quick_resampler(self._format)
+        self._frames.clear()
+        self._detector.reset()
+        if self.turns is not None:
+            self.turns.position_ms = self.position_ms
+            self.turns.reset()
+
+
+def _quick_resampler(format: WireFormat) -> Resampler:
+    """Return what feeds the detector: LQ, because it holds sound back half as long as HQ."""
+    return Resampler(format.hz, HEARING_HZ, quality="LQ")

@@ -1,0 +1,43 @@
+"""The small change of the protocol: ids, server events, and the errors a client causes."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from ..._types import JsonDict
+from ...errors import ServerError
+
+__all__ = ["error_event", "event", "fault", "new_id"]
+
+
+def new_id(prefix: str) -> str:
+    """Return a fresh id such as ``item_5f0c…``."""
+    return f"{prefix}_{secrets.token_hex(10)}"
+
+
+def event(type: str, **fields: Any) -> JsonDict:
+    """Return a server event with an ``event_id`` of its own."""
+    return {"type": type, "event_id": new_id("event"), **fields}
+
+
+def fault(message: str, *, code: str | None = None, param: str | None = None) -> ServerError:
+    """Return the exception for a request that can't be done; it becomes an ``error`` event."""
+    return ServerError(message, "invalid_request_error", code, param)
+
+
+def error_event(error: ServerError, *, event_id: str | None = None) -> JsonDict:
+    """Return the ``error`` event for ``error``.
+
+    Args:
+        error: what went wrong.
+        event_id: the ``event_id`` of the client event at fault, so that the client can tell.
+    """
+    detail = {
+        "type": error.type,
+        "code": error.code,
+        "message": error.message,
+        "param": error.param,
+        "event_id": event_id,
+    }
+    return event("error", error=detail)

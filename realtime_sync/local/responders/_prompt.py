@@ -1,0 +1,43 @@
+"""What a responder reads from a conversation, and how it hands out its text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from ..._types import JsonDict
+from ..engines import Finish, ResponderEvent, ResponderPrompt, TextDelta
+
+__all__ = ["calls_by_id", "last_input", "say", "text_of"]
+
+_WORD = re.compile(r"\s*\S+\s*")
+
+
+def text_of(item: JsonDict) -> str:
+    """Return the words of a message item, from its text and audio parts."""
+    parts: Iterable[JsonDict] = item.get("content") or ()
+    words = (part.get("text") or part.get("transcript") or "" for part in parts)
+    return " ".join(filter(None, words))
+
+
+def last_input(prompt: ResponderPrompt) -> JsonDict | None:
+    """Return what is to be answered: the newest user message or function output."""
+    for item in reversed(prompt.items):
+        if item.get("type") == "function_call_output" or item.get("role") == "user":
+            return item
+    return None
+
+
+def calls_by_id(prompt: ResponderPrompt) -> dict[str, JsonDict]:
+    """Return the function calls of the conversation by ``call_id``."""
+    calls = (item for item in prompt.items if item.get("type") == "function_call")
+    return {call.get("call_id", ""): call for call in calls}
+
+
+def say(text: str, limit: int | None) -> Iterator[ResponderEvent]:
+    """Yield ``text`` word by word, at most ``limit`` words: a word stands for a token here."""
+    for count, match in enumerate(_WORD.finditer(text)):
+        if count == limit:
+            yield Finish("max_output_tokens")
+            return
+        yield TextDelta(match.group())

@@ -1,0 +1,76 @@
+"""What can be set when the server starts."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from attrs import frozen
+
+from ..errors import ConfigError
+
+__all__ = ["KEY_VARIABLE", "ServerSettings", "recogniser_spec"]
+
+KEY_VARIABLE = "REALTIME_SYNC_LOCAL_KEY"
+
+_LISTED_MODELS = ("gpt-realtime", "gpt-realtime-2", "gpt-realtime-2.1", "local")
+
+
+@frozen(kw_only=True)
+class ServerSettings:
+    """The settings of one server.
+
+    Attributes:
+        host: the address to bind; the default is this machine only.
+        port: the port to bind, 0 for any free one.
+        key: the key that clients must show, or None to let everybody in.
+        models: the model names to accept, with ``*`` as a wildcard.
+        session_limit_s: after how many seconds a session expires.
+        responder: see `realtime_sync.local.responders.make_responder`.
+        transcriber: see `realtime_sync.local.speech.transcriber.make_transcriber`.
+        synthesizer: see `realtime_sync.local.speech.synthesizer.make_synthesizer`.
+        tls_cert: PEM file of the certificate chain; with it the server speaks https and wss.
+        tls_key: PEM file of its private key, unless ``tls_cert`` holds both.
+
+    Raises:
+        ConfigError: a value makes no sense.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    key: str | None = None
+    models: tuple[str, ...] = ("gpt-*", "local*")
+    session_limit_s: float = 3600.0
+    responder: str = "scripted"
+    transcriber: str = "pocketsphinx"
+    synthesizer: str = "espeak"
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"the port is {self.port}; choose one from 1 to 65535, or 0")
+        if not self.session_limit_s > 0:
+            raise ConfigError(
+                f"the session limit is {self.session_limit_s:g}; give seconds greater than 0"
+            )
+        if self.tls_key is not None and self.tls_cert is None:
+            raise ConfigError("a TLS key needs its certificate chain: give that as well")
+
+    def knows(self, model: str) -> bool:
+        """Return whether clients may ask for ``model``."""
+        return any(fnmatchcase(model, pattern) for pattern in self.models)
+
+    def unknown(self, model: str) -> str:
+        """Return what to tell a client that asked for another model."""
+        return f"The model '{model}' does not exist. This server knows: {', '.join(self.models)}."
+
+    def listed_models(self) -> list[str]:
+        """Return names for clients that want to choose one."""
+        exact = [name for name in self.models if "*" not in name]
+        return exact + [name for name in _LISTED_MODELS if name not in exact and self.knows(name)]
+
+
+def recogniser_spec(grammar: Path | None) -> str:
+    """Return the ``transcriber`` setting for the general model, or for a grammar in a file."""
+    return "pocketsphinx" if grammar is None else f"pocketsphinx:{grammar}"

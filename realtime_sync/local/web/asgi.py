@@ -1,0 +1,186 @@
+"""The HTTP side: who may connect, to which model, and the few plain routes."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+
+from attrs import frozen
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from ..._types import JsonDict
+from ..engine_set import EngineSet
+from ..server_settings import ServerSettings
+from .access import Access, Grant
+from .calls import OpenCalls
+from .client_secrets import IssuedSecrets
+from .conversation_service import serve_conversation
+from .refusals import no_call, refusal
+from .rest_routes import RestRoutes
+from .translation_service import serve_translation
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: ServerSettings, engines: EngineSet) -> Starlette:
+    """Return the ASGI application.
+
+    Args:
+        settings: what to serve, and to whom.
+        engines: what hears, thinks and speaks; the caller opens and closes them.
+    """
+    secrets, calls = IssuedSecrets(), OpenCalls()
+    access = Access(settings.key, secrets)
+    routes = _Routes(settings, engines, access, calls)
+    return Starlette(
+        routes=[
+            *RestRoutes(settings, access, secrets, calls).routes(),
+            Route("/healthz", routes.health),
+            Route("/v1/models", routes.models),
+            Route("/v1/realtime", routes.upgrade_required),
+            WebSocketRoute("/v1/realtime", routes.realtime),
+            WebSocketRoute("/v1/realtime/translations", routes.translations),
+            WebSocketRoute("/{path:path}", routes.nowhere),
+        ],
+        exception_handlers={HTTPException: _http_error},
+    )
+
+
+class _Routes:
+    def __init__(
+        self, settings: ServerSettings, engines: EngineSet, access: Access, calls: OpenCalls
+    ) -> None:
+        self._settings = settings
+        self._engines = engines
+        self._access = access
+        self._calls = calls
+
+    async def health(self, request: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    async def models(self, request: Request) -> JSONResponse:
+        grant = self._access.check(request)
+        if not isinstance(grant, Grant):
+            return grant
+        listed = [
+            {"id": name, "object": "model", "created": 0, "owned_by": "realtime_sync"}
+            for name in self._settings.listed_models()
+        ]
+        return JSONResponse({"object": "list", "data": listed})
+
+    async def upgrade_required(self, request: Request) -> JSONResponse:
+        return refusal(
+            426,
+            "This path speaks WebSocket: connect to it with ws:// or wss://.",
+            "upgrade_required",
+            headers={"Upgrade": "websocket"},
+        )
+
+    async def realtime(self, websocket: WebSocket) -> None:
+        target = self._target(websocket, translates=False)
+        if not isinstance(target, _Target):
+            await websocket.send_denial_response(target)
+            return
+        offered = websocket.scope["subprotocols"]
+        await websocket.accept(subprotocol="realtime" if "realtime" in offered else None)
+        await serve_conversation(
+            websocket,
+            self._engines,
+            type=target.type,
+            model=target.model,
+            session_limit_s=self._settings.session_limit_s,
+            start=target.start,
+            until=target.until,
+        )
+
+    async def translations(self, websocket: WebSocket) -> None:
+        target = self._target(websocket, translates=True)
+        if not isinstance(target, _Target):
+            await websocket.send_denial_response(target)
+            return
+        assert target.model is not None
+        await websocket.accept()
+        await serve_translation(
+            websocket,
+            self._engines,
+            model=target.model,
+            session_limit_s=self._settings.session_limit_s,
+            audio=None if target.start is None else target.start["audio"],
+        )
+
+    async def nowhere(self, websocket: WebSocket) -> None:
+        await websocket.send_denial_response(
+            refusal(404, f"There is no {websocket.url.path}; try /v1/realtime.", "not_found")
+        )
+
+    def _target(self, websocket: WebSocket, *, translates: bool) -> _Target | JSONResponse:
+        grant = self._access.check(websocket)
+        if not isinstance(grant, Grant):
+            return grant
+        secret, query = grant.secret, websocket.query_params
+        if secret is not None and secret.translates != translates:
+            kind = "translations" if secret.translates else "conversations"
+            return refusal(403, f"This client secret opens {kind}.", "insufficient_permissions")
+        start = None if secret is None else copy.deepcopy(secret.session)
+        until = None
+        model = query.get("model")
+        if "call_id" in query and not translates:
+            call = self._calls.find(query["call_id"])
+            if call is None or call.state != "active":
+                return no_call(query["call_id"])
+            start, until, model = copy.deepcopy(call.session), call.ended, None
+        kind = "transcription" if query.get("intent") == "transcription" else "realtime"
+        if model is None and start is not None:
+            return _Target(start.get("type", kind), start.get("model"), start, until)
+        if until is None:
+            refused = self._check_model(model, optional=kind == "transcription" and not translates)
+            if refused is not None:
+                return refused
+        if start is not None and "model" in start:
+            start["model"] = model
+        return _Target(kind, model, start, until)
+
+    def _check_model(self, model: str | None, *, optional: bool) -> JSONResponse | None:
+        if not model:
+            if optional:
+                return None
+            return refusal(
+                400,
+                "Missing required parameter: 'model'. Connect to /v1/realtime?model=NAME.",
+                "missing_required_parameter",
+                param="model",
+            )
+        if not self._settings.knows(model):
+            return refusal(404, self._settings.unknown(model), "model_not_found", param="model")
+        return None
+
+
+@frozen
+class _Target:
+    """What a WebSocket is for.
+
+    Attributes:
+        type: of the session, unless ``start`` says.
+        model: the model's name; None for the server's own.
+        start: the configuration to start with, or None for the type's own.
+        until: set when the call that it joins is over.
+    """
+
+    type: str
+    model: str | None
+    start: JsonDict | None = None
+    until: asyncio.Event | None = None
+
+
+async def _http_error(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, HTTPException)
+    return refusal(
+        exc.status_code,
+        f"{exc.detail}: {request.method} {request.url.path}",
+        "not_found" if exc.status_code == 404 else "invalid_request",
+    )

@@ -1,0 +1,148 @@
+"""Conversation and transcription sessions: what they have done beside the loop of their socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from starlette.websockets import WebSocket
+
+from ..._types import JsonDict
+from ..engine_set import EngineSet
+from ..engines import ResponderEvent, ResponderPrompt, VoiceDetector
+from ..protocol.conversation_session import ConversationSession, OnHeard
+from ..protocol.generation import generate
+from ..protocol.response_builder import ResponseBuilder
+from ..protocol.stored_items import StoredPart
+from ..protocol.wire_formats import to_hearing
+from ..responders.on_thread import iterate_on_thread
+from .session_loop import SessionLoop
+
+__all__ = ["serve_conversation"]
+
+
+async def serve_conversation(
+    websocket: WebSocket,
+    engines: EngineSet,
+    *,
+    type: str,
+    model: str | None,
+    session_limit_s: float,
+    start: JsonDict | None = None,
+    until: asyncio.Event | None = None,
+) -> None:
+    """Serve one client from ``session.created`` to the close.
+
+    Args:
+        websocket: accepted already.
+        engines: what hears, thinks and speaks; shared with other sessions.
+        type: of the session, ``"realtime"`` or ``"transcription"``.
+        model: the model's name as the client gave it.
+        session_limit_s: after how many seconds the session expires.
+        start: the configuration to start with, instead of the type's own.
+        until: when it is set, the connection is closed.
+    """
+    loop = SessionLoop(websocket, session_limit_s=session_limit_s)
+    with engines.detectors.lend() as detector:
+        service = _ConversationService(loop, engines, detector, type=type, model=model, start=start)
+        beside = [] if until is None else [_close_at(until, loop)]
+        await loop.run(service.session, *beside)
+
+
+async def _close_at(end: asyncio.Event, loop: SessionLoop) -> None:
+    await end.wait()
+    await loop.close(1000, "the call has ended")
+
+
+class _ConversationService:
+    """Recognises what was said in one session, and generates its responses."""
+
+    def __init__(
+        self,
+        loop: SessionLoop,
+        engines: EngineSet,
+        detector: VoiceDetector,
+        *,
+        type: str,
+        model: str | None,
+        start: JsonDict | None,
+    ) -> None:
+        self._loop = loop
+        self._engines = engines
+        self._generations: dict[str, asyncio.Task[None]] = {}
+        self._recognitions: dict[int, asyncio.Task[None]] = {}
+        self.session = ConversationSession(
+            type=type,
+            model=model,
+            expires_at=loop.expires_at,
+            detector=detector,
+            generator=self,
+            recogniser=self,
+            emit=loop.outbox.put,
+            start=start,
+        )
+
+    # -- what the session asks for ---------------------------------------------------------------
+
+    def start(self, response: ResponseBuilder) -> None:
+        """Begin to generate ``response``."""
+        task = self._loop.spawn(self._generate(response))
+        self._generations[response.id] = task
+        task.add_done_callback(lambda _: self._generations.pop(response.id, None))
+
+    def stop(self, response: ResponseBuilder) -> None:
+        """Generate no more of ``response``."""
+        self._generations[response.id].cancel()
+
+    def recognise(
+        self, part: StoredPart, done: OnHeard, *, language: str | None, prompt: str | None
+    ) -> None:
+        """Begin to fill ``part.heard``; ``done`` is called afterwards."""
+        task = self._loop.spawn(self._recognise(part, done, language, prompt))
+        self._recognitions[id(part)] = task
+        task.add_done_callback(lambda _: self._recognitions.pop(id(part), None))
+
+    # -- tasks -----------------------------------------------------------------------------------
+
+    async def _generate(self, response: ResponseBuilder) -> None:
+        await self._words_of(response)
+        await generate(
+            response,
+            self.session.responses,
+            respond=self._respond,
+            speech=self._engines.speech,
+            room=self._loop.outbox.room,
+        )
+
+    def _respond(self, prompt: ResponderPrompt) -> AsyncGenerator[ResponderEvent, None]:
+        responder = self._engines.responder
+        return iterate_on_thread(lambda: responder.respond(prompt), name="local-responder")
+
+    async def _words_of(self, response: ResponseBuilder) -> None:
+        """Wait until all that was said before ``response`` is recognised."""
+        waits = []
+        for part in (part for item in response.context for part in item.content):
+            if part.type == "input_audio" and part.heard is None:
+                if id(part) not in self._recognitions:
+                    self.recognise(part, _nobody_cares, language=None, prompt=None)
+                waits.append(self._recognitions[id(part)])
+        if waits:
+            await asyncio.wait(waits)
+
+    async def _recognise(
+        self, part: StoredPart, done: OnHeard, language: str | None, prompt: str | None
+    ) -> None:
+        error: Exception | None = None
+        heard = ""
+        try:
+            if part.audio and part.format is not None:
+                pcm = await asyncio.to_thread(to_hearing, bytes(part.audio), part.format)
+                heard = await self._engines.speech.transcribe(pcm, language=language, prompt=prompt)
+        except Exception as exc:  # whatever a replaced engine raises fails this utterance alone
+            error = exc
+        part.heard = heard
+        done(part, error)
+
+
+def _nobody_cares(part: StoredPart, error: Exception | None) -> None:
+    """Take a transcript that no event tells about."""

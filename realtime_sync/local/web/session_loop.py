@@ -1,0 +1,146 @@
+"""A WebSocket and its session: the one loop that serves sessions of every kind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import time
+from collections.abc import Coroutine, Iterator
+from typing import Any, Protocol
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ...errors import ServerError
+from ..protocol.wire import error_event, fault
+from .outbox import Outbox
+
+__all__ = ["ServedSession", "SessionLoop"]
+
+_FLUSH_S = 5.0  # how long a client may take to read that its session has expired
+
+
+class ServedSession(Protocol):
+    """What the loop asks of a session, which does no I/O."""
+
+    def open(self) -> None:
+        """Greet the client."""
+
+    def handle(self, request: Any) -> Iterator[None]:
+        """Take one decoded client event; yield now and then during long work."""
+
+    def close(self) -> None:
+        """Let go of all sound at once: reference cycles keep a session for a while."""
+
+
+class SessionLoop:
+    """Serves one client from ``session.created`` to the close.
+
+    Args:
+        websocket: accepted already.
+        session_limit_s: after how many seconds the session expires.
+
+    Attributes:
+        outbox: the way to the client.
+        expires_at: when the session expires, seconds since the epoch.
+    """
+
+    def __init__(self, websocket: WebSocket, *, session_limit_s: float) -> None:
+        self.outbox = Outbox(websocket.send_text)
+        self.expires_at = int(time.time() + session_limit_s)
+        self._websocket = websocket
+        self._limit_s = session_limit_s
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, session: ServedSession, *beside: Coroutine[Any, Any, None]) -> None:
+        """Serve until either side closes or the session expires; leave no task behind.
+
+        Args:
+            session: what handles the client's events.
+            beside: further work for the whole session; the end of any of it ends the session.
+        """
+        session.open()
+        works = {self.spawn(work) for work in (self.outbox.run(), self._receive(session), *beside)}
+        try:
+            done, _ = await asyncio.wait(
+                works, timeout=self._limit_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                await self._expire()
+            for task in done:
+                with contextlib.suppress(WebSocketDisconnect):
+                    task.result()
+        finally:
+            await self._end_tasks()
+            session.close()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run ``work`` until it is done, or the session is over."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def close(self, code: int, reason: str | None = None) -> None:
+        """Close the WebSocket."""
+        await self._websocket.close(code, reason)
+
+    async def _receive(self, session: ServedSession) -> None:
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                message = await self._websocket.receive()
+                if message["type"] == "websocket.disconnect":
+                    return
+                request = self._decode(message)
+                if request is None:
+                    continue
+                for _ in session.handle(request):
+                    await asyncio.sleep(0)
+                await self.outbox.not_full()
+
+    def _decode(self, message: Any) -> Any:
+        text = message.get("text")
+        if text is None:
+            self._refuse(
+                "Binary messages are not part of the protocol. Send events as JSON text; audio "
+                "goes base64-encoded into 'input_audio_buffer.append'.",
+                "invalid_message_type",
+            )
+            return None
+        try:
+            return json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        except (ValueError, RecursionError) as exc:
+            self._refuse(f"The message is not valid JSON: {exc}.", "invalid_json")
+            return None
+
+    def _refuse(self, message: str, code: str) -> None:
+        self.outbox.put(error_event(fault(message, code=code)))
+
+    async def _expire(self) -> None:
+        error = ServerError(
+            f"Your session hit the maximum duration of {self._limit_s / 60:g} minutes.",
+            "invalid_request_error",
+            "session_expired",
+        )
+        self.outbox.put(error_event(error))
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.outbox.flush(), timeout=_FLUSH_S)
+        await self.close(1001, error.message)
+
+    async def _end_tasks(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large a number")
+    return number

@@ -1,0 +1,338 @@
+"""The responders that need no network: script and echo, and a conversation as chat messages."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from realtime_sync.errors import ConfigError
+from realtime_sync.local.engines import Finish, ResponderEvent, ResponderPrompt, TextDelta, ToolCall
+from realtime_sync.local.responders import make_responder
+from realtime_sync.local.responders._chat_messages import messages_of, tool_choice_of, tools_of
+from realtime_sync.local.responders.scripted import ScriptedResponder, load_script
+
+NOON = datetime(2026, 3, 1, 12, 5, tzinfo=timezone.utc)  # a Sunday
+
+
+def weather_tool(argument: str = "city") -> dict[str, Any]:
+    return {
+        "type": "function",
+        "name": "get_weather",
+        "description": "Tell the weather.",
+        "parameters": {
+            "type": "object",
+            "properties": {argument: {"type": "string"}},
+            "required": [argument],
+        },
+    }
+
+
+CLOCK_TOOL = {
+    "type": "function",
+    "name": "set_alarm",
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "label": {"type": "string"},
+            "minutes": {"type": "integer"},
+            "tone": {"type": "string", "enum": ["soft", "loud"]},
+        },
+        "required": ["label", "minutes", "tone"],
+    },
+}
+
+
+def user(text: str) -> dict[str, Any]:
+    return {
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_text", "text": text}],
+    }
+
+
+def call(arguments: str = '{"city": "London"}', call_id: str = "call_1") -> dict[str, Any]:
+    return {
+        "type": "function_call",
+        "call_id": call_id,
+        "name": "get_weather",
+        "arguments": arguments,
+    }
+
+
+def output(text: str, call_id: str = "call_1") -> dict[str, Any]:
+    return {"type": "function_call_output", "call_id": call_id, "output": text}
+
+
+def answer(*items: dict[str, Any], instructions: str = "", **options: Any) -> list[ResponderEvent]:
+    responder = ScriptedResponder(load_script(), now=lambda: NOON)
+    return list(responder.respond(ResponderPrompt(instructions, list(items), **options)))
+
+
+def words(events: list[ResponderEvent]) -> str:
+    assert all(isinstance(event, TextDelta) for event in events), events
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def only_call(events: list[ResponderEvent]) -> tuple[str, Any]:
+    (event,) = events
+    assert isinstance(event, ToolCall)
+    return event.name, json.loads(event.arguments)
+
+
+# -- the assistant that comes with the package -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "answered"),
+    [
+        ("Hello there!", "Hello! How can I help you?"),
+        ("good morning", "Hello! How can I help you?"),
+        ("What time is it?", "It is 12:05 PM."),
+        ("stop what time is it", "It is 12:05 PM."),
+        ("What day is it today?", "Today is Sunday, March 1."),
+        ("Repeat after me: the sky is blue!", "The sky is blue."),
+        ("say good morning", "Good morning."),
+        ("count to three", "one, two, three."),
+        ("please count from one to 4", "one, two, three, four."),
+        ("goodbye my friend", "Goodbye! It was nice to talk to you."),
+        ("stop talking please", "All right, I stopped."),
+        ("thank you very much", "You are welcome."),
+        ("what is the weather", "For which city? Ask me: what is the weather in London?"),
+        (
+            "colorless green ideas",
+            "I heard you say: colorless green ideas. I have no answer to that.",
+        ),
+        ("", "Sorry, I did not hear you."),
+        (" ?! ", "Sorry, I did not hear you."),
+    ],
+)
+def test_the_assistant_answers(said: str, answered: str) -> None:
+    assert words(answer(user(said))) == answered
+
+
+def test_a_long_count_and_a_story_give_time_to_interrupt() -> None:
+    count = words(answer(user("can you count to twenty five")))
+    assert count.startswith("one, two")
+    assert count.endswith("twenty four, twenty five.")
+    assert words(answer(user("count to a million"))) == "one."  # no number it knows
+    assert len(words(answer(user("count to 999999999"))).split(", ")) == 100
+    assert len(words(answer(user("tell me a story"))).split()) > 100
+
+
+def test_spoken_questions_count_by_their_transcript() -> None:
+    item = {
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_audio", "transcript": "what time is it"}],
+    }
+    assert words(answer(item)) == "It is 12:05 PM."
+
+
+def test_a_recognition_that_failed_is_silence() -> None:
+    item = {
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_audio", "transcript": None}],
+    }
+    assert words(answer(item)) == "Sorry, I did not hear you."
+
+
+def test_without_a_user_message_the_instructions_are_followed() -> None:
+    assert words(answer(instructions="Say exactly: welcome home")) == "Welcome home."
+    assert words(answer(instructions="You are a pirate.")) == "Hello! How can I help you?"
+
+
+@pytest.mark.parametrize(
+    ("said", "city"),
+    [
+        ("what is the weather in london", "London"),
+        ("What's the weather like in New York today?", "New York"),
+        ("how is the weather in san francisco right now please", "San Francisco"),
+        ("weather for berlin", "Berlin"),
+    ],
+)
+def test_the_weather_calls_the_sessions_tool(said: str, city: str) -> None:
+    events = answer(user(said), tools=[CLOCK_TOOL, weather_tool()])
+    assert only_call(events) == ("get_weather", {"city": city})
+
+
+def test_a_tool_whose_argument_has_another_name_gets_it_all_the_same() -> None:
+    events = answer(user("what is the weather in paris"), tools=[weather_tool("location")])
+    assert only_call(events) == ("get_weather", {"location": "Paris"})
+
+
+def test_without_the_tool_it_says_so() -> None:
+    for options in (
+        {},
+        {"tools": [CLOCK_TOOL]},
+        {"tools": [weather_tool()], "tool_choice": "none"},
+    ):
+        said = words(answer(user("what is the weather in paris"), **options))
+        assert said == "I can't look up the weather in Paris: this session has no tool for it."
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (
+            '{"condition": "sunny", "temperature": 21}',
+            "The weather in London is sunny, 21 degrees.",
+        ),
+        ('{"condition": "rainy", "city": "Oslo"}', "The weather in Oslo is rainy."),
+        ("cloudy and cold", "The weather in London: cloudy and cold."),
+        ("[1, 2]", "The weather in London: [1, 2]."),
+    ],
+)
+def test_the_output_of_the_tool_becomes_words(result: str, said: str) -> None:
+    items = [user("what is the weather in london"), call(), output(result)]
+    for choice in ("auto", "required", {"type": "function", "name": "get_weather"}):
+        assert words(answer(*items, tools=[weather_tool()], tool_choice=choice)) == said
+
+
+def test_an_output_without_its_call_is_said_as_it_is() -> None:
+    assert words(answer(output("done"))) == "done"
+
+
+def test_a_required_call_prefers_the_tool_that_fits() -> None:
+    tools = [CLOCK_TOOL, weather_tool()]
+    fits = answer(user("the weather in rome"), tools=tools, tool_choice="required")
+    assert only_call(fits) == ("get_weather", {"city": "Rome"})
+    other = answer(user("wake me up"), tools=tools, tool_choice="required")
+    assert only_call(other) == ("set_alarm", {"label": "wake me up", "minutes": 0, "tone": "soft"})
+
+
+def test_a_named_tool_is_called_whatever_was_said() -> None:
+    choice = {"type": "function", "name": "set_alarm"}
+    events = answer(user("hello"), tools=[weather_tool(), CLOCK_TOOL], tool_choice=choice)
+    assert only_call(events)[0] == "set_alarm"
+    after = [user("hello"), call(), output("sunny")]
+    events = answer(*after, tools=[weather_tool(), CLOCK_TOOL], tool_choice=choice)
+    assert only_call(events)[0] == "set_alarm"
+
+
+def test_the_limit_of_tokens_counts_words() -> None:
+    events = answer(user("hello"), max_output_tokens=2)
+    assert events == [TextDelta("Hello! "), TextDelta("How "), Finish("max_output_tokens")]
+    assert words(answer(user("hello"), max_output_tokens=6)) == "Hello! How can I help you?"
+
+
+# -- scripts of one's own --------------------------------------------------------------------------
+
+
+def script_file(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    return f"scripted:{path}"
+
+
+def test_a_script_of_ones_own(tmp_path: Path) -> None:
+    spec = script_file(tmp_path, "rules:\n- pattern: ping\n  reply: pong\ndefault: '{text}?'\n")
+    responder = make_responder(spec)
+    assert words(list(responder.respond(ResponderPrompt("", [user("Ping!")])))) == "pong"
+    assert words(list(responder.respond(ResponderPrompt("", [user("What")])))) == "what?"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("rules: [", "is not YAML"),
+        ("- a\n", "must be a mapping"),
+        ("rule: []\n", "key 'rule' is unknown; choose from default, opening, rules, silence"),
+        ("rules: 3\n", "'rules' must be a list"),
+        ("rules:\n- hello\n", "rule 1 (line 2): it must be a mapping"),
+        ("rules:\n- reply: x\n", "rule 1 (line 2): it needs 'pattern' or 'output_of'"),
+        ("rules:\n- pattern: x\n", "it needs 'reply', or 'tool' together with 'without_tool'"),
+        (
+            "rules:\n- {pattern: a, reply: b}\n- {pattern: '(', reply: b}\n",
+            "rule 2 (line 3): pattern '(' is not a regular expression",
+        ),
+        ("rules:\n- {pattern: a, reply: '{b'}\n", "'{b'"),
+        (
+            "rules:\n- {pattern: a, reply: '{b}'}\n",
+            "uses {b}, which is not among date, text, time, weekday",
+        ),
+        ("rules:\n- {pattern: a, reply: '{b:text}'}\n", "names no function; choose from count"),
+        ("rules:\n- {pattern: a, reply: 1}\n", "'reply' must be a text or a list of texts, not 1"),
+        ("rules:\n- {pattern: a, replies: x}\n", "key 'replies' is unknown"),
+        ("rules:\n- {pattern: a, reply: b, tool: 3}\n", "'tool' must be a text, not 3"),
+        ("rules: []\ndefault: 3\n", "'default' must be a text"),
+    ],
+)
+def test_a_malformed_script_says_what_is_wrong_and_where(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make_responder(script_file(tmp_path, text))
+    assert "mine.yaml" in str(caught.value)
+    assert problem in str(caught.value)
+
+
+def test_a_script_that_is_not_there() -> None:
+    with pytest.raises(ConfigError, match=r"script '/nowhere/x.yaml' can't be read"):
+        make_responder("scripted:/nowhere/x.yaml")
+
+
+@pytest.mark.parametrize("spec", ["", "scrpted", "echo:loud", "http://x"])
+def test_an_unknown_responder(spec: str) -> None:
+    with pytest.raises(ConfigError, match="choose 'scripted'"):
+        make_responder(spec)
+
+
+def test_echo() -> None:
+    echo = make_responder("echo")
+    assert words(list(echo.respond(ResponderPrompt("", [user("a b  c")])))) == "a b  c"
+    assert words(list(echo.respond(ResponderPrompt("", [])))) == "I heard nothing."
+
+
+# -- the conversation for a chat model -------------------------------------------------------------
+
+
+def test_a_conversation_as_chat_messages() -> None:
+    spoken = {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_audio", "transcript": "Hello."}],
+    }
+    items = [user("hi"), spoken, call(call_id="a"), call(call_id="b"), output("1", "a")]
+    items += [output("2", "b"), call(call_id="interrupted")]
+    messages = messages_of(ResponderPrompt("Be kind.", items))
+    assert [message["role"] for message in messages] == [
+        *("system", "user", "assistant", "assistant", "tool", "tool")
+    ]
+    assert messages[2]["content"] == "Hello."
+    assert [part["id"] for part in messages[3]["tool_calls"]] == ["a", "b"]
+    assert messages[4] == {"role": "tool", "tool_call_id": "a", "content": "1"}
+
+
+def test_images_go_along() -> None:
+    item = user("what is this")
+    item["content"].append({"type": "input_image", "image_url": "data:image/png;base64,AA=="})
+    (message,) = messages_of(ResponderPrompt("", [item]))
+    assert message["content"] == [
+        {"type": "text", "text": "what is this"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+    ]
+
+
+def test_tools_are_nested_for_the_chat_api() -> None:
+    choice = {"type": "function", "name": "get_weather"}
+    prompt = ResponderPrompt("", [], [weather_tool(), {"type": "mcp"}], choice)
+    (tool,) = tools_of(prompt)
+    assert tool["function"]["name"] == "get_weather"
+    assert tool_choice_of(prompt) == {"type": "function", "function": {"name": "get_weather"}}
+    assert tool_choice_of(ResponderPrompt("", [], [], "required")) == "required"
+
+
+@pytest.mark.parametrize("url", ["", "localhost:1/v1", "ftp://x", "http://"])
+def test_a_chat_url_that_is_none(url: str) -> None:
+    with pytest.raises(ConfigError, match="must begin with http"):
+        make_responder(f"chat:{url}")
+
+
+def test_a_chat_url_with_an_unknown_option() -> None:
+    with pytest.raises(ConfigError, match="unknown option 'modle'"):
+        make_responder("chat:http://x/v1?modle=a")

@@ -1,0 +1,34 @@
+"""Settings that make no sense are refused when they are given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from realtime_sync import ConfigError
+from realtime_sync.local.__main__ import main
+from realtime_sync.local.server_settings import ServerSettings
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"port": -1}, "the port is -1"),
+        ({"port": 65536}, "the port is 65536"),
+        ({"session_limit_s": 0.0}, "the session limit is 0"),
+        ({"session_limit_s": float("nan")}, "the session limit is nan"),
+        ({"tls_key": Path("key.pem")}, "needs its certificate chain"),
+    ],
+)
+def test_a_wrong_setting(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        ServerSettings(**wrong)
+
+
+def test_the_command_says_so_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--tls-key", "key.pem"]) == 2
+    assert capsys.readouterr().err == (
+        "error: a TLS key needs its certificate chain: give that as well\n"
+    )

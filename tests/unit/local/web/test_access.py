@@ -1,0 +1,53 @@
+"""Who gets into the embedded server with a client secret, and until when."""
+
+from __future__ import annotations
+
+import json
+
+from guards import VirtualClock
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse
+
+from realtime_sync.local.web.access import Access, Grant
+from realtime_sync.local.web.client_secrets import IssuedSecrets
+
+
+def shows(key: str) -> HTTPConnection:
+    headers = [(b"authorization", f"Bearer {key}".encode())]
+    return HTTPConnection({"type": "http", "headers": headers})
+
+
+def code_of(answer: Grant | JSONResponse | None) -> str:
+    assert isinstance(answer, JSONResponse)
+    code: str = json.loads(bytes(answer.body))["error"]["code"]
+    return code
+
+
+def test_a_secret_opens_until_it_expires(virtual_clock: VirtualClock) -> None:
+    secrets = IssuedSecrets(virtual_clock)
+    access = Access("the key", secrets)
+    secret = secrets.make({"type": "realtime"}, lifetime_s=10)
+    assert secret.value not in repr(secret)
+    assert access.check(shows(secret.value)) == Grant(secret)
+    assert code_of(access.check_key(shows(secret.value))) == "insufficient_permissions"
+    virtual_clock.advance(9.9)
+    assert access.check(shows(secret.value)) == Grant(secret)
+    virtual_clock.advance(0.1)
+    assert code_of(access.check(shows(secret.value))) == "client_secret_expired"
+    virtual_clock.advance(3600)
+    assert code_of(access.check(shows(secret.value))) == "client_secret_expired"
+    secrets.make(None, lifetime_s=10)
+    assert code_of(access.check(shows(secret.value))) == "invalid_api_key", "it is forgotten"
+
+
+def test_the_key_and_no_key(virtual_clock: VirtualClock) -> None:
+    secrets = IssuedSecrets(virtual_clock)
+    assert Access("the key", secrets).check(shows("the key")) == Grant()
+    assert Access("the key", secrets).check_key(shows("the key")) is None
+    assert code_of(Access("the key", secrets).check(shows("ek_unknown"))) == "invalid_api_key"
+    everybody = Access(None, secrets)
+    assert everybody.check(shows("anything")) == Grant()
+    secret = secrets.make(None, lifetime_s=10)
+    assert everybody.check(shows(secret.value)) == Grant(secret)
+    virtual_clock.advance(10)
+    assert code_of(everybody.check(shows(secret.value))) == "client_secret_expired"

@@ -1,0 +1,129 @@
+"""The loop of a session's socket, with a socket that the test plays."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from realtime_sync.local.web.session_loop import SessionLoop
+
+GONE = {"type": "websocket.disconnect"}
+
+
+class Socket:
+    """A WebSocket whose client sends these messages, and goes when it has so many answers."""
+
+    def __init__(self, *messages: dict[str, Any], answers: int | None = None) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self._wanted = answers
+        self._answered = asyncio.Event()
+        self.closed: tuple[int, str | None] | None = None
+        self._messages = list(messages)
+
+    async def receive(self) -> dict[str, Any]:
+        if self._messages:
+            return self._messages.pop(0)
+        await self._answered.wait()
+        return GONE
+
+    async def send_text(self, text: str) -> None:
+        self.sent.append(json.loads(text))
+        if len(self.sent) == self._wanted:
+            self._answered.set()
+
+    async def close(self, code: int, reason: str | None = None) -> None:
+        self.closed = (code, reason)
+
+
+class Session:
+    """Notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def open(self) -> None:
+        self.calls.append("open")
+
+    def handle(self, request: Any) -> Iterator[None]:
+        self.calls.append(request)
+        yield
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+def serve(socket: Socket, *, limit_s: float = 600.0) -> Session:
+    async def run() -> Session:
+        session = Session()
+        loop = SessionLoop(socket, session_limit_s=limit_s)  # type: ignore[arg-type]  # as far as it is used
+        await loop.run(session)
+        assert asyncio.all_tasks() == {asyncio.current_task()}, "no task is left behind"
+        return session
+
+    return asyncio.run(run())
+
+
+def text(value: str) -> dict[str, Any]:
+    return {"type": "websocket.receive", "text": value}
+
+
+def test_messages_reach_the_session_in_order_until_the_client_goes() -> None:
+    session = serve(Socket(text('{"n": 1}'), text("[]"), GONE))
+    assert session.calls == ["open", {"n": 1}, [], "close"]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (text("{"), "invalid_json"),
+        (text('{"a": NaN}'), "invalid_json"),
+        (text('{"a": 1e999}'), "invalid_json"),
+        ({"type": "websocket.receive", "bytes": b"{}"}, "invalid_message_type"),
+    ],
+)
+def test_what_is_no_event_is_refused_and_the_session_goes_on(
+    message: dict[str, Any], code: str
+) -> None:
+    socket = Socket(message, text('{"n": 1}'), answers=1)
+    session = serve(socket)
+    assert socket.sent[0]["error"]["code"] == code
+    assert session.calls == ["open", {"n": 1}, "close"]
+
+
+def test_a_session_expires() -> None:
+    socket = Socket()
+    session = serve(socket, limit_s=0.01)
+    assert [event["error"]["code"] for event in socket.sent] == ["session_expired"]
+    assert socket.closed is not None
+    assert socket.closed[0] == 1001
+    assert session.calls == ["open", "close"]
+
+
+def test_the_end_of_work_beside_it_ends_the_session() -> None:
+    async def run() -> None:
+        loop = SessionLoop(socket, session_limit_s=600)  # type: ignore[arg-type]  # as above
+        never = loop.spawn(asyncio.Event().wait())  # type: ignore[arg-type]  # its result is not used
+        await loop.run(session, loop.close(1000, "enough"))
+        assert never.cancelled()
+
+    socket, session = Socket(), Session()
+    asyncio.run(run())
+    assert socket.closed == (1000, "enough")
+    assert session.calls == ["open", "close"]
+
+
+def test_a_failure_beside_it_is_raised_and_the_session_closed() -> None:
+    async def fail() -> None:
+        raise RuntimeError("no engine")
+
+    async def run() -> None:
+        await SessionLoop(Socket(), session_limit_s=600).run(session, fail())  # type: ignore[arg-type]  # as above
+
+    session = Session()
+    with pytest.raises(RuntimeError, match="no engine"):
+        asyncio.run(run())
+    assert session.calls == ["open", "close"]
