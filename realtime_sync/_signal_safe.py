@@ -64,7 +64,9 @@ class Latch:
 
 
 class Claim(dict[str, object]):
-    """A claim to a place for one, made and given up without a lock; the entry ``"now"`` names who has it.
+    """A claim to something for one at a time, made and given up without a lock.
+
+    The entry ``"now"`` names who has it.
 
     A strike between a claim and the ``try`` that gives it up would leave it claimed. So the claim
     stands in the ``try``, and the ``finally`` calls nothing before the place is free, since only
