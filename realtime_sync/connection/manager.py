@@ -20,7 +20,7 @@ from .connection import RealtimeConnection
 from .link.backlog import size_bytes
 from .link.sender import to_dict, to_json
 from .reconnect import ReconnectPolicy
-from .settings import ConnectionSettings, Opener
+from .settings import ConnectionSettings, Opener, TransportFactory
 
 __all__ = ["RealtimeConnectionManager"]
 
@@ -36,6 +36,11 @@ class RealtimeConnectionManager(Registration):
         options: overrides of `realtime_sync.transport.TransportOptions`, by name.
         defaults: the options of the client that ``options`` override.
         settings: of the connection.
+        transport: opens each link instead of a WebSocket: for recording, for tests, for another
+            wire. It gets the URL, the headers and the options that the WebSocket would have got.
+
+    Raises:
+        ConfigError: an option is wrong.
     """
 
     def __init__(
@@ -45,11 +50,17 @@ class RealtimeConnectionManager(Registration):
         options: Mapping[str, Any],
         defaults: TransportOptions,
         settings: ConnectionSettings,
+        transport: TransportFactory | None = None,
     ) -> None:
         _check(settings)
+        if transport is not None and not callable(transport):
+            raise ConfigError(
+                f"transport is {transport!r}; pass a function of (url, headers, options) that "
+                "returns a realtime_sync.transport.Transport"
+            )
         # Told here, not when it is opened, if there is a mistake.
         self._options = _merge(defaults, options)
-        self._open = _opener(endpoint, options=options, defaults=defaults)
+        self._open = _opener(endpoint, options=options, defaults=defaults, factory=transport)
         self._settings = settings
         self._handlers = Handlers()
         self._unsent: list[str] = []
@@ -124,6 +135,7 @@ def _opener(
     *,
     options: Mapping[str, Any],
     defaults: TransportOptions,
+    factory: TransportFactory | None,
 ) -> Opener:
     """Return what opens a link.
 
@@ -136,7 +148,12 @@ def _opener(
     ) -> tuple[Transport, Dialect | None]:
         where = endpoint(query, headers)
         merged = _merge(_merge(defaults, where.options), options)
-        transport = connect(where.url, headers=where.headers, options=merged)
+        transport = (factory or _open_websocket)(where.url, where.headers, merged)
+        if not isinstance(transport, Transport):
+            raise ConfigError(
+                f"the transport factory returned {transport!r}; return a "
+                "realtime_sync.transport.Transport"
+            )
         if where.dialect is not None:
             try:
                 for event in where.dialect.greeting:
@@ -147,6 +164,10 @@ def _opener(
         return transport, where.dialect
 
     return open_link
+
+
+def _open_websocket(url: str, headers: Mapping[str, str], options: TransportOptions) -> Transport:
+    return connect(url, headers=headers, options=options)
 
 
 def _check(settings: ConnectionSettings) -> None:

@@ -8,14 +8,24 @@ from typing import NoReturn
 from attrs import field, frozen
 
 from ..errors import ConfigError
+from ..events import ServerEvent
 from ..providers.dialect import Dialect
-from ..transport.base import Transport
+from ..transport import Transport, TransportOptions
 from .reconnect import OnReconnecting, ReconnectPolicy
 
-__all__ = ["DEFAULT_MAX_QUEUE_BYTES", "DEFAULT_MAX_QUEUE_SIZE", "ConnectionSettings", "Opener"]
+__all__ = [
+    "DEFAULT_MAX_QUEUE_BYTES",
+    "DEFAULT_MAX_QUEUE_SIZE",
+    "ConnectionSettings",
+    "Opener",
+    "TransportFactory",
+]
 
 DEFAULT_MAX_QUEUE_BYTES = 64 << 20
 DEFAULT_MAX_QUEUE_SIZE = 1 << 20
+
+TransportFactory = Callable[[str, Mapping[str, str], TransportOptions], Transport]
+"""Opens one link, given its URL, headers and options; called for each link of a connection."""
 
 Opener = Callable[[Mapping[str, object], Mapping[str, str]], tuple[Transport, Dialect | None]]
 """Opens a transport with an extra query and extra headers; may ask for a fresh key."""
@@ -39,6 +49,8 @@ class ConnectionSettings:
         close_timeout: seconds for `RealtimeConnection.close`.
         max_queue_bytes: the bound of what waits to be consumed, in bytes.
         max_queue_size: the bound of what waits to be sent, in bytes.
+        decode: makes an event of a message, where the server speaks another protocol; see
+            `realtime_sync.connection.link.reader.Reader`.
     """
 
     dialect: Dialect | None = None
@@ -51,3 +63,4 @@ class ConnectionSettings:
     close_timeout: float = 5.0
     max_queue_bytes: int = DEFAULT_MAX_QUEUE_BYTES
     max_queue_size: int = DEFAULT_MAX_QUEUE_SIZE
+    decode: Callable[[str], ServerEvent] | None = None

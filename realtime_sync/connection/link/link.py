@@ -75,7 +75,8 @@ class Link:
         self._close_timeout = settings.close_timeout
         self._own_entries = 0  # of the queue's, that did not come from the server
         self._transport = transport
-        self._reader = Reader(transport, queue, state, settings.dialect)
+        self._decode = settings.decode
+        self._reader = Reader(transport, queue, state, settings.dialect, decode=self._decode)
         self._reading: threading.Thread | None = None
         # How the transport of the moment ended, while that is the supervisor's to deal with.
         self._lost: ConnectionClosed | None = None
@@ -213,7 +214,14 @@ class Link:
             made.transport, made.dialect, not_sent=old.take_back(), with_tail=with_tail
         )
         self._report(made, lost, code)
-        self._reader = Reader(made.transport, self._queue, self._state, made.dialect, made.received)
+        self._reader = Reader(
+            made.transport,
+            self._queue,
+            self._state,
+            made.dialect,
+            made.received,
+            decode=self._decode,
+        )
         request = self.lifecycle.close_request
         if request is not None:  # after the step: `close` may have found the old transport
             self._start_close(request)

@@ -196,15 +196,15 @@ class EventQueue:
             RealtimeTimeout: nothing came in time.
             ConnectionClosed: everything received was taken and the connection is over.
         """
+        if self._taking:
+            self._find_again()
         if not self._stash:
             entry = self.take_new(deadline)
-            if not self._stash:
-                self.settle(entry)
-                return entry
-            self.keep(entry)  # others were found again, which come before it
+            self.settle(entry)
+            return entry
         entry = self._stash[0]
         self.settle(entry)
-        self._stash.popleft()
+        self._stash.popleft()  # last, so that a strike can't lose it
         return entry
 
     def take_new(self, deadline: Deadline | None) -> Entry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from sys import getsizeof
 
 from ...errors import ConnectionClosed, ConnectionClosedError, RemoteProtocolError
@@ -26,6 +26,19 @@ _EVENT_BYTES = 1_100
 class Reader:
     """One link's reader; it does not know the connection, so a forgotten one is freed.
 
+    Args:
+        transport: read from now on by nobody else.
+        queue: gets the events.
+        state: is told of the events that it follows.
+        dialect: what the server speaks, None for the GA protocol.
+        received: messages that somebody else has read before.
+        decode: makes an event of a text message, for another protocol than this one; raises
+            RemoteProtocolError for what is none. Its events are only queued: neither followed
+            nor translated.
+
+    Attributes:
+        closing: nobody makes room in the queue any more.
+
     Threads: `run` is the reader thread. It runs no user code.
     """
 
@@ -36,14 +49,20 @@ class Reader:
         state: ConnectionState,
         dialect: Dialect | None = None,
         received: Sequence[str | bytes] = (),
+        decode: Callable[[str], ServerEvent] | None = None,
     ) -> None:
-        self._received = received  # by somebody else, before this read
+        self._received = received
         self._transport = transport
         self._queue = queue
         self._state = state
         self._dialect = dialect
         # Types of which more is to be done than to queue them.
         self._special = FOLLOWED if dialect is None else FOLLOWED | set(dialect.server_types)
+        self._decode: Callable[[str], ServerEvent] = parse_event
+        # Whether the queue may keep the text of what was consumed, and make the event of it again.
+        self._keeps_text = decode is None
+        if decode is not None:
+            self._decode, self._special = decode, frozenset()
         self.closing = False
 
     def run(self) -> ConnectionClosed:
@@ -63,7 +82,7 @@ class Reader:
             self._transport.abort()
 
     def _deliver_all(self, messages: Sequence[str | bytes]) -> None:
-        queue, special = self._queue, self._special
+        queue, special, decode = self._queue, self._special, self._decode
         for message in messages:
             if queue.full and not self._found_space():
                 continue
@@ -72,12 +91,12 @@ class Reader:
                 queue.put(_binary(message), size)
                 continue
             try:
-                event = parse_event(message)
+                event = decode(message)
             except RemoteProtocolError as error:
                 queue.put(Malformed(message.encode(), error), size)
                 continue
             if event.type not in special:
-                queue.put(event, size, message)
+                queue.put(event, size, message if self._keeps_text else None)
             elif self._dialect is not None:
                 self._put_translated(event, size)
             elif self._state.receive(event):  # first, so that it is up to date for the consumer

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import weakref
+
 import pytest
 
 from realtime_sync._deadline import Deadline
-from realtime_sync.connection.link.queue import Entry, EventQueue
+from realtime_sync.connection.link.queue import Entry, EventQueue, _Watcher
 from realtime_sync.errors import (
     ConnectionClosedError,
     ConnectionClosedOK,
@@ -125,3 +128,87 @@ def test_a_waiter_is_told_why_it_can_not_go_on(consumed: bool, words: str) -> No
 
     with pytest.raises(QueueFullError, match=words):
         queue.watch(predicate, 0, NOW)
+
+
+# -- an exception of a signal handler in the consumer's call ---------------------------------------
+
+
+class Strike(Exception):  # noqa: N818  # as a handler raises it
+    pass
+
+
+def struck(queue: EventQueue, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """Take an entry, and be struck where ``method`` would be called."""
+
+    def strike(*_: object) -> None:
+        raise Strike
+
+    with monkeypatch.context() as patched:
+        patched.setattr(queue, method, strike)
+        with pytest.raises(Strike):
+            queue.take(NOW)
+
+
+@pytest.mark.parametrize("more", [0, 2])
+def test_what_a_struck_call_had_taken_is_found_again(
+    monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    queue = EventQueue(1000)
+    for name in ("a", "b", *"cd"[:more]):
+        queue.put(event(name), 10, json.dumps({"type": name}))
+    assert take(queue) == "a"
+    struck(queue, monkeypatch, "settle")
+    assert [take(queue) for _ in range(1 + more)] == ["b", *"cd"[:more]]
+    assert queue.queued_bytes == 0
+
+
+def test_the_last_event_is_found_again_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = filled("a")
+    queue.finish(ConnectionClosedError(1011, "oops"))
+    struck(queue, monkeypatch, "settle")
+    assert take(queue) == "a"
+    for _ in range(2):
+        with pytest.raises(ConnectionClosedError):
+            queue.take(NOW)
+
+
+def test_what_was_kept_is_not_lost_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = filled("a", "b")
+    queue.keep(queue.take_new(NOW))
+    struck(queue, monkeypatch, "settle")
+    assert [take(queue), take(queue)] == ["a", "b"]
+
+
+def test_a_call_that_found_nothing_leaves_nothing_to_find() -> None:
+    queue = EventQueue(1000)
+    with pytest.raises(RealtimeTimeout):
+        queue.take(NOW)
+    queue.put(event("a"), 10)
+    assert take(queue) == "a"
+    with pytest.raises(RealtimeTimeout):
+        queue.take(NOW)
+
+
+def test_what_was_given_back_takes_room_again() -> None:
+    queue = filled("a", "b", "c")
+    first, second = queue.take_new(NOW), None
+    queue.settle(first)
+    second = queue.take_new(NOW)
+    queue.settle(second)
+    assert queue.queued_bytes == 10
+    queue.give_back([first, second])
+    assert queue.queued_bytes == 30
+    assert [take(queue) for _ in range(3)] == ["a", "b", "c"]
+    assert queue.queued_bytes == 0
+
+
+def test_an_observer_that_is_gone_is_served_no_more() -> None:
+    """A signal handler may strike it where it would have taken its leave."""
+    queue = EventQueue(1000)
+    watcher = _Watcher()
+    queue._watchers.append(weakref.ref(watcher))
+    queue.put(event("a"), 10)
+    assert watcher.bytes_in == 10
+    del watcher
+    queue.put(event("b"), 10)
+    assert queue._watchers == []
