@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from realtime_sync._net.proxy import Proxy, parse_proxy, proxy_for
 from realtime_sync.errors import ConfigError, LocalProtocolError
 from realtime_sync.transport import TransportOptions
-from realtime_sync.transport._proxy import Proxy, parse_proxy, proxy_for
 from realtime_sync.transport.base import check_close
 
 
