@@ -30,19 +30,13 @@ def load(package: str, home: str, name: str) -> object:
 def resolver(
     package: str, homes: Mapping[str, str]
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """Return a module's ``__getattr__`` and ``__dir__``.
+    """Return what a package binds to ``__getattr__`` and ``__dir__``.
 
     A home must not have the name of something public: importing it would hide that name.
 
     Args:
         package: the ``__name__`` of the package, which is also the one that ``homes`` are below.
         homes: the module that defines each name.
-
-    Example:
-        >>> homes = {"Deadline": "_deadline"}
-        >>> __getattr__, __dir__ = resolver("realtime_sync", homes)
-        >>> __getattr__("Deadline").__module__
-        'realtime_sync._deadline'
     """
     return _resolver(sys.modules[package], package, homes)
 

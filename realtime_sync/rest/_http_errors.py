@@ -110,10 +110,13 @@ def _broken(exc: BaseException, place: Place) -> RealtimeError:
 
 
 def close_sockets(struck: TracebackType | None) -> None:
-    """Close what the libraries were opening when an exception of nobody's came.
+    """Close the sockets that the libraries were opening when a signal handler raised.
 
-    They close it after the exceptions that they expect. After a signal handler's, a socket that is
-    being connected stays open in a variable of theirs, for as long as somebody keeps the exception.
+    After exceptions of their own they close them. After a stranger's, a socket that is being
+    connected stays open in a variable of theirs, for as long as somebody keeps the exception.
+
+    Args:
+        struck: the exception's traceback, from our door inwards.
     """
     for frame, _ in traceback.walk_tb(struck):
         for value in frame.f_locals.values():
