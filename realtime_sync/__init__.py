@@ -6,14 +6,16 @@ costs next to nothing.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
+from . import _lazy
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .azure import AzureOpenAI
-    from .client import Local, OpenAI
+    from .clients.azure import AzureOpenAI
+    from .clients.local import Local
+    from .clients.openai import OpenAI
+    from .clients.yandex import YandexAIStudio
     from .connection import (
         ConnectionStats,
         RealtimeConnection,
@@ -53,53 +55,49 @@ if TYPE_CHECKING:
         UnprocessableEntityError,
         WebhookSignatureError,
     )
-    from .yandex import YandexAIStudio
 
 _HOMES = {
-    ".azure": ("AzureOpenAI",),
-    ".client": ("Local", "OpenAI"),
-    ".connection": (
-        "ConnectionStats",
-        "RealtimeConnection",
-        "RealtimeConnectionManager",
-        "ReconnectPolicy",
-        "ReconnectingEvent",
-        "Reply",
-    ),
-    ".connection.translation": ("TranslationConnection", "TranslationConnectionManager"),
-    ".errors": (
-        "AgentError",
-        "ApiError",
-        "AudioError",
-        "AuthenticationError",
-        "BadRequestError",
-        "ConcurrencyError",
-        "ConfigError",
-        "ConflictError",
-        "ConnectError",
-        "ConnectionClosed",
-        "ConnectionClosedError",
-        "ConnectionClosedOK",
-        "DeviceError",
-        "FormatError",
-        "InternalServerError",
-        "LocalProtocolError",
-        "NotFoundError",
-        "PermissionDeniedError",
-        "ProtocolError",
-        "QueueFullError",
-        "RateLimitError",
-        "RealtimeError",
-        "RealtimeTimeout",
-        "RemoteProtocolError",
-        "ServerError",
-        "TransportError",
-        "UnprocessableEntityError",
-        "WebhookSignatureError",
-    ),
-    ".yandex": ("YandexAIStudio",),
+    "AgentError": "errors",
+    "ApiError": "errors",
+    "AudioError": "errors",
+    "AuthenticationError": "errors",
+    "AzureOpenAI": "clients.azure",
+    "BadRequestError": "errors",
+    "ConcurrencyError": "errors",
+    "ConfigError": "errors",
+    "ConflictError": "errors",
+    "ConnectError": "errors",
+    "ConnectionClosed": "errors",
+    "ConnectionClosedError": "errors",
+    "ConnectionClosedOK": "errors",
+    "ConnectionStats": "connection",
+    "DeviceError": "errors",
+    "FormatError": "errors",
+    "InternalServerError": "errors",
+    "Local": "clients.local",
+    "LocalProtocolError": "errors",
+    "NotFoundError": "errors",
+    "OpenAI": "clients.openai",
+    "PermissionDeniedError": "errors",
+    "ProtocolError": "errors",
+    "QueueFullError": "errors",
+    "RateLimitError": "errors",
+    "RealtimeConnection": "connection",
+    "RealtimeConnectionManager": "connection",
+    "RealtimeError": "errors",
+    "RealtimeTimeout": "errors",
+    "ReconnectPolicy": "connection",
+    "ReconnectingEvent": "connection",
+    "RemoteProtocolError": "errors",
+    "Reply": "connection",
+    "ServerError": "errors",
+    "TranslationConnection": "connection.translation",
+    "TranslationConnectionManager": "connection.translation",
+    "TransportError": "errors",
+    "UnprocessableEntityError": "errors",
+    "WebhookSignatureError": "errors",
+    "YandexAIStudio": "clients.yandex",
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AgentError",
@@ -145,15 +143,13 @@ __all__ = [
     "__version__",
 ]
 
+__getattr__, __dir__ = _lazy.resolver(__name__, _HOMES)
 
-def __getattr__(name: str) -> object:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(home, __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+# Where the clients were before they had a package of their own.
+_lazy.former_module(__name__, "azure", {"AzureOpenAI": "clients.azure"})
+_lazy.former_module(__name__, "client", {"Local": "clients.local", "OpenAI": "clients.openai"})
+_lazy.former_module(
+    __name__,
+    "yandex",
+    dict.fromkeys(("YandexAIStudio", "file_search", "web_search"), "clients.yandex"),
+)

@@ -9,10 +9,11 @@ call, take no lock, and give up the descriptors without a word to the peer.
 from __future__ import annotations
 
 import os
+import threading
 
 from .errors import ConcurrencyError
 
-__all__ = ["Home"]
+__all__ = ["Home", "HomeLock"]
 
 _generation = 0  # how many forks lie between the first process and this one
 
@@ -37,6 +38,23 @@ class Home:
                 "this connection belongs to the process that forked this one, and a link can't be "
                 "shared: open one in the child, or fork before connecting"
             )
+
+
+class HomeLock:
+    """A lock of the process where it is taken: ``with lock.here():``.
+
+    A forked child finds it free, whoever held it at the fork. What it guards must be whole at any
+    moment, for the child sees it as it was then.
+    """
+
+    __slots__ = ("_locks",)
+
+    def __init__(self) -> None:
+        self._locks: dict[int, threading.Lock] = {}
+
+    def here(self) -> threading.Lock:
+        """Return this process's lock, to be taken by ``with``."""
+        return self._locks.setdefault(_generation, threading.Lock())
 
 
 def _count() -> None:

@@ -8,8 +8,9 @@ The names resolve on first use, so that importing the package loads neither NumP
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from .. import _lazy
 
 if TYPE_CHECKING:
     from .base import Sink, SinkWrapper, Source, SourceWrapper
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from .virtual import VirtualMicrophone, VirtualSpeaker
     from .wav import WavSink, WavSource, read_wav
 
-# A home never has the name of something public: importing it would hide that name.
 _HOME = {
     "Device": "portaudio",
     "EchoCanceller": "echo_canceller",
@@ -87,15 +87,4 @@ __all__ = [
     "to_pcm16",
 ]
 
-
-def __getattr__(name: str) -> object:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f".{home}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = _lazy.resolver(__name__, _HOME)

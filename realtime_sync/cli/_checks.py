@@ -16,7 +16,7 @@ from attrs import frozen
 from .._version import __version__
 from ..audio import Device, Microphone, Speaker, devices, silence
 from ..audio.portaudio import portaudio_version
-from ..client import Local
+from ..clients.local import Local
 from ..errors import ConfigError, RealtimeError
 
 __all__ = ["Check", "run_checks"]

@@ -19,17 +19,18 @@ from ..audio.pcm import level_dbfs
 from ..audio.speaker import Speaker
 from ..audio.virtual import VirtualMicrophone, VirtualSpeaker
 from ..audio.wav import WavSink
-from ..azure import AzureOpenAI
-from ..client import Local, OpenAI
+from ..clients.azure import AzureOpenAI
+from ..clients.local import Local
+from ..clients.openai import OpenAI
+from ..clients.yandex import YandexAIStudio
 from ..errors import ConfigError, ConnectionClosed, DeviceError
 from ..voice.loop import VoiceLoop
-from ..yandex import YandexAIStudio
 from ._interview import Interview
 from ._keys import watch_keys
 from ._screen import TalkScreen
 
 if TYPE_CHECKING:
-    from ..realtime import RealtimeResource
+    from ..clients.base import RealtimeResource
 
 __all__ = ["talk"]
 

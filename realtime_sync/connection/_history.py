@@ -23,7 +23,7 @@ from ..events import (
     ResponseOutputItemDone,
     ServerEvent,
 )
-from ..events._base import as_came
+from ..events.base import as_came
 
 __all__ = ["FOLLOWED", "G711_BYTES_PER_MS", "PCM_BYTES_PER_MS", "History"]
 

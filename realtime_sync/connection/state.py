@@ -21,7 +21,7 @@ from ..events import (
     SessionUpdated,
     parse_event,
 )
-from ..events._base import as_came, plain
+from ..events.base import as_came, plain
 from ..events.server import detail_of
 from ._history import FOLLOWED as HISTORY_EVENTS
 from ._history import G711_BYTES_PER_MS, PCM_BYTES_PER_MS, History

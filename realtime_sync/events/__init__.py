@@ -8,10 +8,6 @@ from __future__ import annotations
 from ._audio import (
     AudioDelta,
 )
-from ._base import (
-    Event,
-    Model,
-)
 from ._parse import (
     parse_client_event,
     parse_event,
@@ -23,6 +19,10 @@ from ._registry import (
     ClientEvent,
     ServerEvent,
     canonical_type,
+)
+from .base import (
+    Event,
+    Model,
 )
 from .client import (
     ConversationItemCreate,

@@ -10,7 +10,7 @@ from attrs.exceptions import FrozenInstanceError
 from .._codec import decode_base64
 from .._types import JsonDict
 from ..errors import RemoteProtocolError
-from ._base import Event
+from .base import Event
 
 __all__ = ["AudioDelta"]
 

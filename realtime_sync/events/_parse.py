@@ -9,8 +9,8 @@ from typing import Any
 from .._codec import scan_json
 from ..errors import RemoteProtocolError
 from ._audio import AudioDelta
-from ._base import Event, set_dict
 from ._registry import BETA_ALIASES, CLIENT_EVENTS, SERVER_EVENTS, ClientEvent, ServerEvent
+from .base import Event, set_dict
 from .unknown import UnknownEvent
 
 __all__ = ["parse_client_event", "parse_event"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from ._base import Event
+from .base import Event
 from .client import (
     ConversationItemCreate,
     ConversationItemDelete,

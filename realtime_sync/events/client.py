@@ -18,7 +18,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ._base import Event
+from .base import Event
 from .items import ConversationItem, as_item
 from .session_config import (
     ResponseCreateParams,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from attrs import frozen
 
-from ._base import Model, listed, load, nested, nullable, one, tagged
+from .base import Model, listed, load, nested, nullable, one, tagged
 
 __all__ = [
     "AudioConfig",

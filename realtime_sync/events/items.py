@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from attrs import field, frozen
 
-from ._base import Model, listed, load, nested, one, tagged
+from .base import Model, listed, load, nested, one, tagged
 
 __all__ = [
     "AssistantMessage",

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from attrs import frozen
 
-from ._base import Model, listed, nested, one, tagged
+from .base import Model, listed, nested, one, tagged
 from .config import AudioFormat, Voice
 from .items import ConversationItem, load_items
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from ._base import Event
+from .base import Event
 
 __all__ = ["Reconnected"]
 

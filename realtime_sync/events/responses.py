@@ -15,7 +15,7 @@ from typing import Literal
 from attrs import field, frozen
 
 from ._audio import AudioDelta
-from ._base import Event
+from .base import Event
 from .items import ContentPart, ConversationItem, as_item, as_part
 from .models import Response, as_response
 

@@ -17,7 +17,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ._base import Event, nested
+from .base import Event, nested
 from .items import ConversationItem, as_item
 from .models import (
     Conversation,

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 from attrs import frozen
 
-from ._base import Model, load, nested, nullable, one
+from .base import Model, load, nested, nullable, one
 from .config import (
     AudioConfig,
     AudioInput,

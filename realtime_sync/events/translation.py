@@ -15,7 +15,7 @@ from typing import Literal
 from attrs import frozen
 
 from ._audio import AudioDelta
-from ._base import Event
+from .base import Event
 
 __all__ = [
     "SessionClose",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from attrs import frozen
 
 from .._types import JsonDict
-from ._base import Event, plain, set_dict, shorten
+from .base import Event, plain, set_dict, shorten
 
 __all__ = ["UnknownEvent"]
 

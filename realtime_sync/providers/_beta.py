@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._types import JsonDict
-from ..events._base import plain
+from ..events.base import plain
 from ._flat import flat_config, flat_item, nested_config, nested_item
-from ._items import ItemEvents
+from ._item_events import ItemEvents
 
 __all__ = ["BetaDialect"]
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from .._types import JsonDict
 from ..errors import LocalProtocolError
-from ..events._base import plain
+from ..events.base import plain
 from ._flat import flat_config, nested_config
-from ._items import ItemEvents
+from ._item_events import ItemEvents
 
 __all__ = ["YandexDialect"]
 

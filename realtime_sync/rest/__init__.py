@@ -19,8 +19,9 @@ Threads: everything here may be shared.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from .. import _lazy
 
 if TYPE_CHECKING:
     from .calls import CallAnswer, Calls
@@ -31,19 +32,19 @@ if TYPE_CHECKING:
 
 # Loaded at their first use: whoever only opens a connection needs none of them.
 _HOMES = {
-    "CallAnswer": ".calls",
-    "Calls": ".calls",
-    "ClientSecret": ".client_secrets",
-    "ClientSecrets": ".client_secrets",
-    "ExpiresAfterParam": ".client_secrets",
-    "RawResponse": ".raw",
-    "RealtimeCallIncoming": ".webhooks",
-    "SipHeader": ".webhooks",
-    "StreamingResponse": ".raw",
-    "TranslationClientSecret": ".translations",
-    "TranslationClientSecrets": ".translations",
-    "UnknownWebhook": ".webhooks",
-    "Webhooks": ".webhooks",
+    "CallAnswer": "calls",
+    "Calls": "calls",
+    "ClientSecret": "client_secrets",
+    "ClientSecrets": "client_secrets",
+    "ExpiresAfterParam": "client_secrets",
+    "RawResponse": "raw",
+    "RealtimeCallIncoming": "webhooks",
+    "SipHeader": "webhooks",
+    "StreamingResponse": "raw",
+    "TranslationClientSecret": "translations",
+    "TranslationClientSecrets": "translations",
+    "UnknownWebhook": "webhooks",
+    "Webhooks": "webhooks",
 }
 
 __all__ = [
@@ -62,11 +63,4 @@ __all__ = [
     "Webhooks",
 ]
 
-
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(home, __name__), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = _lazy.resolver(__name__, _HOMES)

@@ -7,9 +7,7 @@ Its adapters are used without its sessions: those follow redirects, keep cookies
 from __future__ import annotations
 
 import logging
-import os
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -19,21 +17,22 @@ import requests
 from attrs import field, frozen
 from requests.adapters import HTTPAdapter
 
+from .._fork import Home, HomeLock
 from .._headers import Headers, check_header
+from .._net.connect_errors import MAX_REFUSAL_BYTES, Place, refusal, refused_by_proxy
+from .._net.proxy import Proxy, proxy_for
+from .._net.secrets import Secrets
 from .._version import __version__
-from ..errors import RealtimeError, api_error
-from ..transport._proxy import Proxy, proxy_for
-from ..transport._secrets import Secrets
-from ._http_errors import TRANSLATED, translate
+from ..errors import RealtimeError
+from ._http_errors import TRANSLATED, close_sockets, translate
 from ._http_retry import make_retry
-from ._place import Place, request_url
-from ._request import Answer, Part
+from ._url import request_url
+from .request import Answer, FormPart
 
 __all__ = ["HttpDoor", "OpenAnswer", "Outgoing"]
 
 _LOGGER = logging.getLogger("realtime_sync.rest")
 
-_MAX_ERROR_BYTES: Final = 65536
 _MAX_KEPT: Final = 64  # links
 
 
@@ -53,7 +52,7 @@ class Outgoing:
     path: str
     query: dict[str, object]
     headers: Mapping[str, str] = field(repr=False)
-    body: bytes | tuple[Part, ...] | None = field(repr=False)
+    body: bytes | tuple[FormPart, ...] | None = field(repr=False)
     timeout: tuple[float | None, float | None]
     repeatable: bool
 
@@ -82,9 +81,9 @@ class HttpDoor:
         self._context = ssl_context
         self._max_retries = max_retries
         self._sleep = sleep
-        self._lock = threading.Lock()  # guards _adapters and _pid
+        self._lock = HomeLock()  # guards _adapters and _home
         self._adapters: dict[bool, _Adapter] = {}
-        self._pid = os.getpid()
+        self._home = Home()
 
     def open(self, outgoing: Outgoing) -> OpenAnswer:
         """Send a request and return its answer, whose body is still to be read; POST only.
@@ -106,6 +105,9 @@ class HttpDoor:
             )
         except TRANSLATED as exc:
             raise translate(exc, place, outgoing.timeout) from exc
+        except BaseException as exc:  # a signal handler's
+            close_sockets(exc.__traceback__)
+            raise
         answer = OpenAnswer(response, place, outgoing.timeout)
         _LOGGER.debug("POST %s: status %d", outgoing.path, answer.status)
         if not 200 <= answer.status < 300:
@@ -114,15 +116,15 @@ class HttpDoor:
 
     def close(self) -> None:
         """Close the kept connections; a later request opens others."""
-        with self._lock:
+        with self._lock.here():
             adapters, self._adapters = self._adapters, {}
         for adapter in adapters.values():
             adapter.close()
 
     def _adapter(self, repeatable: bool) -> _Adapter:
-        with self._lock:
-            if self._pid != os.getpid():  # a forked child must not share its parent's sockets
-                self._adapters, self._pid = {}, os.getpid()
+        with self._lock.here():
+            if self._home.left:  # a forked child must not share its parent's sockets
+                self._adapters, self._home = {}, Home()
             if repeatable not in self._adapters:
                 retry = make_retry(self._max_retries, repeatable=repeatable, sleep=self._sleep)
                 context = self._context or ssl.create_default_context()
@@ -207,24 +209,21 @@ def _proxies(proxy: Proxy | None) -> dict[str, str]:
     if proxy is None:
         return {}
     login = "" if proxy.auth is None else ":".join(quote(p, safe="") for p in proxy.auth) + "@"
-    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
-    url = f"{proxy.scheme}://{login}{host}:{proxy.port}"
+    url = f"{proxy.scheme}://{login}{proxy}"
     return {"http": url, "https": url}
 
 
 def _refusal(answer: OpenAnswer, secrets: Secrets) -> RealtimeError:
     if answer.status == 407 and answer.place.proxy is not None:
         answer.close()
-        return answer.place.refused_by_proxy(407)
+        return refused_by_proxy(answer.place, answer.status)
     body = b""
     try:
         for chunk in answer.chunks(4096):
             body += chunk
-            if len(body) >= _MAX_ERROR_BYTES:
+            if len(body) >= MAX_REFUSAL_BYTES:
                 break
     except RealtimeError:
         pass  # the status is known; the words are lost
     answer.close()
-    # A server that repeats the key must not get it into somebody's log.
-    headers = Headers((name, secrets.hide(value)) for name, value in answer.headers.items())
-    return api_error(answer.status, headers, secrets.hide_bytes(body))
+    return refusal(answer.status, answer.headers.items(), body, secrets)

@@ -1,23 +1,35 @@
-"""What requests and urllib3 raise, as our exceptions.
-
-Messages name host and port only: a URL's query, a header or a proxy's password may be secret.
-"""
+"""What requests and urllib3 raise, as our exceptions."""
 
 from __future__ import annotations
 
+import re
+import socket
 import ssl
+import traceback
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from types import TracebackType
 from typing import Final
 
 from requests import exceptions as http
 from urllib3 import exceptions as low
 
+from .._net.connect_errors import (
+    Place,
+    no_http_proxy,
+    no_link,
+    no_socks,
+    no_tls,
+    refused_by_proxy,
+    silence,
+    unknown_host,
+)
 from ..errors import ConfigError, ConnectError, RealtimeError, RealtimeTimeout, RemoteProtocolError
-from ._place import Place
 
-__all__ = ["TRANSLATED", "translate"]
+__all__ = ["TRANSLATED", "close_sockets", "translate"]
 
 TRANSLATED: Final = (http.RequestException, low.HTTPError, OSError, HTTPException)
+
+_TUNNEL_REFUSED: Final = re.compile(r"Tunnel connection failed: (\d\d\d)")
 
 
 def translate(
@@ -25,7 +37,7 @@ def translate(
 ) -> RealtimeError:
     """Return our exception for whatever went wrong without an answer."""
     if isinstance(exc, http.InvalidSchema) and "SOCKS" in str(exc):
-        return ConfigError("a socks proxy needs an extra: pip install 'realtime_sync[socks]'")
+        return no_socks()
     if isinstance(exc, (http.InvalidURL, http.MissingSchema, http.InvalidSchema)):
         return ConfigError("base_url is no URL that can be requested; use https://host/path")
     root = _root(exc)
@@ -43,7 +55,7 @@ def translate(
         return _connect(root, place, timeout[0])
     tls = _find(root, ssl.SSLError)
     if tls is not None:
-        return _tls(tls, place)
+        return no_tls(tls, place, "http://")
     return _broken(root, place)
 
 
@@ -69,40 +81,16 @@ def _find(exc: BaseException | None, kind: type[ssl.SSLError]) -> ssl.SSLError |
 
 
 def _proxy(exc: low.ProxyError, place: Place) -> RealtimeError:
-    words = str(exc.original_error)
-    if "407" in words:
-        return place.refused_by_proxy(407)
-    return ConnectError(f"{place}: the proxy could not be used; check that it is an http proxy")
+    refused = _TUNNEL_REFUSED.search(str(exc.original_error))
+    return no_http_proxy(place) if refused is None else refused_by_proxy(place, int(refused[1]))
 
 
 def _connect(exc: BaseException, place: Place, timeout: float | None) -> ConnectError:
     if isinstance(exc, low.NameResolutionError):
-        name = place.nearest_host
-        return ConnectError(f"the host name {name!r} does not resolve; check its spelling and DNS")
+        return unknown_host(place.first[0])
     if not isinstance(exc, low.NewConnectionError):
-        return ConnectError(
-            f"{place} did not answer within {timeout:g} s; check address and firewall, "
-            "or raise timeout"
-        )
-    cause = exc.__cause__
-    if isinstance(cause, ConnectionRefusedError):
-        return ConnectError(f"{place} refused the connection: is the server running at this port?")
-    words = (cause.strerror or str(cause)) if isinstance(cause, OSError) else type(exc).__name__
-    return ConnectError(f"cannot connect to {place}: {words}; check address and network")
-
-
-def _tls(exc: ssl.SSLError, place: Place) -> ConnectError:
-    if isinstance(exc, ssl.SSLCertVerificationError):
-        return ConnectError(
-            f"the certificate of {place} is not trusted ({exc.verify_message}); for a private "
-            "authority pass ssl_context=ssl.create_default_context(cafile=...)"
-        )
-    if exc.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"):
-        return ConnectError(f"{place} does not speak TLS; use http:// for a server without it")
-    return ConnectError(
-        f"no TLS session with {place} ({exc.reason or 'the link ended'}); check the port, "
-        "and the versions and certificates in ssl_context"
-    )
+        return silence(place, timeout, "timeout")
+    return no_link(exc.__cause__ or exc, place)
 
 
 def _broken(exc: BaseException, place: Place) -> RealtimeError:
@@ -119,3 +107,18 @@ def _broken(exc: BaseException, place: Place) -> RealtimeError:
     return ConnectError(
         f"{place} ended the link before its answer was complete; it may have done what was asked"
     )
+
+
+def close_sockets(struck: TracebackType | None) -> None:
+    """Close the sockets that the libraries were opening when a signal handler raised.
+
+    After exceptions of their own they close them. After a stranger's, a socket that is being
+    connected stays open in a variable of theirs, for as long as somebody keeps the exception.
+
+    Args:
+        struck: the exception's traceback, from our door inwards.
+    """
+    for frame, _ in traceback.walk_tb(struck):
+        for value in frame.f_locals.values():
+            if isinstance(value, socket.socket):
+                value.close()

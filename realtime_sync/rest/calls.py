@@ -10,8 +10,9 @@ from attrs import field, frozen
 
 from .._types import UNSET, Unset
 from ..errors import RemoteProtocolError
-from ._api import Resource
-from ._request import (
+from .api import Resource
+from .raw import as_raw, as_streaming
+from .request import (
     SDP,
     Answer,
     Request,
@@ -21,14 +22,13 @@ from ._request import (
     merged,
     parts_of,
 )
-from .raw import as_raw, as_streaming
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing from Python 3.11 on
 
     from ..events import Session
     from ..events.sessions import RealtimeSessionCreateRequestParam
-    from ._api import RestApi
+    from .api import RestApi
 
 __all__ = ["CallAnswer", "Calls", "CallsWithRawResponse", "CallsWithStreamingResponse"]
 

@@ -15,18 +15,18 @@ from attrs import frozen
 from .._types import UNSET, Unset
 from ..errors import RemoteProtocolError
 from ..events import Model, Session, TranscriptionSession
-from ..events._base import load, nested
+from ..events.base import load, nested
 from ..events.session_config import as_session
-from ._api import Resource
-from ._request import Answer, Request, Timeout, json_body, json_object, merged
+from .api import Resource
 from .raw import as_raw, as_streaming
+from .request import Answer, Request, Timeout, json_body, json_object, merged
 
 if TYPE_CHECKING:
     from ..events.sessions import (
         RealtimeSessionCreateRequestParam,
         RealtimeTranscriptionSessionCreateRequestParam,
     )
-    from ._api import RestApi
+    from .api import RestApi
 
 __all__ = [
     "ClientSecret",

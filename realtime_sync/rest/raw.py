@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from ..errors import ConcurrencyError, RemoteProtocolError
-from ._request import Answer
+from .request import Answer
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -11,15 +11,15 @@ from attrs import frozen
 
 from .._types import UNSET, Unset
 from ..events import Model, TranslationSession
-from ..events._base import nested, one
-from ._api import Resource
-from ._request import Request, Timeout, json_body, merged
+from ..events.base import nested, one
+from .api import Resource
 from .client_secrets import ExpiresAfterParam, read_secret
 from .raw import as_raw, as_streaming
+from .request import Request, Timeout, json_body, merged
 
 if TYPE_CHECKING:
     from ..events.sessions import RealtimeTranslationSessionCreateRequestParam
-    from ._api import RestApi
+    from .api import RestApi
 
 __all__ = [
     "TranslationClientSecret",

@@ -22,7 +22,7 @@ from attrs import frozen
 from .._headers import Headers
 from ..errors import ConfigError, RemoteProtocolError, WebhookSignatureError
 from ..events import Model
-from ..events._base import listed, load, nested, one
+from ..events.base import listed, load, nested, one
 
 __all__ = [
     "CallIncomingData",

@@ -19,6 +19,7 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from .._deadline import Deadline
+from .._net.connect_errors import unknown_host
 from .._threads import join_all, spawn
 from ..errors import ConnectError
 
@@ -41,13 +42,21 @@ def dial(host: str, port: int, deadline: Deadline) -> socket.socket:
         OSError: no address took the connection; TimeoutError when that is for lack of time.
     """
     sock = _race(resolve(host, port, deadline), deadline)
+    try:
+        _set_options(sock)
+    except BaseException:  # a signal handler's
+        sock.close()
+        raise
+    return sock
+
+
+def _set_options(sock: socket.socket) -> None:
     with suppress(OSError):  # they improve a link, and a link without them is still one
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in _KEEPALIVE:
             if hasattr(socket, name):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return sock
 
 
 def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
@@ -65,9 +74,7 @@ def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
             f"the lookup of the host name {host!r} took too long; check DNS, or raise open_timeout"
         ) from exc
     except (socket.gaierror, UnicodeError) as exc:
-        raise ConnectError(
-            f"the host name {host!r} does not resolve; check its spelling and DNS"
-        ) from exc
+        raise unknown_host(host) from exc
 
 
 def _look_up(host: str, port: int, flags: int = 0) -> list[Address]:
@@ -83,7 +90,7 @@ def _look_up_in_thread(host: str, port: int, deadline: Deadline) -> list[Address
     def look_up() -> None:
         try:
             answers.put(_look_up(host, port))
-        except Exception as exc:
+        except Exception as exc:  # no signal handler runs here
             answers.put(exc)
 
     thread = spawn(look_up, name="name-lookup")

@@ -10,21 +10,23 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Mapping
+from http.cookies import CookieError
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import websocket
-from attrs import frozen
+from attrs import field, frozen
 
 from .._deadline import Deadline
 from .._headers import check_header
+from .._net.address import server_url
+from .._net.connect_errors import Place, no_link, no_tls, silence
+from .._net.proxy import proxy_for
+from .._net.secrets import Secrets
 from .._version import __version__
 from ..errors import ConfigError, ConnectError, RealtimeError
-from ._connect_errors import Target, refusal, translate
 from ._dial import dial
-from ._link import Link
-from ._proxy import Proxy, proxy_for
-from ._secrets import Secrets
+from ._handshake_stream import HandshakeStream
+from ._refusal import read_refusal
 from ._tunnel import check_installed, tunnel
 from .options import TransportOptions
 
@@ -34,6 +36,29 @@ _PORTS: Final = {"ws": 80, "wss": 443}
 # Says that we can keep to a smaller window, and leaves the rest to the server (RFC 7692 §7.1).
 _DEFLATE_OFFER: Final = "permessage-deflate; client_max_window_bits"
 _HANDSHAKE_HEADERS: Final = frozenset(("host", "upgrade", "connection"))
+# What the steps raise by themselves; the last three are websocket-client's, over an odd answer.
+# Anything else is a signal handler's, and belongs to the caller as it is.
+_TRANSLATED: Final = (
+    OSError,
+    websocket.WebSocketException,
+    ValueError,
+    LookupError,
+    CookieError,
+)
+_ENDED: Final = (
+    ConnectionResetError,
+    ConnectionAbortedError,
+    BrokenPipeError,
+    websocket.WebSocketConnectionClosedException,
+)
+
+
+@frozen(kw_only=True)
+class Target(Place):
+    """The server of a connection, the proxy on the way, and what is asked of the server."""
+
+    secure: bool
+    resource: str = field(default="/", repr=False)  # its query may hold a secret
 
 
 @frozen
@@ -59,50 +84,43 @@ def open_socket(url: str, headers: Mapping[str, str], options: TransportOptions)
     Raises:
         ConfigError, ConnectError, ApiError: see `realtime_sync.transport.connect`.
     """
-    target = _parse_url(url)
+    target = _target(url, options)
     lines = _header_lines(headers, options)
-    proxy = proxy_for(target.host, target.port, secure=target.secure, chosen=options.proxy)
-    if proxy is not None:
-        check_installed(proxy)
-    secrets = Secrets(url, headers, options.subprotocols, proxy)
-    opening = _Opening(target, proxy, options)
+    if target.proxy is not None:
+        check_installed(target.proxy)
+    opening = _Opening(target, options, Secrets(url, headers, options.subprotocols, target.proxy))
     try:
-        opening.connect()
-        return opening.upgrade(lines, secrets)
-    except RealtimeError as exc:
-        error, cause = exc, exc.__cause__
-    except Exception as exc:  # whatever a dependency raises, the caller gets ours
-        error, cause = opening.explain(exc, secrets)
-    except BaseException:
+        outcome = opening.run(lines)
+    except BaseException:  # a signal handler's
         opening.discard()
         raise
+    if isinstance(outcome, Opened):
+        return outcome
     opening.discard()
     # Not inside the handler: what a library says may repeat a secret of ours.
-    raise error from cause
+    raise outcome.error from outcome.cause
 
 
-def _parse_url(url: str) -> Target:
+def _target(url: str, options: TransportOptions) -> Target:
     """Check a WebSocket URL; messages never repeat its query, which may hold a secret."""
     if not url.isascii() or not url.isprintable() or " " in url:
         raise ConfigError(
             "the URL holds a space, a control or a non-ASCII character; percent-encode it "
             "(a host name: its xn-- form)"
         )
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as exc:
-        raise ConfigError("the URL's host or port is malformed; use ws://host:port/path") from exc
-    if parts.scheme not in _PORTS:
-        raise ConfigError(f"the URL has the scheme {parts.scheme!r}; use ws:// or wss://")
-    if not host:
-        raise ConfigError("the URL names no host; use ws://host:port/path or wss://host/path")
-    if parts.username is not None or parts.password is not None:
-        raise ConfigError("the URL holds a user name or password; send them in a header instead")
+    parts, host, port = server_url(
+        url, name="the URL", ports=_PORTS, example="ws://host:port/path or wss://host/path"
+    )
     if parts.fragment:
         raise ConfigError("the URL has a fragment ('#...'), which WebSocket forbids; remove it")
-    resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(parts.scheme == "wss", host, port or _PORTS[parts.scheme], resource)
+    secure = parts.scheme == "wss"
+    return Target(
+        secure=secure,
+        host=host,
+        port=port,
+        proxy=proxy_for(host, port, secure=secure, chosen=options.proxy),
+        resource=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+    )
 
 
 def _header_lines(headers: Mapping[str, str], options: TransportOptions) -> list[str]:
@@ -122,70 +140,81 @@ def _header_lines(headers: Mapping[str, str], options: TransportOptions) -> list
     return lines
 
 
-def _check_subprotocol(target: Target, answer: Mapping[str, str], offered: tuple[str, ...]) -> None:
-    if offered and answer.get("sec-websocket-protocol") not in offered:
-        raise ConnectError(
-            f"{target} accepted none of the {len(offered)} subprotocols offered; "
-            "see the provider's documentation for their names"
-        )
+@frozen
+class _Failure:
+    """An error for the caller, and its cause where that may be shown."""
+
+    error: RealtimeError
+    cause: BaseException | None
 
 
 class _Opening:
     """One attempt, all of it under one deadline."""
 
-    def __init__(self, target: Target, proxy: Proxy | None, options: TransportOptions) -> None:
+    def __init__(self, target: Target, options: TransportOptions, secrets: Secrets) -> None:
         self._target = target
-        self._proxy = proxy
         self._options = options
+        self._secrets = secrets
         self._deadline = Deadline(options.open_timeout)
         self._sock: socket.socket | None = None
-        self._link: _UpgradeLink | None = None
+        self._stream: _UpgradeStream | None = None
 
-    def connect(self) -> None:
+    def run(self, lines: list[str]) -> Opened | _Failure:
+        """Go through all steps; return how it ended."""
+        try:
+            self._connect()
+            return self._upgrade(lines)
+        except RealtimeError as exc:
+            return _Failure(exc, exc.__cause__)
+        except _TRANSLATED as exc:
+            return self._explain(exc)
+
+    def _connect(self) -> None:
         """Connect to the server, or to the proxy and through it, and negotiate TLS."""
-        target, proxy = self._target, self._proxy
-        place = target if proxy is None else proxy
-        self._sock = dial(place.host, place.port, self._deadline)
-        if proxy is not None:
-            tunnel(self._sock, target, proxy, self._deadline)
+        target = self._target
+        self._sock = dial(*target.first, self._deadline)
+        if target.proxy is not None:
+            tunnel(self._sock, target, target.proxy, self._deadline)
         if target.secure:
-            Link(self._sock, self._deadline).arm()  # the timeout is for the whole TLS handshake
             context = self._options.ssl_context or ssl.create_default_context()
-            self._sock = context.wrap_socket(self._sock, server_hostname=target.host)
+            # The handshake waits, so it comes when the new socket is known to `discard`.
+            self._sock = tls = context.wrap_socket(
+                self._sock, server_hostname=target.host, do_handshake_on_connect=False
+            )
+            HandshakeStream(tls, self._deadline).arm()  # for the whole TLS handshake
+            tls.do_handshake()
 
-    def upgrade(self, lines: list[str], secrets: Secrets) -> Opened:
+    def _upgrade(self, lines: list[str]) -> Opened:
         """Let websocket-client ask for the upgrade and check the answer."""
         target, sock = self._target, self._sock
         assert sock is not None
-        link = self._link = _UpgradeLink(sock, self._deadline, target.resource, lines)
+        stream = self._stream = _UpgradeStream(sock, self._deadline, target.resource, lines)
         ws: Any = websocket.WebSocket()  # the library is only partly typed
         ws.connect(
-            f"{'wss' if target.secure else 'ws'}://{target}/",
-            socket=link,
+            f"{'wss' if target.secure else 'ws'}://{target.server}/",
+            socket=stream,
             suppress_origin=True,  # a browser's header, which some servers check against a list
             redirect_limit=0,  # the key goes to the server it is for, and to no other
         )
         offered = self._options.subprotocols
         if offered and ws.getheaders().get("sec-websocket-protocol") not in offered:
             raise ConnectError(
-                f"{target} accepted none of the {len(offered)} subprotocols offered; "
+                f"{target.server} accepted none of the {len(offered)} subprotocols offered; "
                 "see the provider's documentation for their names"
             )
-        extensions = link.values_of("sec-websocket-extensions")
-        return Opened(sock, link.unread(), extensions, secrets)
+        extensions = stream.values_of("sec-websocket-extensions")
+        return Opened(sock, stream.unread(), extensions, self._secrets)
 
-    def explain(
-        self, exc: Exception, secrets: Secrets
-    ) -> tuple[RealtimeError, BaseException | None]:
-        """Return our exception for that of a library, and its cause where that may be shown."""
-        if self._link is not None:
-            refused = refusal(self._link.seen(), self._link.read_on, secrets)
+    def _explain(self, exc: Exception) -> _Failure:
+        """Say in our words what went wrong."""
+        if self._stream is not None:
+            refused = read_refusal(self._stream.seen(), self._stream.read_on, self._secrets)
             if refused is not None:
-                return refused, None  # it says all that the library's says
-        error = translate(exc, self._target, self._proxy, self._options.open_timeout)
-        if secrets.are_in(str(exc)):
-            return type(error)(secrets.hide(str(error))), None
-        return error, exc
+                return _Failure(refused, None)  # it says all that the library's says
+        error = _translate(exc, self._target, self._options.open_timeout)
+        if self._secrets.are_in(str(exc)):
+            return _Failure(ConnectError(self._secrets.hide(str(error))), None)
+        return _Failure(error, exc)
 
     def discard(self) -> None:
         """Close what was opened."""
@@ -193,8 +222,29 @@ class _Opening:
             self._sock.close()
 
 
-class _UpgradeLink(Link):
-    """The link as websocket-client sees it: it reads byte by byte, and writes its request.
+def _translate(exc: Exception, target: Target, open_timeout: float) -> ConnectError:
+    """Return our exception for whatever went wrong before the server gave an HTTP answer."""
+    if isinstance(exc, ssl.SSLError) and not isinstance(exc, TimeoutError):
+        return no_tls(exc, target, "ws://")
+    if isinstance(exc, (TimeoutError, websocket.WebSocketTimeoutException)):
+        return silence(target, open_timeout, "open_timeout")
+    other = "ws:// for one without TLS" if target.secure else "wss:// for one with TLS"
+    if isinstance(exc, _ENDED):
+        certificate = ", and whether it wants a client certificate" if target.secure else ""
+        return ConnectError(
+            f"{target} ended the link during the handshake; check whether the server expects "
+            f"{other}{certificate}"
+        )
+    if isinstance(exc, (OSError, ValueError)):
+        return no_link(exc, target)
+    return ConnectError(
+        f"{target.server} did not answer as a WebSocket server ({str(exc)[:100]}); check host, "
+        f"port, path and whether the server expects {other}"
+    )
+
+
+class _UpgradeStream(HandshakeStream):
+    """The socket as websocket-client sees it: it reads byte by byte, and writes its request.
 
     Query and headers, which may hold secrets, are put in here: the library can be told to log
     whatever passes through it.

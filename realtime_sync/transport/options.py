@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import Attribute, field, frozen
 
+from .._net.proxy import parse_proxy
 from ..errors import ConfigError
-from ._proxy import parse_proxy
 
 if TYPE_CHECKING:
     import ssl

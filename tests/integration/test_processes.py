@@ -1,4 +1,4 @@
-"""Processes: forks beside an open link, the interpreter's end, and Ctrl-C."""
+"""Processes: forks beside an open link or a start, the interpreter's end, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import without_extras
 from guards import GUARD_S, Guard
 from raw_server import CLOSE, TEXT, RawPeer, RawServer, close_payload
 from tls import Authority
@@ -203,6 +204,29 @@ def test_a_forked_child_talks_to_the_embedded_server_of_its_parent() -> None:
         assert finish(process) == ""
 
 
+STAND_IN = str(Path(without_extras.__file__).parent / "stand_in_server.sh")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("step", ["lock held", "spawned", "waiting", "ready"])
+def test_a_fork_while_the_embedded_server_starts(step: str, tmp_path: Path) -> None:
+    """The child has a server of its own, or its parent's where that was ready."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    program = str(PROGRAMS / "fork_local.py")
+    with running(*WARNINGS, program, STAND_IN, step, str(gate)) as process:
+        assert finish(process) == "closed\n"
+
+
+# -- signals ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system has no such signals")
+def test_a_handler_that_raises_while_the_embedded_server_starts() -> None:
+    with running(*WARNINGS, str(PROGRAMS / "strike_local.py"), STAND_IN) as process:
+        assert finish(process) == "nothing left\n"
+
+
 # -- the interpreter's end -------------------------------------------------------------------------
 
 
@@ -371,6 +395,29 @@ def test_ctrl_c_while_connecting(host: str) -> None:
     assert process.returncode == -signal.SIGINT
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert "Exception ignored" not in errors
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no fifos")
+def test_ctrl_c_while_the_embedded_server_starts(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"  # which nobody opens: it is never ready
+    os.mkfifo(gate)
+    start = """
+        import os, signal, sys, threading
+        import psutil
+        from realtime_sync import Local
+
+        sys.executable, os.environ["GATE"] = sys.argv[1:]
+        client = Local()
+        """
+    again = """
+        assert psutil.Process().children() == []
+        del os.environ["GATE"]
+        assert client.url
+        client.close()
+        """
+    program = textwrap.dedent(start) + INTERRUPT + CAUGHT.format(call="client.url")
+    with running("-c", program + textwrap.dedent(again), STAND_IN, str(gate)) as process:
+        assert finish(process) == "interrupted\n"
 
 
 def test_an_uncaught_ctrl_c_shows_one_traceback() -> None:

@@ -37,7 +37,7 @@ from realtime_sync import (
 )
 from realtime_sync.providers import OpenAIProvider
 from realtime_sync.rest import Calls, ClientSecrets
-from realtime_sync.rest._api import RestApi
+from realtime_sync.rest.api import RestApi
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -18,7 +18,7 @@ from guards import Guard
 from yandex_rules import YandexRules
 
 from realtime_sync import ConnectionClosedError, LocalProtocolError, YandexAIStudio
-from realtime_sync.yandex import file_search, web_search
+from realtime_sync.clients.yandex import file_search, web_search
 
 GUARD_S = 30.0
 TEXT: Any = {"output_modalities": ["text"]}

@@ -13,10 +13,10 @@ from guards import GUARD_S
 from raw_server import RawPeer, RawServer, Script
 from tls import Authority
 
+from realtime_sync._net.secrets import Secrets
 from realtime_sync.errors import ConnectionClosed
 from realtime_sync.transport import Transport, TransportOptions, connect
 from realtime_sync.transport._handshake import Opened
-from realtime_sync.transport._secrets import Secrets
 from realtime_sync.transport._websocket import WebSocketTransport
 
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]

@@ -24,11 +24,11 @@ import pytest
 from framing import TEXT, frame
 from with_fast import HIDE, WANTED
 
+from realtime_sync._net.secrets import Secrets
 from realtime_sync.connection import RealtimeConnection
 from realtime_sync.connection.link.reader import Reader
 from realtime_sync.transport._frames import READ_SIZE
 from realtime_sync.transport._handshake import Opened
-from realtime_sync.transport._secrets import Secrets
 from realtime_sync.transport._websocket import WebSocketTransport
 from realtime_sync.transport.options import TransportOptions
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from realtime_sync import LocalProtocolError
+from realtime_sync.clients.yandex import web_search
 from realtime_sync.providers import YandexDialect
-from realtime_sync.yandex import web_search
 
 Event = dict[str, Any]
 PCM_24 = {"type": "audio/pcm", "rate": 24000}

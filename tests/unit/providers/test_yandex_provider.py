@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from realtime_sync import ConfigError, YandexAIStudio
+from realtime_sync.clients.yandex import file_search, web_search
 from realtime_sync.providers import Endpoint, YandexDialect
-from realtime_sync.yandex import file_search, web_search
 
 KEY = "yandex-very-secret"
 MODEL = "speech-realtime-260528"

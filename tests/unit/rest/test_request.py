@@ -18,8 +18,8 @@ from realtime_sync._types import UNSET
 from realtime_sync.errors import api_error, retry_after_s
 from realtime_sync.events import Session
 from realtime_sync.rest import ClientSecret
-from realtime_sync.rest._place import request_url
-from realtime_sync.rest._request import Part, call_path, json_body, merged, parts_of, seconds
+from realtime_sync.rest._url import request_url
+from realtime_sync.rest.request import FormPart, call_path, json_body, merged, parts_of, seconds
 
 
 def test_json_bodies() -> None:
@@ -37,10 +37,10 @@ def test_what_is_not_given_is_not_sent() -> None:
 def test_forms() -> None:
     parts = parts_of({"sdp": "v=0", "session": {"type": "realtime"}, "note": "x", "n": 1})
     assert parts == (
-        Part("sdp", "application/sdp", b"v=0"),
-        Part("session", "application/json", b'{"type":"realtime"}'),
-        Part("note", None, b"x"),
-        Part("n", "application/json", b"1"),
+        FormPart("sdp", "application/sdp", b"v=0"),
+        FormPart("session", "application/json", b'{"type":"realtime"}'),
+        FormPart("note", None, b"x"),
+        FormPart("n", "application/json", b"1"),
     )
     assert "v=0" not in repr(parts)
     with pytest.raises(LocalProtocolError):

@@ -7,15 +7,7 @@ import pytest
 
 from realtime_sync.errors import ConfigError, LocalProtocolError
 from realtime_sync.transport import TransportOptions
-from realtime_sync.transport._proxy import Proxy, parse_proxy, proxy_for
 from realtime_sync.transport.base import check_close
-
-
-@pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.mark.parametrize(
@@ -60,43 +52,12 @@ def test_good_options() -> None:
 def test_secrets_are_in_no_repr_and_no_message() -> None:
     options = TransportOptions(proxy="http://me:hush@h:1", subprotocols=["key.hush"])
     assert "hush" not in repr(options)
-    assert "hush" not in repr(parse_proxy("http://me:hush@h:1"))
     for url in ("https://me:hush@h:1", "me:hush@h:1", "ftp://me:hush@h", "http://me:hush@h:x"):
         with pytest.raises(ConfigError) as caught:
             TransportOptions(proxy=url)
         assert "hush" not in str(caught.value)
     with pytest.raises(ConfigError) as caught:
         TransportOptions(subprotocols=["hush, hush"])
-    assert "hush" not in str(caught.value)
-
-
-def test_parse_proxy() -> None:
-    assert parse_proxy("http://u%40x:p%3A@h:3128") == Proxy("http", "h", 3128, ("u@x", "p:"))
-    assert parse_proxy("http://h") == Proxy("http", "h", 80)
-    assert parse_proxy("socks5h://[::1]") == Proxy("socks5h", "::1", 1080)
-
-
-def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    def chosen(host: str = "api.example", *, secure: bool = True) -> str | None:
-        proxy = proxy_for(host, 443, secure=secure, chosen=None)
-        return proxy and proxy.host
-
-    assert chosen() is None
-    monkeypatch.setenv("all_proxy", "http://last")
-    assert chosen() == "last"
-    monkeypatch.setenv("https_proxy", "secure:3128")
-    assert chosen() == "secure"
-    assert chosen(secure=False) == "last"
-    monkeypatch.setenv("http_proxy", "http://plain")
-    assert chosen(secure=False) == "plain"
-    monkeypatch.setenv("no_proxy", "localhost,.example")
-    assert chosen() is None
-    assert chosen("other.org") == "secure"
-    assert proxy_for("h", 1, secure=True, chosen="") is None
-    assert proxy_for("api.example", 1, secure=True, chosen="http://own") == Proxy("http", "own", 80)
-    monkeypatch.setenv("https_proxy", "https://me:hush@h:1")
-    with pytest.raises(ConfigError, match="https_proxy in the environment") as caught:
-        chosen("other.org")
     assert "hush" not in str(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""``client.realtime``: what every client but the Distiller's offers."""
+"""What the clients share: ``client.realtime``, webhooks, and the end."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from ._types import UNSET
-from .connection.manager import RealtimeConnectionManager
-from .connection.reconnect import OnReconnecting, ReconnectPolicy
-from .connection.settings import (
+from .._types import UNSET
+from ..connection.manager import RealtimeConnectionManager
+from ..connection.reconnect import OnReconnecting, ReconnectPolicy
+from ..connection.settings import (
     DEFAULT_MAX_QUEUE_BYTES,
     DEFAULT_MAX_QUEUE_SIZE,
     ConnectionSettings,
 )
-from .connection.translation import TranslationConnectionManager
-from .providers import Endpoint, Provider
-from .rest._api import DEFAULT_MAX_RETRIES, RestApi
-from .transport import TransportOptions
+from ..connection.translation import TranslationConnectionManager
+from ..providers import Endpoint, Provider
+from ..rest.api import DEFAULT_MAX_RETRIES, RestApi
+from ..transport import TransportOptions
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .rest import Calls, ClientSecrets, TranslationClientSecrets, Webhooks
-    from .rest.resources import RealtimeWithRawResponse, RealtimeWithStreamingResponse
-    from .rest.translations import TranslationsWithRawResponse, TranslationsWithStreamingResponse
+    from ..rest import Calls, ClientSecrets, TranslationClientSecrets, Webhooks
+    from ..rest.response_forms import RealtimeWithRawResponse, RealtimeWithStreamingResponse
+    from ..rest.translations import TranslationsWithRawResponse, TranslationsWithStreamingResponse
 
 __all__ = ["Client", "RealtimeResource", "TranslationsResource"]
 
@@ -47,7 +47,7 @@ class Client:
     @cached_property
     def webhooks(self) -> Webhooks:
         """Verifies webhooks, with ``webhook_secret`` or ``OPENAI_WEBHOOK_SECRET``."""
-        from .rest.webhooks import Webhooks
+        from ..rest.webhooks import Webhooks
 
         return Webhooks(self._webhook_secret or os.environ.get("OPENAI_WEBHOOK_SECRET"))
 
@@ -97,28 +97,28 @@ class RealtimeResource:
     @cached_property
     def client_secrets(self) -> ClientSecrets:
         """Short-lived keys for browsers and phones."""
-        from .rest import ClientSecrets
+        from ..rest import ClientSecrets
 
         return ClientSecrets(self._rest)
 
     @cached_property
     def calls(self) -> Calls:
         """Calls over WebRTC and SIP."""
-        from .rest import Calls
+        from ..rest import Calls
 
         return Calls(self._rest)
 
     @property
     def with_raw_response(self) -> RealtimeWithRawResponse:
         """The REST calls, returning `realtime_sync.rest.RawResponse`."""
-        from .rest.resources import RealtimeWithRawResponse
+        from ..rest.response_forms import RealtimeWithRawResponse
 
         return RealtimeWithRawResponse(self._rest)
 
     @property
     def with_streaming_response(self) -> RealtimeWithStreamingResponse:
         """The REST calls, for ``with`` blocks that get a `realtime_sync.rest.StreamingResponse`."""
-        from .rest.resources import RealtimeWithStreamingResponse
+        from ..rest.response_forms import RealtimeWithStreamingResponse
 
         return RealtimeWithStreamingResponse(self._rest)
 
@@ -212,21 +212,21 @@ class TranslationsResource:
     @cached_property
     def client_secrets(self) -> TranslationClientSecrets:
         """Short-lived keys for browsers and phones."""
-        from .rest import TranslationClientSecrets
+        from ..rest import TranslationClientSecrets
 
         return TranslationClientSecrets(self._rest)
 
     @property
     def with_raw_response(self) -> TranslationsWithRawResponse:
         """The REST calls, returning `realtime_sync.rest.RawResponse`."""
-        from .rest.translations import TranslationsWithRawResponse
+        from ..rest.translations import TranslationsWithRawResponse
 
         return TranslationsWithRawResponse(self._rest)
 
     @property
     def with_streaming_response(self) -> TranslationsWithStreamingResponse:
         """The REST calls, for ``with`` blocks that get a `realtime_sync.rest.StreamingResponse`."""
-        from .rest.translations import TranslationsWithStreamingResponse
+        from ..rest.translations import TranslationsWithStreamingResponse
 
         return TranslationsWithStreamingResponse(self._rest)
 

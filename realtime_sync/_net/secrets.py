@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import unquote_plus, urlsplit
 
-from ._proxy import Proxy
+from .proxy import Proxy
 
 __all__ = ["Secrets"]
 

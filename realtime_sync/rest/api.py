@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
+from .._fork import HomeLock
 from .._types import UNSET
 from ..errors import ConfigError
-from ._request import Request, seconds
 from .raw import RawResponse, StreamingResponse, StreamingResponseManager
+from .request import Request, seconds
 
 if TYPE_CHECKING:
     import ssl
@@ -83,7 +83,7 @@ class RestApi:
             "sleep": sleep,
         }
         self._door: HttpDoor | None = None
-        self._lock = threading.Lock()  # guards _door
+        self._lock = HomeLock()  # guards _door
 
     def open(self, request: Request[Any]) -> OpenAnswer:
         """Send a request; raises as `realtime_sync.rest` says."""
@@ -108,7 +108,7 @@ class RestApi:
 
     def close(self) -> None:
         """Close the kept connections; a later call opens others."""
-        with self._lock:
+        with self._lock.here():
             door, self._door = self._door, None
         if door is not None:
             door.close()
@@ -116,7 +116,7 @@ class RestApi:
     def _get_door(self) -> HttpDoor:
         from ._http import HttpDoor
 
-        with self._lock:
+        with self._lock.here():
             if self._door is None:
                 self._door = HttpDoor(**self._options)
             return self._door

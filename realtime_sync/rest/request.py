@@ -16,7 +16,7 @@ from ..errors import ConfigError, LocalProtocolError, RemoteProtocolError
 
 __all__ = [
     "Answer",
-    "Part",
+    "FormPart",
     "Request",
     "Timeout",
     "call_path",
@@ -39,7 +39,7 @@ _CONNECT_S: Final = 5.0
 
 
 @frozen
-class Part:
+class FormPart:
     """A part of a multipart body; plain text needs no content type."""
 
     name: str
@@ -81,7 +81,7 @@ class Request(Generic[T]):
 
     path: str
     parse: Callable[[Answer], T]
-    body: bytes | tuple[Part, ...] | None = field(default=None, repr=False)
+    body: bytes | tuple[FormPart, ...] | None = field(default=None, repr=False)
     content_type: str = JSON
     accept: str = JSON
     repeatable: bool
@@ -145,14 +145,14 @@ def text_bytes(text: str) -> bytes:
         raise LocalProtocolError("the text holds half a surrogate pair; decode it anew") from exc
 
 
-def parts_of(fields: Mapping[str, Any]) -> tuple[Part, ...]:
+def parts_of(fields: Mapping[str, Any]) -> tuple[FormPart, ...]:
     """Return a form: text as it is, everything else as JSON."""
     parts = []
     for name, value in fields.items():
         if isinstance(value, str) and name != "session":
-            parts.append(Part(name, SDP if name == "sdp" else None, text_bytes(value)))
+            parts.append(FormPart(name, SDP if name == "sdp" else None, text_bytes(value)))
         else:
-            parts.append(Part(name, JSON, json_body(value)))
+            parts.append(FormPart(name, JSON, json_body(value)))
     return tuple(parts)
 
 

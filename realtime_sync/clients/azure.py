@@ -7,18 +7,18 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ._types import UNSET, Unset
-from .errors import ConfigError
-from .providers import AzureProvider, BetaDialect, DialectFactory, dialect_factory
-from .providers.azure import azure_base_url
-from .realtime import Client, RealtimeResource
-from .rest._api import DEFAULT_MAX_RETRIES
-from .transport import TransportOptions
+from .._types import UNSET, Unset
+from ..errors import ConfigError
+from ..providers import AzureProvider, BetaDialect, DialectFactory, dialect_factory
+from ..providers.azure import azure_base_url
+from ..rest.api import DEFAULT_MAX_RETRIES
+from ..transport import TransportOptions
+from .base import Client, RealtimeResource
 
 if TYPE_CHECKING:
     import ssl
 
-    from .rest._request import Timeout
+    from ..rest.request import Timeout
 
 __all__ = ["AzureOpenAI"]
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from attrs import field, frozen
 
 from ..errors import ConfigError
+from .address import show_address
 
 __all__ = ["Proxy", "parse_proxy", "proxy_for"]
 
@@ -26,8 +27,7 @@ class Proxy:
     auth: tuple[str, str] | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return show_address(self.host, self.port)
 
 
 def parse_proxy(url: str, source: str = "proxy") -> Proxy:

@@ -8,12 +8,12 @@ from typing import Final
 from .._deadline import Deadline
 from ..errors import ConnectError
 
-__all__ = ["MAX_ANSWER_BYTES", "Link"]
+__all__ = ["MAX_ANSWER_BYTES", "HandshakeStream"]
 
 MAX_ANSWER_BYTES: Final = 65536
 
 
-class Link:
+class HandshakeStream:
     """Reads and writes that keep to one deadline and lose no byte.
 
     A socket's own timeout is per call, so a peer that sends a byte now and then would hold us for

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._api import RestApi
+from .api import RestApi
 from .calls import CallsWithRawResponse, CallsWithStreamingResponse
 from .client_secrets import ClientSecretsWithRawResponse, ClientSecretsWithStreamingResponse
 from .translations import TranslationsWithRawResponse, TranslationsWithStreamingResponse

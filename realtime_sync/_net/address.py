@@ -1,0 +1,44 @@
+"""The address of a server: out of a URL, and in messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from ..errors import ConfigError
+
+__all__ = ["server_url", "show_address"]
+
+
+def show_address(host: str, port: int) -> str:
+    """Return ``host:port``, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def server_url(
+    url: str, *, name: str, ports: Mapping[str, int], example: str
+) -> tuple[SplitResult, str, int]:
+    """Return the parts of a server's URL, its host and its port.
+
+    Args:
+        url: messages never repeat it: its query may hold a secret.
+        name: what to call it in messages.
+        ports: the schemes that it may have, and the port where it names none.
+        example: for messages.
+
+    Raises:
+        ConfigError: it is malformed, names no host, or holds a password.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as exc:
+        raise ConfigError(f"{name} has a malformed host or port; use {example}") from exc
+    if parts.scheme not in ports:
+        schemes = " or ".join(f"{scheme}://" for scheme in ports)
+        raise ConfigError(f"{name} has the scheme {parts.scheme!r}; use {schemes}")
+    if not host:
+        raise ConfigError(f"{name} names no host; use {example}")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError(f"{name} holds a user name or password; send them in a header instead")
+    return parts, host, port or ports[parts.scheme]

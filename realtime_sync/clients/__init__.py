@@ -1,0 +1,1 @@
+"""The clients: who to talk to. ``client.realtime.connect(...)`` opens a conversation."""

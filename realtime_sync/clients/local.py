@@ -1,0 +1,96 @@
+"""The embedded server as a client: no key, no network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .._fork import HomeLock
+from ..errors import ConfigError
+from ..providers import OpenAIProvider
+from ..transport import TransportOptions
+from ._server_process import ServerProcess, start_server
+from .base import Client, RealtimeResource
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["Local"]
+
+_MODEL = "local"
+
+
+class Local(Client):
+    """The embedded server: a real server of the same protocol, with no key and no network.
+
+    It is started at the first connect, in a process of its own, and ends with `close`, with the
+    ``with`` block, or with this process in whatever way that ends.
+
+    Args:
+        url: join a server that is running already (``realtime-sync serve``), such as
+            ``"http://127.0.0.1:8765/v1"``; by default one is started.
+        api_key: the key of the server at ``url``; by default ``REALTIME_SYNC_LOCAL_KEY``.
+        responder: who answers: ``"scripted"``, ``"scripted:FILE.yaml"``, ``"echo"`` or
+            ``"chat:URL"`` for an OpenAI-compatible chat endpoint. Only for a server of our own.
+        ssl_context: for a server with a certificate of a private authority.
+
+    Raises:
+        ConfigError: ``responder`` was given for a server that is running already.
+
+    Threads: may be shared; connections are independent of each other.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str | None = None,
+        api_key: str | None = None,
+        responder: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        if url is not None and responder is not None:
+            raise ConfigError(
+                "responder belongs to a server of our own; leave out url or responder"
+            )
+        self._joined_url = url
+        self._joined_key = api_key or os.environ.get("REALTIME_SYNC_LOCAL_KEY") or "local"
+        self._arguments: Sequence[str] = () if responder is None else ("--responder", responder)
+        self._process: ServerProcess | None = None
+        self._lock = HomeLock()  # guards _process; held while it starts, so it starts once
+        options = TransportOptions(proxy="", ssl_context=ssl_context)  # it is on this machine
+        self.realtime = RealtimeResource(self._provider, options, default_model=_MODEL)
+
+    @property
+    def url(self) -> str:
+        """The server's REST base URL; starts the server if it is not running."""
+        return self._joined_url or self._server().url
+
+    @property
+    def api_key(self) -> str:
+        """The key that the server takes; starts the server if it is not running."""
+        return self._joined_key if self._joined_url else self._server().api_key
+
+    def _provider(self) -> OpenAIProvider:
+        return OpenAIProvider(api_key=self.api_key, base_url=self.url)
+
+    def _server(self) -> ServerProcess:
+        with self._lock.here():
+            if self._process is not None and not self._process.running:
+                self._process.close()
+                self._process = None
+            if self._process is None:
+                self._process = start_server(self._arguments)
+            return self._process
+
+    def close(self) -> None:
+        """End the server if it was started here; idempotent. A later connect starts another."""
+        super().close()
+        with self._lock.here():
+            process, self._process = self._process, None
+        if process is not None:
+            process.close()
+
+    def __repr__(self) -> str:
+        where = self._joined_url or (self._process.url if self._process else None)
+        return f"{type(self).__name__}(url={where!r})"

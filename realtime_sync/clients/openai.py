@@ -1,0 +1,96 @@
+"""OpenAI, and every server that speaks like it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from .._types import UNSET, Unset
+from ..errors import ConfigError
+from ..providers import DialectFactory, OpenAIProvider, dialect_factory
+from ..rest.api import DEFAULT_MAX_RETRIES
+from ..transport import TransportOptions
+from .base import Client, RealtimeResource
+
+if TYPE_CHECKING:
+    import ssl
+
+    from ..rest.request import Timeout
+
+__all__ = ["OpenAI"]
+
+_OPENAI_URL = "https://api.openai.com/v1"
+
+
+class OpenAI(Client):
+    """OpenAI, or any server that speaks like it.
+
+    Args:
+        api_key: the key, or a callable that returns a fresh one at each connect; by default the
+            environment variable ``OPENAI_API_KEY``.
+        organization: by default ``OPENAI_ORG_ID``.
+        project: by default ``OPENAI_PROJECT_ID``.
+        base_url: by default ``OPENAI_BASE_URL``, else OpenAI's own.
+        websocket_base_url: where WebSockets are opened, if elsewhere.
+        default_headers: added to every request.
+        default_query: added to every URL.
+        webhook_secret: ``whsec_…``; by default ``OPENAI_WEBHOOK_SECRET``.
+        timeout: of REST calls: seconds that the server may be silent, a pair (connect, read), or
+            None; see `realtime_sync.rest`.
+        max_retries: how often a REST call is tried again.
+        proxy: ``http://[user:password@]host:port``; by default what the environment says.
+        ssl_context: for a private certificate authority or a client certificate.
+        dialect: ``"beta"`` for a server that still has the old names and the flat session; the
+            program speaks GA with it all the same. Or what makes a
+            `realtime_sync.providers.Dialect` for each connection.
+
+    Raises:
+        ConfigError: there is no key, or an option is wrong.
+
+    Example:
+        >>> client = OpenAI(api_key="sk-test")
+        >>> client
+        OpenAI(base_url='https://api.openai.com/v1')
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | Callable[[], str] | None = None,
+        organization: str | None = None,
+        project: str | None = None,
+        base_url: str | None = None,
+        websocket_base_url: str | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, object] | None = None,
+        webhook_secret: str | None = None,
+        timeout: Timeout | Unset = UNSET,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        proxy: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        dialect: str | DialectFactory | None = None,
+    ) -> None:
+        key = api_key or os.environ.get("OPENAI_API_KEY")
+        if not key:
+            raise ConfigError(
+                "no API key: pass api_key=… or set OPENAI_API_KEY; Local() needs none"
+            )
+        self._provider = OpenAIProvider(
+            api_key=key,
+            base_url=base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI_URL,
+            websocket_base_url=websocket_base_url,
+            organization=organization or os.environ.get("OPENAI_ORG_ID"),
+            project=project or os.environ.get("OPENAI_PROJECT_ID"),
+            default_headers=default_headers or {},
+            default_query=default_query or {},
+            dialect=dialect_factory(dialect),
+        )
+        self._webhook_secret = webhook_secret
+        options = TransportOptions(proxy=proxy, ssl_context=ssl_context)
+        self.realtime = RealtimeResource(
+            lambda: self._provider, options, timeout=timeout, max_retries=max_retries
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._provider.base_url!r})"
