@@ -144,12 +144,3 @@ __all__ = [
 ]
 
 __getattr__, __dir__ = _lazy.resolver(__name__, _HOMES)
-
-# Where the clients were before they had a package of their own.
-_lazy.former_module(__name__, "azure", {"AzureOpenAI": "clients.azure"})
-_lazy.former_module(__name__, "client", {"Local": "clients.local", "OpenAI": "clients.openai"})
-_lazy.former_module(
-    __name__,
-    "yandex",
-    dict.fromkeys(("YandexAIStudio", "file_search", "web_search"), "clients.yandex"),
-)

@@ -10,10 +10,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 
-__all__ = ["former_module", "load", "resolver"]
+__all__ = ["load", "resolver"]
 
 
 def load(package: str, home: str, name: str) -> object:
@@ -38,32 +36,11 @@ def resolver(
         package: the ``__name__`` of the package, which is also the one that ``homes`` are below.
         homes: the module that defines each name.
     """
-    return _resolver(sys.modules[package], package, homes)
+    module = sys.modules[package]
 
-
-def former_module(package: str, name: str, homes: Mapping[str, str]) -> None:
-    """Let programs go on importing names from where they were in an earlier version.
-
-    Args:
-        package: the package's own ``__name__``.
-        name: of the module that is no more.
-        homes: the modules below ``package`` that define its names now.
-    """
-    full = f"{package}.{name}"
-    module = ModuleType(full, f"The names that were here are in {sorted({*homes.values()})}.")
-    module.__spec__ = ModuleSpec(full, None)
-    module.__all__ = sorted(homes)  # type: ignore[attr-defined]  # modules may have one
-    module.__getattr__, module.__dir__ = _resolver(module, package, homes)  # type: ignore[method-assign]  # PEP 562
-    sys.modules[full] = module
-    setattr(sys.modules[package], name, module)
-
-
-def _resolver(
-    module: ModuleType, package: str, homes: Mapping[str, str]
-) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     def get(name: str) -> object:
         if name not in homes:
-            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = load(package, homes[name], name)
         setattr(module, name, value)  # so that it is asked only once
         return value

@@ -33,6 +33,9 @@ LAYERS = {
     "rest": 5,
     "connection": 5,
     "clients": 6,
+    "client": 7,  # these three only say where the clients are now
+    "azure": 7,
+    "yandex": 7,
     "voice": 7,
     "agents": 8,
     "app": 8,

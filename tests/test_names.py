@@ -18,6 +18,7 @@ SAME_CONCEPT = {
     "azure": "a client, and the provider whose URL and headers it has",
     "yandex": "a client, and the provider whose URL and headers it has",
     "openai": "a client, and the provider whose URL and headers it has",
+    "client": "where the clients were, and the client's events",
     "base": "what the modules of one package have in common",
     "translation": "the translation session: its events, its connection, its server",
     "calls": "calls over WebRTC and SIP: their REST routes, at the client and at the server",

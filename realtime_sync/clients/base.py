@@ -16,6 +16,7 @@ from ..connection.settings import (
     DEFAULT_MAX_QUEUE_BYTES,
     DEFAULT_MAX_QUEUE_SIZE,
     ConnectionSettings,
+    TransportFactory,
 )
 from ..connection.translation import TranslationConnectionManager
 from ..providers import Endpoint, Provider
@@ -141,6 +142,7 @@ class RealtimeResource:
         max_queue_size: int = DEFAULT_MAX_QUEUE_SIZE,
         max_queue_bytes: int = DEFAULT_MAX_QUEUE_BYTES,
         reconnect: ReconnectPolicy | None = None,
+        transport: TransportFactory | None = None,
     ) -> RealtimeConnectionManager:
         """Return a connection to be opened by ``with``, or by ``.enter()``.
 
@@ -164,6 +166,9 @@ class RealtimeResource:
                 text and about 1 kB each. When it is full nothing is dropped: no more is read
                 until there is room.
             reconnect: turns reconnecting on, with these settings instead of the three numbers.
+            transport: opens each link instead of a WebSocket, for recording, tests or another
+                wire: a function of the URL, the headers and the `TransportOptions` that returns a
+                `realtime_sync.transport.Transport`.
 
         Raises:
             ConfigError: an option or the combination is wrong. Errors of the link come from
@@ -196,6 +201,7 @@ class RealtimeResource:
                 max_queue_size=max_queue_size,
                 max_queue_bytes=max_queue_bytes,
             ),
+            transport=transport,
         )
 
 
