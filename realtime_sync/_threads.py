@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import _thread
+import queue
 import threading
 from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
 from ._deadline import Deadline
 from .errors import RealtimeError
 
-__all__ = ["join_all", "spawn"]
+__all__ = ["Attempt", "join_all", "spawn"]
 
 _PREFIX = "realtime_sync"
+
+T = TypeVar("T")
 
 
 def spawn(target: Callable[[], object], *, name: str) -> threading.Thread:
@@ -24,13 +29,38 @@ def spawn(target: Callable[[], object], *, name: str) -> threading.Thread:
     """
     thread = threading.Thread(target=target, name=f"{_PREFIX}.{name}", daemon=True)
     try:
-        thread.start()
+        if threading.current_thread() is threading.main_thread():
+            _start_from_elsewhere(thread)
+        else:
+            thread.start()
     except RuntimeError as exc:
         raise RealtimeError(
             f"no thread for {name!r} could be started ({exc}): close some connections, or raise "
             "the limit of threads (ulimit -u)"
         ) from exc
     return thread
+
+
+def _start_from_elsewhere(thread: threading.Thread) -> None:
+    """Start ``thread`` from another one, which a signal handler's exception can't strike.
+
+    Struck in the middle, `Thread.start` forgets the thread that it has just started, which then
+    dies of that. Struck here, the thread runs.
+    """
+    outcomes: queue.SimpleQueue[RuntimeError | None] = queue.SimpleQueue()
+
+    def start() -> None:
+        try:
+            thread.start()
+        except RuntimeError as exc:
+            outcomes.put(exc)
+        else:
+            outcomes.put(None)
+
+    _thread.start_new_thread(start, ())
+    failure = outcomes.get()
+    if failure is not None:
+        raise failure
 
 
 def join_all(threads: Iterable[threading.Thread], deadline: Deadline) -> bool:
@@ -47,3 +77,56 @@ def join_all(threads: Iterable[threading.Thread], deadline: Deadline) -> bool:
         thread.join(deadline.remaining())
         ended = ended and not thread.is_alive()
     return ended
+
+
+class Attempt(Generic[T]):
+    """Work that can't be cut short, on a thread of its own.
+
+    Whoever waits for it may leave, called away by `leave` or struck by a signal handler's
+    exception. Then the work is left to end by itself, and what it brings is thrown away.
+
+    Args:
+        work: returns what is wanted, or raises.
+        discard: throws away what came too late; may be called twice.
+        name: of the thread.
+    """
+
+    def __init__(self, work: Callable[[], T], *, discard: Callable[[T], object], name: str) -> None:
+        self._work = work
+        self._discard = discard
+        self._name = name
+        self._ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        self._results: list[T] = []
+        self._left = False
+
+    def wait(self) -> T:
+        """Return what the work brings, or raise what it raises."""
+        try:
+            thread = spawn(self._run, name=self._name)
+            failure = self._ended.get()
+            if failure is not None:
+                raise failure
+            thread.join()  # it has nothing more to do
+            return self._results.pop()
+        except BaseException:
+            self._left = True
+            self._throw_away()
+            raise
+
+    def leave(self, why: BaseException) -> None:
+        """Have `wait` raise ``why`` instead of waiting on; from any thread."""
+        self._ended.put(why)
+
+    def _run(self) -> None:
+        try:
+            self._results.append(self._work())
+        except BaseException as exc:
+            self._ended.put(exc)
+        else:
+            self._ended.put(None)
+        if self._left:
+            self._throw_away()
+
+    def _throw_away(self) -> None:
+        for result in list(self._results):
+            self._discard(result)

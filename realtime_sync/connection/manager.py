@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from .._threads import Attempt
 from ..errors import ConcurrencyError, ConfigError, QueueFullError
 from ..events import ClientEvent
 from ..providers.base import Endpoint
@@ -20,7 +21,7 @@ from .connection import RealtimeConnection
 from .link.backlog import size_bytes
 from .link.sender import to_dict, to_json
 from .reconnect import ReconnectPolicy
-from .settings import ConnectionSettings, Opener, TransportFactory
+from .settings import ConnectionSettings, TransportFactory
 
 __all__ = ["RealtimeConnectionManager"]
 
@@ -60,7 +61,7 @@ class RealtimeConnectionManager(Registration):
             )
         # Told here, not when it is opened, if there is a mistake.
         self._options = _merge(defaults, options)
-        self._open = _opener(endpoint, options=options, defaults=defaults, factory=transport)
+        self._open = _LinkOpener(endpoint, options, defaults, transport)
         self._settings = settings
         self._handlers = Handlers()
         self._unsent: list[str] = []
@@ -97,7 +98,12 @@ class RealtimeConnectionManager(Registration):
         if self._connection is not None:
             raise ConcurrencyError("this connection was opened already: call connect() for another")
         settings = self._settings
-        transport, dialect = self._open(settings.extra_query, settings.extra_headers)
+        where = self._open.place(settings.extra_query, settings.extra_headers)
+        # Not on this thread, where a signal handler may raise what sockets raise as well.
+        attempt = Attempt(
+            lambda: self._open.open_at(where), discard=lambda late: late.abort(), name="connect"
+        )
+        transport, dialect = attempt.wait(), where.dialect
         settings = attrs.evolve(
             settings,
             dialect=dialect,
@@ -130,25 +136,29 @@ class RealtimeConnectionManager(Registration):
             self._connection.__exit__(exc_type, exc, traceback)
 
 
-def _opener(
-    endpoint: Callable[[Mapping[str, object], Mapping[str, str]], Endpoint],
-    *,
-    options: Mapping[str, Any],
-    defaults: TransportOptions,
-    factory: TransportFactory | None,
-) -> Opener:
-    """Return what opens a link.
+@attrs.frozen
+class _LinkOpener:
+    """Opens a link: the place first, which may ask the program for a key, then the transport.
 
-    Not a method: the threads of the connection hold it, and through the manager it would hold the
-    connection, which then could not be forgotten.
+    It does not know the manager: the threads of the connection hold it, and through the manager it
+    would hold the connection, which then could not be forgotten.
     """
 
-    def open_link(
-        query: Mapping[str, object], headers: Mapping[str, str]
+    place: Callable[[Mapping[str, object], Mapping[str, str]], Endpoint]
+    options: Mapping[str, Any]
+    defaults: TransportOptions
+    factory: TransportFactory | None
+
+    def __call__(
+        self, query: Mapping[str, object], headers: Mapping[str, str]
     ) -> tuple[Transport, Dialect | None]:
-        where = endpoint(query, headers)
-        merged = _merge(_merge(defaults, where.options), options)
-        transport = (factory or _open_websocket)(where.url, where.headers, merged)
+        where = self.place(query, headers)
+        return self.open_at(where), where.dialect
+
+    def open_at(self, where: Endpoint) -> Transport:
+        """Open a transport and greet the server."""
+        merged = _merge(_merge(self.defaults, where.options), self.options)
+        transport = (self.factory or _open_websocket)(where.url, where.headers, merged)
         if not isinstance(transport, Transport):
             raise ConfigError(
                 f"the transport factory returned {transport!r}; return a "
@@ -161,9 +171,7 @@ def _opener(
             except BaseException:
                 transport.abort()  # nobody else knows of it yet
                 raise
-        return transport, where.dialect
-
-    return open_link
+        return transport
 
 
 def _open_websocket(url: str, headers: Mapping[str, str], options: TransportOptions) -> Transport:

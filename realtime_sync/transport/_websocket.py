@@ -224,6 +224,8 @@ class WebSocketTransport(Transport):
         """Wait for bytes; write what is queued; ping, or give the link up, when it is time."""
         full = not self._writer.flush()
         closing = self._closing.get("own")
+        if closing is not None and not self._writer.closing:  # who closes was struck before that
+            self._writer.close(closing.code, closing.reason)
         timeout = (closing.deadline if closing else self._keepalive).remaining()
         if self._writer.waiting and not full:
             timeout = _LOOK_AGAIN_S if timeout is None else min(timeout, _LOOK_AGAIN_S)
@@ -293,8 +295,8 @@ class WebSocketTransport(Transport):
         self.check_process()
         self._closing.setdefault("own", _Closing(code, reason, deadline))
         if not self._duplex.over:
-            self._writer.close(code, reason)
             self._duplex.nudge()
+            self._writer.close(code, reason)  # at once, for the reader may be pausing
 
     def close(self, code: int = 1000, reason: str = "", *, timeout: float) -> None:
         """Close with a handshake; see `Transport.close`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections import deque
@@ -15,7 +14,7 @@ from attrs import evolve, field, frozen
 
 from ..._deadline import Deadline
 from ..._signal_safe import Latch
-from ..._threads import join_all, spawn
+from ..._threads import Attempt, join_all, spawn
 from ..._types import JsonDict
 from ...errors import (
     ApiError,
@@ -38,8 +37,6 @@ from .sender import to_json
 __all__ = ["Made", "Recovery"]
 
 log = logging.getLogger(__name__)
-
-_Connected = tuple[Transport, Dialect | None] | BaseException
 
 # A link that held so long was a good one, whatever it carried.
 _HELD_S = 60.0
@@ -103,7 +100,7 @@ class Recovery:
         self._known_good = -1  # good events when the row began
         self._opened_at = clock()
         # What `abort` has to cut: the wait for a connect, or the transport that it brought.
-        self._connecting: queue.SimpleQueue[_Connected] | None = None
+        self._connecting: Attempt[tuple[Transport, Dialect | None]] | None = None
         self._opening: Transport | None = None
 
     def reopen(self, end: ConnectionClosed, closing: Latch) -> Made:
@@ -153,7 +150,7 @@ class Recovery:
         """Cut the link that is being opened."""
         connecting, opening = self._connecting, self._opening
         if connecting is not None:
-            connecting.put(_closed_meanwhile())
+            connecting.leave(_closed_meanwhile())
         if opening is not None:
             opening.abort()
 
@@ -201,41 +198,19 @@ class Recovery:
             self._opening = None
 
     def _connected(self, closing: Latch) -> tuple[Transport, Dialect | None]:
-        """Open a transport on a thread of its own, because an attempt can't be cut short.
-
-        Whoever closes need not wait for it: it is left to end by itself, within ``open_timeout``,
-        and what it brings is thrown away.
-        """
-        answers: queue.SimpleQueue[_Connected] = queue.SimpleQueue()
-        left = Latch()
-
-        def connect() -> None:
-            answer: _Connected
-            try:
-                answer = self._opener(self._query, self._headers)
-            except BaseException as exc:  # the program's key function may raise anything
-                answer = exc
-            answers.put(answer)
-            if left.is_set and isinstance(answer, tuple):
-                answer[0].abort()
-
-        self._connecting = answers
+        """Open a transport; whoever closes meanwhile need not wait for it."""
+        attempt = Attempt(
+            lambda: self._opener(self._query, self._headers),
+            discard=lambda late: late[0].abort(),
+            name="connect",
+        )
+        self._connecting = attempt
         try:
-            if closing.is_set:  # after `abort` could see it
+            if closing.is_set:  # after `abort` could see the attempt
                 raise _closed_meanwhile()
-            thread = spawn(connect, name="connect")
-            answer = answers.get()
+            return attempt.wait()
         finally:
             self._connecting = None
-        if isinstance(answer, tuple):
-            join_all([thread], Deadline(1.0))
-            return answer
-        left.set()
-        while not answers.empty():  # it came at the same moment
-            late = answers.get()
-            if isinstance(late, tuple):
-                late[0].abort()
-        raise answer
 
     def _restored(
         self, transport: Transport, dialect: Dialect | None, *, keep_history: bool
