@@ -136,9 +136,12 @@ def test_frames_behind_the_answer(
 
     options = TransportOptions(proxy="", ssl_context=client_context)
     context = server_context if secure else None
+    messages: list[str | bytes] = []
     with RawServer(script, context) as server, opened(server.url, options) as transport:
-        assert transport.read() == ["first"]
-        assert transport.read() == ["s" * 9000]
+        # One read brings both if the rest of the second is there already.
+        while len(messages) < 2:
+            messages += transport.read()
+    assert messages == ["first", "s" * 9000]
 
 
 # -- refused by the server -------------------------------------------------------------------------
