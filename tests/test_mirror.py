@@ -36,7 +36,7 @@ def place_of(path: Path, root: Path) -> str:
     """Return ``<package>/<stem>`` (``<stem>`` at the top), without underscores and ``test_``."""
     *folders, name = path.relative_to(root).with_suffix("").parts
     stem = name.removeprefix("test_").removeprefix("_")
-    return "/".join([*folders[:1], stem])
+    return "/".join([*(folder.removeprefix("_") for folder in folders[:1]), stem])
 
 
 def without_module(tests: Iterable[str], modules: Iterable[str]) -> set[str]:
@@ -65,5 +65,6 @@ def test_an_exception_is_needed() -> None:
 def test_the_check_sees_a_stray() -> None:
     assert place_of(UNIT / "local" / "speech" / "test_vad.py", UNIT) == "local/vad"
     assert place_of(PACKAGE / "local" / "speech" / "_vad.py", PACKAGE) == "local/vad"
+    assert place_of(PACKAGE / "_vad" / "local.py", PACKAGE) == "vad/local"
     assert place_of(UNIT / "test_codec.py", UNIT) == "codec"
     assert without_module({"audio/vad", "audio/wad"}, {"audio/vad", "codec"}) == {"audio/wad"}
