@@ -5,6 +5,8 @@ VENV ?= .venv
 export PYTHON VENV
 RUN := $(VENV)/bin/python
 PYTEST_ARGS ?=
+# Two processes share the tests; PYTEST_ARGS=-n0 takes one.
+PARALLEL := -n 2 --dist loadgroup
 
 .PHONY: help demo test test-all test-install test-peers bench bench-voice check serve clean
 
@@ -17,7 +19,7 @@ demo: ## a spoken conversation with the embedded server; writes out/conversation
 
 test: ## run the tests; PYTEST_ARGS="-k name" passes options to pytest
 	@scripts/setup.sh test
-	$(RUN) -m pytest $(PYTEST_ARGS)
+	$(RUN) -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 test-all: ## run the tests on every Python from 3.10 to 3.13 that is here
 	@scripts/test_all.sh $(PYTEST_ARGS)

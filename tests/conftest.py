@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+
 import with_fast
 
-pytest_plugins = ["guards", "leaks", "programs", "sound_card"]
+pytest_plugins = ["groups", "guards", "leaks", "programs", "sound_card"]
 
 # What is proved is the base install; `unit/test_fast.py` repeats with the extra what depends on it.
 if not with_fast.WANTED:
     with_fast.hide()
+
+# A run in the background may have been started with Ctrl-C ignored, and programs inherit that. One
+# that handles it hands down the default, as a terminal would.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -38,15 +38,20 @@ print("closed", portaudio._users, portaudio._instance)
 """
 
 USE_BOTH = """
-import threading
+import sys, threading
 from realtime_sync.audio import Microphone, Speaker, portaudio
 from realtime_sync.errors import DeviceError
+
+def say(*words):
+    # One write a line, since two threads say something: print writes word by word.
+    sys.stdout.write(" ".join(map(str, words)) + "\\n")
+    sys.stdout.flush()
 
 def report(name, use):
     try:
         use()
     except DeviceError as exc:
-        print(name, exc, flush=True)
+        say(name, exc)
 
 def listen():
     for number, _ in enumerate(microphone):
@@ -67,12 +72,12 @@ with Microphone() as microphone, Speaker(prebuffer_ms=0, buffer_ms=500) as speak
         thread.start()
     listening.wait()
     speaking.wait()
-    print("ready", flush=True)
+    say("ready")
     for thread in threads:
         thread.join()
     report("drain", speaker.drain)
     report("again", lambda: next(iter(microphone)))
-print("closed", portaudio._users, portaudio._instance, threading.active_count(), flush=True)
+say("closed", portaudio._users, portaudio._instance, threading.active_count())
 """
 
 

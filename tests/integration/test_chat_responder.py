@@ -254,7 +254,7 @@ def test_a_connection_that_breaks(endpoint: Endpoint) -> None:
 
 def test_an_endpoint_that_falls_silent(endpoint: Endpoint) -> None:
     endpoint.parts, endpoint.stalled = [delta(content="a")], True
-    stream = ChatResponder(endpoint.url, timeout=0.2).respond(PROMPT)
+    stream = ChatResponder(endpoint.url, timeout=1.0).respond(PROMPT)
     assert next(stream) == TextDelta("a")
     with pytest.raises(RealtimeTimeout, match="stopped in mid-answer"):
         next(stream)

@@ -18,9 +18,9 @@ Opening
     URL, query and its order                        ::test_a_whole_conversation_on_the_wire
     lists, mappings, omission in queries            ../unit/providers/test_query.py::test_values_of_every_kind
     the base URL's own query                        ../unit/providers/test_query.py::test_the_query_of_a_base_url_is_kept_and_can_be_replaced_or_taken_out
-    model, call_id, intent                          ../unit/providers/test_openai_provider.py::test_a_running_call_or_an_intent_needs_no_model
+    model, call_id, intent                          ../unit/providers/test_openai.py::test_a_running_call_or_an_intent_needs_no_model
     fresh keys, headers of the call                 ::test_each_connection_asks_for_a_key_and_its_own_header_wins
-    an empty key is an error                        ../unit/providers/test_openai_provider.py::test_mistakes_are_named
+    an empty key is an error                        ../unit/providers/test_openai.py::test_mistakes_are_named
     redirects do not carry the key away             test_transport_connect.py::test_redirects_are_not_followed
     no compression unless asked for                 test_transport_deflate.py::test_it_is_not_offered_unless_asked_for
     no limit of a message's size unless asked for   test_transport_fragments.py::test_16_mib_each_way
@@ -29,12 +29,12 @@ Opening
     an opening that fails leaves nothing open       ::test_an_opening_that_fails_closes_the_link
     a manager opens once                            ::test_a_manager_opens_once
 Azure
-    URLs of both APIs                               ../unit/providers/test_azure_provider.py::test_urls
+    URLs of both APIs                               ../unit/providers/test_azure.py::test_urls
     the same URL as the package builds              test_dialects.py::test_the_preview_url_is_that_of_the_openai_package
-    key, token, provider, conflicts                 ../unit/providers/test_azure_provider.py::test_wrong_options_are_named
+    key, token, provider, conflicts                 ../unit/providers/test_azure.py::test_wrong_options_are_named
     no secret in logs                               test_transport_secrets.py::test_objects_and_a_conversation_show_nothing
 The beta protocol
-    its header only with it                         ../unit/providers/test_beta_dialect.py::test_the_header_goes_with_the_dialect_only
+    its header only with it                         ../unit/providers/test_beta.py::test_the_header_goes_with_the_dialect_only
     its events                                      test_dialects.py::test_a_written_turn
 The queue before opening
     order                                           test_manners.py::test_what_is_sent_before_opening_comes_first

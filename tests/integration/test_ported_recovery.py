@@ -268,17 +268,23 @@ def test_what_was_not_sent_is_handed_back_when_the_program_gives_up() -> None:
     frames = ['{"type":"session.update"}', '{"type":"input_audio_buffer.clear"}', '{"a":"é"}']
     connection: RealtimeConnection
 
+    def first(peer: RawPeer) -> None:
+        peer.accept()
+        hear(peer)  # so that the callback finds a connection
+        hang_up(peer, 1012)
+
     def send_and_give_up(event: ReconnectingEvent) -> Mapping[str, Any]:
         for frame in frames:
             connection.send_raw(frame)
         return {"abort": True}
 
     with (
-        scripted(accept_and_close(1012)) as server,
+        scripted(first) as server,
         client(server).realtime.connect(**AGAIN, on_reconnecting=send_and_give_up) as connection,
-        pytest.raises(ConnectionClosedError) as caught,
     ):
-        connection.recv(GUARD_S)
+        connection.send(update("heard"))
+        with pytest.raises(ConnectionClosedError) as caught:
+            connection.recv(GUARD_S)
     assert sorted(caught.value.unsent) == sorted(frames)
     assert "é" not in repr(str(caught.value)), "the words do not get into a log by the message"
 

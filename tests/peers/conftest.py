@@ -35,6 +35,6 @@ def server(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell which versions were tested."""
+    """Tell which versions were tested; in a parallel run only the workers know."""
     for line in sorted(versions):
         terminalreporter.write_line(f"talked to the embedded server: {line}")

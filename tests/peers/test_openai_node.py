@@ -8,6 +8,8 @@ import pytest
 from embedded import Server
 from peers import REQUIRED, WEATHER, Peer, node_peer
 
+# The first of them installs the package into the checkout.
+pytestmark = pytest.mark.xdist_group("peers")
 # The second one has the newest major version, which comes with the Agents SDK.
 _PACKAGES = ["openai_node", "agents_node"] if REQUIRED else ["openai_node"]
 

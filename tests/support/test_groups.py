@@ -1,0 +1,54 @@
+"""The sound card's tests stay together, and a run in the background can test Ctrl-C."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from programs import REPOSITORY
+
+SUITE = """
+import pytest
+
+@pytest.fixture
+def sound_card():
+    pass
+
+@pytest.fixture
+def speaker(sound_card):
+    pass
+
+def test_with_the_card(sound_card):
+    pass
+
+def test_with_what_needs_the_card(speaker):
+    pass
+
+def test_without_it():
+    pass
+"""
+
+
+def test_whoever_uses_the_sound_card_is_in_its_group(pytester: pytest.Pytester) -> None:
+    items, _ = pytester.inline_genitems("-p", "groups", pytester.makepyfile(SUITE))
+    groups = {item.name: [mark.args for mark in item.iter_markers("xdist_group")] for item in items}
+    assert groups == {
+        "test_with_the_card": [("sound_card",)],
+        "test_with_what_needs_the_card": [("sound_card",)],
+        "test_without_it": [],
+    }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_where_ctrl_c_is_ignored_programs_still_get_it() -> None:
+    of_ctrl_c = "tests/integration/test_processes.py::test_an_uncaught_ctrl_c_shows_one_traceback"
+    ignoring = 'trap "" INT; exec "$0" -m pytest -p no:cacheprovider "$1"'
+    run = subprocess.run(
+        ["sh", "-c", ignoring, sys.executable, of_ctrl_c],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -1,0 +1,69 @@
+"""`tests/unit/` mirrors the package: a file there tests the module whose name it has.
+
+``tests/unit/<package>/**/test_<stem>.py`` belongs to a module (or a folder) ``<stem>``, with or
+without an underscore, anywhere within that package; a file at the top to one at the top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parent.parent
+PACKAGE = REPOSITORY / "realtime_sync"
+UNIT = REPOSITORY / "tests" / "unit"
+
+# Tests of a concept that several modules have together, with the reason.
+CONCEPTS = {
+    "audio/formats": "every reader of sound against references of their own, with found inputs",
+    "audio/jitter_buffer": "speaker and playout together against a simulated network",
+    "counts": "what events and sound cost, from the socket to the program",
+    "events/conformance": "all models against the published types",
+    "events/examples": "the docstrings of all modules",
+    "events/session_params": "all typed dictionaries against the published ones",
+    "events/values": "what every event and model can do",
+    "fast": "the tests of several packages once more, with the extra",
+    "local/directions": "the imports between the parts of the server",
+    "providers/query": "the query of every provider, from `base` to the URL",
+    "transport/against_websockets": "splitter and builder against another implementation",
+    "transport/cuts": "splitter and inflater, cut at every byte",
+    "voice/loop_turns": "one of two halves of the tests of `loop`",
+}
+
+
+def place_of(path: Path, root: Path) -> str:
+    """Return ``<package>/<stem>`` (``<stem>`` at the top), without underscores and ``test_``."""
+    *folders, name = path.relative_to(root).with_suffix("").parts
+    stem = name.removeprefix("test_").removeprefix("_")
+    return "/".join([*(folder.removeprefix("_") for folder in folders[:1]), stem])
+
+
+def without_module(tests: Iterable[str], modules: Iterable[str]) -> set[str]:
+    return set(tests) - set(modules)
+
+
+def modules() -> set[str]:
+    found = {place_of(path, PACKAGE) for path in PACKAGE.rglob("*.py")}
+    return found | {place_of(path, PACKAGE) for path in PACKAGE.rglob("*") if path.is_dir()}
+
+
+def unit_tests() -> set[str]:
+    return {place_of(path, UNIT) for path in UNIT.rglob("test_*.py")}
+
+
+def test_each_unit_test_is_named_after_its_module() -> None:
+    left = without_module(unit_tests(), modules()) - set(CONCEPTS)
+    assert not left, f"no module has these names: {sorted(left)}; rename the test, or see CONCEPTS"
+
+
+def test_an_exception_is_needed() -> None:
+    """One that is not needed any more would hide the next stray."""
+    assert set(CONCEPTS) <= without_module(unit_tests(), modules())
+
+
+def test_the_check_sees_a_stray() -> None:
+    assert place_of(UNIT / "local" / "speech" / "test_vad.py", UNIT) == "local/vad"
+    assert place_of(PACKAGE / "local" / "speech" / "_vad.py", PACKAGE) == "local/vad"
+    assert place_of(PACKAGE / "_vad" / "local.py", PACKAGE) == "vad/local"
+    assert place_of(UNIT / "test_codec.py", UNIT) == "codec"
+    assert without_module({"audio/vad", "audio/wad"}, {"audio/vad", "codec"}) == {"audio/wad"}
