@@ -11,7 +11,7 @@ The contract of a connection
     iteration and close codes                       test_ported_recovery.py::test_which_closes_are_worth_an_attempt
     references beside items as input                ::test_references_and_items_as_input
     closing: order, idempotence, deadline           test_connection.py::test_close_is_idempotent_and_from_any_thread
-    a silent peer does not hold the close           test_connection.py::test_a_silent_peer_does_not_hold_close
+    a silent peer does not hold the close           test_closing.py::test_our_own_close_is_a_clean_end_whatever_the_peer_does
     the body's exception wins over the end's        ::test_the_bodys_exception_is_the_one_that_leaves
     pings are answered at a prompt                  ../samples/test_ported.py::test_at_the_prompt_pings_are_answered_and_ctrl_c_closes
 Opening
