@@ -70,7 +70,9 @@ class TurnRunner:
             self.current = turn
             if content is not None:
                 self._sender.send(turn.item_create(content))
+                turn.begun_for = self._sender.held_for
             self._ask(turn, response)
+            turn.begun_for = turn.begun_for if content is not None else turn.asked_for
             while not turn.done:
                 entry = self._take_new(deadline)
                 if isinstance(entry.item, Interruption):
@@ -96,7 +98,7 @@ class TurnRunner:
 
     def _ask(self, turn: Turn, response: Mapping[str, Any] | None) -> None:
         self._sender.send(turn.response_create(dict(response or {})))
-        turn.asked_at = self._sender.mark
+        turn.asked_at, turn.asked_for = self._sender.mark, self._sender.held_for
 
     def _wait_until_idle(self, deadline: Deadline, begun: float = math.inf) -> None:
         """Keep what comes until no response is running."""
@@ -111,16 +113,18 @@ class TurnRunner:
         """Take note that the link was lost; raise if that was after entry ``begun``."""
         assert isinstance(entry.item, Interruption)
         self._queue.settle(entry)
-        self.forget()
+        self.forget(entry.item.link)
         if entry.number < begun:  # an earlier one does not concern the turn
             return
         if turn is not None:
-            turn.gone = turn.asked_at <= entry.number  # else its request is held
+            if entry.item.link < turn.begun_for:  # all of it is held for a later link
+                return
+            turn.gone = entry.item.link >= turn.asked_for  # else its request is held
         raise entry.item.error.copy()
 
-    def forget(self) -> None:
-        """Take note that the link was lost, and with it what would have been discarded."""
-        self.abandoned.clear()
+    def forget(self, link: int) -> None:
+        """Take note that a link was lost, and with it what would have been discarded."""
+        self.abandoned = [turn for turn in self.abandoned if turn.asked_for > link]
 
     def _event_of(self, turn: Turn, entry: Entry) -> ServerEvent | None:
         """Return the event in ``entry`` if it is one of the turn's own."""
@@ -145,7 +149,8 @@ class TurnRunner:
         turn = self.current
         if turn is None:
             return
-        if turn.requested and not turn.done and not turn.gone:
+        held = turn.requested and self._sender.withdraw(turn.request_id)
+        if turn.requested and not (turn.done or turn.gone or held):
             if turn not in self.abandoned:
                 self.abandoned.append(turn)
             with contextlib.suppress(ConnectionClosed):

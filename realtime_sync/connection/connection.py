@@ -220,7 +220,7 @@ class RealtimeConnection(Registration):
                 entry = self._queue.take(deadline)
                 item = entry.item
                 if isinstance(item, Interruption):
-                    turns.forget()
+                    turns.forget(item.link)
                 elif not turns.abandoned or not turns.discards(entry):
                     return item
         finally:
@@ -262,6 +262,7 @@ class RealtimeConnection(Registration):
             self._sender.mark,
             Deadline(timeout),
             losses=self._losses_that_end(event),
+            link=self._sender.held_for,
         )
         if isinstance(found, ErrorEvent) and not matches(found):
             raise server_error(found)

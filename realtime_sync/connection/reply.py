@@ -80,11 +80,14 @@ class Turn:
     def __init__(self, *, with_metadata: bool = True) -> None:
         self._with_metadata = with_metadata
         self.token = secrets.token_hex(8)
+        self.request_id = f"{self.token}_response"
         self.response_id: str | None = None
         self.response: Response | None = None
         self.requested = False
         self.must_repeat = False
         self.asked_at = 0  # how many messages had come when it was requested
+        # The links for which its first message and its request were held; 0 for none.
+        self.begun_for = self.asked_for = 0
         self.gone = False  # with the link it was requested over
         self.certain = False  # the server said whose response it is
         self._refused = False
@@ -111,7 +114,7 @@ class Turn:
         if self._with_metadata:
             metadata = {**(response.get("metadata") or {}), _TURN_KEY: self.token}
             response = {**response, "metadata": metadata}
-        event: JsonDict = {"type": "response.create", "event_id": f"{self.token}_response"}
+        event: JsonDict = {"type": "response.create", "event_id": self.request_id}
         return {**event, "response": response} if response else event
 
     def cancel(self) -> JsonDict:
@@ -164,7 +167,7 @@ class Turn:
 
     def _take_error(self, event: ErrorEvent) -> bool:
         error = detail_of(event)
-        if error.event_id == f"{self.token}_response":
+        if error.event_id == self.request_id:
             # Somebody else's response, begun by the user's speech perhaps, came first.
             if error.code == "conversation_already_has_active_response":
                 self._start_again()

@@ -153,7 +153,8 @@ class Link:
     def _interrupt(self, end: ConnectionClosed) -> None:
         """Tell waiters that what they wait for went with the old link; no reader runs now."""
         self._own_entries += 1
-        self._queue.interrupt(ConnectionClosedError(end.code, end.reason, True))
+        error = ConnectionClosedError(end.code, end.reason, True)
+        self._queue.interrupt(error, self._sender.link)
 
     def _finish(self, end: ConnectionClosed) -> None:
         """Let the connection be over, and tell everybody; only the first call counts."""

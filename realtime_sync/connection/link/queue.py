@@ -8,6 +8,7 @@ in C, and each byte counter has one writer (received: the reader; consumed: the 
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import weakref
 from collections import deque
@@ -34,9 +35,13 @@ class Malformed(NamedTuple):
 
 
 class Interruption(NamedTuple):
-    """The place in the queue where the link was lost; turns under way end here."""
+    """The place in the queue where a link was lost; turns under way end here.
+
+    ``link`` counts the links of a connection, from 1.
+    """
 
     error: ConnectionClosed
+    link: int
 
 
 Losses = Literal["all", "coming", "none"]
@@ -62,6 +67,7 @@ class _End(NamedTuple):
     """What observers are told when nothing more will come, or not before space is made."""
 
     error: ConnectionClosed | QueueFullError
+    link: int = sys.maxsize  # that was lost; the end is that of all links
 
 
 class _Watcher:
@@ -71,7 +77,7 @@ class _Watcher:
         self.entries: queue.SimpleQueue[Entry | _End] = queue.SimpleQueue()
         self.bytes_in = 0
         self.bytes_out = 0
-        self.through = False  # the wait goes on over losses of the link
+        self.first_link = 0  # the wait goes on over losses of earlier ones
 
     def put(self, message: Entry | _End) -> None:
         if isinstance(message, Entry):
@@ -157,10 +163,10 @@ class EventQueue:
             self._space.get()
         self._paused = False
 
-    def interrupt(self, error: ConnectionClosed) -> None:
-        """Say that the link was lost and more will come over another: waiters get ``error``."""
-        self.put(Interruption(error), 0)
-        self._tell_watchers(_End(error))
+    def interrupt(self, error: ConnectionClosed, link: int) -> None:
+        """Say that a link was lost and more will come over another: waiters get ``error``."""
+        self.put(Interruption(error, link), 0)
+        self._tell_watchers(_End(error, link))
 
     def finish(self, error: ConnectionClosed) -> None:
         """Say that nothing more will come; ``error`` is what every later `take` raises."""
@@ -292,6 +298,7 @@ class EventQueue:
         deadline: Deadline,
         *,
         losses: Losses = "coming",
+        link: int = 0,
     ) -> ServerEvent:
         """Return the first event numbered ``since`` or later for which ``matches`` is true.
 
@@ -301,6 +308,8 @@ class EventQueue:
             deadline: for the wait.
             losses: which losses of the link end the wait: "all" since entry ``since``, those to
                 come ("coming"), or "none".
+            link: the link that what is awaited was asked for over; losses of earlier ones end
+                nothing.
 
         Raises:
             RealtimeTimeout, ConnectionClosed: as `take`.
@@ -317,7 +326,7 @@ class EventQueue:
             for number, _, item in past:
                 if number < since:
                     continue
-                if isinstance(item, Interruption) and losses == "all":
+                if isinstance(item, Interruption) and losses == "all" and item.link >= link:
                     raise item.error.copy()
                 found = parse_event(item) if isinstance(item, str) else item
                 if _is_match(found, matches):
@@ -327,7 +336,7 @@ class EventQueue:
             if self._paused and self.full:
                 raise self.full_error()
             seen = past[-1][0] + 1 if past else since
-            watcher.through = losses == "none"
+            watcher.first_link = sys.maxsize if losses == "none" else link
             return self._watch_on(watcher, matches, max(seen, since), deadline)
         finally:
             with self._watchers_lock:
@@ -348,9 +357,9 @@ class EventQueue:
                     "the awaited event did not come in time; the connection is still usable"
                 ) from None
             if isinstance(message, _End):
+                if message.link < watcher.first_link:
+                    continue
                 if isinstance(message.error, ConnectionClosed):
-                    if message.error.reconnecting and watcher.through:
-                        continue
                     raise message.error.copy()
                 raise message.error
             watcher.bytes_out += message.size

@@ -21,7 +21,7 @@ from ...transport.base import Transport
 from ..reconnect import ReconnectPolicy
 from ..settings import DEFAULT_MAX_QUEUE_SIZE
 from ..state import ConnectionState
-from .backlog import Backlog, size_bytes
+from .backlog import Backlog, size_bytes, text_of
 from .queue import EventQueue
 
 __all__ = ["Sender", "to_dict", "to_json"]
@@ -71,8 +71,9 @@ class Sender:
         self._ids = count(1)
         self.dialect = dialect  # the link's to set, like the next
         self.on_renewal_due: Callable[[], object] | None = None
-        self._lock = threading.Lock()  # guards the six below; never held while sending
+        self._lock = threading.Lock()  # guards the seven below; never held while sending
         self._transport: Transport = transport
+        self._link = 1  # the number of this one
         self._holding: Holding | None = None
         self._held = Backlog()
         self._set_aside = Backlog()
@@ -171,6 +172,20 @@ class Sender:
         event_id: str | None = getattr(self._last, "event_id", None)
         return event_id
 
+    @property
+    def link(self) -> int:
+        """The number of the link of the moment, counted from 1."""
+        return self._link
+
+    @property
+    def held_for(self) -> int:
+        """The number of the link for which something of this thread's was held; 0 for none.
+
+        Losses of earlier links do not concern it, also where they are told of only later.
+        """
+        held_for: int = getattr(self._last, "held_for", 0)
+        return held_for
+
     def take_unanswered(self) -> bool:
         """Whether this thread has sent something and not waited for anything since; once."""
         unanswered: bool = getattr(self._last, "unanswered", False)
@@ -216,6 +231,7 @@ class Sender:
         """
         with self._lock:
             self._transport = transport
+            self._link += 1
             self.dialect = dialect
             self._held.put_before(data for data in not_sent if not _is_link_bound(data))
             tail = self._tail.empty()
@@ -237,6 +253,15 @@ class Sender:
         except ConnectionClosed:  # it has ended already, as its reader will find
             self._holding = "renewal"
 
+    def withdraw(self, event_id: str) -> bool:
+        """Forget a request that is still held; return whether it was."""
+        withdrawn = Backlog()
+        with self._lock:
+            self._held.move(lambda data: f'"{event_id}"' in text_of(data), withdrawn)
+        if withdrawn.size:
+            self._state.not_sent({"event_id": event_id})
+        return withdrawn.size > 0
+
     def give_up(self) -> list[str]:
         """Stop holding, because there will be no new link; return what was not sent."""
         with self._lock:
@@ -250,6 +275,7 @@ class Sender:
         with self._lock:
             if self._holding is None:
                 return False
+            self._last.held_for = self._link + 1
             if self._holding == "lost" and _is_link_bound(data):
                 self._set_aside.add(data)
                 self._set_aside.trim(self._max_queue_size)

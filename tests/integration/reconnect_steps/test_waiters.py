@@ -20,6 +20,7 @@ from scripted_links import (
 
 from realtime_sync import (
     ConnectionClosedError,
+    RealtimeTimeout,
 )
 
 
@@ -162,3 +163,50 @@ def test_a_full_queue_at_the_loss(links: ScriptedLinks, guard: Guard) -> None:
     after.send("a.1")
     reconnected(connection)
     assert connection.recv(GUARD_S).type == "a.1"
+
+
+def test_a_request_that_is_quicker_than_the_news_of_the_loss(links: ScriptedLinks) -> None:
+    """The sender finds the link dead before the reader has told of it: the request is held."""
+    connection, link = links.connect(reconnect=AT_ONCE)
+    gate, noticed, sent = threading.Event(), threading.Event(), threading.Event()
+    hold, take_new = connection._sender.hold, connection._turns._take_new
+
+    def hold_late(why: Any) -> None:
+        noticed.set()
+        wait(gate)
+        hold(why)
+
+    def take(deadline: Any) -> Any:
+        sent.set()
+        return take_new(deadline)
+
+    connection._sender.hold = hold_late  # type: ignore[method-assign]
+    connection._turns._take_new = take  # type: ignore[method-assign]
+    link.peer.drop()
+    wait(noticed)
+    asking = Running(lambda: connection.ask("Hello", timeout=GUARD_S))
+    wait(sent)
+    gate.set()
+    after = links.next()
+    after.take_back()
+    after.receive("conversation.item.create")
+    after.answer("Hi.")
+    assert asking.result().text == "Hi.", "and nothing of it comes as a stranger later"
+    assert reconnected(connection).lost == []
+
+
+def test_a_turn_that_is_given_up_while_its_request_is_held_asks_for_nothing(
+    links: ScriptedLinks, guard: Guard
+) -> None:
+    gate = threading.Event()
+    connection, link = links.connect(reconnect=AT_ONCE, on_reconnecting=lambda _: wait(gate))
+    link.peer.drop()
+    guard.until(lambda: connection._queue.received == 2, "the loss")
+    with pytest.raises(RealtimeTimeout):
+        connection.ask(timeout=0.01)
+    connection.send({"type": "n.1"})
+    gate.set()
+    after = links.next()
+    after.take_back()
+    assert after.receive()["type"] == "n.1"
+    assert reconnected(connection).lost == []
