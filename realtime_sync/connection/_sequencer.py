@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 
-from .._threads import spawn
 from .._types import JsonDict
 from ..errors import ConnectionClosed
 from ..events import ErrorEvent
@@ -22,7 +21,7 @@ class ResponseSequencer:
     """Sends a ``response.create`` when the conversation is idle, at most one at a time.
 
     Threads: `request` from any thread; `idle` and `absorbs` belong to the reader, which never
-        sends: a thread that lives for one message does.
+        waits for a send, but posts.
     """
 
     def __init__(self, sender: Sender, state: ConnectionState) -> None:
@@ -45,10 +44,11 @@ class ResponseSequencer:
     def idle(self) -> None:
         """Take note that no response is running or asked for."""
         with self._lock:
-            if self._waiting is None:
-                self._asked = None
-                return
-        spawn(self._send_waiting, name="response-create")
+            event, self._waiting = self._waiting, None
+            self._asked = event
+        if event is not None:
+            with contextlib.suppress(ConnectionClosed):  # whoever consumes is told
+                self._sender.post(event)
 
     def absorbs(self, event: ErrorEvent) -> bool:
         """Whether ``event`` only says that another response was quicker, which is our affair."""
@@ -64,12 +64,3 @@ class ResponseSequencer:
         if not self._state.busy:
             self.idle()
         return True
-
-    def _send_waiting(self) -> None:
-        with self._lock:
-            if self._waiting is None or self._state.busy:
-                return
-            event, self._waiting = self._waiting, None
-            self._asked = event
-        with contextlib.suppress(ConnectionClosed):  # whoever consumes is told
-            self._sender.send(event)

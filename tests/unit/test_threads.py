@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import ast
+import queue
 import threading
+from pathlib import Path
 
 import pytest
 from guards import Guard, VirtualClock
 
+from realtime_sync import RealtimeError
 from realtime_sync._deadline import Deadline
-from realtime_sync._threads import join_all, spawn
+from realtime_sync._threads import Attempt, join_all, spawn
 
 
 def test_spawn_names_and_starts_a_daemon(guard: Guard) -> None:
@@ -16,6 +20,106 @@ def test_spawn_names_and_starts_a_daemon(guard: Guard) -> None:
     guard.join(thread)
     assert thread.name == "realtime_sync.reader"
     assert thread.daemon
+
+
+@pytest.mark.parametrize("on_main_thread", [True, False])
+def test_a_system_without_threads_is_an_error_of_ours(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch, on_main_thread: bool
+) -> None:
+    outcomes: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def attempt() -> None:
+        try:
+            spawn(lambda: None, name="reader")
+        except RealtimeError as exc:
+            outcomes.put(exc)
+
+    caller = threading.Thread(target=attempt)
+    if not on_main_thread:
+        caller.start()
+        guard.join(caller)  # it shall find the real one
+        caller = threading.Thread(target=attempt)
+    with monkeypatch.context() as patched:
+        if on_main_thread:
+            patched.setattr(threading.Thread, "start", start)
+            attempt()
+        else:
+            original = threading.Thread.start
+            patched.setattr(
+                threading.Thread, "start", lambda t: original(t) if t is caller else start(t)
+            )
+            caller.start()
+            guard.join(caller)
+    failure = guard.get(outcomes, "the error")
+    assert "'reader'" in str(failure)
+    assert "ulimit -u" in str(failure)
+
+
+# -- attempts --------------------------------------------------------------------------------------
+
+
+class Thing:
+    """What an attempt brings; notes whether it was thrown away."""
+
+    def __init__(self) -> None:
+        self.thrown_away = threading.Event()
+
+    def discard(self) -> None:
+        self.thrown_away.set()
+
+
+def test_an_attempt_brings_what_its_work_returns() -> None:
+    thing = Thing()
+    attempt = Attempt(lambda: thing, discard=Thing.discard, name="attempt")
+    assert attempt.wait() is thing
+    assert not thing.thrown_away.is_set()
+
+
+def test_an_attempt_raises_what_its_work_raises() -> None:
+    def work() -> Thing:
+        raise KeyError("of the program")
+
+    with pytest.raises(KeyError, match="of the program"):
+        Attempt(work, discard=Thing.discard, name="attempt").wait()
+
+
+def test_what_an_attempt_brings_too_late_is_thrown_away(guard: Guard) -> None:
+    thing, gate, waiting = Thing(), threading.Event(), threading.Event()
+
+    def work() -> Thing:
+        waiting.set()
+        guard.wait(gate, "the gate")
+        return thing
+
+    attempt = Attempt(work, discard=Thing.discard, name="attempt")
+    failures: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
+
+    def wait() -> None:
+        try:
+            attempt.wait()
+        except RealtimeError as exc:
+            failures.put(exc)
+
+    waiter = spawn(wait, name="waiter")
+    guard.wait(waiting, "the work")
+    attempt.leave(RealtimeError("closed meanwhile"))
+    assert "closed meanwhile" in str(guard.get(failures, "the waiter"))
+    guard.join(waiter)
+    assert not thing.thrown_away.is_set()
+    gate.set()
+    guard.wait(thing.thrown_away, "the end of the thing")
+
+
+def test_what_came_at_the_same_moment_is_thrown_away() -> None:
+    thing = Thing()
+    attempt = Attempt(lambda: thing, discard=Thing.discard, name="attempt")
+    attempt.leave(RealtimeError("closed meanwhile"))
+    with pytest.raises(RealtimeError):
+        attempt.wait()
+    assert thing.thrown_away.wait(30)
 
 
 def test_join_all_waits_for_every_thread(guard: Guard) -> None:
@@ -58,3 +162,36 @@ def test_join_all_skips_the_thread_that_calls_it(guard: Guard) -> None:
 @pytest.mark.parametrize("timeout", [0.0, None])
 def test_join_all_of_nothing_is_true(timeout: float | None) -> None:
     assert join_all([], Deadline(timeout))
+
+
+# -- the table in the documents --------------------------------------------------------------------
+
+REPOSITORY = Path(__file__).parents[2]
+STARTERS = {"spawn", "_run", "Attempt", "iterate_on_thread"}
+
+
+def thread_names() -> set[str]:
+    """The names of all threads of the package, without what is counted in them."""
+    found = set()
+    for path in (REPOSITORY / "realtime_sync").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and called(node) in STARTERS:
+                found |= {text for kw in node.keywords if kw.arg == "name" for text in texts(kw)}
+    return found
+
+
+def called(node: ast.Call) -> str:
+    return getattr(node.func, "attr", getattr(node.func, "id", ""))
+
+
+def texts(keyword: ast.keyword) -> list[str]:
+    nodes = ast.walk(keyword.value)
+    return [node.value for node in nodes if isinstance(node, ast.Constant) and node.value]
+
+
+def test_every_thread_stands_in_the_table() -> None:
+    table = (REPOSITORY / "docs" / "architecture.md").read_text()
+    names = thread_names()
+    assert {"reader", "tool-", "speech-worker-input"} <= names
+    missing = {name for name in names if f"| `{name}" not in table}
+    assert not missing

@@ -104,12 +104,20 @@ class Sender:
     def post(self, event: JsonDict) -> None:
         """Have an event sent without waiting for the link; not kept in mind as this thread's.
 
+        Args:
+            event: in wire form, with an ``event_id``.
+
         Raises:
             ConnectionClosed: the connection is over.
         """
         dialect = self.dialect
         text = to_json(event if dialect is None else dialect.to_wire(event))
-        self._hand_over(text, post=True)
+        try:
+            self._state.sent(event)
+            self._hand_over(text, post=True)
+        except BaseException:
+            self._state.not_sent(event)
+            raise
 
     def send_raw(self, data: str | bytes) -> None:
         """See `RealtimeConnection.send_raw`."""
