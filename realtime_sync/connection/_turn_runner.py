@@ -149,8 +149,8 @@ class TurnRunner:
         turn = self.current
         if turn is None:
             return
-        answered = turn.done or turn.gone or not turn.requested
-        if not answered and not self._sender.withdraw(turn.request_id):
+        over = turn.done or turn.gone or not turn.requested
+        if not over and not self._sender.withdraw(turn.request_id):
             if turn not in self.abandoned:
                 self.abandoned.append(turn)
             with contextlib.suppress(ConnectionClosed):
