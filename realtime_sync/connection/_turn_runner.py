@@ -131,7 +131,11 @@ class TurnRunner:
         if isinstance(entry.item, Malformed | Interruption):
             return None
         early = entry.number < turn.asked_at
-        return entry.item if turn.receive(entry.item, early=early) else None
+        try:
+            return entry.item if turn.receive(entry.item, early=early) else None
+        except BaseException:  # a refusal: it is told by the exception
+            self._queue.settle(entry)
+            raise
 
     def discards(self, entry: Entry) -> bool:
         """Whether ``entry`` still comes of a turn that was given up, so that nobody wants it."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from guards import Guard
+from scripted_links import Running
 
 from realtime_sync import (
     ConcurrencyError,
@@ -628,6 +629,22 @@ def test_a_close_with_a_wrong_code_changes_nothing(connect: Opener) -> None:
     assert not connection.closed
     server.send("n.1")
     assert connection.recv(GUARD_S).type == "n.1"
+
+
+def test_a_refused_turn_keeps_no_room_in_the_queue(connect: Opener) -> None:
+    connection, server = connect(max_queue_bytes=10_000)
+    for _ in range(20):
+        asking = Running(lambda: connection.ask("Hello", timeout=GUARD_S))
+        server.receive("conversation.item.create")
+        request = server.receive("response.create")
+        refusal = {
+            "type": "invalid_request_error",
+            "message": "no",
+            "event_id": request["event_id"],
+        }
+        server.send("error", error=refusal)
+        assert isinstance(asking.result(), ServerError)
+    assert connection.stats.queued_bytes == 0
 
 
 def test_a_forgotten_connection_warns_and_its_thread_ends(guard: Guard) -> None:
