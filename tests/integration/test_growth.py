@@ -145,7 +145,8 @@ class Profile:
     """Counts the Python functions that this thread and the connections' own call."""
 
     def __init__(self) -> None:
-        self._counts: dict[int, Counter[CodeType]] = {}  # by thread, as none may add for another
+        self._counts: list[Counter[CodeType]] = []  # one a thread, as none may add for another
+        self._own = threading.local()  # not by ident, which a later thread may have again
 
     def __enter__(self) -> Profile:
         threading.setprofile(self._note)
@@ -155,8 +156,7 @@ class Profile:
         threading.setprofile(None)
 
     def _note(self, frame: FrameType, what: str, _: object) -> None:
-        ident = threading.get_ident()
-        if ident not in self._counts:
+        if not hasattr(self._own, "counts"):
             thread = threading.current_thread()
             if (
                 not thread.name.startswith("realtime_sync")
@@ -164,13 +164,14 @@ class Profile:
             ):
                 sys.setprofile(None)  # a thread of the server
                 return
-            self._counts[ident] = Counter()
+            self._own.counts = Counter()
+            self._counts.append(self._own.counts)
         if what == "call":
-            self._counts[ident][frame.f_code] += 1
+            self._own.counts[frame.f_code] += 1
 
     def _total(self) -> Counter[CodeType]:
         total: Counter[CodeType] = Counter()
-        for counts in list(self._counts.values()):
+        for counts in list(self._counts):
             total.update(dict(counts))  # a copy, since readers may go on
         return total
 
