@@ -5,6 +5,12 @@ strikes there. `threading.Event`, `Condition` and `Queue` are written in Python 
 in one step and note it in the next; struck between the two they stay locked for ever (measured: a
 third to a half of such strikes). What is made in C is safe: ``with`` on a `threading.Lock`,
 `queue.SimpleQueue`, sockets, and plain stores of attributes and entries.
+
+But no loop and no comprehension inside such a ``with``, nor inside a ``try`` whose ``finally``
+gives something back: from Python 3.12 on, the jump back to a loop's head that a condition makes is
+covered by no handler, and a strike there leaves without ``__exit__`` and without ``finally``. A
+loop belongs into a function of its own, which is called there (`tests/test_strikes.py` looks for
+such jumps).
 """
 
 from __future__ import annotations

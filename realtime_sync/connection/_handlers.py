@@ -32,11 +32,7 @@ class Handlers:
     def remove(self, type: str, handler: Handler) -> None:
         """Remove the first ``handler`` of ``type``; one that is not there is no error."""
         with self._lock:
-            entries = self._table.get(canonical_type(type), [])
-            for entry in entries:
-                if entry[0] == handler:
-                    entries.remove(entry)
-                    return
+            self._remove_locked(canonical_type(type), handler)
 
     def take(self, event: ServerEvent) -> list[Handler]:
         """Return who gets ``event``: its own handlers, then those of every event.
@@ -44,14 +40,23 @@ class Handlers:
         The list is complete before any of them runs; those that run once are gone already.
         """
         with self._lock:
-            found: list[Handler] = []
-            for name in (event.type, EVERY_EVENT):
-                entries = self._table.get(name)
-                if not entries:
-                    continue
+            return self._take_locked((event.type, EVERY_EVENT))
+
+    def _remove_locked(self, name: str, handler: Handler) -> None:
+        entries = self._table.get(name, [])
+        for entry in entries:
+            if entry[0] == handler:
+                entries.remove(entry)
+                return
+
+    def _take_locked(self, names: tuple[str, ...]) -> list[Handler]:
+        found: list[Handler] = []
+        for name in names:
+            entries = self._table.get(name)
+            if entries:
                 found += [handler for handler, _ in entries]
                 self._table[name] = [entry for entry in entries if not entry[1]]
-            return found
+        return found
 
     def move_to(self, other: Handlers) -> None:
         """Give all handlers to ``other``."""

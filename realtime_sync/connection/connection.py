@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -343,9 +343,7 @@ class RealtimeConnection(Registration):
             if consumer.setdefault("now", token) is not token:
                 raise _consumed_elsewhere()
             turn = self._turns.new()
-            for event in self._turns.run(turn, text, audio, response, Deadline(timeout)):
-                if isinstance(event, ReplyDelta):
-                    yield event
+            yield from _deltas(self._turns.run(turn, text, audio, response, Deadline(timeout)))
         finally:
             if "now" in consumer and consumer["now"] is token:
                 del consumer["now"]
@@ -431,6 +429,12 @@ class RealtimeConnection(Registration):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'closed' if self.closed else 'open'}>"
+
+
+def _deltas(events: Iterable[ServerEvent]) -> Iterator[ReplyDelta]:
+    for event in events:
+        if isinstance(event, ReplyDelta):
+            yield event
 
 
 def _code_of(member: object) -> CodeType | None:

@@ -142,8 +142,8 @@ class FrameWriter:
                     raise LinkOver
                 if deadline is not _NEVER and deadline.expired:
                     raise Stalled("other threads' messages did not get through in time")
-                while self._posted or self._tail or self._pong:
-                    self._write_queued_locked(deadline)
+                if self._posted or self._tail or self._pong:
+                    self._write_all_queued_locked(deadline)
                 if frame is None:
                     self._half_out = True  # the peer must see it, since the next depends on it
                     frame = self._frame_of(payload)
@@ -309,6 +309,10 @@ class FrameWriter:
             if not count:
                 return False
         return True
+
+    def _write_all_queued_locked(self, deadline: Deadline) -> None:
+        while self._posted or self._tail or self._pong:
+            self._write_queued_locked(deadline)
 
     def _write_queued_locked(self, deadline: Deadline) -> None:
         """Write the next queued frame whole, or the rest of the one that was begun."""

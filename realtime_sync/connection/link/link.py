@@ -107,9 +107,12 @@ class Link:
 
         thread = spawn(run, name=name)
         with self._lock:
-            self._threads = [other for other in self._threads if other.is_alive()]
-            self._threads.append(thread)
+            self._note_locked(thread)
         return thread
+
+    def _note_locked(self, thread: threading.Thread) -> None:
+        self._threads = [other for other in self._threads if other.is_alive()]
+        self._threads.append(thread)
 
     def _fail(self, name: str, exc: BaseException) -> None:
         """End the connection because of an exception that nobody has foreseen.

@@ -321,26 +321,39 @@ class EventQueue:
             with self._watchers_lock:
                 self._watchers.append(reference)
                 end = self.end
-            # Registered first, then the log: an event may be seen twice, but never missed.
-            past = self._snapshot()
-            for number, _, item in past:
-                if number < since:
-                    continue
-                if isinstance(item, Interruption) and losses == "all" and item.link >= link:
-                    raise item.error.copy()
-                found = parse_event(item) if isinstance(item, str) else item
-                if _is_match(found, matches):
-                    return found
+            found = self._look(matches, since, losses, link)
+            if not isinstance(found, int):
+                return found
             if end is not None:
                 raise end.copy()
             if self._paused and self.full:
                 raise self.full_error()
-            seen = past[-1][0] + 1 if past else since
             watcher.first_link = sys.maxsize if losses == "none" else link
-            return self._watch_on(watcher, matches, max(seen, since), deadline)
+            return self._watch_on(watcher, matches, found, deadline)
         finally:
             with self._watchers_lock:
-                self._watchers = [other for other in self._watchers if other is not reference]
+                self._dismiss_locked(reference)
+
+    def _look(
+        self, matches: Callable[[ServerEvent], bool], since: int, losses: Losses, link: int
+    ) -> ServerEvent | int:
+        """Look through what is there already; return what was found, or where to go on.
+
+        Somebody who registers first and then looks may see an event twice, but misses none.
+        """
+        past = self._snapshot()
+        for number, _, item in past:
+            if number < since:
+                continue
+            if isinstance(item, Interruption) and losses == "all" and item.link >= link:
+                raise item.error.copy()
+            found = parse_event(item) if isinstance(item, str) else item
+            if _is_match(found, matches):
+                return found
+        return max(past[-1][0] + 1 if past else since, since)
+
+    def _dismiss_locked(self, reference: weakref.ref[_Watcher]) -> None:
+        self._watchers = [other for other in self._watchers if other is not reference]
 
     def _watch_on(
         self,

@@ -1,0 +1,93 @@
+"""No jump by which a signal handler's exception could leave a lock locked or a claim claimed.
+
+A jump back to the head of a loop is one of the places where Python runs signal handlers. From 3.12
+on the compiler leaves those that a condition makes (``continue``, a filter of a comprehension) out
+of the table of handlers, so an exception there skips ``with`` and ``finally`` around the loop.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "realtime_sync"
+FILES = [
+    path
+    for part in ("connection", "transport", "rest", "clients", "_fork.py", "_threads.py")
+    for path in (
+        [PACKAGE / part] if part.endswith(".py") else sorted((PACKAGE / part).rglob("*.py"))
+    )
+]
+
+# They run on threads of our own, where no handler does.
+ON_OUR_THREADS = {
+    "EventQueue._present_watchers",  # the reader
+    "MemoryTransport.read",  # the reader
+    "_race",  # the thread that connects
+}
+
+needs_table = pytest.mark.skipif(sys.version_info < (3, 11), reason="there is no such table")
+
+
+def codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from codes(constant)
+
+
+def uncovered_jumps(code: CodeType) -> Iterator[dis.Instruction]:
+    """Jumps back that lie inside a ``with``, or a ``try`` that frees a claim, and are not covered."""
+    table = [(e.start, e.end, e.target) for e in dis._parse_exception_table(code)]  # type: ignore[attr-defined]
+    instructions = {i.offset: i for i in dis.get_instructions(code)}
+    for offset, instruction in instructions.items():
+        if instruction.opname != "JUMP_BACKWARD":
+            continue
+        if any(start <= offset < end for start, end, _ in table):
+            continue
+        around = {t for _, end, t in table if end <= offset} & {
+            t for start, _, t in table if start > offset
+        }
+        if any(gives_back(instructions, target) for target in around):
+            yield instruction
+
+
+def gives_back(instructions: dict[int, dis.Instruction], target: int) -> bool:
+    """Whether a handler is the end of a ``with``, or frees a claim."""
+    names = []
+    for offset in sorted(instructions):
+        if offset >= target:
+            names.append(instructions[offset].opname)
+            if names[-1] == "RERAISE":
+                break
+    return "WITH_EXCEPT_START" in names or "DELETE_SUBSCR" in names
+
+
+@needs_table
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_no_jump_leaves_a_lock_locked(path: Path) -> None:
+    for code in codes(compile(path.read_text(), str(path), "exec")):
+        name = getattr(code, "co_qualname", code.co_name)
+        if name not in ON_OUR_THREADS:
+            jumps = [jump.positions.lineno for jump in uncovered_jumps(code) if jump.positions]  # type: ignore[attr-defined]
+            assert not jumps, f"{name}, line {jumps}: move the loop into a function of its own"
+
+
+LOCKED_LOOP = """
+def drop(lock, items, item):
+    with lock:
+        return [other for other in items if other is not item]
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="earlier compilers cover all jumps")
+def test_the_check_sees_such_a_jump() -> None:
+    found = [
+        jump for code in codes(compile(LOCKED_LOOP, "x", "exec")) for jump in uncovered_jumps(code)
+    ]
+    assert found
