@@ -23,7 +23,8 @@ FILES = sorted(file for file in FILES if file.suffix)
 # They run on threads of our own, where no handler does.
 ON_OUR_THREADS = {
     "EventQueue._present_watchers",  # the reader
-    "History.replay",  # the supervisor
+    "History.keep",  # the supervisor
+    "History.replay",  # the same
     "MemoryTransport.read",  # the reader
     "_race",  # the thread that connects
     "_set_options",  # the same
