@@ -384,6 +384,18 @@ def test_an_answer_that_was_asked_for_and_not_begun_is_cancelled_too(manual: Voi
     assert feed(manual, done("r1", "cancelled")) == [CreateResponse("voice_create_2")]
 
 
+def test_a_detector_that_an_update_turns_off_is_none(clock: VirtualClock) -> None:
+    """What is known of the session may be ahead of the events."""
+    known = KnownSession()
+    state = VoiceState(
+        source_rate=RATE, sink_rate=RATE, session=known, manual_turns=True, clock=clock
+    )
+    detecting = event("session.updated", session={"type": "realtime", **DETECTING})
+    known.take(detecting)
+    known.take(event("session.updated", session={"type": "realtime", **QUIET}))
+    assert state.receive(detecting) == []
+
+
 def test_two_detectors_are_refused(manual: VoiceState) -> None:
     with pytest.raises(ConfigError, match="turn_detection to None"):
         feed(manual, event("session.updated", session={"type": "realtime", **DETECTING}))
