@@ -282,6 +282,7 @@ def test_a_restored_session_is_not_the_answer_to_an_update(
         event("session.updated", session=MANUAL),
     ]
     state.renewed(reports)
+    assert state.session.under_way == ("held",)
     assert (state.input_is_pcm, state.turns_are_manual) == (False, True)
     assert state.renew_at - virtual_clock() == pytest.approx(240, abs=1.0)
     assert state.restorable_session == MANUAL
