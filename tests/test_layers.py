@@ -27,6 +27,7 @@ LAYERS = {
     "_net": 2,
     "events": 3,
     "audio": 3,
+    "conversation": 4,
     "config": 4,
     "providers": 4,
     "transport": 4,

@@ -37,6 +37,7 @@ from .stats import ConnectionStats
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..conversation.session import SessionFacts
     from ..events.sessions import ResponseCreateParams
 
 __all__ = ["RealtimeConnection"]
@@ -397,6 +398,15 @@ class RealtimeConnection(Registration):
                 return True
             frame = frame.f_back
         return False
+
+    @property
+    def session_facts(self) -> SessionFacts:
+        """What is known of the session: as the server reported it, and as was asked for since.
+
+        An update counts from `send` on until the server refuses it. So this may be ahead of the
+        events that were consumed.
+        """
+        return self._state.session.facts
 
     @property
     def stats(self) -> ConnectionStats:

@@ -149,7 +149,8 @@ class InputAudioBuffer(_Resource):
         Raises:
             FormatError: half a sample, a wrong dtype or shape, text that is not base64.
         """
-        self._sender.append(append_message(audio, event_id, pcm=self._state.input_is_pcm))
+        pcm = self._state.session.facts.input.is_pcm
+        self._sender.append(append_message(audio, event_id, pcm=pcm))
 
     def commit(self, *, event_id: str | None = None) -> None:
         """Make the buffer a message of the user's; for sessions without turn detection."""

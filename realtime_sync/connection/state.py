@@ -6,9 +6,10 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from .._types import JsonDict
+from ..conversation.session import SessionState
 from ..events import (
     ErrorEvent,
     InputAudioBufferSpeechStarted,
@@ -19,12 +20,12 @@ from ..events import (
     ServerEvent,
     SessionCreated,
     SessionUpdated,
-    parse_event,
 )
-from ..events.base import as_came, plain
+from ..events.base import as_came
 from ..events.server import detail_of
+from ..events.wire_values import as_text
 from ._history import FOLLOWED as HISTORY_EVENTS
-from ._history import G711_BYTES_PER_MS, PCM_BYTES_PER_MS, History
+from ._history import History
 
 __all__ = ["FOLLOWED", "WRONG_SHAPE", "ConnectionState", "Sequencer"]
 
@@ -76,10 +77,7 @@ class ConnectionState:
     """Follows the events of one connection, over all of its links.
 
     Attributes:
-        input_is_pcm: whether audio is appended as PCM16, which comes in whole samples of two
-            bytes; else it is G.711.
-        turns_are_manual: whether the program says where a turn ends, so that the server's buffer
-            waits for it.
+        session: what the session says.
         running: ids of the responses of the conversation that were created and are not done.
         history: the conversation's items.
         changes: how many events came that are followed here.
@@ -101,8 +99,7 @@ class ConnectionState:
         speech_ends_responses: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.input_is_pcm = True
-        self.turns_are_manual = False
+        self.session = SessionState()
         self.running: frozenset[str] = frozenset()
         self.history = History()
         self.changes = 0
@@ -113,11 +110,6 @@ class ConnectionState:
         self._clock = clock
         self._requested: frozenset[str] = frozenset()  # response.create without an answer
         self._over: tuple[str | None, ...] = ()  # ids of the latest that are done
-        # The event that reported the session, as text: decoded, a session with a few tools takes
-        # five times as much, 22 kB for each connection.
-        self._report = ""
-        self._output_is_pcm = True
-        self._tools: object = None  # as the program gave them
         self._speaking = False
         self._uncommitted = False  # audio was appended since the last commit
         self._changed_at = clock()
@@ -167,38 +159,44 @@ class ConnectionState:
                 self._speaking = False
             case ErrorEvent():
                 self.formalities += 1
-                # Not every server says which request it refused.
-                event_id = detail_of(event).event_id
-                refused = {event_id} if event_id else self._requested
-                self._requested -= refused
+                self._refused(event)
             case _:
                 self.history.receive(event)
 
-    def _report_session(self, event: SessionCreated | SessionUpdated) -> None:
-        session = as_came(event, "session")
-        if not isinstance(session, dict):
-            return
-        self._report = event.raw or event.to_json()
-        heard, spoken = (_object(session, "audio", name) for name in ("input", "output"))
-        self.input_is_pcm, self._output_is_pcm = _is_pcm(heard), _is_pcm(spoken)
-        self.turns_are_manual = heard.get("turn_detection", "server's default") is None
-        if isinstance(event, SessionCreated):
-            expires_at = session.get("expires_at")
-            lasts = expires_at - time.time() if isinstance(expires_at, int | float) else 0.0
-            if lasts <= 0:  # not told, or one of the two clocks is wrong
-                lasts = _HOUR_S
-            self.renew_at = self._clock() + lasts - min(lasts * _EARLY_SHARE, _EARLY_S)
+    def _refused(self, event: ErrorEvent) -> None:
+        """Undo the request that the server refused; not every server says which one it was."""
+        error = detail_of(event)
+        event_id = as_text(error.event_id)
+        if event_id:
+            self._requested -= {event_id}
+            self.session.undo(event_id)
+        elif (as_text(error.param) or "").split(".")[0] == "session":
+            self.session.undo_oldest()  # they are answered in order
+        elif self._requested:
+            self._requested = frozenset()
+        elif event.severity == "failed" and len(self.session.under_way) == 1:
+            self.session.undo_oldest()  # nothing else is known to be under way
 
-    def _try_to_report_session(self, event: SessionCreated | SessionUpdated) -> None:
-        try:
-            self._report_session(event)
-        except WRONG_SHAPE as exc:
-            _not_followed(event, exc)
+    def _report_session(self, event: SessionCreated | SessionUpdated) -> None:
+        self.session.reported(event)
+        if isinstance(event, SessionCreated):
+            self._schedule_renewal()
+
+    def _schedule_renewal(self) -> None:
+        lasts = (self.session.expires_at or 0.0) - time.time()
+        if lasts <= 0:  # not told, or one of the two clocks is wrong
+            lasts = _HOUR_S
+        self.renew_at = self._clock() + lasts - min(lasts * _EARLY_SHARE, _EARLY_S)
 
     def renewed(self, reports: Sequence[SessionCreated | SessionUpdated]) -> None:
         """Take note of what was reported while the session was restored on a new link."""
         for event in reports:
-            self._try_to_report_session(event)
+            try:
+                self.session.restored(event)
+            except WRONG_SHAPE as exc:
+                _not_followed(event, exc)
+            if isinstance(event, SessionCreated):
+                self._schedule_renewal()
 
     def sent(self, event: JsonDict) -> None:
         """Take note of a client event that is about to be sent."""
@@ -207,27 +205,29 @@ class ConnectionState:
             self._requested |= {event["event_id"]}
         elif event["type"] in ("input_audio_buffer.commit", "input_audio_buffer.clear"):
             self._uncommitted = False
-        elif event["type"] == "session.update" and "tools" in (event.get("session") or {}):
-            self._tools = event["session"]["tools"]
+        elif event["type"] == "session.update":
+            self.session.sent(event)
 
     def not_sent(self, event: JsonDict) -> None:
         """Take note that an event of `sent` was not sent after all."""
         self._requested -= {event["event_id"]}
+        self.session.undo(event["event_id"])
 
     def appended(self) -> None:
         """Take note that audio is about to be appended."""
         self._uncommitted = True
 
-    def link_lost(self, requested: frozenset[str]) -> bool:
+    def link_lost(self, under_way: frozenset[str]) -> bool:
         """Forget what was only going on over the old link; return whether a response was.
 
         Args:
-            requested: the responses that were asked for over it. Requests that are held for the
-                next link are none of them.
+            under_way: what was asked for over it, see `under_way`. Requests that are held for
+                the next link are none of them.
         """
-        gone = bool(self.running or self._requested & requested)
+        gone = bool(self.running or self._requested & under_way)
         self.running = frozenset()
-        self._requested -= requested
+        self._requested -= under_way
+        self.session.link_lost(under_way)
         self._speaking = self._uncommitted = False
         if gone and self.sequencer is not None and not self.busy:
             self.sequencer.idle()
@@ -237,6 +237,21 @@ class ConnectionState:
     def requested(self) -> frozenset[str]:
         """The ``event_id`` of each ``response.create`` without an answer."""
         return self._requested
+
+    @property
+    def under_way(self) -> frozenset[str]:
+        """The ``event_id`` of each request that is followed here and has no answer."""
+        return self._requested | frozenset(self.session.under_way)
+
+    @property
+    def input_is_pcm(self) -> bool:
+        """Whether audio is appended as PCM16, in whole samples of two bytes; else it is G.711."""
+        return self.session.facts.input.is_pcm
+
+    @property
+    def turns_are_manual(self) -> bool:
+        """Whether the program says where a turn ends, so that the server's buffer waits for it."""
+        return self.session.facts.turns.manual
 
     @property
     def busy(self) -> bool:
@@ -256,43 +271,13 @@ class ConnectionState:
 
     @property
     def restorable_session(self) -> JsonDict:
-        """The effective configuration as last reported, with the tools as they were given.
-
-        A server does not report the credentials that tools were given with. ``{}`` when nothing
-        was reported.
-        """
-        if not self._report:
-            return {}
-        session: JsonDict = as_came(parse_event(self._report), "session")
-        reported = session.get("tools")
-        if self._tools is None or not reported or _names(self._tools) != _names(reported):
-            return session  # given, but refused or changed since
-        return {**session, "tools": self._tools}
+        """See `SessionState.restorable`."""
+        return self.session.restorable
 
     def replay(self) -> tuple[list[JsonDict], list[str]]:
         """Return the history as it is to be told again; see `History.replay`."""
-        return self.history.replay(PCM_BYTES_PER_MS if self._output_is_pcm else G711_BYTES_PER_MS)
+        return self.history.replay(self.session.facts.output.bytes_per_ms)
 
 
 def _not_followed(event: ServerEvent, exc: Exception) -> None:
     log.warning("%s has an unexpected form and is not followed: %r", event.type, exc)
-
-
-def _is_pcm(sound: JsonDict) -> bool:
-    return bool(_object(sound, "format").get("type", "audio/pcm") == "audio/pcm")
-
-
-def _object(part: Any, *path: str) -> JsonDict:
-    """Return what lies at ``path``, ``{}`` where no object does."""
-    for name in path:
-        part = part.get(name) if isinstance(part, dict) else None
-    return part if isinstance(part, dict) else {}
-
-
-def _names(tools: Any) -> list[Any]:
-    """Return what tells one list of tools from another."""
-    try:
-        tools = plain(tools)
-        return [(tool.get("type"), tool.get("name"), tool.get("server_label")) for tool in tools]
-    except (AttributeError, TypeError):  # what the program gave is none; the server will say so
-        return []

@@ -11,7 +11,7 @@ from typing import Any
 
 from .._types import JsonDict
 from ..events.base import plain
-from ._flat import flat_config, flat_item, nested_config, nested_item
+from ..events.session_shape import flat_config, flat_item, nested_config, nested_item
 from ._item_events import ItemEvents
 
 __all__ = ["BetaDialect"]

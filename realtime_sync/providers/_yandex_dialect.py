@@ -14,7 +14,7 @@ from typing import Any
 from .._types import JsonDict
 from ..errors import LocalProtocolError
 from ..events.base import plain
-from ._flat import flat_config, nested_config
+from ..events.session_shape import flat_config, nested_config
 from ._item_events import ItemEvents
 
 __all__ = ["YandexDialect"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from ..conversation.session import SessionFacts
     from ..events import ServerEvent
 
 __all__ = ["VoiceConnection"]
@@ -47,6 +48,10 @@ class VoiceConnection(Protocol):
     @property
     def response(self) -> _ResponseCalls:
         """Is asked for and cancelled."""
+
+    @property
+    def session_facts(self) -> SessionFacts:
+        """Says which formats the session has, and what the server does by itself."""
 
     def recv(self, timeout: float | None = None) -> ServerEvent:
         """Return the next event; raise `RealtimeTimeout` when none came in time."""

@@ -139,6 +139,7 @@ class VoiceLoop:
         self._state = VoiceState(
             source_rate=self._source.rate,
             sink_rate=self._sink.rate,
+            session=lambda: connection.session_facts,
             tools=tuple(tools or ()),
             manual_turns=push_to_talk or vad is not None,
             underruns=lambda: self._sink.underruns,

@@ -42,10 +42,11 @@ from .effects import (
     TruncateItem,
 )
 from .events import AnswerStarted, Interrupted, ToolStarted
+from .format_check import check_formats
 from .metrics import TurnMeter
-from .session_rules import read_session
 
 if TYPE_CHECKING:
+    from ..conversation.session import SessionFacts
     from ..events import ServerEvent
 
 __all__ = ["VoiceState"]
@@ -85,6 +86,7 @@ class VoiceState:
     Args:
         source_rate: rate in Hz of what the user says.
         sink_rate: rate in Hz of what the sink plays.
+        session: what is known of the session at this moment.
         tools: names of the tools that are ours to answer.
         manual_turns: whether turns are found here, by a button or a detector, and the server must
             not detect any.
@@ -100,6 +102,7 @@ class VoiceState:
         *,
         source_rate: int,
         sink_rate: int,
+        session: Callable[[], SessionFacts],
         tools: Collection[str] = (),
         manual_turns: bool = False,
         underruns: Callable[[], int] = lambda: 0,
@@ -110,8 +113,7 @@ class VoiceState:
         self._manual_turns = manual_turns
         self._clock = clock
         self._meter = TurnMeter(clock=clock, underruns=underruns)
-        self._server_interrupts = not manual_turns
-        self._server_answers = not manual_turns
+        self._known_session = session
         self._speaking = False  # between the user's speech_started and speech_stopped
         self._answer_due = False  # a response was asked for and is not created yet
         self._stopped_at: float | None = None  # end of speech that has no audio for an answer yet
@@ -231,12 +233,11 @@ class VoiceState:
     # -- the server's events ---------------------------------------------------------------------
 
     def _session(self, event: SessionCreated | SessionUpdated) -> list[Effect]:
-        rules = read_session(event.session.to_dict(), rates=self._rates)
+        session = self._known_session()
+        check_formats(session, rates=self._rates)
         # A session is created with the server's own settings, before it is updated with ours.
-        if rules.detects and self._manual_turns and isinstance(event, SessionUpdated):
+        if self._manual_turns and session.turns.detected and isinstance(event, SessionUpdated):
             raise ConfigError(_TWO_DETECTORS)
-        self._server_interrupts = rules.interrupts
-        self._server_answers = rules.answers
         return []
 
     def _speech_started(self, _: InputAudioBufferSpeechStarted) -> list[Effect]:
@@ -244,12 +245,12 @@ class VoiceState:
             raise ConfigError(_TWO_DETECTORS)
         self._speaking = True
         self._stopped_at = None
-        return self._interrupt(cancel=not self._server_interrupts)
+        return self._interrupt(cancel=not self._known_session().turns.interrupts)
 
     def _speech_stopped(self, _: InputAudioBufferSpeechStopped) -> list[Effect]:
         self._speaking = False
         self._speech_ended()
-        self._answer_due = self._server_answers
+        self._answer_due = self._known_session().answers
         return self._create_if_possible()
 
     def _response_created(self, event: ResponseCreated) -> list[Effect]:

@@ -11,8 +11,9 @@ from typing import Any
 
 from guards import VirtualClock
 
+from realtime_sync.conversation.session import SessionFacts, SessionState
 from realtime_sync.errors import ConnectionClosed, RealtimeTimeout
-from realtime_sync.events import ServerEvent, parse_event
+from realtime_sync.events import ServerEvent, SessionCreated, SessionUpdated, parse_event
 
 _ids = itertools.count(1)
 RATE = 24000
@@ -83,6 +84,20 @@ def call_done(response: str, call_id: str, name: str, arguments: str = "{}") -> 
     )
 
 
+class KnownSession:
+    """What is known of a session after the events that it was given."""
+
+    def __init__(self) -> None:
+        self._state = SessionState()
+
+    def take(self, event: object) -> None:
+        if isinstance(event, SessionCreated | SessionUpdated):
+            self._state.reported(event)
+
+    def __call__(self) -> SessionFacts:
+        return self._state.facts
+
+
 class ScriptedConnection:
     """Plays events, and notes what is sent.
 
@@ -101,6 +116,7 @@ class ScriptedConnection:
         self.sent: list[dict[str, Any]] = []
         self.heard: list[bytes] = []
         self._react = react
+        self._session = KnownSession()
         self._line: queue.SimpleQueue[ServerEvent | Exception] = queue.SimpleQueue()
         for item in script:
             self._line.put(item)
@@ -126,7 +142,12 @@ class ScriptedConnection:
             self._line.put(item)  # every later recv repeats it
         if isinstance(item, Exception):
             raise item
+        self._session.take(item)
         return item
+
+    @property
+    def session_facts(self) -> SessionFacts:
+        return self._session()
 
     def append(self, *, audio: bytes) -> None:
         self.heard.append(audio)

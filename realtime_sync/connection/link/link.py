@@ -180,7 +180,7 @@ class Link:
             self._finish(end)
             return
         self._sender.hold("lost")
-        self._state.link_lost(self._state.requested)
+        self._state.link_lost(self._state.under_way)
         self._interrupt(end)
         self._run(lambda: self._recover(end), name="supervisor")
 
@@ -267,12 +267,13 @@ class Link:
             if not self._quiet():
                 self._keep()
                 return
+            under_way = self._state.under_way
             self._state.renew_at = math.inf
         finally:
             decided.put(None)
-        self._try_to_renew(seen)
+        self._try_to_renew(seen, under_way)
 
-    def _try_to_renew(self, seen: int) -> None:
+    def _try_to_renew(self, seen: int, under_way: frozenset[str]) -> None:
         try:
             made = self._recovery.open_once(keep_history=True, closing=self.lifecycle.closing)
         except Exception as exc:  # the program's key function may raise anything
@@ -286,7 +287,7 @@ class Link:
             self._renew_later(_MOMENT_S)
             self._keep()
             return
-        self._replace(made, frozenset(), with_tail=not self._state.turns_are_manual)
+        self._replace(made, under_way, with_tail=not self._state.turns_are_manual)
 
     def _renew_later(self, seconds: float) -> None:
         self._state.renew_at = time.monotonic() + seconds
@@ -333,7 +334,7 @@ class Link:
         if self.lifecycle.step(Step.RENEW) is None:
             return ConcurrencyError("the connection is being made anew or closed already")
         self._sender.hold("renewal")
-        requested = self._state.requested
+        under_way = self._state.under_way
         try:
             made = self._recovery.open_once(
                 keep_history=keep_history, closing=self.lifecycle.closing
@@ -341,16 +342,16 @@ class Link:
         except BaseException as exc:
             self._keep()
             return exc
-        if self._replace(made, requested, with_tail=False):
+        if self._replace(made, under_way, with_tail=False):
             return None
         return ConcurrencyError("the connection was closed meanwhile")
 
-    def _replace(self, made: Made, requested: frozenset[str], *, with_tail: bool) -> bool:
+    def _replace(self, made: Made, under_way: frozenset[str], *, with_tail: bool) -> bool:
         """Let ``made`` take over; what the old link still brings comes first.
 
         Args:
             made: the new link.
-            requested: the responses that the old link was asked for and that will not come.
+            under_way: what the old link was asked for and that will have no answer.
             with_tail: see `Sender.adopt`.
         """
         try:
@@ -359,7 +360,7 @@ class Link:
             self._transport.close(1000, "renewed", timeout=self._close_timeout)
             if self._reading is not None:
                 self._reading.join()  # its transport is over
-            if self._state.link_lost(requested):
+            if self._state.link_lost(under_way):
                 self._interrupt(ConnectionClosedError(1000, "the session was restarted"))
         except BaseException:
             made.transport.abort()  # nobody else knows of it yet

@@ -52,6 +52,26 @@ def test_what_is_sent_meanwhile_is_sent_in_order_and_what_was_the_links_is_hande
     assert after.receive()["type"] == "n.4"
 
 
+def test_an_update_that_the_link_took_along_counts_no_more(links: ScriptedLinks) -> None:
+    connection, link = links.connect(reconnect=AT_ONCE)
+    connection.session.update(session={"input_audio_format": "g711_ulaw"})
+    assert link.receive()["type"] == "session.update"
+    connection.input_audio_buffer.append(audio=b"\xff")
+    gate = threading.Event()
+    links.before_opening = lambda: gate.wait(GUARD_S) and None
+    link.peer.drop()
+    with pytest.raises(ConnectionClosedError):
+        connection.wait_for("session.updated", timeout=GUARD_S)
+    assert connection.session_facts.input.is_pcm
+    connection.session.update(session={"turn_detection": None})
+    gate.set()
+    after = links.next()
+    after.take_back()
+    reconnected(connection)
+    assert after.receive()["type"] == "session.update"
+    assert connection.session_facts.turns.manual, "this one was held for the new link"
+
+
 def test_sending_goes_on_from_many_threads_while_links_come_and_go(links: ScriptedLinks) -> None:
     connection, link = links.connect(reconnect=ReconnectPolicy(initial_delay=0, max_retries=50))
     count, losses = 200, 20

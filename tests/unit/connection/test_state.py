@@ -69,7 +69,17 @@ def test_an_event_of_an_unexpected_form_is_the_programs_to_see(
 
 
 @pytest.mark.parametrize(
-    ("lasts", "due"), [(3600.0, 3480.0), (300.0, 240.0), (5.0, 4.0), (None, 3480.0), (-7.0, 3480.0)]
+    ("lasts", "due"),
+    [
+        (3600.0, 3480.0),
+        (600.0, 480.0),
+        (300.0, 240.0),
+        (5.0, 4.0),
+        (None, 3480.0),
+        (-7.0, 3480.0),
+        (math.nan, 3480.0),
+        (math.inf, 3480.0),
+    ],
 )
 def test_a_session_is_renewed_before_its_end(
     state: ConnectionState, virtual_clock: VirtualClock, lasts: float | None, due: float
@@ -181,30 +191,101 @@ def test_formalities_are_no_sign_of_life(state: ConnectionState) -> None:
     assert (state.changes, state.formalities) == (4, 3)
 
 
-# -- the configuration ---------------------------------------------------------------------------
+# -- the session ---------------------------------------------------------------------------------
+
+ULAW: dict[str, Any] = {"audio": {"input": {"format": {"type": "audio/pcmu"}}}}
+MANUAL: dict[str, Any] = {"audio": {"input": {"turn_detection": None}}}
 
 
-def give_tools(state: ConnectionState, *tools: dict[str, Any]) -> None:
-    update = {"type": "session.update", "event_id": "x", "session": {"tools": list(tools)}}
-    state.sent(update)
+def update(state: ConnectionState, event_id: str, session: Any = ULAW) -> None:
+    state.sent({"type": "session.update", "event_id": event_id, "session": session})
 
 
-def test_tools_are_restored_as_they_were_given(state: ConnectionState) -> None:
-    secret = {"type": "mcp", "server_label": "docs", "authorization": "secret"}
-    give_tools(state, secret)
-    reported = {"type": "mcp", "server_label": "docs"}
-    state.receive(event("session.updated", session={"tools": [reported]}))
-    assert state.restorable_session == {"tools": [secret]}
+def refuse(state: ConnectionState, event_id: object = None, **fields: Any) -> None:
+    error = {"type": "invalid_request_error", "message": "no", "event_id": event_id, **fields}
+    assert state.receive(event("error", error=error))
 
 
-@pytest.mark.parametrize("given", [[{"type": "function", "name": "other"}], [1], []])
-def test_tools_that_are_not_in_force_are_not_restored(
-    state: ConnectionState, given: list[Any]
+def test_an_update_counts_until_it_is_refused_or_not_sent(state: ConnectionState) -> None:
+    update(state, "a")
+    update(state, "b", MANUAL)
+    assert (state.input_is_pcm, state.turns_are_manual) == (False, True)
+    refuse(state, "a")
+    assert (state.input_is_pcm, state.turns_are_manual) == (True, True)
+    state.not_sent({"event_id": "b"})
+    assert not state.turns_are_manual
+
+
+def test_a_report_replaces_what_was_asked_for(state: ConnectionState) -> None:
+    update(state, "a")
+    state.receive(event("session.updated", session=MANUAL))
+    state.receive(event("session.updated", session={"input_audio_format": "pcm16"}))
+    assert (state.input_is_pcm, state.turns_are_manual) == (True, True)
+    assert state.restorable_session == {"input_audio_format": "pcm16"}
+
+
+def test_a_refusal_that_names_nothing_means_the_one_request_under_way(
+    state: ConnectionState,
 ) -> None:
-    reported = {"type": "function", "name": "f"}
-    state.receive(event("session.updated", session={"tools": [reported]}))
-    give_tools(state, *given)
-    assert state.restorable_session == {"tools": [reported]}
+    update(state, "a")
+    refuse(state)
+    assert state.input_is_pcm
+
+
+@pytest.mark.parametrize("event_id", [None, "", 5, {}, ["a"]])
+def test_no_refusal_can_mean_several_requests(state: ConnectionState, event_id: object) -> None:
+    update(state, "a")
+    update(state, "b", MANUAL)
+    refuse(state, event_id)
+    assert state.session.under_way == ("a", "b")
+    refuse(state, event_id, param=["session"])
+    assert state.session.under_way == ("a", "b")
+    refuse(state, event_id, param="sessions")
+    assert state.session.under_way == ("a", "b")
+    refuse(state, event_id, param="session.audio.input.format")
+    assert state.session.under_way == ("b",), "they are answered in order"
+
+
+def test_a_refusal_beside_a_request_for_an_answer(state: ConnectionState) -> None:
+    update(state, "a")
+    state.sent(create("mine"))
+    refuse(state, param="session")
+    assert (state.requested, state.session.under_way) == ({"mine"}, ())
+    update(state, "b")
+    refuse(state)
+    assert (state.requested, state.session.under_way) == (frozenset(), ("b",))
+
+
+def test_what_is_no_failure_undoes_nothing(state: ConnectionState) -> None:
+    update(state, "a")
+    refuse(state, code="response_cancel_not_active")
+    refuse(state, "somebody else's")
+    assert not state.input_is_pcm
+
+
+def test_with_the_link_goes_what_it_was_told_of_the_session(state: ConnectionState) -> None:
+    update(state, "a")
+    state.sent(create("mine"))
+    under_way = state.under_way
+    assert under_way == {"a", "mine"}
+    update(state, "held", MANUAL)
+    assert state.link_lost(under_way)
+    assert (state.input_is_pcm, state.turns_are_manual) == (True, True)
+
+
+def test_a_restored_session_is_not_the_answer_to_an_update(
+    state: ConnectionState, virtual_clock: VirtualClock
+) -> None:
+    update(state, "held")
+    reports: list[Any] = [
+        event("session.created", session={"expires_at": time.time() + 300}),
+        event("session.updated", session=MANUAL),
+    ]
+    state.renewed(reports)
+    assert state.session.under_way == ("held",)
+    assert (state.input_is_pcm, state.turns_are_manual) == (False, True)
+    assert state.renew_at - virtual_clock() == pytest.approx(240, abs=1.0)
+    assert state.restorable_session == MANUAL
 
 
 @pytest.mark.parametrize(

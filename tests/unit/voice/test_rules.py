@@ -8,6 +8,7 @@ import pytest
 from guards import VirtualClock
 from scripted_voice import (
     RATE,
+    KnownSession,
     audio_done,
     call_done,
     created,
@@ -46,11 +47,22 @@ def clock() -> VirtualClock:
 
 @pytest.fixture
 def state(clock: VirtualClock) -> VoiceState:
-    return VoiceState(source_rate=RATE, sink_rate=RATE, tools=("weather", "time"), clock=clock)
+    return VoiceState(
+        source_rate=RATE,
+        sink_rate=RATE,
+        session=KnownSession(),
+        tools=("weather", "time"),
+        clock=clock,
+    )
 
 
 def feed(state: VoiceState, *events: ServerEvent) -> list[Effect]:
-    return [effect for event in events for effect in state.receive(event)]
+    assert isinstance(state._known_session, KnownSession)
+    effects: list[Effect] = []
+    for happened in events:
+        state._known_session.take(happened)
+        effects += state.receive(happened)
+    return effects
 
 
 def acts(effects: list[Effect]) -> list[Effect]:
@@ -314,7 +326,12 @@ def test_a_long_conversation_keeps_a_bounded_memory(state: VoiceState) -> None:
 def manual(clock: VirtualClock) -> VoiceState:
     """The state of a loop with a button or a detector of its own."""
     state = VoiceState(
-        source_rate=RATE, sink_rate=RATE, tools=("time",), manual_turns=True, clock=clock
+        source_rate=RATE,
+        sink_rate=RATE,
+        session=KnownSession(),
+        tools=("time",),
+        manual_turns=True,
+        clock=clock,
     )
     # The server's own settings, before they are updated.
     feed(state, event("session.created", session={"type": "realtime", **DETECTING}))
@@ -365,6 +382,18 @@ def test_an_answer_that_was_asked_for_and_not_begun_is_cancelled_too(manual: Voi
     assert feed(manual, created("r1")) == [CancelResponse("r1")]
     assert feed(manual, delta("r1", "a", 100)) == []
     assert feed(manual, done("r1", "cancelled")) == [CreateResponse("voice_create_2")]
+
+
+def test_a_detector_that_an_update_turns_off_is_none(clock: VirtualClock) -> None:
+    """What is known of the session may be ahead of the events."""
+    known = KnownSession()
+    state = VoiceState(
+        source_rate=RATE, sink_rate=RATE, session=known, manual_turns=True, clock=clock
+    )
+    detecting = event("session.updated", session={"type": "realtime", **DETECTING})
+    known.take(detecting)
+    known.take(event("session.updated", session={"type": "realtime", **QUIET}))
+    assert state.receive(detecting) == []
 
 
 def test_two_detectors_are_refused(manual: VoiceState) -> None:

@@ -1,4 +1,6 @@
-"""The flat configuration of the beta protocol, and the nested one of GA, into each other.
+"""The flat session of the beta protocol and the nested one of GA: either into the other.
+
+Parameters and items of responses differ in the same way.
 
 Source: the provider's migration guide "beta to GA" and the published models of both versions.
 Fields that only one version knows pass through where they have a place: the server says what it
@@ -13,7 +15,14 @@ from typing import Any
 from .._types import JsonDict
 from ..errors import LocalProtocolError
 
-__all__ = ["flat_config", "flat_item", "nested_config", "nested_item"]
+__all__ = [
+    "audio_settings",
+    "flat_config",
+    "flat_item",
+    "nested_config",
+    "nested_format",
+    "nested_item",
+]
 
 _PCM_HZ = 24_000
 _FLAT_FORMATS = {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw"}
@@ -83,7 +92,7 @@ def nested_config(config: Mapping[str, Any]) -> JsonDict:
     for name, value in config.items():
         if name in _PLACES:
             direction, inner = _PLACES[name]
-            audio[direction][inner] = _nested_format(value) if inner == "format" else value
+            audio[direction][inner] = nested_format(value) if inner == "format" else value
         elif name == "modalities":
             nested["output_modalities"] = ["audio"] if "audio" in (value or ()) else ["text"]
         elif name == "max_response_output_tokens":
@@ -96,6 +105,36 @@ def nested_config(config: Mapping[str, Any]) -> JsonDict:
         audio.setdefault(direction, {}).update(fields or {})
     found = {direction: fields for direction, fields in audio.items() if fields}
     return {**nested, "audio": found} if found else nested
+
+
+def audio_settings(session: JsonDict, direction: str) -> JsonDict:
+    """Return what a session of either form says of one direction of its sound, under GA's names.
+
+    Formats stay as they came; see `nested_format`. It never raises, whatever a server sent.
+
+    Args:
+        session: as received, or as given to ``session.update``.
+        direction: ``"input"`` or ``"output"``.
+    """
+    settings: JsonDict = {}
+    for name, flat_name in _FLAT_NAMES[direction].items():
+        if flat_name in session:
+            settings[name] = session[flat_name]
+    audio = session.get("audio")
+    nested = audio.get(direction) if isinstance(audio, dict) else None
+    if isinstance(nested, dict):
+        settings.update(nested)
+    return settings
+
+
+def nested_format(value: Any) -> Any:
+    """Return GA's form of an audio format that the beta names with a text."""
+    if not isinstance(value, str):
+        return value
+    if value == "pcm16":
+        return {"type": "audio/pcm", "rate": _PCM_HZ}
+    kind = "audio/pcm" if value.startswith("pcm") else _NESTED_FORMATS.get(value, value)
+    return {"type": kind}
 
 
 def flat_item(item: Any) -> Any:
@@ -137,12 +176,3 @@ def _flat_format(value: Any, direction: str, hz: int) -> Any:
             "string"
         )
     return name
-
-
-def _nested_format(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if value == "pcm16":
-        return {"type": "audio/pcm", "rate": _PCM_HZ}
-    kind = "audio/pcm" if value.startswith("pcm") else _NESTED_FORMATS.get(value, value)
-    return {"type": kind}
