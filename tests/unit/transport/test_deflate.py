@@ -38,9 +38,9 @@ def deflate(data: bytes, **options: int) -> bytes:
     return (compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(TAIL)
 
 
-def ended(data: bytes) -> bytes:
+def ended(data: bytes, **options: int) -> bytes:
     """A whole stream: the next one begins anew (§7.2.3.4)."""
-    compressor = zlib.compressobj(wbits=-15)
+    compressor = zlib.compressobj(wbits=-15, **options)
     return compressor.compress(data) + compressor.flush(zlib.Z_FINISH)
 
 
@@ -218,17 +218,20 @@ class Handed:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sizes: list[int] = []
-        monkeypatch.setattr(_deflate, "_decompressor", lambda: _Counting(self.sizes))
+        self.decompressed = 0
+        monkeypatch.setattr(_deflate, "_decompressor", lambda: _Counting(self))
 
 
 class _Counting:
-    def __init__(self, sizes: list[int]) -> None:
-        self._sizes = sizes
+    def __init__(self, counts: Handed) -> None:
+        self._counts = counts
         self._inner = zlib.decompressobj(wbits=-15)
 
     def decompress(self, data: memoryview, room: int) -> bytes:
-        self._sizes.append(len(data))
-        return self._inner.decompress(data, room)
+        self._counts.sizes.append(len(data))
+        part = self._inner.decompress(data, room)
+        self._counts.decompressed += len(part)
+        return part
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
@@ -243,8 +246,9 @@ class _Counting:
         [ended(b"x" * size) for size in range(2_000)],
         [ended(bytes(range(256)) * 400), *[ended(b"")] * 20_000],
         [ended(b""), ended(bytes(range(256)) * 400)] * 20,
+        [ended(b""), ended(bytes(100_000), level=0)] * 3,
     ],
-    ids=["empty", "tiny", "small", "growing", "one large, then empty", "by turns"],
+    ids=["empty", "tiny", "small", "growing", "one large, then empty", "by turns", "stored"],
 )
 def test_no_byte_is_copied_for_each_of_many_streams(
     streams: list[bytes], monkeypatch: pytest.MonkeyPatch
@@ -256,6 +260,7 @@ def test_no_byte_is_copied_for_each_of_many_streams(
     assert len(text) == sum(len(zlib.decompress(stream, wbits=-15)) for stream in streams)
     print(f"{sum(handed.sizes)} bytes handed over for {len(payload)}")
     assert sum(handed.sizes) <= 12 * len(payload)
+    assert len(handed.sizes) <= 20 * len(streams)
 
 
 def test_a_message_without_ends_is_handed_over_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,6 +292,16 @@ def test_the_limit_is_exact_wherever_a_stream_ends(
         assert splitter.error.code == 1009
     else:
         assert messages == ["x" * size]
+
+
+def test_nothing_is_decompressed_beyond_the_limit_behind_streams_that_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handed = Handed(monkeypatch)
+    splitter = InflatingSplitter(max_size=1000)
+    payload = ended(b"x" * 300) * 3 + ended(bytes(100_000))
+    assert splitter.feed(frame(FIN | TEXT | RSV1, payload)) == []
+    assert handed.decompressed == 1001
 
 
 @pytest.mark.parametrize("fragments", [1, 3])

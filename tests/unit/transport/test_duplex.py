@@ -177,6 +177,37 @@ def test_the_end_ends_every_wait(ends: Ends) -> None:
     assert not closed(duplex)
 
 
+def test_an_end_in_the_middle_of_a_wait(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    duplex, _ = ends
+    select, make = duplex._selector.select, _duplex._selector
+
+    def end_and_select(timeout: float | None) -> object:
+        duplex.end()
+        return select(timeout)
+
+    monkeypatch.setattr(duplex._selector, "select", end_and_select)
+    with pytest.raises(LinkOver):
+        duplex.wait(None, or_writable=False)
+
+    def end_and_make(*arguments: Any) -> selectors.BaseSelector:
+        duplex.end()
+        return make(*arguments)
+
+    duplex.over = False
+    monkeypatch.setattr(_duplex, "_selector", end_and_make)
+    with pytest.raises(LinkOver):
+        duplex.wait_to_write(None)
+
+
+def test_the_end_wakes_a_reader_whose_socket_says_nothing(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duplex, _ = ends
+    monkeypatch.setattr(duplex, "shut", lambda: None)
+    duplex.end()
+    assert duplex._wake.recv(10) == b"\0"
+
+
 def test_a_peer_that_was_faster_does_not_matter(ends: Ends) -> None:
     duplex, peer = ends
     peer.close()

@@ -16,6 +16,7 @@ from guards import VirtualClock
 
 from realtime_sync import _fork
 from realtime_sync._deadline import Deadline
+from realtime_sync._signal_safe import Latch
 from realtime_sync.errors import (
     ConcurrencyError,
     ConnectError,
@@ -172,14 +173,25 @@ def test_answers_that_wait_for_a_sender_are_replaced(link: Link) -> None:
 # -- what the reader sends -------------------------------------------------------------------------
 
 
+def nudged(link: Link) -> bool:
+    try:
+        return bool(link.transport._duplex._wake.recv(10, socket.MSG_PEEK))
+    except BlockingIOError:
+        return False
+
+
 def test_a_posted_message_wakes_the_reader(link: Link) -> None:
-    link.meanwhile(
-        lambda: link.transport.post("posted"),
-        lambda: None,
-        lambda: link.say(frame(TEXT, b"x")),
-    )
+    woken: list[bool] = []
+
+    def post() -> None:
+        woken.append(nudged(link))
+        link.transport.post("posted")
+        woken.append(nudged(link))
+
+    link.meanwhile(post, lambda: link.say(frame(TEXT, b"x")))
     assert link.transport.read() == ["x"]
     assert link.sent() == [Sent(TEXT, b"posted")]
+    assert woken == [False, True]
 
 
 def flood(link: Link) -> None:
@@ -200,6 +212,7 @@ def test_a_posted_message_does_not_wait_for_the_end_of_a_flood(link: Link) -> No
 def test_what_was_posted_goes_before_the_close_frame(link: Link) -> None:
     link.transport.post("posted")
     link.transport.start_close(3000, "bye", Deadline(None))
+    assert nudged(link), "or the reader would not know of the deadline"
     assert link.sent() == [Sent(TEXT, b"posted"), Sent(CLOSE, b"\x0b\xb8bye")]
 
 
@@ -291,6 +304,25 @@ def test_a_close_where_nobody_reads_sends_what_was_posted(link: Link) -> None:
     link.transport.close(timeout=0)
     assert link.sent() == [Sent(TEXT, b"posted"), Sent(CLOSE, b"\x03\xe8")]
     assert link.released
+
+
+def test_a_close_where_nobody_reads_waits_for_the_kernel(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link.transport.post(LONG)
+    data = b""
+
+    def receive() -> None:
+        nonlocal data
+        data += link.server.recv(1 << 20)
+
+    link.while_blocked(*[receive] * 100)
+    monkeypatch.setattr(Latch, "wait", lambda *_: False)  # there is no answer to wait for
+    link.transport.close(timeout=30)
+    with suppress(BlockingIOError):
+        while part := link.server.recv(1 << 20):
+            data += part
+    assert client_frames(data) == [Sent(TEXT, LONG.encode()), Sent(CLOSE, b"\x03\xe8")]
 
 
 def test_close_by_the_thread_that_is_blocked_in_a_write_cuts_the_link(link: Link) -> None:

@@ -224,6 +224,14 @@ def test_a_sender_writes_first_what_was_posted_before() -> None:
     assert writer.messages_out == 3
 
 
+def test_a_sender_answers_pings_first() -> None:
+    kernel = Kernel()
+    writer = opened(kernel)
+    writer.pong([b"?"])
+    writer.send(b"sent")
+    assert kernel.frames == [Sent(PONG, b"?"), *texts(b"sent")]
+
+
 def test_what_is_posted_while_a_message_is_sent_comes_behind_it() -> None:
     kernel = Kernel(4, FULL)
     writer = opened(kernel)
@@ -261,10 +269,11 @@ def test_a_close_goes_out_at_once_where_nobody_writes() -> None:
 def test_the_first_close_counts() -> None:
     kernel = Kernel(FULL, FULL)
     writer = opened(kernel)
+    writer.post(b"posted")  # so that the close frame waits
     writer.close(1000, "bye")
     writer.close(3000, "another")
     writer.flush()
-    assert kernel.frames == [OURS]
+    assert kernel.frames == [*texts(b"posted"), OURS]
 
 
 # -- the answers to pings --------------------------------------------------------------------------
