@@ -165,6 +165,7 @@ def test_a_forked_child_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         lambda: transport.post("x"),
         lambda: transport.send("x"),
         transport.read,
+        transport.take_back,
         lambda: transport.start_close(1000, "", Deadline(0)),
         lambda: transport.close(timeout=0),
     ):
