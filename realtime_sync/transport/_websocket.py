@@ -142,7 +142,9 @@ class WebSocketTransport(Transport):
                 raise LinkOver
             self._keepalive.restart()  # a pause of the reader is no silence of the peer
             while self._end is None:
-                if not self._more:
+                if self._more:
+                    self._look_around()
+                else:
                     self._wait()
                 messages += self._receive()
                 if messages and not (self._more and self._bytes_in - begin < _ENOUGH_BYTES):
@@ -229,11 +231,22 @@ class WebSocketTransport(Transport):
         timeout = (closing.deadline if closing else self._keepalive).remaining()
         if self._writer.waiting and not full:
             timeout = _LOOK_AGAIN_S if timeout is None else min(timeout, _LOOK_AGAIN_S)
-        if self._duplex.wait(timeout, or_writable=full):
-            return
-        if closing is None:
+        ready = self._duplex.wait(timeout, or_writable=full)
+        if closing is not None:
+            self._keep_to_time(closing)
+        elif not ready:
             self._check_silence()
-        elif closing.deadline.expired:
+
+    def _look_around(self) -> None:
+        """Do between two reads of a flood, which never let `_wait` be called, what can't wait."""
+        self._writer.flush()
+        closing = self._closing.get("own")
+        if closing is not None:
+            self._keep_to_time(closing)
+
+    def _keep_to_time(self, closing: _Closing) -> None:
+        """Cut the link at the deadline of our close, whatever the peer still sends."""
+        if closing.deadline.expired:
             self._finish(self._unanswered())
 
     def _check_silence(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
@@ -19,6 +20,7 @@ from raw_server import (
     server_frame,
 )
 
+from realtime_sync._deadline import Deadline
 from realtime_sync.errors import (
     ConnectionClosed,
     ConnectionClosedError,
@@ -335,6 +337,41 @@ def test_a_close_that_breaks_a_rule_sends_nothing(opened: Opener, code: int, rea
         with pytest.raises(LocalProtocolError):
             transport.close(code, reason, timeout=GUARD_S)
         transport.send("still open")
+
+
+def test_a_peer_that_never_stops_talking_is_cut_at_the_deadline(opened: Opener) -> None:
+    flood = server_frame(TEXT, b"x" * 1000) * 1000
+
+    def talk(peer: RawPeer) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                peer.sock.sendall(flood)
+
+    with opened(talk) as transport:
+        transport.read()
+        transport.start_close(1000, "", Deadline(0.1))
+        end = end_of(transport)
+    assert "did not answer our close in time" in end.reason
+
+
+def test_what_is_posted_goes_out_in_a_flood(opened: Opener) -> None:
+    flood = server_frame(TEXT, b"x" * 1000) * 1000
+    heard = threading.Event()
+
+    def talk(peer: RawPeer) -> None:
+        listener = threading.Thread(target=lambda: peer.frame() and heard.set())
+        listener.start()
+        with contextlib.suppress(OSError):
+            while True:
+                peer.sock.sendall(flood)
+        listener.join()
+
+    with opened(talk) as transport:
+        transport.read()
+        transport.post("stop it")
+        while not heard.is_set():
+            transport.read()
+        transport.abort()
 
 
 def test_abort_wakes_the_reader(opened: Opener, guard: Guard) -> None:
