@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 from guards import Guard
 from raw_server import RawPeer, RawServer
+from scripted_server import client
 from tls import Authority
 
 from realtime_sync import ConnectError
 from realtime_sync._deadline import Deadline
+from realtime_sync.connection import manager
 from realtime_sync.providers import OpenAIProvider
 from realtime_sync.rest import Calls
 from realtime_sync.rest.api import RestApi
@@ -161,6 +163,19 @@ def test_while_a_refusal_is_read(
     )
     with RawServer(ends.script(REFUSED)) as server:
         ends.of(open_websocket(server), stop)
+
+
+def test_before_the_connection_has_its_link(
+    monkeypatch: pytest.MonkeyPatch, ends: Ends, stop: HandlerError
+) -> None:
+    monkeypatch.setattr(manager, "RealtimeConnection", raising(stop, None))
+
+    def accept(peer: RawPeer) -> None:
+        peer.accept()
+        ends.script()(peer)
+
+    with RawServer(accept) as server:
+        ends.of(client(server).realtime.connect(model="m").enter, stop)
 
 
 def test_what_the_library_itself_raises_is_translated() -> None:
