@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from attrs import frozen
 
@@ -121,8 +122,11 @@ class Link:
             1006, f"the connection's {name} thread failed: {exc!r}", closed_by="this side"
         )
         end.__cause__ = exc
-        self._finish(end)
-        self._transport.abort()
+        # What another wire raises here says no more, and whoever waits is still to be told.
+        with suppress(BaseException):
+            self._finish(end)
+        with suppress(BaseException):
+            self._transport.abort()
 
     def _start_reader(self) -> None:
         reader = self._reader
