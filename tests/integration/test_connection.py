@@ -653,6 +653,13 @@ def test_a_forgotten_connection_ends_also_where_warnings_are_errors(guard: Guard
     guard.join(thread)
 
 
+def test_stats_take_no_lock(connect: Opener) -> None:
+    """A signal handler may have interrupted, or a forked child copied, whoever holds one."""
+    connection, _ = connect()
+    with connection._link._lock:
+        assert connection.stats.events_sent == 0
+
+
 def test_stats_count(connect: Opener) -> None:
     connection, server = connect()
     connection.send({"type": "x"})
