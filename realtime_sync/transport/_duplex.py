@@ -222,15 +222,16 @@ class Duplex:
         try:
             with self._writing:
                 return self._sock.send(data[: self._write_size])
-        except (BlockingIOError, ssl.SSLWantWriteError):
-            self._write_needs = _WRITE
-        except ssl.SSLWantReadError:
-            self._write_needs = _READ
         except OSError as exc:
             if exc.errno is None:  # the system's have a number; this is a signal handler's
                 raise
+            if isinstance(exc, (BlockingIOError, ssl.SSLWantWriteError)):
+                self._write_needs = _WRITE
+                return 0
+            if isinstance(exc, ssl.SSLWantReadError):
+                self._write_needs = _READ
+                return 0
             raise LinkBroken(exc.strerror or str(exc)) from exc
-        return 0
 
     def wait_to_write(self, timeout: float | None) -> None:
         """Wait until `write_some` may get further, or ``timeout`` seconds have passed.
