@@ -85,7 +85,7 @@ CONNECTING = {
     "name lookup": lambda: Step(
         socket, "getaddrinfo", lambda *_, flags=0, **__: flags == 0 and threading.active_count() > 1
     ),
-    "TCP connecting": lambda: Step(DefaultSelector, "select", in_worker("worker")),
+    "TCP connecting": lambda: Step(DefaultSelector, "select", in_worker("realtime_sync.connect")),
     "TLS handshake": lambda: Step(ssl.SSLSocket, "do_handshake"),
     "upgrade sent": lambda: Step(websocket._handshake, "_get_resp_headers"),
     "upgrade answered": lambda: Step(websocket._handshake, "_validate"),
