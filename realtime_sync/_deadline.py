@@ -31,6 +31,10 @@ class Deadline:
             return None
         return max(0.0, self._at - self._clock())
 
+    def cut(self) -> None:
+        """Let it be over now; whoever waits for it must be woken otherwise."""
+        self._at = -math.inf
+
     @property
     def expired(self) -> bool:
         """Whether no time is left."""

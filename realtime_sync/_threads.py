@@ -17,6 +17,8 @@ _PREFIX = "realtime_sync"
 
 T = TypeVar("T")
 
+_current = threading.local()  # the attempt whose work a thread does
+
 
 def spawn(target: Callable[[], object], *, name: str) -> threading.Thread:
     """Start ``target`` on a daemon thread called ``realtime_sync.<name>``.
@@ -28,39 +30,41 @@ def spawn(target: Callable[[], object], *, name: str) -> threading.Thread:
         RealtimeError: the system gives no thread.
     """
     thread = threading.Thread(target=target, name=f"{_PREFIX}.{name}", daemon=True)
-    try:
-        if threading.current_thread() is threading.main_thread():
-            _start_from_elsewhere(thread)
-        else:
-            thread.start()
-    except RuntimeError as exc:
+    if threading.current_thread() is threading.main_thread():
+        failure = _start_from_elsewhere(thread)
+    else:
+        failure = _start(thread)
+    if isinstance(failure, RuntimeError):
         raise RealtimeError(
-            f"no thread for {name!r} could be started ({exc}): close some connections, or raise "
-            "the limit of threads (ulimit -u)"
-        ) from exc
+            f"no thread for {name!r} could be started ({failure}): close some connections, or "
+            "raise the limit of threads (ulimit -u)"
+        ) from failure
+    if failure is not None:
+        raise failure
     return thread
 
 
-def _start_from_elsewhere(thread: threading.Thread) -> None:
+def _start(thread: threading.Thread) -> BaseException | None:
+    """Start ``thread``; return what kept it from that."""
+    try:
+        thread.start()
+    except BaseException as exc:
+        return exc
+    return None
+
+
+def _start_from_elsewhere(thread: threading.Thread) -> BaseException | None:
     """Start ``thread`` from another one, which a signal handler's exception can't strike.
 
     Struck in the middle, `Thread.start` forgets the thread that it has just started, which then
     dies of that. Struck here, the thread runs.
     """
-    outcomes: queue.SimpleQueue[RuntimeError | None] = queue.SimpleQueue()
-
-    def start() -> None:
-        try:
-            thread.start()
-        except RuntimeError as exc:
-            outcomes.put(exc)
-        else:
-            outcomes.put(None)
-
-    _thread.start_new_thread(start, ())
-    failure = outcomes.get()
-    if failure is not None:
-        raise failure
+    outcomes: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+    try:
+        _thread.start_new_thread(lambda: outcomes.put(_start(thread)), ())
+    except RuntimeError as exc:
+        return exc
+    return outcomes.get()
 
 
 def join_all(threads: Iterable[threading.Thread], deadline: Deadline) -> bool:
@@ -80,13 +84,13 @@ def join_all(threads: Iterable[threading.Thread], deadline: Deadline) -> bool:
 
 
 class Attempt(Generic[T]):
-    """Work that can't be cut short, on a thread of its own.
+    """Work on a thread of its own, which whoever waits for it may leave.
 
-    Whoever waits for it may leave, called away by `leave` or struck by a signal handler's
-    exception. Then the work is left to end by itself, and what it brings is thrown away.
+    He is called away by `leave`, or struck by a signal handler's exception. Then the work is left
+    to end by itself, and what it brings is thrown away.
 
     Args:
-        work: returns what is wanted, or raises.
+        work: returns what is wanted, or raises. It may call ``Attempt.current().on_leave(…)``.
         discard: throws away what came too late; may be called twice.
         name: of the thread.
     """
@@ -98,6 +102,19 @@ class Attempt(Generic[T]):
         self._ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._results: list[T] = []
         self._left = False
+        self._cut: Callable[[], object] | None = None
+
+    @staticmethod
+    def current() -> Attempt[object] | None:
+        """Return the attempt whose work this thread does."""
+        attempt: Attempt[object] | None = getattr(_current, "attempt", None)
+        return attempt
+
+    def on_leave(self, cut: Callable[[], object]) -> None:
+        """Have ``cut``, which never waits, called when nobody waits for the work any more."""
+        self._cut = cut  # first known, then looked: `wait` sees the one, or is seen
+        if self._left:
+            cut()
 
     def wait(self) -> T:
         """Return what the work brings, or raise what it raises."""
@@ -110,6 +127,8 @@ class Attempt(Generic[T]):
             return self._results.pop()
         except BaseException:
             self._left = True
+            if self._cut is not None:
+                self._cut()
             self._throw_away()
             raise
 
@@ -118,6 +137,7 @@ class Attempt(Generic[T]):
         self._ended.put(why)
 
     def _run(self) -> None:
+        _current.attempt = self
         try:
             self._results.append(self._work())
         except BaseException as exc:

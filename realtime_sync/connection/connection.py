@@ -434,8 +434,10 @@ class RealtimeConnection(Registration):
 
     def __del__(self) -> None:
         if self._started and not self.closed:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            self._link.abort()  # wakes the reader, which ends by itself
+            try:  # the warning may be an error
+                warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            finally:
+                self._link.abort()  # wakes the reader, which ends by itself
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'closed' if self.closed else 'open'}>"

@@ -99,27 +99,34 @@ class RealtimeConnectionManager(Registration):
             raise ConcurrencyError("this connection was opened already: call connect() for another")
         settings = self._settings
         where = self._open.place(settings.extra_query, settings.extra_headers)
-        # Not on this thread, where a signal handler may raise what sockets raise as well.
-        attempt = Attempt(
-            lambda: self._open.open_at(where), discard=lambda late: late.abort(), name="connect"
-        )
-        transport, dialect = attempt.wait(), where.dialect
         settings = attrs.evolve(
             settings,
-            dialect=dialect,
+            dialect=where.dialect,
             opener=self._open,
             open_timeout=self._options.open_timeout,
             close_timeout=self._options.close_timeout,
         )
-        connection = self._connection = RealtimeConnection(transport, settings=settings)
+        opened: list[Transport] = []
+
+        def open_link() -> Transport:
+            opened.append(self._open.open_at(where))
+            return opened[0]
+
+        # Not on this thread, where a signal handler may raise what sockets raise as well.
+        attempt = Attempt(open_link, discard=lambda late: late.abort(), name="connect")
         try:  # also an exception of a signal handler leaves no thread and no socket
+            transport = attempt.wait()
+            connection = self._connection = RealtimeConnection(transport, settings=settings)
             self._handlers.move_to(connection._handlers)
             connection.start()
             while self._unsent:
                 connection.send(json.loads(self._unsent[0]))
                 del self._unsent[0]
         except BaseException:
-            connection._abort()
+            for transport in opened:  # struck before the connection had it
+                transport.abort()
+            if self._connection is not None:
+                self._connection._abort()
             raise
         return connection
 

@@ -33,6 +33,9 @@ _NAME: Final = "permessage-deflate"
 _OUR_WINDOW_BITS: Final = 12
 _OUR_MEMORY_LEVEL: Final = 5
 _SMALLEST_WINDOW_BITS: Final = 9  # zlib can't compress with 8
+# What is handed over behind the end of a stream: so little, doubled while that stream goes on. The
+# decompressor copies what an ended stream leaves, so all of it would be copied for each of many.
+_FIRST_PIECE: Final = 16
 _TAIL: Final = b"\x00\x00\xff\xff"  # ends every message and does not travel (§7.2.1)
 
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # a token of RFC 9110 §5.6.2
@@ -165,25 +168,31 @@ class InflatingSplitter(Splitter):
 
     def _inflated(self, payload: bytes | bytearray) -> bytes:
         parts: list[bytes] = []
-        size = 0
-        data = bytes(payload) + _TAIL
-        while data:
-            room = 0 if self._limit is None else self._limit - size + 1
-            try:
-                part = self._decompressor.decompress(data, room)
-            except zlib.error as exc:
-                raise FrameError(1007, f"a message can't be decompressed: {exc}") from exc
+        size = position = 0
+        data = memoryview(b"".join((payload, _TAIL)))
+        piece = len(data)
+        while position < len(data):
+            handed = data[position : position + piece]
+            part = self._decompress(handed, 0 if self._limit is None else self._limit - size + 1)
             parts.append(part)
             size += len(part)
             if self._limit is not None and size > self._limit:
                 raise FrameError(
                     1009, f"a message decompresses to more than max_size={self._limit}"
                 )
-            data = b""
+            position += len(handed)
+            piece *= 2
             if self._decompressor.eof:  # the peer has ended its stream (§7.2.3.4); a new one begins
-                data = self._decompressor.unused_data
+                position -= len(self._decompressor.unused_data)
+                piece = _FIRST_PIECE
                 self._decompressor = _decompressor()
         return b"".join(parts)
+
+    def _decompress(self, data: memoryview, room: int) -> bytes:
+        try:
+            return self._decompressor.decompress(data, room)
+        except zlib.error as exc:
+            raise FrameError(1007, f"a message can't be decompressed: {exc}") from exc
 
 
 def _decompressor() -> zlib._Decompress:

@@ -95,11 +95,20 @@ def _look_up_in_thread(host: str, port: int, deadline: Deadline) -> list[Address
 
     thread = spawn(look_up, name="name-lookup")
     # Where the time runs out, the thread is left to end with the system's own limit.
-    answer = answers.get(timeout=deadline.remaining())
+    while answers.empty() and not deadline.expired:
+        with suppress(queue.Empty):
+            answers.put(answers.get(timeout=_until_next_look(deadline)))
+    answer = answers.get(timeout=0)
     join_all([thread], deadline)
     if isinstance(answer, Exception):
         raise answer
     return answer
+
+
+def _until_next_look(deadline: Deadline) -> float:
+    """Return how long to wait: for the next address's turn, or for a deadline that is cut."""
+    left = deadline.remaining()
+    return _NEXT_AFTER_S if left is None else min(left, _NEXT_AFTER_S)
 
 
 def _race(addresses: Sequence[Address], deadline: Deadline) -> socket.socket:
@@ -112,9 +121,7 @@ def _race(addresses: Sequence[Address], deadline: Deadline) -> socket.socket:
                 try:
                     if waiting and (sock := _attempt(waiting.popleft(), selector)):
                         return sock
-                    timeout = deadline.remaining()
-                    if waiting:
-                        timeout = min(_NEXT_AFTER_S, _NEXT_AFTER_S if timeout is None else timeout)
+                    timeout = _until_next_look(deadline)
                     if selector.get_map() and (sock := _winner(selector, timeout)):
                         return sock
                 except OSError as exc:  # this address's end: on to the next one

@@ -15,6 +15,7 @@ import ssl
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -76,8 +77,10 @@ class Duplex:
         self._events = _READ  # what the selector watches the socket for
         self._read_needs = _READ
         self._write_needs = _WRITE
-        self._state = threading.Lock()  # guards _released; held only for calls that do not wait
+        # Who calls the sockets for a moment, beside the reader and the writer.
+        self._guests: dict[object, None] = {}
         self._released = False
+        self._closer: dict[str, object] = {}  # at most one entry: who closes the descriptors
         self.over = False
         _live.add(self)
 
@@ -85,17 +88,33 @@ class Duplex:
 
     def nudge(self) -> None:
         """Let the reader, if it waits in `wait`, look around. Never blocks."""
-        with suppress(OSError):  # full: it was nudged often enough; closed: it is gone
-            self._waker.send(b"\0")
+        # It fails when it was nudged often enough.
+        self._briefly(lambda: self._waker.send(b"\0"))
 
     def shut(self) -> None:
         """End both directions for the peer and the kernel; what has arrived can still be read."""
-        with self._state:
+        # Not SSLSocket.shutdown: it drops the TLS object under the other threads, whose next read
+        # or write would then be in the clear. It fails where the peer was faster.
+        self._briefly(lambda: socket.socket.shutdown(self._sock, socket.SHUT_RDWR))
+
+    def _briefly(self, call: Callable[[], object]) -> None:
+        """Call what does not wait; `release` leaves the descriptors alone meanwhile.
+
+        Without a lock, since a signal handler may come here while it interrupts this very code.
+        """
+        token = object()
+        try:
+            self._guests[token] = None  # before looking: see `release`
             if not self._released:
-                with suppress(OSError):  # the peer may have been faster
-                    # Not SSLSocket.shutdown: it drops the TLS object under the other threads,
-                    # whose next read or write would then be in the clear.
-                    socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+                call()
+        except OSError as exc:
+            if exc.errno is None:  # the system's have a number; this is a signal handler's
+                raise
+        finally:
+            if token in self._guests:
+                del self._guests[token]
+            if self._released:
+                self._close_unless_used()
 
     def end(self) -> None:
         """End the link and every wait at once; idempotent, never blocks."""
@@ -105,28 +124,35 @@ class Duplex:
 
     def release(self) -> None:
         """Close the descriptors; only when neither the reader nor the writer is inside."""
-        with self._state:
-            if self._released:
-                return
-            self._released = True
-            self._selector.close()
-            for sock in (self._sock, self._wake, self._waker):
-                sock.close()
+        self._released = True
+        self._close_unless_used()
+
+    def _close_unless_used(self) -> None:
+        """Close the descriptors, once.
+
+        A guest enters first and looks then whether they are released; who releases them looks for
+        guests then. So the last one to leave closes them.
+        """
+        token = object()
+        if self._guests or self._closer.setdefault("first", token) is not token:
+            return
+        self._selector.close()
+        for sock in (self._sock, self._wake, self._waker):
+            sock.close()
 
     def forget(self) -> None:
         """In a forked child: give up the copies of the descriptors, unnoticed by the peer.
 
-        Without this the child would keep the link open when its owner is killed.
+        Without this the child would keep the link open when its owner is killed. Takes no lock,
+        opens nothing and says nothing: other threads may have held any lock at that moment.
         """
         self.over = self._released = True
-        self._state = threading.Lock()  # another thread may have held it
-        null = os.open(os.devnull, os.O_RDWR)
+        self._closer.setdefault("first", self)
+        if self._sock.fileno() >= 0:
+            # Not only closed: gevent's sockets put that off until their event loop runs.
+            os.dup2(self._wake.fileno(), self._sock.fileno(), inheritable=False)
         for sock in (self._sock, self._wake, self._waker):
-            if sock.fileno() >= 0:
-                # Not only closed: gevent's sockets put that off until their event loop runs.
-                os.dup2(null, sock.fileno(), inheritable=False)
-                sock.close()
-        os.close(null)
+            sock.close()
         self._selector.close()
 
     # -- the reader ------------------------------------------------------------------------------
@@ -166,6 +192,8 @@ class Duplex:
         Raises:
             LinkOver: `end` was called.
         """
+        if self.over:  # its descriptors may be gone: this is a forked child, say
+            raise LinkOver
         events = self._read_needs | (_WRITE if or_writable else 0)
         if events != self._events:
             self._selector.modify(self._sock, events)
@@ -194,15 +222,16 @@ class Duplex:
         try:
             with self._writing:
                 return self._sock.send(data[: self._write_size])
-        except (BlockingIOError, ssl.SSLWantWriteError):
-            self._write_needs = _WRITE
-        except ssl.SSLWantReadError:
-            self._write_needs = _READ
         except OSError as exc:
             if exc.errno is None:  # the system's have a number; this is a signal handler's
                 raise
+            if isinstance(exc, (BlockingIOError, ssl.SSLWantWriteError)):
+                self._write_needs = _WRITE
+                return 0
+            if isinstance(exc, ssl.SSLWantReadError):
+                self._write_needs = _READ
+                return 0
             raise LinkBroken(exc.strerror or str(exc)) from exc
-        return 0
 
     def wait_to_write(self, timeout: float | None) -> None:
         """Wait until `write_some` may get further, or ``timeout`` seconds have passed.
@@ -210,6 +239,8 @@ class Duplex:
         Raises:
             LinkOver: `end` was called.
         """
+        if self.over:  # as in `wait`
+            raise LinkOver
         if self._write_needs == _READ:
             timeout = min(_RENEGOTIATION_S, _RENEGOTIATION_S if timeout is None else timeout)
         with _selector(self._sock, self._write_needs) as selector:
@@ -236,7 +267,9 @@ _live: weakref.WeakSet[Duplex] = weakref.WeakSet()
 
 def _forget_all() -> None:
     for duplex in list(_live):
-        duplex.forget()
+        # What a hook raises is printed, and another thread may have held the lock of stderr.
+        with suppress(Exception):
+            duplex.forget()
 
 
 if hasattr(os, "register_at_fork"):

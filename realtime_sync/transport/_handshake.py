@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from http.cookies import CookieError
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from .._net.address import server_url
 from .._net.connect_errors import Place, no_link, no_tls, silence
 from .._net.proxy import proxy_for
 from .._net.secrets import Secrets
+from .._threads import Attempt
 from .._version import __version__
 from ..errors import ConfigError, ConnectError, RealtimeError
 from ._dial import dial
@@ -89,6 +91,9 @@ def open_socket(url: str, headers: Mapping[str, str], options: TransportOptions)
     if target.proxy is not None:
         check_installed(target.proxy)
     opening = _Opening(target, options, Secrets(url, headers, options.subprotocols, target.proxy))
+    attempt = Attempt.current()
+    if attempt is not None:
+        attempt.on_leave(opening.cut)
     try:
         outcome = opening.run(lines)
     except BaseException:  # a signal handler's
@@ -215,6 +220,14 @@ class _Opening:
         if self._secrets.are_in(str(exc)):
             return _Failure(ConnectError(self._secrets.hide(str(error))), None)
         return _Failure(error, exc)
+
+    def cut(self) -> None:
+        """Have `run` end at once; from any thread."""
+        self._deadline.cut()
+        sock = self._sock
+        if sock is not None:
+            with suppress(OSError):  # it is not connected yet, or not any more
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def discard(self) -> None:
         """Close what was opened."""

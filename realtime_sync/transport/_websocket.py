@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._deadline import Deadline
+from .._fork import Home
 from .._signal_safe import Latch
 from ..errors import ConnectError, ConnectionClosed, LocalProtocolError
 from ._duplex import Duplex, LinkBroken, LinkOver
@@ -37,8 +38,10 @@ _LOOK_AGAIN_S: Final = 0.02
 
 def connect(url: str, *, headers: Mapping[str, str], options: TransportOptions) -> Transport:
     """Open a WebSocket; see `realtime_sync.transport.connect`."""
+    home = Home()
     opened = open_socket(url, headers, options)
     try:
+        home.check()  # somebody may have forked in the middle, say in a signal handler
         return WebSocketTransport(opened, options, _agreement(opened, options))
     except OSError as exc:
         opened.sock.close()
@@ -46,7 +49,7 @@ def connect(url: str, *, headers: Mapping[str, str], options: TransportOptions) 
             f"connected, but there is no descriptor left for the connection ({exc}); "
             "close some, or raise the limit (ulimit -n)"
         ) from exc
-    except ConnectError:
+    except BaseException:
         opened.sock.close()
         raise
 
@@ -129,6 +132,7 @@ class WebSocketTransport(Transport):
         """Block until a whole message is there; see `Transport.read`."""
         self._reader = threading.get_ident()
         if self._kept:
+            self.check_process()
             messages, self._kept = self._kept, []
             return messages
         return self._read()
@@ -144,6 +148,10 @@ class WebSocketTransport(Transport):
             while self._end is None:
                 if not self._more:
                     self._wait()
+                elif self._closing or self._writer.posted:
+                    # So much comes that there is no waiting, but this must not wait for its end.
+                    self._writer.flush()
+                    self._check_deadline()
                 messages += self._receive()
                 if messages and not (self._more and self._bytes_in - begin < _ENOUGH_BYTES):
                     break
@@ -229,11 +237,15 @@ class WebSocketTransport(Transport):
         timeout = (closing.deadline if closing else self._keepalive).remaining()
         if self._writer.waiting and not full:
             timeout = _LOOK_AGAIN_S if timeout is None else min(timeout, _LOOK_AGAIN_S)
-        if self._duplex.wait(timeout, or_writable=full):
-            return
-        if closing is None:
+        happened = self._duplex.wait(timeout, or_writable=full)
+        if closing is not None:
+            self._check_deadline()  # also of a peer that talks on instead of answering
+        elif not happened:
             self._check_silence()
-        elif closing.deadline.expired:
+
+    def _check_deadline(self) -> None:
+        closing = self._closing.get("own")
+        if closing is not None and closing.deadline.expired:
             self._finish(self._unanswered())
 
     def _check_silence(self) -> None:
@@ -286,6 +298,7 @@ class WebSocketTransport(Transport):
 
     def take_back(self) -> list[str]:
         """Return the posted messages that were not sent; see `Transport.take_back`."""
+        self.check_process()
         return [payload.decode(errors="replace") for payload in self._writer.take_back()]
 
     # -- ending ----------------------------------------------------------------------------------
@@ -293,10 +306,13 @@ class WebSocketTransport(Transport):
     def start_close(self, code: int, reason: str, deadline: Deadline) -> None:
         """Have the link closed; see `Transport.start_close`."""
         self.check_process()
-        self._closing.setdefault("own", _Closing(code, reason, deadline))
+        closing = self._closing.setdefault("own", _Closing(code, reason, deadline))
         if not self._duplex.over:
             self._duplex.nudge()
-            self._writer.close(code, reason)  # at once, for the reader may be pausing
+            # At once, for the reader may be pausing.
+            self._writer.close(closing.code, closing.reason)
+        if self._duplex.over:  # since it was looked at; then nobody else may have released it
+            self._release_if_unused()
 
     def close(self, code: int = 1000, reason: str = "", *, timeout: float) -> None:
         """Close with a handshake; see `Transport.close`."""
@@ -327,10 +343,10 @@ class WebSocketTransport(Transport):
 
     def _finish(self, end: ConnectionClosed, cause: BaseException | None = None) -> None:
         """Let the link be over because of ``end``, unless it already is."""
-        with self._state:
+        # Without the traceback, whose frames would keep this object alive.
+        end.__cause__ = cause and cause.with_traceback(None)
+        with self._state:  # no call inside, so no signal handler that comes here finds it locked
             if self._end is None:
-                # Without the traceback, whose frames would keep this object alive.
-                end.__cause__ = cause and cause.with_traceback(None)
                 self._end = end
         self._writer.closing = True
         self._duplex.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
@@ -19,6 +20,7 @@ Frame = bytes | bytearray
 # Whoever holds the link may be the one that waits longest for the kernel, but another one's time
 # may run out first; so it looks so often.
 _LOOK_S: Final = 0.05
+_CUT: Final = "sending failed: a message was cut"
 
 
 class Stalled(Exception):  # noqa: N818  # told by its translation
@@ -42,7 +44,8 @@ class FrameWriter:
     posted messages; the close frame behind all of these, and nothing after it.
 
     A sender may be struck by a signal handler's exception at any point. Then the link is broken if
-    a frame may be half out, since no other could begin; else it goes on.
+    a frame may be half out, since no other could begin; else it goes on. A queued frame whose rest
+    is known is finished by the next who writes.
 
     Args:
         duplex: what is written to.
@@ -51,6 +54,7 @@ class FrameWriter:
             (compression with context).
 
     Attributes:
+        posted: messages that wait to be sent.
         closing: no more messages are accepted.
         broken: why the link can't be written to any more, or None.
         bytes_out: bytes written.
@@ -69,13 +73,15 @@ class FrameWriter:
         # With TLS, a write that was tried must be repeated; so it counts as begun.
         self._begun_when_tried = duplex.secure or stateful
         self._lock = threading.Lock()  # the send lock; held while waiting for the kernel
-        self._ping: Frame | None = None
-        self._pong: Frame | None = None
-        self._posted: deque[bytes] = deque()
-        self._close: Frame | None = None  # our close frame, until it is written
+        self._ping: memoryview | None = None
+        self._pong: memoryview | None = None
+        self.posted: deque[bytes] = deque()
+        self._close: memoryview | None = None  # our close frame, until it is written
         self._impatient: dict[int, Deadline] = {}  # of each thread that has no more than so long
         # Guarded by _lock:
-        self._tail: memoryview | None = None  # of a queued frame that was begun
+        self._tail: memoryview | None = None  # of the queued frame in hand, what is not out
+        self._tail_message: bytes | None = None  # which it carries, if it was posted
+        self._tail_untouched = False  # whether nothing of that message is out
         self._close_sent = False
         self._answering = False  # the peer has closed: posted messages are not written any more
         self._half_out = False  # a frame may be: from before a write until its count is known
@@ -93,9 +99,11 @@ class FrameWriter:
     @property
     def waiting(self) -> bool:
         """Whether something is queued."""
-        if self.broken or self._close_sent:
-            return self._tail is not None and not self.broken
-        return bool(self._tail or self._pong or self._ping or self._posted or self._close)
+        if self.broken:
+            return False
+        if self._close_sent:
+            return self._tail is not None
+        return bool(self._tail or self._pong or self._ping or self.posted or self._close)
 
     @property
     def close_written(self) -> bool:
@@ -137,12 +145,12 @@ class FrameWriter:
         with self._lock:
             try:
                 if self._half_out and not self.broken:
-                    self._break("sending failed: a message was cut")
+                    self._break(_CUT)
                 if self.closing or self.broken:
                     raise LinkOver
                 if deadline is not _NEVER and deadline.expired:
                     raise Stalled("other threads' messages did not get through in time")
-                if self._posted or self._tail or self._pong:
+                if self.posted or self._tail or self._pong:
                     self._write_all_queued_locked(deadline)
                 if frame is None:
                     self._half_out = True  # the peer must see it, since the next depends on it
@@ -161,26 +169,30 @@ class FrameWriter:
         """
         if self.closing or self.broken:
             raise LinkOver
-        self._posted.append(payload)
+        self.posted.append(payload)
 
     def take_back(self) -> list[bytes]:
-        """Return the posted messages that were not begun, and forget them; when all is over."""
-        taken = list(self._posted)
-        self._posted.clear()
-        return taken
+        """Return the posted messages of which nothing is out, and forget them; when all is over."""
+        with self._lock:
+            taken = list(self.posted)
+            self.posted.clear()
+            if self._tail_message is not None and self._tail_untouched and not self._half_out:
+                taken.insert(0, self._tail_message)
+            self._tail_message = None
+            return taken
 
     # -- the reader ------------------------------------------------------------------------------
 
     def ping(self) -> None:
         """Queue a ping for the next `flush`."""
-        self._ping = ping_frame()
+        self._ping = memoryview(ping_frame())
 
     def pong(self, payloads: Sequence[bytes]) -> None:
         """Queue the answers to all pings of one read.
 
         Answers that still wait are replaced: the latest are enough (RFC 6455 §5.5.3).
         """
-        self._pong = b"".join(map(pong_frame, payloads))
+        self._pong = memoryview(b"".join(map(pong_frame, payloads)))
 
     def flush(self) -> bool:
         """Write what is queued, without waiting.
@@ -208,11 +220,13 @@ class FrameWriter:
         if not self._lock.acquire(timeout=-1 if left is None else left):
             return CloseSent.NOT
         try:
-            if self.broken or self._half_out:
+            if self._half_out and not self.broken:
+                self._break(_CUT)
+            if self.broken or self._duplex.over:
                 raise LinkOver
             if self._close_sent:
                 return CloseSent.EARLIER
-            self._close, self._answering = close_frame(code, reason), True
+            self._close, self._answering = memoryview(close_frame(code, reason)), True
             while self.waiting:
                 self._write_queued_locked(deadline)
         except Stalled:
@@ -225,17 +239,21 @@ class FrameWriter:
         return CloseSent.NOW
 
     def drain(self, deadline: Deadline) -> None:
-        """Write what is queued, waiting for the kernel; where nobody is in `read` to do it."""
-        left = deadline.remaining()
-        if not self._lock.acquire(timeout=-1 if left is None else left):
-            return
-        try:
-            while self.waiting:
-                self._write_queued_locked(deadline)
-        except (LinkBroken, LinkOver, Stalled) as exc:
-            self._struck_locked(exc)
-        finally:
-            self._lock.release()
+        """Write what is queued, waiting for the kernel; after `close`, where nobody is in `read`.
+
+        Not with the lock's own timeout: a strike behind `acquire` would leave it locked.
+        """
+        while self.waiting and not self._duplex.over and not deadline.expired:
+            if self._lock.locked():  # a sender's last message, or somebody else drains
+                left = deadline.remaining()
+                time.sleep(_LOOK_S if left is None else min(left, _LOOK_S))
+                continue
+            with self._lock:  # let go between two looks, so that nobody waits for it longer
+                try:
+                    if not self._flush_locked():
+                        self._wait_for_kernel_locked(deadline)
+                except (LinkOver, Stalled) as exc:
+                    self._struck_locked(exc)
 
     # -- the end ---------------------------------------------------------------------------------
 
@@ -247,7 +265,7 @@ class FrameWriter:
         cut, since the rest of the frame would have to wait for the handler.
         """
         if not self.closing:
-            self._close = close_frame(code, reason)
+            self._close = memoryview(close_frame(code, reason))
         self.closing = True
         if self._blocked == threading.get_ident():
             self.broken = self.broken or "a message was cut by close() in a signal handler"
@@ -259,7 +277,6 @@ class FrameWriter:
 
     def _struck_locked(self, exc: BaseException) -> None:
         """Find out what an exception in the middle of writing leaves behind."""
-        self._blocked = None
         if isinstance(exc, LinkOver) and not self._half_out:
             return
         if isinstance(exc, (LinkBroken, Stalled)):
@@ -275,55 +292,75 @@ class FrameWriter:
 
     # -- writing ---------------------------------------------------------------------------------
 
-    def _next_locked(self) -> Frame | None:
-        """Take the next queued frame."""
-        frame, self._pong = self._pong, None
-        if frame is None:
-            frame, self._ping = self._ping, None
-        if frame is None and self._posted and not self._answering:
-            frame = self._frame_of(self._posted.popleft())
-            self.messages_out += 1
-        if frame is None and self._close is not None:
-            frame, self._close = self._close, None
-            self._close_sent = True
-        return frame
+    def _take_next_locked(self) -> bool:
+        """Take the next queued frame in hand; return whether there is one.
+
+        Nothing is called between the stores that belong together, so no strike comes between them:
+        no frame is lost, and none is sent twice.
+        """
+        if self._close_sent:
+            return False
+        if self._pong is not None:
+            self._tail, self._pong = self._pong, None
+        elif self._ping is not None:
+            self._tail, self._ping = self._ping, None
+        elif self.posted and not self._answering:
+            message = self.posted[0]
+            self._half_out = self._stateful  # the next depends on this one
+            frame = memoryview(self._frame_of(message))
+            self._tail, self._tail_message, self._tail_untouched = frame, message, True
+            del self.posted[0]
+            self._half_out = False
+        elif self._close is not None:
+            self._tail, self._close, self._close_sent = self._close, None, True
+        else:
+            return False
+        return True
 
     def _flush_locked(self) -> bool:
         """Write what is queued until there is no more (True) or the kernel is full (False)."""
-        while not self.broken and not self._half_out:
-            if self._tail is None:
-                frame = None if self._close_sent else self._next_locked()
-                if frame is None:
-                    return True
-                self._tail = memoryview(frame)
+        if self._half_out and not self.broken:
+            self._break(_CUT)
+        while not self.broken and not self._duplex.over:
+            if self._tail is None and not self._take_next_locked():
+                return True
             try:
-                self._half_out = True
-                count = self._duplex.write_some(self._tail)
-                self._tail = self._tail[count:] or None
-                self._half_out = False
+                if not self._write_tail_locked():
+                    return False
             except LinkBroken as exc:
                 # No reason to fail here: the messages received so far still count.
                 self._break(f"sending failed: {exc}")
-                return True
-            self.bytes_out += count
-            if not count:
-                return False
         return True
 
     def _write_all_queued_locked(self, deadline: Deadline) -> None:
-        while self._posted or self._tail or self._pong:
+        while self.posted or self._tail or self._pong:
             self._write_queued_locked(deadline)
 
     def _write_queued_locked(self, deadline: Deadline) -> None:
-        """Write the next queued frame whole, or the rest of the one that was begun."""
-        if self._tail is None:
-            frame = self._next_locked()
-            if frame is None:
-                return
-            self._tail = memoryview(frame)
-        self._half_out = True  # a part of it may be, and `_tail` does not tell from now on
-        tail, self._tail = self._tail, None
-        self._write_all_locked(tail, deadline)
+        """Take one step with what is queued: write what fits, or wait for the kernel."""
+        if self._tail is None and not self._take_next_locked():
+            return
+        if not self._write_tail_locked():
+            self._wait_for_kernel_locked(deadline)
+
+    def _write_tail_locked(self) -> bool:
+        """Write what fits of the queued frame in hand; return False when the kernel is full."""
+        tail = self._tail
+        assert tail is not None
+        self._half_out = True
+        try:
+            count = self._duplex.write_some(tail)
+        except LinkBroken:
+            self._half_out = False  # nothing more than before
+            raise
+        self._tail = tail[count:] or None
+        self._tail_untouched = self._tail_untouched and not count
+        self._half_out = False
+        self.bytes_out += count
+        if self._tail is None and self._tail_message is not None:
+            self._tail_message = None
+            self.messages_out += 1
+        return count > 0
 
     def _write_all_locked(self, data: memoryview, deadline: Deadline) -> None:
         begun = self._half_out
@@ -343,9 +380,11 @@ class FrameWriter:
 
     def _wait_for_kernel_locked(self, deadline: Deadline) -> None:
         left = deadline.remaining()
-        self._blocked = threading.get_ident()
-        self._duplex.wait_to_write(left if left is None else min(left, _LOOK_S))
-        self._blocked = None
+        try:
+            self._blocked = threading.get_ident()
+            self._duplex.wait_to_write(left if left is None else min(left, _LOOK_S))
+        finally:
+            self._blocked = None
         if self.broken:
             raise LinkOver
         if deadline.expired or any(other.expired for other in list(self._impatient.values())):

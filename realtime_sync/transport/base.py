@@ -28,9 +28,9 @@ class Transport(ABC):
         counters may be read at any time.
 
     Processes:
-        A link belongs to the process that opened it. In a forked child `read`, `send` and `close`
-        raise ConcurrencyError, `abort` does nothing, and nothing that happens to the copy reaches
-        the peer.
+        A link belongs to the process that opened it. In a forked child every call raises
+        ConcurrencyError, but for `abort`, which does nothing; and nothing that happens to the copy
+        reaches the peer.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class Transport(ABC):
 
     @abstractmethod
     def take_back(self) -> list[str]:
-        """Return the posted messages of which nothing was sent; when the link is over."""
+        """Return the posted messages of which nothing was sent; once, when the link is over."""
 
     @abstractmethod
     def start_close(self, code: int, reason: str, deadline: Deadline) -> None:
@@ -110,7 +110,8 @@ class Transport(ABC):
         As `start_close`, and waits for the end. Later calls wait for the same end, and cut the link
         when their own deadline comes first. The answer is seen by the thread in `read`: while that
         pauses, the call lasts its ``timeout``. The reader itself may call it, too; what is received
-        meanwhile is kept for the following `read`.
+        meanwhile is kept for the following `read`. A signal handler calls `start_close`, since what
+        it has interrupted can't go on before it returns.
 
         Args:
             code: 1000, or 3000 to 4999.

@@ -85,6 +85,7 @@ class MemoryTransport(Transport):
 
     def take_back(self) -> list[str]:
         """Return nothing, since all was sent at once (see `Transport.take_back`)."""
+        self.check_process()
         return []
 
     def start_close(self, code: int, reason: str, deadline: Deadline) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -655,6 +656,25 @@ def test_a_forgotten_connection_warns_and_its_thread_ends(guard: Guard) -> None:
     with pytest.warns(ResourceWarning, match="unclosed <RealtimeConnection open>"):
         del connection
     guard.join(thread)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_forgotten_connection_ends_also_where_warnings_are_errors(guard: Guard) -> None:
+    transport, _ = memory_pair()
+    connection = RealtimeConnection(transport)
+    connection.start()
+    (thread,) = connection._link._threads
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
+        del connection
+    guard.join(thread)
+
+
+def test_stats_take_no_lock(connect: Opener) -> None:
+    """A signal handler may have interrupted, or a forked child copied, whoever holds one."""
+    connection, _ = connect()
+    with connection._link._lock:
+        assert connection.stats.events_sent == 0
 
 
 def test_stats_count(connect: Opener) -> None:

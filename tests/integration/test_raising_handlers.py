@@ -12,20 +12,24 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.cookies import CookieError
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from guards import Guard
 from raw_server import RawPeer, RawServer
+from scripted_server import client
 from tls import Authority
 
 from realtime_sync import ConnectError
 from realtime_sync._deadline import Deadline
+from realtime_sync.connection import manager
 from realtime_sync.providers import OpenAIProvider
 from realtime_sync.rest import Calls
 from realtime_sync.rest.api import RestApi
 from realtime_sync.transport import TransportOptions, _dial, connect
 from realtime_sync.transport._dial import dial
+from realtime_sync.transport._duplex import Duplex
 from realtime_sync.transport._handshake_stream import HandshakeStream
 
 REFUSED = b"HTTP/1.1 401 No\r\nContent-Length: 9\r\n\r\n"
@@ -72,7 +76,7 @@ def stop() -> HandlerError:
     return HandlerError()
 
 
-def raising(stop: HandlerError, original: Any, *, calls: int = 0) -> Any:
+def raising(stop: BaseException, original: Any, *, calls: int = 0) -> Any:
     """Return a method that works ``calls`` times, and then raises; only on this thread."""
     here = threading.get_ident()
     left = [calls]
@@ -161,6 +165,33 @@ def test_while_a_refusal_is_read(
     )
     with RawServer(ends.script(REFUSED)) as server:
         ends.of(open_websocket(server), stop)
+
+
+def test_before_the_connection_has_its_link(
+    monkeypatch: pytest.MonkeyPatch, ends: Ends, stop: HandlerError
+) -> None:
+    monkeypatch.setattr(manager, "RealtimeConnection", raising(stop, None))
+
+    def accept(peer: RawPeer) -> None:
+        peer.accept()
+        ends.script()(peer)
+
+    with RawServer(accept) as server:
+        ends.of(client(server).realtime.connect(model="m").enter, stop)
+
+
+@pytest.mark.parametrize("kind", [BlockingIOError, TimeoutError])
+def test_what_a_handler_raises_in_a_write_is_not_the_sockets(kind: type[OSError]) -> None:
+    ours, theirs = socket.socketpair()
+    duplex = Duplex(ours)
+    stop = kind()
+    duplex._sock = SimpleNamespace(send=raising(stop, None))  # type: ignore[arg-type,assignment]
+    with pytest.raises(kind) as caught:
+        duplex.write_some(memoryview(b"text"))
+    assert caught.value is stop
+    duplex._sock = ours
+    duplex.release()
+    theirs.close()
 
 
 def test_what_the_library_itself_raises_is_translated() -> None:

@@ -19,8 +19,8 @@ PROGRAM = Path(__file__).parent / "programs" / "struck.py"
 STRIKES = int(os.environ.get("REALTIME_SYNC_STRIKES", "60"))
 LIMIT_S = 100 if STRIKES <= 60 else 3600
 CALLS = [
-    "append", "ask", "close", "close_in_handler", "connect", "recv", "send", "send_large", "stats",
-    "stream", "wait_for",
+    "append", "ask", "close", "close_in_handler", "connect", "connect_in_vain", "recv", "send",
+    "send_large", "stats", "stream", "wait_for",
 ]  # fmt: skip
 
 TICK = json.dumps({"type": "tick", "event_id": "tick"}).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 from guards import GUARD_S, Guard
@@ -19,12 +20,15 @@ from raw_server import (
     server_frame,
 )
 
+from realtime_sync._deadline import Deadline
 from realtime_sync.errors import (
     ConnectionClosed,
     ConnectionClosedError,
     ConnectionClosedOK,
     LocalProtocolError,
 )
+from realtime_sync.transport import Transport
+from realtime_sync.transport._websocket import WebSocketTransport
 
 
 def stay_silent(peer: RawPeer) -> None:
@@ -335,6 +339,31 @@ def test_a_close_that_breaks_a_rule_sends_nothing(opened: Opener, code: int, rea
         with pytest.raises(LocalProtocolError):
             transport.close(code, reason, timeout=GUARD_S)
         transport.send("still open")
+
+
+@pytest.fixture
+def flooded(opened: Opener) -> Iterator[Transport]:
+    """A transport whose every read of the socket brings more than it can hand on at once."""
+    with opened(RawPeer.expect_end) as transport:
+        assert isinstance(transport, WebSocketTransport)
+        flood = server_frame(TEXT, b"x" * 1000) * 300
+        transport._duplex.read = lambda size: flood  # type: ignore[method-assign]
+        yield transport
+
+
+def test_a_peer_that_never_stops_talking_is_cut_at_the_deadline(flooded: Transport) -> None:
+    assert flooded.read()
+    flooded.start_close(1000, "", Deadline(0))
+    flooded.read()  # what was under way
+    with pytest.raises(ConnectionClosedError, match="did not answer our close in time"):
+        flooded.read()
+
+
+def test_what_is_posted_goes_out_in_a_flood(flooded: Transport) -> None:
+    assert flooded.read()
+    flooded.post("stop it")
+    assert flooded.read()
+    assert flooded.messages_out == 1
 
 
 def test_abort_wakes_the_reader(opened: Opener, guard: Guard) -> None:

@@ -45,3 +45,11 @@ def test_the_default_clock_is_real() -> None:
     remaining = Deadline(3600).remaining()
     assert remaining is not None
     assert 0 < remaining <= 3600
+
+
+@pytest.mark.parametrize("timeout", [5.0, None])
+def test_a_deadline_that_is_cut_is_over(virtual_clock: VirtualClock, timeout: float | None) -> None:
+    deadline = Deadline(timeout, clock=virtual_clock)
+    deadline.cut()
+    assert deadline.expired
+    assert deadline.remaining() == 0

@@ -113,6 +113,36 @@ def test_what_an_attempt_brings_too_late_is_thrown_away(guard: Guard) -> None:
     guard.wait(thing.thrown_away, "the end of the thing")
 
 
+def test_work_that_nobody_waits_for_any_more_is_cut() -> None:
+    begun, cut = threading.Event(), threading.Event()
+
+    def work() -> Thing:
+        attempt = Attempt.current()
+        assert attempt is not None
+        attempt.on_leave(cut.set)
+        begun.set()
+        cut.wait(30)
+        return Thing()
+
+    attempt = Attempt(work, discard=Thing.discard, name="attempt")
+    caller = spawn(lambda: begun.wait(30) and attempt.leave(RealtimeError("closed")), name="caller")
+    with pytest.raises(RealtimeError, match="closed"):
+        attempt.wait()
+    assert cut.is_set()
+    caller.join()
+    assert Attempt.current() is None, "this thread does no attempt's work"
+
+
+def test_work_is_cut_at_once_where_nobody_waits_already() -> None:
+    cut = threading.Event()
+    attempt = Attempt(Thing, discard=Thing.discard, name="attempt")
+    attempt.leave(RealtimeError("closed"))
+    with pytest.raises(RealtimeError):
+        attempt.wait()
+    attempt.on_leave(cut.set)
+    assert cut.is_set()
+
+
 def test_what_came_at_the_same_moment_is_thrown_away() -> None:
     thing = Thing()
     attempt = Attempt(lambda: thing, discard=Thing.discard, name="attempt")
@@ -120,6 +150,17 @@ def test_what_came_at_the_same_moment_is_thrown_away() -> None:
     with pytest.raises(RealtimeError):
         attempt.wait()
     assert thing.thrown_away.wait(30)
+
+
+def test_whatever_else_keeps_a_thread_from_starting_comes_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(MemoryError, match="no room"):
+        spawn(lambda: None, name="reader")
 
 
 def test_join_all_waits_for_every_thread(guard: Guard) -> None:

@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from attrs import frozen
 
@@ -53,8 +54,8 @@ class Link:
     thread makes none, since a signal handler could strike it between a step and what belongs to
     it; it stores what it wants, and waits.
 
-    Threads: `close`, `restart` and the properties from any thread. One lock guards which transport
-        is counted and which threads there are; it is never held while anything waits.
+    Threads: `close`, `restart` and the properties from any thread. One lock guards which threads
+        there are; it is never held while anything waits.
     """
 
     def __init__(
@@ -80,9 +81,11 @@ class Link:
         self._reading: threading.Thread | None = None
         # How the transport of the moment ended, while that is the supervisor's to deal with.
         self._lost: ConnectionClosed | None = None
-        self._lock = threading.Lock()  # guards the two below, and _transport where it is counted
+        self._lock = threading.Lock()  # guards _threads
         self._threads: list[threading.Thread] = []
-        self._totals = Totals()
+        # What former transports carried, and the one of the moment: replaced at once, not guarded,
+        # so that a signal handler and a forked child may count.
+        self._counted = (Totals(), transport)
 
     def start(self) -> None:
         """Start the first reader.
@@ -124,8 +127,11 @@ class Link:
             1006, f"the connection's {name} thread failed: {exc!r}", closed_by="this side"
         )
         end.__cause__ = exc
-        self._finish(end)
-        self._transport.abort()
+        # What another wire raises here says no more, and whoever waits is still to be told.
+        with suppress(BaseException):
+            self._finish(end)
+        with suppress(BaseException):
+            self._transport.abort()
 
     def _start_reader(self) -> None:
         reader = self._reader
@@ -208,9 +214,8 @@ class Link:
             made.transport.abort()
             self._finish(self._lost or ConnectionClosedError(code))
             return False
-        with self._lock:
-            self._totals = self._totals.plus(old)
-            self._transport = made.transport
+        self._counted = (self._counted[0].plus(old), made.transport)
+        self._transport = made.transport
         self._lost = None
         self._state.renewed(made.reports)
         self._state.history.keep(made.kept_items)
@@ -408,8 +413,8 @@ class Link:
     @property
     def totals(self) -> Totals:
         """What all transports carried together."""
-        with self._lock:
-            return self._totals.plus(self._transport)
+        before, transport = self._counted
+        return before.plus(transport)
 
 
 def _closed(

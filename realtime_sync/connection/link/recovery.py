@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -37,6 +37,8 @@ from .sender import to_json
 __all__ = ["Made", "Recovery"]
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # A link that held so long was a good one, whatever it carried.
 _HELD_S = 60.0
@@ -99,8 +101,9 @@ class Recovery:
         self._attempts = 0  # in a row
         self._known_good = -1  # good events when the row began
         self._opened_at = clock()
-        # What `abort` has to cut: the wait for a connect, or the transport that it brought.
-        self._connecting: Attempt[tuple[Transport, Dialect | None]] | None = None
+        # What `abort` has to cut: the wait for the program's callback or for a connect, or the
+        # transport that it brought.
+        self._awaited: Attempt[Any] | None = None
         self._opening: Transport | None = None
 
     def reopen(self, end: ConnectionClosed, closing: Latch) -> Made:
@@ -115,7 +118,7 @@ class Recovery:
         while self._attempts < self._policy.max_retries:
             self._attempts += 1
             delay = max(self._policy.delay(self._attempts), _asked_delay(failure))
-            self._ask_program(delay, end)
+            self._ask_program(delay, end, closing)
             if closing.wait(Deadline(delay)):
                 raise _closed_meanwhile()
             try:
@@ -147,10 +150,10 @@ class Recovery:
         return made
 
     def abort(self) -> None:
-        """Cut the link that is being opened."""
-        connecting, opening = self._connecting, self._opening
-        if connecting is not None:
-            connecting.leave(_closed_meanwhile())
+        """Cut the link that is being opened, or leave the callback that is asked before."""
+        awaited, opening = self._awaited, self._opening
+        if awaited is not None:
+            awaited.leave(_closed_meanwhile())
         if opening is not None:
             opening.abort()
 
@@ -164,8 +167,9 @@ class Recovery:
             self._attempts = 0
         self._known_good = good_events
 
-    def _ask_program(self, delay: float, end: ConnectionClosed) -> None:
-        if self._on_reconnecting is None:
+    def _ask_program(self, delay: float, end: ConnectionClosed, closing: Latch) -> None:
+        ask = self._on_reconnecting
+        if ask is None:
             return
         event = ReconnectingEvent(
             attempt=self._attempts,
@@ -175,7 +179,10 @@ class Recovery:
             extra_query=self._query,
             extra_headers=self._headers,
         )
-        answer: Mapping[str, Any] = self._on_reconnecting(event) or {}
+        attempt: Attempt[Any] = Attempt(
+            lambda: ask(event), discard=lambda _: None, name="on-reconnecting"
+        )
+        answer: Mapping[str, Any] = self._wait_for(attempt, closing) or {}
         if answer.get("abort"):
             raise ConnectionClosedError(end.code, "on_reconnecting gave up")
         self._query = answer.get("extra_query", self._query)
@@ -198,19 +205,23 @@ class Recovery:
             self._opening = None
 
     def _connected(self, closing: Latch) -> tuple[Transport, Dialect | None]:
-        """Open a transport; whoever closes meanwhile need not wait for it."""
+        """Open a transport."""
         attempt = Attempt(
             lambda: self._opener(self._query, self._headers),
             discard=lambda late: late[0].abort(),
             name="connect",
         )
-        self._connecting = attempt
+        return self._wait_for(attempt, closing)
+
+    def _wait_for(self, attempt: Attempt[T], closing: Latch) -> T:
+        """Return what ``attempt`` brings; whoever closes meanwhile need not wait for it."""
+        self._awaited = attempt
         try:
             if closing.is_set:  # after `abort` could see the attempt
                 raise _closed_meanwhile()
             return attempt.wait()
         finally:
-            self._connecting = None
+            self._awaited = None
 
     def _restored(
         self, transport: Transport, dialect: Dialect | None, *, keep_history: bool

@@ -13,6 +13,7 @@ import contextlib
 import gc
 import random
 import signal
+import socket
 import sys
 import threading
 import warnings
@@ -203,6 +204,32 @@ class Program:
             if number % 50 == 0 or number == self.count - 1:
                 wait_until(lambda: not threads(), f"the end of {threads()}")
                 wait_until(lambda: descriptors() <= before, f"{descriptors()}, not {before} files")
+
+    def connect_in_vain(self) -> None:
+        """To servers that say nothing, or do not even take the connection."""
+        before = descriptors()
+        for backlog in (1, 0):
+            with socket.create_server(("127.0.0.1", 0), backlog=backlog) as listener:
+                place = listener.getsockname()
+                filling = [] if backlog else [connecting(place) for _ in range(4)]
+                client = OpenAI(
+                    api_key="sk-test", base_url=f"http://127.0.0.1:{place[1]}", proxy=""
+                )
+                for _ in range(max(1, self.count // 20)):
+                    struck = self.strikes.during(client.realtime.connect(model="m").enter, 0.1)
+                    require(struck, "it connected")
+                    self.strikes.counts["struck"] += 1
+                wait_until(lambda: not threads(), f"the end of {threads()}")
+                for sock in filling:
+                    sock.close()
+        wait_until(lambda: descriptors() <= before, f"{descriptors()}, not {before} files")
+
+
+def connecting(place: tuple[str, int]) -> socket.socket:
+    sock = socket.socket()
+    sock.setblocking(False)
+    sock.connect_ex(place)
+    return sock
 
 
 def require(condition: bool, what: object) -> None:

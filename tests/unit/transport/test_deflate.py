@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 
+from realtime_sync.transport import _deflate
 from realtime_sync.transport._deflate import (
     Agreement,
     Deflater,
@@ -35,6 +36,12 @@ def frame(first: int, payload: bytes) -> bytes:
 def deflate(data: bytes, **options: int) -> bytes:
     compressor = zlib.compressobj(wbits=-15, **options)
     return (compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(TAIL)
+
+
+def ended(data: bytes, **options: int) -> bytes:
+    """A whole stream: the next one begins anew (§7.2.3.4)."""
+    compressor = zlib.compressobj(wbits=-15, **options)
+    return compressor.compress(data) + compressor.flush(zlib.Z_FINISH)
 
 
 def unmasked(data: bytes | bytearray) -> tuple[int, bytes]:
@@ -198,17 +205,103 @@ def test_a_bomb_is_not_decompressed_beyond_the_limit() -> None:
 
 
 def test_streams_that_end_do_not_escape_the_limit() -> None:
-    def ended(size: int) -> bytes:
-        compressor = zlib.compressobj(wbits=-15)
-        return compressor.compress(b"x" * size) + compressor.flush(zlib.Z_FINISH)
-
     splitter = InflatingSplitter(max_size=1000)
-    assert splitter.feed(frame(FIN | TEXT | RSV1, ended(500) + ended(500) + b"\x00")) == [
-        "x" * 1000
-    ]
-    assert splitter.feed(frame(FIN | TEXT | RSV1, ended(500) + ended(501) + b"\x00")) == []
+    half, more = ended(b"x" * 500), ended(b"x" * 501)
+    assert splitter.feed(frame(FIN | TEXT | RSV1, half + half + b"\x00")) == ["x" * 1000]
+    assert splitter.feed(frame(FIN | TEXT | RSV1, half + more + b"\x00")) == []
     assert splitter.error is not None
     assert splitter.error.code == 1009
+
+
+class Handed:
+    """Counts the bytes that decompressors are given; of what they leave, they make a copy."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sizes: list[int] = []
+        self.decompressed = 0
+        monkeypatch.setattr(_deflate, "_decompressor", lambda: _Counting(self))
+
+
+class _Counting:
+    def __init__(self, counts: Handed) -> None:
+        self._counts = counts
+        self._inner = zlib.decompressobj(wbits=-15)
+
+    def decompress(self, data: memoryview, room: int) -> bytes:
+        self._counts.sizes.append(len(data))
+        part = self._inner.decompress(data, room)
+        self._counts.decompressed += len(part)
+        return part
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+
+@pytest.mark.parametrize(
+    "streams",
+    [
+        [ended(b"")] * 20_000,
+        [ended(b"x")] * 5_000,
+        [ended(bytes(range(256)) * 2)] * 500,
+        [ended(b"x" * size) for size in range(2_000)],
+        [ended(bytes(range(256)) * 400), *[ended(b"")] * 20_000],
+        [ended(b""), ended(bytes(range(256)) * 400)] * 20,
+        [ended(b""), ended(bytes(100_000), level=0)] * 3,
+    ],
+    ids=["empty", "tiny", "small", "growing", "one large, then empty", "by turns", "stored"],
+)
+def test_no_byte_is_copied_for_each_of_many_streams(
+    streams: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed = Handed(monkeypatch)
+    splitter = InflatingSplitter()
+    payload = b"".join(streams)
+    (text,) = splitter.feed(frame(FIN | BINARY | RSV1, payload + b"\x00"))
+    assert len(text) == sum(len(zlib.decompress(stream, wbits=-15)) for stream in streams)
+    print(f"{sum(handed.sizes)} bytes handed over for {len(payload)}")
+    assert sum(handed.sizes) <= 12 * len(payload)
+    assert len(handed.sizes) <= 20 * len(streams)
+
+
+def test_a_message_without_ends_is_handed_over_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed = Handed(monkeypatch)
+    splitter = InflatingSplitter()
+    for _ in range(3):
+        packed = deflate(bytes(range(256)) * 400)
+        splitter.feed(frame(FIN | BINARY | RSV1, packed))
+        assert handed.sizes.pop() == len(packed) + 4
+        assert not handed.sizes
+
+
+@given(
+    streams=st.lists(st.integers(0, 3_000), max_size=6),
+    last=st.integers(0, 3_000),
+    room=st.integers(-2, 2),
+)
+def test_the_limit_is_exact_wherever_a_stream_ends(
+    streams: list[int], last: int, room: int
+) -> None:
+    size = sum(streams) + last
+    payload = b"".join(ended(b"x" * part) for part in streams) + deflate(b"x" * last)
+    limit = max(0, size + room)
+    splitter = InflatingSplitter(max_size=limit)
+    messages = splitter.feed(frame(FIN | TEXT | RSV1, payload))
+    if size > limit or len(payload) > limit + (limit >> 3) + 64:
+        assert messages == []
+        assert splitter.error is not None
+        assert splitter.error.code == 1009
+    else:
+        assert messages == ["x" * size]
+
+
+def test_nothing_is_decompressed_beyond_the_limit_behind_streams_that_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handed = Handed(monkeypatch)
+    splitter = InflatingSplitter(max_size=1000)
+    payload = ended(b"x" * 300) * 3 + ended(bytes(100_000))
+    assert splitter.feed(frame(FIN | TEXT | RSV1, payload)) == []
+    assert handed.decompressed == 1001
 
 
 @pytest.mark.parametrize("fragments", [1, 3])

@@ -154,6 +154,18 @@ def test_no_thread_at_the_moment_of_loss_ends_it(bench: Bench) -> None:
     assert bench.life.state is LinkState.CLOSED
 
 
+def test_whoever_restarts_is_told_where_no_link_can_be_cut(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("another wire's")
+
+    monkeypatch.setattr(type(bench.transport), "take_back", fail)
+    monkeypatch.setattr(type(bench.transport), "abort", fail)
+    with pytest.raises(ConnectionClosedError, match="another wire's"):
+        bench.link.restart(keep_history=True)
+
+
 def test_no_thread_for_the_new_reader_ends_it(bench: Bench) -> None:
     bench.no_threads = {"reader"}
     bench.loses()

@@ -1,12 +1,13 @@
-"""Rows of attempts, on a clock that the test moves; no threads but the restoration's watchdog."""
+"""Rows of attempts, on a clock that the test moves; no threads but those of the recovery."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from guards import VirtualClock
+from guards import GUARD_S, VirtualClock
 
 from realtime_sync import ConnectError, ConnectionClosedError, RateLimitError, ReconnectPolicy
 from realtime_sync._signal_safe import Latch
@@ -97,6 +98,22 @@ def test_a_server_may_ask_for_patience_within_reason(
     else:
         rows.reopen()
     assert [event.delay for event in rows.told] == [0.0, waited]
+
+
+def test_a_callback_that_hangs_is_left_by_whoever_closes(virtual_clock: VirtualClock) -> None:
+    rows = Rows(virtual_clock)
+    hang = threading.Event()
+
+    def close_and_hang(event: ReconnectingEvent) -> None:
+        rows.closing.set()
+        rows.recovery.abort()
+        hang.wait(GUARD_S)
+
+    rows.recovery._on_reconnecting = close_and_hang
+    with pytest.raises(ConnectionClosedError, match="closed while reconnecting"):
+        rows.reopen()
+    assert not hang.is_set(), "nobody waited for it"
+    hang.set()
 
 
 def test_what_the_program_says_holds_for_the_next_attempts(virtual_clock: VirtualClock) -> None:
