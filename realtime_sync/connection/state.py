@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from .._types import JsonDict
+from ..conversation.history import FOLLOWED as HISTORY_EVENTS
+from ..conversation.history import G711_BYTES_PER_MS, PCM_BYTES_PER_MS, History
 from ..events import (
     ErrorEvent,
     InputAudioBufferSpeechStarted,
@@ -23,8 +25,6 @@ from ..events import (
 )
 from ..events.base import as_came, plain
 from ..events.server import detail_of
-from ._history import FOLLOWED as HISTORY_EVENTS
-from ._history import G711_BYTES_PER_MS, PCM_BYTES_PER_MS, History
 
 __all__ = ["FOLLOWED", "WRONG_SHAPE", "ConnectionState", "Sequencer"]
 
@@ -131,6 +131,8 @@ class ConnectionState:
             if isinstance(event, ResponseOutputAudioDelta):  # first, since most are of this type
                 self.history.receive_audio(event)
                 return True
+            if event.type in HISTORY_EVENTS and self.history.receive(event):
+                return False
             was_busy = self.busy
             self._follow(event)
         except WRONG_SHAPE as exc:  # the program gets the event as it came
@@ -171,8 +173,6 @@ class ConnectionState:
                 event_id = detail_of(event).event_id
                 refused = {event_id} if event_id else self._requested
                 self._requested -= refused
-            case _:
-                self.history.receive(event)
 
     def _report_session(self, event: SessionCreated | SessionUpdated) -> None:
         session = as_came(event, "session")

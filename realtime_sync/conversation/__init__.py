@@ -1,0 +1,1 @@
+"""What a conversation is: pure rules, without threads, sockets or locks."""
