@@ -231,7 +231,7 @@ class History:
         if previous == "root":
             return 0
         if previous is None:
-            return 0 if new and self._names_previous else None
+            return 0 if new and (self._names_previous or not self._items) else None
         if not isinstance(previous, str) or previous == item_id or previous not in self._items:
             return None
         self._names_previous = True

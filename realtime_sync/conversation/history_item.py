@@ -190,11 +190,13 @@ def create_form(item: HistoryItem, heard_ms: int | None, received_ms: int) -> Js
         heard_ms: how much of its audio was heard; None for all.
         received_ms: how much of its audio there is.
     """
+    if sound(item.id) != item.id:
+        return None
     match item.type:
         case "message":
             return _message_form(item, heard_ms, received_ms)
         case "function_call":
-            if item.status == "in_progress" or not (item.call_id and item.name):
+            if item.status == "in_progress" or not item.name:
                 return None  # half of the arguments are none
             fields = {"name": item.name, "arguments": item.arguments}
         case "function_call_output":
@@ -204,7 +206,7 @@ def create_form(item: HistoryItem, heard_ms: int | None, received_ms: int) -> Js
     if not item.call_id or None in fields.values():
         return None
     sound_fields = {name: sound(value or "") for name, value in fields.items()}
-    return {"id": item.id, "type": item.type, "call_id": item.call_id, **sound_fields}
+    return {"id": item.id, "type": item.type, "call_id": sound(item.call_id), **sound_fields}
 
 
 def _message_form(item: HistoryItem, heard_ms: int | None, received_ms: int) -> JsonDict | None:

@@ -284,11 +284,13 @@ def _send(
     while waiting:
         request = waiting.popleft()
         try:
-            transport.send(to_json(request if dialect is None else dialect.to_wire(request)))
+            wire = request if dialect is None else dialect.to_wire(request)
         except LocalProtocolError:
             if request["type"] == "session.update":
                 raise
             waiting.extend(restoration.refuse(request))
+        else:
+            transport.send(to_json(wire))
 
 
 def _closed_meanwhile() -> ConnectionClosedError:

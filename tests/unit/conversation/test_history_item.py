@@ -123,6 +123,12 @@ def test_half_an_emoji_can_not_be_sent(words: str, text: str) -> None:
     assert form["content"][0]["text"] == text
 
 
+def test_an_id_that_can_not_be_sent_can_not_be_restored() -> None:
+    content = [{"type": "input_text", "text": "x"}]
+    item = known({"id": "\ud83d", "role": "user", "content": content}, done=True)
+    assert create_form(item, None, 0) is None
+
+
 def test_an_image_keeps_its_detail() -> None:
     image = {"type": "input_image", "image_url": "data:,", "detail": "low"}
     item = known({"role": "user", "content": [{**image, "new": 1}]}, done=True)
