@@ -85,6 +85,7 @@ def test_an_event_that_comes_late_takes_nothing_back() -> None:
     [
         ("one two three four", 499, "one"),
         ("one two three four", 500, "one two"),
+        ("one two", 999, "one"),
         ("one two three four", None, "one two three four"),
         ("one two three four", 1000, "one two three four"),
         ("今日はいい天気です。", 500, "今日はいい"),
