@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from .._types import JsonDict
+from ..conversation.history import FOLLOWED as HISTORY_EVENTS
+from ..conversation.history import History
 from ..conversation.session import SessionState
 from ..events import (
     ErrorEvent,
@@ -24,8 +26,6 @@ from ..events import (
 from ..events.base import as_came
 from ..events.server import detail_of
 from ..events.wire_values import as_text
-from ._history import FOLLOWED as HISTORY_EVENTS
-from ._history import History
 
 __all__ = ["FOLLOWED", "WRONG_SHAPE", "ConnectionState", "Sequencer"]
 
@@ -123,6 +123,8 @@ class ConnectionState:
             if isinstance(event, ResponseOutputAudioDelta):  # first, since most are of this type
                 self.history.receive_audio(event)
                 return True
+            if event.type in HISTORY_EVENTS and self.history.receive(event):
+                return False
             was_busy = self.busy
             self._follow(event)
         except WRONG_SHAPE as exc:  # the program gets the event as it came
@@ -160,8 +162,6 @@ class ConnectionState:
             case ErrorEvent():
                 self.formalities += 1
                 self._refused(event)
-            case _:
-                self.history.receive(event)
 
     def _refused(self, event: ErrorEvent) -> None:
         """Undo the request that the server refused; not every server says which one it was."""

@@ -26,8 +26,8 @@ class Reconnected(Event):
         lost: client events, as JSON text, that were given to `send` meanwhile and were not sent,
             because they belonged to the old link: audio, commits, cancels, truncations. Oldest
             first; of a long interruption the latest mebibyte.
-        lost_items: ids of items that could not be restored (speech without a transcript, items
-            the server refused).
+        lost_items: ids of items that could not be restored (speech without a transcript, an answer
+            that was not done, items the server refused).
     """
 
     type: Literal["reconnected"] = "reconnected"

@@ -218,11 +218,13 @@ class Link:
         self._transport = made.transport
         self._lost = None
         self._state.renewed(made.reports)
-        self._state.history.keep(made.kept_items)
+        lost_items = self._begin_history(made)
         lost = self._sender.adopt(
             made.transport, made.dialect, not_sent=old.take_back(), with_tail=with_tail
         )
-        self._report(made, lost, code)
+        self._report(
+            Reconnected(code=code, attempts=made.attempts, lost=lost, lost_items=lost_items)
+        )
         self._reader = Reader(
             made.transport,
             self._queue,
@@ -237,10 +239,17 @@ class Link:
         self._start_reader()
         return True
 
-    def _report(self, made: Made, lost: list[str], code: int) -> None:
-        event = Reconnected(
-            code=code, attempts=made.attempts, lost=lost, lost_items=made.lost_items
-        )
+    def _begin_history(self, made: Made) -> list[str]:
+        """Let the history be that of the new session; return the ids of what it lacks."""
+        history = self._state.history
+        if made.kept_items is None:
+            history.keep(())
+            return []
+        # What the old link brought while the new one was made is in no list of the restoration.
+        gone = history.keep(made.kept_items, made.echoes)
+        return made.lost_items + [item_id for item_id in gone if item_id not in made.lost_items]
+
+    def _report(self, event: Reconnected) -> None:
         self._own_entries += 1
         self._queue.put(event, 0)
 

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -55,8 +55,9 @@ class Made:
         dialect: what is spoken on it.
         attempts: how many it took.
         reports: what the server said of the new session.
-        kept_items: ids of the items that it has.
+        kept_items: the items that it has, as they were created; None when it is to begin anew.
         lost_items: ids of those that could not be restored.
+        echoes: ids of items that the server has confirmed, and of which it may tell once more.
         received: messages that came behind the restoration, and are the program's.
     """
 
@@ -64,8 +65,9 @@ class Made:
     dialect: Dialect | None
     attempts: int = 1
     reports: Sequence[SessionCreated | SessionUpdated] = ()
-    kept_items: Sequence[str] = ()
+    kept_items: Sequence[JsonDict] | None = None
     lost_items: list[str] = field(factory=list)
+    echoes: Collection[str] = ()
     received: Sequence[str | bytes] = ()
 
 
@@ -241,12 +243,14 @@ class Recovery:
                         if isinstance(event, SessionCreated | SessionUpdated):
                             reports.append(event)
                         _send(transport, dialect, restoration, restoration.receive(event))
+        kept = set(restoration.kept_items)
         return Made(
             transport,
             dialect,
             reports=reports,
-            kept_items=restoration.kept_items,
+            kept_items=[item for item in items if item["id"] in kept] if keep_history else None,
             lost_items=lost + restoration.lost_items,
+            echoes=restoration.echoes,
             received=messages,
         )
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 from ..._types import JsonDict
+from ...conversation.history_item import sound
+from ...conversation.history_item import text as text_of
 from ...events import (
+    ConversationItemAdded,
     ConversationItemCreated,
     ConversationItemDone,
     ErrorEvent,
@@ -14,6 +19,7 @@ from ...events import (
     SessionCreated,
     SessionUpdated,
 )
+from ...events.base import as_came
 from ...events.server import detail_of
 from ..reply import server_error
 
@@ -42,16 +48,19 @@ class Restoration:
 
     Attributes:
         lost_items: ids of the items that the server refused.
+        echoes: ids, the server's own, of the items that it has confirmed and not called done. GA's
+            servers do so right behind it, others never.
     """
 
     def __init__(self, session: JsonDict, items: Sequence[JsonDict], *, as_recap: bool) -> None:
         self._session = _writable(session)
         self._told = [item["id"] for item in items]
         self._items = deque([_recap(items)] if as_recap and items else items)
-        self._created = {item["id"] for item in self._items}
         self._waiting: dict[str, int] = {}  # what was sent and not answered, with its weight
+        self._confirmed: set[str] = set()  # by the server's own ids
         self._started = False
         self.lost_items: list[str] = []
+        self.echoes: set[str] = set()
 
     @property
     def needed(self) -> bool:
@@ -79,8 +88,8 @@ class Restoration:
                 return self._begin()
             case SessionUpdated():
                 self._waiting.pop(_SESSION, None)
-            case ConversationItemDone() | ConversationItemCreated():
-                self._confirmed(event)
+            case ConversationItemAdded() | ConversationItemCreated() | ConversationItemDone():
+                self._confirm(event)
             case ErrorEvent():
                 return self._refused(event) + self._next_items()
         return self._next_items()
@@ -112,28 +121,42 @@ class Restoration:
             )
         return requests
 
-    def _confirmed(self, event: ConversationItemDone | ConversationItemCreated) -> None:
-        item_id = getattr(event.item, "id", None) or ""
-        if item_id in self._created:
-            self._waiting.pop(item_id, None)
-        elif not str(getattr(event.item, "type", "")).startswith(
-            "mcp_"
-        ):  # those come by themselves
-            self._waiting.pop(self._oldest_item(), None)  # a server that gives ids of its own
+    def _confirm(
+        self, event: ConversationItemAdded | ConversationItemCreated | ConversationItemDone
+    ) -> None:
+        """Take note of an item that the server has, however it tells of it.
+
+        Many tell of one item more than once, and only the first time counts.
+        """
+        item = as_came(event, "item")
+        item = item if isinstance(item, dict) else {}
+        item_id = text_of(item.get("id"))
+        if isinstance(event, ConversationItemDone):
+            self.echoes.discard(item_id)
+        if item_id in self._confirmed or text_of(item.get("type")).startswith("mcp_"):
+            return  # those of an MCP server come by themselves
+        if not item_id and isinstance(event, ConversationItemAdded):
+            return  # without an id it can't be known from what comes behind it
+        # A server that gives ids of its own answers in order.
+        self._waiting.pop(item_id if item_id in self._waiting else self._oldest_item(), None)
+        if item_id:
+            self._confirmed.add(item_id)
+            if not isinstance(event, ConversationItemDone):
+                self.echoes.add(item_id)
 
     def _oldest_item(self) -> str:
         return next((item_id for item_id in self._waiting if item_id != _SESSION), "")
 
     def _refused(self, event: ErrorEvent) -> list[JsonDict]:
         error = detail_of(event)
-        event_id = error.event_id
-        if event_id is None and error.type == "invalid_request_error":
+        event_id = text_of(error.event_id)
+        if not event_id and error.type == "invalid_request_error":
             # Not every server says which request it refuses, but all answer in order.
             event_id = _ID + ("session" if _SESSION in self._waiting else self._oldest_item())
         # A server may report fields that it does not take; it says which.
-        if event_id == _SESSION and _drop(self._session, error.param):
+        if event_id == _SESSION and _drop(self._session, text_of(error.param)):
             return [self._session_update()]
-        item_id = (event_id or "").removeprefix(_ID)
+        item_id = event_id.removeprefix(_ID)
         if item_id not in self._waiting:
             raise server_error(event)
         self._lose(item_id)
@@ -152,7 +175,28 @@ def _weight(item: JsonDict) -> int:
 
 def _writable(session: JsonDict) -> JsonDict:
     """Return what of a reported configuration can be set again."""
-    return _without_nulls({k: v for k, v in session.items() if k not in _READ_ONLY})
+    try:
+        sendable = _sendable({k: v for k, v in session.items() if k not in _READ_ONLY})
+        return _without_nulls(sendable)
+    except RecursionError:  # nobody configures that deeply
+        return {}
+
+
+def _sendable(value: Any) -> Any:
+    """Replace what a server may report and nobody can send: half an emoji, a number that is none.
+
+    The whole session would be refused for it, at each attempt.
+    """
+    match value:
+        case str():
+            return sound(value)
+        case float() if not math.isfinite(value):
+            return None
+        case dict():
+            return {_sendable(name): _sendable(part) for name, part in value.items()}
+        case list():
+            return [_sendable(part) for part in value]
+    return value
 
 
 def _without_nulls(values: JsonDict) -> JsonDict:
@@ -165,9 +209,9 @@ def _without_nulls(values: JsonDict) -> JsonDict:
     return kept
 
 
-def _drop(session: JsonDict, param: str | None) -> bool:
+def _drop(session: JsonDict, param: str) -> bool:
     """Remove what ``param`` names, such as ``session.audio.input.format``; say if it was there."""
-    head, *path = (param or "").split(".")
+    head, *path = param.split(".")
     if head != "session" or not path:
         return False
     *parents, name = path

@@ -96,6 +96,75 @@ def test_the_betas_created_confirms_as_well() -> None:
     assert restoration.done
 
 
+def test_added_alone_confirms_and_what_comes_behind_it_is_known_as_an_echo() -> None:
+    restoration = begun([written("1"), written("2")])
+    restoration.receive(UPDATED)
+    restoration.receive(item_done("1", "conversation.item.added"))
+    assert not restoration.done
+    assert restoration.echoes == {"1"}
+    restoration.receive(item_done("1"))
+    assert not restoration.done, "each counts once"
+    assert restoration.echoes == set()
+    restoration.receive(item_done("2", "conversation.item.added"))
+    assert restoration.done
+    assert restoration.echoes == {"2"}
+    assert restoration.kept_items == ["1", "2"]
+
+
+def test_a_server_with_ids_of_its_own_that_tells_twice() -> None:
+    restoration = begun([written("1"), written("2")])
+    restoration.receive(UPDATED)
+    restoration.receive(item_done("other_1", "conversation.item.added"))
+    restoration.receive(item_done("other_1"))
+    assert not restoration.done
+    restoration.receive(item_done("other_2", "conversation.item.added"))
+    assert restoration.done
+    assert restoration.echoes == {"other_2"}
+
+
+@pytest.mark.parametrize("item", [None, "x", [], {}, {"id": 5}, {"id": ["1"], "type": {}}])
+def test_a_confirmation_without_an_id_is_of_the_oldest(item: Any) -> None:
+    restoration = begun([written("1"), written("2")])
+    restoration.receive(UPDATED)
+    for _ in range(2):
+        assert not restoration.done
+        restoration.receive(event("conversation.item.added", item=item))
+        restoration.receive(event("conversation.item.done", item=item))
+    assert restoration.done
+
+
+def test_an_id_of_the_servers_own_that_is_one_of_ours_not_yet_sent() -> None:
+    items = [written(f"i{number}") for number in range(65)]
+    restoration = Restoration({}, items, as_recap=False)
+    restoration.receive(CREATED)
+    for number in range(64, -1, -1):
+        assert not restoration.done
+        restoration.receive(item_done(f"i{number}"))
+    assert restoration.done
+
+
+@pytest.mark.parametrize("odd", [5, [], {}, ["restore_1"]])
+def test_a_refusal_with_odd_fields_is_one_that_does_not_say_of_what(odd: Any) -> None:
+    restoration = begun([written("1")])
+    restoration.receive(error(event_id="restore_session", param="session.instructions"))
+    restoration.receive(UPDATED)
+    restoration.receive(error(event_id=odd, param=odd, code=odd))
+    assert restoration.done
+    assert restoration.lost_items == ["1"]
+
+
+def test_what_no_server_takes_is_left_out_of_the_session() -> None:
+    deep: Any = {}
+    for _ in range(100_000):
+        deep = {"deep": deep}
+    session = {"instructions": "half \ud83d", "speed": float("nan"), "tools": [{"a\udc00": 1.5}]}
+    update = Restoration(session, [], as_recap=False).receive(CREATED)[0]
+    assert update["session"] == {"instructions": "half \ufffd", "tools": [{"a\ufffd": 1.5}]}
+    assert not Restoration({**session, "deep": deep}, [], as_recap=False).needed
+    while deep:  # one by one: a recursion that deep would not end well either
+        deep = deep["deep"]
+
+
 def test_a_server_that_tells_twice() -> None:
     restoration = begun([written("1"), written("2")])
     restoration.receive(UPDATED)

@@ -1,0 +1,489 @@
+"""The history of a conversation: its items, in order, with their words. Pure, and without a lock.
+
+There is one store and two views of it. `History.replay` is what restoring needs; the reader feeds
+it with a few events of each turn. `History.open_view` is for programs that show or change the
+conversation: partial words, what was heard, and what has changed. Whoever opens such a view feeds
+it with what the reader has no time for, so nobody else pays for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import evolve, frozen
+
+from .._types import JsonDict
+from ..events import (
+    ConversationItemAdded,
+    ConversationItemCreated,
+    ConversationItemDeleted,
+    ConversationItemDone,
+    ConversationItemInputAudioTranscriptionCompleted,
+    ConversationItemInputAudioTranscriptionDelta,
+    ConversationItemInputAudioTranscriptionFailed,
+    ConversationItemTruncated,
+    Reconnected,
+    ResponseCreated,
+    ResponseDone,
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioTranscriptDelta,
+    ResponseOutputAudioTranscriptDone,
+    ResponseOutputItemAdded,
+    ResponseOutputItemDone,
+    ResponseOutputTextDelta,
+    ResponseOutputTextDone,
+    ServerEvent,
+)
+from ..events.base import as_came
+from .history_item import HistoryItem, HistoryPart, create_form, heard, merged, merged_parts
+from .history_item import read as read_item
+from .history_item import text as text_of
+
+__all__ = [
+    "FOLLOWED",
+    "G711_BYTES_PER_MS",
+    "PCM_BYTES_PER_MS",
+    "VIEWED",
+    "History",
+    "HistoryChange",
+    "HistoryView",
+]
+
+# What the store is to be fed with.
+FOLLOWED = frozenset(
+    {
+        "conversation.item.added",
+        "conversation.item.created",
+        "conversation.item.deleted",
+        "conversation.item.done",
+        "conversation.item.input_audio_transcription.completed",
+        "conversation.item.input_audio_transcription.failed",
+        "conversation.item.truncated",
+        "response.created",
+        "response.done",
+        "response.output_audio.delta",
+        "response.output_item.added",
+        "response.output_item.done",
+    }
+)
+# What a view is to be fed with; it passes over anything else.
+VIEWED = (FOLLOWED - {"response.output_audio.delta"}) | {
+    "conversation.item.input_audio_transcription.delta",
+    "reconnected",
+    "response.output_audio_transcript.delta",
+    "response.output_audio_transcript.done",
+    "response.output_text.delta",
+    "response.output_text.done",
+}
+
+# An hour of lively conversation has a few hundred; what is older than this is let go.
+_MAX_ITEMS = 2_000
+# So many of the latest deletions, and of the responses beside the conversation, are remembered.
+_LATEST = 256
+# A content index beyond this is a server's mistake.
+_MAX_PARTS = 64
+PCM_BYTES_PER_MS = 48  # PCM16 at 24 kHz
+G711_BYTES_PER_MS = 8
+
+_UNKNOWN = object()  # the place of an item that nobody names; null would be the first
+
+_TellsOfItem = ConversationItemAdded | ConversationItemCreated | ConversationItemDone
+_UserWords = (
+    ConversationItemInputAudioTranscriptionCompleted | ConversationItemInputAudioTranscriptionFailed
+)
+_WholeWords = ResponseOutputAudioTranscriptDone | ResponseOutputTextDone
+_PartialWords = (
+    ConversationItemInputAudioTranscriptionDelta
+    | ResponseOutputAudioTranscriptDelta
+    | ResponseOutputTextDelta
+)
+
+
+class History:
+    """Follows the conversation's items, in every way in which servers tell of them.
+
+    **Order.** An item stands behind the one that the server names. Where ``previous_item_id`` is
+    absent its place is unknown, and it stands where it arrived. Null says that it is the first,
+    but some servers say null of every item. So null moves an item to the front only if it is new,
+    and only with a server that has named the predecessor of another: one that says null of every
+    item is taken as one that says nothing.
+
+    Threads: `receive` and `receive_audio` belong to the reader, `keep` to whoever replaces the
+        link while there is no reader, `replay` and `open_view` to anybody. There is no lock, since
+        what others read is replaced and never changed under them: an item is a value, and the
+        mapping of the items is another one as soon as an item comes or goes.
+    """
+
+    def __init__(self) -> None:
+        self._items: dict[str, HistoryItem] = {}  # in order
+        self._received: dict[str, int] = {}  # bytes of audio
+        self._names_previous = False  # the server names predecessors
+        self._unplaced: set[str] = set()  # items whose place is only that of their arrival
+        self._deleted: dict[str, None] = {}  # the latest
+        self._apart: dict[str, None] = {}  # the latest responses beside the conversation
+        self._echoes: set[str] = set()  # restored items of which the server will tell once more
+        self._views: list[HistoryView] = []
+
+    # -- the reader's side -----------------------------------------------------------------------
+
+    def receive_audio(self, event: ResponseOutputAudioDelta) -> None:
+        """Count the audio of an item."""
+        try:
+            self._received[event.item_id] += event.audio_size
+        except (KeyError, TypeError):  # it belongs to no item, or its id is no text
+            return
+
+    def receive(self, event: ServerEvent) -> bool:
+        """Take note of ``event``; return whether it only repeats what a restoration did.
+
+        Such an event is not the program's to see.
+        """
+        match event:
+            case ConversationItemAdded() | ConversationItemCreated() | ConversationItemDone():
+                if self._is_echo(event):
+                    return True
+                self._tell(event)
+            case ResponseOutputItemAdded() | ResponseOutputItemDone():
+                if text_of(event.response_id) not in self._apart:
+                    done = isinstance(event, ResponseOutputItemDone)
+                    self._put(_wire(event, "item"), done=done)
+            case ResponseCreated() | ResponseDone():
+                self._follow_response(event)
+            case (
+                ConversationItemInputAudioTranscriptionCompleted()
+                | ConversationItemInputAudioTranscriptionFailed()
+            ):
+                self._hear_user(event)
+            case ConversationItemTruncated():
+                item = self._items.get(text_of(event.item_id))
+                cut_ms = _milliseconds(event.audio_end_ms)
+                if item is not None and cut_ms is not None:
+                    self._items[item.id] = evolve(item, cut_ms=cut_ms)
+            case ConversationItemDeleted():
+                self._delete(text_of(event.item_id))
+        return False
+
+    def _is_echo(self, event: _TellsOfItem) -> bool:
+        item_id = _id_in(_wire(event, "item"))
+        if item_id not in self._echoes:
+            return False
+        if isinstance(event, ConversationItemDone):
+            self._echoes.discard(item_id)
+        return True
+
+    def _tell(self, event: _TellsOfItem) -> None:
+        wire = _wire(event, "item")
+        if not isinstance(event, ConversationItemDone):
+            self._deleted.pop(_id_in(wire), None)  # it was made anew
+        previous = event.__dict__.get("previous_item_id", _UNKNOWN)
+        self._put(wire, done=isinstance(event, ConversationItemDone), previous=previous)
+
+    def _follow_response(self, event: ResponseCreated | ResponseDone) -> None:
+        response = _wire(event, "response")
+        if not isinstance(response, dict):
+            return
+        if response.get("conversation_id", "") is None:  # its items are not in the conversation
+            if response_id := _id_in(response):
+                _remember(self._apart, response_id)
+            return
+        output = response.get("output")
+        if isinstance(event, ResponseDone) and isinstance(output, list):
+            for wire in output:
+                self._put(wire, done=True)
+
+    def _hear_user(self, event: _UserWords) -> None:
+        item_id = text_of(event.item_id)
+        if item_id not in self._items:  # some servers tell of speech by its transcript alone
+            self._put({"id": item_id, "role": "user"}, done=True)
+        item = self._items.get(item_id)
+        if item is not None and isinstance(event, ConversationItemInputAudioTranscriptionCompleted):
+            words = _parts_with(event.content_index, "input_audio", text_of(event.transcript))
+            self._items[item_id] = evolve(item, parts=merged_parts(item.parts, words))
+
+    def _delete(self, item_id: str) -> None:
+        _remember(self._deleted, item_id)
+        self._echoes.discard(item_id)
+        if item_id in self._items:
+            self._items = {other: self._items[other] for other in self._items if other != item_id}
+            self._forget(item_id)
+
+    def _forget(self, item_id: str) -> None:
+        self._received.pop(item_id, None)
+        self._unplaced.discard(item_id)
+
+    def _put(self, wire: Any, *, done: bool, previous: object = _UNKNOWN) -> None:
+        item = read_item(wire, done=done)
+        if item is None or item.id in self._deleted:
+            return
+        known = self._items.get(item.id)
+        if known is not None:
+            item = merged(known, item)
+        place = self._place(item.id, previous, new=known is None)
+        if known is None or (place is not None and item.id in self._unplaced):
+            self._insert(item, place)
+        else:
+            self._items[item.id] = item
+
+    def _place(self, item_id: str, previous: object, *, new: bool) -> int | None:
+        """Return how many other items are to stand before an item; None where that is unknown."""
+        if previous == "root":
+            return 0
+        if previous is None:
+            return 0 if new and (self._names_previous or not self._items) else None
+        if not isinstance(previous, str) or previous == item_id or previous not in self._items:
+            return None
+        self._names_previous = True
+        others = [other for other in self._items if other != item_id]
+        return others.index(previous) + 1
+
+    def _insert(self, item: HistoryItem, place: int | None) -> None:
+        others = [other for other in self._items.values() if other.id != item.id]
+        others.insert(len(others) if place is None else place, item)
+        self._received.setdefault(item.id, 0)
+        (self._unplaced.add if place is None else self._unplaced.discard)(item.id)
+        for oldest in others[:-_MAX_ITEMS]:
+            self._forget(oldest.id)
+        self._items = {other.id: other for other in others[-_MAX_ITEMS:]}
+
+    # -- telling it again ------------------------------------------------------------------------
+
+    def replay(self, bytes_per_ms: int = PCM_BYTES_PER_MS) -> tuple[list[JsonDict], list[str]]:
+        """Return the items as they are to be created again, and the ids of those that can't be.
+
+        Speech becomes its transcript: audio is neither kept nor sent again. An item that was
+        truncated keeps the share of its words that was heard. One that was still in progress is
+        told as far as its words have come, or were heard where a view was told; no words of it
+        are known where nobody has opened a view.
+
+        Args:
+            bytes_per_ms: of the assistant's audio.
+        """
+        items, lost = [], []
+        views = list(self._views)
+        for stored in self._items.values():
+            item, heard_ms = stored, stored.cut_ms
+            for view in views:
+                item = view.completed(item)
+                if heard_ms is None and item.status == "in_progress":
+                    heard_ms = view.played_ms(item.id)
+            wire = create_form(item, heard_ms, self.received_ms(item.id, bytes_per_ms))
+            if wire is None:
+                lost.append(item.id)
+            else:
+                items.append(wire)
+        return items, lost
+
+    def received_ms(self, item_id: str, bytes_per_ms: int) -> int:
+        """Return how long an item's audio is so far, in whole milliseconds.
+
+        Nobody can hear, or truncate at, more than the whole ones: who has heard those has heard
+        all.
+        """
+        return self._received.get(item_id, 0) // bytes_per_ms
+
+    def keep(self, told: Sequence[JsonDict], echoes: Iterable[str] = ()) -> list[str]:
+        """Let the history be what a new session has; return the ids of the items that it lacks.
+
+        Args:
+            told: its items, as they were created.
+            echoes: ids of those of which the server has yet to say that they are done.
+        """
+        before = self._items
+        items = [item for wire in told if (item := read_item(wire, done=True)) is not None]
+        self._items = {item.id: item for item in items}
+        self._received = dict.fromkeys(self._items, 0)
+        self._unplaced, self._deleted, self._apart = set(), {}, {}
+        self._echoes = set(echoes)
+        return [item_id for item_id in before if item_id not in self._items]
+
+    # -- for programs ----------------------------------------------------------------------------
+
+    @property
+    def items(self) -> Mapping[str, HistoryItem]:
+        """The items in order, by their ids, without partial words; not to be changed."""
+        return self._items
+
+    def open_view(self) -> HistoryView:
+        """Return a view for a program, which `HistoryView.close` ends.
+
+        Open it before the first event is consumed: words that came earlier are not in it.
+        """
+        view = HistoryView(self)
+        self._views.append(view)
+        return view
+
+    def close_view(self, view: HistoryView) -> None:
+        """See `HistoryView.close`."""
+        if view in self._views:
+            self._views.remove(view)
+
+
+@frozen
+class HistoryChange:
+    """A change of one item.
+
+    Attributes:
+        before: None for an item that is new.
+        after: None for one that is gone.
+    """
+
+    before: HistoryItem | None
+    after: HistoryItem | None
+
+
+class HistoryView:
+    """The conversation as a program shows it: with partial words, what was heard, and changes.
+
+    Whoever consumes the connection's events feeds it with all of them, or with those of `VIEWED`.
+    The store may be ahead, since the reader feeds it: what is complete there is complete here.
+
+    Threads: belongs to the one thread that feeds it; `completed` and `played_ms`, which `replay`
+        asks for, to any.
+    """
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._partial: dict[str, tuple[HistoryPart, ...]] = {}
+        self._played: dict[str, int] = {}
+        self._told: dict[str, HistoryItem] = {}  # as whoever feeds this knows them
+
+    def close(self) -> None:
+        """End the view; more than once is fine."""
+        self._history.close_view(self)
+
+    def receive(self, event: ServerEvent) -> list[HistoryChange]:
+        """Take note of a consumed event; return what has changed since the last one."""
+        match event:
+            case (
+                ConversationItemInputAudioTranscriptionDelta()
+                | ResponseOutputAudioTranscriptDelta()
+                | ResponseOutputTextDelta()
+            ):
+                return self._hear(event, text_of(event.delta), goes_on=True)
+            case ResponseOutputAudioTranscriptDone():
+                return self._hear(event, text_of(event.transcript), goes_on=False)
+            case ResponseOutputTextDone():
+                return self._hear(event, text_of(event.text), goes_on=False)
+            case Reconnected():
+                return self._changes()
+        return self._changes() if event.type in FOLLOWED else []
+
+    def _hear(
+        self, event: _PartialWords | _WholeWords, words: str, *, goes_on: bool
+    ) -> list[HistoryChange]:
+        item = self._history.items.get(item_id := text_of(event.item_id))
+        if item is None or not words:
+            return []  # it is beside the conversation, or deleted
+        known = self._partial.get(item_id)
+        if known is None:
+            self._prune()
+            known = ()
+        kind = _PART_TYPES[type(event)]
+        new = _parts_with(event.content_index, kind, words)
+        if goes_on and 0 < len(new) <= len(known):
+            new = _parts_with(event.content_index, kind, known[len(new) - 1].text + words)
+        self._partial[item_id] = merged_parts(known, new)
+        return self._changes_of(item)
+
+    def played(self, item_id: str, ms: int) -> None:
+        """Take note of how much of an item's audio was played so far, in milliseconds."""
+        if item_id not in self._played:
+            self._prune()
+        self._played[item_id] = ms
+
+    def _prune(self) -> None:
+        """Forget what belongs to items that are gone, so that it does not grow for ever."""
+        items = self._history.items
+        self._partial = {i: parts for i, parts in self._partial.items() if i in items}
+        self._played = {i: ms for i, ms in self._played.items() if i in items}
+
+    def played_ms(self, item_id: str) -> int | None:
+        """Return how much of an item's audio was played, None where nobody said so."""
+        return self._played.get(item_id)
+
+    def completed(self, item: HistoryItem) -> HistoryItem:
+        """Return ``item`` with the partial words that are known of it."""
+        partial = self._partial.get(item.id)
+        if partial is None:
+            return item
+        if item.status != "in_progress" and any(part.text for part in item.parts):
+            return item  # the whole words have come
+        return evolve(item, parts=merged_parts(item.parts, partial))
+
+    @property
+    def items(self) -> list[HistoryItem]:
+        """The conversation as it is now, in order."""
+        return [self.completed(item) for item in self._history.items.values()]
+
+    def heard(self, item_id: str, bytes_per_ms: int = PCM_BYTES_PER_MS) -> str:
+        """Return the words of an item that were heard; all where nobody said how many.
+
+        Args:
+            item_id: the item; one that is gone has no words.
+            bytes_per_ms: of the assistant's audio.
+        """
+        item = self._history.items.get(item_id)
+        if item is None:
+            return ""
+        words = " ".join(part.text for part in self.completed(item).parts if part.text)
+        heard_ms = self.played_ms(item_id) if item.cut_ms is None else item.cut_ms
+        return heard(words, heard_ms, self._history.received_ms(item_id, bytes_per_ms))
+
+    def _changes(self) -> list[HistoryChange]:
+        now = {item.id: item for item in self.items}
+        gone = [HistoryChange(self._told[i], None) for i in self._told if i not in now]
+        before, self._told = self._told, now
+        others = ((before.get(item_id), item) for item_id, item in now.items())
+        return gone + [HistoryChange(old, new) for old, new in others if old != new]
+
+    def _changes_of(self, item: HistoryItem) -> list[HistoryChange]:
+        before = self._told.get(item.id)
+        after = self._told[item.id] = self.completed(item)
+        return [HistoryChange(before, after)] if before != after else []
+
+
+_PART_TYPES = {
+    ConversationItemInputAudioTranscriptionDelta: "input_audio",
+    ResponseOutputAudioTranscriptDelta: "output_audio",
+    ResponseOutputAudioTranscriptDone: "output_audio",
+    ResponseOutputTextDelta: "output_text",
+    ResponseOutputTextDone: "output_text",
+}
+
+
+def _wire(event: ServerEvent, name: str) -> Any:
+    """Return a field in wire form, None where it is nested too deeply for anybody."""
+    try:
+        return as_came(event, name)
+    except RecursionError:
+        return None
+
+
+def _id_in(wire: Any) -> str:
+    return text_of(wire.get("id")) if isinstance(wire, dict) else ""
+
+
+def _parts_with(index: Any, kind: str, words: str) -> tuple[HistoryPart, ...]:
+    """Return parts of which that at ``index`` has ``words`` and the others nothing."""
+    if not isinstance(index, int):
+        index = 0  # no server has a second part without saying so
+    if not 0 <= index < _MAX_PARTS:
+        return ()
+    return (*[HistoryPart("")] * index, HistoryPart(kind, words))
+
+
+def _milliseconds(value: Any) -> int | None:
+    """Return a time from the wire in whole milliseconds, None for what is none."""
+    if isinstance(value, float) and math.isfinite(value):
+        value = math.floor(value)
+    return max(0, value) if isinstance(value, int) else None
+
+
+def _remember(latest: dict[str, None], name: str) -> None:
+    """Note ``name`` as the latest of a bounded number."""
+    latest.pop(name, None)
+    latest[name] = None
+    if len(latest) > _LATEST:
+        del latest[next(iter(latest))]

@@ -1,0 +1,650 @@
+"""The items of a conversation: how they are learnt, told again, and shown to programs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from realtime_sync.conversation.history import (
+    FOLLOWED,
+    G711_BYTES_PER_MS,
+    VIEWED,
+    History,
+    HistoryView,
+)
+from realtime_sync.events import Reconnected, ServerEvent, parse_event
+
+_ids = itertools.count(1)
+
+
+def event(kind: str, **fields: Any) -> ServerEvent:
+    return parse_event(json.dumps({"type": kind, "event_id": f"e{next(_ids)}", **fields}))
+
+
+def message(item_id: str, role: str, *content: dict[str, Any]) -> dict[str, Any]:
+    return {"id": item_id, "type": "message", "role": role, "content": list(content)}
+
+
+def written(item_id: str, text: str, role: str = "user") -> dict[str, Any]:
+    kind = "output_text" if role == "assistant" else "input_text"
+    return message(item_id, role, {"type": kind, "text": text})
+
+
+ABSENT = object()
+
+
+def tell(
+    history: History, name: str, item: Any, previous: Any = ABSENT, *, hidden: bool = False
+) -> None:
+    """Tell of an item, by the last word of the event's type."""
+    where = {} if previous is ABSENT else {"previous_item_id": previous}
+    assert history.receive(event(f"conversation.item.{name}", item=item, **where)) is hidden
+
+
+def done(history: History, item: dict[str, Any], previous: Any = None) -> None:
+    for name in ("added", "done"):
+        tell(history, name, item, previous)
+
+
+def respond(history: History, name: str, response_id: str = "r", **fields: Any) -> None:
+    """Tell of a response, or of an item of one, by the end of the event's type."""
+    if name in ("created", "done"):
+        fields = {"response": {"id": response_id, **fields}}
+    else:
+        fields["response_id"] = response_id
+    history.receive(event(f"response.{name}", **fields))
+
+
+def transcribed(history: History, item_id: str, transcript: Any, **where: Any) -> None:
+    where.setdefault("content_index", 0)
+    name = "conversation.item.input_audio_transcription.completed"
+    history.receive(event(name, item_id=item_id, transcript=transcript, **where))
+
+
+def truncated(history: History, item_id: str, ms: Any) -> None:
+    cut = {"item_id": item_id, "content_index": 0, "audio_end_ms": ms}
+    history.receive(event("conversation.item.truncated", **cut))
+
+
+def sounds(history: History, item_id: str, size: int) -> None:
+    delta = b64encode(bytes(size)).decode()
+    history.receive_audio(event("response.output_audio.delta", item_id=item_id, delta=delta))
+
+
+def spoken(history: History, item_id: str, text: str, *, size: int, pieces: int = 4) -> None:
+    """Let the assistant say something, in ``size`` bytes."""
+    tell(history, "added", message(item_id, "assistant"))
+    for _ in range(pieces):
+        sounds(history, item_id, size // pieces)
+    part = {"type": "output_audio", "transcript": text}
+    tell(history, "done", message(item_id, "assistant", part))
+
+
+def ids(history: History) -> list[str]:
+    return [item["id"] for item in history.replay()[0]]
+
+
+def texts(history: History) -> list[str]:
+    return [item["content"][0]["text"] for item in history.replay()[0]]
+
+
+def test_messages_by_role() -> None:
+    history = History()
+    done(history, written("s", "Be kind.", "system"))
+    done(history, written("u", "Hello."))
+    done(history, written("a", "Hi.", "assistant"), "u")
+    items, lost = history.replay()
+    assert lost == []
+    assert items == [
+        written("s", "Be kind.", "system"),
+        written("u", "Hello."),
+        written("a", "Hi.", "assistant"),
+    ]
+
+
+def test_calls_and_outputs_keep_what_can_be_sent() -> None:
+    history = History()
+    call = {"id": "c", "type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"}
+    output = {"id": "o", "type": "function_call_output", "call_id": "1", "output": "fine"}
+    done(history, {**call, "status": "completed", "object": "realtime.item"})
+    done(history, {**output, "status": "completed"})
+    assert history.replay() == ([call, output], [])
+
+
+def test_speech_is_told_by_its_transcript_whenever_that_came() -> None:
+    history = History()
+    for item_id in ("before", "after", "never"):
+        done(history, message(item_id, "user", {"type": "input_audio", "transcript": None}))
+    for item_id in ("before", "after"):
+        transcribed(history, item_id, item_id)
+    transcribed(history, "never", None)
+    items, lost = history.replay()
+    assert [item["content"] for item in items] == [
+        [{"type": "input_text", "text": "before"}],
+        [{"type": "input_text", "text": "after"}],
+    ]
+    assert lost == ["never"]
+
+
+def test_images_are_kept() -> None:
+    history = History()
+    image = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
+    done(history, message("u", "user", image, {"type": "input_text", "text": "What is it?"}))
+    assert history.replay()[0][0]["content"][0] == image
+
+
+def test_what_no_client_may_create_is_lost() -> None:
+    history = History()
+    done(history, {"id": "m", "type": "mcp_call", "name": "x", "arguments": "{}"})
+    done(history, {"id": "n", "type": "brand_new"})
+    done(history, message("r", "narrator", {"type": "input_text", "text": "x"}))
+    assert history.replay() == ([], ["m", "n", "r"])
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "function_call", "call_id": "1", "name": "f"},
+        {"type": "function_call", "call_id": "1", "arguments": "{}"},
+        {"type": "function_call", "name": "f", "arguments": "{}"},
+        {"type": "function_call", "call_id": 1, "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "1", "output": None},
+        {"type": "function_call_output", "call_id": "1", "output": {"deep": 1}},
+        {"type": "function_call_output", "output": "fine"},
+        {"type": ["message"], "role": "user", "content": [{"type": "input_text", "text": "x"}]},
+        {"type": "message", "role": {}, "content": [{"type": "input_text", "text": "x"}]},
+        {"type": "message", "role": "user", "content": "x"},
+        {"type": "message", "role": "user", "content": [None, 5, {"text": 7}]},
+        {"type": "message", "role": "user", "content": [{"type": "input_image"}]},
+    ],
+)
+def test_an_item_that_is_odd_or_incomplete_is_lost_by_name(item: dict[str, Any]) -> None:
+    history = History()
+    done(history, {"id": "odd", **item})
+    done(history, written("good", "x"))
+    assert ids(history) == ["good"]
+    assert history.replay()[1] == ["odd"]
+
+
+def test_a_call_whose_arguments_are_still_coming_is_lost() -> None:
+    history = History()
+    call = {"id": "c", "type": "function_call", "call_id": "1", "name": "f"}
+    tell(history, "added", {**call, "arguments": "", "status": "in_progress"})
+    assert history.replay() == ([], ["c"])
+    tell(history, "done", {**call, "arguments": "", "status": "completed"})
+    assert history.replay() == ([{**call, "arguments": ""}], [])
+
+
+# -- ways of telling -------------------------------------------------------------------------------
+
+
+def test_added_alone_is_enough() -> None:
+    history = History()
+    tell(history, "added", written("u", "Hello."))
+    tell(
+        history, "added", {"id": "o", "type": "function_call_output", "call_id": "1", "output": ""}
+    )
+    assert ids(history) == ["u", "o"]
+
+
+def test_items_that_only_a_response_tells_of() -> None:
+    history = History()
+    tell(history, "created", written("u", "Hello."))
+    respond(history, "output_item.added", item=message("a", "assistant"), output_index=0)
+    assert history.replay()[1] == ["a"], "no word of it has come"
+    item = written("a", "Hi.", "assistant")
+    respond(history, "output_item.done", item=item, output_index=0)
+    respond(history, "done", output=[item, written("b", "And?", "assistant"), None, 5])
+    assert ids(history) == ["u", "a", "b"]
+    assert texts(history) == ["Hello.", "Hi.", "And?"]
+
+
+@pytest.mark.parametrize("output", [None, "x", {}, [[]], [{"id": {}}]])
+def test_a_response_with_an_odd_output_brings_nothing(output: Any) -> None:
+    history = History()
+    respond(history, "done", output=output)
+    history.receive(event("response.done", response=output))
+    assert history.replay() == ([], [])
+
+
+def test_what_is_told_again_with_less_in_it_loses_nothing() -> None:
+    history = History()
+    done(history, written("a", "Hi.", "assistant"))
+    respond(history, "done", output=[message("a", "assistant")])
+    tell(history, "added", {**message("a", "assistant"), "status": "in_progress"})
+    assert history.replay() == ([written("a", "Hi.", "assistant")], [])
+
+
+def test_out_of_band_items_are_not_in_the_conversation() -> None:
+    history = History()
+    respond(history, "created", "apart", conversation_id=None)
+    respond(history, "created", "inside", conversation_id="conv_1")
+    for response_id in ("apart", "inside"):
+        item = written(f"{response_id}_1", "x", "assistant")
+        respond(history, "output_item.added", response_id, item=item, output_index=0)
+        respond(history, "output_item.done", response_id, item=item, output_index=0)
+    respond(history, "done", "apart", conversation_id=None, output=[written("apart_1", "x")])
+    respond(history, "done", "other", output=[written("other_1", "x", "assistant")])
+    assert ids(history) == ["inside_1", "other_1"]
+
+
+def test_speech_that_only_its_transcript_tells_of() -> None:
+    history = History()
+    transcribed(history, "u", "Hello.")
+    failed = "conversation.item.input_audio_transcription.failed"
+    history.receive(event(failed, item_id="v", content_index=0, error={}))
+    history.receive(event(failed, item_id=["v"], content_index=0, error=None))
+    assert history.replay() == ([written("u", "Hello.")], ["v"])
+
+
+@pytest.mark.parametrize(
+    ("index", "words"), [(0, "x"), (None, "x"), ("0", "x"), (-1, None), (64, None), (10**400, None)]
+)
+def test_an_odd_content_index(index: Any, words: str | None) -> None:
+    history = History()
+    done(history, message("u", "user", {"type": "input_audio"}))
+    transcribed(history, "u", "x", content_index=index)
+    assert texts(history) == ([] if words is None else [words])
+
+
+def test_deleted_items_are_gone_until_they_are_made_anew() -> None:
+    history = History()
+    spoken(history, "a", "one two", size=48_000)
+    history.receive(event("conversation.item.deleted", item_id="a"))
+    history.receive(event("conversation.item.deleted", item_id="unknown"))
+    # Late events of the response that made it, of its sound and its words do not bring it back.
+    item = written("a", "one two", "assistant")
+    respond(history, "output_item.done", item=item, output_index=0)
+    respond(history, "done", output=[item])
+    tell(history, "done", item)
+    transcribed(history, "a", "one two")
+    truncated(history, "a", 10)
+    sounds(history, "a", 100)
+    assert history.replay() == ([], [])
+    tell(history, "added", item)
+    assert ids(history) == ["a"]
+
+
+@pytest.mark.parametrize("item_id", [None, 7, [], {"a": 1}, ""])
+def test_ids_that_are_no_texts(item_id: Any) -> None:
+    history = History()
+    done(history, written("u", "x"))
+    done(history, {**written("u", "x"), "id": item_id}, previous=[])
+    history.receive(event("conversation.item.deleted", item_id=item_id))
+    transcribed(history, item_id, "x")
+    truncated(history, item_id, 1)
+    history.receive_audio(event("response.output_audio.delta", item_id=item_id, delta="AAAA"))
+    respond(history, "created", item_id, conversation_id=None)
+    respond(history, "output_item.done", item_id, item=written("a", "x"), output_index=0)
+    assert ids(history) == ["u", "a"]
+
+
+# -- order -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("front", ["root", None])
+def test_order_by_predecessor(front: str | None) -> None:
+    history = History()
+    done(history, written("1", "one"))
+    done(history, written("3", "three"), "1")
+    done(history, written("2", "two"), "1")
+    done(history, written("0", "zero"), front)
+    done(history, written("4", "four"), "of an item that was let go")
+    assert ids(history) == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("previous", [ABSENT, None, 5, [], "of an item that was let go"])
+def test_order_of_a_server_that_names_no_predecessors(previous: Any) -> None:
+    history = History()
+    for item_id in "123":
+        done(history, written(item_id, item_id), previous)
+    assert ids(history) == ["1", "2", "3"]
+
+
+def test_absent_is_not_first() -> None:
+    history = History()
+    done(history, written("1", "one"))
+    done(history, written("2", "two"), "1")
+    tell(history, "done", written("3", "three"), ABSENT)
+    assert ids(history) == ["1", "2", "3"]
+
+
+def test_null_moves_only_what_is_new() -> None:
+    """A server that names predecessors, but not of what its responses make."""
+    history = History()
+    done(history, written("1", "one"))
+    done(history, written("2", "two"), "1")
+    respond(history, "output_item.added", item=message("3", "assistant"), output_index=0)
+    done(history, written("3", "three", "assistant"), None)
+    assert ids(history) == ["1", "2", "3"]
+
+
+def test_an_item_is_moved_when_its_place_becomes_known_and_not_again() -> None:
+    history = History()
+    done(history, written("1", "one"))
+    respond(history, "output_item.added", item=message("2", "assistant"), output_index=0)
+    done(history, written("3", "three"), "1")
+    assert ids(history) == ["1", "3"]
+    tell(history, "added", written("2", "two", "assistant"), "1")
+    assert ids(history) == ["1", "2", "3"]
+    tell(history, "done", written("2", "two", "assistant"), "3")
+    assert ids(history) == ["1", "2", "3"]
+    tell(history, "done", written("1", "one"), "1")
+    assert ids(history) == ["1", "2", "3"], "none stands behind itself"
+
+
+def test_the_beta_tells_once_and_the_response_completes_it() -> None:
+    history = History()
+    created = {"item": message("a", "assistant"), "previous_item_id": None}
+    history.receive(event("conversation.item.created", **created))
+    assert history.replay() == ([], ["a"])
+    item = message("a", "assistant", {"type": "audio", "transcript": "Hi."})
+    respond(history, "output_item.done", item=item, output_index=0)
+    assert texts(history) == ["Hi."]
+
+
+# -- what was heard --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("heard_ms", "words"),
+    [
+        (0, ""),
+        (249, ""),
+        (250, "one"),
+        (500, "one two"),
+        (999, "one two three"),
+        (1000, "one two three four"),
+        (5000, "one two three four"),
+    ],
+)
+def test_of_a_truncated_answer_the_heard_share_is_told(heard_ms: int, words: str) -> None:
+    history = History()
+    spoken(history, "a", "one two three four", size=48_000)
+    truncated(history, "a", heard_ms)
+    assert texts(history) == [words]
+
+
+@pytest.mark.parametrize(
+    ("size", "heard_ms", "words"),
+    [
+        (48_047, 1000, "one two three four"),  # 1000.98 ms: nobody can hear more whole ones
+        (48_047, 999, "one two three"),
+        (48_048, 1000, "one two three"),
+        (47, 0, "one two three four"),
+    ],
+)
+def test_of_what_was_received_whole_milliseconds_count(
+    size: int, heard_ms: int, words: str
+) -> None:
+    history = History()
+    spoken(history, "a", "one two three four", size=size, pieces=1)
+    truncated(history, "a", heard_ms)
+    assert texts(history) == [words]
+
+
+@pytest.mark.parametrize(
+    ("heard_ms", "words"),
+    [
+        (499.5, "one"),
+        (-5, ""),
+        (10**400, "one two three four"),
+        *[(odd, "one two three four") for odd in ("500", None, [], {}, float("nan"), float("inf"))],
+    ],
+)
+def test_an_odd_truncation(heard_ms: Any, words: str) -> None:
+    history = History()
+    spoken(history, "a", "one two three four", size=48_000)
+    truncated(history, "a", heard_ms)
+    assert texts(history) == [words]
+
+
+def test_the_share_is_right_in_g711_and_in_small_pieces() -> None:
+    history = History()
+    spoken(history, "a", "one two three four", size=8_000, pieces=100)
+    truncated(history, "a", 500)
+    ((item,), _) = history.replay(G711_BYTES_PER_MS)
+    assert item["content"][0]["text"] == "one two"
+
+
+# -- a new session ---------------------------------------------------------------------------------
+
+
+def test_only_what_the_new_session_has_is_kept() -> None:
+    history = History()
+    for item_id in "123":
+        done(history, written(item_id, item_id))
+    told = history.replay()[0]
+    done(history, written("late", "came over the old link"))
+    assert history.keep([told[0], told[2]]) == ["2", "late"]
+    done(history, written("4", "4"), "1")
+    assert ids(history) == ["1", "4", "3"]
+
+
+def test_what_was_told_as_heard_is_not_shortened_again() -> None:
+    history = History()
+    spoken(history, "a", "one two three four", size=48_000)
+    truncated(history, "a", 500)
+    for _ in range(2):
+        assert texts(history) == ["one two"]
+        history.keep(history.replay()[0])
+
+
+def test_what_the_server_says_again_of_restored_items_is_hidden() -> None:
+    history = History()
+    history.keep([written("1", "x"), written("2", "x")], ["1", "the server's own"])
+    for name, hidden in (("created", True), ("added", True), ("done", True), ("done", False)):
+        tell(history, name, written("1", "other words"), hidden=hidden)
+    tell(history, "done", written("2", "x"))
+    tell(history, "done", written("the server's own", "x"), hidden=True)
+    assert ids(history) == ["1", "2"]
+
+
+def test_what_is_made_anew_is_not_hidden() -> None:
+    history = History()
+    history.keep([written("1", "x")], ["1"])
+    history.receive(event("conversation.item.deleted", item_id="1"))
+    tell(history, "added", written("1", "new"))
+    assert texts(history) == ["new"]
+
+
+# -- bounds ----------------------------------------------------------------------------------------
+
+
+def test_the_oldest_items_are_let_go() -> None:
+    history = History()
+    for number in range(2_100):
+        history.receive(event("conversation.item.done", item=written(f"i{number}", "x")))
+    assert len(ids(history)) == 2_000
+    assert ids(history)[0] == "i100"
+    assert len(history._received) == 2_000
+    assert len(history._unplaced) == 2_000
+
+
+def test_no_more_than_the_latest_deletions_are_remembered() -> None:
+    history = History()
+    for number in range(300):
+        history.receive(event("conversation.item.deleted", item_id=f"i{number}"))
+        respond(history, "created", f"r{number}", conversation_id=None)
+    tell(history, "done", written("i0", "x"))
+    tell(history, "done", written("i299", "x"))
+    assert ids(history) == ["i0"]
+    assert len(history._apart) == 256
+
+
+def test_audio_is_not_kept() -> None:
+    history = History()
+    part = {"type": "input_audio", "audio": "A" * 10_000, "transcript": "Hi."}
+    done(history, message("u", "user", part))
+    assert "AAAA" not in repr(history.items)
+
+
+@pytest.mark.parametrize("item", [None, "text", {"type": "message"}, {"id": 7}])
+def test_what_is_no_item_is_passed_over(item: Any) -> None:
+    history = History()
+    history.receive(event("conversation.item.done", item=item))
+    assert history.replay() == ([], [])
+
+
+# -- the view for programs -------------------------------------------------------------------------
+
+
+def feed(history: History, view: HistoryView, kind: str, **fields: Any) -> list[tuple[Any, ...]]:
+    """Let an event come to the reader and then to the program; return what has changed."""
+    told = event(kind, **fields)
+    if kind in FOLLOWED:
+        history.receive(told)
+    return [
+        (change.before and change.before.id, change.after and change.after.id)
+        for change in view.receive(told)
+    ]
+
+
+def says(history: History, view: HistoryView, *deltas: str, item_id: str = "a") -> None:
+    for delta in deltas:
+        kind = "response.output_audio_transcript.delta"
+        feed(history, view, kind, item_id=item_id, content_index=0, delta=delta)
+
+
+def begun(item_id: str = "a") -> tuple[History, HistoryView]:
+    """A history with an answer of which the first words come."""
+    history = History()
+    view = history.open_view()
+    item = {**message(item_id, "assistant"), "status": "in_progress"}
+    feed(history, view, "conversation.item.added", item=item)
+    return history, view
+
+
+def test_without_a_view_no_words_of_an_answer_in_progress_are_known() -> None:
+    history = History()
+    tell(history, "added", {**message("a", "assistant"), "status": "in_progress"})
+    sounds(history, "a", 48_000)
+    assert history.replay() == ([], ["a"])
+
+
+def test_an_answer_in_progress_is_told_as_far_as_it_was_received() -> None:
+    history, view = begun()
+    says(history, view, "one two", " three", " four")
+    sounds(history, "a", 48_000)
+    assert texts(history) == ["one two three four"]
+    view.played("a", 500)
+    assert texts(history) == ["one two"], "as far as it was heard"
+    truncated(history, "a", 750)
+    assert texts(history) == ["one two three"], "as the server knows it"
+    view.close()
+    view.close()
+    assert history.replay() == ([], ["a"])
+
+
+def test_of_a_whole_answer_all_is_told_however_much_was_played() -> None:
+    history, view = begun()
+    says(history, view, "one two")
+    sounds(history, "a", 48_000)
+    view.played("a", 500)
+    part = {"type": "output_audio", "transcript": "One, two."}
+    feed(history, view, "conversation.item.done", item=message("a", "assistant", part))
+    assert texts(history) == ["One, two."]
+    assert view.heard("a") == "One,"
+
+
+def test_words_that_are_whole_before_their_item_is() -> None:
+    history, view = begun()
+    says(history, view, "one tow")
+    done_part = {"item_id": "a", "content_index": 0}
+    feed(history, view, "response.output_audio_transcript.done", transcript="one two", **done_part)
+    assert texts(history) == ["one two"]
+    feed(history, view, "response.output_text.delta", item_id="a", content_index=1, delta="th")
+    feed(history, view, "response.output_text.delta", item_id="a", content_index=1, delta="r")
+    feed(history, view, "response.output_text.done", item_id="a", content_index=1, text="three")
+    (item,) = view.items
+    assert [(part.type, part.text) for part in item.parts] == [
+        ("output_audio", "one two"),
+        ("output_text", "three"),
+    ]
+
+
+def test_the_users_partial_words() -> None:
+    history = History()
+    view = history.open_view()
+    part = {"type": "input_audio", "transcript": None}
+    feed(history, view, "conversation.item.done", item=message("u", "user", part))
+    name = "conversation.item.input_audio_transcription"
+    for delta in ("Hel", "lo"):
+        feed(history, view, f"{name}.delta", item_id="u", content_index=0, delta=delta)
+    assert texts(history) == ["Hello"]
+    feed(history, view, f"{name}.completed", item_id="u", content_index=0, transcript="Hello!")
+    assert view.items[0].parts[0].text == "Hello!"
+
+
+def test_what_changes_is_told_once() -> None:
+    history, view = begun()
+    delta = {"item_id": "a", "content_index": 0, "delta": "one"}
+    words = "response.output_audio_transcript.delta"
+    assert feed(history, view, words, **delta) == [("a", "a")]
+    assert feed(history, view, words, **{**delta, "delta": ""}) == []
+    assert feed(history, view, words, **{**delta, "item_id": "unknown"}) == []
+    assert feed(history, view, "rate_limits.updated") == []
+    item = {**written("a", "one", "assistant"), "status": "completed"}
+    assert feed(history, view, "conversation.item.done", item=item) == [("a", "a")]
+    assert feed(history, view, "response.done", response={"id": "r", "output": [item]}) == []
+    assert feed(history, view, "conversation.item.done", item=written("u", "x")) == [(None, "u")]
+    assert feed(history, view, "conversation.item.deleted", item_id="u") == [("u", None)]
+    assert set(VIEWED) > {words, "reconnected"}
+
+
+def test_a_reconnection_changes_what_could_not_be_restored() -> None:
+    history, view = begun()
+    feed(history, view, "conversation.item.done", item=written("u", "x"))
+    history.keep([])
+    changes = view.receive(Reconnected(code=1006, attempts=1, lost=[], lost_items=[]))
+    assert [(c.before and c.before.id, c.after) for c in changes] == [("a", None), ("u", None)]
+
+
+def test_status_and_words_of_an_item() -> None:
+    history, view = begun()
+    assert [item.status for item in view.items] == ["in_progress"]
+    item = {**written("a", "one", "assistant"), "status": "incomplete"}
+    feed(history, view, "conversation.item.done", item=item)
+    assert [item.status for item in view.items] == ["incomplete"]
+    assert view.heard("a") == "one"
+
+
+def test_an_item_that_is_deleted_while_it_plays_is_gone() -> None:
+    history, view = begun()
+    says(history, view, "one two")
+    sounds(history, "a", 48_000)
+    feed(history, view, "conversation.item.deleted", item_id="a")
+    says(history, view, " three")
+    view.played("a", 700)
+    assert view.items == []
+    assert view.heard("a") == ""
+    assert history.replay() == ([], [])
+
+
+def test_a_view_forgets_what_is_gone() -> None:
+    history = History()
+    view = history.open_view()
+    for number in range(300):
+        item_id = f"i{number}"
+        feed(history, view, "conversation.item.added", item=message(item_id, "assistant"))
+        says(history, view, "x", item_id=item_id)
+        view.played(item_id, 1)
+        feed(history, view, "conversation.item.deleted", item_id=item_id)
+    assert len(view._partial) <= 1
+    assert len(view._played) <= 1
+
+
+@pytest.mark.parametrize("odd", [None, 5, [], {}])
+def test_odd_deltas_are_passed_over(odd: Any) -> None:
+    history, view = begun()
+    says(history, view, "one")
+    for kind in sorted(VIEWED - FOLLOWED - {"reconnected"}):
+        words = {"delta": odd, "transcript": odd, "text": odd}
+        assert feed(history, view, kind, item_id="a", content_index=0, **words) == []
+        assert feed(history, view, kind, item_id=odd, content_index=0, **words) == []
+        assert feed(history, view, kind, item_id="a", content_index=10**400, delta="x") == []
+    assert texts(history) == ["one"]
