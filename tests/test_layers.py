@@ -28,6 +28,7 @@ LAYERS = {
     "events": 3,
     "audio": 3,
     "config": 4,
+    "conversation": 4,
     "providers": 4,
     "transport": 4,
     "rest": 5,

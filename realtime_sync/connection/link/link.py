@@ -258,7 +258,7 @@ class Link:
         try:
             if self.lifecycle.step(Step.RENEW) is None:
                 return
-            seen = self._state.changes
+            seen, requested = self._state.changes, self._state.requested
             # First held, then looked: either a message under way is seen here, or it is held.
             self._sender.hold("renewal")
             if not self._quiet():
@@ -267,9 +267,9 @@ class Link:
             self._state.renew_at = math.inf
         finally:
             decided.put(None)
-        self._try_to_renew(seen)
+        self._try_to_renew(seen, requested)
 
-    def _try_to_renew(self, seen: int) -> None:
+    def _try_to_renew(self, seen: int, requested: frozenset[str]) -> None:
         try:
             made = self._recovery.open_once(keep_history=True, closing=self.lifecycle.closing)
         except Exception as exc:  # the program's key function may raise anything
@@ -283,7 +283,7 @@ class Link:
             self._renew_later(_MOMENT_S)
             self._keep()
             return
-        self._replace(made, frozenset(), with_tail=not self._state.turns_are_manual)
+        self._replace(made, requested, with_tail=not self._state.turns_are_manual)
 
     def _renew_later(self, seconds: float) -> None:
         self._state.renew_at = time.monotonic() + seconds
@@ -347,7 +347,7 @@ class Link:
 
         Args:
             made: the new link.
-            requested: the responses that the old link was asked for and that will not come.
+            requested: what the old link was asked for, to which no answer will come.
             with_tail: see `Sender.adopt`.
         """
         try:

@@ -11,7 +11,8 @@ import pytest
 from guards import VirtualClock
 
 from realtime_sync.connection.state import ConnectionState
-from realtime_sync.events import ServerEvent, parse_event
+from realtime_sync.errors import QueueFullError
+from realtime_sync.events import ErrorEvent, ServerEvent, parse_event
 
 
 def event(kind: str, **fields: Any) -> ServerEvent:
@@ -157,20 +158,109 @@ def test_what_was_going_on_is_gone_and_what_is_held_is_not(state: ConnectionStat
     assert not state.link_lost(frozenset())
 
 
-def test_whoever_waits_for_idleness_is_told(state: ConnectionState) -> None:
-    class Sequencer:
-        told = 0
-
-        def idle(self) -> None:
-            self.told += 1
-
-        def absorbs(self, error: object) -> bool:
-            return False
-
-    state.sequencer = sequencer = Sequencer()
+def test_what_waited_for_a_lost_response_is_asked_for(state: ConnectionState) -> None:
+    posted: list[dict[str, Any]] = []
+    state.post = posted.append
     state.receive(response("created", "r1"))
+    assert not state.ask_when_idle(create("mine"))
     assert state.link_lost(frozenset())
-    assert sequencer.told == 1
+    assert posted == [create("mine")]
+
+
+def test_an_out_of_band_response_goes_with_its_link(
+    state: ConnectionState, virtual_clock: VirtualClock
+) -> None:
+    state.receive(response("created", "oob", conversation_id=None))
+    virtual_clock.advance(10)
+    assert not state.busy
+    assert not state.quiet, "it would be lost"
+    assert state.link_lost(frozenset())
+    assert state.quiet
+
+
+# -- what is owed --------------------------------------------------------------------------------
+
+
+def test_what_is_owed_is_posted_when_nothing_runs(state: ConnectionState) -> None:
+    posted: list[dict[str, Any]] = []
+    state.post = posted.append
+    assert state.ask_when_idle(create("first"))
+    assert not state.ask_when_idle(create("second"))
+    state.receive(response("created", "r1"))
+    assert posted == []
+    state.receive(response("done", "r1"))
+    assert posted == [create("second")]
+    assert state.busy
+
+
+def test_a_post_that_fails_does_not_end_the_reader(state: ConnectionState) -> None:
+    def full(_: object) -> None:
+        raise QueueFullError("no room")
+
+    state.post = full
+    state.receive(response("created", "r1"))
+    state.ask_when_idle(create("mine"))
+    assert state.receive(response("done", "r1"))
+
+
+def test_a_refusal_because_another_was_quicker_is_nobodys_affair(state: ConnectionState) -> None:
+    posted: list[dict[str, Any]] = []
+    state.post = posted.append
+    state.ask_when_idle(create("mine"))
+    state.sent(create("mine"))
+    state.receive(response("created", "r1"))
+    code = "conversation_already_has_active_response"
+    assert not state.receive(event("error", error={"code": code}))
+    state.receive(response("done", "r1"))
+    assert posted == [create("mine")]
+
+
+# -- refusals ------------------------------------------------------------------------------------
+
+
+def test_an_error_without_an_id_refuses_the_only_request(state: ConnectionState) -> None:
+    state.sent({"type": "session.update", "event_id": "mine", "session": {}})
+    refusal = event("error", error={"type": "server_error", "message": "no"})
+    assert state.receive(refusal)
+    again = parse_event(refusal.raw or "")
+    assert isinstance(again, ErrorEvent)
+    found = state.refusal_of(again)
+    assert found is not None
+    assert found.requests == ("mine",)
+    assert state.requested == frozenset()
+
+
+def test_a_confirmed_request_is_not_refused(
+    state: ConnectionState, caplog: pytest.LogCaptureFixture
+) -> None:
+    state.sent({"type": "session.update", "event_id": "mine", "session": {}})
+    state.receive(event("session.updated", session={}))
+    complaint = event("error", error={"type": "server_error", "message": "no"})
+    state.receive(complaint)
+    assert isinstance(complaint, ErrorEvent)
+    assert state.refusal_of(complaint) is None
+    assert "not of a request that is known" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["created", "done"])
+@pytest.mark.parametrize("value", [None, 5, [], {"id": []}, {"id": {}}, {"id": "r", "metadata": 1}])
+def test_a_response_of_any_form_is_survived(
+    state: ConnectionState, kind: str, value: object
+) -> None:
+    state.sent(create("mine"))
+    assert state.receive(event(f"response.{kind}", response=value))
+
+
+@pytest.mark.parametrize("field", ["event_id", "code", "param", "type", "message"])
+@pytest.mark.parametrize("value", [None, 5, [], {}, "x" * 100_000, [[]]])
+def test_an_error_of_any_form_is_survived(
+    state: ConnectionState, field: str, value: object
+) -> None:
+    state.sent(create("mine"))
+    error = event("error", error={"type": "t", "message": "m", field: value})
+    assert state.receive(error)
+    assert isinstance(error, ErrorEvent)
+    state.refusal_of(error)
 
 
 def test_formalities_are_no_sign_of_life(state: ConnectionState) -> None:

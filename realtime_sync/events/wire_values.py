@@ -1,0 +1,32 @@
+"""Values of the wire that may be of any type: each reader returns what it names, or nothing.
+
+For whoever must go on whatever a server sends.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._types import JsonDict
+
+__all__ = ["as_number", "as_object", "as_text"]
+
+# Beyond it nothing that a server counts has a meaning, and not every int has a float.
+_HIGHEST = 1e15
+
+
+def as_text(value: Any) -> str | None:
+    """Return a text, None for anything else."""
+    return value if isinstance(value, str) else None
+
+
+def as_object(value: Any) -> JsonDict:
+    """Return a JSON object, ``{}`` for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_number(value: Any) -> float | None:
+    """Return a number as float; None for anything else, infinite and absurd numbers included."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if -_HIGHEST <= value <= _HIGHEST else None
