@@ -7,11 +7,9 @@ from collections.abc import Callable
 from ..conversation.unconfirmed import Refusal
 from ..errors import RealtimeTimeout
 from ..events import ErrorEvent, ServerEvent
-from ..events.server import detail_of
+from ..events.server import words_of
 
 __all__ = ["Complaints"]
-
-_LONGEST_QUOTE = 300  # characters
 
 
 class Complaints:
@@ -38,6 +36,6 @@ class Complaints:
         """Return ``timeout`` with the words of the latest error that is nobody's."""
         if self._latest is None:
             return timeout
-        error = detail_of(self._latest)
-        words = f"{error.code or error.type}: {error.message}"[:_LONGEST_QUOTE]
-        return RealtimeTimeout(f"{timeout}; meanwhile the server complained: {words}")
+        return RealtimeTimeout(
+            f"{timeout}; meanwhile the server complained: {words_of(self._latest)}"
+        )

@@ -45,6 +45,7 @@ class TurnRunner:
         self.abandoned: list[Turn] = []
         self.current: Turn | None = None
         self._complaints = Complaints(state.refusal_of)
+        self._began_at = 0  # how many messages had come when the turn that runs began
 
     def new(self) -> Turn:
         """Return a turn that the server will understand."""
@@ -67,6 +68,7 @@ class TurnRunner:
         content = _user_content(text, audio, pcm=self._state.input_is_pcm)
         self.give_up_current()  # of a call that was struck before it could
         self._complaints = Complaints(self._state.refusal_of)
+        self._began_at = self._queue.received
         self._wait_until_idle(deadline)
         begun = self._queue.received
         doubtful: list[Entry] = []
@@ -168,7 +170,7 @@ class TurnRunner:
         self.current = None
 
     def _keep(self, entry: Entry) -> None:
-        if isinstance(entry.item, ErrorEvent):
+        if isinstance(entry.item, ErrorEvent) and entry.number >= self._began_at:
             self._complaints.refuse(entry.item, None)
         if self.discards(entry):
             self._queue.settle(entry)

@@ -16,7 +16,6 @@ from ..conversation.unconfirmed import Refusal, Refusals, UnconfirmedRequests
 from ..errors import ConnectionClosed, RealtimeError
 from ..events import (
     ConversationItemRetrieved,
-    ErrorDetail,
     ErrorEvent,
     InputAudioBufferCleared,
     InputAudioBufferCommitted,
@@ -32,7 +31,7 @@ from ..events import (
     parse_event,
 )
 from ..events.base import as_came, plain
-from ..events.server import detail_of
+from ..events.server import detail_of, words_of
 from ..events.wire_values import as_object
 from ._history import FOLLOWED as HISTORY_EVENTS
 from ._history import G711_BYTES_PER_MS, PCM_BYTES_PER_MS, History
@@ -191,7 +190,7 @@ class ConnectionState:
         with self._lock:
             request = self._unconfirmed.meant_by(error)
         if request is None:
-            _log_complaint(event, error)
+            _log_complaint(event)
             return False
         with self._lock:
             busy = self._responses.says_busy(error, request)
@@ -356,10 +355,10 @@ def _not_followed(event: ServerEvent, exc: Exception) -> None:
     log.warning("%s has an unexpected form and is not followed: %r", event.type, exc)
 
 
-def _log_complaint(event: ErrorEvent, error: ErrorDetail) -> None:
+def _log_complaint(event: ErrorEvent) -> None:
     """Log an error that is nobody's, since perhaps nobody looks at it."""
     if event.severity != "benign":
-        log.warning("the server complains, and not of a request that is known: %.500r", error)
+        log.warning("the server complains, and not of a known request: %s", words_of(event))
 
 
 def _is_pcm(sound: JsonDict) -> bool:

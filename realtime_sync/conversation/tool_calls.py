@@ -145,6 +145,11 @@ class ToolCalls:
         group.over, group.interrupted = True, interrupted
         return self._settle(key, group)
 
+    def link_lost(self) -> bool:
+        """Take that no more comes of any response; return whether the next one is owed now."""
+        owed = [self.over(key) for key in list(self._rounds)]
+        return any(owed)
+
     def _settle(self, key: str, group: _Round) -> bool:
         if not group.over or group.open:
             return False

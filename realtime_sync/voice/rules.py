@@ -19,6 +19,7 @@ from ..events import (
     ErrorEvent,
     InputAudioBufferSpeechStarted,
     InputAudioBufferSpeechStopped,
+    Reconnected,
     ResponseCreated,
     ResponseDone,
     ResponseOutputAudioDelta,
@@ -145,6 +146,7 @@ class VoiceState:
             ResponseOutputItemDone: self._item_done,
             ResponseDone: self._response_done,
             ErrorEvent: self._error,
+            Reconnected: self._reconnected,
         }
 
     @property
@@ -334,6 +336,14 @@ class VoiceState:
         if self._asked and self._create_id() in self._facts.refused_by(event):
             self._asked = self._cut_next = False
         return []
+
+    def _reconnected(self, _: Reconnected) -> list[Effect]:
+        """Take that what was under way went with the old link, except what is held for the new."""
+        self._speaking = self._answer_due = False
+        for response in self._responses.values():
+            response.done = True
+        self._owed = self._calls.link_lost() or self._owed
+        return self._create_if_possible()
 
     # -- rules -----------------------------------------------------------------------------------
 

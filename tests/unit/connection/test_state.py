@@ -239,7 +239,7 @@ def test_a_confirmed_request_is_not_refused(
     state.receive(complaint)
     assert isinstance(complaint, ErrorEvent)
     assert state.refusal_of(complaint) is None
-    assert "not of a request that is known" in caplog.text
+    assert "not of a known request" in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["created", "done"])
@@ -256,8 +256,9 @@ def test_a_response_of_any_form_is_survived(
 def test_an_error_of_any_form_is_survived(
     state: ConnectionState, field: str, value: object
 ) -> None:
-    state.sent(create("mine"))
     error = event("error", error={"type": "t", "message": "m", field: value})
+    assert state.receive(error)
+    state.sent(create("mine"))
     assert state.receive(error)
     assert isinstance(error, ErrorEvent)
     state.refusal_of(error)

@@ -149,6 +149,15 @@ def test_after_an_interruption_the_users_turn_brings_the_answer(
     assert not calls.running
 
 
+def test_a_lost_link_ends_all_responses(calls: ToolCalls) -> None:
+    calls.called("r1", call("c1"))
+    calls.called("r2", call("c2"))
+    calls.finished("c2")
+    assert calls.link_lost(), "for the second"
+    assert calls.finished("c1"), "and for the first"
+    assert not calls.link_lost()
+
+
 @pytest.mark.parametrize("response_id", [None, 5, [], {}])
 def test_a_response_may_have_no_id(calls: ToolCalls, response_id: Any) -> None:
     calls.called(response_id, call())

@@ -24,7 +24,7 @@ from scripted_voice import (
 from realtime_sync.connection.state import ConnectionState
 from realtime_sync.conversation.tool_calls import ToolCalls
 from realtime_sync.errors import ConfigError
-from realtime_sync.events import ServerEvent
+from realtime_sync.events import Reconnected, ServerEvent
 from realtime_sync.voice.effects import (
     CancelResponse,
     CreateResponse,
@@ -360,6 +360,32 @@ def test_errors_of_others_change_nothing(state: VoiceState) -> None:
     error = {"type": "invalid_request_error", "message": "no", "event_id": "someone"}
     assert feed(state, event("error", error=error)) == []
     assert state.busy
+
+
+# -- a lost link ---------------------------------------------------------------------------------
+
+
+def reconnect(state: VoiceState) -> list[Effect]:
+    known(state).link_lost(frozenset())
+    return feed(state, Reconnected(code=1006, attempts=1, lost=[], lost_items=[]))
+
+
+def test_what_was_under_way_went_with_the_link(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), speech_started())
+    assert state.busy
+    assert reconnect(state) == []
+    assert not state.busy
+    feed(state, session(), speech_started(), speech_stopped())
+    reconnect(state)
+    assert not state.busy
+
+
+def test_outputs_are_answered_over_the_new_link(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), call_done("r1", "c1", "time"))
+    feed(state, call_done("r1", "c2", "weather"))
+    assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon")]
+    assert reconnect(state) == []
+    assert state.tool_finished("c2", "rain") == [SendToolOutput("c2", "rain"), asks(state)]
 
 
 # -- the session ---------------------------------------------------------------------------------
