@@ -259,8 +259,10 @@ class ConnectionState:
         with self._lock:
             return self._responses.ask_when_idle(event)
 
-    def forget(self, event_id: str) -> None:
+    def forget(self, event_id: object) -> None:
         """Take note that a request was not sent after all, or is answered."""
+        if not isinstance(event_id, str):  # what the program gave is none, and was not followed
+            return
         with self._lock:
             self._unconfirmed.drop(event_id)
             self._responses.forget(event_id)
@@ -293,7 +295,7 @@ class ConnectionState:
     def requested(self) -> frozenset[str]:
         """The ``event_id`` of each request without an answer."""
         with self._lock:
-            return frozenset(self._unconfirmed.left)
+            return frozenset({*self._unconfirmed.left, *self._responses.requested})
 
     @property
     def running(self) -> frozenset[str]:

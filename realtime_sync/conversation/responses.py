@@ -70,6 +70,11 @@ class Responses:
         return not all(create.aside for create in self._asked.values())
 
     @property
+    def requested(self) -> frozenset[str]:
+        """The ``event_id`` of each request without an answer, out-of-band or not."""
+        return frozenset(self._asked)
+
+    @property
     def under_way(self) -> bool:
         """Whether any response is running or asked for, out-of-band or not."""
         return bool(self.running or self._asked) or any(self._out_of_band.values())

@@ -87,7 +87,9 @@ class Sender:
         """See `RealtimeConnection.send`."""
         self._transport.check_process()  # in a forked child the state's lock may be held for ever
         wire = to_dict(event)
-        event_id = wire.setdefault("event_id", f"event_{next(self._ids)}")
+        if wire.get("event_id") is None:
+            wire["event_id"] = f"event_{next(self._ids)}"
+        event_id = wire["event_id"]
         dialect = self.dialect
         text = to_json(wire if dialect is None else dialect.to_wire(wire))
         self._renew_if_due()

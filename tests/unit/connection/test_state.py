@@ -158,6 +158,15 @@ def test_what_was_going_on_is_gone_and_what_is_held_is_not(state: ConnectionStat
     assert not state.link_lost(frozenset())
 
 
+def test_no_number_of_requests_outlives_their_link(state: ConnectionState) -> None:
+    state.sent(create("first"))
+    for n in range(70):  # more than the errors are looked up among
+        state.sent({"type": "session.update", "event_id": f"update_{n}"})
+    assert state.link_lost(state.requested)
+    assert not state.busy
+    assert state.requested == frozenset()
+
+
 def test_what_waited_for_a_lost_response_is_asked_for(state: ConnectionState) -> None:
     posted: list[dict[str, Any]] = []
     state.post = posted.append

@@ -37,7 +37,9 @@ def test_a_response_is_asked_for_then_runs_then_is_over(responses: Responses) ->
     assert not responses.busy
     responses.asked(create("a"))
     assert responses.busy
+    assert responses.requested == {"a"}
     assert responses.created({"id": "r1"}) == (None, ["a"])
+    assert responses.requested == frozenset()
     assert responses.running == {"r1"}
     assert not responses.is_over("r1")
     assert responses.done({"id": "r1"}) == ["a"], "now no refusal can come"
