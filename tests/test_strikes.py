@@ -16,7 +16,7 @@ from types import CodeType
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "realtime_sync"
-PARTS = ("connection", "transport", "rest", "clients", "_fork.py", "_threads.py")
+PARTS = ("connection", "conversation", "transport", "rest", "clients", "_fork.py", "_threads.py")
 FILES = [file for part in PARTS for file in [PACKAGE / part, *(PACKAGE / part).rglob("*.py")]]
 FILES = sorted(file for file in FILES if file.suffix)
 

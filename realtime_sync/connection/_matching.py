@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import LocalProtocolError
-from ..events import ErrorEvent, ServerEvent, canonical_type
-from ..events.server import detail_of
+from ..events import ServerEvent, canonical_type
 
-__all__ = ["matcher", "refuses"]
+__all__ = ["matcher"]
 
 
 def matcher(event: str | Callable[[ServerEvent], bool]) -> Callable[[ServerEvent], bool]:
@@ -25,12 +24,3 @@ def matcher(event: str | Callable[[ServerEvent], bool]) -> Callable[[ServerEvent
         return event
     wanted = canonical_type(event)
     return lambda candidate: candidate.type == wanted
-
-
-def refuses(event: ServerEvent, request: str | None) -> bool:
-    """Whether ``event`` is the server's refusal of ``request``."""
-    return (
-        request is not None
-        and isinstance(event, ErrorEvent)
-        and detail_of(event).event_id == request
-    )

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
 from .._types import JsonDict
-from ..errors import ConnectionClosed, LocalProtocolError
-from ..events import ServerEvent
+from ..errors import ConnectionClosed, LocalProtocolError, RealtimeTimeout
+from ..events import ErrorEvent, ServerEvent
 from ._audio_input import audio_base64
+from ._complaints import Complaints
 from .link.queue import Entry, EventQueue, Interruption, Malformed
 from .link.sender import Sender
 from .reply import Turn
@@ -43,11 +44,14 @@ class TurnRunner:
         self._state = state
         self.abandoned: list[Turn] = []
         self.current: Turn | None = None
+        self._complaints = Complaints(state.refusal_of)
+        self._began_at = 0  # how many messages had come when the turn that runs began
 
     def new(self) -> Turn:
         """Return a turn that the server will understand."""
         dialect = self._sender.dialect
-        return Turn(with_metadata=dialect is None or dialect.metadata)
+        metadata = dialect is None or dialect.metadata
+        return Turn(with_metadata=metadata, refusal_of=self._state.refusal_of)
 
     def run(
         self,
@@ -63,6 +67,8 @@ class TurnRunner:
         """
         content = _user_content(text, audio, pcm=self._state.input_is_pcm)
         self.give_up_current()  # of a call that was struck before it could
+        self._complaints = Complaints(self._state.refusal_of)
+        self._began_at = self._queue.received
         self._wait_until_idle(deadline)
         begun = self._queue.received
         doubtful: list[Entry] = []
@@ -153,6 +159,8 @@ class TurnRunner:
         turn = self.current
         if turn is None:
             return
+        if turn.done:  # also where the server has not said that its response is the answer
+            self._state.forget(turn.request_id)
         over = turn.done or turn.gone or not turn.requested
         if not over and not self._sender.withdraw(turn.request_id):
             if turn not in self.abandoned:
@@ -162,6 +170,8 @@ class TurnRunner:
         self.current = None
 
     def _keep(self, entry: Entry) -> None:
+        if isinstance(entry.item, ErrorEvent) and entry.number >= self._began_at:
+            self._complaints.refuse(entry.item, None)
         if self.discards(entry):
             self._queue.settle(entry)
         else:
@@ -170,7 +180,10 @@ class TurnRunner:
     def _take_new(self, deadline: Deadline) -> Entry:
         if self._queue.starved:
             raise self._queue.full_error()
-        return self._queue.take_new(deadline)
+        try:
+            return self._queue.take_new(deadline)
+        except RealtimeTimeout as exc:
+            raise self._complaints.quoted(exc) from None
 
 
 def _user_content(

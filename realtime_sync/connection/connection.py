@@ -12,11 +12,17 @@ from typing import TYPE_CHECKING, Any
 from .._deadline import Deadline
 from .._fork import Home
 from .._signal_safe import Claim
-from ..errors import ConcurrencyError, ConnectionClosedOK, LocalProtocolError
+from ..errors import (
+    ConcurrencyError,
+    ConnectionClosedOK,
+    LocalProtocolError,
+    RealtimeTimeout,
+)
 from ..events import ClientEvent, ErrorEvent, ServerEvent, parse_event
 from ..transport.base import Transport, check_close
+from ._complaints import Complaints
 from ._handlers import Handlers
-from ._matching import matcher, refuses
+from ._matching import matcher
 from ._registration import Registration
 from ._turn_runner import TurnRunner
 from .link.link import Link
@@ -89,7 +95,7 @@ class RealtimeConnection(Registration):
         self._home = Home()
         self._consumer = Claim()  # of whoever consumes, not only while waiting
         self._turns = TurnRunner(self._queue, self._sender, self._state)
-        self.session = SessionResource(self._sender, self._link)
+        self.session = SessionResource(self._sender, self._link, self._state)
         self.response = ResponseResource(self._sender, self._state)
         self.input_audio_buffer = InputAudioBuffer(self._sender, self._state)
         self.conversation = ConversationResource(self._sender)
@@ -248,7 +254,8 @@ class RealtimeConnection(Registration):
             timeout: seconds to wait; None waits until the connection ends.
 
         Raises:
-            RealtimeTimeout: it did not come in time.
+            RealtimeTimeout: it did not come in time. The message quotes the latest error that
+                came meanwhile and refuses no request that is known.
             ConnectionClosed: the connection ended before it came. With ``reconnecting``: the link
                 was lost, and perhaps what this thread sent; ask again, or wait again. A wait
                 for ``"reconnected"`` goes on.
@@ -258,13 +265,17 @@ class RealtimeConnection(Registration):
         """
         self._home.check()
         matches, request = matcher(event), self._sender.last_event_id
-        found = self._queue.watch(
-            lambda candidate: matches(candidate) or refuses(candidate, request),
-            self._sender.mark,
-            Deadline(timeout),
-            losses=self._losses_that_end(event),
-            link=self._sender.held_for,
-        )
+        complaints = Complaints(self._state.refusal_of)
+        try:
+            found = self._queue.watch(
+                lambda candidate: matches(candidate) or complaints.refuse(candidate, request),
+                self._sender.mark,
+                Deadline(timeout),
+                losses=self._losses_that_end(event),
+                link=self._sender.held_for,
+            )
+        except RealtimeTimeout as exc:
+            raise complaints.quoted(exc) from None
         if isinstance(found, ErrorEvent) and not matches(found):
             raise server_error(found)
         return found

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 
 from attrs import field, frozen
 
 from .._types import JsonDict
+from ..conversation.unconfirmed import Refusal, Refusals
 from ..errors import ServerError
 from ..events import (
     ConversationItemAdded,
@@ -75,10 +77,17 @@ class Turn:
 
     Args:
         with_metadata: whether the server takes metadata.
+        refusal_of: returns which request an error refuses; by default the one that it names.
     """
 
-    def __init__(self, *, with_metadata: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        with_metadata: bool = True,
+        refusal_of: Callable[[ErrorEvent], Refusal | None] | None = None,
+    ) -> None:
         self._with_metadata = with_metadata
+        self._refusal_of = refusal_of or Refusals().of
         self.token = secrets.token_hex(8)
         self.request_id = f"{self.token}_response"
         self.response_id: str | None = None
@@ -140,7 +149,7 @@ class Turn:
             ServerError: the event says that one of this turn's requests was refused.
         """
         match event:
-            case ErrorEvent() if str(detail_of(event).event_id).startswith(self.token):
+            case ErrorEvent():
                 return self._take_error(event)
             case ResponseCreated(response=Response() as response) if self._is_mine(response, early):
                 self.response_id = response.id
@@ -166,10 +175,13 @@ class Turn:
         self._audio.clear()
 
     def _take_error(self, event: ErrorEvent) -> bool:
-        error = detail_of(event)
-        if error.event_id == self.request_id:
+        refusal = self._refusal_of(event)
+        mine = [name for name in refusal.requests if name.startswith(self.token)] if refusal else []
+        if refusal is None or not mine:
+            return False
+        if self.request_id in mine:
             # Somebody else's response, begun by the user's speech perhaps, came first.
-            if error.code == "conversation_already_has_active_response":
+            if refusal.busy:
                 self._start_again()
                 return True
             self._refused = True
@@ -189,7 +201,9 @@ class Turn:
 
     def _is_cancel_in_vain(self, event: ErrorEvent) -> bool:
         """Whether the server knows of no response to cancel: the request for it was not sent."""
-        return self.response_id is None and detail_of(event).event_id == f"{self.token}_cancel"
+        refusal = self._refusal_of(event)
+        refused = () if refusal is None else refusal.requests
+        return self.response_id is None and f"{self.token}_cancel" in refused
 
     def _is_mine(self, response: Response, early: bool) -> bool:
         token = (response.metadata or {}).get(_TURN_KEY)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from .._types import UNSET, JsonDict, Unset
 from ._audio_input import append_message
-from ._sequencer import ResponseSequencer
 from .link.link import Link
 from .link.sender import Sender
 from .state import ConnectionState
@@ -23,6 +22,7 @@ from .state import ConnectionState
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..events import ErrorEvent
     from ..events.sessions import ResponseCreateParams, SessionParam
 
 __all__ = [
@@ -53,9 +53,21 @@ class _Resource:
 class SessionResource(_Resource):
     """``session.*``: the configuration of the conversation."""
 
-    def __init__(self, sender: Sender, link: Link) -> None:
+    def __init__(self, sender: Sender, link: Link, state: ConnectionState) -> None:
         super().__init__(sender)
         self._link = link
+        self._state = state
+
+    @property
+    def declared_tools(self) -> frozenset[str]:
+        """The names of the functions somebody has declared, and of the server's own tools.
+
+        By the session that is in force, by a ``response.create`` of this connection, or by the
+        provider.
+        """
+        dialect = self._sender.dialect
+        ours = self._state.declared_tools
+        return ours if dialect is None else ours | dialect.server_tools
 
     def restart(self, *, keep_history: bool = True) -> None:
         """Begin a new session on a new link, with the configuration of this one.
@@ -89,7 +101,6 @@ class ResponseResource(_Resource):
     def __init__(self, sender: Sender, state: ConnectionState) -> None:
         super().__init__(sender)
         self._state = state
-        self._sequencer = ResponseSequencer(sender, state)
 
     def create(
         self,
@@ -104,14 +115,15 @@ class ResponseResource(_Resource):
             response: settings of this answer alone, e.g. ``{"output_modalities": ["text"]}``.
             event_id: an id of the caller's for this request.
             when_idle: ask only when no response is running: now, or as soon as the running one
-                is done. Of several requests that wait, the latest is sent. The server then never
-                answers ``conversation_already_has_active_response``.
+                is done. Of several requests that wait, the latest is sent. Should another response
+                be quicker, it is asked for again when that is done, and no error is reported.
         """
         fields = {"response": UNSET if response is None else response}
         if not when_idle:
             self._send("response.create", event_id, **fields)
             return
-        self._sequencer.request(self._event("response.create", event_id or _new_id(), **fields))
+        event = self._event("response.create", event_id or _new_id(), **fields)
+        self._sender.send_when_idle(event)
 
     def cancel(self, *, response_id: str | None = None, event_id: str | None = None) -> None:
         """Stop a running answer; ``response.done`` with the status ``cancelled`` follows.
@@ -128,6 +140,36 @@ class ResponseResource(_Resource):
             event_id,
             response_id=UNSET if response_id is None else response_id,
         )
+
+    def withdraw(self, *, event_id: str) -> bool:
+        """Take back a request that was not sent yet.
+
+        Args:
+            event_id: the request's.
+
+        Returns:
+            Whether it still waited: for a running response, or for a new link.
+        """
+        return self._sender.withdraw(event_id)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a response of the conversation is running or asked for, at this moment."""
+        return self._state.busy
+
+    def is_out_of_band(self, response_id: str) -> bool:
+        """Whether a response is outside of the conversation: it was asked for so, or says so."""
+        return self._state.is_out_of_band(response_id)
+
+    def refused_by(self, event: ErrorEvent) -> tuple[str, ...]:
+        """Return the ``event_id`` of the request that an ``error`` event refuses.
+
+        Not every server says it; then it is the only request under way that it can mean. ``()``
+        when it is nobody's. It has several only where errors with the very same text have refused
+        several requests.
+        """
+        refusal = self._state.refusal_of(event)
+        return () if refusal is None else refusal.requests
 
 
 class InputAudioBuffer(_Resource):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
 
 from .._types import JsonDict
 from ..conversation.history import FOLLOWED as HISTORY_EVENTS
 from ..conversation.history import History
+from ..conversation.responses import Responses
 from ..conversation.session import SessionState
+from ..conversation.tool_calls import declared_functions
+from ..conversation.unconfirmed import Refusal, Refusals, UnconfirmedRequests
+from ..errors import ConnectionClosed, RealtimeError
 from ..events import (
     ErrorEvent,
     InputAudioBufferSpeechStarted,
@@ -24,17 +28,21 @@ from ..events import (
     SessionUpdated,
 )
 from ..events.base import as_came
-from ..events.server import detail_of
-from ..events.wire_values import as_text
+from ..events.server import detail_of, words_of
+from ..events.wire_values import as_object, as_text
 
-__all__ = ["FOLLOWED", "WRONG_SHAPE", "ConnectionState", "Sequencer"]
+__all__ = ["FOLLOWED", "WRONG_SHAPE", "ConnectionState"]
 
 log = logging.getLogger(__name__)
 
 _OWN_EVENTS = {
+    "conversation.item.retrieved",  # this and the like only confirm a request
     "error",
+    "input_audio_buffer.cleared",
+    "input_audio_buffer.committed",
     "input_audio_buffer.speech_started",
     "input_audio_buffer.speech_stopped",
+    "output_audio_buffer.cleared",
     "response.created",
     "response.done",
     "session.created",
@@ -54,23 +62,10 @@ _EARLY_SHARE = 0.2
 _EARLY_S = 120.0
 
 
-# So many of the responses that are done are remembered.
-_LATEST = 64
-
 # What reading an event of an unexpected form raises.
 WRONG_SHAPE = (
     ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
-
-
-class Sequencer(Protocol):
-    """What the state tells whoever serialises the responses."""
-
-    def idle(self) -> None:
-        """No response is running or asked for any more."""
-
-    def absorbs(self, event: ErrorEvent) -> bool:
-        """Whether an error is dealt with and hidden from the program."""
 
 
 class ConnectionState:
@@ -78,19 +73,19 @@ class ConnectionState:
 
     Attributes:
         session: what the session says.
-        running: ids of the responses of the conversation that were created and are not done.
         history: the conversation's items.
         changes: how many events came that are followed here.
         formalities: how many of them say nothing but that a session began or that it complains.
         renew_at: when a new link is due, on the clock.
-        sequencer: is told when no response is running any more, or None.
+        post: sends what is owed to the conversation, without waiting for the link; or None.
 
     Args:
         speech_ends_responses: whether a server forgets the ``response.done`` of a response that
             the user interrupts.
 
     Threads: `receive` belongs to the reader. The attributes are replaced, never changed in
-        place, so any thread may read them; `sent` may be called from any thread.
+        place, so any thread may read them; `sent` may be called from any thread. One lock guards
+        what is known of requests and responses; it is never held while anything is sent.
     """
 
     def __init__(
@@ -100,16 +95,17 @@ class ConnectionState:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.session = SessionState()
-        self.running: frozenset[str] = frozenset()
-        self.history = History()
+        self.history = History(is_out_of_band=self.is_out_of_band)
         self.changes = 0
         self.formalities = 0
         self.renew_at = math.inf
-        self.sequencer: Sequencer | None = None
+        self.post: Callable[[JsonDict], object] | None = None
         self._speech_ends_responses = speech_ends_responses
         self._clock = clock
-        self._requested: frozenset[str] = frozenset()  # response.create without an answer
-        self._over: tuple[str | None, ...] = ()  # ids of the latest that are done
+        self._lock = threading.Lock()  # guards the three below
+        self._responses = Responses()
+        self._unconfirmed = UnconfirmedRequests()
+        self._refusals = Refusals()
         self._speaking = False
         self._uncommitted = False  # audio was appended since the last commit
         self._changed_at = clock()
@@ -118,64 +114,90 @@ class ConnectionState:
         """Take note of an event, one of `FOLLOWED`; return whether it is the program's to see."""
         self._changed_at = self._clock()
         self.changes += 1
-        was_busy = False
+        hidden = False
         try:
             if isinstance(event, ResponseOutputAudioDelta):  # first, since most are of this type
                 self.history.receive_audio(event)
                 return True
-            if event.type in HISTORY_EVENTS and self.history.receive(event):
-                return False
-            was_busy = self.busy
-            self._follow(event)
+            hidden = self._follow(event)
         except WRONG_SHAPE as exc:  # the program gets the event as it came
             _not_followed(event, exc)
-        if was_busy and not self.busy and self.sequencer is not None:
-            self.sequencer.idle()
-        absorbed = (
-            isinstance(event, ErrorEvent)
-            and self.sequencer is not None
-            and self.sequencer.absorbs(event)
-        )
-        return not absorbed
+        self._send_owed()
+        return not hidden
 
-    def _follow(self, event: ServerEvent) -> None:
+    def _follow(self, event: ServerEvent) -> bool:
+        """Take note of an event; return whether it is nobody's affair but ours."""
+        hidden = False
         match event:
             case SessionCreated() | SessionUpdated():
                 self.formalities += 1
                 self._report_session(event)
             case ResponseCreated():
-                self._requested = frozenset()
-                response = as_came(event, "response")
-                # An out-of-band response says that it belongs to no conversation.
-                if response.get("id") and response.get("conversation_id", "") is not None:
-                    self.running |= {response["id"]}
+                self._created(as_object(as_came(event, "response")))
             case ResponseDone():
-                response_id = as_came(event, "response").get("id")
-                self.running -= {response_id}
-                self._over = (*self._over[1 - _LATEST :], response_id)
+                response = as_object(as_came(event, "response"))
+                with self._lock:
+                    self._settle(self._responses.done(response))
             case InputAudioBufferSpeechStarted():
                 self._speaking = True
                 if self._speech_ends_responses:
-                    self.running = frozenset()
+                    with self._lock:
+                        self._settle(self._responses.interrupted())
             case InputAudioBufferSpeechStopped():
                 self._speaking = False
             case ErrorEvent():
                 self.formalities += 1
-                self._refused(event)
+                hidden = self._refused(event)
+        if event.type in HISTORY_EVENTS:  # last: it asks whose a response is
+            hidden = self.history.receive(event)
+        if self._unconfirmed.left and not hidden:  # what only repeats answers nothing
+            with self._lock:
+                self._unconfirmed.confirm(event)
+        return hidden
 
-    def _refused(self, event: ErrorEvent) -> None:
-        """Undo the request that the server refused; not every server says which one it was."""
+    def _created(self, response: JsonDict) -> None:
+        with self._lock:
+            answered, doubtful = self._responses.created(response)
+            if answered is not None:
+                self._unconfirmed.drop(answered)
+            for event_id in doubtful:
+                self._unconfirmed.doubt(event_id)
+
+    def _settle(self, requests: Iterable[str]) -> None:
+        for event_id in requests:
+            self._unconfirmed.drop(event_id)
+
+    def _refused(self, event: ErrorEvent) -> bool:
+        """Find out which request an error refuses; return whether that is dealt with here."""
         error = detail_of(event)
-        event_id = as_text(error.event_id)
-        if event_id:
-            self._requested -= {event_id}
-            self.session.undo(event_id)
-        elif (as_text(error.param) or "").split(".")[0] == "session":
-            self.session.undo_oldest()  # they are answered in order
-        elif self._requested:
-            self._requested = frozenset()
-        elif event.severity == "failed" and len(self.session.under_way) == 1:
-            self.session.undo_oldest()  # nothing else is known to be under way
+        with self._lock:
+            request = self._unconfirmed.meant_by(error)
+        if request is None:
+            _log_complaint(event)
+            return False
+        self.session.undo(request)
+        with self._lock:
+            busy = self._responses.says_busy(error, request)
+            self._refusals.note(event, request, busy=busy)
+            self._unconfirmed.drop(request)
+            return self._responses.refused(request, busy=busy)
+
+    def refusal_of(self, event: ErrorEvent) -> Refusal | None:
+        """Return which request an error refuses, None for nobody's; from any thread."""
+        return self._refusals.of(event)
+
+    def _send_owed(self) -> None:
+        """Send the request that has waited until no response is running."""
+        with self._lock:
+            event = self._responses.take_owed()
+        if event is None or self.post is None:
+            return
+        try:
+            self.post(event)
+        except ConnectionClosed:
+            pass  # whoever consumes is told
+        except RealtimeError as exc:  # no room while the link is made anew
+            log.warning("a response that was owed could not be asked for: %s", exc)
 
     def _report_session(self, event: SessionCreated | SessionUpdated) -> None:
         self.session.reported(event)
@@ -201,47 +223,64 @@ class ConnectionState:
     def sent(self, event: JsonDict) -> None:
         """Take note of a client event that is about to be sent."""
         self._changed_at = self._clock()
-        if event["type"] == "response.create":
-            self._requested |= {event["event_id"]}
-        elif event["type"] in ("input_audio_buffer.commit", "input_audio_buffer.clear"):
+        kind = event["type"]
+        with self._lock:
+            self._unconfirmed.add(event)
+            if kind == "response.create":
+                self._responses.asked(event)
+        if kind in ("input_audio_buffer.commit", "input_audio_buffer.clear"):
             self._uncommitted = False
-        elif event["type"] == "session.update":
+        elif kind == "session.update":
             self.session.sent(event)
 
-    def not_sent(self, event: JsonDict) -> None:
-        """Take note that an event of `sent` was not sent after all."""
-        self._requested -= {event["event_id"]}
-        self.session.undo(event["event_id"])
+    def ask_when_idle(self, event: JsonDict) -> bool:
+        """Take a ``response.create`` that waits its turn; return whether it is to be sent now."""
+        with self._lock:
+            return self._responses.ask_when_idle(event)
+
+    def forget(self, event_id: object) -> None:
+        """Take note that a request was not sent after all, or is answered."""
+        known = as_text(event_id) or ""  # the program may have given anything
+        self.session.undo(known)
+        with self._lock:
+            self._unconfirmed.drop(known)
+            self._responses.forget(known)
+
+    def withdraw(self, event_id: str) -> bool:
+        """Forget a request that still waits its turn; return whether it did."""
+        with self._lock:
+            return self._responses.withdraw(event_id)
 
     def appended(self) -> None:
         """Take note that audio is about to be appended."""
         self._uncommitted = True
 
-    def link_lost(self, under_way: frozenset[str]) -> bool:
+    def link_lost(self, requested: frozenset[str]) -> bool:
         """Forget what was only going on over the old link; return whether a response was.
 
         Args:
-            under_way: what was asked for over it, see `under_way`. Requests that are held for
-                the next link are none of them.
+            requested: what was asked for over it. Requests that are held for the next link are
+                none of them.
         """
-        gone = bool(self.running or self._requested & under_way)
-        self.running = frozenset()
-        self._requested -= under_way
-        self.session.link_lost(under_way)
+        with self._lock:
+            gone = self._responses.link_lost(requested)
+            self._settle(requested)
+        self.session.link_lost(requested)
         self._speaking = self._uncommitted = False
-        if gone and self.sequencer is not None and not self.busy:
-            self.sequencer.idle()
+        self._send_owed()
         return gone
 
     @property
     def requested(self) -> frozenset[str]:
-        """The ``event_id`` of each ``response.create`` without an answer."""
-        return self._requested
+        """The ``event_id`` of each request without an answer."""
+        updates = self.session.under_way  # one that was overtaken is left here alone
+        with self._lock:
+            return frozenset({*self._unconfirmed.left, *self._responses.requested, *updates})
 
     @property
-    def under_way(self) -> frozenset[str]:
-        """The ``event_id`` of each request that is followed here and has no answer."""
-        return self._requested | frozenset(self.session.under_way)
+    def running(self) -> frozenset[str]:
+        """The ids of the responses of the conversation that were created and are not done."""
+        return self._responses.running
 
     @property
     def input_is_pcm(self) -> bool:
@@ -256,16 +295,31 @@ class ConnectionState:
     @property
     def busy(self) -> bool:
         """Whether a response of the conversation is running or asked for."""
-        return bool(self.running or self._requested)
+        with self._lock:
+            return self._responses.busy
 
     def is_over(self, response_id: str) -> bool:
         """Whether a response is known to be done."""
-        return response_id in self._over
+        with self._lock:
+            return self._responses.is_over(response_id)
+
+    def is_out_of_band(self, response_id: str) -> bool:
+        """Whether a response is known to be none of the conversation's."""
+        with self._lock:
+            return self._responses.is_out_of_band(response_id)
+
+    @property
+    def declared_tools(self) -> frozenset[str]:
+        """The names of the functions that the session declares, or a ``response.create`` did."""
+        return declared_functions(self.session.tools) | self._responses.declared_tools
 
     @property
     def quiet(self) -> bool:
         """Whether nobody speaks and nothing is under way, so that the link may be replaced."""
-        if self.busy or self._speaking or (self._uncommitted and self.turns_are_manual):
+        with self._lock:
+            if self._responses.under_way:
+                return False
+        if self._speaking or (self._uncommitted and self.turns_are_manual):
             return False
         return self._clock() - self._changed_at >= _QUIET_S
 
@@ -281,3 +335,9 @@ class ConnectionState:
 
 def _not_followed(event: ServerEvent, exc: Exception) -> None:
     log.warning("%s has an unexpected form and is not followed: %r", event.type, exc)
+
+
+def _log_complaint(event: ErrorEvent) -> None:
+    """Log an error that is nobody's, since perhaps nobody looks at it."""
+    if event.severity != "benign":
+        log.warning("the server complains, and not of a known request: %s", words_of(event))

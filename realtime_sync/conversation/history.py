@@ -9,7 +9,7 @@ it with what the reader has no time for, so nobody else pays for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
@@ -25,7 +25,6 @@ from ..events import (
     ConversationItemInputAudioTranscriptionFailed,
     ConversationItemTruncated,
     Reconnected,
-    ResponseCreated,
     ResponseDone,
     ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
@@ -61,7 +60,6 @@ FOLLOWED = frozenset(
         "conversation.item.input_audio_transcription.completed",
         "conversation.item.input_audio_transcription.failed",
         "conversation.item.truncated",
-        "response.created",
         "response.done",
         "response.output_audio.delta",
         "response.output_item.added",
@@ -80,7 +78,7 @@ VIEWED = (FOLLOWED - {"response.output_audio.delta"}) | {
 
 # An hour of lively conversation has a few hundred; what is older than this is let go.
 _MAX_ITEMS = 2_000
-# So many of the latest deletions, and of the responses beside the conversation, are remembered.
+# So many of the latest deletions are remembered.
 _LATEST = 256
 # A content index beyond this is a server's mistake.
 _MAX_PARTS = 64
@@ -110,19 +108,22 @@ class History:
     and only with a server that has named the predecessor of another: one that says null of every
     item is taken as one that says nothing.
 
+    Args:
+        is_out_of_band: whether a response, by its id, is none of the conversation's.
+
     Threads: `receive` and `receive_audio` belong to the reader, `keep` to whoever replaces the
         link while there is no reader, `replay` and `open_view` to anybody. There is no lock, since
         what others read is replaced and never changed under them: an item is a value, and the
         mapping of the items is another one as soon as an item comes or goes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_out_of_band: Callable[[str], bool]) -> None:
         self._items: dict[str, HistoryItem] = {}  # in order
+        self._is_out_of_band = is_out_of_band
         self._received: dict[str, int] = {}  # bytes of audio
         self._names_previous = False  # the server names predecessors
         self._unplaced: set[str] = set()  # items whose place is only that of their arrival
         self._deleted: dict[str, None] = {}  # the latest
-        self._apart: dict[str, None] = {}  # the latest responses beside the conversation
         self._echoes: set[str] = set()  # restored items of which the server will tell once more
         self._views: list[HistoryView] = []
 
@@ -146,11 +147,11 @@ class History:
                     return True
                 self._tell(event)
             case ResponseOutputItemAdded() | ResponseOutputItemDone():
-                if text_of(event.response_id) not in self._apart:
+                if not self._is_out_of_band(text_of(event.response_id)):
                     done = isinstance(event, ResponseOutputItemDone)
                     self._put(_wire(event, "item"), done=done)
-            case ResponseCreated() | ResponseDone():
-                self._follow_response(event)
+            case ResponseDone():
+                self._end_response(_wire(event, "response"))
             case (
                 ConversationItemInputAudioTranscriptionCompleted()
                 | ConversationItemInputAudioTranscriptionFailed()
@@ -180,18 +181,12 @@ class History:
         previous = event.__dict__.get("previous_item_id", _UNKNOWN)
         self._put(wire, done=isinstance(event, ConversationItemDone), previous=previous)
 
-    def _follow_response(self, event: ResponseCreated | ResponseDone) -> None:
-        response = _wire(event, "response")
-        if not isinstance(response, dict):
+    def _end_response(self, response: Any) -> None:
+        if self._is_out_of_band(_id_in(response)):
             return
-        if response.get("conversation_id", "") is None:  # its items are not in the conversation
-            if response_id := _id_in(response):
-                _remember(self._apart, response_id)
-            return
-        output = response.get("output")
-        if isinstance(event, ResponseDone) and isinstance(output, list):
-            for wire in output:
-                self._put(wire, done=True)
+        output = response.get("output") if isinstance(response, dict) else None
+        for wire in output if isinstance(output, list) else ():
+            self._put(wire, done=True)
 
     def _hear_user(self, event: _UserWords) -> None:
         item_id = text_of(event.item_id)
@@ -294,7 +289,7 @@ class History:
         items = [item for wire in told if (item := read_item(wire, done=True)) is not None]
         self._items = {item.id: item for item in items}
         self._received = dict.fromkeys(self._items, 0)
-        self._unplaced, self._deleted, self._apart = set(), {}, {}
+        self._unplaced, self._deleted = set(), {}
         self._echoes = set(echoes)
         return [item_id for item_id in before if item_id not in self._items]
 

@@ -218,12 +218,6 @@ class SessionState:
                 self._settle()
                 return
 
-    def undo_oldest(self) -> None:
-        """Take note that the update that is to be answered next was refused."""
-        for update in self._updates[:1]:
-            self._drop(update)
-        self._settle()
-
     def link_lost(self, event_ids: Container[str]) -> None:
         """Take note that these updates will have no answer, since their link is gone."""
         for update in tuple(self._updates):
@@ -301,10 +295,6 @@ class SessionState:
         """The tools of the effective session; as they were given, where that is known."""
         tools = self._latest(lambda session: session.get("tools", UNSET))
         return [tool for tool in _listed(tools) if isinstance(tool, dict)]
-
-    def declares(self, function: str) -> bool:
-        """Whether the effective session declares a function of this name."""
-        return any(_is_function(tool) and tool.get("name") == function for tool in self.tools)
 
     @property
     def server_tools(self) -> list[str]:

@@ -36,6 +36,7 @@ from .models import (
     load_log_probs,
 )
 from .session_config import SessionConfig, as_session
+from .wire_values import as_text
 
 __all__ = [
     "ConversationCreated",
@@ -215,7 +216,7 @@ class ErrorEvent(Event):
         is over. ``"fatal"``: the session is or will be closed. ``"failed"``: one request failed,
         all else goes on.
         """
-        code = detail_of(self).code
+        code = as_text(detail_of(self).code)
         if code in _BENIGN:
             return "benign"
         return "fatal" if code in _FATAL else "failed"
@@ -232,6 +233,14 @@ def detail_of(event: ErrorEvent) -> ErrorDetail:
     return ErrorDetail(type="server_error", message=error if isinstance(error, str) else "")
 
 
+def words_of(event: ErrorEvent) -> str:
+    """Return what an error says in a few words, whatever the server sent."""
+    error = detail_of(event)
+    name = as_text(error.code) or as_text(error.type) or "error"
+    return f"{name}: {as_text(error.message) or 'no reason'}"[:_LONGEST_WORDS]
+
+
+_LONGEST_WORDS = 300  # characters
 _BENIGN = frozenset({"response_cancel_not_active", "input_audio_buffer_commit_empty"})
 _FATAL = frozenset(
     {

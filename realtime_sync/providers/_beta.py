@@ -35,6 +35,7 @@ class BetaDialect:
     assistant_items = True
     headers: Mapping[str, str] = {"OpenAI-Beta": "realtime=v1"}
     greeting: Sequence[JsonDict] = ()
+    server_tools: frozenset[str] = frozenset()
     closes_response_on_speech_started = False
 
     def __init__(self, *, metadata: bool = True) -> None:

@@ -56,6 +56,7 @@ class YandexDialect:
     assistant_items = False
     metadata = False
     headers: Mapping[str, str] = {}
+    server_tools = frozenset(_BUILT_IN)
     closes_response_on_speech_started = True
 
     def __init__(self, *, legacy: bool = False) -> None:

@@ -50,6 +50,10 @@ class Dialect(Protocol):
         """
 
     @property
+    def server_tools(self) -> frozenset[str]:
+        """The names of tools that the server runs itself, though it reports calls of them."""
+
+    @property
     def closes_response_on_speech_started(self) -> bool:
         """Whether a response is over as soon as the user interrupts it.
 

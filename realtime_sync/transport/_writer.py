@@ -248,12 +248,15 @@ class FrameWriter:
                 left = deadline.remaining()
                 time.sleep(_LOOK_S if left is None else min(left, _LOOK_S))
                 continue
-            with self._lock:  # let go between two looks, so that nobody waits for it longer
-                try:
-                    if not self._flush_locked():
-                        self._wait_for_kernel_locked(deadline)
-                except (LinkOver, Stalled) as exc:
-                    self._struck_locked(exc)
+            self._drain_once(deadline)
+
+    def _drain_once(self, deadline: Deadline) -> None:
+        with self._lock:  # let go between two looks, so that nobody waits for it longer
+            try:
+                if not self._flush_locked():
+                    self._wait_for_kernel_locked(deadline)
+            except (LinkOver, Stalled) as exc:
+                self._struck_locked(exc)
 
     # -- the end ---------------------------------------------------------------------------------
 

@@ -42,6 +42,6 @@ def send(connection: VoiceConnection, effect: Effect) -> None:
             wire = {"type": "function_call_output", "call_id": call_id, "output": output}
             item.create(item=wire)
         case CreateResponse(event_id):
-            connection.response.create(event_id=event_id)
+            connection.response.create(event_id=event_id, when_idle=True)
         case _:
             raise AssertionError(f"{effect} is not the server's")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ..conversation.session import SessionFacts
-    from ..events import ServerEvent
+    from ..events import ErrorEvent, ServerEvent
 
-__all__ = ["VoiceConnection"]
+__all__ = ["ResponseFacts", "VoiceConnection"]
 
 
 class _BufferCalls(Protocol):
@@ -29,9 +29,29 @@ class _ConversationCalls(Protocol):
     def item(self) -> _ItemCalls: ...
 
 
-class _ResponseCalls(Protocol):
-    def create(self, *, event_id: str | None = None) -> None: ...
+class ResponseFacts(Protocol):
+    """What the connection knows of its responses."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether one of the conversation is running or asked for."""
+
+    def is_out_of_band(self, response_id: str) -> bool:
+        """Whether one is none of the conversation's."""
+
+    def refused_by(self, event: ErrorEvent) -> tuple[str, ...]:
+        """Return the requests that an error refuses."""
+
+
+class _ResponseCalls(ResponseFacts, Protocol):
+    def create(self, *, event_id: str | None = None, when_idle: bool = False) -> None: ...
     def cancel(self, *, response_id: str | None = None) -> None: ...
+    def withdraw(self, *, event_id: str) -> bool: ...
+
+
+class _SessionFacts(Protocol):
+    @property
+    def declared_tools(self) -> frozenset[str]: ...
 
 
 class VoiceConnection(Protocol):
@@ -47,7 +67,11 @@ class VoiceConnection(Protocol):
 
     @property
     def response(self) -> _ResponseCalls:
-        """Is asked for and cancelled."""
+        """Is asked for, one at a time, and cancelled."""
+
+    @property
+    def session(self) -> _SessionFacts:
+        """Says which tools somebody has declared."""
 
     @property
     def session_facts(self) -> SessionFacts:

@@ -24,6 +24,7 @@ __all__ = [
     "TruncateItem",
     "UserStarted",
     "UserStopped",
+    "WithdrawRequest",
 ]
 
 Part = tuple[str, int]
@@ -92,7 +93,14 @@ class SendToolOutput:
 
 @frozen
 class CreateResponse:
-    """Send ``response.create``."""
+    """Send ``response.create`` when no response is running."""
+
+    event_id: str
+
+
+@frozen
+class WithdrawRequest:
+    """Take a `CreateResponse` back that still waits; then call `VoiceState.withdrawn`."""
 
     event_id: str
 
@@ -149,4 +157,5 @@ Effect = (
     | ClearInput
     | UserStarted
     | UserStopped
+    | WithdrawRequest
 )

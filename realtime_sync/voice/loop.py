@@ -8,11 +8,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .._deadline import Deadline
 from .._threads import join_all, spawn
 from ..audio.base import SinkLike, SourceLike, as_sink, as_source
+from ..conversation.tool_calls import ToolCalls
 from ..errors import (
     ConcurrencyError,
     ConfigError,
@@ -35,6 +36,7 @@ from .effects import (
     Silence,
     UserStarted,
     UserStopped,
+    WithdrawRequest,
 )
 from .events import ToolFinished, TurnMetrics, VoiceEvent
 from .playback import EchoControl
@@ -76,7 +78,11 @@ class VoiceLoop:
             must have.
         tools: functions by name; each is called with the model's arguments as keywords, on a
             thread of its own, and returns text or anything that becomes JSON. The session must
-            have declared them. Calls of other names are left to whoever declared those.
+            have declared them. Calls of other names that it declares are left to whoever declared
+            those.
+        unknown_tools: what becomes of calls whose name nobody has declared: "refuse" tells the
+            model that there is no such tool; "leave" is for a program that runs beside another
+            one, which answers them.
         on_event: gets every server event and the `VoiceEvent`s, in the thread of `run`.
         push_to_talk: the user's turns are between `press` and `release`.
         vad: finds the user's turns on this machine.
@@ -106,6 +112,7 @@ class VoiceLoop:
         *,
         tools: Tools | None = None,
         on_event: Callable[[ServerEvent | VoiceEvent], object] | None = None,
+        unknown_tools: Literal["refuse", "leave"] = "refuse",
         push_to_talk: bool = False,
         vad: Vad | None = None,
         echo: EchoControl | None = None,
@@ -140,7 +147,12 @@ class VoiceLoop:
             source_rate=self._source.rate,
             sink_rate=self._sink.rate,
             session=lambda: connection.session_facts,
-            tools=tuple(tools or ()),
+            responses=connection.response,
+            calls=ToolCalls(
+                tuple(tools or ()),
+                declared=lambda: connection.session.declared_tools,
+                leave_unknown=unknown_tools == "leave",
+            ),
             manual_turns=push_to_talk or vad is not None,
             underruns=lambda: self._sink.underruns,
             clock=clock,
@@ -359,6 +371,9 @@ class VoiceLoop:
                 self._decide(self._state.user_started)
             case UserStopped(respond):
                 self._decide(lambda: self._state.user_stopped(respond=respond))
+            case WithdrawRequest(event_id):
+                if self._connection.response.withdraw(event_id=event_id):
+                    self._decide(self._state.withdrawn)
             case RunTool():
                 self._tools.run(effect)
             case Report(event):

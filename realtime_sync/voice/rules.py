@@ -8,17 +8,18 @@ that never began to play is deleted, because a truncation at 0 ms is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field
+from attrs import define
 
+from ..conversation.tool_calls import ToolCalls
 from ..errors import ConfigError
 from ..events import (
     ErrorEvent,
-    FunctionCall,
     InputAudioBufferSpeechStarted,
     InputAudioBufferSpeechStopped,
+    Reconnected,
     ResponseCreated,
     ResponseDone,
     ResponseOutputAudioDelta,
@@ -27,6 +28,9 @@ from ..events import (
     SessionCreated,
     SessionUpdated,
 )
+from ..events.base import as_came
+from ..events.wire_values import as_object, as_text
+from ._voice_connection import ResponseFacts
 from .effects import (
     CancelResponse,
     CreateResponse,
@@ -40,8 +44,9 @@ from .effects import (
     SendToolOutput,
     Silence,
     TruncateItem,
+    WithdrawRequest,
 )
-from .events import AnswerStarted, Interrupted, ToolStarted
+from .events import AnswerStarted, Interrupted, ToolFinished, ToolStarted
 from .format_check import check_formats
 from .metrics import TurnMeter
 
@@ -63,13 +68,16 @@ _TWO_DETECTORS = (
 
 @define
 class _Response:
-    """One response: a turn of the assistant's, or a round of tool calls."""
+    """One response, as far as it was taken from the queue.
 
+    The connection is ahead of it: what the server had begun when the user spoke is interrupted,
+    and not the answer that may have come meanwhile.
+    """
+
+    out_of_band: bool
     done: bool = False
     dropped: bool = False  # interrupted: what still comes of it is not played
     answered: bool = False  # some of its audio came
-    open_calls: set[str] = field(factory=set)
-    any_calls: bool = False
 
 
 @define
@@ -87,7 +95,8 @@ class VoiceState:
         source_rate: rate in Hz of what the user says.
         sink_rate: rate in Hz of what the sink plays.
         session: what is known of the session at this moment.
-        tools: names of the tools that are ours to answer.
+        responses: what the connection knows of its responses.
+        calls: the calls of tools.
         manual_turns: whether turns are found here, by a button or a detector, and the server must
             not detect any.
         underruns: how often the sink has run dry.
@@ -103,23 +112,26 @@ class VoiceState:
         source_rate: int,
         sink_rate: int,
         session: Callable[[], SessionFacts],
-        tools: Collection[str] = (),
+        responses: ResponseFacts,
+        calls: ToolCalls,
         manual_turns: bool = False,
         underruns: Callable[[], int] = lambda: 0,
         clock: Callable[[], float],
     ) -> None:
         self._rates = {"input": source_rate, "output": sink_rate}
-        self._tools = frozenset(tools)
+        self._facts = responses
+        self._calls = calls
         self._manual_turns = manual_turns
         self._clock = clock
         self._meter = TurnMeter(clock=clock, underruns=underruns)
         self._known_session = session
         self._speaking = False  # between the user's speech_started and speech_stopped
-        self._answer_due = False  # a response was asked for and is not created yet
+        self._answer_due = False  # the server owes an answer of its own accord
         self._stopped_at: float | None = None  # end of speech that has no audio for an answer yet
-        self._create_owed = False  # tool outputs are in and no response was asked for yet
-        self._turn_owed = False  # the user's turn is to be answered, and nobody was asked yet
+        self._owed = False  # an answer is to be asked for, once the user and the server let us
+        self._asked = False  # it was, and nothing was created since
         self._creates = 0
+        self._withdrawable: str | None = None  # the latest request; it may still wait
         self._responses: dict[str, _Response] = {}
         self._parts: dict[Part, _Heard] = {}
         self._cut: list[str] = []  # responses interrupted just now, until `silenced`
@@ -136,18 +148,19 @@ class VoiceState:
             ResponseOutputItemDone: self._item_done,
             ResponseDone: self._response_done,
             ErrorEvent: self._error,
+            Reconnected: self._reconnected,
         }
 
     @property
     def busy(self) -> bool:
         """Whether the conversation is in the middle of a turn."""
-        due = self._answer_due or self._turn_owed
+        due = self._answer_due or self._owed or self._facts.busy
         return self._speaking or due or self.tools_running or bool(self._running())
 
     @property
     def tools_running(self) -> bool:
         """Whether a tool has not returned yet."""
-        return any(response.open_calls for response in self._responses.values())
+        return self._calls.running
 
     def receive(self, event: ServerEvent) -> list[Effect]:
         """Take an event of the server's.
@@ -179,7 +192,7 @@ class VoiceState:
         self._stopped_at = None
         if respond:
             self._speech_ended()
-            self._turn_owed = True
+            self._owed = True
         return self._create_if_possible()
 
     def silenced(self, handed_ms: Mapping[Part, int], *, took_s: float = 0.0) -> list[Effect]:
@@ -223,12 +236,14 @@ class VoiceState:
 
     def tool_finished(self, call_id: str, output: str) -> list[Effect]:
         """Take the output of a tool; the last one of a response asks for the next response."""
-        effects: list[Effect] = [SendToolOutput(call_id, output)]
-        for response in self._responses.values():
-            if call_id in response.open_calls:
-                response.open_calls.discard(call_id)
-                self._owe_create(response)
-        return effects + self._create_if_possible()
+        self._owed = self._calls.finished(call_id) or self._owed
+        return [SendToolOutput(call_id, output), *self._create_if_possible()]
+
+    def withdrawn(self) -> list[Effect]:
+        """Take that the latest request for an answer had not gone out, and will not."""
+        self._asked = self._cut_next = False
+        self._owed = True
+        return self._create_if_possible()
 
     # -- the server's events ---------------------------------------------------------------------
 
@@ -254,23 +269,31 @@ class VoiceState:
         return self._create_if_possible()
 
     def _response_created(self, event: ResponseCreated) -> list[Effect]:
-        self._answer_due = False
-        # It begins with all outputs that were sent so far, whoever asked for it.
-        self._create_owed = False
-        cut, self._cut_next = self._cut_next, False
-        if event.response.id is None:
+        response_id = as_text(as_object(as_came(event, "response")).get("id")) or ""
+        response = self._response(response_id)
+        if response.out_of_band:
             return []
-        self._responses[event.response.id] = _Response(dropped=cut)
-        while len(self._responses) > _MAX_RESPONSES:
-            del self._responses[next(iter(self._responses))]
-        return [CancelResponse(event.response.id)] if cut else []
+        # It begins with all outputs that were sent so far, whoever asked for it.
+        self._answer_due = self._owed = self._asked = False
+        cut, self._cut_next = self._cut_next, False
+        response.dropped = cut
+        return [CancelResponse(response_id)] if cut and response_id else []
+
+    def _response(self, response_id: str) -> _Response:
+        if response_id not in self._responses:
+            self._responses[response_id] = _Response(self._facts.is_out_of_band(response_id))
+            while len(self._responses) > _MAX_RESPONSES:
+                del self._responses[next(iter(self._responses))]
+        return self._responses[response_id]
 
     def _audio_delta(self, event: ResponseOutputAudioDelta) -> list[Effect]:
-        response = self._responses.setdefault(event.response_id, _Response())
+        response = self._response(event.response_id)
         if response.dropped:
             return []
         part = (event.item_id, event.content_index)
         audio = event.audio
+        if response.out_of_band:  # no answer, and the server has no item to be truncated
+            return [Play(audio, part, event.response_id)]
         self._parts.setdefault(part, _Heard(event.response_id)).received_bytes += len(audio)
         while len(self._parts) > _MAX_PARTS:
             del self._parts[next(iter(self._parts))]
@@ -286,36 +309,48 @@ class VoiceState:
         return [] if response is not None and response.dropped else [Flush()]
 
     def _item_done(self, event: ResponseOutputItemDone) -> list[Effect]:
-        call = event.item
-        if not isinstance(call, FunctionCall) or call.call_id is None:
+        if self._response(as_text(event.response_id) or "").out_of_band:
+            return []  # the answer is the business of whoever asked for it
+        call = self._calls.called(event.response_id, as_object(as_came(event, "item")))
+        if call is None:
             return []
-        if call.name not in self._tools or call.status == "incomplete":
-            return []
-        response = self._responses.setdefault(event.response_id, _Response())
-        response.open_calls.add(call.call_id)
-        response.any_calls = True
+        if call.failure is not None:
+            finished = ToolFinished(
+                call_id=call.call_id, name=call.name, output=call.failure, failed=True
+            )
+            return [Report(finished), *self.tool_finished(call.call_id, call.failure)]
         started = ToolStarted(call_id=call.call_id, name=call.name, arguments=call.arguments)
         return [Report(started), RunTool(call.call_id, call.name, call.arguments)]
 
     def _response_done(self, event: ResponseDone) -> list[Effect]:
-        response = self._responses.setdefault(event.response.id or "", _Response())
+        wire = as_object(as_came(event, "response"))
+        response_id = as_text(wire.get("id")) or ""
+        response = self._response(response_id)
         response.done = True
-        if event.response.status == "cancelled":
+        if wire.get("status") == "cancelled":
             response.dropped = True
-        self._owe_create(response)
+        owed = self._calls.over(response_id, interrupted=response.dropped)
+        self._owed = owed or self._owed
         return self._create_if_possible()
 
     def _error(self, event: ErrorEvent) -> list[Effect]:
-        if event.error.event_id is not None and event.error.event_id == self._create_id():
-            self._answer_due = self._cut_next = False
-            if event.error.code == "conversation_already_has_active_response":
-                self._create_owed = True  # once that response is done
+        if self._asked and self._create_id() in self._facts.refused_by(event):
+            self._asked = self._cut_next = False
         return []
+
+    def _reconnected(self, _: Reconnected) -> list[Effect]:
+        """Take that what was under way went with the old link, except what is held for the new."""
+        self._speaking = self._answer_due = False
+        for response in self._responses.values():
+            response.done = True
+        self._owed = self._calls.link_lost() or self._owed
+        return self._create_if_possible()
 
     # -- rules -----------------------------------------------------------------------------------
 
     def _running(self) -> list[str]:
-        return [key for key, response in self._responses.items() if not response.done]
+        running = (key for key, response in self._responses.items() if not response.done)
+        return [key for key in running if not self._responses[key].out_of_band]
 
     def _speech_ended(self) -> None:
         self._stopped_at = self._clock()
@@ -328,8 +363,10 @@ class VoiceState:
                 response.dropped = True
                 self._cut.append(response_id)
         self._cancel_cut = self._cancel_cut or cancel
-        self._cut_next = cancel and self._answer_due
-        return [Silence(tuple(self._parts))]
+        self._cut_next = cancel and (self._answer_due or self._asked)
+        silence: list[Effect] = [Silence(tuple(self._parts))]
+        request, self._withdrawable = self._withdrawable, None
+        return silence if request is None else [*silence, WithdrawRequest(request)]
 
     def _settle_parts(
         self, handed_ms: Mapping[Part, int]
@@ -340,7 +377,8 @@ class VoiceState:
             received_ms = heard.received_bytes // 2 * 1000 // self._rates["output"]
             ms = min(handed_ms.get(part, 0), received_ms)
             items[part[0]] = items.get(part[0], 0) + ms
-            complete = self._responses.get(heard.response_id, _Response(done=True)).done
+            response = self._responses.get(heard.response_id)
+            complete = response is None or response.done
             if ms and (ms < received_ms or not complete):
                 truncated[part] = ms
         self._parts.clear()
@@ -351,22 +389,18 @@ class VoiceState:
         latency = None if stopped_at is None else round((self._clock() - stopped_at) * 1000)
         return AnswerStarted(response_id=response_id, latency_ms=latency)
 
-    def _owe_create(self, response: _Response) -> None:
-        if response.done and response.any_calls and not response.open_calls:
-            response.any_calls = False
-            # After an interruption the user's next turn brings the answer, outputs included.
-            self._create_owed = self._create_owed or not response.dropped
-
     def _create_if_possible(self) -> list[Effect]:
-        """One response at a time; one that the server is about to make has the outputs, too."""
-        if not (self._create_owed or self._turn_owed):
+        """Ask for what is owed, unless the answer to what the user says will have it, too.
+
+        The connection asks for one response at a time.
+        """
+        if not self._owed or self._speaking or self._answer_due:
             return []
-        if self._speaking or self._answer_due or self._running():
-            return []
-        self._create_owed = self._turn_owed = False
-        self._answer_due = True
+        self._owed = False
+        self._asked = True
         self._creates += 1
-        return [CreateResponse(self._create_id())]
+        self._withdrawable = self._create_id()
+        return [CreateResponse(self._withdrawable)]
 
     def _create_id(self) -> str:
         return f"voice_create_{self._creates}"

@@ -18,6 +18,7 @@ from realtime_sync import (
     QueueFullError,
     RealtimeConnection,
     RealtimeConnectionManager,
+    RealtimeTimeout,
     ReconnectPolicy,
     ServerError,
 )
@@ -249,6 +250,52 @@ def test_a_waiter_is_not_disturbed_by_the_refusal_of_anothers_request(
         guard.join(thread)
         connection.response.create(response=TEXT)
         connection.wait_for("response.done", timeout=GUARD_S)
+
+
+NAMELESS: Any = {"type": "server_error", "message": "something went wrong"}
+
+
+def test_a_refusal_that_names_no_request_ends_the_wait_for_it(
+    pair: tuple[RealtimeConnection, MemoryPeer],
+) -> None:
+    connection, peer = pair
+    connection.session.update(session={"type": "realtime"})
+    tell(peer, "error", error={**NAMELESS, "event_id": None})
+    with pytest.raises(ServerError, match="went wrong"):
+        connection.wait_for("session.updated", timeout=GUARD_S)
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_a_refusal_that_names_no_request_ends_a_turn(
+    pair: tuple[RealtimeConnection, MemoryPeer], guard: Guard, confirmed: bool
+) -> None:
+    connection, peer = pair
+    caught: list[BaseException] = []
+
+    def ask() -> None:
+        with pytest.raises(ServerError, match="went wrong") as info:
+            connection.ask("x", timeout=GUARD_S)
+        caught.append(info.value)
+
+    thread = spawn(ask, name="asker")
+    item, request = told(peer), told(peer)
+    if confirmed:
+        tell(peer, "conversation.item.added", item=item["item"])
+    tell(peer, "error", error=NAMELESS)
+    guard.join(thread)
+    assert caught
+    assert request["type"] == "response.create"
+
+
+def test_an_error_that_is_nobodys_is_quoted_when_the_time_is_over(
+    pair: tuple[RealtimeConnection, MemoryPeer], guard: Guard
+) -> None:
+    connection, peer = pair
+    connection.send({"type": "ask.something"})
+    tell(peer, "error", error=NAMELESS)
+    guard.until(lambda: connection._queue.received == 1, "the error")
+    with pytest.raises(RealtimeTimeout, match="complained: server_error: something went wrong"):
+        connection.wait_for("its.answer", timeout=0.01)
 
 
 # -- one response at a time ----------------------------------------------------------------------

@@ -11,9 +11,10 @@ from typing import Any
 
 from guards import VirtualClock
 
-from realtime_sync.conversation.session import SessionFacts, SessionState
+from realtime_sync.connection.state import ConnectionState
+from realtime_sync.conversation.session import SessionFacts
 from realtime_sync.errors import ConnectionClosed, RealtimeTimeout
-from realtime_sync.events import ServerEvent, SessionCreated, SessionUpdated, parse_event
+from realtime_sync.events import ErrorEvent, ServerEvent, parse_event
 
 _ids = itertools.count(1)
 RATE = 24000
@@ -84,21 +85,33 @@ def call_done(response: str, call_id: str, name: str, arguments: str = "{}") -> 
     )
 
 
-class KnownSession:
-    """What is known of a session after the events that it was given."""
+class ScriptedFacts:
+    """What a connection knows of its session and responses, from the events that it is told."""
 
     def __init__(self) -> None:
-        self._state = SessionState()
+        self.state = ConnectionState()
 
-    def take(self, event: object) -> None:
-        if isinstance(event, SessionCreated | SessionUpdated):
-            self._state.reported(event)
+    @property
+    def session_facts(self) -> SessionFacts:
+        return self.state.session.facts
 
-    def __call__(self) -> SessionFacts:
-        return self._state.facts
+    @property
+    def busy(self) -> bool:
+        return self.state.busy
+
+    def is_out_of_band(self, response_id: str) -> bool:
+        return self.state.is_out_of_band(response_id)
+
+    def refused_by(self, event: ErrorEvent) -> tuple[str, ...]:
+        refusal = self.state.refusal_of(event)
+        return () if refusal is None else refusal.requests
+
+    @property
+    def declared_tools(self) -> frozenset[str]:
+        return self.state.declared_tools
 
 
-class ScriptedConnection:
+class ScriptedConnection(ScriptedFacts):
     """Plays events, and notes what is sent.
 
     Args:
@@ -112,16 +125,18 @@ class ScriptedConnection:
         *script: ServerEvent | Exception,
         react: Callable[[dict[str, Any]], list[ServerEvent]] = lambda _: [],
     ) -> None:
+        super().__init__()
+        self.state.post = self._post
         self.clock = clock
         self.sent: list[dict[str, Any]] = []
         self.heard: list[bytes] = []
         self._react = react
-        self._session = KnownSession()
         self._line: queue.SimpleQueue[ServerEvent | Exception] = queue.SimpleQueue()
         for item in script:
             self._line.put(item)
         self._end: Exception | None = None
         self.input_audio_buffer = self.response = self.conversation = self.item = self
+        self.session = self
 
     def feed(self, *items: ServerEvent | Exception) -> None:
         for item in items:
@@ -142,12 +157,8 @@ class ScriptedConnection:
             self._line.put(item)  # every later recv repeats it
         if isinstance(item, Exception):
             raise item
-        self._session.take(item)
+        self.state.receive(item)
         return item
-
-    @property
-    def session_facts(self) -> SessionFacts:
-        return self._session()
 
     def append(self, *, audio: bytes) -> None:
         self.heard.append(audio)
@@ -169,14 +180,26 @@ class ScriptedConnection:
             audio_end_ms=audio_end_ms,
         )
 
-    def create(self, *, item: Any = None, event_id: str | None = None) -> None:
-        if item is None:
-            self._send("response.create", event_id=event_id)
-        else:
+    def create(
+        self, *, item: Any = None, event_id: str | None = None, when_idle: bool = False
+    ) -> None:
+        if item is not None:
             self._send("conversation.item.create", item=item)
+        else:
+            assert when_idle, "the loop asks for one response at a time"
+            request = {"type": "response.create", "event_id": event_id}
+            if self.state.ask_when_idle(request):
+                self._post(request)
+
+    def withdraw(self, *, event_id: str) -> bool:
+        return self.state.withdraw(event_id)
 
     def cancel(self, *, response_id: str | None = None) -> None:
         self._send("response.cancel", response_id=response_id)
+
+    def _post(self, request: dict[str, Any]) -> None:
+        self.state.sent(request)
+        self._send(**request)
 
     def _send(self, type: str, **fields: Any) -> None:
         message = {"type": type, **fields}

@@ -186,7 +186,7 @@ class Link:
             self._finish(end)
             return
         self._sender.hold("lost")
-        self._state.link_lost(self._state.under_way)
+        self._state.link_lost(self._state.requested)
         self._interrupt(end)
         self._run(lambda: self._recover(end), name="supervisor")
 
@@ -275,19 +275,18 @@ class Link:
         try:
             if self.lifecycle.step(Step.RENEW) is None:
                 return
-            seen = self._state.changes
+            seen, requested = self._state.changes, self._state.requested
             # First held, then looked: either a message under way is seen here, or it is held.
             self._sender.hold("renewal")
             if not self._quiet():
                 self._keep()
                 return
-            under_way = self._state.under_way
             self._state.renew_at = math.inf
         finally:
             decided.put(None)
-        self._try_to_renew(seen, under_way)
+        self._try_to_renew(seen, requested)
 
-    def _try_to_renew(self, seen: int, under_way: frozenset[str]) -> None:
+    def _try_to_renew(self, seen: int, requested: frozenset[str]) -> None:
         try:
             made = self._recovery.open_once(keep_history=True, closing=self.lifecycle.closing)
         except Exception as exc:  # the program's key function may raise anything
@@ -301,7 +300,7 @@ class Link:
             self._renew_later(_MOMENT_S)
             self._keep()
             return
-        self._replace(made, under_way, with_tail=not self._state.turns_are_manual)
+        self._replace(made, requested, with_tail=not self._state.turns_are_manual)
 
     def _renew_later(self, seconds: float) -> None:
         self._state.renew_at = time.monotonic() + seconds
@@ -348,7 +347,7 @@ class Link:
         if self.lifecycle.step(Step.RENEW) is None:
             return ConcurrencyError("the connection is being made anew or closed already")
         self._sender.hold("renewal")
-        under_way = self._state.under_way
+        requested = self._state.requested
         try:
             made = self._recovery.open_once(
                 keep_history=keep_history, closing=self.lifecycle.closing
@@ -356,16 +355,16 @@ class Link:
         except BaseException as exc:
             self._keep()
             return exc
-        if self._replace(made, under_way, with_tail=False):
+        if self._replace(made, requested, with_tail=False):
             return None
         return ConcurrencyError("the connection was closed meanwhile")
 
-    def _replace(self, made: Made, under_way: frozenset[str], *, with_tail: bool) -> bool:
+    def _replace(self, made: Made, requested: frozenset[str], *, with_tail: bool) -> bool:
         """Let ``made`` take over; what the old link still brings comes first.
 
         Args:
             made: the new link.
-            under_way: what the old link was asked for and that will have no answer.
+            requested: what the old link was asked for, to which no answer will come.
             with_tail: see `Sender.adopt`.
         """
         try:
@@ -374,7 +373,7 @@ class Link:
             self._transport.close(1000, "renewed", timeout=self._close_timeout)
             if self._reading is not None:
                 self._reading.join()  # its transport is over
-            if self._state.link_lost(under_way):
+            if self._state.link_lost(requested):
                 self._interrupt(ConnectionClosedError(1000, "the session was restarted"))
         except BaseException:
             made.transport.abort()  # nobody else knows of it yet

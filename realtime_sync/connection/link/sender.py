@@ -67,6 +67,7 @@ class Sender:
         self._policy = policy
         self._keeps_tail = policy is not None and policy.rotate
         self._max_queue_size = max_queue_size
+        state.post = self.post
         self._last = threading.local()
         self._ids = count(1)
         self.dialect = dialect  # the link's to set, like the next
@@ -84,8 +85,11 @@ class Sender:
 
     def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
         """See `RealtimeConnection.send`."""
+        self._transport.check_process()  # in a forked child the state's lock may be held for ever
         wire = to_dict(event)
-        event_id = wire.setdefault("event_id", f"event_{next(self._ids)}")
+        if wire.get("event_id") is None:
+            wire["event_id"] = f"event_{next(self._ids)}"
+        event_id = wire["event_id"]
         dialect = self.dialect
         text = to_json(wire if dialect is None else dialect.to_wire(wire))
         self._renew_if_due()
@@ -95,11 +99,29 @@ class Sender:
             self._state.sent(wire)
             self._transmit(text)
         except BaseException:  # a signal handler's exception as well
-            self._state.not_sent(wire)
+            self._state.forget(event_id)
             raise
         if wire["type"] in _END_BUFFER:
             with self._lock:
                 self._tail.empty()
+
+    def send_when_idle(self, event: JsonDict) -> None:
+        """Send a ``response.create`` now, or when the response that is running is done.
+
+        Args:
+            event: in wire form, with an ``event_id``.
+
+        Raises:
+            The same as `send`, at once.
+        """
+        self._transport.check_process()
+        event = json.loads(to_json(event))  # a copy that can be written, whenever that will be
+        try:
+            if self._state.ask_when_idle(event):
+                self.send(event)
+        except BaseException:
+            self._state.forget(event["event_id"])
+            raise
 
     def post(self, event: JsonDict) -> None:
         """Have an event sent without waiting for the link; not kept in mind as this thread's.
@@ -116,7 +138,7 @@ class Sender:
             self._state.sent(event)
             self._hand_over(text, post=True)
         except BaseException:
-            self._state.not_sent(event)
+            self._state.forget(event["event_id"])
             raise
 
     def send_raw(self, data: str | bytes) -> None:
@@ -262,13 +284,14 @@ class Sender:
             self._holding = "renewal"
 
     def withdraw(self, event_id: str) -> bool:
-        """Forget a request that is still held; return whether it was."""
+        """Forget a request that waits or is held, and so was not sent; return whether it was so."""
         withdrawn = Backlog()
         with self._lock:
             self._held.move(lambda data: f'"{event_id}"' in text_of(data), withdrawn)
-        if withdrawn.size:
-            self._state.not_sent({"event_id": event_id})
-        return withdrawn.size > 0
+        if not withdrawn.size:
+            return self._state.withdraw(event_id)
+        self._state.forget(event_id)
+        return True
 
     def give_up(self) -> list[str]:
         """Stop holding, because there will be no new link; return what was not sent."""

@@ -165,6 +165,7 @@ class Recaps:
     headers: Mapping[str, str] = MappingProxyType({})
     greeting = ()
     server_types: frozenset[str] = frozenset()
+    server_tools: frozenset[str] = frozenset()
     closes_response_on_speech_started = False
 
     def to_wire(self, event: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import pytest
 from guards import VirtualClock
 
 from realtime_sync.connection.state import ConnectionState
-from realtime_sync.events import ServerEvent, parse_event
+from realtime_sync.errors import QueueFullError
+from realtime_sync.events import ErrorEvent, ServerEvent, parse_event
 
 
 def event(kind: str, **fields: Any) -> ServerEvent:
@@ -167,20 +168,119 @@ def test_what_was_going_on_is_gone_and_what_is_held_is_not(state: ConnectionStat
     assert not state.link_lost(frozenset())
 
 
-def test_whoever_waits_for_idleness_is_told(state: ConnectionState) -> None:
-    class Sequencer:
-        told = 0
+def test_no_number_of_requests_outlives_their_link(state: ConnectionState) -> None:
+    state.sent(create("first"))
+    for n in range(70):  # more than the errors are looked up among
+        state.sent({"type": "session.update", "event_id": f"update_{n}"})
+    assert state.link_lost(state.requested)
+    assert not state.busy
+    assert state.requested == frozenset()
 
-        def idle(self) -> None:
-            self.told += 1
 
-        def absorbs(self, error: object) -> bool:
-            return False
-
-    state.sequencer = sequencer = Sequencer()
+def test_what_waited_for_a_lost_response_is_asked_for(state: ConnectionState) -> None:
+    posted: list[dict[str, Any]] = []
+    state.post = posted.append
     state.receive(response("created", "r1"))
+    assert not state.ask_when_idle(create("mine"))
     assert state.link_lost(frozenset())
-    assert sequencer.told == 1
+    assert posted == [create("mine")]
+
+
+def test_an_out_of_band_response_goes_with_its_link(
+    state: ConnectionState, virtual_clock: VirtualClock
+) -> None:
+    state.receive(response("created", "oob", conversation_id=None))
+    virtual_clock.advance(10)
+    assert not state.busy
+    assert not state.quiet, "it would be lost"
+    assert state.link_lost(frozenset())
+    assert state.quiet
+
+
+# -- what is owed --------------------------------------------------------------------------------
+
+
+def test_what_is_owed_is_posted_when_nothing_runs(state: ConnectionState) -> None:
+    posted: list[dict[str, Any]] = []
+    state.post = posted.append
+    assert state.ask_when_idle(create("first"))
+    assert not state.ask_when_idle(create("second"))
+    state.receive(response("created", "r1"))
+    assert posted == []
+    state.receive(response("done", "r1"))
+    assert posted == [create("second")]
+    assert state.busy
+
+
+def test_a_post_that_fails_does_not_end_the_reader(state: ConnectionState) -> None:
+    def full(_: object) -> None:
+        raise QueueFullError("no room")
+
+    state.post = full
+    state.receive(response("created", "r1"))
+    state.ask_when_idle(create("mine"))
+    assert state.receive(response("done", "r1"))
+
+
+def test_a_refusal_because_another_was_quicker_is_nobodys_affair(state: ConnectionState) -> None:
+    posted: list[dict[str, Any]] = []
+    state.post = posted.append
+    state.ask_when_idle(create("mine"))
+    state.sent(create("mine"))
+    state.receive(response("created", "r1"))
+    code = "conversation_already_has_active_response"
+    assert not state.receive(event("error", error={"code": code}))
+    state.receive(response("done", "r1"))
+    assert posted == [create("mine")]
+
+
+# -- refusals ------------------------------------------------------------------------------------
+
+
+def test_an_error_without_an_id_refuses_the_only_request(state: ConnectionState) -> None:
+    state.sent({"type": "session.update", "event_id": "mine", "session": {}})
+    refusal = event("error", error={"type": "server_error", "message": "no"})
+    assert state.receive(refusal)
+    again = parse_event(refusal.raw or "")
+    assert isinstance(again, ErrorEvent)
+    found = state.refusal_of(again)
+    assert found is not None
+    assert found.requests == ("mine",)
+    assert state.requested == frozenset()
+
+
+def test_a_confirmed_request_is_not_refused(
+    state: ConnectionState, caplog: pytest.LogCaptureFixture
+) -> None:
+    state.sent({"type": "session.update", "event_id": "mine", "session": {}})
+    state.receive(event("session.updated", session={}))
+    complaint = event("error", error={"type": "server_error", "message": "no"})
+    state.receive(complaint)
+    assert isinstance(complaint, ErrorEvent)
+    assert state.refusal_of(complaint) is None
+    assert "not of a known request" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["created", "done"])
+@pytest.mark.parametrize("value", [None, 5, [], {"id": []}, {"id": {}}, {"id": "r", "metadata": 1}])
+def test_a_response_of_any_form_is_survived(
+    state: ConnectionState, kind: str, value: object
+) -> None:
+    state.sent(create("mine"))
+    assert state.receive(event(f"response.{kind}", response=value))
+
+
+@pytest.mark.parametrize("field", ["event_id", "code", "param", "type", "message"])
+@pytest.mark.parametrize("value", [None, 5, [], {}, "x" * 100_000, [[]]])
+def test_an_error_of_any_form_is_survived(
+    state: ConnectionState, field: str, value: object
+) -> None:
+    error = event("error", error={"type": "t", "message": "m", field: value})
+    assert state.receive(error)
+    state.sent(create("mine"))
+    assert state.receive(error)
+    assert isinstance(error, ErrorEvent)
+    state.refusal_of(error)
 
 
 def test_formalities_are_no_sign_of_life(state: ConnectionState) -> None:
@@ -212,7 +312,7 @@ def test_an_update_counts_until_it_is_refused_or_not_sent(state: ConnectionState
     assert (state.input_is_pcm, state.turns_are_manual) == (False, True)
     refuse(state, "a")
     assert (state.input_is_pcm, state.turns_are_manual) == (True, True)
-    state.not_sent({"event_id": "b"})
+    state.forget("b")
     assert not state.turns_are_manual
 
 
@@ -253,7 +353,18 @@ def test_a_refusal_beside_a_request_for_an_answer(state: ConnectionState) -> Non
     assert (state.requested, state.session.under_way) == ({"mine"}, ())
     update(state, "b")
     refuse(state)
-    assert (state.requested, state.session.under_way) == (frozenset(), ("b",))
+    assert state.session.under_way == ("b",), "it can mean either"
+    refuse(state, param="response")
+    assert (state.requested, state.session.under_way) == ({"b"}, ("b",))
+
+
+def test_an_update_that_was_overtaken_goes_with_its_link_too(state: ConnectionState) -> None:
+    update(state, "a")
+    state.sent({"type": "input_audio_buffer.clear", "event_id": "c"})
+    state.receive(event("input_audio_buffer.cleared"))
+    assert not state.input_is_pcm
+    state.link_lost(state.requested)
+    assert state.input_is_pcm
 
 
 def test_what_is_no_failure_undoes_nothing(state: ConnectionState) -> None:
@@ -266,10 +377,10 @@ def test_what_is_no_failure_undoes_nothing(state: ConnectionState) -> None:
 def test_with_the_link_goes_what_it_was_told_of_the_session(state: ConnectionState) -> None:
     update(state, "a")
     state.sent(create("mine"))
-    under_way = state.under_way
-    assert under_way == {"a", "mine"}
+    requested = state.requested
+    assert requested == {"a", "mine"}
     update(state, "held", MANUAL)
-    assert state.link_lost(under_way)
+    assert state.link_lost(requested)
     assert (state.input_is_pcm, state.turns_are_manual) == (True, True)
 
 

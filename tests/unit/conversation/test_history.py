@@ -84,6 +84,10 @@ def spoken(history: History, item_id: str, text: str, *, size: int, pieces: int 
     tell(history, "done", message(item_id, "assistant", part))
 
 
+def new_history(*out_of_band: str) -> History:
+    return History(is_out_of_band=lambda response_id: response_id in out_of_band)
+
+
 def ids(history: History) -> list[str]:
     return [item["id"] for item in history.replay()[0]]
 
@@ -93,7 +97,7 @@ def texts(history: History) -> list[str]:
 
 
 def test_messages_by_role() -> None:
-    history = History()
+    history = new_history()
     done(history, written("s", "Be kind.", "system"))
     done(history, written("u", "Hello."))
     done(history, written("a", "Hi.", "assistant"), "u")
@@ -107,7 +111,7 @@ def test_messages_by_role() -> None:
 
 
 def test_calls_and_outputs_keep_what_can_be_sent() -> None:
-    history = History()
+    history = new_history()
     call = {"id": "c", "type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"}
     output = {"id": "o", "type": "function_call_output", "call_id": "1", "output": "fine"}
     done(history, {**call, "status": "completed", "object": "realtime.item"})
@@ -116,7 +120,7 @@ def test_calls_and_outputs_keep_what_can_be_sent() -> None:
 
 
 def test_speech_is_told_by_its_transcript_whenever_that_came() -> None:
-    history = History()
+    history = new_history()
     for item_id in ("before", "after", "never"):
         done(history, message(item_id, "user", {"type": "input_audio", "transcript": None}))
     for item_id in ("before", "after"):
@@ -131,14 +135,14 @@ def test_speech_is_told_by_its_transcript_whenever_that_came() -> None:
 
 
 def test_images_are_kept() -> None:
-    history = History()
+    history = new_history()
     image = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
     done(history, message("u", "user", image, {"type": "input_text", "text": "What is it?"}))
     assert history.replay()[0][0]["content"][0] == image
 
 
 def test_what_no_client_may_create_is_lost() -> None:
-    history = History()
+    history = new_history()
     done(history, {"id": "m", "type": "mcp_call", "name": "x", "arguments": "{}"})
     done(history, {"id": "n", "type": "brand_new"})
     done(history, message("r", "narrator", {"type": "input_text", "text": "x"}))
@@ -163,7 +167,7 @@ def test_what_no_client_may_create_is_lost() -> None:
     ],
 )
 def test_an_item_that_is_odd_or_incomplete_is_lost_by_name(item: dict[str, Any]) -> None:
-    history = History()
+    history = new_history()
     done(history, {"id": "odd", **item})
     done(history, written("good", "x"))
     assert ids(history) == ["good"]
@@ -171,7 +175,7 @@ def test_an_item_that_is_odd_or_incomplete_is_lost_by_name(item: dict[str, Any])
 
 
 def test_a_call_whose_arguments_are_still_coming_is_lost() -> None:
-    history = History()
+    history = new_history()
     call = {"id": "c", "type": "function_call", "call_id": "1", "name": "f"}
     tell(history, "added", {**call, "arguments": "", "status": "in_progress"})
     assert history.replay() == ([], ["c"])
@@ -183,7 +187,7 @@ def test_a_call_whose_arguments_are_still_coming_is_lost() -> None:
 
 
 def test_added_alone_is_enough() -> None:
-    history = History()
+    history = new_history()
     tell(history, "added", written("u", "Hello."))
     tell(
         history, "added", {"id": "o", "type": "function_call_output", "call_id": "1", "output": ""}
@@ -192,7 +196,7 @@ def test_added_alone_is_enough() -> None:
 
 
 def test_items_that_only_a_response_tells_of() -> None:
-    history = History()
+    history = new_history()
     tell(history, "created", written("u", "Hello."))
     respond(history, "output_item.added", item=message("a", "assistant"), output_index=0)
     assert history.replay()[1] == ["a"], "no word of it has come"
@@ -205,14 +209,14 @@ def test_items_that_only_a_response_tells_of() -> None:
 
 @pytest.mark.parametrize("output", [None, "x", {}, [[]], [{"id": {}}]])
 def test_a_response_with_an_odd_output_brings_nothing(output: Any) -> None:
-    history = History()
+    history = new_history()
     respond(history, "done", output=output)
     history.receive(event("response.done", response=output))
     assert history.replay() == ([], [])
 
 
 def test_what_is_told_again_with_less_in_it_loses_nothing() -> None:
-    history = History()
+    history = new_history()
     done(history, written("a", "Hi.", "assistant"))
     respond(history, "done", output=[message("a", "assistant")])
     tell(history, "added", {**message("a", "assistant"), "status": "in_progress"})
@@ -220,20 +224,18 @@ def test_what_is_told_again_with_less_in_it_loses_nothing() -> None:
 
 
 def test_out_of_band_items_are_not_in_the_conversation() -> None:
-    history = History()
-    respond(history, "created", "apart", conversation_id=None)
-    respond(history, "created", "inside", conversation_id="conv_1")
+    history = new_history("apart")
     for response_id in ("apart", "inside"):
         item = written(f"{response_id}_1", "x", "assistant")
         respond(history, "output_item.added", response_id, item=item, output_index=0)
         respond(history, "output_item.done", response_id, item=item, output_index=0)
-    respond(history, "done", "apart", conversation_id=None, output=[written("apart_1", "x")])
+    respond(history, "done", "apart", output=[written("apart_1", "x")])
     respond(history, "done", "other", output=[written("other_1", "x", "assistant")])
     assert ids(history) == ["inside_1", "other_1"]
 
 
 def test_speech_that_only_its_transcript_tells_of() -> None:
-    history = History()
+    history = new_history()
     transcribed(history, "u", "Hello.")
     failed = "conversation.item.input_audio_transcription.failed"
     history.receive(event(failed, item_id="v", content_index=0, error={}))
@@ -245,14 +247,14 @@ def test_speech_that_only_its_transcript_tells_of() -> None:
     ("index", "words"), [(0, "x"), (None, "x"), ("0", "x"), (-1, None), (64, None), (10**400, None)]
 )
 def test_an_odd_content_index(index: Any, words: str | None) -> None:
-    history = History()
+    history = new_history()
     done(history, message("u", "user", {"type": "input_audio"}))
     transcribed(history, "u", "x", content_index=index)
     assert texts(history) == ([] if words is None else [words])
 
 
 def test_deleted_items_are_gone_until_they_are_made_anew() -> None:
-    history = History()
+    history = new_history()
     spoken(history, "a", "one two", size=48_000)
     history.receive(event("conversation.item.deleted", item_id="a"))
     history.receive(event("conversation.item.deleted", item_id="unknown"))
@@ -271,14 +273,13 @@ def test_deleted_items_are_gone_until_they_are_made_anew() -> None:
 
 @pytest.mark.parametrize("item_id", [None, 7, [], {"a": 1}, ""])
 def test_ids_that_are_no_texts(item_id: Any) -> None:
-    history = History()
+    history = new_history()
     done(history, written("u", "x"))
     done(history, {**written("u", "x"), "id": item_id}, previous=[])
     history.receive(event("conversation.item.deleted", item_id=item_id))
     transcribed(history, item_id, "x")
     truncated(history, item_id, 1)
     history.receive_audio(event("response.output_audio.delta", item_id=item_id, delta="AAAA"))
-    respond(history, "created", item_id, conversation_id=None)
     respond(history, "output_item.done", item_id, item=written("a", "x"), output_index=0)
     assert ids(history) == ["u", "a"]
 
@@ -288,7 +289,7 @@ def test_ids_that_are_no_texts(item_id: Any) -> None:
 
 @pytest.mark.parametrize("front", ["root", None])
 def test_order_by_predecessor(front: str | None) -> None:
-    history = History()
+    history = new_history()
     done(history, written("1", "one"))
     done(history, written("3", "three"), "1")
     done(history, written("2", "two"), "1")
@@ -299,14 +300,14 @@ def test_order_by_predecessor(front: str | None) -> None:
 
 @pytest.mark.parametrize("previous", [ABSENT, None, 5, [], "of an item that was let go"])
 def test_order_of_a_server_that_names_no_predecessors(previous: Any) -> None:
-    history = History()
+    history = new_history()
     for item_id in "123":
         done(history, written(item_id, item_id), previous)
     assert ids(history) == ["1", "2", "3"]
 
 
 def test_absent_is_not_first() -> None:
-    history = History()
+    history = new_history()
     done(history, written("1", "one"))
     done(history, written("2", "two"), "1")
     tell(history, "done", written("3", "three"), ABSENT)
@@ -315,7 +316,7 @@ def test_absent_is_not_first() -> None:
 
 def test_null_moves_only_what_is_new() -> None:
     """A server that names predecessors, but not of what its responses make."""
-    history = History()
+    history = new_history()
     done(history, written("1", "one"))
     done(history, written("2", "two"), "1")
     respond(history, "output_item.added", item=message("3", "assistant"), output_index=0)
@@ -324,7 +325,7 @@ def test_null_moves_only_what_is_new() -> None:
 
 
 def test_an_item_is_moved_when_its_place_becomes_known_and_not_again() -> None:
-    history = History()
+    history = new_history()
     done(history, written("1", "one"))
     respond(history, "output_item.added", item=message("2", "assistant"), output_index=0)
     done(history, written("3", "three"), "1")
@@ -338,7 +339,7 @@ def test_an_item_is_moved_when_its_place_becomes_known_and_not_again() -> None:
 
 
 def test_the_beta_tells_once_and_the_response_completes_it() -> None:
-    history = History()
+    history = new_history()
     created = {"item": message("a", "assistant"), "previous_item_id": None}
     history.receive(event("conversation.item.created", **created))
     assert history.replay() == ([], ["a"])
@@ -363,7 +364,7 @@ def test_the_beta_tells_once_and_the_response_completes_it() -> None:
     ],
 )
 def test_of_a_truncated_answer_the_heard_share_is_told(heard_ms: int, words: str) -> None:
-    history = History()
+    history = new_history()
     spoken(history, "a", "one two three four", size=48_000)
     truncated(history, "a", heard_ms)
     assert texts(history) == [words]
@@ -381,7 +382,7 @@ def test_of_a_truncated_answer_the_heard_share_is_told(heard_ms: int, words: str
 def test_of_what_was_received_whole_milliseconds_count(
     size: int, heard_ms: int, words: str
 ) -> None:
-    history = History()
+    history = new_history()
     spoken(history, "a", "one two three four", size=size, pieces=1)
     truncated(history, "a", heard_ms)
     assert texts(history) == [words]
@@ -397,14 +398,14 @@ def test_of_what_was_received_whole_milliseconds_count(
     ],
 )
 def test_an_odd_truncation(heard_ms: Any, words: str) -> None:
-    history = History()
+    history = new_history()
     spoken(history, "a", "one two three four", size=48_000)
     truncated(history, "a", heard_ms)
     assert texts(history) == [words]
 
 
 def test_the_share_is_right_in_g711_and_in_small_pieces() -> None:
-    history = History()
+    history = new_history()
     spoken(history, "a", "one two three four", size=8_000, pieces=100)
     truncated(history, "a", 500)
     ((item,), _) = history.replay(G711_BYTES_PER_MS)
@@ -415,7 +416,7 @@ def test_the_share_is_right_in_g711_and_in_small_pieces() -> None:
 
 
 def test_only_what_the_new_session_has_is_kept() -> None:
-    history = History()
+    history = new_history()
     for item_id in "123":
         done(history, written(item_id, item_id))
     told = history.replay()[0]
@@ -426,7 +427,7 @@ def test_only_what_the_new_session_has_is_kept() -> None:
 
 
 def test_what_was_told_as_heard_is_not_shortened_again() -> None:
-    history = History()
+    history = new_history()
     spoken(history, "a", "one two three four", size=48_000)
     truncated(history, "a", 500)
     for _ in range(2):
@@ -435,7 +436,7 @@ def test_what_was_told_as_heard_is_not_shortened_again() -> None:
 
 
 def test_what_the_server_says_again_of_restored_items_is_hidden() -> None:
-    history = History()
+    history = new_history()
     history.keep([written("1", "x"), written("2", "x")], ["1", "the server's own"])
     for name, hidden in (("created", True), ("added", True), ("done", True), ("done", False)):
         tell(history, name, written("1", "other words"), hidden=hidden)
@@ -445,7 +446,7 @@ def test_what_the_server_says_again_of_restored_items_is_hidden() -> None:
 
 
 def test_what_is_made_anew_is_not_hidden() -> None:
-    history = History()
+    history = new_history()
     history.keep([written("1", "x")], ["1"])
     history.receive(event("conversation.item.deleted", item_id="1"))
     tell(history, "added", written("1", "new"))
@@ -456,7 +457,7 @@ def test_what_is_made_anew_is_not_hidden() -> None:
 
 
 def test_the_oldest_items_are_let_go() -> None:
-    history = History()
+    history = new_history()
     for number in range(2_100):
         history.receive(event("conversation.item.done", item=written(f"i{number}", "x")))
     assert len(ids(history)) == 2_000
@@ -466,18 +467,16 @@ def test_the_oldest_items_are_let_go() -> None:
 
 
 def test_no_more_than_the_latest_deletions_are_remembered() -> None:
-    history = History()
+    history = new_history()
     for number in range(300):
         history.receive(event("conversation.item.deleted", item_id=f"i{number}"))
-        respond(history, "created", f"r{number}", conversation_id=None)
     tell(history, "done", written("i0", "x"))
     tell(history, "done", written("i299", "x"))
     assert ids(history) == ["i0"]
-    assert len(history._apart) == 256
 
 
 def test_audio_is_not_kept() -> None:
-    history = History()
+    history = new_history()
     part = {"type": "input_audio", "audio": "A" * 10_000, "transcript": "Hi."}
     done(history, message("u", "user", part))
     assert "AAAA" not in repr(history.items)
@@ -485,7 +484,7 @@ def test_audio_is_not_kept() -> None:
 
 @pytest.mark.parametrize("item", [None, "text", {"type": "message"}, {"id": 7}])
 def test_what_is_no_item_is_passed_over(item: Any) -> None:
-    history = History()
+    history = new_history()
     history.receive(event("conversation.item.done", item=item))
     assert history.replay() == ([], [])
 
@@ -512,7 +511,7 @@ def says(history: History, view: HistoryView, *deltas: str, item_id: str = "a") 
 
 def begun(item_id: str = "a") -> tuple[History, HistoryView]:
     """A history with an answer of which the first words come."""
-    history = History()
+    history = new_history()
     view = history.open_view()
     item = {**message(item_id, "assistant"), "status": "in_progress"}
     feed(history, view, "conversation.item.added", item=item)
@@ -520,7 +519,7 @@ def begun(item_id: str = "a") -> tuple[History, HistoryView]:
 
 
 def test_without_a_view_no_words_of_an_answer_in_progress_are_known() -> None:
-    history = History()
+    history = new_history()
     tell(history, "added", {**message("a", "assistant"), "status": "in_progress"})
     sounds(history, "a", 48_000)
     assert history.replay() == ([], ["a"])
@@ -568,7 +567,7 @@ def test_words_that_are_whole_before_their_item_is() -> None:
 
 
 def test_the_users_partial_words() -> None:
-    history = History()
+    history = new_history()
     view = history.open_view()
     part = {"type": "input_audio", "transcript": None}
     feed(history, view, "conversation.item.done", item=message("u", "user", part))
@@ -626,7 +625,7 @@ def test_an_item_that_is_deleted_while_it_plays_is_gone() -> None:
 
 
 def test_a_view_forgets_what_is_gone() -> None:
-    history = History()
+    history = new_history()
     view = history.open_view()
     for number in range(300):
         item_id = f"i{number}"

@@ -212,7 +212,7 @@ def test_odd_sessions_say_nothing(state: SessionState, kind: str, session: Any) 
     assert (state.facts.type, state.facts.turns) == ("realtime", TurnRules())
     assert (state.facts.input.type, state.facts.output.type) == ("audio/pcm", "audio/pcm")
     assert state.expires_at is None
-    assert not state.declares("f")
+    assert all(isinstance(tool, dict) for tool in state.tools)
     assert (state.instructions, state.voice, state.transcription) == ("", None, None)
     assert all(isinstance(name, str) for name in state.server_tools)
     assert isinstance(state.restorable, dict)
@@ -277,17 +277,6 @@ def test_of_two_updates_with_one_id_one_is_undone(state: SessionState) -> None:
     state.undo("a")
     assert state.under_way == ("a",)
     assert state.facts.input.type == ALAW
-
-
-def test_the_oldest_is_the_one_that_is_answered_next(state: SessionState) -> None:
-    send(state, "a", **listens_to(ULAW))
-    send(state, "b", **heard(turn_detection=None))
-    state.undo_oldest()
-    assert state.under_way == ("b",)
-    assert (state.facts.input, state.facts.turns) == (SoundFormat(), MANUAL)
-    state.undo_oldest()
-    state.undo_oldest()
-    assert state.facts == SessionFacts()
 
 
 def test_a_report_answers_the_oldest_update_and_replaces_it(state: SessionState) -> None:
@@ -446,17 +435,17 @@ def test_tools_that_were_refused_are_not_restored(state: SessionState) -> None:
 
 def test_tools_of_an_update_count_from_the_moment_it_is_sent(state: SessionState) -> None:
     state.reported(report("created", {"tools": [FUNCTION]}))
-    assert state.declares("f")
+    assert state.tools == [FUNCTION]
     send(state, "a", instructions="Be brief.")
     send(state, "b", tools=[{"name": "g"}, SECRET, {"type": "web_search"}, 5])
     send(state, "c", instructions="Be long.")
-    assert (state.declares("f"), state.declares("g"), state.declares("docs")) == (0, 1, 0)
+    assert state.tools == [{"name": "g"}, SECRET, {"type": "web_search"}]
     assert state.server_tools == ["docs", "web_search"]
     state.undo("b")
-    assert (state.declares("f"), state.declares("g")) == (True, False)
+    assert state.tools == [FUNCTION]
     assert state.server_tools == []
     send(state, "d", tools=[])
-    assert not state.declares("f")
+    assert state.tools == []
 
 
 @pytest.mark.parametrize("form", ["nested", "flat"])

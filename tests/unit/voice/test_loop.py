@@ -192,6 +192,38 @@ def test_tools_run_beside_the_conversation_and_one_response_follows(
     assert finished == {"c1": False, "c2": True, "c3": True, "c4": True}
 
 
+@pytest.mark.parametrize(("unknown_tools", "sent"), [("refuse", 2), ("leave", 0)])
+def test_calls_that_nobody_declared(
+    clock: AudioClock, sink: VirtualSpeaker, unknown_tools: str, sent: int
+) -> None:
+    calls = (call_done("r1", "c1", "made_up"), done("r1"))
+    react = lambda message: (  # noqa: E731
+        [created("r2"), done("r2")] if message["type"] == "response.create" else []
+    )
+    connection = ScriptedConnection(clock, *ANSWER[:4], *calls, react=react)
+    talk(connection, sink, unknown_tools=unknown_tools)
+    assert connection.types() == ["conversation.item.create", "response.create"][:sent]
+
+
+def test_an_output_waits_for_the_answer_that_is_spoken(
+    clock: AudioClock, sink: VirtualSpeaker
+) -> None:
+    """And an out-of-band response beside it is none."""
+
+    def react(message: dict[str, Any]) -> list[Any]:
+        if message["type"] == "response.create":
+            return [created("r3"), done("r3")]
+        aside = {"id": "aside", "conversation_id": None}
+        return [event(f"response.{name}", response=aside) for name in ("created", "done")] + [
+            done("r2")
+        ]
+
+    calls = (call_done("r1", "c1", "look"), done("r1"), created("r2"))
+    connection = ScriptedConnection(clock, *ANSWER[:4], *calls, react=react)
+    talk(connection, sink, tools={"look": lambda: "seen"})
+    assert connection.types() == ["conversation.item.create", "response.create"]
+
+
 def test_a_slow_tool_does_not_keep_the_user_from_interrupting(
     clock: AudioClock, sink: VirtualSpeaker, guard: Guard
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from guards import VirtualClock
 from scripted_voice import (
     RATE,
-    KnownSession,
+    ScriptedFacts,
     audio_done,
     call_done,
     created,
@@ -21,8 +21,10 @@ from scripted_voice import (
     speech_stopped,
 )
 
+from realtime_sync.connection.state import ConnectionState
+from realtime_sync.conversation.tool_calls import ToolCalls
 from realtime_sync.errors import ConfigError
-from realtime_sync.events import ServerEvent
+from realtime_sync.events import Reconnected, ServerEvent
 from realtime_sync.voice.effects import (
     CancelResponse,
     CreateResponse,
@@ -35,8 +37,15 @@ from realtime_sync.voice.effects import (
     SendToolOutput,
     Silence,
     TruncateItem,
+    WithdrawRequest,
 )
-from realtime_sync.voice.events import AnswerStarted, Interrupted, ToolStarted, TurnMetrics
+from realtime_sync.voice.events import (
+    AnswerStarted,
+    Interrupted,
+    ToolFinished,
+    ToolStarted,
+    TurnMetrics,
+)
 from realtime_sync.voice.rules import VoiceState
 
 
@@ -47,22 +56,43 @@ def clock() -> VirtualClock:
 
 @pytest.fixture
 def state(clock: VirtualClock) -> VoiceState:
+    return make_state(clock)
+
+
+def make_state(clock: VirtualClock, **options: Any) -> VoiceState:
+    facts = ScriptedFacts()
+    calls = ToolCalls(("weather", "time"), declared=lambda: facts.declared_tools)
     return VoiceState(
         source_rate=RATE,
         sink_rate=RATE,
-        session=KnownSession(),
-        tools=("weather", "time"),
+        session=lambda: facts.session_facts,
+        responses=facts,
+        calls=calls,
         clock=clock,
+        **options,
     )
 
 
+def known(state: VoiceState) -> ConnectionState:
+    """What the connection knows."""
+    facts = state._facts
+    assert isinstance(facts, ScriptedFacts)
+    return facts.state
+
+
 def feed(state: VoiceState, *events: ServerEvent) -> list[Effect]:
-    assert isinstance(state._known_session, KnownSession)
     effects: list[Effect] = []
-    for happened in events:
-        state._known_session.take(happened)
-        effects += state.receive(happened)
+    for one in events:
+        known(state).receive(one)
+        effects += state.receive(one)
     return effects
+
+
+def asks(state: VoiceState, number: int = 1) -> CreateResponse:
+    """The effect that asks for a response, and that the connection was asked."""
+    request = f"voice_create_{number}"
+    known(state).ask_when_idle({"type": "response.create", "event_id": request})
+    return CreateResponse(request)
 
 
 def acts(effects: list[Effect]) -> list[Effect]:
@@ -198,7 +228,7 @@ def test_one_response_is_asked_for_when_all_outputs_are_in(state: VoiceState) ->
     assert state.tools_running
     assert state.tool_finished("c2", "noon") == [
         SendToolOutput("c2", "noon"),
-        CreateResponse("voice_create_1"),
+        asks(state),
     ]
     assert state.busy
     assert not state.tools_running
@@ -209,12 +239,35 @@ def test_one_response_is_asked_for_when_all_outputs_are_in(state: VoiceState) ->
 def test_the_response_must_be_over_before_the_next_is_asked_for(state: VoiceState) -> None:
     feed(state, created("r1"), call_done("r1", "c1", "time"))
     assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon")]
-    assert feed(state, done("r1")) == [CreateResponse("voice_create_1")]
+    assert feed(state, done("r1")) == [asks(state)]
+
+
+def declare(state: VoiceState, *names: str) -> None:
+    tools = [{"type": "function", "name": name} for name in names]
+    feed(state, event("session.updated", session={"type": "realtime", "tools": tools}))
 
 
 def test_calls_of_others_are_left_to_them(state: VoiceState) -> None:
-    assert feed(state, created("r1"), call_done("r1", "c1", "web_search"), done("r1")) == []
+    declare(state, "weather", "theirs")
+    assert feed(state, created("r1"), call_done("r1", "c1", "theirs"), done("r1")) == []
     assert not state.busy
+
+
+def test_a_tool_that_the_model_made_up_gets_an_error_and_an_answer(state: VoiceState) -> None:
+    declare(state, "weather")
+    told, output = feed(state, created("r1"), call_done("r1", "c1", "wether"))
+    assert isinstance(output, SendToolOutput)
+    assert "there is no tool 'wether'" in output.output
+    assert isinstance(told, Report)
+    assert told.event == ToolFinished(
+        call_id="c1", name="wether", output=output.output, failed=True
+    )
+    assert feed(state, done("r1")) == [asks(state)]
+
+
+def test_a_call_that_comes_twice_is_run_once(state: VoiceState) -> None:
+    call = call_done("r1", "c1", "time")
+    assert len(acts(feed(state, created("r1"), call, call))) == 1
 
 
 def test_while_the_user_speaks_no_response_is_asked_for(state: VoiceState) -> None:
@@ -232,7 +285,7 @@ def test_without_automatic_answers_the_request_comes_after_the_speech(state: Voi
     feed(state, done("r1"), speech_started())
     state.silenced({})
     assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon")]
-    assert feed(state, speech_stopped()) == [CreateResponse("voice_create_1")]
+    assert feed(state, speech_stopped()) == [asks(state)]
 
 
 def test_calls_of_an_interrupted_response_get_outputs_and_no_response(state: VoiceState) -> None:
@@ -244,16 +297,68 @@ def test_calls_of_an_interrupted_response_get_outputs_and_no_response(state: Voi
     assert not state.busy
 
 
-def test_a_refused_request_is_repeated_when_the_other_response_is_over(state: VoiceState) -> None:
+def test_a_refused_request_is_over(state: VoiceState) -> None:
     feed(state, created("r1"), call_done("r1", "c1", "time"), done("r1"))
-    state.tool_finished("c1", "noon")
-    code = "conversation_already_has_active_response"
-    refused = {"type": "invalid_request_error", "message": "no", "event_id": "voice_create_1"}
-    assert feed(state, event("error", error={**refused, "code": code})) == []
-    assert feed(state, done("r9")) == [CreateResponse("voice_create_2")]
-    refused["event_id"] = "voice_create_2"
+    assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon"), asks(state)]
+    refused = {"type": "server_error", "message": "no", "event_id": "voice_create_1"}
+    assert state.busy
     assert feed(state, event("error", error=refused)) == []
     assert not state.busy
+
+
+# -- out-of-band responses -----------------------------------------------------------------------
+
+
+def out_of_band(response_id: str) -> ServerEvent:
+    return event("response.created", response={"id": response_id, "conversation_id": None})
+
+
+def test_an_out_of_band_response_is_not_interrupted(state: VoiceState) -> None:
+    feed(state, session(interrupt_response=False), out_of_band("oob"))
+    assert not state.busy
+    assert acts(feed(state, delta("oob", "notice", 100))) == [Play(pcm(100), ("notice", 0), "oob")]
+    assert feed(state, speech_started()) == [Silence(())]
+    assert state.silenced({}) == []
+    assert acts(feed(state, delta("oob", "notice", 20))) == [Play(pcm(20), ("notice", 0), "oob")]
+
+
+def test_it_swallows_no_answer_that_is_due(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), call_done("r1", "c1", "time"), done("r1"))
+    feed(state, speech_started(), speech_stopped())
+    state.tool_finished("c1", "noon")
+    feed(state, out_of_band("oob"), done("oob"))
+    assert state.busy
+    feed(state, created("r2"), done("r2"))
+    assert not state.busy
+
+
+def test_its_calls_are_the_affair_of_whoever_asked_for_it(state: VoiceState) -> None:
+    assert feed(state, out_of_band("oob"), call_done("oob", "c1", "time"), done("oob")) == []
+
+
+# -- requests that wait --------------------------------------------------------------------------
+
+
+def test_a_request_that_waits_is_taken_back_when_the_user_speaks(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), call_done("r1", "c1", "time"), done("r1"))
+    feed(state, created("r2"))
+    assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon"), asks(state)]
+    assert feed(state, speech_started()) == [Silence(()), WithdrawRequest("voice_create_1")]
+    assert known(state).withdraw("voice_create_1")
+    assert state.withdrawn() == [], "the user speaks"
+    state.silenced({})
+    feed(state, done("r2", "cancelled"))
+    assert feed(state, speech_stopped(), created("r3"), done("r3")) == [], "it had the output"
+    assert not state.busy
+
+
+def test_one_that_was_taken_back_by_hand_is_sent_again(state: VoiceState) -> None:
+    feed(state, created("r1"), call_done("r1", "c1", "time"), done("r1"), created("r2"))
+    state.tool_finished("c1", "noon")
+    assert state.interrupt() == [Silence(()), WithdrawRequest("voice_create_1")]
+    assert state.withdrawn() == [CreateResponse("voice_create_2")]
+    feed(state, done("r2", "cancelled"))
+    assert acts(feed(state, created("r3"))) == [], "it is not cancelled"
 
 
 def test_errors_of_others_change_nothing(state: VoiceState) -> None:
@@ -261,6 +366,32 @@ def test_errors_of_others_change_nothing(state: VoiceState) -> None:
     error = {"type": "invalid_request_error", "message": "no", "event_id": "someone"}
     assert feed(state, event("error", error=error)) == []
     assert state.busy
+
+
+# -- a lost link ---------------------------------------------------------------------------------
+
+
+def reconnect(state: VoiceState) -> list[Effect]:
+    known(state).link_lost(frozenset())
+    return feed(state, Reconnected(code=1006, attempts=1, lost=[], lost_items=[]))
+
+
+def test_what_was_under_way_went_with_the_link(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), speech_started())
+    assert state.busy
+    assert reconnect(state) == []
+    assert not state.busy
+    feed(state, session(), speech_started(), speech_stopped())
+    reconnect(state)
+    assert not state.busy
+
+
+def test_outputs_are_answered_over_the_new_link(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), call_done("r1", "c1", "time"))
+    feed(state, call_done("r1", "c2", "weather"))
+    assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon")]
+    assert reconnect(state) == []
+    assert state.tool_finished("c2", "rain") == [SendToolOutput("c2", "rain"), asks(state)]
 
 
 # -- the session ---------------------------------------------------------------------------------
@@ -325,14 +456,7 @@ def test_a_long_conversation_keeps_a_bounded_memory(state: VoiceState) -> None:
 @pytest.fixture
 def manual(clock: VirtualClock) -> VoiceState:
     """The state of a loop with a button or a detector of its own."""
-    state = VoiceState(
-        source_rate=RATE,
-        sink_rate=RATE,
-        session=KnownSession(),
-        tools=("time",),
-        manual_turns=True,
-        clock=clock,
-    )
+    state = make_state(clock, manual_turns=True)
     # The server's own settings, before they are updated.
     feed(state, event("session.created", session={"type": "realtime", **DETECTING}))
     feed(state, event("session.updated", session={"type": "realtime", **QUIET}))
@@ -349,7 +473,7 @@ def test_a_turn_that_was_found_here_is_answered_on_request(
     assert manual.user_started() == [Silence(())]
     assert manual.silenced({}) == []
     assert manual.busy
-    assert manual.user_stopped(respond=True) == [CreateResponse("voice_create_1")]
+    assert manual.user_stopped(respond=True) == [asks(manual)]
     clock.advance(0.1)
     effects = feed(manual, created("r1"), delta("r1", "a", 20), done("r1"))
     assert reports(effects) == [AnswerStarted(response_id="r1", latency_ms=100)]
@@ -369,30 +493,30 @@ def test_a_turn_that_interrupts_cancels_and_waits_for_the_end(manual: VoiceState
         CancelResponse("r1"),
         TruncateItem(("a", 0), 40),
     ]
-    assert manual.user_stopped(respond=True) == []
-    assert feed(manual, done("r1", "cancelled")) == [CreateResponse("voice_create_1")]
+    assert manual.user_stopped(respond=True) == [asks(manual)]
+    assert feed(manual, done("r1", "cancelled")) == []
+    assert manual.busy, "the connection asks now"
 
 
 def test_an_answer_that_was_asked_for_and_not_begun_is_cancelled_too(manual: VoiceState) -> None:
     manual.user_started()
-    manual.user_stopped(respond=True)
-    manual.user_started()
+    assert manual.user_stopped(respond=True) == [asks(manual)]
+    assert manual.user_started() == [Silence(()), WithdrawRequest("voice_create_1")]
+    assert not known(manual).withdraw("voice_create_1"), "it was sent"
     assert manual.silenced({}) == []
-    assert manual.user_stopped(respond=True) == []
+    assert manual.user_stopped(respond=True) == [asks(manual, 2)]
     assert feed(manual, created("r1")) == [CancelResponse("r1")]
     assert feed(manual, delta("r1", "a", 100)) == []
-    assert feed(manual, done("r1", "cancelled")) == [CreateResponse("voice_create_2")]
+    assert feed(manual, done("r1", "cancelled")) == []
+    assert manual.busy, "the connection asks now"
 
 
 def test_a_detector_that_an_update_turns_off_is_none(clock: VirtualClock) -> None:
     """What is known of the session may be ahead of the events."""
-    known = KnownSession()
-    state = VoiceState(
-        source_rate=RATE, sink_rate=RATE, session=known, manual_turns=True, clock=clock
-    )
+    state = make_state(clock, manual_turns=True)
     detecting = event("session.updated", session={"type": "realtime", **DETECTING})
-    known.take(detecting)
-    known.take(event("session.updated", session={"type": "realtime", **QUIET}))
+    known(state).receive(detecting)
+    known(state).receive(event("session.updated", session={"type": "realtime", **QUIET}))
     assert state.receive(detecting) == []
 
 

@@ -12,7 +12,7 @@ from realtime_sync import ConnectionClosedError, ConnectionClosedOK, QueueFullEr
 from realtime_sync.connection.link.queue import EventQueue
 from realtime_sync.connection.link.sender import Sender
 from realtime_sync.connection.state import ConnectionState
-from realtime_sync.errors import ConnectionClosed
+from realtime_sync.errors import ConnectionClosed, LocalProtocolError
 from realtime_sync.transport.memory import MemoryTransport
 
 LINK_BOUND = [
@@ -229,6 +229,36 @@ def test_a_request_that_was_not_sent_is_none() -> None:
     link.fail = None
     sender.send({"type": "response.create"})
     assert state.busy
+
+
+def test_a_request_always_has_an_id() -> None:
+    link, queue, state = Link(), EventQueue(1000), ConnectionState()
+    sender = Sender(link, queue, state)
+    sender.send({"type": "response.create", "event_id": None})
+    assert state.requested == {sender.last_event_id}
+    sender.send({"type": "response.create", "event_id": ["none"]})  # the server will say so
+    assert len(state.requested) == 1
+
+
+def test_a_request_that_waits_is_withdrawn() -> None:
+    link, queue, state = Link(), EventQueue(1000), ConnectionState()
+    sender = Sender(link, queue, state)
+    for event_id in ("first", "second"):
+        sender.send_when_idle({"type": "response.create", "event_id": event_id})
+    assert link.types == ["response.create"]
+    assert not sender.withdraw("first")
+    assert sender.withdraw("second")
+    assert state.busy
+
+
+def test_a_request_that_waits_can_be_written_when_its_time_comes() -> None:
+    link, queue, state = Link(), EventQueue(1000), ConnectionState()
+    sender = Sender(link, queue, state)
+    sender.send_when_idle({"type": "response.create", "event_id": "first"})
+    bad = {"type": "response.create", "event_id": "bad", "response": {"metadata": object()}}
+    with pytest.raises(LocalProtocolError):
+        sender.send_when_idle(bad)
+    assert not sender.withdraw("bad")
 
 
 def test_what_was_not_sent_is_given_back_at_the_end() -> None:

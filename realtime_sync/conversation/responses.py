@@ -1,0 +1,243 @@
+"""Which responses run, are asked for or are owed, and when ``response.create`` may go out.
+
+A conversation has one response at a time. An *out-of-band* response (``conversation: "none"``: a
+guardrail's, a summary) stands beside it: it keeps nobody waiting, and is nobody's answer but that
+of the request for it.
+
+Source: the provider's guide to realtime conversations ("create responses outside the default
+conversation") and its error ``conversation_already_has_active_response``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from attrs import frozen
+
+from .._types import JsonDict
+from ..events import ErrorDetail
+from ..events.base import plain
+from ..events.wire_values import as_object, as_text
+from ._latest import keep_latest
+from .tool_calls import declared_functions
+from .unconfirmed import ALREADY_ACTIVE, INVALID_REQUEST
+
+__all__ = ["Responses"]
+
+_ABSENT = object()
+# So many of the latest are remembered.
+_LATEST = 64
+
+
+@frozen
+class _Create:
+    """A ``response.create``: without an answer, or with one that is perhaps another's."""
+
+    aside: bool
+    metadata: JsonDict
+    repeat: JsonDict | None  # the event, where it is asked again until it is taken
+
+
+class Responses:
+    """Follows the responses of one connection, over all of its links.
+
+    Attributes:
+        running: ids of the responses of the conversation that were created and are not done.
+        declared_tools: the names of the functions that requests have declared for their response.
+
+    Threads: one at a time; the connection has a lock for it. The attributes are replaced, never
+        changed in place, so any thread may read them.
+    """
+
+    def __init__(self) -> None:
+        self.running: frozenset[str] = frozenset()
+        self.declared_tools: frozenset[str] = frozenset()
+        self._asked: dict[str, _Create] = {}  # without an answer
+        # Something began that is perhaps the answer, or was quicker than the request. Its end
+        # settles it: a refusal would have come before.
+        self._doubtful: dict[str, _Create] = {}
+        self._waiting: JsonDict | None = None  # owed: to be sent when nothing runs
+        self._out_of_band: dict[str, bool] = {}  # ids of the latest: whether they still run
+        self._over: deque[str] = deque(maxlen=_LATEST)
+
+    # -- what is so ------------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether a response of the conversation is running or asked for."""
+        if self.running or not self._asked:
+            return bool(self.running)
+        return not all(create.aside for create in self._asked.values())
+
+    @property
+    def requested(self) -> frozenset[str]:
+        """The ``event_id`` of each request without an answer, out-of-band or not."""
+        return frozenset(self._asked)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether any response is running or asked for, out-of-band or not."""
+        return bool(self.running or self._asked) or any(self._out_of_band.values())
+
+    def is_over(self, response_id: str) -> bool:
+        """Whether a response is known to be done."""
+        return response_id in self._over
+
+    def is_out_of_band(self, response_id: str) -> bool:
+        """Whether a response is known to be out-of-band."""
+        return response_id in self._out_of_band
+
+    def says_busy(self, error: ErrorDetail, request: str) -> bool:
+        """Whether ``error`` refuses ``request`` because another response is running.
+
+        Not every server has a code for it.
+        """
+        if error.code is not None or error.param is not None:
+            return bool(error.code == ALREADY_ACTIVE)
+        create = self._asked.get(request) or self._doubtful.get(request)
+        asked = create is not None and not create.aside
+        return asked and bool(self.running) and error.type == INVALID_REQUEST
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def asked(self, event: JsonDict) -> None:
+        """Take note of a ``response.create`` that is about to be sent."""
+        event_id = as_text(event.get("event_id"))
+        if event_id is not None and event_id not in self._asked:
+            self._ask(event_id, event)
+
+    def ask_when_idle(self, event: JsonDict) -> bool:
+        """Take a request that waits its turn; return whether it is to be sent now.
+
+        Of several that wait, the latest is sent. It is asked again for as long as it is refused
+        because another response was quicker.
+        """
+        if self._waiting is not None or self.busy:
+            self._waiting = event
+            return False
+        self._ask(event["event_id"], event, repeat=True)
+        return True
+
+    def take_owed(self) -> JsonDict | None:
+        """Return the request that has waited and is to be sent now."""
+        if self._waiting is None or self.busy:
+            return None
+        event, self._waiting = self._waiting, None
+        self._ask(event["event_id"], event, repeat=True)
+        return event
+
+    def _ask(self, event_id: str, event: JsonDict, *, repeat: bool = False) -> None:
+        response = as_object(plain(event.get("response")))
+        aside = response.get("conversation") == "none"
+        metadata = as_object(response.get("metadata"))
+        self._asked[event_id] = _Create(aside, metadata, event if repeat else None)
+        self.declared_tools |= declared_functions(response.get("tools"))
+        keep_latest(self._asked, _LATEST)
+
+    def forget(self, event_id: str) -> None:
+        """Take note that a request was not sent after all, or is answered."""
+        self._asked.pop(event_id, None)
+        self._doubtful.pop(event_id, None)
+        self.withdraw(event_id)
+
+    def withdraw(self, event_id: str) -> bool:
+        """Forget a request that still waits its turn; return whether it did."""
+        if self._waiting is None or self._waiting["event_id"] != event_id:
+            return False
+        self._waiting = None
+        return True
+
+    def refused(self, event_id: str, *, busy: bool) -> bool:
+        """Take note of a refusal; return whether it is dealt with here, and so nobody's affair."""
+        create = self._asked.pop(event_id, None) or self._doubtful.pop(event_id, None)
+        if create is None or create.repeat is None or not busy:
+            return False
+        self._waiting = self._waiting or create.repeat
+        return True
+
+    # -- what the server does --------------------------------------------------------------------
+
+    def created(self, response: JsonDict) -> tuple[str | None, list[str]]:
+        """Take a response that has begun.
+
+        Returns:
+            The request that it certainly answers, and those that it perhaps answers.
+        """
+        response_id = as_text(response.get("id"))
+        answered = self._named_by_metadata(response)
+        aside = self._is_aside(response, answered)
+        if answered is None and aside:
+            answered = next((key for key, create in self._asked.items() if create.aside), None)
+        if answered is not None:
+            del self._asked[answered]
+        if aside:
+            self._note_out_of_band(response_id, running=True)
+            return answered, []
+        doubtful = [key for key, create in self._asked.items() if not create.aside]
+        self._doubtful.update((key, self._asked.pop(key)) for key in doubtful)
+        keep_latest(self._doubtful, _LATEST)
+        if response_id:
+            self.running |= {response_id}
+        return answered, doubtful
+
+    def done(self, response: JsonDict) -> list[str]:
+        """Take a response that is over; return the requests of which no refusal can come now."""
+        response_id = as_text(response.get("id"))
+        if response_id:
+            self._over.append(response_id)
+        if response_id in self._out_of_band or response.get("conversation_id", _ABSENT) is None:
+            self._note_out_of_band(response_id, running=False)
+            if response_id not in self.running:
+                return []
+        self.running -= {response_id}
+        return self._settle()
+
+    def interrupted(self) -> list[str]:
+        """Take that the running response ended without a word; as `done`."""
+        self.running = frozenset()
+        return self._settle()
+
+    def link_lost(self, requested: frozenset[str]) -> bool:
+        """Forget what was only going on over the old link; return whether a response was.
+
+        What waits for its turn goes on waiting.
+
+        Args:
+            requested: what was asked for over that link.
+        """
+        lost = requested & self._asked.keys()
+        gone = bool(self.running or lost) or any(self._out_of_band.values())
+        self.running = frozenset()
+        self._doubtful.clear()
+        self._out_of_band = dict.fromkeys(self._out_of_band, False)
+        for event_id in lost:
+            del self._asked[event_id]
+        return gone
+
+    def _settle(self) -> list[str]:
+        settled = list(self._doubtful)
+        self._doubtful.clear()
+        return settled
+
+    def _named_by_metadata(self, response: JsonDict) -> str | None:
+        metadata = as_object(response.get("metadata"))
+        for event_id, create in self._asked.items():
+            if create.metadata and create.metadata.items() <= metadata.items():
+                return event_id
+        return None
+
+    def _is_aside(self, response: JsonDict, answered: str | None) -> bool:
+        if answered is not None:
+            return self._asked[answered].aside
+        conversation = response.get("conversation_id", _ABSENT)
+        if conversation is not _ABSENT:
+            return conversation is None
+        if as_object(response.get("metadata")):  # of a request that is not ours
+            return False
+        first = next(iter(self._asked.values()), None)
+        return first is not None and first.aside
+
+    def _note_out_of_band(self, response_id: str | None, *, running: bool) -> None:
+        if response_id:
+            self._out_of_band[response_id] = running
+            keep_latest(self._out_of_band, _LATEST)

@@ -1,0 +1,175 @@
+"""Which calls of the model's are open, and when the response to their outputs is to be asked for.
+
+Every call gets one output: a call that is delivered twice runs once, and a name that the model made
+up is told so. When all outputs of a response are in, and it is over, the next one is owed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from typing import Any
+
+from attrs import define, field, frozen
+
+from .._types import JsonDict
+from ..events.base import plain
+from ..events.wire_values import as_object, as_text
+from ._latest import keep_latest
+
+__all__ = ["OpenCall", "ToolCalls", "declared_functions"]
+
+# So many calls are known again, should they be delivered once more.
+_MAX_CALLS = 1024
+_MAX_RESPONSES = 64
+_LONGEST_NAME = 200  # characters of a made-up name that the model is told again
+
+
+@frozen
+class OpenCall:
+    """A call that is to be answered.
+
+    Attributes:
+        arguments: JSON text.
+        failure: the output to be sent, where there is nothing to run; else None.
+    """
+
+    call_id: str
+    name: str
+    arguments: str
+    failure: str | None = None
+
+
+@define
+class _Round:
+    """The calls of one response."""
+
+    over: bool = False
+    interrupted: bool = False
+    open: set[str] = field(factory=set)
+
+
+class ToolCalls:
+    """Follows the function calls of one conversation.
+
+    Args:
+        ours: names of the tools that are ours to answer.
+        declared: returns the names that the effective session declares, and those of the server's
+            own tools: calls of them that are not ours are left to whoever declared them.
+        leave_unknown: leave all that are not ours, for a program beside another one that declares
+            tools unseen.
+
+    Threads: one at a time.
+    """
+
+    def __init__(
+        self,
+        ours: Collection[str],
+        *,
+        declared: Callable[[], Collection[str]],
+        leave_unknown: bool = False,
+    ) -> None:
+        self._ours = frozenset(ours)
+        self._declared = declared
+        self._leave_unknown = leave_unknown
+        self._rounds: dict[str, _Round] = {}  # those that are not settled
+        self._over: dict[str, bool] = {}  # the latest that are over: whether interrupted
+        self._known: dict[str, None] = {}  # the call_id of each of the latest calls
+
+    @property
+    def running(self) -> bool:
+        """Whether an output is still to come."""
+        return any(group.open for group in self._rounds.values())
+
+    def called(self, response_id: object, item: JsonDict) -> OpenCall | None:
+        """Take an item that is complete; return the call if it is ours to answer.
+
+        Args:
+            response_id: as it came in ``response.output_item.done``.
+            item: in wire form.
+        """
+        call_id, name = as_text(item.get("call_id")), as_text(item.get("name"))
+        if item.get("type") != "function_call" or item.get("status") == "incomplete":
+            return None
+        if not call_id or call_id in self._known:
+            return None
+        failure = None if name in self._ours else self._failure(name)
+        if name not in self._ours and failure is None:
+            return None
+        self._known[call_id] = None
+        keep_latest(self._known, _MAX_CALLS)
+        self._round(response_id).open.add(call_id)
+        return OpenCall(call_id, name or "", _arguments(item.get("arguments")), failure)
+
+    def _failure(self, name: str | None) -> str | None:
+        """Return what the model is told of a name, None where that is somebody else's affair."""
+        if self._leave_unknown:
+            return None
+        declared = self._declared()
+        if name in declared:
+            return None
+        tools = ", ".join(sorted({*self._ours, *declared})) or "none"
+        shown = (name or "")[:_LONGEST_NAME]
+        return json.dumps({"error": f"there is no tool {shown!r}; the tools are: {tools}"})
+
+    def _round(self, response_id: object) -> _Round:
+        key = as_text(response_id) or ""
+        if key not in self._rounds:
+            self._rounds[key] = _Round(key in self._over, self._over.get(key, False))
+            keep_latest(self._rounds, _MAX_RESPONSES)
+        return self._rounds[key]
+
+    def finished(self, call_id: str) -> bool:
+        """Take that a call has its output; return whether a response is owed now."""
+        for key, group in list(self._rounds.items()):
+            if call_id in group.open:
+                group.open.remove(call_id)
+                return self._settle(key, group)
+        return False
+
+    def over(self, response_id: object, *, interrupted: bool = False) -> bool:
+        """Take that a response is over; return whether the next one is owed now.
+
+        Args:
+            response_id: as it came in ``response.done``.
+            interrupted: the user has interrupted it. The outputs of its calls are sent, and the
+                user's next turn brings the answer.
+        """
+        key = as_text(response_id) or ""
+        if key:
+            self._over[key] = interrupted
+            keep_latest(self._over, _MAX_RESPONSES)
+        group = self._rounds.get(key)
+        if group is None:
+            return False
+        group.over, group.interrupted = True, interrupted
+        return self._settle(key, group)
+
+    def link_lost(self) -> bool:
+        """Take that no more comes of any response; return whether the next one is owed now."""
+        owed = [self.over(key) for key in list(self._rounds)]
+        return any(owed)
+
+    def _settle(self, key: str, group: _Round) -> bool:
+        if not group.over or group.open:
+            return False
+        del self._rounds[key]
+        return not group.interrupted
+
+
+def declared_functions(tools: Any) -> frozenset[str]:
+    """Return the names of the functions among the tools of a session or a response."""
+    tools = plain(tools)
+    declared = [as_object(tool) for tool in tools] if isinstance(tools, list) else []
+    names = (as_text(tool.get("name")) for tool in declared if tool.get("type") != "mcp")
+    return frozenset(filter(None, names))
+
+
+def _arguments(value: Any) -> str:
+    """Return the arguments as JSON text; some servers send the object itself."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        return "nested too deeply"  # no JSON, of which the model is told

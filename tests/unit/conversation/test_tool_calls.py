@@ -1,0 +1,193 @@
+"""Which calls are open, and when the next response is owed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from realtime_sync.conversation.tool_calls import OpenCall, ToolCalls, declared_functions
+
+
+def call(call_id: Any = "c1", name: Any = "look", **fields: Any) -> dict[str, Any]:
+    call = {"type": "function_call", "call_id": call_id, "name": name, "arguments": "{}"}
+    return {**call, **fields}
+
+
+@pytest.fixture
+def calls() -> ToolCalls:
+    return ToolCalls(["look", "pay"], declared=lambda: {"look", "theirs"})
+
+
+# -- which are ours ------------------------------------------------------------------------------
+
+
+def test_a_call_is_run_once_however_often_it_comes(calls: ToolCalls) -> None:
+    assert calls.called("r", call(arguments='{"a": 1}')) == OpenCall("c1", "look", '{"a": 1}')
+    assert calls.called("r", call()) is None
+    calls.finished("c1")
+    calls.over("r")
+    assert calls.called("r2", call()) is None
+    assert calls.called("r2", call("c2")) == OpenCall("c2", "look", "{}")
+
+
+def test_ours_need_no_declaration(calls: ToolCalls) -> None:
+    assert calls.called("r", call(name="pay")) == OpenCall("c1", "pay", "{}")
+
+
+def test_those_of_the_session_are_left_to_whoever_declared_them(calls: ToolCalls) -> None:
+    assert calls.called("r", call(name="theirs")) is None
+    assert not calls.running
+    assert not calls.over("r")
+
+
+def test_a_made_up_name_is_told_so(calls: ToolCalls) -> None:
+    found = calls.called("r", call(name="look_up"))
+    assert found is not None
+    assert found.failure is not None
+    assert json.loads(found.failure) == {
+        "error": "there is no tool 'look_up'; the tools are: look, pay, theirs"
+    }
+    assert not calls.finished("c1")
+    assert calls.over("r"), "and the model may say something about it"
+
+
+def test_beside_another_program_unknown_names_are_left() -> None:
+    calls = ToolCalls(["look"], declared=tuple, leave_unknown=True)
+    assert calls.called("r", call(name="hidden")) is None
+    assert calls.called("r", call()) is not None
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {},
+        {"type": "message"},
+        call(None),
+        call(""),
+        call(["c"]),
+        call(type="mcp_call"),
+        call(status="incomplete"),
+    ],
+)
+def test_what_can_not_be_answered_is_left(calls: ToolCalls, item: dict[str, Any]) -> None:
+    assert calls.called("r", item) is None
+    assert not calls.running
+
+
+@pytest.mark.parametrize("name", [None, "", 5, ["look"], {}, "x" * 100_000])
+def test_a_name_may_be_anything(calls: ToolCalls, name: Any) -> None:
+    found = calls.called("r", call(name=name))
+    assert found is not None
+    assert found.failure is not None
+    assert len(found.failure) < 500
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"), [(None, ""), ({"a": 1}, '{"a": 1}'), ([1], "[1]"), ("{", "{")]
+)
+def test_arguments_are_text(calls: ToolCalls, arguments: Any, text: str) -> None:
+    found = calls.called("r", call(arguments=arguments))
+    assert found is not None
+    assert found.arguments == text
+
+
+def test_arguments_may_be_nested_deeply(calls: ToolCalls) -> None:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert calls.called("r", call(arguments=deep)) is not None
+
+
+# -- when the next response is owed --------------------------------------------------------------
+
+
+def test_it_is_owed_once_when_all_outputs_are_in(calls: ToolCalls) -> None:
+    calls.called("r", call("c1"))
+    calls.called("r", call("c2"))
+    assert not calls.finished("c1")
+    assert not calls.over("r")
+    assert calls.running
+    assert calls.finished("c2")
+    assert not calls.running
+    assert not calls.finished("c2")
+    assert not calls.over("r")
+
+
+def test_not_before_the_response_is_over(calls: ToolCalls) -> None:
+    calls.called("r", call())
+    assert not calls.finished("c1")
+    assert calls.over("r")
+
+
+def test_a_call_that_comes_late_is_of_a_response_that_is_over(calls: ToolCalls) -> None:
+    assert not calls.over("r")
+    calls.called("r", call())
+    assert calls.finished("c1")
+
+
+def test_each_response_for_itself(calls: ToolCalls) -> None:
+    calls.called("r1", call("c1"))
+    calls.called("r2", call("c2"))
+    assert not calls.over("r2")
+    assert calls.finished("c2")
+    assert not calls.finished("c1")
+    assert calls.over("r1")
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_after_an_interruption_the_users_turn_brings_the_answer(
+    calls: ToolCalls, late: bool
+) -> None:
+    if late:
+        calls.over("r", interrupted=True)
+    calls.called("r", call())
+    if not late:
+        assert not calls.over("r", interrupted=True)
+    assert not calls.finished("c1")
+    assert not calls.running
+
+
+def test_a_lost_link_ends_all_responses(calls: ToolCalls) -> None:
+    calls.called("r1", call("c1"))
+    calls.called("r2", call("c2"))
+    calls.finished("c2")
+    assert calls.link_lost(), "for the second"
+    assert calls.finished("c1"), "and for the first"
+    assert not calls.link_lost()
+
+
+@pytest.mark.parametrize("response_id", [None, 5, [], {}])
+def test_a_response_may_have_no_id(calls: ToolCalls, response_id: Any) -> None:
+    calls.called(response_id, call())
+    assert not calls.finished("c1")
+    assert calls.over(response_id)
+    calls.called(response_id, call("c2"))
+    assert not calls.finished("c2"), "it may be another one"
+
+
+def test_an_unknown_output_owes_nothing(calls: ToolCalls) -> None:
+    assert not calls.finished("never called")
+
+
+def test_the_memory_is_bounded(calls: ToolCalls) -> None:
+    for n in range(2000):
+        calls.called(f"r{n}", call(f"c{n}"))
+        calls.over(f"s{n}")
+    assert len(calls._rounds) <= 64
+    assert len(calls._over) <= 64
+    assert len(calls._known) <= 1024
+
+
+# -- what is declared ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tools", [None, "x", {}, [1, None, {"name": []}]])
+def test_tools_of_any_form_are_survived(tools: Any) -> None:
+    assert declared_functions(tools) == frozenset()
+
+
+def test_functions_are_declared_and_servers_are_not() -> None:
+    tools = [{"type": "function", "name": "look"}, {"name": "pay"}, {"type": "mcp", "name": "x"}]
+    assert declared_functions(tools) == {"look", "pay"}
