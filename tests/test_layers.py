@@ -29,6 +29,7 @@ LAYERS = {
     "audio": 3,
     "config": 4,
     "providers": 4,
+    "tools": 4,
     "transport": 4,
     "rest": 5,
     "connection": 5,

@@ -20,9 +20,11 @@ from ..errors import (
     ConnectionClosedOK,
     RealtimeTimeout,
 )
+from ..tools.call_context import CallContext
+from ..tools.pool import ToolPool
+from ..tools.schema import Functions, Tool, by_name
 from ._hearing import Hearing
 from ._sending import send
-from ._tools import ToolPool, Tools
 from ._voice_connection import VoiceConnection
 from .effects import (
     Commit,
@@ -74,9 +76,10 @@ class VoiceLoop:
             object that has what one must have.
         sink: plays the answers: a `realtime_sync.audio.Sink`, or any object that has what one
             must have.
-        tools: functions by name; each is called with the model's arguments as keywords, on a
-            thread of its own, and returns text or anything that becomes JSON. The session must
-            have declared them. Calls of other names are left to whoever declared those.
+        tools: functions by name, or a list of functions; each is called with the model's
+            arguments as keywords, on a thread beside the conversation, and returns text or
+            anything that becomes JSON. The session must have declared them (`function_schema`
+            makes declarations). Calls of other names are left to whoever declared those.
         on_event: gets every server event and the `VoiceEvent`s, in the thread of `run`.
         push_to_talk: the user's turns are between `press` and `release`.
         vad: finds the user's turns on this machine.
@@ -104,7 +107,7 @@ class VoiceLoop:
         source: SourceLike,
         sink: SinkLike,
         *,
-        tools: Tools | None = None,
+        tools: Functions | None = None,
         on_event: Callable[[ServerEvent | VoiceEvent], object] | None = None,
         push_to_talk: bool = False,
         vad: Vad | None = None,
@@ -136,17 +139,18 @@ class VoiceLoop:
         # interrupted meanwhile.
         self._sink_lock = threading.Lock()
         self._lock = threading.Lock()  # guards _state, _metrics and _started
+        self._tools = {name: Tool.undeclared(name, f) for name, f in by_name(tools).items()}
         self._state = VoiceState(
             source_rate=self._source.rate,
             sink_rate=self._sink.rate,
-            tools=tuple(tools or ()),
+            tools=tuple(self._tools),
             manual_turns=push_to_talk or vad is not None,
             underruns=lambda: self._sink.underruns,
             clock=clock,
         )
         self._metrics: deque[TurnMetrics] = deque(maxlen=_MAX_METRICS)
         self._started = False
-        self._tools = ToolPool(tools or {}, self._tool_finished)
+        self._pool = ToolPool()
         self._reports: queue.SimpleQueue[VoiceEvent] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._source_ended = threading.Event()
@@ -181,7 +185,6 @@ class VoiceLoop:
             if self._started:
                 raise ConcurrencyError("a VoiceLoop runs once; make a new one")
             self._started = True
-        self._tools.start()
         uplink = spawn(self._uplink, name="voice-uplink")
         try:
             self._downlink()
@@ -193,7 +196,7 @@ class VoiceLoop:
             self._source.close()
             deadline = Deadline(_CLOSE_TIMEOUT_S)
             join_all([uplink], deadline)
-            self._tools.close(deadline)
+            self._pool.close(deadline)
         self._settle_turn()
         self._report()
 
@@ -358,8 +361,9 @@ class VoiceLoop:
                 self._decide(self._state.user_started)
             case UserStopped(respond):
                 self._decide(lambda: self._state.user_stopped(respond=respond))
-            case RunTool():
-                self._tools.run(effect)
+            case RunTool(call_id, name, arguments):
+                call = CallContext(name=name, call_id=call_id, arguments=arguments)
+                self._pool.run(call, self._tools, self._tool_finished)
             case Report(event):
                 if isinstance(event, TurnMetrics):
                     with self._lock:
@@ -387,7 +391,7 @@ class VoiceLoop:
             self._hearing.clear()
         self._decide(lambda: self._state.silenced(positions, took_s=took_s))
 
-    def _tool_finished(self, call: RunTool, output: str, failed: bool) -> None:
+    def _tool_finished(self, call: CallContext, output: str, failed: bool) -> None:
         """On a thread of the pool: the answer must not wait for the next event."""
         self._reports.put(
             ToolFinished(call_id=call.call_id, name=call.name, output=output, failed=failed)
