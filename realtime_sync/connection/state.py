@@ -269,6 +269,13 @@ class ConnectionState:
             return session  # given, but refused or changed since
         return {**session, "tools": self._tools}
 
+    @property
+    def tools(self) -> object:
+        """The session's tools: as the program gave them, else as reported; None for none."""
+        if self._tools is not None:
+            return self._tools
+        return self.restorable_session.get("tools")
+
     def replay(self) -> tuple[list[JsonDict], list[str]]:
         """Return the history as it is to be told again; see `History.replay`."""
         return self.history.replay(PCM_BYTES_PER_MS if self._output_is_pcm else G711_BYTES_PER_MS)
