@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 from attrs import frozen
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 Function = Callable[..., Any]
-Functions = Function | Mapping[str, Function] | Iterable[Function]
+Functions = Function | Mapping[str, Function] | Sequence[Function]
 """What a program gives as its tools."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what servers take

@@ -348,7 +348,7 @@ def test_functions_by_name() -> None:
     assert by_name(None) == {}
     assert by_name(first) == {"first": first}
     assert by_name([first, second]) == {"first": first, "second": second}
-    assert by_name(iter([first])) == {"first": first}
+    assert by_name((first,)) == {"first": first}
     assert by_name({"one": first}) == {"one": first}
     assert [tool.name for tool in describe_all({"one": first}).values()] == ["one"]
 
