@@ -193,7 +193,7 @@ class ToolPool:
         with self._lock:
             self._running.pop(me, None)
             self._abandoned.pop(me, None)
-            while self._waiting and self._waiting[0].settled:  # by somebody who was struck then
+            while self._waiting and self._waiting[0].settled:  # ended while they waited
                 self._waiting.popleft()
             if not self._waiting or len(self._running) >= self._max_workers:
                 return None
@@ -240,8 +240,6 @@ class ToolPool:
             if job.settled:
                 return False
             job.settled = True
-            if job in self._waiting:
-                self._waiting.remove(job)
             for thread, running in list(self._running.items()):
                 if running is job:
                     del self._running[thread]

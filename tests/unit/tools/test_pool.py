@@ -135,6 +135,7 @@ def test_so_many_run_at_once_and_the_others_wait(bench: MakeBench) -> None:
     assert {made.has_begun(), made.has_begun()} == {"c0", "c1"}
     assert len(made.pool._waiting) == 1
     assert len(made.pool._running) == 2
+    assert made.pool._next(threading.Thread()) is None  # a worker too many
     made.gate.set()
     assert {made.output().call_id for _ in range(3)} == {"c0", "c1", "c2"}
 

@@ -436,6 +436,22 @@ def test_the_styles_of_docstrings(function: Any) -> None:
     }
 
 
+def test_what_follows_the_parameters_is_none_of_them() -> None:
+    def f(x: str, y: str) -> None:
+        """Do it.
+
+        Args:
+            x: the first
+            y: the second
+
+        Note: this goes on.
+        """
+
+    described = parameters(f)["properties"]
+    assert [p["description"] for p in described.values()] == ["the first", "the second"]
+    assert function_schema(f)["description"] == "Do it."
+
+
 def test_an_annotation_describes_before_the_docstring_does() -> None:
     def f(x: Annotated[str, "by hand"]) -> None:
         """Do it.
