@@ -30,6 +30,7 @@ LAYERS = {
     "config": 4,
     "conversation": 4,
     "providers": 4,
+    "tools": 4,
     "transport": 4,
     "rest": 5,
     "connection": 5,

@@ -16,16 +16,25 @@ from types import CodeType
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "realtime_sync"
-PARTS = ("connection", "conversation", "transport", "rest", "clients", "_fork.py", "_threads.py")
+PARTS = (
+    "connection",
+    "conversation",
+    "tools",
+    "transport",
+    "rest",
+    "clients",
+    "_fork.py",
+    "_threads.py",
+)
 FILES = [file for part in PARTS for file in [PACKAGE / part, *(PACKAGE / part).rglob("*.py")]]
 FILES = sorted(file for file in FILES if file.suffix)
 
 # They run on threads of our own, where no handler does.
 ON_OUR_THREADS = {
     "EventQueue._present_watchers",  # the reader
-    "History.keep",  # the supervisor
-    "History.replay",  # the same
     "MemoryTransport.read",  # the reader
+    "ToolPool._next",  # a worker
+    "ToolPool._time_left",  # the timer
     "_race",  # the thread that connects
     "_set_options",  # the same
 }

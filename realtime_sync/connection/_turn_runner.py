@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
@@ -21,7 +21,7 @@ from .state import ConnectionState
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["TurnRunner"]
+__all__ = ["TurnRunner", "user_items"]
 
 # A refusal follows at once. So many events later it is certain that a response is the turn's own,
 # also with a server that does not say so.
@@ -56,16 +56,14 @@ class TurnRunner:
     def run(
         self,
         turn: Turn,
-        text: str | None,
-        audio: str | bytes | np.ndarray | None,
+        items: Sequence[JsonDict],
         response: Mapping[str, Any] | None,
         deadline: Deadline,
     ) -> Iterator[ServerEvent]:
-        """Send the request, then yield the turn's own events; all others stay in the queue.
+        """Send ``items`` and the request, then yield the turn's own events; others stay queued.
 
         A turn that is left before its end, by an error or by its consumer, is cancelled.
         """
-        content = _user_content(text, audio, pcm=self._state.input_is_pcm)
         self.give_up_current()  # of a call that was struck before it could
         self._complaints = Complaints(self._state.refusal_of)
         self._began_at = self._queue.received
@@ -74,11 +72,12 @@ class TurnRunner:
         doubtful: list[Entry] = []
         try:
             self.current = turn
-            if content is not None:
-                self._sender.send(turn.item_create(content))
-                turn.begun_for = self._sender.held_for
+            for number, item in enumerate(items):
+                self._sender.send(turn.item_create(item))
+                if number == 0:
+                    turn.begun_for = self._sender.held_for
             self._ask(turn, response)
-            turn.begun_for = turn.begun_for if content is not None else turn.asked_for
+            turn.begun_for = turn.begun_for if items else turn.asked_for
             while not turn.done:
                 entry = self._take_new(deadline)
                 if isinstance(entry.item, Interruption):
@@ -186,13 +185,21 @@ class TurnRunner:
             raise self._complaints.quoted(exc) from None
 
 
-def _user_content(
+def user_items(
     text: str | None, audio: str | bytes | np.ndarray | None, *, pcm: bool
-) -> JsonDict | None:
+) -> list[JsonDict]:
+    """Return what the user says as an item, or nothing when the model is only to go on.
+
+    Raises:
+        LocalProtocolError: there are both text and audio.
+        FormatError: the audio is not of the session's form.
+    """
     if text is not None and audio is not None:
         raise LocalProtocolError("ask either with text or with audio, not with both")
     if text is not None:
-        return {"type": "input_text", "text": text}
-    if audio is None:
-        return None
-    return {"type": "input_audio", "audio": audio_base64(audio, pcm=pcm).decode()}
+        content = {"type": "input_text", "text": text}
+    elif audio is not None:
+        content = {"type": "input_audio", "audio": audio_base64(audio, pcm=pcm).decode()}
+    else:
+        return []
+    return [{"type": "message", "role": "user", "content": [content]}]

@@ -19,11 +19,14 @@ from ..errors import (
     RealtimeTimeout,
 )
 from ..events import ClientEvent, ErrorEvent, ServerEvent, parse_event
+from ..tools.pool import ToolPool
+from ..tools.schema import Functions, describe_all
 from ..transport.base import Transport, check_close
 from ._complaints import Complaints
 from ._handlers import Handlers
 from ._matching import matcher
 from ._registration import Registration
+from ._tool_rounds import ToolRounds
 from ._turn_runner import TurnRunner
 from .link.link import Link
 from .link.queue import EventQueue, Interruption, Losses, Malformed
@@ -95,6 +98,7 @@ class RealtimeConnection(Registration):
         self._home = Home()
         self._consumer = Claim()  # of whoever consumes, not only while waiting
         self._turns = TurnRunner(self._queue, self._sender, self._state)
+        self._pool: ToolPool | None = None  # made when a turn has tools
         self.session = SessionResource(self._sender, self._link, self._state)
         self.response = ResponseResource(self._sender, self._state)
         self.input_audio_buffer = InputAudioBuffer(self._sender, self._state)
@@ -295,6 +299,7 @@ class RealtimeConnection(Registration):
         text: str | None = None,
         *,
         audio: str | bytes | np.ndarray | None = None,
+        tools: Functions | None = None,
         timeout: float | None = _DEFAULT_TURN_TIMEOUT,
         response: ResponseCreateParams | None = None,
     ) -> Reply:
@@ -303,16 +308,26 @@ class RealtimeConnection(Registration):
         Events that do not belong to the turn stay queued in order. A response that is running
         already is waited for first.
 
+        With ``tools`` the model may call functions: they run beside this thread, several at once,
+        and the model is told what they return, or what went wrong, and asked on until its final
+        answer, which is returned. Calls of tools that only the session declares are left to the
+        program: they end the turn and stand in `Reply.function_calls`.
+
         Args:
             text: what the user writes.
             audio: what the user says, as for ``input_audio_buffer.append``. With neither, the
                 model is asked to go on (after a function call's output, for example).
+            tools: functions that the model may call in this turn beside the session's own: one, a
+                list, or a mapping of names; see `realtime_sync.tools.function_schema` for how
+                they are declared. One that has a parameter of the type `CallContext` learns there
+                whether anybody still waits for it.
             timeout: seconds for the whole turn; None waits until the connection ends.
             response: settings of this answer alone, e.g. ``{"output_modalities": ["text"]}``.
 
         Raises:
-            RealtimeTimeout: no whole answer in time. The response is cancelled, what still
-                comes of it is discarded, and the connection is usable.
+            RealtimeTimeout: no whole answer in time. The response and the functions are
+                cancelled, what still comes of them is discarded, and the connection is usable.
+            ConfigError: a function can't be described.
             ServerError: the server refused the request, or the response failed.
             ConnectionClosed, ConcurrencyError: as `recv`.
             QueueFullError: so many other events wait that nothing more is read.
@@ -322,10 +337,10 @@ class RealtimeConnection(Registration):
         try:  # see `Claim`
             if consumer.setdefault("now", token) is not token:
                 raise _consumed_elsewhere()
-            turn = self._turns.new()
-            for _ in self._turns.run(turn, text, audio, response, Deadline(timeout)):
+            rounds = self._rounds(tools)
+            for _ in rounds.run(text, audio, response, Deadline(timeout)):
                 pass
-            return turn.reply()
+            return rounds.reply()
         finally:
             if "now" in consumer and consumer["now"] is token:
                 del consumer["now"]
@@ -335,6 +350,7 @@ class RealtimeConnection(Registration):
         text: str | None = None,
         *,
         audio: str | bytes | np.ndarray | None = None,
+        tools: Functions | None = None,
         timeout: float | None = _DEFAULT_TURN_TIMEOUT,
         response: ResponseCreateParams | None = None,
     ) -> Iterator[ReplyDelta]:
@@ -354,11 +370,24 @@ class RealtimeConnection(Registration):
         try:  # see `Claim`
             if consumer.setdefault("now", token) is not token:
                 raise _consumed_elsewhere()
-            turn = self._turns.new()
-            yield from _deltas(self._turns.run(turn, text, audio, response, Deadline(timeout)))
+            rounds = self._rounds(tools)
+            yield from _deltas(rounds.run(text, audio, response, Deadline(timeout)))
         finally:
             if "now" in consumer and consumer["now"] is token:
                 del consumer["now"]
+
+    def _rounds(self, tools: Functions | None) -> ToolRounds:
+        described = describe_all(tools)
+        if self._pool is None and described:
+            self._pool = ToolPool()
+        return ToolRounds(
+            self._turns,
+            self._queue,
+            self._sender,
+            self._state,
+            pool=self._pool,
+            tools=described,
+        )
 
     # -- the end ---------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from ..events import (
     ResponseMcpCallArgumentsDelta,
     ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
+    ResponseOutputItemDone,
     ResponseOutputTextDelta,
     ResponseUsage,
     ServerEvent,
@@ -54,8 +55,8 @@ class Reply:
             24 kHz); ``b""`` for a written answer.
         transcript: the words of ``audio``; ``""`` for a written answer.
         usage: the tokens the server counted, or None.
-        function_calls: the calls the model asks for; answer each with a
-            ``function_call_output`` item, then ``ask()`` again.
+        function_calls: the calls that the model asks for and that ``tools=`` has not answered;
+            answer each with a ``function_call_output`` item, then ``ask()`` again.
         response: the whole response as in ``response.done``; its ``status`` is ``completed``,
             ``incomplete`` or ``cancelled``.
     """
@@ -103,17 +104,18 @@ class Turn:
         self._text: list[str] = []
         self._transcript: list[str] = []
         self._audio: list[bytes] = []
+        self._calls: list[FunctionCall] = []
         self._item_ids: set[str] = set()
 
-    def item_create(self, content: JsonDict) -> JsonDict:
-        """Return the client event that adds the user's message."""
-        item_id = f"item_{self.token}"
+    def item_create(self, item: JsonDict) -> JsonDict:
+        """Return the client event that adds an item: the user's message, a function's output."""
+        number = f"_{len(self._item_ids)}" if self._item_ids else ""
+        item_id = f"item_{self.token}{number}"
         self._item_ids.add(item_id)
-        item = {"id": item_id, "type": "message", "role": "user", "content": [content]}
         return {
             "type": "conversation.item.create",
-            "event_id": f"{self.token}_item",
-            "item": item,
+            "event_id": f"{self.token}_item{number}",
+            "item": {"id": item_id, **item},
         }
 
     def response_create(self, response: JsonDict) -> JsonDict:
@@ -173,6 +175,7 @@ class Turn:
         self._text.clear()
         self._transcript.clear()
         self._audio.clear()
+        self._calls.clear()
 
     def _take_error(self, event: ErrorEvent) -> bool:
         refusal = self._refusal_of(event)
@@ -220,6 +223,8 @@ class Turn:
                 self._transcript.append(event.delta)
             case ResponseOutputAudioDelta():
                 self._audio.append(event.audio)
+            case ResponseOutputItemDone(item=FunctionCall() as call):
+                self._calls.append(call)
             case _:
                 # response.output_item.added: the item's conversation events belong here, too
                 item_id = getattr(getattr(event, "item", None), "id", None)
@@ -237,19 +242,39 @@ class Turn:
                 error.code if error else None,
             )
 
+    @property
+    def calls(self) -> list[FunctionCall]:
+        """The complete calls of the finished answer, each once.
+
+        Some servers have them in ``response.done`` alone, others only as items of their own, and
+        some deliver one twice.
+        """
+        assert self.response is not None
+        found: dict[str, FunctionCall] = {}
+        for call in (*self._calls, *_calls_in(self.response)):
+            named = isinstance(call.call_id, str) and isinstance(call.name, str)
+            if named and call.status != "incomplete":
+                found.setdefault(str(call.call_id), call)
+        return list(found.values())
+
     def reply(self) -> Reply:
         """Return the finished answer; only after `done`."""
         assert self.response is not None
         transcript = "".join(self._transcript)
-        calls = [item for item in self.response.output or [] if isinstance(item, FunctionCall)]
         return Reply(
             text="".join(self._text) or transcript,
             audio=b"".join(self._audio),
             transcript=transcript,
             usage=self.response.usage,
-            function_calls=calls,
+            function_calls=_calls_in(self.response) or list(self._calls),
             response=self.response,
         )
+
+
+def _calls_in(response: Response) -> list[FunctionCall]:
+    output: object = response.output
+    items = output if isinstance(output, list) else []
+    return [item for item in items if isinstance(item, FunctionCall)]
 
 
 def server_error(event: ErrorEvent) -> ServerError:

@@ -42,10 +42,16 @@ class OpenCall:
 
 @define
 class _Round:
-    """The calls of one response."""
+    """The calls of one response.
+
+    Attributes:
+        over: the response is.
+        owes_none: no response follows: it was interrupted, or the output of a call was lost.
+        open: the ``call_id`` of each that has no output yet.
+    """
 
     over: bool = False
-    interrupted: bool = False
+    owes_none: bool = False
     open: set[str] = field(factory=set)
 
 
@@ -127,6 +133,13 @@ class ToolCalls:
                 return self._settle(key, group)
         return False
 
+    def lost(self, call_id: str) -> None:
+        """Take that the output of a call could not be sent, so that no response is owed for it."""
+        for group in self._rounds.values():
+            if call_id in group.open:
+                group.owes_none = True
+        self.finished(call_id)
+
     def over(self, response_id: object, *, interrupted: bool = False) -> bool:
         """Take that a response is over; return whether the next one is owed now.
 
@@ -142,7 +155,7 @@ class ToolCalls:
         group = self._rounds.get(key)
         if group is None:
             return False
-        group.over, group.interrupted = True, interrupted
+        group.over, group.owes_none = True, group.owes_none or interrupted
         return self._settle(key, group)
 
     def link_lost(self) -> bool:
@@ -154,7 +167,7 @@ class ToolCalls:
         if not group.over or group.open:
             return False
         del self._rounds[key]
-        return not group.interrupted
+        return not group.owes_none
 
 
 def declared_functions(tools: Any) -> frozenset[str]:

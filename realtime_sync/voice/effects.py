@@ -76,7 +76,7 @@ class DeleteItem:
 
 @frozen
 class RunTool:
-    """Run a tool off this thread, then call `VoiceState.tool_finished`."""
+    """Run a tool off this thread, then do `SendToolOutput`."""
 
     call_id: str
     name: str

@@ -21,9 +21,11 @@ from ..errors import (
     ConnectionClosedOK,
     RealtimeTimeout,
 )
+from ..tools.call_context import CallContext
+from ..tools.pool import ToolPool
+from ..tools.schema import Functions, Tool, by_name
 from ._hearing import Hearing
 from ._sending import send
-from ._tools import ToolPool, Tools
 from ._voice_connection import VoiceConnection
 from .effects import (
     Commit,
@@ -33,6 +35,7 @@ from .effects import (
     Play,
     Report,
     RunTool,
+    SendToolOutput,
     Silence,
     UserStarted,
     UserStopped,
@@ -76,9 +79,10 @@ class VoiceLoop:
             object that has what one must have.
         sink: plays the answers: a `realtime_sync.audio.Sink`, or any object that has what one
             must have.
-        tools: functions by name; each is called with the model's arguments as keywords, on a
-            thread of its own, and returns text or anything that becomes JSON. The session must
-            have declared them. Calls of other names that it declares are left to whoever declared
+        tools: functions by name, or a list of functions; each is called with the model's
+            arguments as keywords, on a thread beside the conversation, and returns text or
+            anything that becomes JSON. The session must have declared them (`function_schema`
+            makes declarations). Calls of other names that it declares are left to whoever declared
             those.
         unknown_tools: what becomes of calls whose name nobody has declared: "refuse" tells the
             model that there is no such tool; "leave" is for a program that runs beside another
@@ -110,7 +114,7 @@ class VoiceLoop:
         source: SourceLike,
         sink: SinkLike,
         *,
-        tools: Tools | None = None,
+        tools: Functions | None = None,
         on_event: Callable[[ServerEvent | VoiceEvent], object] | None = None,
         unknown_tools: Literal["refuse", "leave"] = "refuse",
         push_to_talk: bool = False,
@@ -143,13 +147,14 @@ class VoiceLoop:
         # interrupted meanwhile.
         self._sink_lock = threading.Lock()
         self._lock = threading.Lock()  # guards _state, _metrics and _started
+        self._tools = {name: Tool.undeclared(name, f) for name, f in by_name(tools).items()}
         self._state = VoiceState(
             source_rate=self._source.rate,
             sink_rate=self._sink.rate,
             session=lambda: connection.session_facts,
             responses=connection.response,
             calls=ToolCalls(
-                tuple(tools or ()),
+                self._tools,
                 declared=lambda: connection.session.declared_tools,
                 leave_unknown=unknown_tools == "leave",
             ),
@@ -159,7 +164,7 @@ class VoiceLoop:
         )
         self._metrics: deque[TurnMetrics] = deque(maxlen=_MAX_METRICS)
         self._started = False
-        self._tools = ToolPool(tools or {}, self._tool_finished)
+        self._pool = ToolPool()
         self._reports: queue.SimpleQueue[VoiceEvent] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._source_ended = threading.Event()
@@ -194,7 +199,6 @@ class VoiceLoop:
             if self._started:
                 raise ConcurrencyError("a VoiceLoop runs once; make a new one")
             self._started = True
-        self._tools.start()
         uplink = spawn(self._uplink, name="voice-uplink")
         try:
             self._downlink()
@@ -206,7 +210,7 @@ class VoiceLoop:
             self._source.close()
             deadline = Deadline(_CLOSE_TIMEOUT_S)
             join_all([uplink], deadline)
-            self._tools.close(deadline)
+            self._pool.close(deadline)
         self._settle_turn()
         self._report()
 
@@ -374,8 +378,11 @@ class VoiceLoop:
             case WithdrawRequest(event_id):
                 if self._connection.response.withdraw(event_id=event_id):
                     self._decide(self._state.withdrawn)
-            case RunTool():
-                self._tools.run(effect)
+            case RunTool(call_id, name, arguments):
+                call = CallContext(name=name, call_id=call_id, arguments=arguments)
+                self._pool.run(call, self._tools, self._tool_finished)
+            case SendToolOutput():
+                self._answer_call(effect)
             case Report(event):
                 if isinstance(event, TurnMetrics):
                     with self._lock:
@@ -403,13 +410,23 @@ class VoiceLoop:
             self._hearing.clear()
         self._decide(lambda: self._state.silenced(positions, took_s=took_s))
 
-    def _tool_finished(self, call: RunTool, output: str, failed: bool) -> None:
+    def _tool_finished(self, call: CallContext, output: str, failed: bool) -> None:
         """On a thread of the pool: the answer must not wait for the next event."""
         self._reports.put(
             ToolFinished(call_id=call.call_id, name=call.name, output=output, failed=failed)
         )
         with contextlib.suppress(ConnectionClosed):  # the downlink sees it
-            self._decide(lambda: self._state.tool_finished(call.call_id, output))
+            self._answer_call(SendToolOutput(call.call_id, output))
+
+    def _answer_call(self, answer: SendToolOutput) -> None:
+        """Send an output; only then its call is closed, so that no answer is asked for before."""
+        try:
+            send(self._connection, answer)
+        except BaseException:
+            with self._lock:
+                self._state.output_lost(answer.call_id)
+            raise
+        self._decide(lambda: self._state.output_sent(answer.call_id))
 
     def _report(self) -> None:
         while not self._reports.empty():

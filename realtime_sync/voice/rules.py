@@ -234,10 +234,17 @@ class VoiceState:
         metrics = self._meter.finish()
         return [Report(metrics)] if metrics is not None else []
 
-    def tool_finished(self, call_id: str, output: str) -> list[Effect]:
-        """Take the output of a tool; the last one of a response asks for the next response."""
+    def output_sent(self, call_id: str) -> list[Effect]:
+        """Take that a call has its output; the last one of a response asks for the next response.
+
+        Only what was sent counts: a response would begin without an output that is on its way.
+        """
         self._owed = self._calls.finished(call_id) or self._owed
-        return [SendToolOutput(call_id, output), *self._create_if_possible()]
+        return self._create_if_possible()
+
+    def output_lost(self, call_id: str) -> None:
+        """Take that the output of a call could not be sent, so that no answer is asked for."""
+        self._calls.lost(call_id)
 
     def withdrawn(self) -> list[Effect]:
         """Take that the latest request for an answer had not gone out, and will not."""
@@ -318,7 +325,7 @@ class VoiceState:
             finished = ToolFinished(
                 call_id=call.call_id, name=call.name, output=call.failure, failed=True
             )
-            return [Report(finished), *self.tool_finished(call.call_id, call.failure)]
+            return [Report(finished), SendToolOutput(call.call_id, call.failure)]
         started = ToolStarted(call_id=call.call_id, name=call.name, arguments=call.arguments)
         return [Report(started), RunTool(call.call_id, call.name, call.arguments)]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from realtime_sync import Local, OpenAI, RealtimeConnection, Reply
+from realtime_sync.tools import CallContext, function_schema
 
 
 def follow(connection: RealtimeConnection) -> str:
@@ -67,6 +68,28 @@ def read_aloud(connection: RealtimeConnection) -> str:
 def print_calls(reply: Reply) -> None:
     for call in reply.function_calls:
         print(call.name, call.arguments, call.call_id)
+
+
+def get_weather(city: str, call: CallContext, days: int = 1) -> dict[str, object]:
+    return {"city": city, "days": days, "cancelled": call.cancelled}
+
+
+class Desk:
+    def book(self, seats: int) -> str:
+        return f"{seats} seats"
+
+
+def ask_with_functions(connection: RealtimeConnection, more: Sequence[Callable[[str], str]]) -> str:
+    """One function, several, or by name; methods and lambdas, too."""
+    said = connection.ask("Is it raining?", tools=get_weather).text
+    said += connection.ask("And here?", tools=[get_weather, Desk().book], timeout=30).text
+    said += connection.ask("And there?", tools={"book": Desk().book, "now": lambda: "noon"}).text
+    for event in connection.stream("And then?", tools=more):
+        said += event.delta
+    connection.session.update(
+        session={"type": "realtime", "tools": [function_schema(get_weather, name="weather")]}
+    )
+    return said
 
 
 def fresh_key() -> str:

@@ -9,6 +9,8 @@ def wrong(connection: RealtimeConnection) -> None:
     connection.session.update(session={"type": "realtime", "voice": 7})  # type: ignore[arg-type]
     connection.response.create(response={"output_modalities": ["smell"]})  # type: ignore[arg-type]
     connection.input_audio_buffer.append(audio=12)  # type: ignore[arg-type]
+    connection.ask("Go", tools=7)  # type: ignore[arg-type]
+    connection.ask("Go", tools=["get_weather"])  # type: ignore[list-item]
     connection.close("bye")  # type: ignore[arg-type]
     for event in connection:
         if event.type == "response.output_audio.delta":

@@ -181,10 +181,19 @@ def _fit(arguments: JsonDict, schema: JsonDict, text: str) -> JsonDict:
     return fitting
 
 
+def _is_nullable(schema: JsonDict) -> bool:
+    """Whether null is allowed: ``"type": ["string", "null"]``, or as one of ``anyOf``."""
+    options = [option for option in schema.get("anyOf") or () if isinstance(option, dict)]
+    kinds = [option.get("type") for option in (schema, *options)]
+    return any(kind == "null" or (isinstance(kind, list) and "null" in kind) for kind in kinds)
+
+
 def _filler(schema: JsonDict, spare: list[Any], text: str) -> Any:
+    if _is_nullable(schema):  # an argument that may be left out
+        return None
     if schema.get("enum"):
         return schema["enum"][0]
     kind = schema.get("type", "string")
-    if kind in _FILLERS:
+    if isinstance(kind, str) and kind in _FILLERS:
         return _FILLERS[kind]
     return spare.pop(0) if spare else text

@@ -100,7 +100,7 @@ def test_a_server_that_echoes_no_metadata_is_taken_at_its_word() -> None:
 
 def test_its_own_items_belong_to_it() -> None:
     turn = Turn()
-    item = turn.item_create({"type": "input_text", "text": "hi"})["item"]
+    item = turn.item_create({"type": "message", "role": "user", "content": []})["item"]
     assert turn.receive(server("conversation.item.added", item=item))
     assert not turn.receive(server("conversation.item.done", item={**item, "id": "item_x"}))
 

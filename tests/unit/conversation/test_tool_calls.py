@@ -115,6 +115,19 @@ def test_it_is_owed_once_when_all_outputs_are_in(calls: ToolCalls) -> None:
     assert not calls.over("r")
 
 
+@pytest.mark.parametrize("over_first", [True, False])
+def test_without_an_output_that_was_lost_none_is_owed(calls: ToolCalls, over_first: bool) -> None:
+    calls.called("r1", call("c1"))
+    calls.called("r1", call("c2"))
+    if over_first:
+        assert not calls.over("r1")
+    calls.lost("c1")
+    assert calls.running
+    assert not calls.finished("c2")
+    assert over_first or not calls.over("r1")
+    assert not calls.running
+
+
 def test_not_before_the_response_is_over(calls: ToolCalls) -> None:
     calls.called("r", call())
     assert not calls.finished("c1")

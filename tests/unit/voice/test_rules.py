@@ -223,13 +223,10 @@ def test_one_response_is_asked_for_when_all_outputs_are_in(state: VoiceState) ->
     assert reports(effects)[0] == ToolStarted(
         call_id="c1", name="weather", arguments='{"city": "Rome"}'
     )
-    assert state.tool_finished("c1", "sunny") == [SendToolOutput("c1", "sunny")]
+    assert state.output_sent("c1") == []
     assert feed(state, done("r1")) == []
     assert state.tools_running
-    assert state.tool_finished("c2", "noon") == [
-        SendToolOutput("c2", "noon"),
-        asks(state),
-    ]
+    assert state.output_sent("c2") == [asks(state)]
     assert state.busy
     assert not state.tools_running
     feed(state, created("r2"), done("r2"))
@@ -238,8 +235,14 @@ def test_one_response_is_asked_for_when_all_outputs_are_in(state: VoiceState) ->
 
 def test_the_response_must_be_over_before_the_next_is_asked_for(state: VoiceState) -> None:
     feed(state, created("r1"), call_done("r1", "c1", "time"))
-    assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon")]
+    assert state.output_sent("c1") == []
     assert feed(state, done("r1")) == [asks(state)]
+
+
+def test_an_output_that_could_not_be_sent_keeps_nobody_waiting(state: VoiceState) -> None:
+    feed(state, created("r1"), call_done("r1", "c1", "time"), done("r1"))
+    state.output_lost("c1")
+    assert not state.busy, "no answer is asked for without it"
 
 
 def declare(state: VoiceState, *names: str) -> None:
@@ -262,6 +265,7 @@ def test_a_tool_that_the_model_made_up_gets_an_error_and_an_answer(state: VoiceS
     assert told.event == ToolFinished(
         call_id="c1", name="wether", output=output.output, failed=True
     )
+    assert state.output_sent("c1") == []
     assert feed(state, done("r1")) == [asks(state)]
 
 
@@ -275,7 +279,7 @@ def test_while_the_user_speaks_no_response_is_asked_for(state: VoiceState) -> No
     feed(state, session(), created("r1"), call_done("r1", "c1", "time"), done("r1"))
     feed(state, speech_started())
     assert acts(state.silenced({})) == []
-    assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon")]
+    assert state.output_sent("c1") == []
     assert feed(state, speech_stopped(), created("r2"), done("r2")) == []
     assert not state.busy
 
@@ -284,7 +288,7 @@ def test_without_automatic_answers_the_request_comes_after_the_speech(state: Voi
     feed(state, session(create_response=False), created("r1"), call_done("r1", "c1", "time"))
     feed(state, done("r1"), speech_started())
     state.silenced({})
-    assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon")]
+    assert state.output_sent("c1") == []
     assert feed(state, speech_stopped()) == [asks(state)]
 
 
@@ -292,14 +296,14 @@ def test_calls_of_an_interrupted_response_get_outputs_and_no_response(state: Voi
     feed(state, session(), created("r1"), call_done("r1", "c1", "time"), speech_started())
     state.silenced({})
     feed(state, done("r1", "cancelled"))
-    assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon")]
+    assert state.output_sent("c1") == []
     feed(state, speech_stopped(), created("r2"), done("r2"))
     assert not state.busy
 
 
 def test_a_refused_request_is_over(state: VoiceState) -> None:
     feed(state, created("r1"), call_done("r1", "c1", "time"), done("r1"))
-    assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon"), asks(state)]
+    assert state.output_sent("c1") == [asks(state)]
     refused = {"type": "server_error", "message": "no", "event_id": "voice_create_1"}
     assert state.busy
     assert feed(state, event("error", error=refused)) == []
@@ -325,7 +329,7 @@ def test_an_out_of_band_response_is_not_interrupted(state: VoiceState) -> None:
 def test_it_swallows_no_answer_that_is_due(state: VoiceState) -> None:
     feed(state, session(), created("r1"), call_done("r1", "c1", "time"), done("r1"))
     feed(state, speech_started(), speech_stopped())
-    state.tool_finished("c1", "noon")
+    state.output_sent("c1")
     feed(state, out_of_band("oob"), done("oob"))
     assert state.busy
     feed(state, created("r2"), done("r2"))
@@ -342,7 +346,7 @@ def test_its_calls_are_the_affair_of_whoever_asked_for_it(state: VoiceState) -> 
 def test_a_request_that_waits_is_taken_back_when_the_user_speaks(state: VoiceState) -> None:
     feed(state, session(), created("r1"), call_done("r1", "c1", "time"), done("r1"))
     feed(state, created("r2"))
-    assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon"), asks(state)]
+    assert state.output_sent("c1") == [asks(state)]
     assert feed(state, speech_started()) == [Silence(()), WithdrawRequest("voice_create_1")]
     assert known(state).withdraw("voice_create_1")
     assert state.withdrawn() == [], "the user speaks"
@@ -354,7 +358,7 @@ def test_a_request_that_waits_is_taken_back_when_the_user_speaks(state: VoiceSta
 
 def test_one_that_was_taken_back_by_hand_is_sent_again(state: VoiceState) -> None:
     feed(state, created("r1"), call_done("r1", "c1", "time"), done("r1"), created("r2"))
-    state.tool_finished("c1", "noon")
+    state.output_sent("c1")
     assert state.interrupt() == [Silence(()), WithdrawRequest("voice_create_1")]
     assert state.withdrawn() == [CreateResponse("voice_create_2")]
     feed(state, done("r2", "cancelled"))
@@ -389,9 +393,9 @@ def test_what_was_under_way_went_with_the_link(state: VoiceState) -> None:
 def test_outputs_are_answered_over_the_new_link(state: VoiceState) -> None:
     feed(state, session(), created("r1"), call_done("r1", "c1", "time"))
     feed(state, call_done("r1", "c2", "weather"))
-    assert state.tool_finished("c1", "noon") == [SendToolOutput("c1", "noon")]
+    assert state.output_sent("c1") == []
     assert reconnect(state) == []
-    assert state.tool_finished("c2", "rain") == [SendToolOutput("c2", "rain"), asks(state)]
+    assert state.output_sent("c2") == [asks(state)]
 
 
 # -- the session ---------------------------------------------------------------------------------

@@ -205,6 +205,21 @@ def test_a_required_call_prefers_the_tool_that_fits() -> None:
     assert only_call(other) == ("set_alarm", {"label": "wake me up", "minutes": 0, "tone": "soft"})
 
 
+def test_an_argument_that_may_be_null_is_left_out() -> None:
+    schemas: dict[str, Any] = {
+        "a": {"type": ["string", "null"]},
+        "b": {"type": ["string", "null"], "enum": ["x", None]},
+        "c": {"anyOf": [{"type": "array"}, {"type": "null"}]},
+        "d": {"anyOf": [{"type": "string"}, 7]},
+        "e": {"type": ["string", "integer"]},
+    }
+    parameters = {"type": "object", "properties": schemas, "required": list(schemas)}
+    tools = [{"type": "function", "name": "strict", "parameters": parameters}]
+    events = answer(user("hello"), tools=tools, tool_choice="required")
+    values = {"a": None, "b": None, "c": None, "d": "hello", "e": "hello"}
+    assert only_call(events) == ("strict", values)
+
+
 def test_a_named_tool_is_called_whatever_was_said() -> None:
     choice = {"type": "function", "name": "set_alarm"}
     events = answer(user("hello"), tools=[weather_tool(), CLOCK_TOOL], tool_choice=choice)

@@ -1,0 +1,181 @@
+"""The kind of an annotation: from ``list[str]`` to what describes and builds lists of texts."""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import enum
+import types
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+import attrs
+
+from ._docstrings import read_docstring
+from .kinds import PLAIN, AnyOf, ArrayOf, Kind, MappingOf, Member, ObjectOf, OneOf, TupleOf
+
+__all__ = ["Indescribable", "description_in", "kind_of"]
+
+
+class Indescribable(Exception):  # noqa: N818 -- becomes a ConfigError, which names the place
+    """An annotation has no JSON schema; the text says what to do."""
+
+
+_ARRAYS: dict[Any, Callable[[Iterable[Any]], Any]] = {
+    list: list,
+    set: set,
+    frozenset: frozenset,
+    collections.abc.Collection: list,
+    collections.abc.Iterable: list,
+    collections.abc.MutableSequence: list,
+    collections.abc.Sequence: list,
+    collections.abc.Set: set,
+}
+_NO = dataclasses.MISSING
+_MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+_LITERALS = (str, int, bool, type(None))
+_WHAT_TO_DO = (
+    "use str, int, float, bool, list[X], tuple[X, ...], set[X], dict[str, X], X | None, a Literal, "
+    "an Enum, a dataclass, an attrs class, a TypedDict or a pydantic model"
+)
+
+
+def kind_of(annotation: Any, outer: tuple[Any, ...] = ()) -> Kind:
+    """Return the kind of an annotation's values.
+
+    Args:
+        annotation: evaluated, not text.
+        outer: the classes that it stands inside of.
+
+    Raises:
+        Indescribable: it has none.
+    """
+    origin, args = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, type | None) and annotation in PLAIN:
+        return PLAIN[annotation]
+    if origin is Annotated:
+        return kind_of(args[0], outer)
+    if origin is Union or origin is types.UnionType:
+        return AnyOf(tuple(kind_of(arg, outer) for arg in args))
+    if origin is Literal:
+        return _literal(args)
+    if origin is tuple and args and args[-1:] != (...,):
+        return TupleOf(tuple(kind_of(arg, outer) for arg in args))
+    if origin in (*_ARRAYS, tuple) and args:
+        return ArrayOf(kind_of(args[0], outer), _ARRAYS.get(origin, tuple))
+    if origin in _MAPPINGS and args:
+        if args[0] is not str:
+            raise Indescribable("the keys of JSON objects are texts; use dict[str, X]")
+        return MappingOf(kind_of(args[1], outer))
+    if isinstance(annotation, type):
+        return _class(annotation, outer)
+    raise Indescribable(f"{_name(annotation)} has no JSON schema; {_WHAT_TO_DO}")
+
+
+def description_in(annotation: Any) -> str:
+    """Return the text in ``Annotated[…, "text"]``; empty where there is none."""
+    if get_origin(annotation) is not Annotated:
+        return ""
+    return next((extra for extra in get_args(annotation)[1:] if isinstance(extra, str)), "")
+
+
+def _literal(values: tuple[Any, ...]) -> Kind:
+    if not all(type(value) in _LITERALS for value in values):
+        raise Indescribable("a Literal may have texts, integers, true, false and None")
+    return OneOf(tuple((value, value) for value in values))
+
+
+def _class(cls: type, outer: tuple[Any, ...]) -> Kind:
+    if issubclass(cls, enum.Enum):
+        choices = tuple((member.value, member) for member in cls)
+        if not choices or not all(type(value) in (str, int) for value, _ in choices):
+            raise Indescribable(f"the values of {cls.__name__} must be texts or integers")
+        return OneOf(choices)
+    if cls in outer:
+        raise Indescribable(f"{cls.__name__} contains itself, which has no end; use a flat list")
+    members, make = _parts_of(cls)
+    texts = read_docstring(cls.__doc__).parameters
+    return ObjectOf(tuple(_member(cls, part, texts, outer) for part in members), make)
+
+
+class _Part(NamedTuple):
+    """A member of a class before its annotation is understood."""
+
+    name: str
+    annotation: Any
+    optional: bool
+    description: str = ""
+
+
+def _member(cls: type, part: _Part, texts: dict[str, str], outer: tuple[Any, ...]) -> Member:
+    try:
+        kind = kind_of(part.annotation, (*outer, cls))
+    except Indescribable as exc:
+        raise Indescribable(f"{cls.__name__}.{part.name}: {exc}") from exc
+    text = part.description or description_in(part.annotation) or texts.get(part.name, "")
+    return Member(part.name, kind, optional=part.optional, description=text)
+
+
+def _parts_of(cls: Any) -> tuple[list[_Part], Callable[..., Any]]:
+    """Return what a class is made of, and what makes an object of it."""
+    if hasattr(cls, "model_fields") and hasattr(cls, "model_validate"):
+        return _pydantic_parts(cls), _validating(cls)
+    try:
+        hints = get_type_hints(cls, include_extras=True)
+    except NameError as exc:
+        raise Indescribable(
+            f"an annotation of {cls.__name__} can't be read ({exc}); define that at the top of "
+            "the module"
+        ) from exc
+    make: Callable[..., Any] = cls
+    if dataclasses.is_dataclass(cls):
+        return [
+            _Part(f.name, hints[f.name], f.default is not _NO or f.default_factory is not _NO)
+            for f in dataclasses.fields(cls)
+            if f.init
+        ], make
+    if attrs.has(cls):
+        return [
+            _Part(f.alias or f.name, hints.get(f.name), f.default is not attrs.NOTHING)
+            for f in attrs.fields(cls)
+            if f.init
+        ], make
+    if issubclass(cls, dict) and hasattr(cls, "__required_keys__"):
+        return [_typed_dict_part(cls, name, hint) for name, hint in hints.items()], dict
+    raise Indescribable(f"{_name(cls)} has no JSON schema; {_WHAT_TO_DO}")
+
+
+def _typed_dict_part(cls: Any, name: str, hint: Any) -> _Part:
+    """Read ``Required`` and ``NotRequired``, which the class does not see in a text."""
+    required = name in cls.__required_keys__
+    form = getattr(get_origin(hint), "_name", None)
+    if form in ("Required", "NotRequired"):
+        required, hint = form == "Required", get_args(hint)[0]
+    return _Part(name, hint, not required)
+
+
+def _pydantic_parts(cls: Any) -> list[_Part]:
+    parts = []
+    for name, info in cls.model_fields.items():
+        alias = info.validation_alias if isinstance(info.validation_alias, str) else info.alias
+        text = info.description or next((m for m in info.metadata if isinstance(m, str)), "")
+        parts.append(_Part(alias or name, info.annotation, not info.is_required(), text))
+    return parts
+
+
+def _validating(cls: Any) -> Callable[..., Any]:
+    """Return what makes a pydantic model, with pydantic's rules and without its long messages."""
+
+    def make(**values: Any) -> Any:
+        try:
+            return cls.model_validate(values)
+        except ValueError as exc:
+            details = exc.errors() if hasattr(exc, "errors") else []
+            texts = [f"{'.'.join(map(str, d['loc']))}: {d['msg']}" for d in details]
+            raise ValueError("; ".join(texts) or str(exc)) from exc
+
+    return make
+
+
+def _name(annotation: Any) -> str:
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)

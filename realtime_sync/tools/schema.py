@@ -1,0 +1,236 @@
+"""The JSON schema of a function, from its signature and its docstring."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
+
+from attrs import frozen
+
+from .._types import JsonDict
+from ..errors import ConfigError
+from ._docstrings import read_docstring
+from .annotations import Indescribable, description_in, kind_of
+from .call_context import CallContext
+from .kinds import Kind, Member, ObjectOf
+
+if TYPE_CHECKING:
+    from ..events.sessions import RealtimeFunctionToolParam
+
+__all__ = [
+    "Function",
+    "Functions",
+    "Tool",
+    "by_name",
+    "describe",
+    "describe_all",
+    "function_schema",
+]
+
+Function = Callable[..., Any]
+Functions = Function | Mapping[str, Function] | Sequence[Function]
+"""What a program gives as its tools."""
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what servers take
+
+
+@frozen
+class Tool:
+    """A function that the model may call.
+
+    Attributes:
+        name: what the model calls it.
+        function: runs when the model does.
+        description: what the model is told of it.
+        arguments: the arguments as one object; None when the program has declared the tool
+            itself, so that they are passed as they come.
+        context_name: the parameter that is given the `CallContext`, or None.
+    """
+
+    name: str
+    function: Function
+    description: str = ""
+    arguments: ObjectOf | None = None
+    context_name: str | None = None
+
+    @classmethod
+    def undeclared(cls, name: str, function: Function) -> Tool:
+        """Return a tool whose schema is the program's own affair."""
+        return cls(name, function, context_name=_context_name(_hints_or_none(function)))
+
+    def declaration(self) -> JsonDict:
+        """Return what the session or the response is told."""
+        assert self.arguments is not None
+        declaration: JsonDict = {"type": "function", "name": self.name}
+        if self.description:
+            declaration["description"] = self.description
+        return {**declaration, "parameters": self.arguments.schema()}
+
+
+def function_schema(function: Function, *, name: str | None = None) -> RealtimeFunctionToolParam:
+    """Return how a function is declared to the model: its name, description and parameters.
+
+    The description is the docstring up to its first section. Parameters get theirs from
+    ``Annotated[X, "text"]`` or from the docstring, in Google's, NumPy's or Sphinx's style. The
+    schema is strict: it names every property as required and allows no others; a parameter with
+    a default may be null, which means the default. Parameters of the type `CallContext` are left
+    out.
+
+    Args:
+        function: annotated with ``str``, ``int``, ``float``, ``bool``, lists, tuples, sets,
+            ``dict[str, X]``, ``X | None`` and other unions, ``Literal``, enums, dataclasses,
+            attrs classes, TypedDicts or pydantic models, and whatever these contain.
+        name: what the model calls it; the function's own name by default.
+
+    Raises:
+        ConfigError: a parameter can't be described; the text names it and says what to do.
+
+    Example:
+        >>> def add(a: int, b: int = 0) -> int:
+        ...     '''Add two numbers.'''
+        ...     return a + b
+        >>> schema = function_schema(add)
+        >>> schema["name"], schema["description"]
+        ('add', 'Add two numbers.')
+        >>> schema["parameters"]["properties"]
+        {'a': {'type': 'integer'}, 'b': {'type': ['integer', 'null']}}
+    """
+    declaration: Any = describe(function, name=name).declaration()
+    return declaration  # type: ignore[no-any-return]  # a TypedDict for the type checker alone
+
+
+def describe(function: Function, *, name: str | None = None) -> Tool:
+    """Return a function as a tool; see `function_schema`."""
+    name = _checked_name(function, name)
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise ConfigError(f"{name} is async and nobody would await it; give a plain function")
+    hints = _hints(function, name)
+    context_name = _context_name(hints)
+    doc = read_docstring(inspect.getdoc(_plain_function(function)))
+    members = [
+        _member(name, parameter, hints, doc.parameters)
+        for parameter in _signature(function, name).parameters.values()
+        if parameter.name != context_name
+    ]
+    arguments = ObjectOf(tuple(members), dict)
+    return Tool(name, function, doc.description, arguments, context_name)
+
+
+def by_name(functions: Functions | None) -> dict[str, Function]:
+    """Return the functions that a program gives as tools, by name.
+
+    Raises:
+        ConfigError: something is no function, has no usable name, or two have the same.
+    """
+    if functions is None:
+        return {}
+    if isinstance(functions, Mapping):
+        for function in functions.values():
+            _check_callable(function)
+        return dict(functions)
+    if callable(functions):
+        functions = [functions]
+    if not isinstance(functions, Iterable):
+        raise ConfigError(
+            f"tools= takes a function, a list of functions or a mapping of names to functions, not "
+            f"{type(functions).__name__}"
+        )
+    found: dict[str, Function] = {}
+    for function in functions:
+        name = _checked_name(function, None)
+        if name in found:
+            raise ConfigError(f"two tools are called {name}; give a mapping of names to functions")
+        found[name] = function
+    return found
+
+
+def describe_all(functions: Functions | None) -> dict[str, Tool]:
+    """Return the tools that a program gives, described, by name."""
+    return {name: describe(function, name=name) for name, function in by_name(functions).items()}
+
+
+def _check_callable(function: object) -> None:
+    if not callable(function):
+        raise ConfigError(f"a tool is a function, not {type(function).__name__}: {function!r}")
+
+
+def _checked_name(function: object, name: str | None) -> str:
+    _check_callable(function)
+    found: object = getattr(function, "__name__", None) if name is None else name
+    if not isinstance(found, str) or not _NAME.fullmatch(found):
+        raise ConfigError(
+            f"{found!r} is no name for a tool; give a mapping such as {{'look_up': function}} with "
+            "names of letters, digits, _ and -, up to 64"
+        )
+    return found
+
+
+def _member(
+    tool: str, parameter: inspect.Parameter, hints: dict[str, Any], texts: dict[str, str]
+) -> Member:
+    where = f"the parameter {parameter.name!r} of {tool}"
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        raise ConfigError(f"{where} takes anything, which can't be described; name the parameters")
+    if parameter.kind is parameter.POSITIONAL_ONLY:
+        raise ConfigError(f"{where} can't be given by name; take the '/' out of the signature")
+    if parameter.name not in hints:
+        raise ConfigError(f"{where} has no annotation; write {parameter.name}: str, for example")
+    annotation = hints[parameter.name]
+    try:
+        kind: Kind = kind_of(annotation)
+    except Indescribable as exc:
+        raise ConfigError(f"{where} can't be described: {exc}") from exc
+    text = description_in(annotation) or texts.get(parameter.name, "")
+    optional = parameter.default is not parameter.empty
+    return Member(parameter.name, kind, optional=optional, description=text)
+
+
+def _signature(function: Function, name: str) -> inspect.Signature:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError) as exc:
+        raise ConfigError(
+            f"the signature of {name} can't be read ({exc}); wrap it in a function with annotations"
+        ) from exc
+
+
+def _plain_function(function: Any) -> Any:
+    """Return where the annotations and the docstring of something callable stand."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not inspect.isroutine(function) and not inspect.isclass(function):
+        function = type(function).__call__
+    return inspect.unwrap(function)
+
+
+def _hints(function: Function, name: str) -> dict[str, Any]:
+    try:
+        return get_type_hints(_plain_function(function), include_extras=True)
+    except NameError as exc:
+        raise ConfigError(
+            f"an annotation of {name} can't be read ({exc}); define that at the top of the module"
+        ) from exc
+    except TypeError as exc:
+        raise ConfigError(
+            f"the annotations of {name} can't be read ({exc}); wrap it in a function with "
+            "annotations"
+        ) from exc
+
+
+def _hints_or_none(function: Function) -> dict[str, Any]:
+    try:
+        return get_type_hints(_plain_function(function), include_extras=True)
+    except Exception:  # whatever the program's annotations are: nobody needs them
+        return {}
+
+
+def _context_name(hints: dict[str, Any]) -> str | None:
+    """Return the parameter that is to get the `CallContext`."""
+    for name, hint in hints.items():
+        cls = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+        if isinstance(cls, type) and issubclass(cls, CallContext) and name != "return":
+            return name
+    return None
