@@ -5,8 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from numbers import Real
+from typing import Any
+
+from .errors import ConfigError
 
 __all__ = ["Deadline"]
+
+# What the system's waits can take: 30 years. Whoever means "for ever" says None.
+_LONGEST_S = 1e9
 
 
 class Deadline:
@@ -15,6 +22,9 @@ class Deadline:
     Args:
         timeout: seconds from now, or None for "never".
         clock: a monotonic clock; tests pass a virtual one.
+
+    Raises:
+        ConfigError: ``timeout`` is no number of seconds.
     """
 
     __slots__ = ("_at", "_clock")
@@ -23,7 +33,13 @@ class Deadline:
         self, timeout: float | None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._clock = clock
-        self._at = math.inf if timeout is None else clock() + timeout
+        if timeout is None:
+            self._at = math.inf
+            return
+        # Inline, because `recv` makes one for each event; NaN fails the comparison as well.
+        if type(timeout) not in (float, int) or not 0 <= timeout <= _LONGEST_S:
+            timeout = _seconds(timeout)
+        self._at = clock() + timeout
 
     def remaining(self) -> float | None:
         """Return the seconds left (never negative), or None for "for ever"."""
@@ -35,3 +51,17 @@ class Deadline:
     def expired(self) -> bool:
         """Whether no time is left."""
         return self._clock() >= self._at
+
+
+def _seconds(timeout: Any) -> float:
+    """Return ``timeout`` as a float; the slow part of the check, for what is not plain."""
+    if (
+        isinstance(timeout, Real)
+        and not isinstance(timeout, bool)
+        and (0 <= timeout <= _LONGEST_S or timeout == math.inf)
+    ):
+        return float(timeout)
+    raise ConfigError(
+        f"timeout is {timeout!r:.80}; pass seconds, from 0 (do not wait) to 1e9, or None (wait for "
+        "ever)"
+    )
