@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable
 from numbers import Real
-from typing import Any
 
 from .errors import ConfigError
 
@@ -23,16 +22,20 @@ class Deadline:
         timeout: seconds from now, or None for "never".
         clock: a monotonic clock; tests pass a virtual one.
 
+    Attributes:
+        timeout: as given, for messages.
+
     Raises:
         ConfigError: ``timeout`` is no number of seconds.
     """
 
-    __slots__ = ("_at", "_clock")
+    __slots__ = ("_at", "_clock", "timeout")
 
     def __init__(
         self, timeout: float | None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._clock = clock
+        self.timeout = timeout
         if timeout is None:
             self._at = math.inf
             return
@@ -53,14 +56,12 @@ class Deadline:
         return self._clock() >= self._at
 
 
-def _seconds(timeout: Any) -> float:
+def _seconds(timeout: object) -> float:
     """Return ``timeout`` as a float; the slow part of the check, for what is not plain."""
-    if (
-        isinstance(timeout, Real)
-        and not isinstance(timeout, bool)
-        and (0 <= timeout <= _LONGEST_S or timeout == math.inf)
-    ):
-        return float(timeout)
+    if isinstance(timeout, Real) and type(timeout) is not bool:
+        in_range = not timeout < 0 and timeout <= _LONGEST_S  # NaN is not
+        if in_range or timeout == math.inf:
+            return float(timeout)
     raise ConfigError(
         f"timeout is {timeout!r:.80}; pass seconds, from 0 (do not wait) to 1e9, or None (wait for "
         "ever)"

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
 from .._types import JsonDict
-from ..errors import ConnectionClosed, LocalProtocolError
-from ..events import ServerEvent
+from ..errors import ConnectionClosed, LocalProtocolError, RealtimeTimeout
+from ..events import ErrorEvent, ServerEvent
 from ._audio_input import audio_base64
+from ._matching import refuses
+from ._timeouts import timed_out
 from .link.queue import Entry, EventQueue, Interruption, Malformed
-from .link.sender import Sender
-from .reply import Turn
+from .link.sender import Sender, to_json
+from .reply import Turn, server_error
 from .state import ConnectionState
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class TurnRunner:
         self._state = state
         self.abandoned: list[Turn] = []
         self.current: Turn | None = None
+        self._begun = 0  # how many messages had come when the latest turn began
 
     def new(self) -> Turn:
         """Return a turn that the server will understand."""
@@ -62,11 +65,16 @@ class TurnRunner:
         A turn that is left before its end, by an error or by its consumer, is cancelled.
         """
         content = _user_content(text, audio, pcm=self._state.input_is_pcm)
+        _check_response(response)
         self.give_up_current()  # of a call that was struck before it could
-        self._wait_until_idle(deadline)
-        begun = self._queue.received
+        awaited = {*turn.requests, *self._sender.requests}
+        self._queue.awaited.update(awaited)
+        self._begun = self._queue.received
         doubtful: list[Entry] = []
         try:
+            self._raise_earlier_refusal()
+            self._wait_until_idle(deadline)
+            begun = self._queue.received
             self.current = turn
             if content is not None:
                 self._sender.send(turn.item_create(content))
@@ -93,7 +101,10 @@ class TurnRunner:
                     doubtful.append(entry)
                 yield event
         finally:
+            self._queue.awaited.difference_update(awaited)
             self._sender.take_unanswered()
+            for event_id in turn.requests:
+                self._sender.forget(event_id)
             self.give_up_current()
 
     def _ask(self, turn: Turn, response: Mapping[str, Any] | None) -> None:
@@ -162,15 +173,58 @@ class TurnRunner:
         self.current = None
 
     def _keep(self, entry: Entry) -> None:
+        """Leave ``entry`` to others; raise if it refuses what this thread has sent before."""
         if self.discards(entry):
             self._queue.settle(entry)
-        else:
-            self._queue.keep(entry)
+            return
+        self._queue.keep(entry)
+        if isinstance(entry.item, ErrorEvent):
+            self._raise_if_refusal(entry.number, entry.item)
+
+    def _raise_earlier_refusal(self) -> None:
+        """Raise what the server refused before the turn, unless somebody has consumed it."""
+        for number, event in self._queue.errors_since(0):
+            if self._queue.is_queued(number):
+                self._raise_if_refusal(number, event)
+
+    def _raise_if_refusal(self, number: int, event: ErrorEvent) -> None:
+        """Raise an error event that refuses one of this thread's requests, and consume it."""
+        for request in self._sender.requests:
+            if refuses(event, request) and event.severity != "benign":
+                self._sender.forget(request)
+                self._queue.withdraw(number)
+                raise server_error(event)
 
     def _take_new(self, deadline: Deadline) -> Entry:
         if self._queue.starved:
             raise self._queue.full_error()
-        return self._queue.take_new(deadline)
+        try:
+            return self._queue.take_new(deadline)
+        except RealtimeTimeout:
+            raise timed_out(
+                self._awaited_now(), deadline.timeout, self._queue, self._begun
+            ) from None
+
+    def _awaited_now(self) -> str:
+        """Say what the turn is waiting for."""
+        turn = self.current
+        if turn is None or turn.must_repeat:
+            return "the end of the response that was running already"
+        if turn.response_id is None:
+            return "the 'response.created' of this turn"
+        return f"the 'response.done' of this turn's {turn.response_id}"
+
+
+def _check_response(response: object) -> None:
+    """Raise LocalProtocolError for settings of an answer that can't be sent."""
+    if response is None:
+        return
+    if not isinstance(response, Mapping):
+        raise LocalProtocolError(
+            f"response is {response!r:.80}; pass a mapping such as "
+            "{'output_modalities': ['text']}, or None"
+        )
+    to_json({"type": "response.create", "response": dict(response)})
 
 
 def _user_content(
@@ -179,6 +233,10 @@ def _user_content(
     if text is not None and audio is not None:
         raise LocalProtocolError("ask either with text or with audio, not with both")
     if text is not None:
+        if not isinstance(text, str):
+            raise LocalProtocolError(
+                f"text is {text!r:.80}; pass what the user writes as a str, or sound by audio=…"
+            )
         return {"type": "input_text", "text": text}
     if audio is None:
         return None

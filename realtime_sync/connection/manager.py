@@ -16,7 +16,7 @@ from ..providers.base import Endpoint
 from ..providers.dialect import Dialect
 from ..transport import Transport, TransportOptions, connect
 from ._handlers import Handlers
-from ._registration import Registration
+from ._listening import Registration
 from .connection import RealtimeConnection
 from .link.backlog import size_bytes
 from .link.sender import to_dict, to_json

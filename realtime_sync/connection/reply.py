@@ -96,6 +96,11 @@ class Turn:
         self._audio: list[bytes] = []
         self._item_ids: set[str] = set()
 
+    @property
+    def requests(self) -> tuple[str, str]:
+        """The ``event_id`` of each of its requests."""
+        return f"{self.token}_item", self.request_id
+
     def item_create(self, content: JsonDict) -> JsonDict:
         """Return the client event that adds the user's message."""
         item_id = f"item_{self.token}"

@@ -13,6 +13,7 @@ from scripted_links import Running
 
 from realtime_sync import (
     ConcurrencyError,
+    ConfigError,
     ConnectionClosedError,
     ConnectionClosedOK,
     LocalProtocolError,
@@ -24,7 +25,13 @@ from realtime_sync import (
 )
 from realtime_sync._threads import spawn
 from realtime_sync.connection import ConnectionSettings
-from realtime_sync.events import ResponseDone, ResponseOutputTextDelta, SessionUpdate, UnknownEvent
+from realtime_sync.events import (
+    ResponseDone,
+    ResponseOutputTextDelta,
+    ServerEvent,
+    SessionUpdate,
+    UnknownEvent,
+)
 from realtime_sync.transport import MemoryPeer, memory_pair
 
 GUARD_S = 30.0
@@ -291,8 +298,11 @@ def test_wait_for_finds_what_came_since_the_last_send_and_takes_nothing(connect:
     with pytest.raises(RealtimeTimeout):
         connection.wait_for("n.before", timeout=0.0)
     assert connection.recv(GUARD_S).type == "session.updated"
-    # Consumed by now, and still since the last send.
-    assert connection.wait_for("session.updated", timeout=GUARD_S).type == "session.updated"
+    # Consumed by now, and still since the last send; who asks for it otherwise finds it once more.
+    found = connection.wait_for(lambda e: e.type == "session.updated", timeout=GUARD_S)
+    assert found.type == "session.updated"
+    with pytest.raises(RealtimeTimeout):
+        connection.wait_for("session.updated", timeout=0.0)
 
 
 def test_wait_for_waits_beside_a_consumer(connect: Opener) -> None:
@@ -324,6 +334,156 @@ def test_wait_for_accepts_beta_names(connect: Opener) -> None:
     assert connection.wait_for("response.text.delta", timeout=GUARD_S).type == (
         "response.output_text.delta"
     )
+
+
+def test_a_loop_finds_each_event_once(connect: Opener) -> None:
+    connection, server = connect()
+    for number in range(3):
+        server.send("response.text.delta", delta=f"{number}")  # the beta's name
+        server.send("n.1", number=number)
+    server.send("end")
+    connection.wait_for("end", timeout=GUARD_S)
+    names = ["response.text.delta", "response.output_text.delta", "response.text.delta"]
+    found = [connection.wait_for(name, timeout=0.0).to_dict()["delta"] for name in names]
+
+    def predicate(event: ServerEvent) -> bool:
+        return event.type == "n.1"
+
+    found += [connection.wait_for(predicate, timeout=0.0).to_dict()["number"] for _ in range(3)]
+    assert found == ["0", "1", "2", 0, 1, 2]
+    for wanted in (*names, predicate):
+        with pytest.raises(RealtimeTimeout):
+            connection.wait_for(wanted, timeout=0.0)
+    assert run(lambda: connection.wait_for("n.1", timeout=GUARD_S))().to_dict()["number"] == 0, (
+        "what one thread has found is another's affair"
+    )
+
+
+def test_after_a_send_only_what_comes_after_it_is_found(connect: Opener) -> None:
+    connection, server = connect()
+    for number in range(3):
+        server.send("n.1", number=number)
+    server.send("end")
+    connection.wait_for("end", timeout=GUARD_S)
+    assert connection.wait_for("n.1", timeout=0.0).to_dict()["number"] == 0
+    connection.send({"type": "x"})
+    server.send("n.1", number=3)
+    assert connection.wait_for("n.1", timeout=GUARD_S).to_dict()["number"] == 3
+
+
+def test_watch_yields_each_event_once_and_takes_nothing(connect: Opener) -> None:
+    connection, server = connect()
+    server.send("n.1", number=0)
+    server.send("end")
+    connection.wait_for("end", timeout=GUARD_S)
+    watched = connection.watch("n.1")
+    assert connection.wait_for("n.1", timeout=0.0).to_dict()["number"] == 0, "each has its own"
+    numbers = [next(watched).to_dict()["number"]]
+    server.send("n.1", number=1)
+    connection.send({"type": "x"})
+    server.send("n.2")
+    server.send("n.1", number=2)
+    numbers += [next(watched).to_dict()["number"] for _ in range(2)]
+    with pytest.raises(RealtimeTimeout):
+        connection.wait_for("n.1", timeout=0.0)
+    server.peer.close(1000)
+    assert numbers + list(watched) == [0, 1, 2]
+    types = [event.type for event in connection]
+    assert types == ["n.1", "end", "n.1", "n.2", "n.1"]
+
+
+def test_watch_begins_when_it_is_called(connect: Opener) -> None:
+    connection, server = connect()
+    connection.send({"type": "x"})
+    watched = connection.watch(lambda event: event.type.startswith("n."), timeout=GUARD_S)
+    server.send("n.1")
+    server.send("n.2")
+    connection.send({"type": "y"})
+    server.send("n.3")
+    assert [next(watched).type for _ in range(3)] == ["n.1", "n.2", "n.3"]
+
+
+def test_watch_waits_so_long_for_each_event(connect: Opener) -> None:
+    connection, server = connect()
+    server.send("n.1")
+    server.send("end")
+    connection.wait_for("end", timeout=GUARD_S)
+    watched = connection.watch("n.1", timeout=0.0)
+    assert next(watched).type == "n.1"
+    with pytest.raises(RealtimeTimeout, match=r"'n\.1' did not come in no time"):
+        next(watched)
+    assert list(watched) == [], "it has ended"
+    assert not connection._queue._watchers
+
+
+def test_watch_ends_when_the_link_breaks(connect: Opener) -> None:
+    connection, server = connect()
+    server.send("n.1")
+    watched = connection.watch("n.1")
+    assert next(watched).type == "n.1"
+    server.peer.drop()
+    with pytest.raises(ConnectionClosedError):
+        next(watched)
+
+
+def test_a_watch_that_is_slow_gets_what_was_consumed_meanwhile(connect: Opener) -> None:
+    connection, server = connect()
+    watched = connection.watch("n.1", timeout=GUARD_S)
+    server.send("n.1", number=0)
+    assert next(watched).to_dict()["number"] == 0
+    for number in range(1, 4):  # 3 MB, of which the log keeps one
+        server.send("n.1", number=number, padding="x" * 1_000_000)
+        connection.recv(GUARD_S)
+    assert [next(watched).to_dict()["number"] for _ in range(3)] == [1, 2, 3]
+
+
+def test_a_watch_that_is_too_slow_says_so(connect: Opener) -> None:
+    connection, server = connect(max_queue_bytes=10_000)
+    watched = connection.watch("n.1", timeout=GUARD_S)
+    for number in range(20):
+        server.send("n.1", number=number)
+        connection.recv(GUARD_S)
+    with pytest.raises(QueueFullError, match="slower than the events"):
+        list(watched)
+    assert not connection._queue._watchers
+
+
+def test_a_watch_that_is_left_is_served_no_more(connect: Opener) -> None:
+    connection, server = connect()
+    server.send("n.1")
+    for event in connection.watch("n.1", timeout=GUARD_S):
+        assert event.type == "n.1"
+        break
+    connection.watch("n.1")  # and one that never began
+    server.send("n.2")
+    connection.wait_for("n.2", timeout=GUARD_S)
+    assert not connection._queue._watchers
+
+
+def test_a_refusal_is_told_to_one_wait(connect: Opener) -> None:
+    connection, server = connect()
+    connection.send({"type": "x", "event_id": "mine"})
+    server.send("error", error={"type": "t", "message": "no", "event_id": "mine"})
+    server.send("n.1")
+    with pytest.raises(ServerError, match="no"):
+        connection.wait_for("n.1", timeout=GUARD_S)
+    assert connection.wait_for("n.1", timeout=GUARD_S).type == "n.1"
+    connection.send({"type": "x", "event_id": "second"})
+    watched = connection.watch("n.2", timeout=GUARD_S)
+    server.send("error", error={"type": "t", "message": "no", "event_id": "second"})
+    with pytest.raises(ServerError, match="no"):
+        next(watched)
+
+
+@pytest.mark.parametrize("call", ["wait_for", "watch"])
+def test_a_type_that_does_not_exist(connect: Opener, call: str) -> None:
+    connection, _ = connect()
+    with pytest.raises(ConfigError, match=rf"{call}: .*'response.donne'.*'response.done'"):
+        getattr(connection, call)("response.donne")
+    with pytest.raises(ConfigError, match="iterate"):
+        getattr(connection, call)("event")
+    with pytest.raises(ConfigError, match="timeout is 'abc'"):
+        getattr(connection, call)("response.done", timeout="abc")
 
 
 @pytest.mark.parametrize("wrong", [None, 5, ResponseDone])
