@@ -58,10 +58,11 @@ class Deadline:
 
 def _seconds(timeout: object) -> float:
     """Return ``timeout`` as a float; the slow part of the check, for what is not plain."""
-    if isinstance(timeout, Real) and type(timeout) is not bool:
-        in_range = not timeout < 0 and timeout <= _LONGEST_S  # NaN is not
-        if in_range or timeout == math.inf:
-            return float(timeout)
+    number = None if isinstance(timeout, bool) else timeout
+    if isinstance(number, Real):
+        in_range = not number < 0 and number <= _LONGEST_S  # NaN is not
+        if in_range or number == math.inf:
+            return float(number)
     raise ConfigError(
         f"timeout is {timeout!r:.80}; pass seconds, from 0 (do not wait) to 1e9, or None (wait for "
         "ever)"

@@ -26,5 +26,5 @@ def timed_out(what: str, timeout: float | None, queue: EventQueue, begun: int) -
     failures = [e for _, e in queue.errors_since(begun) if e.severity != "benign"]
     if failures:
         came += f"; the server said meanwhile: {server_error(failures[0])!s:.300}"
-    waited = "in no time" if not timeout else f"within {timeout:g} s"
+    waited = f"within {timeout:g} s" if timeout else "at once"
     return RealtimeTimeout(f"{what} did not come {waited}; the connection is still usable{came}")

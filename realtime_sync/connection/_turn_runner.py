@@ -11,6 +11,7 @@ from .._deadline import Deadline
 from .._types import JsonDict
 from ..errors import ConnectionClosed, LocalProtocolError, RealtimeTimeout
 from ..events import ErrorEvent, ServerEvent
+from ..transport.base import utf8
 from ._audio_input import audio_base64
 from ._matching import refuses
 from ._timeouts import timed_out
@@ -219,12 +220,12 @@ def _check_response(response: object) -> None:
     """Raise LocalProtocolError for settings of an answer that can't be sent."""
     if response is None:
         return
-    if not isinstance(response, Mapping):
+    if not isinstance(response, Mapping):  # which a model of settings is not
         raise LocalProtocolError(
             f"response is {response!r:.80}; pass a mapping such as "
-            "{'output_modalities': ['text']}, or None"
+            "{'output_modalities': ['text']}, or None (nothing was sent)"
         )
-    to_json({"type": "response.create", "response": dict(response)})
+    utf8(to_json({"type": "response.create", "response": dict(response)}))
 
 
 def _user_content(
@@ -235,7 +236,7 @@ def _user_content(
     if text is not None:
         if not isinstance(text, str):
             raise LocalProtocolError(
-                f"text is {text!r:.80}; pass what the user writes as a str, or sound by audio=…"
+                f"text is {text!r:.80}; pass a str, or sound as audio=… (nothing was sent)"
             )
         return {"type": "input_text", "text": text}
     if audio is None:

@@ -178,7 +178,12 @@ class RealtimeConnection(Registration, Observing):
 
         Raises:
             RemoteProtocolError: it is not a JSON object with a ``type``.
+            LocalProtocolError: ``data`` is neither text nor bytes.
         """
+        if not isinstance(data, str | bytes | bytearray | memoryview):
+            raise LocalProtocolError(
+                f"parse_event takes what recv_bytes() returned, not {data!r:.80}"
+            )
         return parse_event(data)
 
     def __iter__(self) -> Iterator[ServerEvent]:

@@ -215,7 +215,9 @@ class ErrorEvent(Event):
         is over. ``"fatal"``: the session is or will be closed. ``"failed"``: one request failed,
         all else goes on.
         """
-        code = detail_of(self).code
+        code: object = detail_of(self).code
+        if not isinstance(code, str):  # null, or what a server should not send
+            return "failed"
         if code in _BENIGN:
             return "benign"
         return "fatal" if code in _FATAL else "failed"

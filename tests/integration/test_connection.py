@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -410,7 +411,7 @@ def test_watch_waits_so_long_for_each_event(connect: Opener) -> None:
     connection.wait_for("end", timeout=GUARD_S)
     watched = connection.watch("n.1", timeout=0.0)
     assert next(watched).type == "n.1"
-    with pytest.raises(RealtimeTimeout, match=r"'n\.1' did not come in no time"):
+    with pytest.raises(RealtimeTimeout, match=r"'n\.1' did not come at once"):
         next(watched)
     assert list(watched) == [], "it has ended"
     assert not connection._queue._watchers
@@ -762,6 +763,178 @@ def test_a_stream_left_early_cancels_its_response(connect: Opener) -> None:
     server.send("response.done", response={**late, "status": "cancelled"})
     server.send("n.1")
     assert connection.recv(GUARD_S).type == "n.1"
+
+
+# -- refusals that nobody asked about ------------------------------------------------------------
+
+
+def refuse(server: Server, event_id: str | None, code: str = "bad", **fields: Any) -> None:
+    error = {"type": "invalid_request_error", "code": code, "message": "no", "event_id": event_id}
+    server.send("error", error={**error, **fields})
+
+
+def arrived(connection: RealtimeConnection, guard: Guard, count: int) -> None:
+    guard.until(lambda: connection._queue.received == count, f"{count} messages")
+
+
+def test_ask_raises_what_was_refused_before_once(connect: Opener, guard: Guard) -> None:
+    connection, server = connect()
+    connection.send({"type": "x", "event_id": "first"})
+    connection.send({"type": "x", "event_id": "second"})
+    server.send("n.1")
+    refuse(server, "first")
+    refuse(server, "response_cancel", code="response_cancel_not_active")
+    refuse(server, "second", code="session_expired")
+    server.send("n.2")
+    arrived(connection, guard, 5)
+    for code in ("bad", "session_expired"):
+        with pytest.raises(ServerError) as caught:
+            connection.ask("Hi", timeout=GUARD_S)
+        assert caught.value.code == code
+    assert [server.receive()["type"] for _ in range(2)] == ["x", "x"]
+    serving = run(lambda: (server.receive("conversation.item.create"), server.answer("Hi.")))
+    assert connection.ask("Hi", timeout=GUARD_S).text == "Hi."
+    serving()
+    types = [connection.recv(GUARD_S).type for _ in range(3)]
+    assert types == ["n.1", "error", "n.2"], "the two that were raised are consumed"
+    assert connection.stats.queued_bytes == 0
+
+
+def test_ask_raises_an_earlier_refusal_that_comes_meanwhile(connect: Opener) -> None:
+    connection, server = connect()
+    connection.send({"type": "x", "event_id": "mine"})
+    server.receive("x")
+
+    def ask() -> Any:
+        connection.send({"type": "y", "event_id": "of this thread"})
+        return connection.ask("Hi", timeout=GUARD_S)
+
+    asking = run(ask)
+    server.receive("y")
+    server.receive("conversation.item.create")
+    server.receive("response.create")
+    refuse(server, "mine")  # another thread's
+    refuse(server, "of this thread", code="mine")
+    refused = asking()
+    assert isinstance(refused, ServerError)
+    assert refused.code == "mine"
+    server.receive("response.cancel")
+    assert connection.recv(GUARD_S).to_dict()["error"]["event_id"] == "mine"
+    assert connection.stats.queued_bytes == 0
+
+
+@pytest.mark.parametrize("seen_by", ["recv", "wait_for"])
+def test_ask_does_not_repeat_a_refusal_that_was_seen(connect: Opener, seen_by: str) -> None:
+    connection, server = connect()
+    connection.send({"type": "x", "event_id": "mine"})
+    server.receive("x")
+    refuse(server, "mine")
+    if seen_by == "recv":
+        assert connection.recv(GUARD_S).type == "error"
+    else:
+        with pytest.raises(ServerError):
+            connection.wait_for("n.1", timeout=GUARD_S)
+    serving = run(lambda: (server.receive("conversation.item.create"), server.answer("Hi.")))
+    assert connection.ask("Hi", timeout=GUARD_S).text == "Hi."
+    serving()
+
+
+@pytest.mark.parametrize(
+    ("code", "level"), [("bad", logging.WARNING), ("response_cancel_not_active", logging.DEBUG)]
+)
+def test_an_error_that_no_call_waits_for_is_logged_once(
+    connect: Opener, guard: Guard, caplog: pytest.LogCaptureFixture, code: str, level: int
+) -> None:
+    caplog.set_level(logging.DEBUG, "realtime_sync.connection")
+    connection, server = connect()
+    secret = "sk-of-the-user said: my name is Ann"
+    refuse(server, "unknown", code=code, message=secret, param="session.voice")
+    asking = run(lambda: connection.ask("Hi", timeout=GUARD_S))
+    server.receive("conversation.item.create")
+    server.answer("Hi.")
+    assert asking().text == "Hi."
+    assert connection.recv(GUARD_S).type == "error"
+    logged = f"type 'invalid_request_error', code '{code}', param 'session.voice'"
+    logged += ", event_id 'unknown'"
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (level, f"the server sent an error event that no call waits for: {logged}")
+    ]
+
+
+@pytest.mark.parametrize("error", [None, "overloaded", {}, {"event_id": 5, "code": {}}, [1]])
+def test_an_error_of_any_form_is_logged(
+    connect: Opener, caplog: pytest.LogCaptureFixture, error: Any
+) -> None:
+    connection, server = connect()
+    server.send("error", error=error)
+    server.send("n.1")
+    assert [connection.recv(GUARD_S).type for _ in range(2)] == ["error", "n.1"]
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+def test_an_error_that_a_call_raises_is_not_logged(
+    connect: Opener, guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection, server = connect()
+
+    def wait() -> Any:
+        connection.send({"type": "x", "event_id": "mine"})
+        return connection.wait_for("n.1", timeout=GUARD_S)
+
+    waiting = run(wait)
+    guard.until(lambda: "mine" in connection._queue.awaited, "the wait")
+    refuse(server, "mine")
+    assert isinstance(waiting(), ServerError)
+    server.receive("x")
+    asking = run(lambda: connection.ask("x", timeout=GUARD_S))
+    refuse(server, server.receive("conversation.item.create")["event_id"])
+    assert isinstance(asking(), ServerError)
+    assert caplog.records == []
+    assert connection._queue.awaited == set()
+
+
+def test_a_timeout_says_what_was_awaited_and_what_came_instead(
+    connect: Opener, guard: Guard
+) -> None:
+    connection, server = connect()
+    refuse(server, None, code="of before")
+    server.peer.send("{")
+    arrived(connection, guard, 2)
+    connection.send({"type": "x"})
+    server.peer.send('{"type":')
+    server.peer.send(b"\0")
+    refuse(server, None, code="response_cancel_not_active")
+    refuse(server, "unknown", code="odd")
+    arrived(connection, guard, 6)
+    for wanted, name in (("n.1", "'n.1'"), (lambda event: False, "an event for the predicate")):
+        with pytest.raises(RealtimeTimeout) as caught:
+            connection.wait_for(wanted, timeout=0.25e-3)  # type: ignore[arg-type]
+        words = str(caught.value)
+        assert words.startswith(f"{name} did not come within 0.00025 s; ")
+        assert "2 malformed messages came meanwhile, the first: malformed json" in words
+        assert "the server said meanwhile: odd: no" in words
+        assert "of before" not in words
+
+
+def test_a_timeout_of_a_turn_says_how_far_it_came(connect: Opener, guard: Guard) -> None:
+    connection, server = connect()
+    with pytest.raises(RealtimeTimeout, match=r"'response.created' of this turn did not come at"):
+        connection.ask(timeout=0.0)
+    request = server.receive("response.create")
+    response = {"id": "resp_1", "metadata": request["response"]["metadata"]}
+    server.send("response.created", response=response)
+    with pytest.raises(RealtimeTimeout, match="the end of the response that was running already"):
+        connection.ask(timeout=0.25e-3)
+    server.send("response.done", response=response)
+    stream = connection.stream(timeout=0.5)
+    telling = run(lambda: next(stream))
+    server.receive("response.cancel")
+    request = server.receive("response.create")
+    response = {"id": "resp_2", "metadata": request["response"]["metadata"]}
+    server.send("response.created", response=response)
+    late = telling()
+    assert isinstance(late, RealtimeTimeout)
+    assert str(late).startswith("the 'response.done' of this turn's resp_2 did not come within 0.5")
 
 
 # -- the end -------------------------------------------------------------------------------------

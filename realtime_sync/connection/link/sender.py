@@ -20,6 +20,7 @@ from ...errors import ConnectionClosed, LocalProtocolError, QueueFullError
 from ...events import ClientEvent, Event
 from ...providers.dialect import Dialect
 from ...transport.base import Transport
+from .._arguments import check_text
 from ..reconnect import ReconnectPolicy
 from ..settings import DEFAULT_MAX_QUEUE_SIZE
 from ..state import ConnectionState
@@ -101,7 +102,11 @@ class Sender:
     def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
         """See `RealtimeConnection.send`."""
         wire = to_dict(event)
-        event_id = wire.setdefault("event_id", f"event_{next(self._ids)}")
+        event_id = wire.get("event_id")
+        if event_id is None:
+            event_id = wire["event_id"] = f"event_{next(self._ids)}"
+        else:
+            check_text("event_id", event_id)
         dialect = self.dialect
         text = to_json(wire if dialect is None else dialect.to_wire(wire))
         self._renew_if_due()
@@ -358,8 +363,14 @@ def to_json(event: JsonDict) -> str:
         LocalProtocolError: something in it can't be written as JSON.
     """
     try:
-        return json.dumps(event, ensure_ascii=False, separators=(",", ":"), default=_wire_form)
-    except (TypeError, ValueError) as exc:
+        return json.dumps(
+            event,
+            ensure_ascii=False,
+            allow_nan=False,
+            separators=(",", ":"),
+            default=_wire_form,
+        )
+    except (RecursionError, TypeError, ValueError) as exc:
         raise LocalProtocolError(f"{event['type']} can't be written as JSON: {exc}") from exc
 
 
