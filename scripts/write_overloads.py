@@ -21,7 +21,7 @@ HEAD = '''\
 """Written by scripts/write_overloads.py; change that, not this."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, Protocol, TypeVar, overload
 
 from typing_extensions import Self
 
@@ -35,7 +35,9 @@ __all__ = ["Observing", "Registration"]
 _R = TypeVar("_R")
 _E = TypeVar("_E")
 _H = TypeVar("_H", bound=Callable[[Any], object])
-_Decorator = Callable[[Callable[[_E], _R]], Callable[[_E], _R]]
+
+class _Decorator(Protocol[_E]):
+    def __call__(self, handler: Callable[[_E], _R], /) -> Callable[[_E], _R]: ...
 '''
 # `{literal}` is a type of event, `{cls}` its class. The last of each is for all other types.
 HANDLED = """\
@@ -44,7 +46,7 @@ HANDLED = """\
         self, type: Literal["{literal}"], handler: Callable[[events.{cls}], object]
     ) -> Self: ...
     @overload
-    def {method}(self, type: Literal["{literal}"]) -> _Decorator[events.{cls}, _R]: ...
+    def {method}(self, type: Literal["{literal}"]) -> _Decorator[events.{cls}]: ...
 """
 HANDLED_OTHER = """\
     @overload
