@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from types import MethodType
+from typing import NamedTuple
 
 from .._deadline import Deadline
 from .._fork import Home
@@ -43,46 +44,34 @@ class Observer:
 
     def wait_for(self, wanted: Wanted, deadline: Deadline) -> ServerEvent:
         """See `RealtimeConnection.wait_for`."""
-        self._home.check()
-        matches = matcher(wanted, "wait_for")
-        losses = self._losses_that_end(wanted)
-        watcher = self._queue.watcher(self._begin(wanted))
+        search = self._begin(wanted, "wait_for")
         try:
-            return self._next(watcher, wanted, matches, losses, deadline)
+            return self._next(search, deadline)
         finally:
-            self._queue.dismiss(watcher)
+            self._queue.dismiss(search.watcher)
 
     def watch(self, wanted: Wanted, timeout: float | None) -> Iterator[ServerEvent]:
         """See `RealtimeConnection.watch`."""
-        self._home.check()
-        matches = matcher(wanted, "watch")
         Deadline(timeout)  # says now whether it is one
-        losses = self._losses_that_end(wanted)
-        # From now on, also if the iteration begins later.
-        watcher = self._queue.watcher(self._begin(wanted))
-        return self._iterate(watcher, wanted, matches, losses, timeout)
+        # The search begins now as well, also if the iteration does later.
+        return self._iterate(self._begin(wanted, "watch"), timeout)
 
-    def _iterate(
-        self,
-        watcher: Watcher,
-        wanted: Wanted,
-        matches: Callable[[ServerEvent], bool],
-        losses: Losses,
-        timeout: float | None,
-    ) -> Iterator[ServerEvent]:
+    def _iterate(self, search: _Search, timeout: float | None) -> Iterator[ServerEvent]:
         try:
             while True:
-                self._home.check()
-                yield self._next(watcher, wanted, matches, losses, Deadline(timeout))
+                yield self._next(search, Deadline(timeout))
                 self._sender.take_unanswered()  # a loss ends the next wait in any case
         except ConnectionClosedOK:
             return
         finally:
-            self._queue.dismiss(watcher)
+            self._queue.dismiss(search.watcher)
 
-    def _begin(self, wanted: Wanted) -> int:
-        """Return the number of the first entry that counts for this thread."""
-        return max(self._sender.mark, self._finds.after(wanted))
+    def _begin(self, wanted: Wanted, where: str) -> _Search:
+        """Let a search of this thread begin where the thread stands."""
+        self._home.check()
+        matches, losses = matcher(wanted, where), self._losses_that_end(wanted)
+        since = max(self._sender.mark, self._finds.after(wanted))
+        return _Search(wanted, matches, losses, self._queue.watcher(since))
 
     def _losses_that_end(self, wanted: Wanted) -> Losses:
         """Say which losses of the link end a search that this thread begins now."""
@@ -92,38 +81,53 @@ class Observer:
             return "none"
         return "all" if unanswered else "coming"
 
-    def _next(
-        self,
-        watcher: Watcher,
-        wanted: Wanted,
-        matches: Callable[[ServerEvent], bool],
-        losses: Losses,
-        deadline: Deadline,
-    ) -> ServerEvent:
-        queue, request, begun = self._queue, self._sender.last_event_id, watcher.since
+    def _next(self, search: _Search, deadline: Deadline) -> ServerEvent:
+        """Return the next event of ``search``, or raise the refusal of what was sent last."""
+        self._home.check()
+        queue, request, begun = self._queue, self._sender.last_event_id, search.watcher.since
         if request is not None:
             queue.awaited.add(request)
         try:
             found = queue.watch(
-                watcher,
-                lambda candidate: matches(candidate) or refuses(candidate, request),
+                search.watcher,
+                lambda candidate: search.matches(candidate) or refuses(candidate, request),
                 deadline,
-                losses=losses,
+                losses=search.losses,
                 link=self._sender.held_for,
             )
         except RealtimeTimeout:
-            what = repr(wanted) if isinstance(wanted, str) else "an event for the predicate"
-            raise timed_out(what, deadline.timeout, queue, begun) from None
+            raise timed_out(search.name, deadline.timeout, queue, begun) from None
         finally:
             if request is not None:
                 queue.awaited.discard(request)
         event = found.item
-        assert not isinstance(event, tuple)
-        if request is not None and isinstance(event, ErrorEvent) and not matches(event):
-            self._sender.forget(request)  # so that it is told of this once
-            raise server_error(event)
-        self._finds.note(wanted, found.number + 1)
+        assert not isinstance(event, tuple)  # an event is what matches
+        if isinstance(event, ErrorEvent):
+            self._tell(event, search)
+        self._finds.note(search.wanted, found.number + 1)
         return event
+
+    def _tell(self, event: ErrorEvent, search: _Search) -> None:
+        """Take note that the thread is told of a refusal; raise it unless it is what was wanted."""
+        for request in self._sender.requests:
+            if refuses(event, request):
+                self._sender.forget(request)  # so that it is told once
+        if not search.matches(event):
+            raise server_error(event)
+
+
+class _Search(NamedTuple):
+    """One search of a thread's, for one event or for all."""
+
+    wanted: Wanted
+    matches: Callable[[ServerEvent], bool]
+    losses: Losses
+    watcher: Watcher
+
+    @property
+    def name(self) -> str:
+        """What is awaited, for messages."""
+        return repr(self.wanted) if isinstance(self.wanted, str) else "an event for the predicate"
 
 
 class _Finds(threading.local):

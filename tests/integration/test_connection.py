@@ -823,7 +823,7 @@ def test_ask_raises_an_earlier_refusal_that_comes_meanwhile(connect: Opener) -> 
     assert connection.stats.queued_bytes == 0
 
 
-@pytest.mark.parametrize("seen_by", ["recv", "wait_for"])
+@pytest.mark.parametrize("seen_by", ["recv", "wait_for", "wait_for error"])
 def test_ask_does_not_repeat_a_refusal_that_was_seen(connect: Opener, seen_by: str) -> None:
     connection, server = connect()
     connection.send({"type": "x", "event_id": "mine"})
@@ -831,6 +831,8 @@ def test_ask_does_not_repeat_a_refusal_that_was_seen(connect: Opener, seen_by: s
     refuse(server, "mine")
     if seen_by == "recv":
         assert connection.recv(GUARD_S).type == "error"
+    elif seen_by == "wait_for error":
+        assert connection.wait_for("error", timeout=GUARD_S).error.event_id == "mine"
     else:
         with pytest.raises(ServerError):
             connection.wait_for("n.1", timeout=GUARD_S)

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 from operator import attrgetter
-from typing import Literal, NamedTuple, TypeGuard, TypeVar
+from typing import Literal, NamedTuple, TypeGuard
 
 from ..._deadline import Deadline
 from ...errors import ConnectionClosed, QueueFullError, RealtimeTimeout, RemoteProtocolError
@@ -181,8 +181,9 @@ class EventQueue:
         self._taking = False
         self._delivered = 0  # how many entries were put into `_entries`
         self.awaited: set[str] = set()
-        self._errors: deque[tuple[int, ErrorEvent]] = deque(maxlen=_LATEST)
-        self._malformed: deque[tuple[int, str]] = deque(maxlen=_LATEST)
+        # With their numbers; replaced, never changed in place, so anybody may read them.
+        self._errors: tuple[tuple[int, ErrorEvent], ...] = ()
+        self._malformed: tuple[tuple[int, str], ...] = ()
 
     # -- the reader's side -----------------------------------------------------------------------
 
@@ -206,9 +207,10 @@ class EventQueue:
     def note(self, item: ErrorEvent | Malformed) -> None:
         """Keep in mind what is about to be `put`, for whoever waits in vain."""
         if isinstance(item, Malformed):
-            self._malformed.append((self.received, str(item.error)[:_EXCERPT]))
+            words = str(item.error)[:_EXCERPT]
+            self._malformed = (*self._malformed[1 - _LATEST :], (self.received, words))
         else:
-            self._errors.append((self.received, item))
+            self._errors = (*self._errors[1 - _LATEST :], (self.received, item))
 
     @property
     def full(self) -> bool:
@@ -307,7 +309,7 @@ class EventQueue:
         except queue.Empty:
             following = None
         until = delivered if following is None else following.number
-        for number, size, past in _copy(self._log):
+        for number, size, past in self._snapshot():
             if self._next <= number < until:
                 item = parse_event(past) if isinstance(past, str) else past
                 self.keep(Entry(number, size, item))
@@ -381,7 +383,7 @@ class EventQueue:
             self._watchers.append(weakref.ref(watcher))
             end = self.end
         # Registered first, then the log: an event may come twice, but is never missed.
-        past = _copy(self._log)
+        past = self._snapshot()
         first = past[0][0] if past else 0  # the numbers in the log have no gaps
         watcher.past.extend(islice(past, max(0, since - first), None))
         if end is not None:
@@ -440,11 +442,18 @@ class EventQueue:
 
     def errors_since(self, number: int) -> list[tuple[int, ErrorEvent]]:
         """Return the latest ``error`` events from entry ``number`` on, with their numbers."""
-        return [error for error in _copy(self._errors) if error[0] >= number]
+        return [error for error in self._errors if error[0] >= number]
 
     def malformed_since(self, number: int) -> list[str]:
         """Say what is wrong with the latest malformed messages from entry ``number`` on."""
-        return [words for at, words in _copy(self._malformed) if at >= number]
+        return [words for at, words in self._malformed if at >= number]
+
+    def _snapshot(self) -> list[_Past]:
+        while True:
+            try:
+                return list(self._log)
+            except RuntimeError:  # noqa: PERF203  # the reader appended while this copied
+                continue
 
     def _missed_error(self) -> QueueFullError:
         """Return the error for an observer that has no room for what comes."""
@@ -461,18 +470,6 @@ class EventQueue:
             f"{self.queued_bytes} bytes of events wait to be consumed and max_queue_bytes is "
             f"{self.max_bytes}: call recv() or iterate, or raise max_queue_bytes"
         )
-
-
-_T = TypeVar("_T")
-
-
-def _copy(entries: deque[_T]) -> list[_T]:
-    """Return what is in a deque to which another thread may append at this moment."""
-    while True:
-        try:
-            return list(entries)
-        except RuntimeError:  # noqa: PERF203  # it did
-            continue
 
 
 def _raise_end(end: _End, link: int) -> None:
