@@ -781,9 +781,10 @@ def test_ask_raises_what_was_refused_before_once(connect: Opener, guard: Guard) 
     connection, server = connect()
     connection.send({"type": "x", "event_id": "first"})
     connection.send({"type": "x", "event_id": "second"})
+    connection.response.cancel(event_id="in vain")
     server.send("n.1")
+    refuse(server, "in vain", code="response_cancel_not_active")
     refuse(server, "first")
-    refuse(server, "response_cancel", code="response_cancel_not_active")
     refuse(server, "second", code="session_expired")
     server.send("n.2")
     arrived(connection, guard, 5)
@@ -791,7 +792,7 @@ def test_ask_raises_what_was_refused_before_once(connect: Opener, guard: Guard) 
         with pytest.raises(ServerError) as caught:
             connection.ask("Hi", timeout=GUARD_S)
         assert caught.value.code == code
-    assert [server.receive()["type"] for _ in range(2)] == ["x", "x"]
+    assert [server.receive()["type"] for _ in range(3)] == ["x", "x", "response.cancel"]
     serving = run(lambda: (server.receive("conversation.item.create"), server.answer("Hi.")))
     assert connection.ask("Hi", timeout=GUARD_S).text == "Hi."
     serving()
@@ -821,6 +822,21 @@ def test_ask_raises_an_earlier_refusal_that_comes_meanwhile(connect: Opener) -> 
     server.receive("response.cancel")
     assert connection.recv(GUARD_S).to_dict()["error"]["event_id"] == "mine"
     assert connection.stats.queued_bytes == 0
+
+
+def test_the_late_refusal_of_a_turn_that_was_given_up_is_no_earlier_one(
+    connect: Opener, guard: Guard
+) -> None:
+    connection, server = connect()
+    with pytest.raises(RealtimeTimeout):
+        connection.ask("slow", timeout=0.0)
+    server.receive("conversation.item.create")
+    refuse(server, server.receive("response.create")["event_id"])
+    server.receive("response.cancel")
+    arrived(connection, guard, 1)
+    serving = run(lambda: (server.receive("conversation.item.create"), server.answer("Hi.")))
+    assert connection.ask("again", timeout=GUARD_S).text == "Hi."
+    serving()
 
 
 @pytest.mark.parametrize("seen_by", ["recv", "wait_for", "wait_for error"])

@@ -297,6 +297,8 @@ def test_losses_before_and_after_a_watcher_was_made() -> None:
     assert name_of(queue.watch(before, is_c, NOW)) == "c", "and it may go on"
     with pytest.raises(ConnectionClosedError, match="two"):
         queue.watch(asked, is_c, NOW, losses="all", link=2)
+    with pytest.raises(ConnectionClosedError, match="two"):
+        queue.watch(queue.watcher(0), is_c, NOW, losses="all", link=2)
     assert find(queue, is_c) == "c"
     assert name_of(queue.watch(queue.watcher(0), is_c, NOW, losses="all", link=3)) == "c"
 
