@@ -20,6 +20,7 @@ PARTS = (
     "connection",
     "conversation",
     "tools",
+    "voice",
     "transport",
     "rest",
     "clients",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .._codec import encode_base64
 from ..errors import FormatError
+from ._argument_checks import check_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +22,7 @@ def append_message(audio: str | bytes | np.ndarray, event_id: str | None, *, pcm
     encoded = audio_base64(audio, pcm=pcm)
     if event_id is None:
         return b'{"type":"input_audio_buffer.append","audio":"%b"}' % encoded
+    check_text("event_id", event_id)
     given_id = json.dumps(event_id).encode()
     return b'{"type":"input_audio_buffer.append","event_id":%b,"audio":"%b"}' % (given_id, encoded)
 

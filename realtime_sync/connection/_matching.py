@@ -1,26 +1,87 @@
-"""What `wait_for` looks for in an event."""
+"""What a listener asks for: the type of an event, or a predicate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import LocalProtocolError
-from ..events import ServerEvent, canonical_type
+from ..errors import ConfigError, LocalProtocolError
+from ..events import BETA_ALIASES, SERVER_EVENTS, Reconnected, ServerEvent, canonical_type
+from ._handlers import EVERY_EVENT
 
-__all__ = ["matcher"]
+__all__ = ["checked_type", "matcher"]
+
+# What the connection says, every server's GA and beta names, and the beta's only event that has no
+# name of its own in GA.
+_KNOWN = frozenset(
+    {Reconnected.type, *SERVER_EVENTS, *BETA_ALIASES, "transcription_session.created"}
+)
+# The families of the protocol: everything before the first dot.
+_FAMILIES = frozenset(name.partition(".")[0] for name in _KNOWN if "." in name)
+_ALIKE = 0.8  # as `difflib` measures it: "response.finished" is no slip of the pen, "resp.done" is
 
 
-def matcher(event: str | Callable[[ServerEvent], bool]) -> Callable[[ServerEvent], bool]:
-    """Return the predicate for a type, by its GA or its beta name; one that is given stays.
+def checked_type(name: str, where: str) -> str:
+    """Return the GA name for the type of an event.
+
+    Any name may be asked for, because servers have types of their own, except one that looks like
+    a mistake: it is unknown, and in a family of the protocol (``response.``, ``session.``, …) or
+    much like a type that is known.
+
+    Args:
+        name: a type, by its GA or its beta name.
+        where: for the message: the call that got it.
 
     Raises:
-        LocalProtocolError: it is neither.
+        ConfigError: it is no text, or a mistake; the message has the nearest types, and a way to
+            get an event that is really called so.
+    """
+    if not isinstance(name, str) or not name:
+        raise ConfigError(f"{where} takes a type such as 'response.done', not {name!r:.80}")
+    if name not in _KNOWN:
+        _refuse_mistake(name, where)
+    return canonical_type(name)
+
+
+def _refuse_mistake(name: str, where: str) -> None:
+    from difflib import get_close_matches  # only who has made a mistake needs it
+
+    plain = name.strip().lower()[:100]  # the time it takes grows with the square
+    alike = get_close_matches(plain, _KNOWN, n=3, cutoff=_ALIKE)
+    family = plain.partition(".")[0]
+    if not alike and family not in _FAMILIES:
+        return
+    of_family = [known for known in _KNOWN if known.startswith(f"{family}.")]
+    nearest = alike or get_close_matches(plain, sorted(of_family), n=3, cutoff=0)
+    raise ConfigError(
+        f"{where}: there is no event {name!r:.80}; did you mean {' or '.join(map(repr, nearest))}? "
+        "A type that only your server has is found by a predicate, lambda event: event.type == …, "
+        "of wait_for and watch, and by on('event', …)"
+    )
+
+
+def matcher(
+    event: str | Callable[[ServerEvent], bool], where: str
+) -> Callable[[ServerEvent], bool]:
+    """Return the predicate for a type, by its GA or its beta name; one that is given stays.
+
+    Args:
+        event: a type or a predicate.
+        where: for the message: the call that got it.
+
+    Raises:
+        ConfigError: the type is a mistake; see `checked_type`.
+        LocalProtocolError: it is neither a type nor a predicate.
     """
     if isinstance(event, type) or not (isinstance(event, str) or callable(event)):
         raise LocalProtocolError(
-            f"wait_for takes a type such as 'response.done' or a predicate, not {event!r}"
+            f"{where} takes a type such as 'response.done' or a predicate, not {event!r:.80}"
         )
     if callable(event):
         return event
-    wanted = canonical_type(event)
+    if event == EVERY_EVENT:
+        raise ConfigError(
+            f"{where}: 'event' stands for every event in on() and once() only; iterate or call "
+            f"recv() to have them all, or pass {where} a predicate"
+        )
+    wanted = checked_type(event, where)
     return lambda candidate: candidate.type == wanted

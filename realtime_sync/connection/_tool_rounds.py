@@ -17,7 +17,7 @@ from ..tools.call_context import CallContext
 from ..tools.outputs import error_text
 from ..tools.pool import ToolPool
 from ..tools.schema import Tool
-from ._turn_runner import TurnRunner, user_items
+from ._turn_runner import TurnRunner, check_response, user_items
 from .link.queue import EventQueue
 from .link.sender import Sender
 from .reply import Reply
@@ -78,6 +78,7 @@ class ToolRounds:
     ) -> Iterator[ServerEvent]:
         """Say something, then yield the events of all turns until the final answer."""
         items = user_items(text, audio, pcm=self._state.input_is_pcm)
+        check_response(response)
         params = self._with_tools(response)
         while True:
             yield from self._turns.run(self._turn, items, params, deadline)

@@ -5,23 +5,24 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._deadline import Deadline
 from .._types import JsonDict
 from ..errors import ConnectionClosed, LocalProtocolError, RealtimeTimeout
 from ..events import ErrorEvent, ServerEvent
+from ..transport.base import utf8
 from ._audio_input import audio_base64
-from ._complaints import Complaints
+from ._timeouts import timed_out
 from .link.queue import Entry, EventQueue, Interruption, Malformed
-from .link.sender import Sender
-from .reply import Turn
+from .link.sender import Sender, to_json
+from .reply import Turn, server_error
 from .state import ConnectionState
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["TurnRunner", "user_items"]
+__all__ = ["TurnRunner", "check_response", "user_items"]
 
 # A refusal follows at once. So many events later it is certain that a response is the turn's own,
 # also with a server that does not say so.
@@ -44,8 +45,7 @@ class TurnRunner:
         self._state = state
         self.abandoned: list[Turn] = []
         self.current: Turn | None = None
-        self._complaints = Complaints(state.refusal_of)
-        self._began_at = 0  # how many messages had come when the turn that runs began
+        self._begun = 0  # how many messages had come when the latest turn began
 
     def new(self) -> Turn:
         """Return a turn that the server will understand."""
@@ -57,7 +57,7 @@ class TurnRunner:
         self,
         turn: Turn,
         items: Sequence[JsonDict],
-        response: Mapping[str, Any] | None,
+        response: JsonDict,
         deadline: Deadline,
     ) -> Iterator[ServerEvent]:
         """Send ``items`` and the request, then yield the turn's own events; others stay queued.
@@ -65,19 +65,22 @@ class TurnRunner:
         A turn that is left before its end, by an error or by its consumer, is cancelled.
         """
         self.give_up_current()  # of a call that was struck before it could
-        self._complaints = Complaints(self._state.refusal_of)
-        self._began_at = self._queue.received
-        self._wait_until_idle(deadline)
-        begun = self._queue.received
+        messages = [turn.item_create(item) for item in items]
+        awaited = {*turn.requests, *self._sender.requests}
+        self._queue.awaited.update(awaited)
+        self._begun = self._queue.received
         doubtful: list[Entry] = []
         try:
+            self._raise_earlier_refusal()
+            self._wait_until_idle(deadline)
+            begun = self._queue.received
             self.current = turn
-            for number, item in enumerate(items):
-                self._sender.send(turn.item_create(item))
+            for number, message in enumerate(messages):
+                self._sender.send(message)
                 if number == 0:
                     turn.begun_for = self._sender.held_for
             self._ask(turn, response)
-            turn.begun_for = turn.begun_for if items else turn.asked_for
+            turn.begun_for = turn.begun_for if messages else turn.asked_for
             while not turn.done:
                 entry = self._take_new(deadline)
                 if isinstance(entry.item, Interruption):
@@ -98,11 +101,13 @@ class TurnRunner:
                     doubtful.append(entry)
                 yield event
         finally:
+            self._queue.awaited.difference_update(awaited)
             self._sender.take_unanswered()
+            self._sender.forget(*turn.requests)
             self.give_up_current()
 
-    def _ask(self, turn: Turn, response: Mapping[str, Any] | None) -> None:
-        self._sender.send(turn.response_create(dict(response or {})))
+    def _ask(self, turn: Turn, response: JsonDict) -> None:
+        self._sender.send(turn.response_create(response))
         turn.asked_at, turn.asked_for = self._sender.mark, self._sender.held_for
 
     def _wait_until_idle(self, deadline: Deadline, begun: float = math.inf) -> None:
@@ -169,20 +174,58 @@ class TurnRunner:
         self.current = None
 
     def _keep(self, entry: Entry) -> None:
-        if isinstance(entry.item, ErrorEvent) and entry.number >= self._began_at:
-            self._complaints.refuse(entry.item, None)
+        """Leave ``entry`` to others; raise if it refuses what this thread has sent before."""
         if self.discards(entry):
             self._queue.settle(entry)
-        else:
-            self._queue.keep(entry)
+            return
+        self._queue.keep(entry)
+        if isinstance(entry.item, ErrorEvent):
+            self._raise_if_refusal(entry.number, entry.item)
+
+    def _raise_earlier_refusal(self) -> None:
+        """Raise what the server refused before the turn, unless somebody has consumed it."""
+        for number, event in self._queue.errors_since(0):
+            if self._queue.is_queued(number):
+                self._raise_if_refusal(number, event)
+
+    def _raise_if_refusal(self, number: int, event: ErrorEvent) -> None:
+        """Raise an error event that refuses one of this thread's requests, and consume it."""
+        for request in self._sender.requests:
+            if self._state.refuses(event, request) and event.severity != "benign":
+                self._sender.forget(request)
+                self._queue.withdraw(number)
+                raise server_error(event)
 
     def _take_new(self, deadline: Deadline) -> Entry:
         if self._queue.starved:
             raise self._queue.full_error()
         try:
             return self._queue.take_new(deadline)
-        except RealtimeTimeout as exc:
-            raise self._complaints.quoted(exc) from None
+        except RealtimeTimeout:
+            raise timed_out(
+                self._awaited_now(), deadline.timeout, self._queue, self._begun
+            ) from None
+
+    def _awaited_now(self) -> str:
+        """Say what the turn is waiting for."""
+        turn = self.current
+        if turn is None or turn.must_repeat:
+            return "the end of the response that was running already"
+        if turn.response_id is None:
+            return "the 'response.created' of this turn"
+        return f"the 'response.done' of this turn's {turn.response_id}"
+
+
+def check_response(response: object) -> None:
+    """Raise LocalProtocolError for settings of an answer that can't be sent."""
+    if response is None:
+        return
+    if not isinstance(response, Mapping):  # which a model of settings is not
+        raise LocalProtocolError(
+            f"response is {response!r:.80}; pass a mapping such as "
+            "{'output_modalities': ['text']}, or None (nothing was sent)"
+        )
+    utf8(to_json({"type": "response.create", "response": dict(response)}))
 
 
 def user_items(
@@ -197,6 +240,10 @@ def user_items(
     if text is not None and audio is not None:
         raise LocalProtocolError("ask either with text or with audio, not with both")
     if text is not None:
+        if not isinstance(text, str):
+            raise LocalProtocolError(
+                f"text is {text!r:.80}; pass a str, or sound as audio=… (nothing was sent)"
+            )
         content = {"type": "input_text", "text": text}
     elif audio is not None:
         content = {"type": "input_audio", "audio": audio_base64(audio, pcm=pcm).decode()}

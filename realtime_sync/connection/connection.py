@@ -5,31 +5,25 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
 from .._fork import Home
 from .._signal_safe import Claim
-from ..errors import (
-    ConcurrencyError,
-    ConnectionClosedOK,
-    LocalProtocolError,
-    RealtimeTimeout,
-)
+from ..errors import ConcurrencyError, ConnectionClosedOK, LocalProtocolError
 from ..events import ClientEvent, ErrorEvent, ServerEvent, parse_event
 from ..tools.pool import ToolPool
 from ..tools.schema import Functions, describe_all
 from ..transport.base import Transport, check_close
-from ._complaints import Complaints
 from ._handlers import Handlers
-from ._matching import matcher
-from ._registration import Registration
+from ._listening import Observing, Registration
+from ._observer import Observer
 from ._tool_rounds import ToolRounds
 from ._turn_runner import TurnRunner
 from .link.link import Link
-from .link.queue import EventQueue, Interruption, Losses, Malformed
+from .link.queue import EventQueue, Interruption, Malformed
 from .link.sender import Sender
 from .reply import Reply, ReplyDelta, server_error
 from .resources import (
@@ -54,14 +48,14 @@ __all__ = ["RealtimeConnection"]
 _DEFAULT_TURN_TIMEOUT = 60.0
 
 
-class RealtimeConnection(Registration):
+class RealtimeConnection(Registration, Observing):
     """An open connection; ``client.realtime.connect(...)`` makes it.
 
     Attributes:
         session, response, input_audio_buffer, conversation, output_audio_buffer: the client's
             events as methods.
 
-    Threads: any thread may send, observe (`wait_for`) and close. Consumers (`recv`,
+    Threads: any thread may send, observe (`wait_for`, `watch`) and close. Consumers (`recv`,
         `recv_bytes`, iteration, `ask`, `stream`) are one at a time: a second one raises
         `ConcurrencyError`. One thread of the connection's own reads.
     """
@@ -97,6 +91,7 @@ class RealtimeConnection(Registration):
         self._handlers = Handlers()
         self._home = Home()
         self._consumer = Claim()  # of whoever consumes, not only while waiting
+        self._observer = Observer(self._queue, self._sender, self._state, self._home)
         self._turns = TurnRunner(self._queue, self._sender, self._state)
         self._pool: ToolPool | None = None  # made when a turn has tools
         self.session = SessionResource(self._sender, self._link, self._state)
@@ -140,6 +135,11 @@ class RealtimeConnection(Registration):
             LocalProtocolError: it is no Unicode text, for which the server would close.
         """
         if not isinstance(data, str):
+            if not isinstance(data, bytes | bytearray):
+                raise LocalProtocolError(
+                    f"send_raw takes JSON text, not {data!r:.80}; events and mappings go through "
+                    "send"
+                )
             try:
                 data = data.decode()
             except UnicodeDecodeError as exc:
@@ -158,6 +158,7 @@ class RealtimeConnection(Registration):
             timeout: seconds to wait; None waits until the connection ends.
 
         Raises:
+            ConfigError: the timeout is no number of seconds.
             RealtimeTimeout: nothing came in time; call again.
             RemoteProtocolError: the next message is no event (malformed JSON, binary); the one
                 after it is still there.
@@ -182,7 +183,12 @@ class RealtimeConnection(Registration):
 
         Raises:
             RemoteProtocolError: it is not a JSON object with a ``type``.
+            LocalProtocolError: ``data`` is neither text nor bytes.
         """
+        if not isinstance(data, str | bytes | bytearray | memoryview):
+            raise LocalProtocolError(
+                f"parse_event takes what recv_bytes() returned, not {data!r:.80}"
+            )
         return parse_event(data)
 
     def __iter__(self) -> Iterator[ServerEvent]:
@@ -238,60 +244,6 @@ class RealtimeConnection(Registration):
             if "now" in consumer and consumer["now"] is token:
                 del consumer["now"]
 
-    # -- observing -------------------------------------------------------------------------------
-
-    def wait_for(
-        self,
-        event: str | Callable[[ServerEvent], bool],
-        *,
-        timeout: float | None = None,
-    ) -> ServerEvent:
-        """Wait until an event came, and leave it in the queue.
-
-        Events count from the calling thread's last `send`, so what arrived between the request
-        and this call is found; a thread that has not sent anything waits from now on. Of events
-        that were consumed meanwhile the last 1 MiB is looked at; what is found there is equal to
-        the event that was consumed, and another object.
-
-        Args:
-            event: a type (beta names work too) or a predicate, which runs in this thread.
-            timeout: seconds to wait; None waits until the connection ends.
-
-        Raises:
-            RealtimeTimeout: it did not come in time. The message quotes the latest error that
-                came meanwhile and refuses no request that is known.
-            ConnectionClosed: the connection ended before it came. With ``reconnecting``: the link
-                was lost, and perhaps what this thread sent; ask again, or wait again. A wait
-                for ``"reconnected"`` goes on.
-            QueueFullError: the queue is full, so nothing more is read until someone consumes.
-            ServerError: the server refused what this thread sent last, so it won't come.
-            LocalProtocolError: ``event`` is neither a type nor a predicate.
-        """
-        self._home.check()
-        matches, request = matcher(event), self._sender.last_event_id
-        complaints = Complaints(self._state.refusal_of)
-        try:
-            found = self._queue.watch(
-                lambda candidate: matches(candidate) or complaints.refuse(candidate, request),
-                self._sender.mark,
-                Deadline(timeout),
-                losses=self._losses_that_end(event),
-                link=self._sender.held_for,
-            )
-        except RealtimeTimeout as exc:
-            raise complaints.quoted(exc) from None
-        if isinstance(found, ErrorEvent) and not matches(found):
-            raise server_error(found)
-        return found
-
-    def _losses_that_end(self, event: object) -> Losses:
-        """Say which losses of the link end a wait that this thread begins now."""
-        # What it asked for went with the link; but whoever has the answer waits for another thing.
-        unanswered = self._sender.take_unanswered()
-        if event == "reconnected":
-            return "none"
-        return "all" if unanswered else "coming"
-
     # -- whole turns -----------------------------------------------------------------------------
 
     def ask(
@@ -327,10 +279,12 @@ class RealtimeConnection(Registration):
         Raises:
             RealtimeTimeout: no whole answer in time. The response and the functions are
                 cancelled, what still comes of them is discarded, and the connection is usable.
-            ConfigError: a function can't be described.
-            ServerError: the server refused the request, or the response failed.
+            ServerError: the server refused the request, or the response failed; or it refused what
+                this thread has sent before, and nobody has seen that yet. It is raised once.
             ConnectionClosed, ConcurrencyError: as `recv`.
             QueueFullError: so many other events wait that nothing more is read.
+            ConfigError, LocalProtocolError: an argument is wrong, or a function can't be described;
+                nothing was sent.
         """
         self._home.check()
         consumer, token = self._consumer, [threading.get_ident()]
@@ -430,7 +384,7 @@ class RealtimeConnection(Registration):
         Then a signal handler has interrupted that call. It may hold a lock that our own threads
         need, so waiting for them here would be in vain.
         """
-        ours = set(map(id, (self, self._sender, self._link, self._queue)))
+        ours = set(map(id, (self, self._observer, self._sender, self._link, self._queue)))
         frame: FrameType | None = sys._getframe(1).f_back  # who has called `close`
         while frame is not None:
             # Only of frames that may be ours: this makes a copy of the locals, which lives on.
@@ -498,7 +452,7 @@ def _code_of(member: object) -> CodeType | None:
 # `close` itself, and hold nothing.
 _CALLS: frozenset[CodeType] = frozenset(
     code
-    for part in (RealtimeConnection, Sender, Link, EventQueue)
+    for part in (RealtimeConnection, Observing, Observer, Sender, Link, EventQueue)
     for name, member in vars(part).items()
     if name not in ("dispatch_events", "__exit__") and (code := _code_of(member)) is not None
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -16,17 +16,57 @@ from ..providers.base import Endpoint
 from ..providers.dialect import Dialect
 from ..transport import Transport, TransportOptions, connect
 from ._handlers import Handlers
-from ._registration import Registration
+from ._listening import Registration
 from .connection import RealtimeConnection
 from .link.backlog import size_bytes
 from .link.sender import to_dict, to_json
 from .reconnect import ReconnectPolicy
 from .settings import ConnectionSettings, TransportFactory
 
-__all__ = ["RealtimeConnectionManager"]
+__all__ = ["Opening", "RealtimeConnectionManager"]
 
 
-class RealtimeConnectionManager(Registration):
+class Opening:
+    """What `connect` returns: it opens a connection, and is none; who takes it for one is told.
+
+    Attributes:
+        _opens: the class of the connection.
+        _connection: the connection, once it is open.
+    """
+
+    _opens: type
+    _connection: object | None = None
+
+    if not TYPE_CHECKING:  # a type checker finds this mistake by itself
+
+        def __getattr__(self, name: str) -> Any:
+            public = not name.startswith("_")
+            if public and (name in _RESOURCES or hasattr(self._opens, name)):
+                raise self._is_no_connection(f".{name}")
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+        def __iter__(self) -> Any:
+            raise self._is_no_connection("iteration")
+
+    def _is_no_connection(self, use: str) -> ConfigError:
+        if self._connection is not None:
+            return ConfigError(
+                f"{use}: this only opens the connection; use what enter() returned, or what stands "
+                "after `as`"
+            )
+        return ConfigError(
+            f"{use}: this connection is not open yet; use `with client.realtime.connect(...) as "
+            "connection`, or `connection = client.realtime.connect(...).enter()`"
+        )
+
+
+# What connections have that is made when they are, and so is not found in their class.
+_RESOURCES = frozenset(
+    {"conversation", "input_audio_buffer", "output_audio_buffer", "response", "session"}
+)
+
+
+class RealtimeConnectionManager(Registration, Opening):
     """A connection to be opened: ``with manager as connection`` or ``manager.enter()``.
 
     Handlers and events that are given to it before are the connection's when it opens.
@@ -41,8 +81,11 @@ class RealtimeConnectionManager(Registration):
             wire. It gets the URL, the headers and the options that the WebSocket would have got.
 
     Raises:
-        ConfigError: an option is wrong.
+        ConfigError: an option is wrong, or this is used as if it were the connection.
     """
+
+    _opens = RealtimeConnection
+    _connection: RealtimeConnection | None = None
 
     def __init__(
         self,
@@ -65,7 +108,6 @@ class RealtimeConnectionManager(Registration):
         self._settings = settings
         self._handlers = Handlers()
         self._unsent: list[str] = []
-        self._connection: RealtimeConnection | None = None
 
     def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
         """Have an event sent as soon as the connection is open; then, send it.

@@ -106,15 +106,22 @@ class Turn:
         self._audio: list[bytes] = []
         self._calls: list[FunctionCall] = []
         self._item_ids: set[str] = set()
+        self._item_requests: list[str] = []
+
+    @property
+    def requests(self) -> tuple[str, ...]:
+        """The ``event_id`` of each of its requests, as far as they are known."""
+        return (*self._item_requests, self.request_id)
 
     def item_create(self, item: JsonDict) -> JsonDict:
         """Return the client event that adds an item: the user's message, a function's output."""
-        number = f"_{len(self._item_ids)}" if self._item_ids else ""
-        item_id = f"item_{self.token}{number}"
+        number = f"_{len(self._item_requests)}" if self._item_requests else ""
+        item_id, event_id = f"item_{self.token}{number}", f"{self.token}_item{number}"
+        self._item_requests.append(event_id)
         self._item_ids.add(item_id)
         return {
             "type": "conversation.item.create",
-            "event_id": f"{self.token}_item{number}",
+            "event_id": event_id,
             "item": {"id": item_id, **item},
         }
 

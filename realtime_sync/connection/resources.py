@@ -2,7 +2,8 @@
 
 Every method takes an optional ``event_id`` (the server names it in the ``error`` event of a
 refused request), returns None as soon as the event is handed to the kernel, and may be called
-from any thread. All raise `ConnectionClosed` when the connection is over.
+from any thread. All raise `ConnectionClosed` when the connection is over, and
+`LocalProtocolError`, before anything is sent, for an argument of a wrong type.
 
 Source of names and fields: the provider's reference of client events, "GA" version.
 """
@@ -14,6 +15,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._types import UNSET, JsonDict, Unset
+from ..events.base import plain
+from ._argument_checks import check_count, check_flag, check_mapping, check_text
 from ._audio_input import append_message
 from .link.link import Link
 from .link.sender import Sender
@@ -45,6 +48,7 @@ class _Resource:
     def _event(self, type: str, event_id: str | None, **fields: Any) -> JsonDict:
         event: JsonDict = {"type": type}
         if event_id is not None:
+            check_text("event_id", event_id)
             event["event_id"] = event_id
         event.update((name, value) for name, value in fields.items() if value is not UNSET)
         return event
@@ -82,6 +86,7 @@ class SessionResource(_Resource):
             ConcurrencyError: the connection is being made anew already, or closed.
             RealtimeError: the new session could not be had; the old one goes on.
         """
+        check_flag("keep_history", keep_history)
         self._link.restart(keep_history=keep_history)
 
     def update(self, *, session: SessionParam, event_id: str | None = None) -> None:
@@ -92,7 +97,8 @@ class SessionResource(_Resource):
                 instructions with ``""``, tools with ``[]``, turn detection with ``None``.
             event_id: an id of the caller's for this request.
         """
-        self._send("session.update", event_id, session=session)
+        check_mapping("session", session, "{'type': 'realtime', 'instructions': 'Be brief.'}")
+        self._send("session.update", event_id, session=plain(session))
 
 
 class ResponseResource(_Resource):
@@ -118,6 +124,9 @@ class ResponseResource(_Resource):
                 is done. Of several requests that wait, the latest is sent. Should another response
                 be quicker, it is asked for again when that is done, and no error is reported.
         """
+        check_flag("when_idle", when_idle)
+        if response is not None:
+            check_mapping("response", response, "{'output_modalities': ['text']}")
         fields = {"response": UNSET if response is None else response}
         if not when_idle:
             self._send("response.create", event_id, **fields)
@@ -133,8 +142,10 @@ class ResponseResource(_Resource):
                 be over is not cancelled: nothing is sent.
             event_id: an id of the caller's for this request.
         """
-        if response_id is not None and self._state.is_over(response_id):
-            return
+        if response_id is not None:
+            check_text("response_id", response_id)
+            if self._state.is_over(response_id):
+                return
         self._send(
             "response.cancel",
             event_id,
@@ -230,16 +241,21 @@ class ConversationItemResource(_Resource):
                 default at the end.
             event_id: an id of the caller's for this request.
         """
+        check_mapping("item", item, "{'type': 'message', 'role': 'user', 'content': [...]}")
+        if previous_item_id is not UNSET and previous_item_id is not None:
+            check_text("previous_item_id", previous_item_id)
         self._send(
             "conversation.item.create", event_id, previous_item_id=previous_item_id, item=item
         )
 
     def delete(self, *, item_id: str, event_id: str | None = None) -> None:
         """Remove an item; ``conversation.item.deleted`` follows."""
+        check_text("item_id", item_id)
         self._send("conversation.item.delete", event_id, item_id=item_id)
 
     def retrieve(self, *, item_id: str, event_id: str | None = None) -> None:
         """Ask for an item as the server has it; ``conversation.item.retrieved`` follows."""
+        check_text("item_id", item_id)
         self._send("conversation.item.retrieve", event_id, item_id=item_id)
 
     def truncate(
@@ -259,6 +275,9 @@ class ConversationItemResource(_Resource):
                 audio has is refused by the server.
             event_id: an id of the caller's for this request.
         """
+        check_text("item_id", item_id)
+        check_count("content_index", content_index)
+        check_count("audio_end_ms", audio_end_ms)
         self._send(
             "conversation.item.truncate",
             event_id,

@@ -28,8 +28,8 @@ from ..events import (
     SessionUpdated,
 )
 from ..events.base import as_came
-from ..events.server import detail_of, words_of
-from ..events.wire_values import as_object, as_text
+from ..events.server import detail_of
+from ..events.wire_values import as_object
 
 __all__ = ["FOLLOWED", "WRONG_SHAPE", "ConnectionState"]
 
@@ -173,7 +173,6 @@ class ConnectionState:
         with self._lock:
             request = self._unconfirmed.meant_by(error)
         if request is None:
-            _log_complaint(event)
             return False
         self.session.undo(request)
         with self._lock:
@@ -185,6 +184,13 @@ class ConnectionState:
     def refusal_of(self, event: ErrorEvent) -> Refusal | None:
         """Return which request an error refuses, None for nobody's; from any thread."""
         return self._refusals.of(event)
+
+    def refuses(self, event: ServerEvent, request: str | None) -> bool:
+        """Whether an event is the server's refusal of ``request``; from any thread."""
+        if request is None or not isinstance(event, ErrorEvent):
+            return False
+        refusal = self.refusal_of(event)
+        return refusal is not None and request in refusal.requests
 
     def _send_owed(self) -> None:
         """Send the request that has waited until no response is running."""
@@ -238,13 +244,12 @@ class ConnectionState:
         with self._lock:
             return self._responses.ask_when_idle(event)
 
-    def forget(self, event_id: object) -> None:
+    def forget(self, event_id: str) -> None:
         """Take note that a request was not sent after all, or is answered."""
-        known = as_text(event_id) or ""  # the program may have given anything
-        self.session.undo(known)
+        self.session.undo(event_id)
         with self._lock:
-            self._unconfirmed.drop(known)
-            self._responses.forget(known)
+            self._unconfirmed.drop(event_id)
+            self._responses.forget(event_id)
 
     def withdraw(self, event_id: str) -> bool:
         """Forget a request that still waits its turn; return whether it did."""
@@ -335,9 +340,3 @@ class ConnectionState:
 
 def _not_followed(event: ServerEvent, exc: Exception) -> None:
     log.warning("%s has an unexpected form and is not followed: %r", event.type, exc)
-
-
-def _log_complaint(event: ErrorEvent) -> None:
-    """Log an error that is nobody's, since perhaps nobody looks at it."""
-    if event.severity != "benign":
-        log.warning("the server complains, and not of a known request: %s", words_of(event))

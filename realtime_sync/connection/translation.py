@@ -16,7 +16,7 @@ from ..errors import ConnectionClosedOK, LocalProtocolError
 from ..events import ServerEvent, SessionClosed
 from ._audio_input import audio_base64
 from .connection import RealtimeConnection
-from .manager import RealtimeConnectionManager
+from .manager import Opening, RealtimeConnectionManager
 from .stats import ConnectionStats
 
 if TYPE_CHECKING:
@@ -186,16 +186,18 @@ class TranslationConnection:
         return f"<{type(self).__name__} {'closed' if self.closed else 'open'}>"
 
 
-class TranslationConnectionManager:
+class TranslationConnectionManager(Opening):
     """A translation to be opened: ``with manager as connection`` or ``manager.enter()``.
 
     Args:
         manager: opens the connection below it.
     """
 
+    _opens = TranslationConnection
+    _connection: TranslationConnection | None = None
+
     def __init__(self, manager: RealtimeConnectionManager) -> None:
         self._manager = manager
-        self._connection: TranslationConnection | None = None
 
     def enter(self) -> TranslationConnection:
         """Open the connection; the caller closes it.

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from .._deadline import Deadline
 from .._fork import Home
 from .._signal_safe import Latch
-from ..errors import ConnectError, ConnectionClosed, LocalProtocolError
+from ..errors import ConnectError, ConnectionClosed
 from ._duplex import Duplex, LinkBroken, LinkOver
 from ._frames import READ_SIZE, Splitter, text_frame
 from ._handshake import Opened, open_socket
 from ._keepalive import Keepalive, Verdict
 from ._writer import CloseSent, FrameWriter, Stalled
-from .base import MAX_REASON_BYTES, Transport, check_close, closed, closed_by_us
+from .base import MAX_REASON_BYTES, Transport, check_close, closed, closed_by_us, utf8
 from .options import TransportOptions
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ class WebSocketTransport(Transport):
 
     def send(self, text: str | bytes) -> None:
         """Send one text message; see `Transport.send`."""
-        payload = text if isinstance(text, bytes) else _utf8(text)
+        payload = text if isinstance(text, bytes) else utf8(text)
         if self._duplex.over:  # in a forked child as well, where a lock might be held for ever
             raise self._refusal()
         try:
@@ -287,7 +287,7 @@ class WebSocketTransport(Transport):
 
     def post(self, text: str | bytes) -> None:
         """Queue one text message; see `Transport.post`."""
-        payload = text if isinstance(text, bytes) else _utf8(text)
+        payload = text if isinstance(text, bytes) else utf8(text)
         try:
             if self._duplex.over:
                 raise LinkOver
@@ -405,13 +405,3 @@ class WebSocketTransport(Transport):
     def messages_out(self) -> int:
         """Whole messages sent."""
         return self._writer.messages_out
-
-
-def _utf8(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as exc:
-        raise LocalProtocolError(
-            f"a message is not valid Unicode ({exc.reason} at {exc.start}); "
-            "remove the lone surrogates"
-        ) from exc

@@ -163,12 +163,25 @@ def closed_by_us(code: int, reason: str = "") -> ConnectionClosed:
     return ConnectionClosedOK(code, reason, closed_by="this side")
 
 
+def utf8(text: str) -> bytes:
+    """Return a message as it is sent; raise LocalProtocolError if it is no Unicode text."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as exc:
+        raise LocalProtocolError(
+            f"a message is not valid Unicode ({exc.reason} at {exc.start}); "
+            "remove the lone surrogates"
+        ) from exc
+
+
 def check_close(code: int, reason: str) -> None:
     """Raise LocalProtocolError unless a client may send this close code and reason."""
-    if code != 1000 and not 3000 <= code <= 4999:
+    if not isinstance(code, int) or (code != 1000 and not 3000 <= code <= 4999):
         raise LocalProtocolError(
-            f"close code {code!r} is not the client's to send; use 1000, or 3000 to 4999"
+            f"close code {code!r:.80} is not the client's to send; use 1000, or 3000 to 4999"
         )
+    if not isinstance(reason, str):
+        raise LocalProtocolError(f"the close reason is {reason!r:.80}; pass a str")
     try:
         size = len(reason.encode())
     except UnicodeEncodeError as exc:

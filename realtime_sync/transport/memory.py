@@ -7,7 +7,7 @@ from collections import deque
 
 from .._deadline import Deadline
 from ..errors import ConnectionClosed, RealtimeTimeout
-from .base import Transport, check_close, closed, closed_by_us
+from .base import Transport, check_close, closed, closed_by_us, utf8
 
 __all__ = ["MemoryPeer", "MemoryTransport", "memory_pair"]
 
@@ -69,6 +69,7 @@ class MemoryTransport(Transport):
         self.check_process()
         if isinstance(text, bytes):
             text = text.decode()
+        utf8(text)  # so that what no wire takes is refused here as well
         with self._changed:
             if self._end is not None:
                 raise self._again_locked()

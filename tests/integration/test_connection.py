@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from scripted_links import Running
 
 from realtime_sync import (
     ConcurrencyError,
+    ConfigError,
     ConnectionClosedError,
     ConnectionClosedOK,
     LocalProtocolError,
@@ -25,7 +27,13 @@ from realtime_sync import (
 )
 from realtime_sync._threads import spawn
 from realtime_sync.connection import ConnectionSettings
-from realtime_sync.events import ResponseDone, ResponseOutputTextDelta, SessionUpdate, UnknownEvent
+from realtime_sync.events import (
+    ResponseDone,
+    ResponseOutputTextDelta,
+    ServerEvent,
+    SessionUpdate,
+    UnknownEvent,
+)
 from realtime_sync.transport import MemoryPeer, memory_pair
 
 GUARD_S = 30.0
@@ -292,8 +300,11 @@ def test_wait_for_finds_what_came_since_the_last_send_and_takes_nothing(connect:
     with pytest.raises(RealtimeTimeout):
         connection.wait_for("n.before", timeout=0.0)
     assert connection.recv(GUARD_S).type == "session.updated"
-    # Consumed by now, and still since the last send.
-    assert connection.wait_for("session.updated", timeout=GUARD_S).type == "session.updated"
+    # Consumed by now, and still since the last send; who asks for it otherwise finds it once more.
+    found = connection.wait_for(lambda e: e.type == "session.updated", timeout=GUARD_S)
+    assert found.type == "session.updated"
+    with pytest.raises(RealtimeTimeout):
+        connection.wait_for("session.updated", timeout=0.0)
 
 
 def test_wait_for_waits_beside_a_consumer(connect: Opener) -> None:
@@ -325,6 +336,156 @@ def test_wait_for_accepts_beta_names(connect: Opener) -> None:
     assert connection.wait_for("response.text.delta", timeout=GUARD_S).type == (
         "response.output_text.delta"
     )
+
+
+def test_a_loop_finds_each_event_once(connect: Opener) -> None:
+    connection, server = connect()
+    for number in range(3):
+        server.send("response.text.delta", delta=f"{number}")  # the beta's name
+        server.send("n.1", number=number)
+    server.send("end")
+    connection.wait_for("end", timeout=GUARD_S)
+    names = ["response.text.delta", "response.output_text.delta", "response.text.delta"]
+    found = [connection.wait_for(name, timeout=0.0).to_dict()["delta"] for name in names]
+
+    def predicate(event: ServerEvent) -> bool:
+        return event.type == "n.1"
+
+    found += [connection.wait_for(predicate, timeout=0.0).to_dict()["number"] for _ in range(3)]
+    assert found == ["0", "1", "2", 0, 1, 2]
+    for wanted in (*names, predicate):
+        with pytest.raises(RealtimeTimeout):
+            connection.wait_for(wanted, timeout=0.0)
+    assert run(lambda: connection.wait_for("n.1", timeout=GUARD_S))().to_dict()["number"] == 0, (
+        "what one thread has found is another's affair"
+    )
+
+
+def test_after_a_send_only_what_comes_after_it_is_found(connect: Opener) -> None:
+    connection, server = connect()
+    for number in range(3):
+        server.send("n.1", number=number)
+    server.send("end")
+    connection.wait_for("end", timeout=GUARD_S)
+    assert connection.wait_for("n.1", timeout=0.0).to_dict()["number"] == 0
+    connection.send({"type": "x"})
+    server.send("n.1", number=3)
+    assert connection.wait_for("n.1", timeout=GUARD_S).to_dict()["number"] == 3
+
+
+def test_watch_yields_each_event_once_and_takes_nothing(connect: Opener) -> None:
+    connection, server = connect()
+    server.send("n.1", number=0)
+    server.send("end")
+    connection.wait_for("end", timeout=GUARD_S)
+    watched = connection.watch("n.1")
+    assert connection.wait_for("n.1", timeout=0.0).to_dict()["number"] == 0, "each has its own"
+    numbers = [next(watched).to_dict()["number"]]
+    server.send("n.1", number=1)
+    connection.send({"type": "x"})
+    server.send("n.2")
+    server.send("n.1", number=2)
+    numbers += [next(watched).to_dict()["number"] for _ in range(2)]
+    with pytest.raises(RealtimeTimeout):
+        connection.wait_for("n.1", timeout=0.0)
+    server.peer.close(1000)
+    assert numbers + list(watched) == [0, 1, 2]
+    types = [event.type for event in connection]
+    assert types == ["n.1", "end", "n.1", "n.2", "n.1"]
+
+
+def test_watch_begins_when_it_is_called(connect: Opener) -> None:
+    connection, server = connect()
+    connection.send({"type": "x"})
+    watched = connection.watch(lambda event: event.type.startswith("n."), timeout=GUARD_S)
+    server.send("n.1")
+    server.send("n.2")
+    connection.send({"type": "y"})
+    server.send("n.3")
+    assert [next(watched).type for _ in range(3)] == ["n.1", "n.2", "n.3"]
+
+
+def test_watch_waits_so_long_for_each_event(connect: Opener) -> None:
+    connection, server = connect()
+    server.send("n.1")
+    server.send("end")
+    connection.wait_for("end", timeout=GUARD_S)
+    watched = connection.watch("n.1", timeout=0.0)
+    assert next(watched).type == "n.1"
+    with pytest.raises(RealtimeTimeout, match=r"'n\.1' did not come at once"):
+        next(watched)
+    assert list(watched) == [], "it has ended"
+    assert not connection._queue._watchers
+
+
+def test_watch_ends_when_the_link_breaks(connect: Opener) -> None:
+    connection, server = connect()
+    server.send("n.1")
+    watched = connection.watch("n.1")
+    assert next(watched).type == "n.1"
+    server.peer.drop()
+    with pytest.raises(ConnectionClosedError):
+        next(watched)
+
+
+def test_a_watch_that_is_slow_gets_what_was_consumed_meanwhile(connect: Opener) -> None:
+    connection, server = connect()
+    watched = connection.watch("n.1", timeout=GUARD_S)
+    server.send("n.1", number=0)
+    assert next(watched).to_dict()["number"] == 0
+    for number in range(1, 4):  # 3 MB, of which the log keeps one
+        server.send("n.1", number=number, padding="x" * 1_000_000)
+        connection.recv(GUARD_S)
+    assert [next(watched).to_dict()["number"] for _ in range(3)] == [1, 2, 3]
+
+
+def test_a_watch_that_is_too_slow_says_so(connect: Opener) -> None:
+    connection, server = connect(max_queue_bytes=10_000)
+    watched = connection.watch("n.1", timeout=GUARD_S)
+    for number in range(20):
+        server.send("n.1", number=number)
+        connection.recv(GUARD_S)
+    with pytest.raises(QueueFullError, match="slower than the events"):
+        list(watched)
+    assert not connection._queue._watchers
+
+
+def test_a_watch_that_is_left_is_served_no_more(connect: Opener) -> None:
+    connection, server = connect()
+    server.send("n.1")
+    for event in connection.watch("n.1", timeout=GUARD_S):
+        assert event.type == "n.1"
+        break
+    connection.watch("n.1")  # and one that never began
+    server.send("n.2")
+    connection.wait_for("n.2", timeout=GUARD_S)
+    assert not connection._queue._watchers
+
+
+def test_a_refusal_is_told_to_one_wait(connect: Opener) -> None:
+    connection, server = connect()
+    connection.send({"type": "x", "event_id": "mine"})
+    server.send("error", error={"type": "t", "message": "no", "event_id": "mine"})
+    server.send("n.1")
+    with pytest.raises(ServerError, match="no"):
+        connection.wait_for("n.1", timeout=GUARD_S)
+    assert connection.wait_for("n.1", timeout=GUARD_S).type == "n.1"
+    connection.send({"type": "x", "event_id": "second"})
+    watched = connection.watch("n.2", timeout=GUARD_S)
+    server.send("error", error={"type": "t", "message": "no", "event_id": "second"})
+    with pytest.raises(ServerError, match="no"):
+        next(watched)
+
+
+@pytest.mark.parametrize("call", ["wait_for", "watch"])
+def test_a_type_that_does_not_exist(connect: Opener, call: str) -> None:
+    connection, _ = connect()
+    with pytest.raises(ConfigError, match=rf"{call}: .*'response.donne'.*'response.done'"):
+        getattr(connection, call)("response.donne")
+    with pytest.raises(ConfigError, match="iterate"):
+        getattr(connection, call)("event")
+    with pytest.raises(ConfigError, match="timeout is 'abc'"):
+        getattr(connection, call)("response.done", timeout="abc")
 
 
 @pytest.mark.parametrize("wrong", [None, 5, ResponseDone])
@@ -603,6 +764,211 @@ def test_a_stream_left_early_cancels_its_response(connect: Opener) -> None:
     server.send("response.done", response={**late, "status": "cancelled"})
     server.send("n.1")
     assert connection.recv(GUARD_S).type == "n.1"
+
+
+# -- refusals that nobody asked about ------------------------------------------------------------
+
+
+def refuse(server: Server, event_id: str | None, code: str = "bad", **fields: Any) -> None:
+    error = {"type": "invalid_request_error", "code": code, "message": "no", "event_id": event_id}
+    server.send("error", error={**error, **fields})
+
+
+def arrived(connection: RealtimeConnection, guard: Guard, count: int) -> None:
+    guard.until(lambda: connection._queue.received == count, f"{count} messages")
+
+
+def test_ask_raises_what_was_refused_before_once(connect: Opener, guard: Guard) -> None:
+    connection, server = connect()
+    connection.send({"type": "x", "event_id": "first"})
+    connection.send({"type": "x", "event_id": "second"})
+    connection.response.cancel(event_id="in vain")
+    server.send("n.1")
+    refuse(server, "in vain", code="response_cancel_not_active")
+    refuse(server, "first")
+    refuse(server, "second", code="session_expired")
+    server.send("n.2")
+    arrived(connection, guard, 5)
+    for code in ("bad", "session_expired"):
+        with pytest.raises(ServerError) as caught:
+            connection.ask("Hi", timeout=GUARD_S)
+        assert caught.value.code == code
+    assert [server.receive()["type"] for _ in range(3)] == ["x", "x", "response.cancel"]
+    serving = run(lambda: (server.receive("conversation.item.create"), server.answer("Hi.")))
+    assert connection.ask("Hi", timeout=GUARD_S).text == "Hi."
+    serving()
+    types = [connection.recv(GUARD_S).type for _ in range(3)]
+    assert types == ["n.1", "error", "n.2"], "the two that were raised are consumed"
+    assert connection.stats.queued_bytes == 0
+
+
+def test_ask_raises_an_earlier_refusal_that_names_no_request(
+    connect: Opener, guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection, server = connect()
+    connection.session.update(session={})
+    refuse(server, None, param="session.voice")
+    arrived(connection, guard, 1)
+    with pytest.raises(ServerError, match="session.voice"):
+        connection.ask("Hi", timeout=GUARD_S)
+    assert len(caplog.records) == 1, "no call waited for it when it came"
+
+
+def test_ask_raises_an_earlier_refusal_that_comes_meanwhile(connect: Opener) -> None:
+    connection, server = connect()
+    connection.send({"type": "x", "event_id": "mine"})
+    server.receive("x")
+
+    def ask() -> Any:
+        connection.send({"type": "y", "event_id": "of this thread"})
+        return connection.ask("Hi", timeout=GUARD_S)
+
+    asking = run(ask)
+    server.receive("y")
+    server.receive("conversation.item.create")
+    server.receive("response.create")
+    refuse(server, "mine")  # another thread's
+    refuse(server, "of this thread", code="mine")
+    refused = asking()
+    assert isinstance(refused, ServerError)
+    assert refused.code == "mine"
+    server.receive("response.cancel")
+    assert connection.recv(GUARD_S).to_dict()["error"]["event_id"] == "mine"
+    assert connection.stats.queued_bytes == 0
+
+
+def test_the_late_refusal_of_a_turn_that_was_given_up_is_no_earlier_one(
+    connect: Opener, guard: Guard
+) -> None:
+    connection, server = connect()
+    with pytest.raises(RealtimeTimeout):
+        connection.ask("slow", timeout=0.0)
+    server.receive("conversation.item.create")
+    refuse(server, server.receive("response.create")["event_id"])
+    server.receive("response.cancel")
+    arrived(connection, guard, 1)
+    serving = run(lambda: (server.receive("conversation.item.create"), server.answer("Hi.")))
+    assert connection.ask("again", timeout=GUARD_S).text == "Hi."
+    serving()
+
+
+@pytest.mark.parametrize("seen_by", ["recv", "wait_for", "wait_for error"])
+def test_ask_does_not_repeat_a_refusal_that_was_seen(connect: Opener, seen_by: str) -> None:
+    connection, server = connect()
+    connection.send({"type": "x", "event_id": "mine"})
+    server.receive("x")
+    refuse(server, "mine")
+    if seen_by == "recv":
+        assert connection.recv(GUARD_S).type == "error"
+    elif seen_by == "wait_for error":
+        assert connection.wait_for("error", timeout=GUARD_S).error.event_id == "mine"
+    else:
+        with pytest.raises(ServerError):
+            connection.wait_for("n.1", timeout=GUARD_S)
+    serving = run(lambda: (server.receive("conversation.item.create"), server.answer("Hi.")))
+    assert connection.ask("Hi", timeout=GUARD_S).text == "Hi."
+    serving()
+
+
+@pytest.mark.parametrize(
+    ("code", "level"), [("bad", logging.WARNING), ("response_cancel_not_active", logging.DEBUG)]
+)
+def test_an_error_that_no_call_waits_for_is_logged_once(
+    connect: Opener, guard: Guard, caplog: pytest.LogCaptureFixture, code: str, level: int
+) -> None:
+    caplog.set_level(logging.DEBUG, "realtime_sync.connection")
+    connection, server = connect()
+    secret = "sk-of-the-user said: my name is Ann"
+    refuse(server, "unknown", code=code, message=secret, param="session.voice")
+    asking = run(lambda: connection.ask("Hi", timeout=GUARD_S))
+    server.receive("conversation.item.create")
+    server.answer("Hi.")
+    assert asking().text == "Hi."
+    assert connection.recv(GUARD_S).type == "error"
+    logged = f"type 'invalid_request_error', code '{code}', param 'session.voice'"
+    logged += ", event_id 'unknown'"
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (level, f"the server sent an error event that no call waits for: {logged}")
+    ]
+
+
+@pytest.mark.parametrize("error", [None, "overloaded", {}, {"event_id": 5, "code": {}}, [1]])
+def test_an_error_of_any_form_is_logged(
+    connect: Opener, caplog: pytest.LogCaptureFixture, error: Any
+) -> None:
+    connection, server = connect()
+    server.send("error", error=error)
+    server.send("n.1")
+    assert [connection.recv(GUARD_S).type for _ in range(2)] == ["error", "n.1"]
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_error_that_a_call_raises_is_not_logged(
+    connect: Opener, guard: Guard, caplog: pytest.LogCaptureFixture, named: bool
+) -> None:
+    connection, server = connect()
+
+    def wait() -> Any:
+        connection.input_audio_buffer.clear(event_id="mine")
+        return connection.wait_for("n.1", timeout=GUARD_S)
+
+    waiting = run(wait)
+    guard.until(lambda: "mine" in connection._queue.awaited, "the wait")
+    refuse(server, "mine" if named else None)
+    assert isinstance(waiting(), ServerError)
+    server.receive("input_audio_buffer.clear")
+    asking = run(lambda: connection.ask("x", timeout=GUARD_S))
+    item = server.receive("conversation.item.create")["event_id"]
+    server.receive("response.create")
+    refuse(server, item if named else None)
+    assert isinstance(asking(), ServerError)
+    assert caplog.records == []
+    assert connection._queue.awaited == set()
+
+
+def test_a_timeout_says_what_was_awaited_and_what_came_instead(
+    connect: Opener, guard: Guard
+) -> None:
+    connection, server = connect()
+    refuse(server, None, code="of before")
+    server.peer.send("{")
+    arrived(connection, guard, 2)
+    connection.send({"type": "x"})
+    server.peer.send('{"type":')
+    server.peer.send(b"\0")
+    refuse(server, None, code="response_cancel_not_active")
+    refuse(server, "unknown", code="odd")
+    arrived(connection, guard, 6)
+    for wanted, name in (("n.1", "'n.1'"), (lambda event: False, "an event for the predicate")):
+        with pytest.raises(RealtimeTimeout) as caught:
+            connection.wait_for(wanted, timeout=0.25e-3)  # type: ignore[arg-type]
+        words = str(caught.value)
+        assert words.startswith(f"{name} did not come within 0.00025 s; ")
+        assert "2 malformed messages came meanwhile, the first: malformed json" in words
+        assert "the server said meanwhile: odd: no" in words
+        assert "of before" not in words
+
+
+def test_a_timeout_of_a_turn_says_how_far_it_came(connect: Opener, guard: Guard) -> None:
+    connection, server = connect()
+    with pytest.raises(RealtimeTimeout, match=r"'response.created' of this turn did not come at"):
+        connection.ask(timeout=0.0)
+    request = server.receive("response.create")
+    response = {"id": "resp_1", "metadata": request["response"]["metadata"]}
+    server.send("response.created", response=response)
+    with pytest.raises(RealtimeTimeout, match="the end of the response that was running already"):
+        connection.ask(timeout=0.25e-3)
+    server.send("response.done", response=response)
+    stream = connection.stream(timeout=0.5)
+    telling = run(lambda: next(stream))
+    server.receive("response.cancel")
+    request = server.receive("response.create")
+    response = {"id": "resp_2", "metadata": request["response"]["metadata"]}
+    server.send("response.created", response=response)
+    late = telling()
+    assert isinstance(late, RealtimeTimeout)
+    assert str(late).startswith("the 'response.done' of this turn's resp_2 did not come within 0.5")
 
 
 # -- the end -------------------------------------------------------------------------------------

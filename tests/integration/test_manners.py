@@ -294,7 +294,7 @@ def test_an_error_that_is_nobodys_is_quoted_when_the_time_is_over(
     connection.send({"type": "ask.something"})
     tell(peer, "error", error=NAMELESS)
     guard.until(lambda: connection._queue.received == 1, "the error")
-    with pytest.raises(RealtimeTimeout, match="complained: server_error: something went wrong"):
+    with pytest.raises(RealtimeTimeout, match="meanwhile: server_error: something went wrong"):
         connection.wait_for("its.answer", timeout=0.01)
 
 

@@ -198,6 +198,7 @@ def test_the_whole_configuration_comes_back(proxy: FaultProxy) -> None:
         "audio": audio,
     }
     with connected(proxy, session=session) as connection:
+        connection.session.update(session={"type": "realtime"})
         before = connection.wait_for("session.updated", timeout=GUARD_S).to_dict()["session"]
         lose(proxy, connection)
         connection.session.update(session={"type": "realtime"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from realtime_sync import OpenAI, RealtimeConnection
+from realtime_sync.events import ErrorEvent
 
 
 def wrong(connection: RealtimeConnection) -> None:
@@ -16,6 +17,25 @@ def wrong(connection: RealtimeConnection) -> None:
         if event.type == "response.output_audio.delta":
             print(event.transcript)  # type: ignore[attr-defined]
         print(event.delta)  # type: ignore[union-attr]
+
+
+def wrong_listeners(connection: RealtimeConnection) -> None:
+    print(connection.wait_for("response.done").delta)  # type: ignore[attr-defined]
+    connection.wait_for(5)  # type: ignore[call-overload]
+    connection.wait_for("response.done", 5)  # type: ignore[call-overload]
+    for event in connection.watch("response.done"):
+        print(event.delta)  # type: ignore[attr-defined]
+
+    @connection.on("response.done")  # type: ignore[arg-type]
+    def complain(event: ErrorEvent) -> None: ...
+
+
+def not_opened(client: OpenAI) -> None:
+    connection = client.realtime.connect(model="gpt-realtime-2")
+    connection.recv()  # type: ignore[attr-defined]
+    connection.session.update(session={"type": "realtime"})  # type: ignore[attr-defined]
+    for _ in connection:  # type: ignore[attr-defined]
+        pass
 
 
 OpenAI("a key by position")  # type: ignore[call-arg]

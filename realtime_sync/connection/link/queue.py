@@ -13,18 +13,23 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from operator import attrgetter
 from typing import Literal, NamedTuple, TypeGuard
 
 from ..._deadline import Deadline
 from ...errors import ConnectionClosed, QueueFullError, RealtimeTimeout, RemoteProtocolError
-from ...events import ServerEvent, parse_event
+from ...events import ErrorEvent, ServerEvent, parse_event
 
-__all__ = ["Entry", "EventQueue", "Interruption", "Malformed"]
+__all__ = ["Entry", "EventQueue", "Interruption", "Losses", "Malformed", "Watcher"]
 
 # How much of what was consumed stays visible to observers: a `wait_for` that comes after another
 # thread took the event still finds it.
 _RECENT_BYTES = 1 << 20
+# So many of the errors and of the malformed messages are kept in mind.
+_LATEST = 16
+_NOW = Deadline(0)
+_EXCERPT = 200  # characters of what is wrong with a message
 
 
 class Malformed(NamedTuple):
@@ -64,29 +69,79 @@ _new = tuple.__new__  # a third of what NamedTuple's own constructor costs: 0.2 
 
 
 class _End(NamedTuple):
-    """What observers are told when nothing more will come, or not before space is made."""
+    """What observers are told when nothing more will come, or when they missed something."""
 
     error: ConnectionClosed | QueueFullError
     link: int = sys.maxsize  # that was lost; the end is that of all links
 
 
-class _Watcher:
-    """One observer's own queue; the reader fills it, the observing thread empties it."""
+class Watcher:
+    """One observer's look at the entries: first those in the log, then those that come.
 
-    def __init__(self) -> None:
-        self.entries: queue.SimpleQueue[Entry | _End] = queue.SimpleQueue()
+    What comes is kept for it until it looks, up to the queue's bound, and in order; so one watcher
+    finds each event once. `EventQueue.watcher` makes it.
+
+    Args:
+        since: the number of the first entry that counts.
+        max_bytes: how much may wait for it.
+
+    Threads: the observer's; `put` is the reader's.
+    """
+
+    def __init__(self, since: int, max_bytes: int) -> None:
+        self.entries: queue.SimpleQueue[Entry | _End | None] = queue.SimpleQueue()
+        self.past: deque[_Past] = deque()
+        self.since = since
         self.bytes_in = 0
         self.bytes_out = 0
-        self.first_link = 0  # the wait goes on over losses of earlier ones
+        self._max_bytes = max_bytes
+        self._missed = False  # so it is told of nothing more
 
-    def put(self, message: Entry | _End) -> None:
+    def put(self, message: Entry | _End | None, missed: Callable[[], QueueFullError]) -> None:
+        """Keep ``message`` for the observer.
+
+        Args:
+            message: what came; None only makes the observer look around.
+            missed: the error that it gets in the place of what it has no room for.
+        """
+        if self._missed:
+            return
         if isinstance(message, Entry):
-            self.bytes_in += message.size
+            if self.bytes_in - self.bytes_out + message.size > self._max_bytes:
+                self._missed = True
+                message = _End(missed())
+            else:
+                self.bytes_in += message.size
         self.entries.put(message)
 
-    def has_room(self, message: Entry | _End, max_bytes: int) -> bool:
-        size = message.size if isinstance(message, Entry) else 0
-        return self.bytes_in - self.bytes_out + size <= max_bytes
+    def look_back(
+        self, matches: Callable[[ServerEvent], bool], losses: Losses, link: int
+    ) -> Entry | None:
+        """Return the first match in the log, if there is one.
+
+        Raises:
+            ConnectionClosed: a loss of the link came before it; see `EventQueue.watch`.
+        """
+        while self.past:
+            number, size, past = self.past.popleft()
+            self.since = number + 1
+            if isinstance(past, Interruption) and losses == "all" and past.link >= link:
+                raise past.error.copy()
+            item = parse_event(past) if isinstance(past, str) else past
+            if _is_match(item, matches):
+                return Entry(number, size, item)
+        return None
+
+    def take(self, deadline: Deadline) -> Entry | _End | None:
+        """Return the next message of `put`.
+
+        Raises:
+            queue.Empty: nothing came in time.
+        """
+        message = self.entries.get(True, deadline.remaining())
+        if isinstance(message, Entry):
+            self.bytes_out += message.size
+        return message
 
 
 class EventQueue:
@@ -95,11 +150,14 @@ class EventQueue:
     Args:
         max_bytes: the bound, in bytes of memory of the messages not yet consumed.
 
-    Threads: `put`, `interrupt`, `wait_for_space` and `finish` belong to the reader, or to the
-        supervisor while there is none; `take`, `take_new`, `keep` and `settle` to the one
-        consumer; `watch`, `wake_reader` and the properties to anybody. An exception of a signal
-        handler may strike the consumer and the observers anywhere: an event that a struck call
-        had taken is found again by the next one.
+    Attributes:
+        awaited: the ``event_id`` of each request for whose answer a call is waiting.
+
+    Threads: `put`, `note`, `interrupt`, `wait_for_space` and `finish` belong to the reader, or to
+        the supervisor while there is none; `take`, `take_new`, `keep`, `settle`, `give_back`,
+        `withdraw` and `is_queued` to the one consumer; all else to anybody. An exception of a
+        signal handler may strike the consumer and the observers anywhere: an event that a struck
+        call had taken is found again by the next one.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -115,13 +173,17 @@ class EventQueue:
         self._paused = False
         self._space: queue.SimpleQueue[None] = queue.SimpleQueue()  # wakes the paused reader
         # Weak, so that an observer that a signal handler has struck is not served for ever.
-        self._watchers: list[weakref.ref[_Watcher]] = []
+        self._watchers: list[weakref.ref[Watcher]] = []
         self._watchers_lock = threading.Lock()  # guards changes of _watchers and setting `end`
         # The consumer's: the number of the first entry that it has neither settled nor kept, and
         # whether it took one and was struck before it did.
         self._next = 0
         self._taking = False
         self._delivered = 0  # how many entries were put into `_entries`
+        self.awaited: set[str] = set()
+        # With their numbers; replaced, never changed in place, so anybody may read them.
+        self._errors: tuple[tuple[int, ErrorEvent], ...] = ()
+        self._malformed: tuple[tuple[int, str], ...] = ()
 
     # -- the reader's side -----------------------------------------------------------------------
 
@@ -142,6 +204,14 @@ class EventQueue:
         if self._watchers:
             self._tell_watchers(entry)
 
+    def note(self, item: ErrorEvent | Malformed) -> None:
+        """Keep in mind what is about to be `put`, for whoever waits in vain."""
+        if isinstance(item, Malformed):
+            words = str(item.error)[:_EXCERPT]
+            self._malformed = (*self._malformed[1 - _LATEST :], (self.received, words))
+        else:
+            self._errors = (*self._errors[1 - _LATEST :], (self.received, item))
+
     @property
     def full(self) -> bool:
         """Whether the bound is reached, so that the reader pauses."""
@@ -159,7 +229,7 @@ class EventQueue:
         # Looked at again after `_paused` is visible and old tokens are gone: a consumer either sees
         # the flag and gives one, or made space before this line; so with ``stop``.
         if self.full and not stop():
-            self._tell_watchers(_End(self.full_error()))
+            self._tell_watchers(None)
             self._space.get()
         self._paused = False
 
@@ -174,21 +244,18 @@ class EventQueue:
             self.end = error
         self._entries.put(None)  # wakes the consumer; later calls look at `end`
         for watcher in self._present_watchers():
-            watcher.entries.put(_End(error))
+            watcher.put(_End(error), self._missed_error)
 
-    def _present_watchers(self) -> list[_Watcher]:
+    def _present_watchers(self) -> list[Watcher]:
         with self._watchers_lock:
             watchers = [watcher for ref in self._watchers if (watcher := ref()) is not None]
             if len(watchers) < len(self._watchers):
                 self._watchers = [ref for ref in self._watchers if ref() is not None]
         return watchers
 
-    def _tell_watchers(self, message: Entry | _End) -> None:
+    def _tell_watchers(self, message: Entry | _End | None) -> None:
         for watcher in self._present_watchers():
-            if watcher.has_room(message, self.max_bytes):
-                watcher.put(message)
-            else:
-                watcher.put(_End(self.full_error() if self.full else self._slow_error()))
+            watcher.put(message, self._missed_error)
 
     # -- the consumer's side ---------------------------------------------------------------------
 
@@ -275,6 +342,21 @@ class EventQueue:
         self._recent_bytes -= size
         self._stash = deque(sorted((*self._stash, *entries), key=attrgetter("number")))
 
+    def withdraw(self, number: int) -> None:
+        """Count the entry ``number``, which `is_queued`, as consumed, out of its turn."""
+        for entry in self._stash:
+            if entry.number == number:
+                self.settle(entry)
+                self._stash.remove(entry)  # last, so that a strike can't lose it
+                return
+        while (entry := self.take_new(_NOW)).number < number:
+            self.keep(entry)
+        self.settle(entry)
+
+    def is_queued(self, number: int) -> bool:
+        """Whether an entry that was received is not consumed yet."""
+        return number >= self._next or any(entry.number == number for entry in self._stash)
+
     @property
     def starved(self) -> bool:
         """Whether the reader waits for space while there is nothing new to take."""
@@ -291,93 +373,83 @@ class EventQueue:
         """The memory of what was received and not yet consumed."""
         return self._bytes_in - self._bytes_out
 
+    def watcher(self, since: int) -> Watcher:
+        """Return an observer's look at the entries numbered ``since`` or later, for `watch`.
+
+        It is served as long as it is referred to, or until `dismiss`.
+        """
+        watcher = Watcher(since, self.max_bytes)
+        with self._watchers_lock:
+            self._watchers.append(weakref.ref(watcher))
+            end = self.end
+        # Registered first, then the log: an event may come twice, but is never missed.
+        past = self._snapshot()
+        first = past[0][0] if past else 0  # the numbers in the log have no gaps
+        watcher.past.extend(islice(past, max(0, since - first), None))
+        if end is not None:
+            watcher.put(_End(end), self._missed_error)
+        return watcher
+
+    def dismiss(self, watcher: Watcher) -> None:
+        """Serve ``watcher`` no more."""
+        with self._watchers_lock:
+            self._dismiss_locked(watcher)
+
+    def _dismiss_locked(self, watcher: Watcher) -> None:
+        self._watchers = [ref for ref in self._watchers if ref() not in (watcher, None)]
+
     def watch(
         self,
+        watcher: Watcher,
         matches: Callable[[ServerEvent], bool],
-        since: int,
         deadline: Deadline,
         *,
         losses: Losses = "coming",
         link: int = 0,
-    ) -> ServerEvent:
-        """Return the first event numbered ``since`` or later for which ``matches`` is true.
+    ) -> Entry:
+        """Return the next entry of ``watcher`` with an event for which ``matches`` is true.
 
         Args:
+            watcher: where to look; what it has looked at it does not find again.
             matches: runs in this thread.
-            since: the number of the first entry that counts.
             deadline: for the wait.
-            losses: which losses of the link end the wait: "all" since entry ``since``, those to
-                come ("coming"), or "none".
+            losses: which losses of the link end the wait: "all" that the watcher sees, those after
+                it was made ("coming"), or "none".
             link: the link that what is awaited was asked for over; losses of earlier ones end
                 nothing.
 
         Raises:
             RealtimeTimeout, ConnectionClosed: as `take`.
-            QueueFullError: the queue is full, so the event can't come before someone consumes.
+            QueueFullError: the queue is full, so the event can't come before someone consumes; or
+                more came than may wait for the watcher.
         """
-        watcher = _Watcher()
-        reference = weakref.ref(watcher)
-        try:
-            with self._watchers_lock:
-                self._watchers.append(reference)
-                end = self.end
-            found = self._look(matches, since, losses, link)
-            if not isinstance(found, int):
-                return found
-            if end is not None:
-                raise end.copy()
-            if self._paused and self.full:
+        found = watcher.look_back(matches, losses, link)
+        while found is None:
+            if self._paused and self.full and watcher.entries.empty():
                 raise self.full_error()
-            watcher.first_link = sys.maxsize if losses == "none" else link
-            return self._watch_on(watcher, matches, found, deadline)
-        finally:
-            with self._watchers_lock:
-                self._dismiss_locked(reference)
-
-    def _look(
-        self, matches: Callable[[ServerEvent], bool], since: int, losses: Losses, link: int
-    ) -> ServerEvent | int:
-        """Look through what is there already; return what was found, or where to go on.
-
-        Somebody who registers first and then looks may see an event twice, but misses none.
-        """
-        past = self._snapshot()
-        for number, _, item in past:
-            if number < since:
-                continue
-            if isinstance(item, Interruption) and losses == "all" and item.link >= link:
-                raise item.error.copy()
-            found = parse_event(item) if isinstance(item, str) else item
-            if _is_match(found, matches):
-                return found
-        return max(past[-1][0] + 1 if past else since, since)
-
-    def _dismiss_locked(self, reference: weakref.ref[_Watcher]) -> None:
-        self._watchers = [other for other in self._watchers if other is not reference]
-
-    def _watch_on(
-        self,
-        watcher: _Watcher,
-        matches: Callable[[ServerEvent], bool],
-        since: int,
-        deadline: Deadline,
-    ) -> ServerEvent:
-        while True:
             try:
-                message = watcher.entries.get(timeout=deadline.remaining())
+                message = watcher.take(deadline)
             except queue.Empty:
                 raise RealtimeTimeout(
                     "the awaited event did not come in time; the connection is still usable"
                 ) from None
-            if isinstance(message, _End):
-                if message.link < watcher.first_link:
+            if isinstance(message, Entry):
+                if message.number < watcher.since:
                     continue
-                if isinstance(message.error, ConnectionClosed):
-                    raise message.error.copy()
-                raise message.error
-            watcher.bytes_out += message.size
-            if message.number >= since and _is_match(message.item, matches):
-                return message.item
+                watcher.since = message.number + 1
+                if _is_match(message.item, matches):
+                    found = message
+            elif message is not None and (losses != "none" or message.link == sys.maxsize):
+                _raise_end(message, link)
+        return found
+
+    def errors_since(self, number: int) -> list[tuple[int, ErrorEvent]]:
+        """Return the latest ``error`` events from entry ``number`` on, with their numbers."""
+        return [error for error in self._errors if error[0] >= number]
+
+    def malformed_since(self, number: int) -> list[str]:
+        """Say what is wrong with the latest malformed messages from entry ``number`` on."""
+        return [words for at, words in self._malformed if at >= number]
 
     def _snapshot(self) -> list[_Past]:
         while True:
@@ -386,10 +458,13 @@ class EventQueue:
             except RuntimeError:  # noqa: PERF203  # the reader appended while this copied
                 continue
 
-    def _slow_error(self) -> QueueFullError:
+    def _missed_error(self) -> QueueFullError:
+        """Return the error for an observer that has no room for what comes."""
+        if self.full:
+            return self.full_error()
         return QueueFullError(
-            f"wait_for's predicate is slower than the events: {self.max_bytes} bytes of them "
-            "wait; make it quicker or wait for a type"
+            f"an observer is slower than the events: {self.max_bytes} bytes of them wait for it; "
+            "make the predicate, or what is done with each event, quicker"
         )
 
     def full_error(self) -> QueueFullError:
@@ -398,6 +473,14 @@ class EventQueue:
             f"{self.queued_bytes} bytes of events wait to be consumed and max_queue_bytes is "
             f"{self.max_bytes}: call recv() or iterate, or raise max_queue_bytes"
         )
+
+
+def _raise_end(end: _End, link: int) -> None:
+    """Raise what ends a wait for something that was asked for over ``link``."""
+    if isinstance(end.error, QueueFullError):
+        raise end.error
+    if end.link >= link:
+        raise end.error.copy()
 
 
 def _is_match(item: Item, matches: Callable[[ServerEvent], bool]) -> TypeGuard[ServerEvent]:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from sys import getsizeof
 
 from ...errors import ConnectionClosed, ConnectionClosedError, RemoteProtocolError
-from ...events import ServerEvent, parse_event
+from ...events import ErrorEvent, ServerEvent, parse_event
+from ...events.server import detail_of
 from ...providers.dialect import Dialect
 from ...transport.base import Transport
 from ..state import FOLLOWED, WRONG_SHAPE, ConnectionState
@@ -88,18 +89,20 @@ class Reader:
                 continue
             size = getsizeof(message) + _EVENT_BYTES
             if isinstance(message, bytes):
-                queue.put(_binary(message), size)
+                self._put_malformed(_binary(message), size)
                 continue
             try:
                 event = decode(message)
             except RemoteProtocolError as error:
-                queue.put(Malformed(message.encode(), error), size)
+                self._put_malformed(Malformed(message.encode(), error), size)
                 continue
             if event.type not in special:
                 queue.put(event, size, message if self._keeps_text else None)
             elif self._dialect is not None:
                 self._put_translated(event, size)
             elif self._state.receive(event):  # first, so that it is up to date for the consumer
+                if event.type == "error":
+                    self._note_error(event)
                 queue.put(event, size, message)
 
     def _found_space(self) -> bool:
@@ -115,7 +118,33 @@ class Reader:
     def _put_translated(self, event: ServerEvent, size: int) -> None:
         for translated in _translate(event, self._dialect):
             if translated.type not in FOLLOWED or self._state.receive(translated):
+                if translated.type == "error":
+                    self._note_error(translated)
                 self._queue.put(translated, size, translated.raw)
+
+    def _put_malformed(self, message: Malformed, size: int) -> None:
+        self._queue.note(message)
+        self._queue.put(message, size)
+
+    def _note_error(self, event: ServerEvent) -> None:
+        """Take note of an error, and log it unless a call waits for the request that it refuses.
+
+        Here and nowhere else, so that each is logged once, whoever takes it. The server's words may
+        repeat what was said or a key, so they are left out.
+        """
+        assert isinstance(event, ErrorEvent)
+        self._queue.note(event)
+        error, refusal = detail_of(event), self._state.refusal_of(event)
+        if refusal is None or self._queue.awaited.isdisjoint(refusal.requests):
+            log.log(
+                logging.DEBUG if event.severity == "benign" else logging.WARNING,
+                "the server sent an error event that no call waits for: type %.80r, code %.80r, "
+                "param %.80r, event_id %.80r",
+                error.type,
+                error.code,
+                error.param,
+                error.event_id,
+            )
 
 
 def parse_all(message: str | bytes, dialect: Dialect | None) -> list[ServerEvent]:

@@ -6,9 +6,11 @@ link is being renewed the sender holds what may wait, and sets aside what belong
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any, Literal
@@ -18,6 +20,7 @@ from ...errors import ConnectionClosed, LocalProtocolError, QueueFullError
 from ...events import ClientEvent, Event
 from ...providers.dialect import Dialect
 from ...transport.base import Transport
+from .._argument_checks import check_text
 from ..reconnect import ReconnectPolicy
 from ..settings import DEFAULT_MAX_QUEUE_SIZE
 from ..state import ConnectionState
@@ -44,6 +47,20 @@ _END_BUFFER = ("input_audio_buffer.commit", "input_audio_buffer.clear")
 # The end of what was said goes to a renewed link as well, in case a word had just begun: 0.4 s of
 # PCM16 in base64, the usual padding before a word and a little more.
 _TAIL_CHARS = 25_000
+# So many of a thread's requests may still be refused: more than a turn has.
+_LATEST = 64
+
+
+class _OfThread(threading.local):
+    """What one thread has sent."""
+
+    mark = 0
+    event_id: str | None = None
+    unanswered = False
+    held_for = 0
+
+    def __init__(self) -> None:
+        self.requests: deque[str] = deque(maxlen=_LATEST)
 
 
 class Sender:
@@ -68,7 +85,7 @@ class Sender:
         self._keeps_tail = policy is not None and policy.rotate
         self._max_queue_size = max_queue_size
         state.post = self.post
-        self._last = threading.local()
+        self._last = _OfThread()
         self._ids = count(1)
         self.dialect = dialect  # the link's to set, like the next
         self.on_renewal_due: Callable[[], object] | None = None
@@ -87,14 +104,18 @@ class Sender:
         """See `RealtimeConnection.send`."""
         self._transport.check_process()  # in a forked child the state's lock may be held for ever
         wire = to_dict(event)
-        if wire.get("event_id") is None:
-            wire["event_id"] = f"event_{next(self._ids)}"
-        event_id = wire["event_id"]
+        event_id = wire.get("event_id")
+        if event_id is None:
+            event_id = wire["event_id"] = f"event_{next(self._ids)}"
+        else:
+            check_text("event_id", event_id)
         dialect = self.dialect
         text = to_json(wire if dialect is None else dialect.to_wire(wire))
         self._renew_if_due()
-        self._last.event_id = event_id
-        self._last.unanswered = True
+        last = self._last
+        last.event_id = event_id
+        last.unanswered = True
+        last.requests.append(event_id)
         try:
             self._state.sent(wire)
             self._transmit(text)
@@ -192,15 +213,27 @@ class Sender:
 
     @property
     def mark(self) -> int:
-        """How many messages had come when this thread last sent; all that came if it never did."""
-        mark: int = getattr(self._last, "mark", self._queue.received)
-        return mark
+        """How many messages had come when this thread last sent; 0 if it never did."""
+        return self._last.mark
 
     @property
     def last_event_id(self) -> str | None:
-        """The id of the event that this thread sent last."""
-        event_id: str | None = getattr(self._last, "event_id", None)
-        return event_id
+        """The id of the event that this thread sent last, unless `forget` was told of it."""
+        return self._last.event_id
+
+    @property
+    def requests(self) -> tuple[str, ...]:
+        """The ids of the latest events that this thread sent, without those of `forget`."""
+        return tuple(self._last.requests)
+
+    def forget(self, *event_ids: str) -> None:
+        """Take note that this thread knows what became of events that it sent."""
+        last = self._last
+        for event_id in event_ids:
+            with contextlib.suppress(ValueError):
+                last.requests.remove(event_id)
+            if last.event_id == event_id:
+                last.event_id = None
 
     @property
     def link(self) -> int:
@@ -213,13 +246,11 @@ class Sender:
 
         Losses of earlier links do not concern it, also where they are told of only later.
         """
-        held_for: int = getattr(self._last, "held_for", 0)
-        return held_for
+        return self._last.held_for
 
     def take_unanswered(self) -> bool:
         """Whether this thread has sent something and not waited for anything since; once."""
-        unanswered: bool = getattr(self._last, "unanswered", False)
-        self._last.unanswered = False
+        unanswered, self._last.unanswered = self._last.unanswered, False
         return unanswered
 
     # -- for the link ----------------------------------------------------------------------------
@@ -354,8 +385,14 @@ def to_json(event: JsonDict) -> str:
         LocalProtocolError: something in it can't be written as JSON.
     """
     try:
-        return json.dumps(event, ensure_ascii=False, separators=(",", ":"), default=_wire_form)
-    except (TypeError, ValueError) as exc:
+        return json.dumps(
+            event,
+            ensure_ascii=False,
+            allow_nan=False,
+            separators=(",", ":"),
+            default=_wire_form,
+        )
+    except (RecursionError, TypeError, ValueError) as exc:
         raise LocalProtocolError(f"{event['type']} can't be written as JSON: {exc}") from exc
 
 

@@ -112,6 +112,39 @@ def test_a_wait_for_the_new_link_is_not_ended_by_the_loss(
     assert waiting.result().type == "reconnected"
 
 
+def test_a_watch_is_told_of_a_loss_in_its_place(links: ScriptedLinks) -> None:
+    connection, link = links.connect(reconnect=AT_ONCE)
+    watched, returns = connection.watch("n.1"), connection.watch("reconnected")
+    link.send("n.1", number=1)
+    after = lose(connection, links, link)
+    assert connection.recv(GUARD_S).type == "n.1"
+    reconnected(connection)
+    after.send("n.1", number=2)
+    assert next(watched).to_dict()["number"] == 1
+    with pytest.raises(ConnectionClosedError) as caught:
+        next(watched)
+    assert caught.value.reconnecting
+    assert next(connection.watch("n.1")).to_dict()["number"] == 2, "another goes on"
+    assert next(returns).attempts == 1
+
+
+def test_a_watch_that_asks_meanwhile_waits_for_the_new_link(
+    links: ScriptedLinks, guard: Guard
+) -> None:
+    gate = threading.Event()
+    connection, link = links.connect(reconnect=AT_ONCE, on_reconnecting=lambda _: wait(gate))
+    watched = connection.watch("its.answer", timeout=GUARD_S)
+    link.peer.drop()
+    guard.until(lambda: connection._queue.received == 2, "the loss")
+    connection.send({"type": "ask.something"})  # held for the next link
+    gate.set()
+    after = links.next()
+    after.take_back()
+    after.receive("ask.something")
+    after.send("its.answer")
+    assert next(watched).type == "its.answer"
+
+
 def test_an_earlier_loss_does_not_concern_a_turn(links: ScriptedLinks) -> None:
     connection, link = links.connect(reconnect=AT_ONCE)
     after = lose(connection, links, link)

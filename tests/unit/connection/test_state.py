@@ -249,16 +249,24 @@ def test_an_error_without_an_id_refuses_the_only_request(state: ConnectionState)
     assert state.requested == frozenset()
 
 
-def test_a_confirmed_request_is_not_refused(
-    state: ConnectionState, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_refusal_is_that_of_its_request_alone(state: ConnectionState) -> None:
+    state.sent({"type": "session.update", "event_id": "mine", "session": {}})
+    state.sent(create("other"))
+    refusal = event("error", error={"type": "t", "message": "m", "param": "session"})
+    state.receive(refusal)
+    assert state.refuses(refusal, "mine")
+    assert not state.refuses(refusal, "other")
+    assert not state.refuses(refusal, None)
+    assert not state.refuses(event("n.1", error={"event_id": "mine"}), "mine")
+
+
+def test_a_confirmed_request_is_not_refused(state: ConnectionState) -> None:
     state.sent({"type": "session.update", "event_id": "mine", "session": {}})
     state.receive(event("session.updated", session={}))
     complaint = event("error", error={"type": "server_error", "message": "no"})
     state.receive(complaint)
     assert isinstance(complaint, ErrorEvent)
     assert state.refusal_of(complaint) is None
-    assert "not of a known request" in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["created", "done"])

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import weakref
+from collections.abc import Callable
 
 import pytest
 
 from realtime_sync._deadline import Deadline
-from realtime_sync.connection.link.queue import Entry, EventQueue, _Watcher
+from realtime_sync.connection.link.queue import Entry, EventQueue, Malformed
 from realtime_sync.errors import (
     ConnectionClosedError,
     ConnectionClosedOK,
     QueueFullError,
     RealtimeTimeout,
+    RemoteProtocolError,
 )
-from realtime_sync.events import ServerEvent, UnknownEvent
+from realtime_sync.events import ErrorDetail, ErrorEvent, ServerEvent, UnknownEvent
 
 NOW = Deadline(0)
 
@@ -33,6 +34,10 @@ def filled(*names: str, max_bytes: int = 1000, size: int = 10) -> EventQueue:
 
 def take(queue: EventQueue) -> str:
     return name_of(queue.take(NOW))
+
+
+def find(queue: EventQueue, wanted: Callable[[ServerEvent], bool], since: int = 0) -> str:
+    return name_of(queue.watch(queue.watcher(since), wanted, NOW))
 
 
 def name_of(entry: Entry) -> str:
@@ -75,28 +80,27 @@ def test_full_at_the_bound_and_not_after_consuming() -> None:
 
 def test_an_observer_sees_the_past_since_its_mark_and_takes_nothing() -> None:
     queue = filled("a", "b", "c")
-    found = queue.watch(lambda e: e.type in "bc", since=1, deadline=NOW)
-    assert found.type == "b"
+    assert find(queue, lambda e: e.type in "bc", since=1) == "b"
     assert take(queue) == "a"
 
 
 def test_an_observer_sees_what_was_consumed_lately() -> None:
     queue = filled("a", "b")
     take(queue)
-    assert queue.watch(lambda e: e.type == "a", since=0, deadline=NOW).type == "a"
+    assert find(queue, lambda e: e.type == "a") == "a"
 
 
 def test_an_observer_does_not_see_what_came_before_its_mark() -> None:
     queue = filled("a")
     with pytest.raises(RealtimeTimeout):
-        queue.watch(lambda e: e.type == "a", since=1, deadline=NOW)
+        find(queue, lambda e: e.type == "a", since=1)
 
 
 def test_an_observer_of_an_ended_queue_gets_the_end() -> None:
     queue = filled("a")
     queue.finish(ConnectionClosedOK(1000))
     with pytest.raises(ConnectionClosedOK):
-        queue.watch(lambda e: e.type == "z", since=0, deadline=NOW)
+        find(queue, lambda e: e.type == "z")
 
 
 def test_consumed_events_do_not_pile_up() -> None:
@@ -113,7 +117,7 @@ def test_the_error_of_a_full_queue_names_the_way_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("consumed", "words"), [(False, r"call recv\(\)"), (True, "predicate is slower")]
+    ("consumed", "words"), [(False, r"call recv\(\)"), (True, "observer is slower")]
 )
 def test_a_waiter_is_told_why_it_can_not_go_on(consumed: bool, words: str) -> None:
     queue = filled("a", max_bytes=100)
@@ -127,7 +131,7 @@ def test_a_waiter_is_told_why_it_can_not_go_on(consumed: bool, words: str) -> No
         return False
 
     with pytest.raises(QueueFullError, match=words):
-        queue.watch(predicate, 0, NOW)
+        find(queue, predicate)
 
 
 # -- an exception of a signal handler in the consumer's call ---------------------------------------
@@ -202,11 +206,149 @@ def test_what_was_given_back_takes_room_again() -> None:
     assert queue.queued_bytes == 0
 
 
+# -- one observer, again and again -----------------------------------------------------------------
+
+
+def anything(event: ServerEvent) -> bool:
+    return True
+
+
+def test_a_watcher_finds_each_event_once_whenever_it_came() -> None:
+    queue = filled("a", "b", "c")
+    watcher = queue.watcher(1)
+    queue.put(event("d"), 10)
+    found = [name_of(queue.watch(watcher, anything, NOW)) for _ in range(2)]
+    queue.put(event("e"), 10)
+    found += [name_of(queue.watch(watcher, anything, NOW)) for _ in range(2)]
+    assert found == ["b", "c", "d", "e"]
+    with pytest.raises(RealtimeTimeout):
+        queue.watch(watcher, anything, NOW)
+
+
+def test_what_came_while_the_log_was_read_is_not_found_twice() -> None:
+    queue = filled("a")
+    watcher = queue.watcher(0)
+    put = Entry(0, 10, event("a"))
+    watcher.put(put, queue.full_error)  # as if it had come between the two
+    assert name_of(queue.watch(watcher, anything, NOW)) == "a"
+    with pytest.raises(RealtimeTimeout):
+        queue.watch(watcher, anything, NOW)
+
+
+def test_a_watcher_begins_at_the_oldest_event_that_is_held() -> None:
+    queue = EventQueue(10 << 20)
+    for number in range(4):
+        queue.put(event(str(number)), 500_000)
+        take(queue)
+    watcher = queue.watcher(0)
+    assert name_of(queue.watch(watcher, anything, NOW)) == "2"
+    assert find(queue, anything, since=3) == "3"
+
+
+def test_what_waits_for_a_watcher_is_bounded() -> None:
+    queue = EventQueue(100)
+    watcher = queue.watcher(0)
+    for number in range(1000):
+        queue.put(event(str(number)), 10)
+        take(queue)
+    assert watcher.entries.qsize() == 11, "ten, and that it missed the next"
+    found = [name_of(queue.watch(watcher, anything, NOW)) for _ in range(10)]
+    assert found == [str(number) for number in range(10)]
+    with pytest.raises(QueueFullError, match="observer is slower"):
+        queue.watch(watcher, anything, NOW)
+
+
+def test_what_a_watcher_has_looked_at_makes_room() -> None:
+    queue = EventQueue(20)
+    watcher = queue.watcher(0)
+    for name in "abcdef":
+        queue.put(event(name), 20)
+        take(queue)
+        assert name_of(queue.watch(watcher, anything, NOW)) == name
+
+
+def test_a_watcher_gets_what_is_queued_before_it_is_told_that_the_queue_is_full() -> None:
+    queue = filled("a", "b", max_bytes=20)
+    watcher = queue.watcher(0)
+    queue._paused = True
+    assert [name_of(queue.watch(watcher, anything, NOW)) for _ in range(2)] == ["a", "b"]
+    with pytest.raises(QueueFullError, match="max_queue_bytes is 20"):
+        queue.watch(watcher, anything, NOW)
+    take(queue)
+    with pytest.raises(RealtimeTimeout):
+        queue.watch(watcher, anything, NOW)
+
+
+def test_losses_before_and_after_a_watcher_was_made() -> None:
+    queue = filled("a")
+    queue.interrupt(ConnectionClosedError(1006, "one"), 1)
+    old, before, asked = queue.watcher(0), queue.watcher(0), queue.watcher(0)
+    queue.put(event("b"), 10)
+    queue.interrupt(ConnectionClosedError(1006, "two"), 2)
+    queue.put(event("c"), 10)
+
+    def is_c(candidate: ServerEvent) -> bool:
+        return candidate.type == "c"
+
+    with pytest.raises(ConnectionClosedError, match="one"):
+        queue.watch(old, is_c, NOW, losses="all")
+    with pytest.raises(ConnectionClosedError, match="two"):
+        queue.watch(before, is_c, NOW)
+    assert name_of(queue.watch(before, is_c, NOW)) == "c", "and it may go on"
+    with pytest.raises(ConnectionClosedError, match="two"):
+        queue.watch(asked, is_c, NOW, losses="all", link=2)
+    with pytest.raises(ConnectionClosedError, match="two"):
+        queue.watch(queue.watcher(0), is_c, NOW, losses="all", link=2)
+    assert find(queue, is_c) == "c"
+    assert name_of(queue.watch(queue.watcher(0), is_c, NOW, losses="all", link=3)) == "c"
+
+
+def test_a_watcher_that_was_dismissed_is_told_nothing() -> None:
+    queue = EventQueue(100)
+    watcher, other = queue.watcher(0), queue.watcher(0)
+    queue.dismiss(watcher)
+    queue.put(event("a"), 10)
+    assert (watcher.bytes_in, other.bytes_in) == (0, 10)
+
+
+# -- what a waiter is told that waited in vain -----------------------------------------------------
+
+
+def error(number: int) -> ErrorEvent:
+    return ErrorEvent(event_id="e", error=ErrorDetail(type="t", message=str(number)))
+
+
+def test_the_latest_errors_and_malformed_messages_are_remembered_with_their_numbers() -> None:
+    queue = EventQueue(10_000)
+    for number in range(20):
+        malformed = Malformed(b"x", RemoteProtocolError(f"bad {number}"))
+        for item in (error(number), malformed):
+            queue.note(item)  # type: ignore[arg-type]
+            queue.put(item, 10)  # type: ignore[arg-type]
+    assert [number for number, _ in queue.errors_since(0)] == list(range(8, 40, 2))
+    assert [number for number, _ in queue.errors_since(38)] == [38]
+    assert queue.malformed_since(37) == ["bad 18", "bad 19"]
+    assert queue.malformed_since(40) == []
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2, 3])
+def test_an_entry_is_withdrawn_from_wherever_it_waits(kept: int) -> None:
+    queue = filled("a", "b", "c", "d")
+    for _ in range(kept):
+        queue.keep(queue.take_new(NOW))
+    assert queue.is_queued(1)
+    queue.withdraw(1)
+    assert not queue.is_queued(1)
+    assert queue.queued_bytes == 30
+    assert [take(queue) for _ in range(3)] == ["a", "c", "d"]
+    assert not any(queue.is_queued(number) for number in range(4))
+    assert queue.queued_bytes == 0
+
+
 def test_an_observer_that_is_gone_is_served_no_more() -> None:
     """A signal handler may strike it where it would have taken its leave."""
     queue = EventQueue(1000)
-    watcher = _Watcher()
-    queue._watchers.append(weakref.ref(watcher))
+    watcher = queue.watcher(0)
     queue.put(event("a"), 10)
     assert watcher.bytes_in == 10
     del watcher

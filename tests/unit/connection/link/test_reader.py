@@ -92,7 +92,7 @@ def test_another_protocol_is_decoded_and_not_followed() -> None:
     peer.drop()
     queue = EventQueue(1 << 20)
     Reader(transport, queue, state, decode=decode).run()
-    seen = queue.watch(lambda event: True, 0, Deadline(0))
+    seen = queue.watch(queue.watcher(0), lambda event: True, Deadline(0)).item
     assert seen.to_dict()["text"] == "one", "an observer gets the event, not its text"
     items = [queue.take(Deadline(0)).item for _ in range(3)]
     texts = [item.to_dict()["text"] for item in items if not isinstance(item, Malformed)]  # type: ignore[union-attr]

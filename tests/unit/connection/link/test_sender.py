@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from realtime_sync import ConnectionClosedError, ConnectionClosedOK, QueueFullError, ReconnectPolicy
+from realtime_sync._threads import spawn
 from realtime_sync.connection.link.queue import EventQueue
 from realtime_sync.connection.link.sender import Sender
 from realtime_sync.connection.state import ConnectionState
 from realtime_sync.errors import ConnectionClosed, LocalProtocolError
+from realtime_sync.events import UnknownEvent
 from realtime_sync.transport.memory import MemoryTransport
 
 LINK_BOUND = [
@@ -236,7 +238,8 @@ def test_a_request_always_has_an_id() -> None:
     sender = Sender(link, queue, state)
     sender.send({"type": "response.create", "event_id": None})
     assert state.requested == {sender.last_event_id}
-    sender.send({"type": "response.create", "event_id": ["none"]})  # the server will say so
+    with pytest.raises(LocalProtocolError, match="event_id is"):
+        sender.send({"type": "response.create", "event_id": ["none"]})
     assert len(state.requested) == 1
 
 
@@ -274,6 +277,52 @@ def test_what_was_not_sent_is_given_back_at_the_end() -> None:
     sender.hold("lost")  # too late
     with pytest.raises(ConnectionClosedError):
         sender.send_raw("more")
+
+
+# -- what a thread has sent ------------------------------------------------------------------------
+
+
+def test_a_thread_that_never_sent_looks_from_the_beginning() -> None:
+    queue = EventQueue(1000)
+    sender = Sender(Link(), queue, ConnectionState())
+    queue.put(UnknownEvent(type="n.1", data={}), 10)
+    assert (sender.mark, sender.last_event_id, sender.requests) == (0, None, ())
+    sender.send({"type": "n.1", "event_id": "mine"})
+    assert (sender.mark, sender.last_event_id, sender.requests) == (1, "mine", ("mine",))
+    seen: list[Any] = []
+    thread = spawn(lambda: seen.append((sender.mark, sender.requests)), name="test")
+    thread.join()
+    assert seen == [(0, ())], "another thread's affair"
+
+
+def test_of_a_threads_requests_the_latest_are_remembered() -> None:
+    sender = sender_on(Link())
+    for number in range(70):
+        sender.send({"type": "n.1", "event_id": f"e{number}"})
+    assert sender.requests == tuple(f"e{number}" for number in range(6, 70))
+    sender.post({"type": "n.1", "event_id": "posted"})
+    assert "posted" not in sender.requests, "which is no thread's"
+
+
+def test_what_a_thread_knows_the_end_of_is_forgotten() -> None:
+    sender = sender_on(Link())
+    for event_id in ("one", "two"):
+        sender.send({"type": "n.1", "event_id": event_id})
+    sender.forget("one")
+    sender.forget("unknown")
+    assert (sender.requests, sender.last_event_id) == (("two",), "two")
+    sender.forget("two")
+    assert (sender.requests, sender.last_event_id) == ((), None)
+
+
+def test_an_event_without_an_id_gets_one() -> None:
+    link = Link()
+    sender = sender_on(link)
+    sender.send({"type": "n.1"})
+    sender.send({"type": "n.1", "event_id": None})
+    ids = [json.loads(text)["event_id"] for text in link.sent]
+    assert len(set(ids)) == 2
+    assert sender.requests == tuple(ids)
 
 
 def append(number: int, size: int = 100) -> str:
