@@ -809,7 +809,7 @@ def test_ask_raises_an_earlier_refusal_that_names_no_request(
     connection.session.update(session={})
     refuse(server, None, param="session.voice")
     arrived(connection, guard, 1)
-    with pytest.raises(ServerError, match="session.voice"):
+    with pytest.raises(ServerError, match=r"session\.voice"):
         connection.ask("Hi", timeout=GUARD_S)
     assert len(caplog.records) == 1, "no call waited for it when it came"
 

@@ -203,6 +203,8 @@ def test_what_a_queued_event_holds(
         gc.enable()
     link.take(count)
     beside_text = size / count - len(text)
+    if sys.version_info < (3, 11):
+        most_bytes += 50  # its dictionaries are larger
     print(f"{blocks / count:.1f} blocks, {beside_text:.0f} bytes beside the text")
     assert blocks / count <= most_blocks
     assert beside_text <= most_bytes
