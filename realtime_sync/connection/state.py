@@ -122,7 +122,9 @@ class ConnectionState:
             hidden = self._follow(event)
         except WRONG_SHAPE as exc:  # the program gets the event as it came
             _not_followed(event, exc)
-        self._send_owed()
+        # One that begins to wait after this look has found, in the lock, what keeps it waiting.
+        if self._responses.waiting is not None:
+            self._send_owed()
         return not hidden
 
     def _follow(self, event: ServerEvent) -> bool:

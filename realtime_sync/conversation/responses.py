@@ -44,6 +44,7 @@ class Responses:
     Attributes:
         running: ids of the responses of the conversation that were created and are not done.
         declared_tools: the names of the functions that requests have declared for their response.
+        waiting: the request that is owed: to be sent when nothing runs; None for none.
 
     Threads: one at a time; the connection has a lock for it. The attributes are replaced, never
         changed in place, so any thread may read them.
@@ -52,11 +53,11 @@ class Responses:
     def __init__(self) -> None:
         self.running: frozenset[str] = frozenset()
         self.declared_tools: frozenset[str] = frozenset()
+        self.waiting: JsonDict | None = None
         self._asked: dict[str, _Create] = {}  # without an answer
         # Something began that is perhaps the answer, or was quicker than the request. Its end
         # settles it: a refusal would have come before.
         self._doubtful: dict[str, _Create] = {}
-        self._waiting: JsonDict | None = None  # owed: to be sent when nothing runs
         self._out_of_band: dict[str, bool] = {}  # ids of the latest: whether they still run
         self._over: deque[str] = deque(maxlen=_LATEST)
 
@@ -112,17 +113,17 @@ class Responses:
         Of several that wait, the latest is sent. It is asked again for as long as it is refused
         because another response was quicker.
         """
-        if self._waiting is not None or self.busy:
-            self._waiting = event
+        if self.waiting is not None or self.busy:
+            self.waiting = event
             return False
         self._ask(event["event_id"], event, repeat=True)
         return True
 
     def take_owed(self) -> JsonDict | None:
         """Return the request that has waited and is to be sent now."""
-        if self._waiting is None or self.busy:
+        if self.waiting is None or self.busy:
             return None
-        event, self._waiting = self._waiting, None
+        event, self.waiting = self.waiting, None
         self._ask(event["event_id"], event, repeat=True)
         return event
 
@@ -142,9 +143,9 @@ class Responses:
 
     def withdraw(self, event_id: str) -> bool:
         """Forget a request that still waits its turn; return whether it did."""
-        if self._waiting is None or self._waiting["event_id"] != event_id:
+        if self.waiting is None or self.waiting["event_id"] != event_id:
             return False
-        self._waiting = None
+        self.waiting = None
         return True
 
     def refused(self, event_id: str, *, busy: bool) -> bool:
@@ -152,7 +153,7 @@ class Responses:
         create = self._asked.pop(event_id, None) or self._doubtful.pop(event_id, None)
         if create is None or create.repeat is None or not busy:
             return False
-        self._waiting = self._waiting or create.repeat
+        self.waiting = self.waiting or create.repeat
         return True
 
     # -- what the server does --------------------------------------------------------------------
