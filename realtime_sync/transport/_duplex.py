@@ -148,6 +148,8 @@ class Duplex:
         """
         self.over = self._released = True
         self._closer.setdefault("first", self)
+        # The reader may have held it, and a thread that forked inside a write comes back to it.
+        self._reading = self._writing = threading.Lock()
         if self._sock.fileno() >= 0:
             # Not only closed: gevent's sockets put that off until their event loop runs.
             os.dup2(self._wake.fileno(), self._sock.fileno(), inheritable=False)

@@ -67,7 +67,8 @@ def run(step: str, who: str, *, secure: bool, folder: Path) -> list[list[bytes]]
             *(PROGRAM, f"{host}:{listening.port}/v1", str(folder / "ca.pem"), step, who),
         ]
         result = subprocess.run(command, capture_output=True, text=True, timeout=GUARD_S)
-    assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
+        # Before the server tells that its client is gone.
+        assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
     assert result.stdout == "closed by the parent\n"
     return sorted(server.received, key=lambda messages: messages == [b"from the child"])
 

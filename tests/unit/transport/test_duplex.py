@@ -316,6 +316,16 @@ def test_a_child_forgets_all_links_and_says_nothing(
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_child_that_was_forked_while_the_reader_held_the_socket(ends: Ends) -> None:
+    """A thread that forked inside a write comes back to it, and must not wait for that reader."""
+    duplex, _ = ends
+    duplex._writing = duplex._reading  # as over TLS
+    with duplex._reading:
+        duplex.forget()
+        with pytest.raises(LinkBroken):
+            duplex.write_some(memoryview(b"x"))
+
+
 def test_a_child_that_was_forked_while_the_descriptors_were_closed(ends: Ends) -> None:
     duplex, peer = ends
     duplex._closer["first"] = "a thread that the child has not"
