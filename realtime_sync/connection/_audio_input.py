@@ -3,11 +3,11 @@ second per speaker and a general JSON encoder would look at every character of t
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from .._codec import encode_base64
-from ..errors import FormatError
+from ..errors import FormatError, LocalProtocolError
+from ..events.json_writer import write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,9 @@ def append_message(audio: str | bytes | np.ndarray, event_id: str | None, *, pcm
     encoded = audio_base64(audio, pcm=pcm)
     if event_id is None:
         return b'{"type":"input_audio_buffer.append","audio":"%b"}' % encoded
-    given_id = json.dumps(event_id).encode()
+    if not isinstance(event_id, str):
+        raise LocalProtocolError(f"event_id is {event_id!r}; give a text, or leave it out")
+    given_id = write_json(event_id, "event_id").encode()
     return b'{"type":"input_audio_buffer.append","event_id":%b,"audio":"%b"}' % (given_id, encoded)
 
 

@@ -15,16 +15,17 @@ from typing import Any, Literal
 
 from ..._types import JsonDict
 from ...errors import ConnectionClosed, LocalProtocolError, QueueFullError
-from ...events import ClientEvent, Event
+from ...events import ClientEvent, Event, Model
+from ...events.json_writer import write_json
 from ...providers.dialect import Dialect
 from ...transport.base import Transport
 from ..reconnect import ReconnectPolicy
 from ..settings import DEFAULT_MAX_QUEUE_SIZE
-from ..state import ConnectionState
+from ..state import WRONG_SHAPE, ConnectionState
 from .backlog import Backlog, size_bytes, text_of
 from .queue import EventQueue
 
-__all__ = ["Sender", "to_dict", "to_json"]
+__all__ = ["Sender", "message", "to_dict"]
 
 Holding = Literal["lost", "renewal"]
 
@@ -85,9 +86,10 @@ class Sender:
     def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
         """See `RealtimeConnection.send`."""
         wire = to_dict(event)
-        event_id = wire.setdefault("event_id", f"event_{next(self._ids)}")
-        dialect = self.dialect
-        text = to_json(wire if dialect is None else dialect.to_wire(wire))
+        event_id = wire.get("event_id")
+        if event_id is None:
+            event_id = wire["event_id"] = f"event_{next(self._ids)}"
+        text = message(wire, self.dialect)
         self._renew_if_due()
         self._last.event_id = event_id
         self._last.unanswered = True
@@ -110,8 +112,7 @@ class Sender:
         Raises:
             ConnectionClosed: the connection is over.
         """
-        dialect = self.dialect
-        text = to_json(event if dialect is None else dialect.to_wire(event))
+        text = message(event, self.dialect)
         try:
             self._state.sent(event)
             self._hand_over(text, post=True)
@@ -308,10 +309,11 @@ def to_dict(event: ClientEvent | Mapping[str, Any]) -> JsonDict:
     """Return a client event's wire form, a copy of its own.
 
     Raises:
-        LocalProtocolError: it is no event, or a mapping without ``type``.
+        LocalProtocolError: it is no event, or a mapping without ``type``, or its ``event_id`` or
+            ``session`` is of another type than the protocol's.
     """
     if isinstance(event, Event):
-        return event.to_dict()
+        return _checked(event.to_dict())
     if not isinstance(event, Mapping):
         raise LocalProtocolError(
             f"send takes an event or its wire form as a mapping, not {type(event).__name__}; JSON "
@@ -321,24 +323,34 @@ def to_dict(event: ClientEvent | Mapping[str, Any]) -> JsonDict:
         raise LocalProtocolError(
             f"a client event needs a 'type', such as 'session.update'; got the keys {list(event)}"
         )
-    return dict(event)
+    return _checked(dict(event))
 
 
-def to_json(event: JsonDict) -> str:
-    """Return a client event as JSON text; models may stand inside it.
+def message(event: JsonDict, dialect: Dialect | None) -> str:
+    """Return the text in which a client event is sent, in the server's dialect.
 
     Raises:
-        LocalProtocolError: something in it can't be written as JSON.
+        LocalProtocolError: it has no JSON form, or none in the dialect.
     """
+    kind = event["type"]
     try:
-        return json.dumps(event, ensure_ascii=False, separators=(",", ":"), default=_wire_form)
-    except (TypeError, ValueError) as exc:
-        raise LocalProtocolError(f"{event['type']} can't be written as JSON: {exc}") from exc
+        wire = event if dialect is None else dialect.to_wire(event)
+    except WRONG_SHAPE as exc:
+        what = f"{kind} has a form that {dialect and dialect.name!r} can't say: {exc!r}"
+        raise LocalProtocolError(what) from exc
+    return write_json(wire, kind)
 
 
-def _wire_form(value: Any) -> Any:
-    """Let models and events stand inside a plain dict."""
-    as_dict = getattr(value, "to_dict", None)
-    if as_dict is None:
-        raise TypeError(f"{type(value).__name__} is neither JSON nor a model of this package")
-    return as_dict()
+def _checked(wire: JsonDict) -> JsonDict:
+    """Return ``wire``, of which the connection itself reads these fields."""
+    event_id = wire.get("event_id")
+    if not isinstance(event_id, str | None):
+        raise LocalProtocolError(f"event_id is {event_id!r}; give a text, or leave it out")
+    if wire["type"] == "session.update" and "session" in wire:
+        session = wire["session"]
+        if not isinstance(session, Mapping | Model):
+            raise LocalProtocolError(
+                f"session.update takes a session as a mapping or a model, not "
+                f"{type(session).__name__}"
+            )
+    return wire
