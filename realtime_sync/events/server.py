@@ -36,7 +36,7 @@ from .models import (
     load_log_probs,
 )
 from .session_config import SessionConfig, as_session
-from .wire_values import as_text
+from .wire_values import as_code, as_text
 
 __all__ = [
     "ConversationCreated",
@@ -234,14 +234,10 @@ def detail_of(event: ErrorEvent) -> ErrorDetail:
     return ErrorDetail(
         type=as_text(error.type) or "server_error",
         message=as_text(error.message) or "",
-        code=_as_code(error.code),
+        code=as_code(error.code),
         event_id=as_text(error.event_id),
         param=as_text(error.param),
     )
-
-
-def _as_code(value: object) -> str | None:
-    return str(value) if type(value) is int else as_text(value)
 
 
 _BENIGN = frozenset({"response_cancel_not_active", "input_audio_buffer_commit_empty"})
