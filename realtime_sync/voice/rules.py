@@ -27,6 +27,9 @@ from ..events import (
     SessionCreated,
     SessionUpdated,
 )
+from ..events.base import as_came
+from ..events.server import detail_of
+from ..events.wire_values import as_index, as_object, as_text
 from .effects import (
     CancelResponse,
     CreateResponse,
@@ -258,61 +261,73 @@ class VoiceState:
         # It begins with all outputs that were sent so far, whoever asked for it.
         self._create_owed = False
         cut, self._cut_next = self._cut_next, False
-        if event.response.id is None:
+        response_id = as_text(as_object(as_came(event, "response")).get("id"))
+        if not response_id:
             return []
-        self._responses[event.response.id] = _Response(dropped=cut)
+        self._responses[response_id] = _Response(dropped=cut)
         while len(self._responses) > _MAX_RESPONSES:
             del self._responses[next(iter(self._responses))]
-        return [CancelResponse(event.response.id)] if cut else []
+        return [CancelResponse(response_id)] if cut else []
 
     def _audio_delta(self, event: ResponseOutputAudioDelta) -> list[Effect]:
-        response = self._responses.setdefault(event.response_id, _Response())
+        response_id = as_text(event.response_id) or ""
+        response = self._response(response_id)
         if response.dropped:
             return []
-        part = (event.item_id, event.content_index)
+        part = (as_text(event.item_id) or "", as_index(event.content_index))
         audio = event.audio
-        self._parts.setdefault(part, _Heard(event.response_id)).received_bytes += len(audio)
+        self._parts.setdefault(part, _Heard(response_id)).received_bytes += len(audio)
         while len(self._parts) > _MAX_PARTS:
             del self._parts[next(iter(self._parts))]
         self._meter.audio_came(part)
-        effects: list[Effect] = [Play(audio, part, event.response_id)]
+        effects: list[Effect] = [Play(audio, part, response_id)]
         if not response.answered:
             response.answered = True
-            effects.append(Report(self._answer_started(event.response_id)))
+            effects.append(Report(self._answer_started(response_id)))
         return effects
 
     def _audio_done(self, event: ResponseOutputAudioDone) -> list[Effect]:
-        response = self._responses.get(event.response_id)
+        response = self._responses.get(as_text(event.response_id) or "")
         return [] if response is not None and response.dropped else [Flush()]
 
     def _item_done(self, event: ResponseOutputItemDone) -> list[Effect]:
         call = event.item
-        if not isinstance(call, FunctionCall) or call.call_id is None:
+        if not isinstance(call, FunctionCall):
             return []
-        if call.name not in self._tools or call.status == "incomplete":
+        call_id, name = as_text(call.call_id), as_text(call.name)
+        if not call_id or name not in self._tools or call.status == "incomplete":
             return []
-        response = self._responses.setdefault(event.response_id, _Response())
-        response.open_calls.add(call.call_id)
+        response = self._response(as_text(event.response_id) or "")
+        response.open_calls.add(call_id)
         response.any_calls = True
-        started = ToolStarted(call_id=call.call_id, name=call.name, arguments=call.arguments)
-        return [Report(started), RunTool(call.call_id, call.name, call.arguments)]
+        arguments = as_text(call.arguments) or ""
+        started = ToolStarted(call_id=call_id, name=name, arguments=arguments)
+        return [Report(started), RunTool(call_id, name, arguments)]
 
     def _response_done(self, event: ResponseDone) -> list[Effect]:
-        response = self._responses.setdefault(event.response.id or "", _Response())
+        wire = as_object(as_came(event, "response"))
+        response = self._response(as_text(wire.get("id")) or "")
         response.done = True
-        if event.response.status == "cancelled":
+        if wire.get("status") == "cancelled":
             response.dropped = True
         self._owe_create(response)
         return self._create_if_possible()
 
     def _error(self, event: ErrorEvent) -> list[Effect]:
-        if event.error.event_id is not None and event.error.event_id == self._create_id():
+        error = detail_of(event)
+        if error.event_id is not None and error.event_id == self._create_id():
             self._answer_due = self._cut_next = False
-            if event.error.code == "conversation_already_has_active_response":
+            if error.code == "conversation_already_has_active_response":
                 self._create_owed = True  # once that response is done
         return []
 
     # -- rules -----------------------------------------------------------------------------------
+
+    def _response(self, response_id: str) -> _Response:
+        """Return what is known of a response; one without an id is over and owes nothing."""
+        if not response_id:
+            return _Response(done=True, answered=True)
+        return self._responses.setdefault(response_id, _Response())
 
     def _running(self) -> list[str]:
         return [key for key, response in self._responses.items() if not response.done]
@@ -337,6 +352,8 @@ class VoiceState:
         truncated: dict[Part, int] = {}
         items: dict[str, int] = {}  # how much of each was heard
         for part, heard in self._parts.items():
+            if not part[0]:
+                continue  # nobody can say which item was cut
             received_ms = heard.received_bytes // 2 * 1000 // self._rates["output"]
             ms = min(handed_ms.get(part, 0), received_ms)
             items[part[0]] = items.get(part[0], 0) + ms
