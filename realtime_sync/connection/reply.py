@@ -28,7 +28,7 @@ from ..events import (
 )
 from ..events.base import as_came
 from ..events.server import detail_of
-from ..events.wire_values import as_code, as_object, as_text
+from ..events.wire_values import as_code, as_id, as_object, as_text
 
 __all__ = ["Reply", "ReplyDelta", "Turn", "server_error"]
 
@@ -148,9 +148,9 @@ class Turn:
             case ErrorEvent() if str(detail_of(event).event_id).startswith(self.token):
                 return self._take_error(event)
             case ResponseCreated(response=Response() as response) if self._is_mine(response, early):
-                self.response_id = as_text(response.id)
+                self.response_id = as_id(response.id)
                 return True
-            case ResponseDone(response=Response() as response) if response.id == self.response_id:
+            case ResponseDone(response=Response() as response) if self._is_known(response):
                 self._finish(response)
                 return True
             case ConversationItemAdded() | ConversationItemCreated() | ConversationItemDone():
@@ -195,6 +195,9 @@ class Turn:
     def _is_cancel_in_vain(self, event: ErrorEvent) -> bool:
         """Whether the server knows of no response to cancel: the request for it was not sent."""
         return self.response_id is None and detail_of(event).event_id == f"{self.token}_cancel"
+
+    def _is_known(self, response: Response) -> bool:
+        return self.response_id is not None and response.id == self.response_id
 
     def _is_mine(self, response: Response, early: bool) -> bool:
         token = as_object(response.metadata).get(_TURN_KEY)

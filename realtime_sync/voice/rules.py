@@ -29,7 +29,7 @@ from ..events import (
 )
 from ..events.base import as_came
 from ..events.server import detail_of
-from ..events.wire_values import as_index, as_object, as_text
+from ..events.wire_values import as_id, as_index, as_object, as_text
 from .effects import (
     CancelResponse,
     CreateResponse,
@@ -261,7 +261,7 @@ class VoiceState:
         # It begins with all outputs that were sent so far, whoever asked for it.
         self._create_owed = False
         cut, self._cut_next = self._cut_next, False
-        response_id = as_text(as_object(as_came(event, "response")).get("id"))
+        response_id = as_id(as_object(as_came(event, "response")).get("id"))
         if not response_id:
             return []
         self._responses[response_id] = _Response(dropped=cut)
@@ -270,11 +270,11 @@ class VoiceState:
         return [CancelResponse(response_id)] if cut else []
 
     def _audio_delta(self, event: ResponseOutputAudioDelta) -> list[Effect]:
-        response_id = as_text(event.response_id) or ""
+        response_id = as_id(event.response_id) or ""
         response = self._response(response_id)
         if response.dropped:
             return []
-        part = (as_text(event.item_id) or "", as_index(event.content_index))
+        part = (as_id(event.item_id) or "", as_index(event.content_index))
         audio = event.audio
         self._parts.setdefault(part, _Heard(response_id)).received_bytes += len(audio)
         while len(self._parts) > _MAX_PARTS:
@@ -287,17 +287,17 @@ class VoiceState:
         return effects
 
     def _audio_done(self, event: ResponseOutputAudioDone) -> list[Effect]:
-        response = self._responses.get(as_text(event.response_id) or "")
+        response = self._responses.get(as_id(event.response_id) or "")
         return [] if response is not None and response.dropped else [Flush()]
 
     def _item_done(self, event: ResponseOutputItemDone) -> list[Effect]:
         call = event.item
         if not isinstance(call, FunctionCall):
             return []
-        call_id, name = as_text(call.call_id), as_text(call.name)
+        call_id, name = as_id(call.call_id), as_text(call.name)
         if not call_id or name not in self._tools or call.status == "incomplete":
             return []
-        response = self._response(as_text(event.response_id) or "")
+        response = self._response(as_id(event.response_id) or "")
         response.open_calls.add(call_id)
         response.any_calls = True
         arguments = as_text(call.arguments) or ""
@@ -306,7 +306,7 @@ class VoiceState:
 
     def _response_done(self, event: ResponseDone) -> list[Effect]:
         wire = as_object(as_came(event, "response"))
-        response = self._response(as_text(wire.get("id")) or "")
+        response = self._response(as_id(wire.get("id")) or "")
         response.done = True
         if wire.get("status") == "cancelled":
             response.dropped = True

@@ -93,6 +93,18 @@ def test_odd_values_cost_no_more_than_themselves(odd: Any) -> None:
     assert (reply.text, reply.audio, reply.function_calls) == ("Hello.", b"", [])
 
 
+def test_a_response_without_an_id_does_not_end_a_turn_that_has_none_yet() -> None:
+    turn = Turn()
+    assert not turn.receive(server("response.done", response={"status": "completed"}))
+    assert not turn.done
+
+
+def test_a_response_whose_id_can_not_be_sent_back_is_not_cancelled_by_it() -> None:
+    turn = Turn()
+    turn.receive(created(turn, "half \ud83d"))
+    assert "response_id" not in turn.cancel()
+
+
 @pytest.mark.parametrize("odd", [None, 5, "x", [], {"error": "x"}, {"error": {"message": 5}}])
 def test_a_failure_with_odd_details_is_one(odd: Any) -> None:
     turn = Turn()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from realtime_sync.events.wire_values import as_code, as_index, as_number, as_object, as_text
+from realtime_sync.events.wire_values import as_code, as_id, as_index, as_number, as_object, as_text
 
 
 @pytest.mark.parametrize("value", [None, 5, True, [], ["x"], {}, b"x"])
@@ -19,6 +19,12 @@ def test_what_is_no_text_is_none(value: object) -> None:
 )
 def test_a_code_may_be_a_number(value: object, code: str | None) -> None:
     assert as_code(value) == code
+
+
+@pytest.mark.parametrize("value", [None, 5, [], "", "half \ud83d"])
+def test_what_can_not_be_sent_back_is_no_id(value: object) -> None:
+    assert as_id(value) is None
+    assert as_id("item_ü") == "item_ü"
 
 
 @pytest.mark.parametrize(
