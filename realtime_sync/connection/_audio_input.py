@@ -3,11 +3,11 @@ second per speaker and a general JSON encoder would look at every character of t
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from .._codec import encode_base64
 from ..errors import FormatError
+from ..events.json_writer import write_json
 from ._argument_checks import check_text
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def append_message(audio: str | bytes | np.ndarray, event_id: str | None, *, pcm
     if event_id is None:
         return b'{"type":"input_audio_buffer.append","audio":"%b"}' % encoded
     check_text("event_id", event_id)
-    given_id = json.dumps(event_id).encode()
+    given_id = write_json(event_id, "event_id").encode()
     return b'{"type":"input_audio_buffer.append","event_id":%b,"audio":"%b"}' % (given_id, encoded)
 
 

@@ -11,11 +11,11 @@ from .._deadline import Deadline
 from .._types import JsonDict
 from ..errors import ConnectionClosed, LocalProtocolError, RealtimeTimeout
 from ..events import ErrorEvent, ServerEvent
-from ..transport.base import utf8
+from ..events.json_writer import write_json
 from ._audio_input import audio_base64
 from ._timeouts import timed_out
 from .link.queue import Entry, EventQueue, Interruption, Malformed
-from .link.sender import Sender, to_json
+from .link.sender import Sender
 from .reply import Turn, server_error
 from .state import ConnectionState
 
@@ -225,7 +225,7 @@ def check_response(response: object) -> None:
             f"response is {response!r:.80}; pass a mapping such as "
             "{'output_modalities': ['text']}, or None (nothing was sent)"
         )
-    utf8(to_json({"type": "response.create", "response": dict(response)}))
+    write_json(dict(response), "response")
 
 
 def user_items(

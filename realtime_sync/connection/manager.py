@@ -19,7 +19,7 @@ from ._handlers import Handlers
 from ._listening import Registration
 from .connection import RealtimeConnection
 from .link.backlog import size_bytes
-from .link.sender import to_dict, to_json
+from .link.sender import message, to_dict
 from .reconnect import ReconnectPolicy
 from .settings import ConnectionSettings, TransportFactory
 
@@ -119,7 +119,7 @@ class RealtimeConnectionManager(Registration, Opening):
         if self._connection is not None:
             self._connection.send(event)
             return
-        text = to_json(to_dict(event))
+        text = message(to_dict(event), None)
         waiting = sum(map(size_bytes, self._unsent))
         if waiting + size_bytes(text) > self._settings.max_queue_size:
             raise QueueFullError(
@@ -216,7 +216,7 @@ class _LinkOpener:
         if where.dialect is not None:
             try:
                 for event in where.dialect.greeting:
-                    transport.send(to_json(where.dialect.to_wire(event)))
+                    transport.send(message(event, where.dialect))
             except BaseException:
                 transport.abort()  # nobody else knows of it yet
                 raise

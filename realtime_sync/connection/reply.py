@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ from attrs import field, frozen
 
 from .._types import JsonDict
 from ..conversation.unconfirmed import Refusal, Refusals
-from ..errors import ServerError
+from ..errors import RemoteProtocolError, ServerError
 from ..events import (
     ConversationItemAdded,
     ConversationItemCreated,
@@ -28,9 +29,13 @@ from ..events import (
     ResponseUsage,
     ServerEvent,
 )
+from ..events.base import as_came
 from ..events.server import detail_of
+from ..events.wire_values import as_code, as_id, as_object, as_text
 
 __all__ = ["Reply", "ReplyDelta", "Turn", "server_error"]
+
+log = logging.getLogger(__name__)
 
 # What `RealtimeConnection.stream` yields; each has ``.delta``.
 ReplyDelta = (
@@ -161,13 +166,13 @@ class Turn:
             case ErrorEvent():
                 return self._take_error(event)
             case ResponseCreated(response=Response() as response) if self._is_mine(response, early):
-                self.response_id = response.id
+                self.response_id = as_id(response.id)
                 return True
-            case ResponseDone(response=Response() as response) if response.id == self.response_id:
+            case ResponseDone(response=Response() as response) if self._is_known(response):
                 self._finish(response)
                 return True
             case ConversationItemAdded() | ConversationItemCreated() | ConversationItemDone():
-                return getattr(event.item, "id", None) in self._item_ids
+                return _item_id(event) in self._item_ids
         if self.response_id is None or getattr(event, "response_id", None) != self.response_id:
             return False
         self._collect(event)
@@ -215,8 +220,11 @@ class Turn:
         refused = () if refusal is None else refusal.requests
         return self.response_id is None and f"{self.token}_cancel" in refused
 
+    def _is_known(self, response: Response) -> bool:
+        return self.response_id is not None and response.id == self.response_id
+
     def _is_mine(self, response: Response, early: bool) -> bool:
-        token = (response.metadata or {}).get(_TURN_KEY)
+        token = as_object(response.metadata).get(_TURN_KEY)
         if token is not None:
             self.certain = token == self.token
             return self.certain
@@ -225,28 +233,32 @@ class Turn:
     def _collect(self, event: ServerEvent) -> None:
         match event:
             case ResponseOutputTextDelta():
-                self._text.append(event.delta)
+                self._text.append(as_text(event.delta) or "")
             case ResponseOutputAudioTranscriptDelta():
-                self._transcript.append(event.delta)
+                self._transcript.append(as_text(event.delta) or "")
             case ResponseOutputAudioDelta():
-                self._audio.append(event.audio)
+                self._hear(event)
             case ResponseOutputItemDone(item=FunctionCall() as call):
                 self._calls.append(call)
             case _:
                 # response.output_item.added: the item's conversation events belong here, too
-                item_id = getattr(getattr(event, "item", None), "id", None)
-                if item_id:
+                if item_id := _item_id(event):
                     self._item_ids.add(item_id)
+
+    def _hear(self, event: ResponseOutputAudioDelta) -> None:
+        try:
+            self._audio.append(event.audio)
+        except RemoteProtocolError as exc:  # the rest of the answer is as good as before
+            log.warning("a piece of the answer can't be heard: %s", exc)
 
     def _finish(self, response: Response) -> None:
         self.response = response
         if response.status == "failed":
-            details = response.status_details
-            error = details.error if details else None
+            error = as_object(as_object(response.to_dict().get("status_details")).get("error"))
             raise ServerError(
-                (error and error.message) or "the response failed",
-                (error and error.type) or "server_error",
-                error.code if error else None,
+                as_text(error.get("message")) or "the response failed",
+                as_text(error.get("type")) or "server_error",
+                as_code(error.get("code")),
             )
 
     @property
@@ -268,11 +280,12 @@ class Turn:
         """Return the finished answer; only after `done`."""
         assert self.response is not None
         transcript = "".join(self._transcript)
+        usage: object = self.response.usage
         return Reply(
             text="".join(self._text) or transcript,
             audio=b"".join(self._audio),
             transcript=transcript,
-            usage=self.response.usage,
+            usage=usage if isinstance(usage, ResponseUsage) else None,
             function_calls=_calls_in(self.response) or list(self._calls),
             response=self.response,
         )
@@ -282,6 +295,10 @@ def _calls_in(response: Response) -> list[FunctionCall]:
     output: object = response.output
     items = output if isinstance(output, list) else []
     return [item for item in items if isinstance(item, FunctionCall)]
+
+
+def _item_id(event: ServerEvent) -> str | None:
+    return as_text(as_object(as_came(event, "item")).get("id"))
 
 
 def server_error(event: ErrorEvent) -> ServerError:

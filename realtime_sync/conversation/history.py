@@ -149,9 +149,9 @@ class History:
             case ResponseOutputItemAdded() | ResponseOutputItemDone():
                 if not self._is_out_of_band(text_of(event.response_id)):
                     done = isinstance(event, ResponseOutputItemDone)
-                    self._put(_wire(event, "item"), done=done)
+                    self._put(as_came(event, "item"), done=done)
             case ResponseDone():
-                self._end_response(_wire(event, "response"))
+                self._end_response(as_came(event, "response"))
             case (
                 ConversationItemInputAudioTranscriptionCompleted()
                 | ConversationItemInputAudioTranscriptionFailed()
@@ -167,7 +167,7 @@ class History:
         return False
 
     def _is_echo(self, event: _TellsOfItem) -> bool:
-        item_id = _id_in(_wire(event, "item"))
+        item_id = _id_in(as_came(event, "item"))
         if item_id not in self._echoes:
             return False
         if isinstance(event, ConversationItemDone):
@@ -175,7 +175,7 @@ class History:
         return True
 
     def _tell(self, event: _TellsOfItem) -> None:
-        wire = _wire(event, "item")
+        wire = as_came(event, "item")
         if not isinstance(event, ConversationItemDone):
             self._deleted.pop(_id_in(wire), None)  # it was made anew
         previous = event.__dict__.get("previous_item_id", _UNKNOWN)
@@ -446,14 +446,6 @@ _PART_TYPES = {
     ResponseOutputTextDelta: "output_text",
     ResponseOutputTextDone: "output_text",
 }
-
-
-def _wire(event: ServerEvent, name: str) -> Any:
-    """Return a field in wire form, None where it is nested too deeply for anybody."""
-    try:
-        return as_came(event, name)
-    except RecursionError:
-        return None
 
 
 def _id_in(wire: Any) -> str:

@@ -204,9 +204,14 @@ class SessionState:
         self._updates: list[_Update] = []  # under way, in order
 
     def sent(self, event: JsonDict) -> None:
-        """Take note of a ``session.update`` that is about to be sent."""
+        """Take note of a ``session.update`` that is about to be sent.
+
+        Raises:
+            LocalProtocolError: it is nested too deeply.
+        """
         event_id = as_text(event.get("event_id")) or ""
-        self._updates.append(_Update(event_id, _copy(event.get("session"))))
+        # As it is now, without models: its owner may change it later.
+        self._updates.append(_Update(event_id, as_object(plain(event.get("session")))))
         del self._updates[:-_MOST_UPDATES]
         self._settle()
 
@@ -334,14 +339,6 @@ class SessionState:
 
     def _last_report(self) -> JsonDict:
         return as_object(as_came(parse_event(self._report), "session")) if self._report else {}
-
-
-def _copy(session: Any) -> JsonDict:
-    """Return a given session as it is now, without models; its owner may change it later."""
-    try:
-        return as_object(plain(session))
-    except RecursionError:  # nested too deep for this, though not for JSON
-        return {}
 
 
 def _is_function(tool: JsonDict) -> bool:

@@ -10,7 +10,7 @@ from attrs.exceptions import FrozenInstanceError
 from .._codec import decode_base64
 from .._types import JsonDict
 from ..errors import RemoteProtocolError
-from .base import Event
+from .base import Event, shorten
 
 __all__ = ["AudioDelta"]
 
@@ -59,7 +59,7 @@ class AudioDelta(Event):
         """The decoded bytes, decoded once: the slowest step of a delta, so not before it is asked.
 
         Raises:
-            RemoteProtocolError: the base64 is damaged.
+            RemoteProtocolError: the base64 is damaged. Unpadded and URL-safe base64 is not.
         """
         values = self.__dict__
         audio: bytes | None = values.get("audio")
@@ -97,7 +97,7 @@ class AudioDelta(Event):
         try:
             return decode_base64(text)  # type: ignore[arg-type]
         except (TypeError, ValueError) as exc:  # binascii.Error is a ValueError
-            what = f"the delta of {self.type} {self.event_id!r} is not base64: {exc}"
+            what = f"the delta of {self.type} {shorten(self.event_id)} is not base64: {exc}"
             raise RemoteProtocolError(what) from exc
 
     def replace(self: A, **changes: Any) -> A:

@@ -22,6 +22,9 @@ _Table = dict[str, _Entry]
 # From this length on (characters), the delta is cut out before the JSON decoder sees the text.
 CUT_FROM = 1024
 LONGEST_EXCERPT = 80
+# No event needs more levels, and what walks through it would reach Python's own limit.
+DEEPEST = 256
+_SHORTEST_DEEP = 2 * DEEPEST  # characters: each level has a bracket at either end
 
 _new = object.__new__
 
@@ -49,7 +52,8 @@ def parse_event(text: str | bytes) -> ServerEvent:
         text: one message, as text or UTF-8 bytes.
 
     Raises:
-        RemoteProtocolError: malformed UTF-8 or JSON, not an object, or no ``type`` text in it.
+        RemoteProtocolError: malformed UTF-8 or JSON, nested too deeply, not an object, or no
+            ``type`` text in it.
 
     Example:
         >>> event = parse_event('{"type": "response.text.delta", "delta": "Hel"}')
@@ -68,7 +72,8 @@ def parse_client_event(text: str | bytes) -> ClientEvent:
         text: one message, as text or UTF-8 bytes.
 
     Raises:
-        RemoteProtocolError: malformed UTF-8 or JSON, not an object, or no ``type`` text in it.
+        RemoteProtocolError: malformed UTF-8 or JSON, nested too deeply, not an object, or no
+            ``type`` text in it.
 
     Example:
         >>> parse_client_event('{"type": "response.cancel", "response_id": "resp_1"}')
@@ -89,6 +94,8 @@ def _parse(text: str | bytes, table: _Table) -> Any:
         else:
             if end != len(text):
                 data = _decode(text)
+        if len(text) > _SHORTEST_DEEP and _is_too_deep(data, text):
+            raise RemoteProtocolError(f"nested more than {DEEPEST} levels deep: {_excerpt(text)}")
     try:
         cls, knows, name = table[data["type"]]
     except (KeyError, TypeError):
@@ -130,7 +137,7 @@ def _cut_delta(text: str, table: _Table) -> Any:
     rest = text[:start] + text[end:]
     try:
         data, stop = scan_json(rest, 0)
-        if stop != len(rest):
+        if stop != len(rest) or len(rest) > _SHORTEST_DEEP:
             return None
         entry = table.get(data["type"])
     except (StopIteration, KeyError, TypeError, ValueError, RecursionError):
@@ -138,6 +145,16 @@ def _cut_delta(text: str, table: _Table) -> Any:
     lazy = entry is not None and issubclass(entry[0], AudioDelta)
     data["delta"] = slice(start, end) if lazy else text[start:end]
     return data
+
+
+def _is_too_deep(data: Any, text: str) -> bool:
+    if text.count("{") + text.count("[") <= DEEPEST:
+        return False
+    level = [data]
+    for _ in range(DEEPEST):
+        inner = [v for outer in level for v in (outer.values() if type(outer) is dict else outer)]
+        level = [value for value in inner if type(value) in (dict, list)]
+    return bool(level)
 
 
 def _with_extra(cls: type[Event], data: dict[str, Any]) -> dict[str, Any]:

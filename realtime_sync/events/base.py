@@ -11,7 +11,6 @@ or ``session.updated`` that nobody looks into costs no more than its JSON.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
@@ -21,6 +20,8 @@ from attrs import field, frozen
 from attrs.exceptions import FrozenInstanceError
 
 from .._types import UNSET, JsonDict
+from ..errors import LocalProtocolError
+from .json_writer import event_text
 
 __all__ = [
     "Event",
@@ -115,13 +116,13 @@ class Model:
     def to_dict(self) -> JsonDict:
         """Return the wire form: what was received or given, under GA names, ready for JSON."""
         wire = self._wire
-        values = {name: plain(v) for name, v in self.__dict__.items() if name in wire}
-        values.update(plain(dict(self.extra)))
-        return values
+        values = {name: v for name, v in self.__dict__.items() if name in wire}
+        form: JsonDict = plain({**values, **self.extra})
+        return form
 
     def to_json(self) -> str:
         """Return the wire form as compact JSON text."""
-        return _dumps(self.to_dict())
+        return event_text(self.to_dict())
 
     def model_dump(
         self,
@@ -149,7 +150,7 @@ class Model:
     ) -> str:
         """Return `model_dump` as JSON text, compact unless ``indent`` (spaces) is given."""
         values = self.model_dump(exclude_none=exclude_none, exclude_unset=exclude_unset)
-        return _dumps(values, indent)
+        return event_text(values, indent)
 
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
@@ -273,13 +274,26 @@ def listed(loader: Loader) -> Loader:
 
 
 def plain(value: Any) -> Any:
-    """Return ``value`` with every model in it as its wire form; containers are copied."""
+    """Return ``value`` with every model in it as its wire form; containers are copied.
+
+    Raises:
+        LocalProtocolError: it stands within itself, or is nested deeper than any message of a
+            server's may be.
+    """
+    try:
+        return _plain(value)
+    except RecursionError:
+        what = "a value is nested too deeply to be sent, or stands within itself"
+        raise LocalProtocolError(what) from None
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, Model):
         return value.to_dict()
     if isinstance(value, Mapping):
-        return {key: plain(v) for key, v in value.items()}
+        return {key: _plain(v) for key, v in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
+        return [_plain(v) for v in value]
     return value
 
 
@@ -290,16 +304,6 @@ def as_came(event: Event, name: str) -> Any:
     """
     value = event.__dict__.get(name)
     return value if type(value) is dict else plain(value)
-
-
-def _dumps(values: JsonDict, indent: int | None = None) -> str:
-    separators = (",", ":") if indent is None else None
-    text = json.dumps(values, indent=indent, separators=separators, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of an emoji, cut in two by deltas, has no UTF-8 of its own
-        text = json.dumps(values, indent=indent, separators=separators)
-    return text
 
 
 def _without_none(value: Any) -> Any:

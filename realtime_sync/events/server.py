@@ -36,7 +36,7 @@ from .models import (
     load_log_probs,
 )
 from .session_config import SessionConfig, as_session
-from .wire_values import as_text
+from .wire_values import as_code, as_text
 
 __all__ = [
     "ConversationCreated",
@@ -223,14 +223,21 @@ class ErrorEvent(Event):
 
 
 def detail_of(event: ErrorEvent) -> ErrorDetail:
-    """Return ``event.error`` for those that must go on even where the server sent something else.
+    """Return ``event.error`` with texts only, for those that must go on whatever the server sent.
 
-    Some servers and gateways send a text or nothing in the place of the object.
+    Some servers and gateways send a text or nothing in the place of the object, others numbers
+    for codes.
     """
     error: object = event.error
-    if isinstance(error, ErrorDetail):
-        return error
-    return ErrorDetail(type="server_error", message=error if isinstance(error, str) else "")
+    if not isinstance(error, ErrorDetail):
+        return ErrorDetail(type="server_error", message=as_text(error) or "")
+    return ErrorDetail(
+        type=as_text(error.type) or "server_error",
+        message=as_text(error.message) or "",
+        code=as_code(error.code),
+        event_id=as_text(error.event_id),
+        param=as_text(error.param),
+    )
 
 
 def words_of(event: ErrorEvent) -> str:

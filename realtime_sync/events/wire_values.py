@@ -9,7 +9,7 @@ from typing import Any
 
 from .._types import JsonDict
 
-__all__ = ["as_number", "as_object", "as_text"]
+__all__ = ["as_code", "as_id", "as_index", "as_number", "as_object", "as_text"]
 
 # Beyond it nothing that a server counts has a meaning, and not every int has a float.
 _HIGHEST = 1e15
@@ -18,6 +18,27 @@ _HIGHEST = 1e15
 def as_text(value: Any) -> str | None:
     """Return a text, None for anything else."""
     return value if isinstance(value, str) else None
+
+
+def as_code(value: Any) -> str | None:
+    """Return a code as text, which some servers send as a whole number."""
+    return str(value) if type(value) is int else as_text(value)
+
+
+def as_id(value: Any) -> str | None:
+    """Return an id that can be sent back; None for anything else, half a surrogate pair too."""
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return None
+    return value
+
+
+def as_index(value: Any) -> int:
+    """Return the place of something in a list, 0 for anything else."""
+    return max(0, int(as_number(value) or 0))
 
 
 def as_object(value: Any) -> JsonDict:

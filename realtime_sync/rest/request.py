@@ -13,6 +13,7 @@ from attrs import Factory, field, frozen
 from .._headers import Headers
 from .._types import UNSET, JsonDict, Unset
 from ..errors import ConfigError, LocalProtocolError, RemoteProtocolError
+from ..events.json_writer import write_json
 
 __all__ = [
     "Answer",
@@ -115,22 +116,7 @@ def json_body(fields: Any) -> bytes:
     Raises:
         LocalProtocolError: something in it has no JSON form.
     """
-    try:
-        text = json.dumps(
-            fields, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_wire_form
-        )
-        return text.encode()
-    except (TypeError, ValueError, RecursionError) as exc:
-        raise LocalProtocolError(f"the body has no JSON form: {exc}") from exc
-
-
-def _wire_form(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    to_dict = getattr(value, "to_dict", None)
-    if to_dict is None:
-        raise TypeError(f"a {type(value).__name__} is none of JSON's types")
-    return to_dict()
+    return write_json(fields, "the body").encode()
 
 
 def text_bytes(text: str) -> bytes:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ToolFinished,
         ToolStarted,
         TurnMetrics,
+        UnreadableMessage,
         VoiceEvent,
     )
     from .loop import VoiceLoop
@@ -29,6 +30,7 @@ _HOME = {
     "ToolFinished": "events",
     "ToolStarted": "events",
     "TurnMetrics": "events",
+    "UnreadableMessage": "events",
     "VoiceConnection": "_voice_connection",
     "VoiceEvent": "events",
     "VoiceLoop": "loop",
@@ -41,6 +43,7 @@ __all__ = [
     "ToolFinished",
     "ToolStarted",
     "TurnMetrics",
+    "UnreadableMessage",
     "VoiceConnection",
     "VoiceEvent",
     "VoiceLoop",

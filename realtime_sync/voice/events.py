@@ -6,12 +6,15 @@ from typing import Literal
 
 from attrs import frozen
 
+from ..errors import RemoteProtocolError
+
 __all__ = [
     "AnswerStarted",
     "Interrupted",
     "ToolFinished",
     "ToolStarted",
     "TurnMetrics",
+    "UnreadableMessage",
     "VoiceEvent",
 ]
 
@@ -106,4 +109,18 @@ class TurnMetrics:
     underruns: int
 
 
-VoiceEvent = AnswerStarted | Interrupted | ToolStarted | ToolFinished | TurnMetrics
+@frozen(kw_only=True)
+class UnreadableMessage:
+    """The server sent something that is no event, or audio that can't be decoded; it is left out.
+
+    Attributes:
+        error: what is wrong with it.
+    """
+
+    type: Literal["voice.unreadable_message"] = "voice.unreadable_message"
+    error: RemoteProtocolError
+
+
+VoiceEvent = (
+    AnswerStarted | Interrupted | ToolStarted | ToolFinished | TurnMetrics | UnreadableMessage
+)

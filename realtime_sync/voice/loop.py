@@ -20,6 +20,7 @@ from ..errors import (
     ConnectionClosed,
     ConnectionClosedOK,
     RealtimeTimeout,
+    RemoteProtocolError,
 )
 from ..tools.call_context import CallContext
 from ..tools.pool import ToolPool
@@ -41,8 +42,8 @@ from .effects import (
     UserStopped,
     WithdrawRequest,
 )
-from .events import ToolFinished, TurnMetrics, VoiceEvent
-from .playback import EchoControl
+from .events import ToolFinished, TurnMetrics, UnreadableMessage, VoiceEvent
+from .playback import EchoControl, SampleJoiner
 from .rules import VoiceState
 from .turns import PushToTalk, make_turns
 
@@ -146,6 +147,7 @@ class VoiceLoop:
         # Keeps writes to the sink and its clearing in one order: nothing is written of what was
         # interrupted meanwhile.
         self._sink_lock = threading.Lock()
+        self._joiner = SampleJoiner()  # under _sink_lock
         self._lock = threading.Lock()  # guards _state, _metrics and _started
         self._tools = {name: Tool.undeclared(name, f) for name, f in by_name(tools).items()}
         self._state = VoiceState(
@@ -192,7 +194,6 @@ class VoiceLoop:
                 the session and this loop detect turns.
             AudioError: the source or the sink failed.
             ConcurrencyError: it was run before, or somebody else consumes the connection.
-            RemoteProtocolError: the server sent something that is no event.
             Exception: whatever ``on_event`` raised.
         """
         with self._lock:
@@ -301,6 +302,9 @@ class VoiceLoop:
             except ConnectionClosedOK:
                 self._play_out()
                 return
+            except RemoteProtocolError as error:
+                last_event = self._clock()
+                self._leave_out(error)
             else:
                 self._idle = False
                 quiet_since = last_event = self._clock()
@@ -309,10 +313,19 @@ class VoiceLoop:
 
     def _receive(self, event: ServerEvent) -> None:
         # Effects first: an interruption must not wait for the caller's own code.
-        self._decide(lambda: self._state.receive(event))
+        try:
+            self._decide(lambda: self._state.receive(event))
+        except RemoteProtocolError as error:  # damaged audio
+            self._leave_out(error)
         self._look_at_position()
         self._on_event(event)
         self._report()
+
+    def _leave_out(self, error: RemoteProtocolError) -> None:
+        """Go on without a message, or a piece of audio, that can't be read."""
+        with self._sink_lock:
+            self._joiner.clear()  # what comes next is taken to begin with a whole sample
+        self._reports.put(UnreadableMessage(error=error))
 
     def _busy(self) -> bool:
         self._look_at_position()
@@ -396,9 +409,10 @@ class VoiceLoop:
             with self._lock:
                 wanted = self._state.plays(play.response_id)
             if wanted:
-                self._hearing.write(play.audio, play.part)
+                audio = self._joiner.join(play.audio, play.part)
+                self._hearing.write(audio, play.part)
                 item_id, index = play.part
-                self._sink.write(play.audio, item_id=item_id, content_index=index)
+                self._sink.write(audio, item_id=item_id, content_index=index)
 
     def _silence(self, parts: tuple[Part, ...]) -> None:
         began = self._clock()
@@ -408,6 +422,7 @@ class VoiceLoop:
             # After the clear: nothing more is handed out, so these are the last word.
             positions = {part: self._sink.handed_ms(*part) for part in parts}
             self._hearing.clear()
+            self._joiner.clear()
         self._decide(lambda: self._state.silenced(positions, took_s=took_s))
 
     def _tool_finished(self, call: CallContext, output: str, failed: bool) -> None:

@@ -29,7 +29,7 @@ from ..events import (
     SessionUpdated,
 )
 from ..events.base import as_came
-from ..events.wire_values import as_object, as_text
+from ..events.wire_values import as_id, as_index, as_object
 from ._voice_connection import ResponseFacts
 from .effects import (
     CancelResponse,
@@ -276,7 +276,7 @@ class VoiceState:
         return self._create_if_possible()
 
     def _response_created(self, event: ResponseCreated) -> list[Effect]:
-        response_id = as_text(as_object(as_came(event, "response")).get("id")) or ""
+        response_id = as_id(as_object(as_came(event, "response")).get("id")) or ""
         response = self._response(response_id)
         if response.out_of_band:
             return []
@@ -287,6 +287,9 @@ class VoiceState:
         return [CancelResponse(response_id)] if cut and response_id else []
 
     def _response(self, response_id: str) -> _Response:
+        """Return what is known of a response; one without an id is over and owes nothing."""
+        if not response_id:
+            return _Response(out_of_band=False, done=True, answered=True)
         if response_id not in self._responses:
             self._responses[response_id] = _Response(self._facts.is_out_of_band(response_id))
             while len(self._responses) > _MAX_RESPONSES:
@@ -294,29 +297,30 @@ class VoiceState:
         return self._responses[response_id]
 
     def _audio_delta(self, event: ResponseOutputAudioDelta) -> list[Effect]:
-        response = self._response(event.response_id)
+        response_id = as_id(event.response_id) or ""
+        response = self._response(response_id)
         if response.dropped:
             return []
-        part = (event.item_id, event.content_index)
+        part = (as_id(event.item_id) or "", as_index(event.content_index))
         audio = event.audio
         if response.out_of_band:  # no answer, and the server has no item to be truncated
-            return [Play(audio, part, event.response_id)]
-        self._parts.setdefault(part, _Heard(event.response_id)).received_bytes += len(audio)
+            return [Play(audio, part, response_id)]
+        self._parts.setdefault(part, _Heard(response_id)).received_bytes += len(audio)
         while len(self._parts) > _MAX_PARTS:
             del self._parts[next(iter(self._parts))]
         self._meter.audio_came(part)
-        effects: list[Effect] = [Play(audio, part, event.response_id)]
+        effects: list[Effect] = [Play(audio, part, response_id)]
         if not response.answered:
             response.answered = True
-            effects.append(Report(self._answer_started(event.response_id)))
+            effects.append(Report(self._answer_started(response_id)))
         return effects
 
     def _audio_done(self, event: ResponseOutputAudioDone) -> list[Effect]:
-        response = self._responses.get(event.response_id)
+        response = self._responses.get(as_id(event.response_id) or "")
         return [] if response is not None and response.dropped else [Flush()]
 
     def _item_done(self, event: ResponseOutputItemDone) -> list[Effect]:
-        if self._response(as_text(event.response_id) or "").out_of_band:
+        if self._response(as_id(event.response_id) or "").out_of_band:
             return []  # the answer is the business of whoever asked for it
         call = self._calls.called(event.response_id, as_object(as_came(event, "item")))
         if call is None:
@@ -331,7 +335,7 @@ class VoiceState:
 
     def _response_done(self, event: ResponseDone) -> list[Effect]:
         wire = as_object(as_came(event, "response"))
-        response_id = as_text(wire.get("id")) or ""
+        response_id = as_id(wire.get("id")) or ""
         response = self._response(response_id)
         response.done = True
         if wire.get("status") == "cancelled":
@@ -381,6 +385,8 @@ class VoiceState:
         truncated: dict[Part, int] = {}
         items: dict[str, int] = {}  # how much of each was heard
         for part, heard in self._parts.items():
+            if not part[0]:
+                continue  # nobody can say which item was cut
             received_ms = heard.received_bytes // 2 * 1000 // self._rates["output"]
             ms = min(handed_ms.get(part, 0), received_ms)
             items[part[0]] = items.get(part[0], 0) + ms

@@ -160,11 +160,10 @@ def _translate(event: ServerEvent, dialect: Dialect | None) -> list[ServerEvent]
     if dialect is None or event.type not in dialect.server_types:
         return [event]
     try:
-        wires = dialect.from_wire(event.to_dict())
-    except WRONG_SHAPE as exc:  # the program gets the event as it came
+        return [parse_event(json.dumps(wire)) for wire in dialect.from_wire(event.to_dict())]
+    except (*WRONG_SHAPE, RemoteProtocolError) as exc:  # the program gets the event as it came
         log.warning("%s has an unexpected form and is not translated: %r", event.type, exc)
         return [event]
-    return [parse_event(json.dumps(wire)) for wire in wires]
 
 
 def _binary(message: bytes) -> Malformed:

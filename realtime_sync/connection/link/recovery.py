@@ -32,7 +32,7 @@ from ..settings import ConnectionSettings
 from ..state import ConnectionState
 from .reader import parse_all
 from .restore import Restoration
-from .sender import to_json
+from .sender import message
 
 __all__ = ["Made", "Recovery"]
 
@@ -295,13 +295,13 @@ def _send(
     while waiting:
         request = waiting.popleft()
         try:
-            wire = request if dialect is None else dialect.to_wire(request)
+            text = message(request, dialect)
         except LocalProtocolError:
             if request["type"] == "session.update":
                 raise
             waiting.extend(restoration.refuse(request))
         else:
-            transport.send(to_json(wire))
+            transport.send(text)
 
 
 def _closed_meanwhile() -> ConnectionClosedError:

@@ -175,11 +175,8 @@ def _weight(item: JsonDict) -> int:
 
 def _writable(session: JsonDict) -> JsonDict:
     """Return what of a reported configuration can be set again."""
-    try:
-        sendable = _sendable({k: v for k, v in session.items() if k not in _READ_ONLY})
-        return _without_nulls(sendable)
-    except RecursionError:  # nobody configures that deeply
-        return {}
+    sendable = _sendable({k: v for k, v in session.items() if k not in _READ_ONLY})
+    return _without_nulls(sendable)
 
 
 def _sendable(value: Any) -> Any:

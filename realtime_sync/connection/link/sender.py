@@ -18,16 +18,17 @@ from typing import Any, Literal
 from ..._types import JsonDict
 from ...errors import ConnectionClosed, LocalProtocolError, QueueFullError
 from ...events import ClientEvent, Event
+from ...events.json_writer import write_json
 from ...providers.dialect import Dialect
 from ...transport.base import Transport
-from .._argument_checks import check_text
+from .._argument_checks import check_mapping, check_text
 from ..reconnect import ReconnectPolicy
 from ..settings import DEFAULT_MAX_QUEUE_SIZE
-from ..state import ConnectionState
+from ..state import WRONG_SHAPE, ConnectionState
 from .backlog import Backlog, size_bytes, text_of
 from .queue import EventQueue
 
-__all__ = ["Sender", "to_dict", "to_json"]
+__all__ = ["Sender", "message", "to_dict"]
 
 Holding = Literal["lost", "renewal"]
 
@@ -107,10 +108,7 @@ class Sender:
         event_id = wire.get("event_id")
         if event_id is None:
             event_id = wire["event_id"] = f"event_{next(self._ids)}"
-        else:
-            check_text("event_id", event_id)
-        dialect = self.dialect
-        text = to_json(wire if dialect is None else dialect.to_wire(wire))
+        text = message(wire, self.dialect)
         self._renew_if_due()
         last = self._last
         last.event_id = event_id
@@ -136,7 +134,9 @@ class Sender:
             The same as `send`, at once.
         """
         self._transport.check_process()
-        event = json.loads(to_json(event))  # a copy that can be written, whenever that will be
+        event = json.loads(
+            write_json(event, event["type"])
+        )  # a copy that can be written, whenever that will be
         try:
             if self._state.ask_when_idle(event):
                 self.send(event)
@@ -153,8 +153,7 @@ class Sender:
         Raises:
             ConnectionClosed: the connection is over.
         """
-        dialect = self.dialect
-        text = to_json(event if dialect is None else dialect.to_wire(event))
+        text = message(event, self.dialect)
         try:
             self._state.sent(event)
             self._hand_over(text, post=True)
@@ -362,10 +361,11 @@ def to_dict(event: ClientEvent | Mapping[str, Any]) -> JsonDict:
     """Return a client event's wire form, a copy of its own.
 
     Raises:
-        LocalProtocolError: it is no event, or a mapping without ``type``.
+        LocalProtocolError: it is no event, or a mapping without ``type``, or its ``event_id`` or
+            ``session`` is of another type than the protocol's.
     """
     if isinstance(event, Event):
-        return event.to_dict()
+        return _checked(event.to_dict())
     if not isinstance(event, Mapping):
         raise LocalProtocolError(
             f"send takes an event or its wire form as a mapping, not {type(event).__name__}; JSON "
@@ -375,30 +375,28 @@ def to_dict(event: ClientEvent | Mapping[str, Any]) -> JsonDict:
         raise LocalProtocolError(
             f"a client event needs a 'type', such as 'session.update'; got the keys {list(event)}"
         )
-    return dict(event)
+    return _checked(dict(event))
 
 
-def to_json(event: JsonDict) -> str:
-    """Return a client event as JSON text; models may stand inside it.
+def message(event: JsonDict, dialect: Dialect | None) -> str:
+    """Return the text in which a client event is sent, in the server's dialect.
 
     Raises:
-        LocalProtocolError: something in it can't be written as JSON.
+        LocalProtocolError: it has no JSON form, or none in the dialect.
     """
+    kind = event["type"]
     try:
-        return json.dumps(
-            event,
-            ensure_ascii=False,
-            allow_nan=False,
-            separators=(",", ":"),
-            default=_wire_form,
-        )
-    except (RecursionError, TypeError, ValueError) as exc:
-        raise LocalProtocolError(f"{event['type']} can't be written as JSON: {exc}") from exc
+        wire = event if dialect is None else dialect.to_wire(event)
+    except WRONG_SHAPE as exc:
+        what = f"{kind} has a form that {dialect and dialect.name!r} can't say: {exc!r}"
+        raise LocalProtocolError(what) from exc
+    return write_json(wire, kind)
 
 
-def _wire_form(value: Any) -> Any:
-    """Let models and events stand inside a plain dict."""
-    as_dict = getattr(value, "to_dict", None)
-    if as_dict is None:
-        raise TypeError(f"{type(value).__name__} is neither JSON nor a model of this package")
-    return as_dict()
+def _checked(wire: JsonDict) -> JsonDict:
+    """Return ``wire``, of which the connection itself reads these fields."""
+    if wire.get("event_id") is not None:
+        check_text("event_id", wire["event_id"])
+    if wire["type"] == "session.update" and "session" in wire:
+        check_mapping("session", wire["session"], '{"type": "realtime"}')
+    return wire

@@ -68,6 +68,51 @@ def test_a_spoken_answer() -> None:
     assert reply.audio == b"\x01\x00\x02\x00"
 
 
+def test_audio_in_pieces_of_any_size_and_kind_is_one() -> None:
+    turn = Turn()
+    turn.receive(created(turn))
+    for piece in ("_w==", "AQI", "AA!E", "AwQF"):
+        assert turn.receive(delta("output_audio", piece))
+    turn.receive(done(turn))
+    assert turn.reply().audio == b"\xff\1\2\3\4\5", "all but the damaged one"
+
+
+@pytest.mark.parametrize("odd", [None, 5, [], {}, ["x"], {"id": []}, float("nan")])
+def test_odd_values_cost_no_more_than_themselves(odd: Any) -> None:
+    turn = Turn()
+    turn.receive(created(turn))
+    turn.receive(server("response.created", response={"id": odd, "metadata": odd}))
+    for kind in ("output_text", "output_audio", "output_audio_transcript"):
+        assert turn.receive(delta(kind, odd))
+    for kind in ("conversation.item.added", "response.output_item.added"):
+        turn.receive(server(kind, response_id="resp_1", item={"id": odd}))
+        turn.receive(server(kind, response_id="resp_1", item=odd))
+    turn.receive(delta("output_text", "Hello."))
+    turn.receive(done(turn, output=odd, usage=odd, status_details=odd, metadata=odd))
+    reply = turn.reply()
+    assert (reply.text, reply.audio, reply.function_calls) == ("Hello.", b"", [])
+
+
+def test_a_response_without_an_id_does_not_end_a_turn_that_has_none_yet() -> None:
+    turn = Turn()
+    assert not turn.receive(server("response.done", response={"status": "completed"}))
+    assert not turn.done
+
+
+def test_a_response_whose_id_can_not_be_sent_back_is_not_cancelled_by_it() -> None:
+    turn = Turn()
+    turn.receive(created(turn, "half \ud83d"))
+    assert "response_id" not in turn.cancel()
+
+
+@pytest.mark.parametrize("odd", [None, 5, "x", [], {"error": "x"}, {"error": {"message": 5}}])
+def test_a_failure_with_odd_details_is_one(odd: Any) -> None:
+    turn = Turn()
+    turn.receive(created(turn))
+    with pytest.raises(ServerError, match="server_error: the response failed"):
+        turn.receive(done(turn, status="failed", status_details=odd))
+
+
 def test_function_calls_are_listed() -> None:
     turn = Turn()
     turn.receive(created(turn))

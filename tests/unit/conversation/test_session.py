@@ -16,6 +16,7 @@ from realtime_sync.conversation.session import (
     _Update,
     read_session,
 )
+from realtime_sync.errors import LocalProtocolError
 from realtime_sync.events import ServerVad, SessionCreated, SessionUpdated, parse_event
 
 PCM, ULAW, ALAW = SoundFormat("audio/pcm", 24_000), "audio/pcmu", "audio/pcma"
@@ -224,12 +225,12 @@ def test_a_session_without_its_fields(state: SessionState) -> None:
     assert (state.under_way, state.facts, state.restorable) == ((), SessionFacts(), {})
 
 
-def test_an_update_that_is_nested_too_deep_is_left_to_the_server(state: SessionState) -> None:
-    deep: list[Any] = []
-    for _ in range(5_000):
-        deep = [deep]
-    send(state, "u", tools=deep, **listens_to(ULAW))
-    assert state.under_way == ("u",)
+def test_an_update_within_itself_is_refused(state: SessionState) -> None:
+    circular: list[Any] = []
+    circular.append(circular)
+    with pytest.raises(LocalProtocolError, match="within itself"):
+        send(state, "u", tools=circular, **listens_to(ULAW))
+    assert state.under_way == ()
     assert state.facts == SessionFacts()
 
 

@@ -37,7 +37,7 @@ from realtime_sync.events import (
     parse_client_event,
     parse_event,
 )
-from realtime_sync.events._parse import CUT_FROM
+from realtime_sync.events._parse import CUT_FROM, DEEPEST
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 values = st.recursive(
@@ -120,6 +120,29 @@ def test_beta_transcription_session() -> None:
 def test_a_client_event_is_unknown_from_a_server() -> None:
     assert isinstance(parse_event('{"type": "session.update"}'), UnknownEvent)
     assert isinstance(parse_client_event('{"type": "session.updated"}'), UnknownEvent)
+
+
+@pytest.mark.parametrize("bracket", ["[]", '{"a":}'], ids=["lists", "objects"])
+@pytest.mark.parametrize("long", ["", "A" * CUT_FROM], ids=["short", "long"])
+def test_how_deep_an_event_may_be(bracket: str, long: str) -> None:
+    """Whatever walks through an event later can then do so."""
+
+    def nested(levels: int) -> str:
+        deep = bracket[:-1] * (levels - 2) + "[]" + bracket[-1] * (levels - 2)
+        return f'{{"type":"new.event","delta":"{long}","value":{deep}}}'
+
+    event = parse_event(nested(DEEPEST))
+    assert event.to_dict() == json.loads(nested(DEEPEST))
+    assert parse_event(event.to_json()) == event
+    assert repr(event)
+    assert event.model_dump_json(exclude_none=True)
+    with pytest.raises(RemoteProtocolError, match="nested more than 256 levels"):
+        parse_event(nested(DEEPEST + 1))
+
+
+def test_many_brackets_are_not_deep() -> None:
+    wide = {"type": "new.event", "value": [[{"a": {}}]] * DEEPEST}
+    assert parse_event(json.dumps(wide)).to_dict() == wide
 
 
 @given(st.text(min_size=1), objects)

@@ -40,6 +40,7 @@ from realtime_sync.events import (
     parse_client_event,
     parse_event,
 )
+from realtime_sync.events.server import detail_of
 
 DONE = {
     "type": "response.done",
@@ -67,6 +68,21 @@ def done() -> ResponseDone:
     event = parse_event(json.dumps(DONE))
     assert isinstance(event, ResponseDone)
     return event
+
+
+@pytest.mark.parametrize("odd", [[], {"a": 1}, 1.5, True, None, float("nan")])
+def test_an_error_with_odd_fields_is_told_with_texts(odd: Any) -> None:
+    names = ("type", "message", "code", "event_id", "param")
+    event = parse_event(json.dumps({"type": "error", "error": dict.fromkeys(names, odd)}))
+    assert isinstance(event, ErrorEvent)
+    assert event.severity == "failed"
+    assert detail_of(event) == ErrorDetail(type="server_error", message="")
+
+
+def test_an_error_code_may_be_a_number() -> None:
+    event = parse_event('{"type": "error", "error": {"message": "m", "code": 429}}')
+    assert isinstance(event, ErrorEvent)
+    assert detail_of(event).code == "429"
 
 
 def test_nested_models() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,7 +36,7 @@ from realtime_sync.errors import (
     RealtimeTimeout,
     RemoteProtocolError,
 )
-from realtime_sync.voice import Interrupted, ToolFinished, ToolStarted, VoiceLoop
+from realtime_sync.voice import Interrupted, ToolFinished, ToolStarted, UnreadableMessage, VoiceLoop
 
 QUESTION = [bytes(960), b"\x01\x00" * 480]
 
@@ -297,18 +298,68 @@ def test_a_server_that_closes_in_order_is_heard_to_the_end(
     assert source.closed.is_set()
 
 
-@pytest.mark.parametrize(
-    "error", [ConnectionClosedError(1006, "link lost"), RemoteProtocolError("no event")]
-)
-def test_an_error_of_the_connection_ends_it_at_once(
-    clock: AudioClock, sink: VirtualSpeaker, error: Exception
-) -> None:
+def test_a_lost_connection_ends_it_at_once(clock: AudioClock, sink: VirtualSpeaker) -> None:
     source = ListSource(wait=True)
-    with pytest.raises(type(error)):
-        talk(ScriptedConnection(clock, *ANSWER, error), sink, source)
+    with pytest.raises(ConnectionClosedError, match="link lost"):
+        talk(
+            ScriptedConnection(clock, *ANSWER, ConnectionClosedError(1006, "link lost")),
+            sink,
+            source,
+        )
     assert sink.played_ms("a") == 0
     assert sink.drain(0)
     assert source.closed.is_set()
+
+
+def raw_delta(audio: str, item: str = "a") -> Any:
+    ids = {"response_id": "r1", "item_id": item, "output_index": 0, "content_index": 0}
+    return event("response.output_audio.delta", **ids, delta=audio)
+
+
+def test_a_message_that_can_not_be_read_is_reported_and_left_out(clock: AudioClock) -> None:
+    heard: list[bytes] = []
+    error = RemoteProtocolError("no event")
+    damaged = raw_delta("AA!E")
+    connection = ScriptedConnection(
+        clock,
+        *ANSWER[:4],
+        error,
+        delta("r1", "a", 250),
+        damaged,
+        delta("r1", "a", 250),
+        *ANSWER[5:],
+    )
+    events = talk(connection, VirtualSpeaker(clock=clock, tap=heard.append))
+    reports = [e.error for e in events if isinstance(e, UnreadableMessage)]
+    assert reports[0] is error
+    assert "is not base64" in str(reports[1])
+    assert len(reports) == 2
+    assert damaged in events
+    assert pcm(500) in b"".join(heard)
+
+
+def base64_of(audio: bytes) -> str:
+    return b64encode(audio).decode()
+
+
+def test_a_sample_that_is_split_over_two_pieces_is_put_together(clock: AudioClock) -> None:
+    heard: list[bytes] = []
+    whole = bytes(range(1, 201)) * 20
+    pieces = [
+        raw_delta(base64_of(piece)) for piece in (whole[:1001], whole[1001:1002], whole[1002:])
+    ]
+    connection = ScriptedConnection(clock, *ANSWER[:4], *pieces, *ANSWER[5:])
+    talk(connection, VirtualSpeaker(clock=clock, tap=heard.append))
+    assert whole in b"".join(heard)
+
+
+def test_half_a_sample_does_not_shift_what_follows_damaged_audio(clock: AudioClock) -> None:
+    heard: list[bytes] = []
+    whole = bytes(range(1, 201)) * 20
+    pieces = [raw_delta(text) for text in (base64_of(whole[:1001]), "AA!E", base64_of(whole))]
+    connection = ScriptedConnection(clock, *ANSWER[:4], *pieces, *ANSWER[5:])
+    talk(connection, VirtualSpeaker(clock=clock, tap=heard.append))
+    assert whole[:1000] + whole in b"".join(heard)
 
 
 def test_an_error_of_the_source_reaches_the_caller(clock: AudioClock, sink: VirtualSpeaker) -> None:

@@ -36,6 +36,13 @@ def test_an_event_of_an_unexpected_form_comes_as_it_is(
     assert event.to_dict() == {"type": kind, **fields}
 
 
+def test_what_a_translation_would_nest_too_deep_comes_as_it_is() -> None:
+    detection = '{"a":' * 254 + "1" + "}" * 254
+    text = f'{{"type":"session.updated","session":{{"turn_detection":{detection}}}}}'
+    (event,) = parse_all(text, BetaDialect())
+    assert event.to_dict() == json.loads(text)
+
+
 class Failing(MemoryTransport):
     """Its `read` fails in a way that nobody has foreseen."""
 

@@ -1,0 +1,164 @@
+"""Everything that a server may get wrong in one field: events that are valid but for that field.
+
+Examples of every server event are made of the annotations of its class, once for each class of its
+items and parts; then each field, nested ones too, is left out, or takes each of the odd values. A
+mutation is JSON text, because much of it can't be said in Python's own values.
+"""
+
+from __future__ import annotations
+
+import json
+import typing
+from base64 import b64encode
+from collections.abc import Iterator
+from functools import lru_cache
+from types import UnionType
+from typing import Any, Literal, NamedTuple, get_args, get_origin
+
+from realtime_sync.events import SERVER_EVENTS, Model, UnknownItem
+
+__all__ = ["BETA_TYPES", "TYPES", "Mutation", "examples", "mutations"]
+
+TYPES = sorted(SERVER_EVENTS)
+# Names that only the beta has, and the GA types that their examples are made of.
+BETA_TYPES = {
+    "response.audio.delta": "response.output_audio.delta",
+    "response.text.delta": "response.output_text.delta",
+    "transcription_session.created": "session.created",
+    "transcription_session.updated": "session.updated",
+}
+
+Path = tuple[str | int, ...]
+
+_ALMOST_TOO_DEEP, _DEEP, _FAR_TOO_DEEP, _LONG = 250, 500, 100_000, 1_000_000
+_MARK = "the odd value stands here"
+# By name, as JSON.
+ODD = {
+    "null": "null",
+    "true": "true",
+    "zero": "0",
+    "negative": "-7",
+    "fraction": "1.5",
+    "huge": "9" * 400,
+    "overflow": "1e999",
+    "nan": "NaN",
+    "infinity": "-Infinity",
+    "empty text": '""',
+    "text": '"odd"',
+    "surrogate": r'"\ud83d"',
+    "empty list": "[]",
+    "list": '[null, 7, "odd", [], {"id": ["a"], "type": {}}]',
+    "empty object": "{}",
+    "object": r'{"id": {"a": 1}, "type": ["x"], "role": 5, "\ud83d": NaN, "extra": 1, "raw": 2}',
+    "audible": '"AA!E"',
+    "too deep": "[" * _DEEP + "]" * _DEEP,
+}
+# Large ones, which only the event's own fields take.
+LARGE = {
+    "deep list": "[" * _ALMOST_TOO_DEEP + "]" * _ALMOST_TOO_DEEP,
+    "deep object": '{"a":' * _ALMOST_TOO_DEEP + "1" + "}" * _ALMOST_TOO_DEEP,
+    "long": '"' + "A" * _LONG + '"',
+    "far too deep": "[" * _FAR_TOO_DEEP + "]" * _FAR_TOO_DEEP,
+}
+
+# What the values of a conversation have to fit together.
+_TEXTS = {
+    "event_id": "event_1",
+    "response_id": "resp_1",
+    "item_id": "item_1",
+    "delta": b64encode(bytes(480)).decode(),
+    "arguments": "{}",
+    "call_id": "call_1",
+    "name": "tool",
+    "previous_item_id": "item_0",
+}
+
+
+class Mutation(NamedTuple):
+    """One wrong event.
+
+    ``name`` says which field it is and what stands there; ``text`` is the message.
+    """
+
+    name: str
+    text: str
+
+
+@lru_cache(maxsize=1)  # a type's are 10 MB
+def mutations(type: str) -> tuple[Mutation, ...]:
+    """Return all mutations of a server event, by its GA or beta name."""
+    found: dict[str, str] = {}
+    for event in examples(type):
+        for path in _paths(event):
+            if path != ("type",):
+                found.update(_mutated(event, path))
+    return tuple(Mutation(name, text) for name, text in found.items())
+
+
+def examples(type: str) -> list[dict[str, Any]]:
+    """Return valid events of a type."""
+    cls = SERVER_EVENTS[BETA_TYPES.get(type, type)]
+    return [{**values, "type": type} for values in _models(cls)]
+
+
+def _mutated(event: dict[str, Any], path: Path) -> Iterator[tuple[str, str]]:
+    place = ".".join(map(str, path))
+    if isinstance(path[-1], str):
+        yield f"{place} missing", json.dumps(_with(event, path, remove=True))
+    marked = json.dumps(_with(event, path))
+    odd = {**ODD, **LARGE} if len(path) == 1 else ODD
+    for name, value in odd.items():
+        yield f"{place} {name}", marked.replace(f'"{_MARK}"', value)
+
+
+def _with(event: dict[str, Any], path: Path, *, remove: bool = False) -> dict[str, Any]:
+    changed = json.loads(json.dumps(event))
+    inner = changed
+    for step in path[:-1]:
+        inner = inner[step]
+    if remove:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = _MARK
+    return changed  # type: ignore[no-any-return]
+
+
+def _paths(value: Any, start: Path = ()) -> Iterator[Path]:
+    steps: Any = value.items() if isinstance(value, dict) else enumerate(value)
+    for step, inner in steps:
+        yield (*start, step)
+        if isinstance(inner, dict | list):
+            yield from _paths(inner, (*start, step))
+
+
+# -- examples --------------------------------------------------------------------------------------
+
+
+def _models(cls: type[Model]) -> list[dict[str, Any]]:
+    """Return one example for each alternative that one of the fields has."""
+    fields = {
+        name: _values(name, hint)
+        for name, hint in typing.get_type_hints(cls).items()
+        if name in cls._wire
+    }
+    first = {name: values[0] for name, values in fields.items()}
+    others = [{**first, name: value} for name, values in fields.items() for value in values[1:]]
+    return [first, *others]
+
+
+def _values(name: str, hint: Any) -> list[Any]:
+    origin = get_origin(hint)
+    if origin is Literal:
+        return [get_args(hint)[0]]
+    if origin in (typing.Union, UnionType):
+        members = [each for each in get_args(hint) if each not in (type(None), UnknownItem)]
+        alternatives = [value for each in members for value in _values(name, each)]
+        return alternatives if any(isinstance(v, dict) for v in alternatives) else alternatives[:1]
+    if origin is list:
+        return [[value] for value in _values(name, get_args(hint)[0])]
+    if origin is dict:
+        return [{"key": "value"}]
+    if isinstance(hint, type) and issubclass(hint, Model):
+        return list(_models(hint))
+    plain: dict[Any, Any] = {int: 1, float: 0.5, bool: True, str: _TEXTS.get(name, "text")}
+    return [plain.get(hint, "anything")]
