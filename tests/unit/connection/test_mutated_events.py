@@ -32,6 +32,7 @@ COMPLETED = {"status": "completed"}
 DONE = {**RESPONSE, **COMPLETED}
 DELTA = {"event_id": "d", "response_id": "resp_1", "item_id": "item_1", "content_index": 0}
 
+# Nearest to the function, so that its mutations are made once for all ways.
 of_each_type = pytest.mark.parametrize("type", ALL_TYPES)
 of_each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 
@@ -133,9 +134,9 @@ def share(type: str, number: int) -> Sequence[Mutation]:
     return mutations(type)[number % 5 :: 5] if number else mutations(type)
 
 
-@of_each_type
-@of_each_dialect
 @pytest.mark.parametrize("consume", CONSUMERS)
+@of_each_dialect
+@of_each_type
 def test_a_consumer_gets_the_next_good_event(
     type: str, dialect: str, consume: Callable[[RealtimeConnection], None]
 ) -> None:
@@ -147,8 +148,8 @@ def test_a_consumer_gets_the_next_good_event(
             assert link.connection.recv(timeout=0).event_id == "late"
 
 
-@of_each_type
 @pytest.mark.parametrize("by", ["type", "predicate"])
+@of_each_type
 def test_an_observer_finds_the_next_good_event(type: str, by: str) -> None:
     wanted: Any = "response.done" if by == "type" else is_good
     good = {"type": "response.done", "event_id": "good", "response": DONE}
@@ -214,9 +215,9 @@ def stream(link: DirectLink) -> None:
 TURNS = [ask, stream]
 
 
-@of_each_type
-@of_each_dialect
 @pytest.mark.parametrize("turn", TURNS)
+@of_each_dialect
+@of_each_type
 def test_a_turn_goes_on(type: str, dialect: str, turn: Callable[[DirectLink], None]) -> None:
     number = 3 * TURNS.index(turn) + list(DIALECTS).index(dialect)
     for mutation in share(type, number):
@@ -232,8 +233,8 @@ def test_a_turn_goes_on(type: str, dialect: str, turn: Callable[[DirectLink], No
 # -- restoring -------------------------------------------------------------------------------------
 
 
-@of_each_type
 @of_each_dialect
+@of_each_type
 def test_what_was_told_can_be_restored(type: str, dialect: str) -> None:
     """The session and the history of a conversation with bad events, on a new link."""
     for mutation in share(type, list(DIALECTS).index(dialect)):
