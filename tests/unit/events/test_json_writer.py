@@ -82,7 +82,7 @@ def test_what_has_no_json_form_is_refused_before_it_is_sent(name: str) -> None:
     with pytest.raises(LocalProtocolError):
         connection.conversation.item.create(item={"type": "message", "content": odd})
     assert transport.messages_out == 0
-    assert connection._state.under_way == frozenset()
+    assert connection._state.requested == frozenset()
     transport.abort()
 
 
@@ -118,7 +118,7 @@ def test_half_a_surrogate_pair_in_the_id_of_a_chunk() -> None:
 def test_a_session_is_an_object(session: Any) -> None:
     transport, _ = memory_pair()
     connection = RealtimeConnection(transport)
-    with pytest.raises(LocalProtocolError, match="a session as a mapping or a model"):
+    with pytest.raises(LocalProtocolError, match=r"session is .* pass a mapping such as"):
         connection.session.update(session=session)
     assert transport.messages_out == 0
     transport.abort()
