@@ -13,24 +13,23 @@ from .._deadline import Deadline
 from .._types import JsonDict
 from ..errors import ConnectionClosed, LocalProtocolError, QueueFullError, RealtimeTimeout
 from ..events import FunctionCall, ServerEvent
-from ..tools.call_context import CallContext
-from ..tools.outputs import error_text
-from ..tools.pool import ToolPool
-from ..tools.schema import Tool
 from ._turn_runner import TurnRunner, check_response, user_items
 from .link.queue import EventQueue
 from .link.sender import Sender
 from .reply import Reply
 from .state import ConnectionState
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # and at run time only where a turn has tools
     import numpy as np
+
+    from ..tools.pool import ToolPool
+    from ..tools.schema import Tool
 
 __all__ = ["ToolRounds"]
 
 # How soon the end of the connection is noticed while functions run.
 _LOOK_S = 0.2
-_CANCELLED = error_text("the call was cancelled: the program waits for it no longer")
+_CANCELLED = "the call was cancelled: the program waits for it no longer"
 
 
 class ToolRounds:
@@ -138,7 +137,9 @@ class ToolRounds:
         pool = self._pool
         assert pool is not None  # there are tools
         # One that no output comes for, because this is left early, is told so.
-        outputs = {str(call.call_id): _CANCELLED for call in calls}
+        from ..tools.outputs import error_text
+
+        outputs = {str(call.call_id): error_text(_CANCELLED) for call in calls}
         came: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         try:
             self._start(calls, pool, came)
@@ -155,6 +156,8 @@ class ToolRounds:
     def _start(
         self, calls: list[FunctionCall], pool: ToolPool, came: queue.SimpleQueue[tuple[str, str]]
     ) -> None:
+        from ..tools.call_context import CallContext
+
         for call in calls:
             context = CallContext(
                 name=call.name, call_id=str(call.call_id), arguments=call.arguments

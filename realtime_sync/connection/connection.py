@@ -14,8 +14,6 @@ from .._fork import Home
 from .._signal_safe import Claim
 from ..errors import ConcurrencyError, ConnectionClosedOK, LocalProtocolError
 from ..events import ClientEvent, ErrorEvent, ServerEvent, parse_event
-from ..tools.pool import ToolPool
-from ..tools.schema import Functions, describe_all
 from ..transport.base import Transport, check_close
 from ._handlers import Handlers
 from ._listening import Observing, Registration
@@ -42,6 +40,8 @@ if TYPE_CHECKING:
 
     from ..conversation.session import SessionFacts
     from ..events.sessions import ResponseCreateParams
+    from ..tools.pool import ToolPool
+    from ..tools.schema import Functions, Tool
 
 __all__ = ["RealtimeConnection"]
 
@@ -331,9 +331,14 @@ class RealtimeConnection(Registration, Observing):
                 del consumer["now"]
 
     def _rounds(self, tools: Functions | None) -> ToolRounds:
-        described = describe_all(tools)
-        if self._pool is None and described:
-            self._pool = ToolPool()
+        described: Mapping[str, Tool] = {}
+        if tools is not None:
+            from ..tools.pool import ToolPool  # few connections have any
+            from ..tools.schema import describe_all
+
+            described = describe_all(tools)
+            if self._pool is None and described:
+                self._pool = ToolPool()
         return ToolRounds(
             self._turns,
             self._queue,

@@ -79,7 +79,7 @@ VIEWED = (FOLLOWED - {"response.output_audio.delta"}) | {
 # An hour of lively conversation has a few hundred; what is older than this is let go.
 _MAX_ITEMS = 2_000
 # So many of the latest deletions are remembered.
-_LATEST = 256
+_LATEST = 64
 # A content index beyond this is a server's mistake.
 _MAX_PARTS = 64
 PCM_BYTES_PER_MS = 48  # PCM16 at 24 kHz
