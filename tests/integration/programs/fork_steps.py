@@ -139,6 +139,17 @@ def in_the_child() -> None:
     sys.exit(0)
 
 
+def find_the_kernel_full_once() -> None:
+    """Have the next write take nothing: a quick peer may never let the kernel be full."""
+    write_some = Duplex.write_some
+
+    def takes_nothing(duplex: Duplex, data: memoryview) -> int:
+        Duplex.write_some = write_some  # type: ignore[method-assign]
+        return 0
+
+    Duplex.write_some = takes_nothing  # type: ignore[method-assign]
+
+
 def work() -> None:
     """Come to the step, on a thread."""
     if step in CONNECTING:
@@ -150,6 +161,7 @@ def work() -> None:
     elif step == "close requested":
         manager._connection.close()
     elif step == "waiting for the kernel":
+        find_the_kernel_full_once()
         manager._connection.send_raw(HUGE)
     else:
         manager._connection.send_raw("at the step")
