@@ -36,6 +36,7 @@ from ..events import (
     ServerEvent,
 )
 from ..events.base import as_came
+from ._latest import keep_latest
 from .history_item import HistoryItem, HistoryPart, create_form, heard, merged, merged_parts
 from .history_item import read as read_item
 from .history_item import text as text_of
@@ -472,5 +473,4 @@ def _remember(latest: dict[str, None], name: str) -> None:
     """Note ``name`` as the latest of a bounded number."""
     latest.pop(name, None)
     latest[name] = None
-    if len(latest) > _LATEST:
-        del latest[next(iter(latest))]
+    keep_latest(latest, _LATEST)
