@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from .portaudio import Device, devices
     from .recorder import StereoRecorder
     from .resample import Resampler
-    from .speaker import Speaker
+    from .speaker import Speaker, play
     from .vad import Vad
     from .virtual import VirtualMicrophone, VirtualSpeaker
-    from .wav import WavSink, WavSource, read_wav
+    from .wav import WavSink, WavSource, read_wav, write_wav
 
 _HOME = {
     "Device": "portaudio",
@@ -52,9 +52,11 @@ _HOME = {
     "from_pcm16": "pcm",
     "level_dbfs": "pcm",
     "mix_down": "pcm",
+    "play": "speaker",
     "read_wav": "wav",
     "silence": "pcm",
     "to_pcm16": "pcm",
+    "write_wav": "wav",
 }
 
 __all__ = [
@@ -82,9 +84,11 @@ __all__ = [
     "from_pcm16",
     "level_dbfs",
     "mix_down",
+    "play",
     "read_wav",
     "silence",
     "to_pcm16",
+    "write_wav",
 ]
 
 __getattr__, __dir__ = _lazy.resolver(__name__, _HOME)

@@ -93,8 +93,11 @@ class WavWriter:
         """
         try:
             self._file.seek(0, os.SEEK_END)
-            self._file.write(pcm)
-            self._bytes += len(pcm)
+            rest = memoryview(pcm)
+            while rest:  # a disk that is nearly full takes a part of it, and refuses the next
+                taken = self._file.write(rest)
+                self._bytes += taken
+                rest = rest[taken:]
             # Only now: a crash in between leaves a header that promises no more than is there.
             self._file.seek(0)
             self._file.write(self._header())

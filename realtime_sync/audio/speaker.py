@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import warnings
 from typing import TYPE_CHECKING, Literal
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from .._deadline import Deadline
+from .._threads import Attempt
 from ..errors import ConfigError, DeviceError
 from ._clock import SYSTEM_CLOCK, Clock
 from ._tap import Tap
+from ._wavfile import read_mono, wav_rate
 from .base import Sink
 from .pcm import Pcm, as_int16, require_rate
 from .playout import Playout
@@ -20,7 +23,7 @@ from .portaudio import Stream, open_stream
 from .resample import Resampler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
     from typing_extensions import Self
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
     Int16 = NDArray[np.int16]
 
-__all__ = ["Speaker"]
+__all__ = ["Speaker", "play"]
 
 WhenFull = Literal["wait", "drop"]
 Key = tuple["str | None", int]
@@ -39,6 +42,7 @@ Key = tuple["str | None", int]
 _BLOCK_MS = 40
 # 400 ms of jitter, one callback, and the last piece of the cushion, which may have come early.
 _PREBUFFER_MS = 640
+_FILE_BLOCK_MS = 100  # read at once, so that a long file takes no memory
 # A callback that is as late means to look whether the device is still there; one that is there
 # and asks for nothing for longer hangs.
 _LOOK_S = 0.25
@@ -409,3 +413,47 @@ class Speaker(Sink):
             self._tap.take(out)
         self._hear(self._block)
         return out
+
+
+def play(
+    audio_or_path: Pcm | StrPath, *, rate: int = 24000, device: int | str | None = None
+) -> None:
+    """Play a whole sound, and return when it was heard. Ctrl-C ends it at once.
+
+    Args:
+        audio_or_path: PCM16 bytes (int16 mono, little-endian); or an array of shape (n,) or
+            (n, 1), int16, or float32 in -1.0 to 1.0; or the path of a WAV file with PCM samples
+            of any rate, width and number of channels.
+        rate: sample rate of bytes and arrays in Hz; a file has its own.
+        device: as for `Speaker`.
+
+    Raises:
+        FormatError: the audio is not PCM16, or the file no WAV file with PCM samples.
+        AudioError: the file can't be read.
+        ConfigError: the rate is wrong, or PyAudio or soxr is missing.
+        DeviceError: no such device, it is busy, or it went away.
+
+    Example:
+        >>> from realtime_sync.audio import silence
+        >>> play(silence(100))
+    """
+    blocks: Iterable[Int16]
+    if isinstance(audio_or_path, (str, os.PathLike)):
+        blocks, rate = read_mono(audio_or_path, block_ms=_FILE_BLOCK_MS), wav_rate(audio_or_path)
+    else:
+        blocks = [as_int16(audio_or_path)]
+    speaker = Speaker(rate=rate, device=device)
+    # On a thread of its own: Ctrl-C, which strikes the main thread anywhere, could leave the
+    # event locked on which a speaker waits, and its callback for ever behind that.
+    Attempt(lambda: _play_all(speaker, blocks), discard=lambda _: None, name="play").wait()
+
+
+def _play_all(speaker: Speaker, blocks: Iterable[Int16]) -> None:
+    attempt = Attempt.current()
+    assert attempt is not None
+    attempt.on_leave(speaker.close)
+    with speaker:
+        for block in blocks:
+            speaker.write(block)
+        speaker.flush()
+        speaker.drain()

@@ -11,14 +11,14 @@ from ..errors import ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
 from ._wavfile import StrPath, WavWriter, read_mono, wav_rate
 from .base import Source
-from .pcm import require_rate, silence
+from .pcm import Pcm, require_rate, silence, to_pcm16
 from .resample import Resampler
 from .virtual import Pace, Pacer, VirtualSpeaker, chunk_frames, require_pace
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["WavSink", "WavSource", "read_wav"]
+__all__ = ["WavSink", "WavSource", "read_wav", "write_wav"]
 
 _BLOCK_MS = 100
 
@@ -34,6 +34,35 @@ def read_wav(path: StrPath, *, rate: int = 24000) -> bytes:
     resampler = Resampler(wav_rate(path), rate)
     blocks = [resampler.process(block) for block in read_mono(path, block_ms=_BLOCK_MS)]
     return b"".join((*blocks, resampler.process(b"", last=True)))
+
+
+def write_wav(path: StrPath, audio: Pcm, *, rate: int = 24000) -> None:
+    """Write a whole sound as a WAV file: 16 bits, mono.
+
+    At any moment the file is a WAV file, even if the program crashes.
+
+    Args:
+        path: the file; an existing one is replaced.
+        audio: PCM16 bytes (int16 mono, little-endian); or an array of shape (n,) or (n, 1),
+            int16, or float32 in -1.0 to 1.0.
+        rate: sample rate of ``audio`` in Hz, and of the file.
+
+    Raises:
+        FormatError: ``audio`` is not PCM16; an existing file is left alone.
+        ConfigError: ``rate`` is wrong; the same.
+        AudioError: the file can't be written.
+
+    Example:
+        >>> write_wav("pause.wav", silence(250))
+        >>> read_wav("pause.wav") == silence(250)
+        True
+    """
+    pcm = to_pcm16(audio)
+    writer = WavWriter(path, rate=require_rate(rate))
+    try:
+        writer.write(pcm)
+    finally:
+        writer.close()
 
 
 class WavSource(Source):

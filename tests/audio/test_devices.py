@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
+import signal
+import subprocess
+import sys
 import threading
 import wave
 from pathlib import Path
@@ -9,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from guards import Guard
+from monitor import as_samples, loud_ms
 from sound_card import SoundCard
 
-from realtime_sync.audio import Microphone, Speaker, devices, portaudio
+from realtime_sync.audio import Microphone, Speaker, devices, play, portaudio, speaker, write_wav
 from realtime_sync.errors import DeviceError
 
 RATE = 24000
@@ -161,3 +166,44 @@ def test_what_is_not_open_says_so(sound_card: SoundCard) -> None:
         pass
     with pytest.raises(DeviceError, match="started before"):
         microphone.start()
+
+
+@pytest.mark.parametrize("rate", [RATE, 16000])
+def test_a_whole_sound_is_heard(sound_card: SoundCard, tmp_path: Path, rate: int) -> None:
+    sent = chirp(1500, rate=rate)
+    path = tmp_path / "sent.wav"
+    write_wav(path, sent, rate=rate)
+    with sound_card.recording(rate=rate) as heard:
+        play(path)
+    assert found_in_order(heard.pcm, sent, rate=rate) > 0.8
+    with sound_card.recording(rate=rate) as heard:
+        play(sent.tobytes(), rate=rate)
+    assert found_in_order(heard.pcm, sent, rate=rate) > 0.8
+    assert portaudio._users == 0
+    with pytest.raises(DeviceError, match="no such thing"):
+        play(sent, device="no such thing")
+
+
+def test_the_example_of_a_whole_sound(sound_card: SoundCard) -> None:
+    assert doctest.testmod(speaker) == (0, 2)
+
+
+def test_ctrl_c_ends_a_whole_sound_at_once(sound_card: SoundCard, tmp_path: Path) -> None:
+    path, ms = tmp_path / "long.wav", 100_000
+    write_wav(path, np.full(ms * MS, 8000, "<i2"))
+    program = "import sys; from realtime_sync.audio import play; play(sys.argv[1]); print('whole')"
+    with (
+        sound_card.recording() as heard,
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as player,
+    ):
+        Guard().until(lambda: loud_ms(as_samples(heard.pcm)) > 200, "the sound")
+        player.send_signal(signal.SIGINT)
+        out, err = player.communicate(timeout=Guard().seconds)
+    assert (out, player.returncode) == ("", -signal.SIGINT)
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    assert loud_ms(as_samples(heard.pcm)) < ms / 2

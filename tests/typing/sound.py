@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
 
 from realtime_sync import RealtimeConnection
 from realtime_sync.audio import (
@@ -12,6 +15,8 @@ from realtime_sync.audio import (
     Speaker,
     StereoRecorder,
     VirtualSpeaker,
+    play,
+    write_wav,
 )
 from realtime_sync.voice import VoiceLoop
 
@@ -67,3 +72,17 @@ def ask(sink: Sink, hear: Callable[[bytes], object]) -> int:
     paused: bool = sink.pause()
     sink.resume()
     return sink.handed_ms("item") + sink.underruns + (rate or 0) + paused
+
+
+def whole_sounds(connection: RealtimeConnection, path: Path) -> int:
+    """A whole sound is bytes, an array or a file."""
+    reply = connection.ask("Hello!")
+    reply.save(path)
+    reply.save("answer.wav")
+    write_wav(path, np.zeros(480, dtype=np.float32), rate=48_000)
+    play(path)
+    play(reply.audio, rate=24_000, device="pulse")
+    play(np.zeros(480, dtype=np.int16), device=1)
+    play([0, 1])  # type: ignore[arg-type]
+    ms: int = reply.audio_ms
+    return ms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import resource
 import time
 import tracemalloc
@@ -15,9 +16,9 @@ import psutil
 import pytest
 from scripted_device import DeviceClock, ScriptedDevice
 
-from realtime_sync.audio import Speaker
+from realtime_sync.audio import Speaker, play, write_wav
 from realtime_sync.audio import speaker as home
-from realtime_sync.errors import AudioError, ConfigError, DeviceError
+from realtime_sync.errors import AudioError, ConfigError, DeviceError, FormatError
 
 RATE = 24000
 MS = RATE // 1000
@@ -288,3 +289,70 @@ def test_wrong_options_are_refused() -> None:
             Speaker(**options)
     with pytest.raises(ConfigError, match="buffer_ms=0"):
         Speaker(prebuffer_ms=0, buffer_ms=0)
+
+
+# -- a whole sound ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def device() -> ScriptedDevice:
+    return ScriptedDevice()
+
+
+@pytest.fixture
+def clock(device: ScriptedDevice, monkeypatch: pytest.MonkeyPatch) -> DeviceClock:
+    """The clock of the speakers that `play` makes; the device turns while they wait."""
+    device.install(monkeypatch, home)
+    clock = DeviceClock(device)
+    monkeypatch.setattr(home, "Speaker", functools.partial(Speaker, clock=clock))
+    return clock
+
+
+@pytest.mark.parametrize("ms", [0, 40, 3000])
+def test_a_whole_sound_is_played_at_once_and_to_its_end(
+    device: ScriptedDevice, clock: DeviceClock, tmp_path: Path, ms: int
+) -> None:
+    sent = level(ms)
+    path = tmp_path / "a.wav"
+    write_wav(path, sent)
+    for number, audio in enumerate((sent.tobytes(), sent, sent / np.float32(32768), path), 1):
+        clock.played.clear()
+        play(audio)
+        samples = heard(clock) if clock.played else np.empty(0, "<i2")
+        assert np.count_nonzero(samples) == len(sent)
+        assert not ms or samples[0], "it waits for no cushion"
+        assert device.closed == number
+
+
+def test_a_file_is_played_at_its_own_rate(
+    device: ScriptedDevice, clock: DeviceClock, tmp_path: Path
+) -> None:
+    device.rate = 48_000
+    path = tmp_path / "a.wav"
+    write_wav(path, np.full(8000, 1000, "<i2"), rate=8000)
+    play(str(path), rate=24_000)
+    assert np.count_nonzero(heard(clock) > 500) == pytest.approx(48_000, rel=0.01)
+
+
+def test_what_can_not_be_played_opens_no_device(device: ScriptedDevice, tmp_path: Path) -> None:
+    text = tmp_path / "notes.wav"
+    text.write_text("this is not sound, but long enough to have had a header")
+    wrong: tuple[tuple[object, type[Exception], str], ...] = (
+        (b"abc", FormatError, "3 bytes"),
+        ([0, 1], FormatError, "list"),
+        (np.zeros(4), FormatError, "float64"),
+        (text, FormatError, "no WAV file"),
+        (str(tmp_path / "none.wav"), AudioError, "No such file"),
+    )
+    for audio, error, words in wrong:
+        with pytest.raises(error, match=words):
+            play(audio)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="rate=0"):
+        play(b"ab", rate=0)
+    assert device.closed == 0
+
+
+def test_a_device_that_is_busy_is_told_of(device: ScriptedDevice, clock: DeviceClock) -> None:
+    device.refusal = DeviceError("it is busy")
+    with pytest.raises(DeviceError, match="it is busy"):
+        play(level(100))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import resource
 import struct
 import wave
 from pathlib import Path
@@ -10,15 +12,14 @@ import numpy as np
 import pytest
 from audio_clock import AudioClock
 
-from realtime_sync.audio import WavSink, WavSource, silence
-from realtime_sync.audio.wav import read_wav
+from realtime_sync.audio import WavSink, WavSource, read_wav, silence, wav, write_wav
 from realtime_sync.errors import AudioError, ConfigError, FormatError
 
 RATE = 24000
 CHUNK = 960
 
 
-def write_wav(
+def reference_wav(
     path: Path, frames: bytes, *, rate: int = RATE, width: int = 2, channels: int = 1
 ) -> Path:
     with wave.open(str(path), "wb") as file:
@@ -47,7 +48,7 @@ def ramp() -> np.ndarray:
 def test_a_source_yields_whole_chunks_and_then_silence(
     tmp_path: Path, ramp: np.ndarray, clock: AudioClock
 ) -> None:
-    path = write_wav(tmp_path / "q.wav", ramp.tobytes())
+    path = reference_wav(tmp_path / "q.wav", ramp.tobytes())
     chunks = list(WavSource(path, trailing_silence_ms=100, clock=clock))
     assert {len(chunk) for chunk in chunks} == {CHUNK}
     audio = b"".join(chunks)
@@ -59,7 +60,7 @@ def test_a_source_yields_whole_chunks_and_then_silence(
 def test_real_time_is_kept_without_drift(
     tmp_path: Path, ramp: np.ndarray, clock: AudioClock
 ) -> None:
-    path = write_wav(tmp_path / "q.wav", np.tile(ramp, 20).tobytes())
+    path = reference_wav(tmp_path / "q.wav", np.tile(ramp, 20).tobytes())
     times = []
     source = iter(WavSource(path, clock=clock))
     began = clock()
@@ -76,7 +77,7 @@ def test_real_time_is_kept_without_drift(
 def test_fast_takes_no_time_and_every_iteration_begins_anew(
     tmp_path: Path, ramp: np.ndarray, clock: AudioClock
 ) -> None:
-    source = WavSource(write_wav(tmp_path / "q.wav", ramp.tobytes()), pace="fast", clock=clock)
+    source = WavSource(reference_wav(tmp_path / "q.wav", ramp.tobytes()), pace="fast", clock=clock)
     began = clock()
     assert list(source) == list(source)
     assert clock() == began
@@ -84,7 +85,7 @@ def test_fast_takes_no_time_and_every_iteration_begins_anew(
 
 def test_closing_ends_the_iteration(tmp_path: Path, ramp: np.ndarray, clock: AudioClock) -> None:
     for pace in ("realtime", "fast"):
-        path = write_wav(tmp_path / "q.wav", ramp.tobytes())
+        path = reference_wav(tmp_path / "q.wav", ramp.tobytes())
         with WavSource(path, pace=pace, clock=clock) as source:  # type: ignore[arg-type]
             chunks = iter(source)
             next(chunks)
@@ -104,14 +105,14 @@ def test_every_width_and_stereo_become_the_same_mono(
     else:
         wide = frames << 8 * (width - 2)
         data = b"".join(int(v).to_bytes(width, "little", signed=True) for v in wide)
-    path = write_wav(tmp_path / "q.wav", data, width=width, channels=channels)
+    path = reference_wav(tmp_path / "q.wav", data, width=width, channels=channels)
     assert np.frombuffer(read_wav(path), "<i2").tolist() == samples.tolist()
 
 
 def test_another_rate_is_resampled(tmp_path: Path) -> None:
     turns = np.arange(16000) / 16000
     tone = (np.sin(2 * np.pi * 440 * turns) * 10000).astype("<i2")
-    path = write_wav(tmp_path / "q.wav", tone.tobytes(), rate=16000)
+    path = reference_wav(tmp_path / "q.wav", tone.tobytes(), rate=16000)
     got = np.frombuffer(read_wav(path, rate=RATE), "<i2")
     expected = np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE) * 10000
     assert len(got) == RATE
@@ -138,13 +139,13 @@ def test_what_is_no_wav_is_refused_with_its_name(tmp_path: Path) -> None:
 
 
 def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
-    path = write_wav(tmp_path / "q.wav", bytes(4000), channels=2)
+    path = reference_wav(tmp_path / "q.wav", bytes(4000), channels=2)
     path.write_bytes(path.read_bytes()[:-1001])
     assert len(read_wav(path)) == 2 * ((4000 - 1001) // 4)
 
 
 def test_wrong_options_are_refused(tmp_path: Path) -> None:
-    path = write_wav(tmp_path / "q.wav", bytes(100))
+    path = reference_wav(tmp_path / "q.wav", bytes(100))
     for options, words in (
         ({"rate": 0}, "rate=0"),
         ({"chunk_ms": 0}, "chunk_ms=0"),
@@ -159,6 +160,53 @@ def test_wrong_options_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "a.wav").exists()
     with pytest.raises(AudioError, match="can't write"):
         WavSink(tmp_path / "no" / "a.wav")
+
+
+# -- a whole sound ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [8000, RATE, 44100])
+def test_a_whole_sound_is_written_and_read_back(
+    tmp_path: Path, ramp: np.ndarray, rate: int
+) -> None:
+    path = tmp_path / "a.wav"
+    floats = ramp.astype(np.float32) / 32768
+    for audio in (ramp.tobytes(), ramp, ramp.reshape(-1, 1), floats, memoryview(ramp.tobytes())):
+        write_wav(path, audio, rate=rate)
+        with wave.open(str(path), "rb") as file:
+            assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (rate, 1, 2)
+        assert read_wav(path, rate=rate) == ramp.tobytes()
+    write_wav(str(path), b"")
+    assert read_wav(path) == b"", "the longer one is replaced"
+
+
+def test_what_can_not_be_written_leaves_the_file_that_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    write_wav(path, b"ab")
+    with pytest.raises(FormatError, match="3 bytes"):
+        write_wav(path, b"abc")
+    with pytest.raises(ConfigError, match="rate=0"):
+        write_wav(path, b"abcd", rate=0)
+    assert read_wav(path) == b"ab"
+    with pytest.raises(AudioError, match="can't write"):
+        write_wav(tmp_path / "no" / "a.wav", b"ab")
+
+
+def test_a_disk_that_takes_only_a_part_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(AudioError, match="too large"):
+            write_wav(path, bytes(10_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert read_wav(path) == b"", "the header promises nothing that is not there"
+
+
+def test_the_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert doctest.testmod(wav) == (0, 2)
 
 
 # -- the sink ------------------------------------------------------------------------------------
