@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from .._types import JsonDict
+from ..conversation.session import SoundFormat, read_session
 from ..conversation.unconfirmed import Refusal, Refusals
-from ..errors import RemoteProtocolError, ServerError
+from ..errors import AudioError, FormatError, RemoteProtocolError, ServerError
 from ..events import (
     ConversationItemAdded,
     ConversationItemCreated,
@@ -33,6 +35,9 @@ from ..events.base import as_came
 from ..events.server import detail_of
 from ..events.wire_values import as_code, as_id, as_object, as_text
 
+if TYPE_CHECKING:
+    import os
+
 __all__ = ["Reply", "ReplyDelta", "Turn", "server_error"]
 
 log = logging.getLogger(__name__)
@@ -46,6 +51,9 @@ ReplyDelta = (
     | ResponseMcpCallArgumentsDelta
 )
 
+_ULAW, _ALAW = "audio/pcmu", "audio/pcma"
+_G711 = (_ULAW, _ALAW)
+
 # The metadata key by which a response is known as the one of a certain turn.
 _TURN_KEY = "realtime_sync_turn"
 
@@ -56,8 +64,9 @@ class Reply:
 
     Attributes:
         text: the answer in words: what was written, else what was said.
-        audio: the speech in the session's output format (PCM16: int16 mono, little-endian,
-            24 kHz); ``b""`` for a written answer.
+        audio: the speech in the response's output format (PCM16: int16 mono, little-endian,
+            24 kHz, unless the session or the response asks for another); ``b""`` for a written
+            answer.
         transcript: the words of ``audio``; ``""`` for a written answer.
         usage: the tokens the server counted, or None.
         function_calls: the calls that the model asks for and that ``tools=`` has not answered;
@@ -72,6 +81,66 @@ class Reply:
     usage: ResponseUsage | None
     function_calls: list[FunctionCall]
     response: Response
+
+    @property
+    def audio_ms(self) -> int:
+        """How long ``audio`` plays, in whole milliseconds; 0 for a written answer.
+
+        Raises:
+            FormatError: the audio is neither PCM16 nor G.711.
+
+        Example:
+            >>> said = dict(text="Hi", transcript="Hi", usage=None, function_calls=[])
+            >>> Reply(audio=bytes(480), response=Response(), **said).audio_ms
+            10
+            >>> telephone = Response(audio={"output": {"format": {"type": "audio/pcmu"}}})
+            >>> Reply(audio=bytes(480), response=telephone, **said).audio_ms
+            60
+        """
+        if not self.audio:
+            return 0
+        sound = self._sound_format()
+        samples = len(self.audio) // (2 if sound.is_pcm else 1)
+        return samples * 1000 // sound.hz
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the speech as a WAV file, 16 bits, mono, at its own rate; G.711 is decoded.
+
+        Args:
+            path: the file; an existing one is replaced.
+
+        Raises:
+            AudioError: there is no audio (an existing file is left alone), or the file can't be
+                written.
+            FormatError: the audio is neither PCM16 nor G.711.
+
+        Example:
+            >>> said = dict(text="Hi", transcript="Hi", usage=None, function_calls=[])
+            >>> Reply(audio=bytes(480), response=Response(), **said).save("hi.wav")
+        """
+        if not self.audio:
+            raise AudioError(
+                "the reply has no audio: it was written, or only calls functions; ask with "
+                "response={'output_modalities': ['audio']} to have it spoken"
+            )
+        sound = self._sound_format()
+        from ..audio.wav import write_wav  # with NumPy, which few turns need
+
+        write_wav(path, _pcm16(self.audio, sound), rate=sound.hz)
+
+    def _sound_format(self) -> SoundFormat:
+        """Return the encoding of ``audio``, as the response reports it in GA's form or flat.
+
+        It may be another one than the session's, and the session may have changed since. Where a
+        server reports none, it is the protocol's: PCM16 at 24 kHz.
+        """
+        sound = read_session(self.response.to_dict()).output
+        if not sound.is_pcm and sound.type not in _G711:
+            raise FormatError(
+                f"the reply's audio is {sound.type!r:.80}, of which only the server knows the "
+                "form; ask for 'audio/pcm', 'audio/pcmu' or 'audio/pcma'"
+            )
+        return sound
 
 
 class Turn:
@@ -289,6 +358,15 @@ class Turn:
             function_calls=_calls_in(self.response) or list(self._calls),
             response=self.response,
         )
+
+
+def _pcm16(audio: bytes, sound: SoundFormat) -> bytes:
+    """Return ``audio`` as PCM16; the half of a sample at an end that was cut off is left out."""
+    from ..audio.g711 import decode_alaw, decode_ulaw
+
+    if sound.is_pcm:
+        return audio[: len(audio) // 2 * 2]
+    return decode_ulaw(audio) if sound.type == _ULAW else decode_alaw(audio)
 
 
 def _calls_in(response: Response) -> list[FunctionCall]:

@@ -50,11 +50,14 @@ class SoundFormat:
     is_pcm: bool = field(init=False, default=Factory(lambda self: self.type == _PCM, True))
 
     @property
+    def hz(self) -> int:
+        """Samples per second: `rate`, or what the protocol means where none is named."""
+        return self.rate or (_PCM_HZ if self.is_pcm else _G711_HZ)
+
+    @property
     def bytes_per_ms(self) -> int:
         """How many bytes a millisecond takes, rounded down."""
-        if self.is_pcm:
-            return 2 * (self.rate or _PCM_HZ) // 1000
-        return (self.rate or _G711_HZ) // 1000
+        return (2 if self.is_pcm else 1) * self.hz // 1000
 
 
 @frozen

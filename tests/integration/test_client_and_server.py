@@ -25,7 +25,7 @@ from realtime_sync import (
     ServerError,
 )
 from realtime_sync._threads import spawn
-from realtime_sync.audio import from_pcm16
+from realtime_sync.audio import from_pcm16, level_dbfs, read_wav
 from realtime_sync.events import (
     ConversationItemInputAudioTranscriptionCompleted,
     ErrorEvent,
@@ -66,6 +66,32 @@ def test_a_spoken_answer(server: Server) -> None:
     samples = from_pcm16(reply.audio)
     assert 1.0 < len(samples) / 24_000 < 15.0, "seconds of speech"
     assert 0.01 < float(np.sqrt(np.mean(samples**2))) < 0.5, "an audible level"
+
+
+@pytest.mark.parametrize(("name", "hz"), [("pcm", 24_000), ("pcmu", 8_000), ("pcma", 8_000)])
+def test_an_answer_becomes_a_file_whatever_the_session_speaks(
+    ws_server: Server, tmp_path: Path, name: str, hz: int
+) -> None:
+    path = tmp_path / "answer.wav"
+    form = {"output": {"format": {"type": f"audio/{name}", "rate": hz}}}
+    if name != "pcm":
+        del form["output"]["format"]["rate"]  # G.711 has but one
+    session: Any = {"type": "realtime", "audio": form}
+    with connect(ws_server) as connection:
+        usual = connection.ask("Please count to three.", timeout=GUARD_S)
+        of_the_answer = connection.ask(
+            "Please count to three.", response={"audio": form}, timeout=GUARD_S
+        )
+        connection.session.update(session=session)
+        connection.wait_for("session.updated", timeout=GUARD_S)
+        of_the_session = connection.ask("Please count to three.", timeout=GUARD_S)
+    assert 1000 < usual.audio_ms < 10_000
+    for reply in (of_the_answer, of_the_session):
+        assert abs(reply.audio_ms - usual.audio_ms) <= 1
+        reply.save(path)
+        pcm = read_wav(path, rate=hz)
+        assert len(pcm) // 2 * 1000 // hz == reply.audio_ms
+        assert level_dbfs(pcm) == pytest.approx(level_dbfs(usual.audio), abs=1.5)
 
 
 def test_a_spoken_question_through_server_vad(server: Server) -> None:

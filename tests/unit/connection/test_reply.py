@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import base64
+import doctest
 import json
+import wave
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from realtime_sync.connection.reply import Turn
-from realtime_sync.errors import ServerError
+from realtime_sync.audio import encode_alaw, encode_ulaw, read_wav, silence
+from realtime_sync.connection import reply as home
+from realtime_sync.connection.reply import Reply, Turn
+from realtime_sync.errors import AudioError, FormatError, ServerError
 from realtime_sync.events import ServerEvent, parse_event
 
 
@@ -182,3 +187,79 @@ def test_an_abandoned_turn_swallows_its_events_and_keeps_nothing() -> None:
 def test_the_callers_metadata_is_kept() -> None:
     turn = Turn()
     assert turn.response_create({"metadata": {"a": "b"}})["response"]["metadata"]["a"] == "b"
+
+
+# -- the sound of a reply --------------------------------------------------------------------------
+
+QUIET = silence(250, rate_hz=8000)
+
+
+def spoken(audio: bytes, /, **reported: Any) -> Reply:
+    """A reply of ``audio``, whose response reports so much of its form."""
+    turn = Turn()
+    turn.receive(created(turn))
+    turn.receive(delta("output_audio", base64.b64encode(audio).decode()))
+    turn.receive(done(turn, **reported))
+    return turn.reply()
+
+
+def nested(**form: Any) -> dict[str, Any]:
+    return {"audio": {"output": {"format": form}}}
+
+
+@pytest.mark.parametrize(
+    ("audio", "reported", "ms", "rate"),
+    [
+        (bytes(480), {}, 10, 24_000),
+        (bytes(480), nested(type="audio/pcm", rate=24_000), 10, 24_000),
+        (bytes(882), nested(type="audio/pcm", rate=44_100), 10, 44_100),
+        (bytes(49), nested(type="audio/pcm"), 1, 24_000),
+        (bytes(480), {"output_audio_format": "pcm16"}, 10, 24_000),
+        (encode_ulaw(QUIET), nested(type="audio/pcmu"), 250, 8_000),
+        (encode_alaw(QUIET), nested(type="audio/pcma"), 250, 8_000),
+        (encode_ulaw(QUIET), {"output_audio_format": "g711_ulaw"}, 250, 8_000),
+        (bytes(480), {"audio": None}, 10, 24_000),
+        (bytes(480), {"audio": {"output": {"format": ["?"]}}}, 10, 24_000),
+    ],
+)
+def test_a_spoken_reply_becomes_a_file(
+    tmp_path: Path, audio: bytes, reported: dict[str, Any], ms: int, rate: int
+) -> None:
+    path, reply = tmp_path / "a.wav", spoken(audio, **reported)
+    assert reply.audio_ms == ms
+    reply.save(path)
+    with wave.open(str(path), "rb") as file:
+        assert (file.getframerate(), file.getsampwidth(), file.getnchannels()) == (rate, 2, 1)
+        assert file.getnframes() * 1000 // rate == ms
+
+
+def test_g711_is_decoded_by_its_own_law(tmp_path: Path) -> None:
+    path, sound = tmp_path / "a.wav", b"\x34\x12\xcc\xed" * 100
+    for kind, encode in (("audio/pcmu", encode_ulaw), ("audio/pcma", encode_alaw)):
+        code = encode(sound)
+        spoken(code, **nested(type=kind)).save(str(path))
+        assert encode(read_wav(path, rate=8000)) == code
+
+
+def test_a_reply_without_sound_says_so_and_leaves_the_file_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"precious")
+    reply = spoken(b"", **nested(type="audio/own"))
+    assert reply.audio_ms == 0
+    with pytest.raises(AudioError, match=r"no audio.*'output_modalities': \['audio'\]"):
+        reply.save(path)
+    assert path.read_bytes() == b"precious"
+
+
+def test_sound_of_a_form_of_the_servers_own_is_not_guessed(tmp_path: Path) -> None:
+    reply = spoken(b"abcd", **nested(type="audio/own"))
+    with pytest.raises(FormatError, match=r"'audio/own'.*'audio/pcmu'"):
+        reply.save(tmp_path / "a.wav")
+    with pytest.raises(FormatError, match="'audio/own'"):
+        reply.audio_ms  # noqa: B018 -- the access is the test
+    assert not (tmp_path / "a.wav").exists()
+
+
+def test_the_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert doctest.testmod(home) == (0, 6)
