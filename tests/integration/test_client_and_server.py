@@ -94,6 +94,19 @@ def test_an_answer_becomes_a_file_whatever_the_session_speaks(
         assert level_dbfs(pcm) == pytest.approx(level_dbfs(usual.audio), abs=1.5)
 
 
+# Those of which the recogniser's general English is certain, whoever says them.
+@pytest.mark.parametrize("name", ["David", "Jack", "John", "Lisa", "Mary", "Paul"])
+def test_a_name_that_was_said_aloud_is_remembered(ws_server: Server, name: str) -> None:
+    spoken = []
+    for words in (f"my name is {name}.", "what is my name?"):
+        with connect(ws_server) as connection:
+            spoken.append(connection.ask(f"Repeat after me: {words}", timeout=GUARD_S).audio)
+    with connect(ws_server) as connection:
+        told = connection.ask(audio=spoken[0], response=TEXT, timeout=GUARD_S)
+        asked = connection.ask(audio=spoken[1], response=TEXT, timeout=GUARD_S)
+    assert (told.text, asked.text) == (f"Nice to meet you, {name}.", f"Your name is {name}.")
+
+
 def test_a_spoken_question_through_server_vad(server: Server) -> None:
     """WAV → VAD → words → answer → speech."""
     with connect(server) as connection:

@@ -97,6 +97,22 @@ def test_each_fault_is_recovered_with_the_history(
     assert proxy.connections == 2
 
 
+@pytest.mark.parametrize("how", ["lost", "restarted"])
+def test_the_assistant_knows_from_the_restored_history_who_speaks(
+    proxy: FaultProxy, how: str
+) -> None:
+    with connected(proxy) as connection:
+        connection.ask("My name is Ada.", timeout=GUARD_S)
+        connection.ask("What time is it?", timeout=GUARD_S)
+        if how == "lost":
+            lose(proxy, connection)
+        else:
+            connection.session.restart(keep_history=True)
+        assert connection.ask("What is my name?", timeout=GUARD_S).text == "Your name is Ada."
+        connection.session.restart(keep_history=False)
+        assert "not told me" in connection.ask("What is my name?", timeout=GUARD_S).text
+
+
 def test_damage_is_recovered_where_the_codes_for_it_are_added(proxy: FaultProxy) -> None:
     policy = ReconnectPolicy(initial_delay=0.01, codes=AT_ONCE.codes | {1002, 1007})
     with connected(proxy, reconnect=policy) as connection:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from ..._types import JsonDict
 from ..engines import Finish, ResponderEvent, ResponderPrompt, TextDelta
 
-__all__ = ["calls_by_id", "last_input", "say", "text_of"]
+__all__ = ["calls_by_id", "earlier_messages", "last_input", "say", "text_of"]
 
 _WORD = re.compile(r"\s*\S+\s*")
 
@@ -26,6 +26,14 @@ def last_input(prompt: ResponderPrompt) -> JsonDict | None:
         if item.get("type") == "function_call_output" or item.get("role") == "user":
             return item
     return None
+
+
+def earlier_messages(prompt: ResponderPrompt) -> Iterator[JsonDict]:
+    """Yield the user's messages before the one that is to be answered, the newest first."""
+    answered = last_input(prompt)
+    for item in reversed(prompt.items):
+        if item.get("role") == "user" and item is not answered:
+            yield item
 
 
 def calls_by_id(prompt: ResponderPrompt) -> dict[str, JsonDict]:

@@ -19,7 +19,9 @@ __all__ = ["Rule", "Script", "load_script"]
 
 _DEFAULT_SCRIPT = "assistant.yaml"
 _TOP_KEYS = {"rules", "opening", "default", "silence"}
-_RULE_KEYS = {"pattern", "output_of", "reply", "tool", "arguments", "without_tool"}
+_RULE_KEYS = {
+    *("pattern", "earlier", "output_of", "reply", "tool", "arguments", "without_tool"),
+}
 
 
 @frozen
@@ -28,6 +30,7 @@ class Rule:
 
     Attributes:
         patterns: searched in the words in lower case without punctuation.
+        earlier: one of these must be found in what the user said before, too, if there are any.
         output_of: the name of a tool whose output this rule puts into words.
         replies: templates; the first whose names are all known is said.
         tool: the function to call instead of a reply, when the session has it.
@@ -37,6 +40,7 @@ class Rule:
 
     replies: tuple[str, ...] = ()
     patterns: tuple[re.Pattern[str], ...] = ()
+    earlier: tuple[re.Pattern[str], ...] = ()
     output_of: str | None = None
     tool: str | None = None
     arguments: JsonDict = field(factory=dict)
@@ -114,12 +118,15 @@ class _Reader:
             self._fail("it needs 'pattern' or 'output_of', and not both")
         if "reply" not in rule and ("tool" not in rule or "without_tool" not in rule):
             self._fail("it needs 'reply', or 'tool' together with 'without_tool'")
+        if "earlier" in rule and "pattern" not in rule:
+            self._fail("'earlier' needs 'pattern': it is searched when that was found")
         patterns = tuple(map(self._pattern, self._texts(rule, "pattern")))
-        groups = [set(pattern.groupindex) for pattern in patterns]
+        earlier = tuple(map(self._pattern, self._texts(rule, "earlier")))
         # An output's fields are known only when it is there.
-        known = set.intersection(*groups) | {"text"} if groups else None
+        known = _groups(patterns) | _groups(earlier) | {"text"} if patterns else None
         return Rule(
             patterns=patterns,
+            earlier=earlier,
             output_of=self._text(rule, "output_of"),
             replies=tuple(self._checked(text, known) for text in self._texts(rule, "reply")),
             tool=self._text(rule, "tool"),
@@ -176,6 +183,12 @@ class _Reader:
 
     def _fail(self, problem: str) -> NoReturn:
         raise ConfigError(f"script {self._name!r}{self._where}: {problem}")
+
+
+def _groups(patterns: tuple[re.Pattern[str], ...]) -> set[str]:
+    """Return the names of the groups that there are whichever pattern is found."""
+    groups = [set(pattern.groupindex) for pattern in patterns]
+    return set.intersection(*groups) if groups else set()
 
 
 def _lines(node: yaml.MappingNode) -> Iterator[int]:

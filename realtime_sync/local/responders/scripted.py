@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from ..._types import JsonDict
 from ..engines import ResponderEvent, ResponderPrompt, ToolCall
-from ._prompt import calls_by_id, last_input, say, text_of
+from ._prompt import calls_by_id, earlier_messages, last_input, say, text_of
 from ._script import Rule, Script, load_script
 from ._templates import render
 
@@ -71,7 +71,7 @@ class ScriptedResponder:
         forced = self._forced_tool(text, prompt)
         if forced is not None:
             return iter([self._forced_call(forced, text, prompt)])
-        found = self._find(text)
+        found = self._find(text, prompt)
         if found is None:
             return self._say(self._fill([fallback], {"text": text}), prompt)
         rule, values = found
@@ -84,17 +84,18 @@ class ScriptedResponder:
         return iter([self._call(tool, self._arguments(rule, values), text)])
 
     def _find(
-        self, text: str, *, tools: Container[str] | None = None
+        self, text: str, prompt: ResponderPrompt, *, tools: Container[str] | None = None
     ) -> tuple[Rule, dict[str, str]] | None:
         """Return the first rule that fits (and calls one of ``tools``, if given) and its names."""
         for rule in self._script.rules:
             if tools is not None and rule.tool not in tools:
                 continue
-            for pattern in rule.patterns:
-                match = pattern.search(text)
-                if match:
-                    groups = {k: v for k, v in match.groupdict().items() if v is not None}
-                    return rule, {"text": text, **groups}
+            names = _names(rule.patterns, text)
+            if names is not None and rule.earlier:
+                remembered = _remembered(rule, prompt)
+                names = None if remembered is None else {**remembered, **names}
+            if names is not None:
+                return rule, {"text": text, **names}
         return None
 
     def _forced_tool(self, text: str, prompt: ResponderPrompt) -> str | None:
@@ -105,7 +106,7 @@ class ScriptedResponder:
         if choice != "required" or not prompt.tools:
             return None
         names = [str(tool.get("name")) for tool in prompt.tools]
-        found = self._find(text, tools=names)
+        found = self._find(text, prompt, tools=names)
         return names[0] if found is None else found[0].tool
 
     def _from_output(self, item: JsonDict, call: JsonDict) -> str:
@@ -135,7 +136,7 @@ class ScriptedResponder:
         }
 
     def _forced_call(self, name: str, text: str, prompt: ResponderPrompt) -> ToolCall:
-        found = self._find(text, tools=[name])
+        found = self._find(text, prompt, tools=[name])
         arguments = self._arguments(*found) if found else {}
         return self._call(_tool(prompt, name) or {"name": name}, arguments, text)
 
@@ -147,6 +148,23 @@ class ScriptedResponder:
 def _plain(text: str) -> str:
     """Return ``text`` in lower case without punctuation, as patterns want it."""
     return _NOT_WORDS.sub(" ", text.lower()).strip()
+
+
+def _names(patterns: Iterable[re.Pattern[str]], text: str) -> dict[str, str] | None:
+    """Return the groups of the first of ``patterns`` that is found in ``text``, if one is."""
+    for pattern in patterns:
+        if match := pattern.search(text):
+            return {name: words for name, words in match.groupdict().items() if words is not None}
+    return None
+
+
+def _remembered(rule: Rule, prompt: ResponderPrompt) -> dict[str, str] | None:
+    """Return the groups of what the user said before, the newest that fits, if anything does."""
+    for item in earlier_messages(prompt):
+        names = _names(rule.earlier, _plain(text_of(item)))
+        if names is not None:
+            return names
+    return None
 
 
 def _tool(prompt: ResponderPrompt, name: str) -> JsonDict | None:

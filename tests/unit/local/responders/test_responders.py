@@ -235,6 +235,73 @@ def test_the_limit_of_tokens_counts_words() -> None:
     assert words(answer(user("hello"), max_output_tokens=6)) == "Hello! How can I help you?"
 
 
+# -- what the user said before ---------------------------------------------------------------------
+
+
+def spoken(transcript: str | None) -> dict[str, Any]:
+    content = [{"type": "input_audio", "transcript": transcript}]
+    return {"type": "message", "role": "user", "content": content}
+
+
+def assistant(text: str) -> dict[str, Any]:
+    content = [{"type": "output_text", "text": text}]
+    return {"type": "message", "role": "assistant", "content": content}
+
+
+ADA = user("Hi! My name is Ada.")
+
+
+@pytest.mark.parametrize(
+    ("before", "said", "answered"),
+    [
+        ([], "My name is Ada.", "Nice to meet you, Ada."),
+        ([ADA], "What is my name?", "Your name is Ada."),
+        ([ADA, assistant("Hello!")], "hello, what's my name please", "Your name is Ada."),
+        ([ADA, user("what time is it")], "do you know what my name is", "Your name is Ada."),
+        ([ADA, user("my name is O'Neil")], "who am I?", "Your name is O'Neil."),
+        ([spoken("my name is jack")], "tell me my name", "Your name is Jack."),
+        ([ADA, spoken(None), call(), output("my name is Bo")], "my name", "?"),
+        ([assistant("My name is Otto.")], "what is my name", "You have not told me your name."),
+        ([user("what my name is")], "what is my name", "You have not told me your name."),
+        ([], "what is my name", "You have not told me your name."),
+        ([ADA], "what is your name", "I am the assistant of the embedded server."),
+    ],
+)
+def test_the_assistant_remembers_a_name(
+    before: list[dict[str, Any]], said: str, answered: str
+) -> None:
+    reply = words(answer(*before, user(said)))
+    assert reply.startswith("I heard you say" if answered == "?" else answered)
+
+
+def test_what_was_said_before_gives_names_to_a_reply_and_to_a_call(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        r"""
+rules:
+- pattern: '\bagain\b(?: in (?P<city>\w+))?'
+  earlier: ['weather in (?P<city>\w+)', '(?P<city>\w+) weather']
+  tool: get_weather
+  arguments: {city: "{title:city}"}
+  without_tool: "{title:city} again"
+- {pattern: again, reply: "nothing before"}
+"""
+    )
+    responder = ScriptedResponder(load_script(path))
+
+    def respond(*said: str, **options: Any) -> list[ResponderEvent]:
+        prompt = ResponderPrompt("", [user(text) for text in said], **options)
+        return list(responder.respond(prompt))
+
+    before = ("the weather in Rome", "paris weather", "hello")
+    assert words(respond(*before, "again")) == "Paris again", "the newest that fits"
+    assert words(respond(*before[:1], "again")) == "Rome again"
+    assert words(respond(*before, "again in oslo")) == "Oslo again", "the latest words go first"
+    assert words(respond("again, the weather in Rome")) == "nothing before"
+    options = {"tools": [weather_tool()], "tool_choice": "required"}
+    assert only_call(respond(*before, "again", **options)) == ("get_weather", {"city": "Paris"})
+
+
 # -- scripts of one's own --------------------------------------------------------------------------
 
 
@@ -272,6 +339,12 @@ def test_a_script_of_ones_own(tmp_path: Path) -> None:
         ),
         ("rules:\n- {pattern: a, reply: '{b:text}'}\n", "names no function; choose from count"),
         ("rules:\n- {pattern: a, reply: 1}\n", "'reply' must be a text or a list of texts, not 1"),
+        ("rules:\n- {output_of: a, earlier: b, reply: x}\n", "'earlier' needs 'pattern'"),
+        ("rules:\n- {pattern: a, earlier: '(', reply: x}\n", "'(' is not a regular expression"),
+        (
+            "rules:\n- {pattern: a, earlier: ['(?P<b>x)', y], reply: '{b}'}\n",
+            "uses {b}, which is not among",
+        ),
         ("rules:\n- {pattern: a, replies: x}\n", "key 'replies' is unknown"),
         ("rules:\n- {pattern: a, reply: b, tool: 3}\n", "'tool' must be a text, not 3"),
         ("rules: []\ndefault: 3\n", "'default' must be a text"),
