@@ -33,6 +33,12 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Who answers: scripted, scripted:FILE.yaml, echo, or chat:URL of a chat endpoint.",
 )
 @click.option("--grammar", type=_FILE, help="Recognise only this: JSGF, or a sentence per line.")
+@click.option(
+    "--phrase",
+    "phrases",
+    multiple=True,
+    help="Recognise only this, and what further --phrase say; instead of --grammar.",
+)
 @click.option("--synthesizer", default=_USUAL.synthesizer, show_default=True, help="Who speaks.")
 @click.option(
     "--session-limit",
@@ -48,6 +54,7 @@ def serve(
     key: str | None,
     responder: str,
     grammar: Path | None,
+    phrases: tuple[str, ...],
     synthesizer: str,
     session_limit: float,
 ) -> None:
@@ -62,7 +69,7 @@ def serve(
             key=key or None,
             session_limit_s=session_limit,
             responder=responder,
-            transcriber=recogniser_spec(grammar),
+            transcriber=recogniser_spec(grammar, phrases),
             synthesizer=synthesizer,
             tls_cert=tls_cert,
             tls_key=tls_key,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .._fork import HomeLock
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import ssl
 
 __all__ = ["Local"]
+
+StrPath = str | os.PathLike[str]
 
 _MODEL = "local"
 
@@ -33,10 +35,17 @@ class Local(Client):
         api_key: the key of the server at ``url``; by default ``REALTIME_SYNC_LOCAL_KEY``.
         responder: who answers: ``"scripted"``, ``"scripted:FILE.yaml"``, ``"echo"`` or
             ``"chat:URL"`` for an OpenAI-compatible chat endpoint. Only for a server of our own.
+        grammar: what the recogniser listens for, instead of general English: a list of phrases
+            (or single words), of which each turn of the user is one, such as
+            ``["turn on the lamp", "stop"]``; or the path of a file with a phrase per line or with
+            a JSGF grammar. What does not sound like any of it gives no words. Only for a server
+            of our own.
         ssl_context: for a server with a certificate of a private authority.
 
     Raises:
-        ConfigError: ``responder`` was given for a server that is running already.
+        ConfigError: ``responder`` or ``grammar`` was given for a server that is running already,
+            or ``grammar`` is neither phrases nor a path. When the server is started: they are
+            wrong; a phrase has words that the pronouncing dictionary lacks.
 
     Threads: may be shared; connections are independent of each other.
     """
@@ -47,15 +56,15 @@ class Local(Client):
         url: str | None = None,
         api_key: str | None = None,
         responder: str | None = None,
+        grammar: Sequence[str] | StrPath | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        if url is not None and responder is not None:
-            raise ConfigError(
-                "responder belongs to a server of our own; leave out url or responder"
-            )
+        self._arguments = [*_responder_option(responder), *_grammar_options(grammar)]
+        if url is not None and self._arguments:
+            name = "grammar" if responder is None else "responder"
+            raise ConfigError(f"{name} belongs to a server of our own; leave out url or {name}")
         self._joined_url = url
         self._joined_key = api_key or os.environ.get("REALTIME_SYNC_LOCAL_KEY") or "local"
-        self._arguments: Sequence[str] = () if responder is None else ("--responder", responder)
         self._process: ServerProcess | None = None
         self._lock = HomeLock()  # guards _process; held while it starts, so it starts once
         options = TransportOptions(proxy="", ssl_context=ssl_context)  # it is on this machine
@@ -94,3 +103,21 @@ class Local(Client):
     def __repr__(self) -> str:
         where = self._joined_url or (self._process.url if self._process else None)
         return f"{type(self).__name__}(url={where!r})"
+
+
+def _responder_option(responder: str | None) -> list[str]:
+    return [] if responder is None else [f"--responder={responder}"]
+
+
+def _grammar_options(grammar: Sequence[str] | StrPath | None) -> list[str]:
+    if grammar is None:
+        return []
+    if isinstance(grammar, (str, os.PathLike)):
+        return [f"--grammar={os.fspath(grammar)}"]
+    phrases = list(grammar) if isinstance(grammar, Iterable) else []
+    if not phrases or not all(isinstance(phrase, str) and phrase.strip() for phrase in phrases):
+        raise ConfigError(
+            f"grammar={grammar!r:.80} is nothing to listen for; give a list of phrases such as "
+            "['turn on the lamp', 'stop'], or the path of a grammar"
+        )
+    return [f"--phrase={phrase}" for phrase in phrases]

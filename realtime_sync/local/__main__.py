@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _settings(options: argparse.Namespace) -> ServerSettings:
     return ServerSettings(
-        transcriber=recogniser_spec(options.grammar),
+        transcriber=recogniser_spec(options.grammar, options.phrase),
         host=options.host,
         port=options.port,
         key=os.environ.get(KEY_VARIABLE) or None,
@@ -59,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tls-key", type=Path, help="PEM file of the private key")
     parser.add_argument("--responder", default=usual.responder, help="who answers")
     parser.add_argument("--grammar", type=Path, help="JSGF, or a sentence per line, to recognise")
+    parser.add_argument(
+        "--phrase", action="append", default=[], help="a sentence to recognise; may be repeated"
+    )
     parser.add_argument("--synthesizer", default=usual.synthesizer, help="who speaks")
     parser.add_argument(
         "--session-limit",

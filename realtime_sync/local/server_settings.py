@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -13,6 +14,7 @@ __all__ = ["KEY_VARIABLE", "ServerSettings", "recogniser_spec"]
 
 KEY_VARIABLE = "REALTIME_SYNC_LOCAL_KEY"
 
+_LONGEST_SPEC_BYTES = 100_000  # Linux gives one argument of a process 128 KiB
 _LISTED_MODELS = ("gpt-realtime", "gpt-realtime-2", "gpt-realtime-2.1", "local")
 
 
@@ -71,6 +73,24 @@ class ServerSettings:
         return exact + [name for name in _LISTED_MODELS if name not in exact and self.knows(name)]
 
 
-def recogniser_spec(grammar: Path | None) -> str:
-    """Return the ``transcriber`` setting for the general model, or for a grammar in a file."""
-    return "pocketsphinx" if grammar is None else f"pocketsphinx:{grammar}"
+def recogniser_spec(grammar: Path | None, phrases: Sequence[str]) -> str:
+    """Return the ``transcriber`` setting: general English, or nothing but a grammar.
+
+    Args:
+        grammar: a file with JSGF, or with a sentence per line.
+        phrases: sentences, instead of the file; none for general English.
+
+    Raises:
+        ConfigError: there are both, or more phrases than the recogniser's process can be told.
+    """
+    if not phrases:
+        return "pocketsphinx" if grammar is None else f"pocketsphinx:{grammar}"
+    if grammar is not None:
+        raise ConfigError("give the grammar's file or its phrases, not both")
+    spec = "phrases:" + "\n".join(phrases)
+    if len(spec.encode()) > _LONGEST_SPEC_BYTES:
+        raise ConfigError(
+            f"{len(phrases)} phrases are too many to pass on; put them into a file, one per "
+            "line, and give its path as the grammar"
+        )
+    return spec

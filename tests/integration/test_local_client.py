@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,6 +21,7 @@ from realtime_sync import (
     Local,
     NotFoundError,
     OpenAI,
+    RealtimeConnection,
 )
 
 TEXT = {"output_modalities": ["text"]}
@@ -77,6 +80,49 @@ def test_a_wrong_responder_is_named() -> None:
         client.realtime.connect().enter()
     with pytest.raises(ConfigError, match="server of our own"):
         Local(url="http://127.0.0.1:1/v1", responder="echo")
+
+
+COMMANDS = ["Show me the gantry!", "Arm the torpedoes.", "my name is Ada"]
+
+
+def heard(connection: RealtimeConnection, words: str) -> str:
+    """What the recogniser makes of ``words``, which the echo says aloud, and what it hears."""
+    spoken = connection.ask(words).audio
+    return connection.ask(audio=spoken, response=TEXT).text
+
+
+@pytest.mark.parametrize("form", ["list", "file"])
+def test_words_of_ones_own_are_recognised(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "commands.txt"
+    path.write_text("\n".join(COMMANDS))
+    grammar = COMMANDS if form == "list" else path
+    with (
+        Local(responder="echo", grammar=grammar) as client,
+        client.realtime.connect() as connection,
+    ):
+        for command in COMMANDS:
+            assert heard(connection, command) == command.rstrip("!.").lower()
+        assert heard(connection, "turn the radio off") == "I heard nothing."
+    if form == "list":
+        with Local(responder="echo") as client, client.realtime.connect() as connection:
+            for command in COMMANDS:
+                assert heard(connection, command) != command.rstrip("!.").lower()
+
+
+def test_a_grammar_that_can_not_be_heard() -> None:
+    with (
+        Local(grammar=["the zzyzx", "stop", "flumph 19"]) as client,
+        pytest.raises(ConfigError, match=r"lacks '19', 'flumph', 'zzyzx'; write each of them as"),
+    ):
+        client.realtime.connect().enter()
+    with Local(grammar="turn on") as client, pytest.raises(ConfigError, match="'turn on' can't be"):
+        client.realtime.connect().enter()
+    wrong: tuple[Any, ...] = ([], [""], ["stop", 1], [None], 5)
+    for grammar in wrong:
+        with pytest.raises(ConfigError, match="a list of phrases such as"):
+            Local(grammar=grammar)
+    with pytest.raises(ConfigError, match="grammar belongs to a server of our own"):
+        Local(url="http://127.0.0.1:1/v1", grammar=["stop"])
 
 
 def test_nobody_listens() -> None:

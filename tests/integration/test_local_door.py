@@ -131,6 +131,21 @@ def test_a_port_in_use_is_a_plain_sentence() -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--phrase", "stop", "--phrase", "open zzyzx"), "Error: the pronouncing dictionary lacks"),
+        (("--phrase", "stop", "--grammar", __file__), "Error: give the grammar's file or its"),
+    ],
+)
+def test_serve_refuses_what_can_not_be_listened_for(options: tuple[str, ...], problem: str) -> None:
+    command = [sys.executable, "-m", "realtime_sync", "serve", "--port", "0", *options]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert result.stderr.startswith(problem)
+    assert result.stderr.count("\n") == 1
+
+
 def test_serve_for_people(guard: Guard) -> None:
     command = [sys.executable, "-m", "realtime_sync", "serve", "--port", "0", "--responder", "echo"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

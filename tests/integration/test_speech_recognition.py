@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import wave
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import yaml
 
 from realtime_sync.audio.resample import Resampler
 from realtime_sync.errors import ConfigError, FormatError
+from realtime_sync.local.speech import transcriber as home
 from realtime_sync.local.speech.transcriber import (
     PocketsphinxTranscriber,
     grammar_of,
@@ -153,12 +155,25 @@ def test_a_grammar_from_a_file(tmp_path: Path) -> None:
         assert heard == "what time is it"
 
 
+def test_a_grammar_of_phrases_as_people_write_them() -> None:
+    transcriber = make_transcriber("phrases:What (time | day) is it?\nThank you; goodbye!")
+    assert words(transcriber, question("time")) == "what time is it"
+    assert words(transcriber, question("weather")) == ""
+
+
+def test_the_examples() -> None:
+    assert doctest.testmod(home) == (0, 1)
+
+
 @pytest.mark.parametrize(
     ("grammar", "problem"),
     [
         ("open the door", "must begin with '#JSGF V1.0;'"),
         ("#JSGF V1.0;\ngrammar g;\npublic <s> = open ( the ;\n", "is not JSGF"),
-        ("#JSGF V1.0;\ngrammar g;\npublic <s> = open the zzyzx ;\n", "word 'zzyzx' is not in the"),
+        (
+            "#JSGF V1.0;\ngrammar g;\npublic <s> = open the zzyzx | flumph ;\n",
+            "lacks 'flumph', 'zzyzx'; write each of them as words that sound like it",
+        ),
     ],
 )
 def test_a_malformed_grammar(grammar: str, problem: str) -> None:
@@ -170,6 +185,9 @@ def test_a_malformed_grammar(grammar: str, problem: str) -> None:
 def test_a_transcriber_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="transcriber 'whisper' is unknown"):
         make_transcriber("whisper")
+    for nothing in ("phrases:", "phrases:!\n ?"):
+        with pytest.raises(ConfigError, match="the grammar of phrases is empty"):
+            make_transcriber(nothing)
     with pytest.raises(ConfigError, match=r"grammar '/nowhere.gram' can't be read"):
         make_transcriber("pocketsphinx:/nowhere.gram")
     empty = tmp_path / "empty.txt"

@@ -31,6 +31,8 @@ _MIN_SCORE = -60.0
 _MIN_WORD_SCORE = -100.0
 _MIN_WORD_FRAMES = 9  # the score of a word as short as "a" is chance
 
+_PUNCTUATION = re.compile(r"[.,:;!?\"]")
+
 _NOT_TERMINAL = re.compile(
     r"//.*?$|/\*.*?\*/|\{.*?\}|/[\d.]+/|<[^>]*>|^#JSGF.*?$|\b(?:grammar|import|public)\b[^=;]*[=;]",
     re.MULTILINE | re.DOTALL,
@@ -135,8 +137,8 @@ def _use_grammar(decoder: Any, grammar: str) -> None:
     unknown = [word for word in _terminals(grammar) if decoder.lookup_word(word) is None]
     if unknown:
         raise ConfigError(
-            f"the grammar's word {unknown[0]!r} is not in the pronouncing dictionary "
-            f"({len(unknown)} such words); write it as words that are, in lower case"
+            f"the pronouncing dictionary lacks {', '.join(map(repr, unknown))}; write each of "
+            "them as words that sound like it, in lower case: 'nineteen' for '19'"
         )
     try:
         decoder.add_jsgf_string("grammar", grammar)
@@ -178,26 +180,42 @@ def _fits(parts: list[Any]) -> bool:
 
 
 def grammar_of(sentences: Iterable[str]) -> str:
-    """Return the JSGF grammar of exactly these sentences (lower case, no punctuation)."""
-    return f"#JSGF V1.0;\ngrammar sentences;\npublic <sentence> = {' | '.join(sentences)} ;\n"
+    """Return the JSGF grammar of exactly these sentences, in lower case and without punctuation.
+
+    Example:
+        >>> print(grammar_of(["Stop!", "Turn (on | off) the lamp."]))
+        #JSGF V1.0;
+        grammar sentences;
+        public <sentence> = stop | turn (on | off) the lamp ;
+        <BLANKLINE>
+    """
+    choices = " | ".join(map(_plain, sentences))
+    return f"#JSGF V1.0;\ngrammar sentences;\npublic <sentence> = {choices} ;\n"
+
+
+def _plain(sentence: str) -> str:
+    return _PUNCTUATION.sub(" ", sentence.lower()).strip()
 
 
 def make_transcriber(spec: str) -> PocketsphinxTranscriber:
     """Return the transcriber that ``spec`` names.
 
     Args:
-        spec: ``"pocketsphinx"``, or ``"pocketsphinx:FILE"`` with a JSGF grammar or one sentence
-            per line in FILE.
+        spec: ``"pocketsphinx"``; ``"pocketsphinx:FILE"`` with a JSGF grammar or one sentence
+            per line in FILE; or ``"phrases:TEXT"`` with one sentence per line in the text.
 
     Raises:
         ConfigError: no such transcriber, its package is missing, or the grammar is wrong.
     """
-    kind, _, path = spec.partition(":")
-    if kind != "pocketsphinx":
-        raise ConfigError(
-            f"transcriber {spec!r} is unknown; choose 'pocketsphinx' or 'pocketsphinx:GRAMMAR_FILE'"
-        )
-    return PocketsphinxTranscriber(_read_grammar(path) if path else None)
+    kind, _, argument = spec.partition(":")
+    if kind == "phrases":
+        return PocketsphinxTranscriber(_grammar_of_lines(argument, "of phrases"))
+    if kind == "pocketsphinx":
+        return PocketsphinxTranscriber(_read_grammar(argument) if argument else None)
+    raise ConfigError(
+        f"transcriber {spec!r} is unknown; choose 'pocketsphinx', 'pocketsphinx:GRAMMAR_FILE' or "
+        "'phrases:TEXT'"
+    )
 
 
 def _read_grammar(path: str) -> str:
@@ -207,7 +225,11 @@ def _read_grammar(path: str) -> str:
         raise ConfigError(f"grammar {path!r} can't be read: {exc}") from exc
     if text.lstrip().startswith("#JSGF"):
         return text
-    sentences = [line.strip() for line in text.splitlines() if line.strip()]
+    return _grammar_of_lines(text, repr(path))
+
+
+def _grammar_of_lines(text: str, name: str) -> str:
+    sentences = [line for line in text.splitlines() if _plain(line)]
     if not sentences:
-        raise ConfigError(f"grammar {path!r} is empty; write one sentence per line, or JSGF")
+        raise ConfigError(f"the grammar {name} is empty; write one sentence per line, or JSGF")
     return grammar_of(sentences)

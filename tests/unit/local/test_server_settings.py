@@ -9,7 +9,7 @@ import pytest
 
 from realtime_sync import ConfigError
 from realtime_sync.local.__main__ import main
-from realtime_sync.local.server_settings import ServerSettings
+from realtime_sync.local.server_settings import ServerSettings, recogniser_spec
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,14 @@ def test_the_command_says_so_in_one_line(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err == (
         "error: a TLS key needs its certificate chain: give that as well\n"
     )
+
+
+def test_what_the_recogniser_listens_for() -> None:
+    assert recogniser_spec(None, ()) == "pocketsphinx"
+    assert recogniser_spec(Path("a.gram"), []) == "pocketsphinx:a.gram"
+    assert recogniser_spec(None, ["stop", "lamp on"]) == "phrases:stop\nlamp on"
+    assert recogniser_spec(None, ["stop now"] * 11_000)
+    with pytest.raises(ConfigError, match="not both"):
+        recogniser_spec(Path("a.gram"), ["stop"])
+    with pytest.raises(ConfigError, match=r"12000 phrases are too many.*a file, one per line"):
+        recogniser_spec(None, ["stop now"] * 12_000)
