@@ -106,6 +106,8 @@ class Reply:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the speech as a WAV file, 16 bits, mono, at its own rate; G.711 is decoded.
 
+        The response tells the format; where it does not, it is taken for PCM16 at 24 kHz.
+
         Args:
             path: the file; an existing one is replaced.
 
