@@ -93,7 +93,11 @@ class RealtimeResource:
             timeout=timeout,
             max_retries=max_retries,
         )
-        self.translations = TranslationsResource(provider, options, self._rest)
+
+    @cached_property
+    def translations(self) -> TranslationsResource:
+        """Speech translated while it is spoken."""
+        return TranslationsResource(self._provider, self._options, self._rest)
 
     @cached_property
     def client_secrets(self) -> ClientSecrets:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Iterator
 from types import MethodType
@@ -44,7 +43,6 @@ class Observer:
         self._sender = sender
         self._state = state
         self._home = home
-        self._finds = _Finds()
 
     def wait_for(self, wanted: Wanted, deadline: Deadline) -> ServerEvent:
         """See `RealtimeConnection.wait_for`."""
@@ -74,8 +72,9 @@ class Observer:
         """Let a search of this thread begin where the thread stands."""
         self._home.check()
         matches, losses = matcher(wanted, where), self._losses_that_end(wanted)
-        since = max(self._sender.mark, self._finds.after(wanted))
-        return _Search(wanted, matches, losses, self._queue.watcher(since))
+        key = key_of(wanted)
+        since = max(self._sender.mark, self._sender.places.get(key, 0))
+        return _Search(wanted, key, matches, losses, self._queue.watcher(since))
 
     def _losses_that_end(self, wanted: Wanted) -> Losses:
         """Say which losses of the link end a search that this thread begins now."""
@@ -109,7 +108,7 @@ class Observer:
         assert not isinstance(event, tuple)  # an event is what matches
         if isinstance(event, ErrorEvent):
             self._tell(event, search)
-        self._finds.note(search.wanted, found.number + 1)
+        note_place(self._sender.places, search.key, found.number + 1)
         return event
 
     def _tell(self, event: ErrorEvent, search: _Search) -> None:
@@ -125,6 +124,7 @@ class _Search(NamedTuple):
     """One search of a thread's, for one event or for all."""
 
     wanted: Wanted
+    key: object  # of the place of the next search for the same
     matches: Callable[[ServerEvent], bool]
     losses: Losses
     watcher: Watcher
@@ -135,33 +135,26 @@ class _Search(NamedTuple):
         return repr(self.wanted) if isinstance(self.wanted, str) else "an event for the predicate"
 
 
-class _Finds(threading.local):
-    """What one thread has found: where its next search for the same begins.
+def key_of(wanted: Wanted) -> object:
+    """Return what a thread remembers a search by.
 
     A predicate is held weakly, since it may hold the connection, and known by its identity.
     """
+    return canonical_type(wanted) if isinstance(wanted, str) else _Predicate(wanted)
 
-    def __init__(self) -> None:
-        self._places: dict[object, int] = {}
 
-    def note(self, wanted: Wanted, place: int) -> None:
-        """Let the next search for ``wanted`` begin at entry ``place``."""
-        key = canonical_type(wanted) if isinstance(wanted, str) else _Predicate(wanted)
-        self._places.pop(key, None)  # so that it comes last
-        self._places[key] = place
-        if len(self._places) > _MOST_FINDS:
-            del self._places[next(iter(self._places))]
-
-    def after(self, wanted: Wanted) -> int:
-        """Return where a search for ``wanted`` begins; 0 if nothing of it was found."""
-        key = canonical_type(wanted) if isinstance(wanted, str) else _Predicate(wanted)
-        return self._places.get(key, 0)
+def note_place(places: dict[object, int], key: object, place: int) -> None:
+    """Let the next search with ``key`` begin at entry ``place``."""
+    places.pop(key, None)  # so that it comes last
+    places[key] = place
+    if len(places) > _MOST_FINDS:
+        del places[next(iter(places))]
 
 
 class _Predicate:
     """A predicate as a key: the same object is the same key, and is not kept alive.
 
-    One that can't be referred to weakly is kept, until `_Finds` drops it.
+    One that can't be referred to weakly is kept, until `note_place` drops it.
     """
 
     __slots__ = ("_function", "_hash", "_owner")

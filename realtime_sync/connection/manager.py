@@ -242,6 +242,8 @@ def _check(settings: ConnectionSettings) -> None:
 
 
 def _merge(defaults: TransportOptions, overrides: Mapping[str, Any]) -> TransportOptions:
+    if not overrides:
+        return defaults
     known = {field.name for field in attrs.fields(TransportOptions)}
     unknown = sorted(set(overrides) - known)
     if unknown:

@@ -17,6 +17,7 @@ import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from types import FrameType
 from typing import Any
 
@@ -63,6 +64,7 @@ SESSION = json.dumps(
         },
     }
 )
+SESSION_CREATED = SESSION.replace("session.updated", "session.created")
 CHUNK = bytes(960)
 
 
@@ -207,6 +209,37 @@ def test_what_a_queued_event_holds(
         most_bytes += 50  # its dictionaries are larger
     print(f"{blocks / count:.1f} blocks, {beside_text:.0f} bytes beside the text")
     assert blocks / count <= most_blocks
+    assert beside_text <= most_bytes
+
+
+def test_what_an_idle_connection_holds() -> None:
+    """What is needed only later, or by few, takes no room until then."""
+    count = 20
+    most_bytes = 14_500
+    if sys.version_info < (3, 11):
+        most_bytes += 1_600  # its dictionaries are larger
+    stack = ExitStack()
+
+    def open_idle() -> None:
+        link = Link()
+        stack.callback(link.close)
+        link.arrive(SESSION_CREATED, 1)
+        link.take(1)
+
+    with stack:
+        for _ in range(40):  # a class whose first objects these are makes them larger
+            open_idle()
+        gc.collect()
+        tracemalloc.start()
+        try:
+            for _ in range(count):
+                open_idle()
+            gc.collect()
+            size, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    beside_text = size / count - len(SESSION_CREATED)
+    print(f"{beside_text:.0f} bytes beside the text of the session")
     assert beside_text <= most_bytes
 
 

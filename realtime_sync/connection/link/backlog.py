@@ -10,6 +10,8 @@ __all__ = ["Backlog", "size_bytes", "text_of"]
 class Backlog:
     """Messages in order, and how many bytes they are together."""
 
+    __slots__ = ("_messages", "size")
+
     def __init__(self) -> None:
         # Not deques: a thousand messages at most, and an empty deque takes 0.7 kB.
         self._messages: list[str | bytes] = []

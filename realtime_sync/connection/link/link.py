@@ -134,8 +134,10 @@ class Link:
             self._transport.abort()
 
     def _start_reader(self) -> None:
-        reader = self._reader
-        self._reading = self._run(lambda: self._reader_ended(reader.run()), name="reader")
+        self._reading = self._run(self._read, name="reader")
+
+    def _read(self) -> None:
+        self._reader_ended(self._reader.run())
 
     # -- a transport ends ------------------------------------------------------------------------
 

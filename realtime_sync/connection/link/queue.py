@@ -165,7 +165,9 @@ class EventQueue:
         self.received = 0
         self.end: ConnectionClosed | None = None
         self._entries: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
-        self._stash: deque[Entry] = deque()  # left by `keep`: older than _entries, taken first
+        # Left by `keep`: older than _entries, taken first. A deque from then on, since an empty one
+        # takes 0.7 kB.
+        self._stash: deque[Entry] | tuple[()] = ()
         self._log: deque[_Past] = deque()  # not yet consumed, and the recent ones that were
         self._bytes_in = 0
         self._bytes_out = 0
@@ -331,6 +333,8 @@ class EventQueue:
 
     def keep(self, entry: Entry) -> None:
         """Leave an entry of `take_new` in the queue, in its place, for the next `take`."""
+        if not self._stash:
+            self._stash = deque()
         self._stash.append(entry)
         self._next = entry.number + 1
         self._taking = False
@@ -344,11 +348,12 @@ class EventQueue:
 
     def withdraw(self, number: int) -> None:
         """Count the entry ``number``, which `is_queued`, as consumed, out of its turn."""
-        for entry in self._stash:
-            if entry.number == number:
-                self.settle(entry)
-                self._stash.remove(entry)  # last, so that a strike can't lose it
-                return
+        kept = next((entry for entry in self._stash if entry.number == number), None)
+        if kept is not None:
+            assert self._stash
+            self.settle(kept)
+            self._stash.remove(kept)  # last, so that a strike can't lose it
+            return
         while (entry := self.take_new(_NOW)).number < number:
             self.keep(entry)
         self.settle(entry)

@@ -44,6 +44,8 @@ T = TypeVar("T")
 _HELD_S = 60.0
 # The longest that a server may ask to wait before the next attempt (Retry-After).
 _PATIENCE_S = 60.0
+# Where the program gives none; one for all connections.
+_USUAL_POLICY = ReconnectPolicy()
 
 
 @frozen
@@ -93,7 +95,7 @@ class Recovery:
     ) -> None:
         self._state = state
         self._opener = settings.opener
-        self._policy = settings.reconnect or ReconnectPolicy()
+        self._policy = settings.reconnect or _USUAL_POLICY
         self._on_reconnecting = settings.on_reconnecting
         self._query = settings.extra_query
         self._headers = settings.extra_headers

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gc
-import threading
 import weakref
 from typing import Any
 
+import pytest
 from attrs import define
 
-from realtime_sync._threads import spawn
-from realtime_sync.connection._observer import _MOST_FINDS, _Finds
+from realtime_sync.connection._observer import _MOST_FINDS, key_of, note_place
 
 
 def never(event: object) -> bool:
@@ -38,28 +37,36 @@ class Equal:
         return False
 
 
-def test_a_type_under_both_its_names() -> None:
-    finds = _Finds()
-    finds.note("response.text.delta", 5)
-    assert finds.after("response.output_text.delta") == finds.after("response.text.delta") == 5
-    assert finds.after("response.done") == 0
-    finds.note("response.output_text.delta", 7)
-    assert finds.after("response.text.delta") == 7
+Places = dict[object, int]
 
 
-def test_a_predicate_is_known_by_its_identity() -> None:
-    finds, equal, slotted = _Finds(), Equal(), Slotted()
+@pytest.fixture
+def places() -> Places:
+    return {}
+
+
+def test_a_type_under_both_its_names(places: Places) -> None:
+    note_place(places, key_of("response.text.delta"), 5)
+    assert places[key_of("response.text.delta")] == 5
+    assert places[key_of("response.output_text.delta")] == 5
+    assert key_of("response.done") not in places
+    note_place(places, key_of("response.output_text.delta"), 7)
+    assert places[key_of("response.text.delta")] == 7
+
+
+def test_a_predicate_is_known_by_its_identity(places: Places) -> None:
+    equal, slotted = Equal(), Slotted()
     known: list[Any] = [never, equal, slotted, equal.method]
     for place, predicate in enumerate(known, 1):
-        finds.note(predicate, place)
-    assert [finds.after(predicate) for predicate in known] == [1, 2, 3, 4]
-    assert finds.after(equal.method) == 4, "a method is a new object each time it is named"
+        note_place(places, key_of(predicate), place)
+    assert [places[key_of(predicate)] for predicate in known] == [1, 2, 3, 4]
+    assert places[key_of(equal.method)] == 4, "a method is a new object each time it is named"
     strangers: list[Any] = [Equal(), Slotted(), Equal().method, equal.other, lambda event: False]
-    assert [finds.after(predicate) for predicate in strangers] == [0] * 5
+    assert not any(key_of(predicate) in places for predicate in strangers)
 
 
-def test_a_predicate_is_not_kept_alive() -> None:
-    finds, equal = _Finds(), Equal.__new__(Equal)
+def test_a_predicate_is_not_kept_alive(places: Places) -> None:
+    equal = Equal.__new__(Equal)
 
     class Weak:
         def method(self, event: object) -> bool:
@@ -70,33 +77,18 @@ def test_a_predicate_is_not_kept_alive() -> None:
 
     weak = Weak()
     gone = [weakref.ref(predicate), weakref.ref(weak)]
-    finds.note(predicate, 1)
-    finds.note(weak.method, 2)
+    note_place(places, key_of(predicate), 1)
+    note_place(places, key_of(weak.method), 2)
     del predicate, weak
     gc.collect()
     assert [ref() for ref in gone] == [None, None]
-    assert finds.after(lambda event: False) == 0, "also where the address is used again"
+    assert key_of(lambda event: False) not in places, "also where the address is used again"
 
 
-def test_so_many_finds_are_remembered_the_latest() -> None:
-    finds = _Finds()
+def test_so_many_finds_are_remembered_the_latest(places: Places) -> None:
     for number in range(_MOST_FINDS):
-        finds.note(f"n.{number}", number + 1)
-    finds.note("n.0", 100)  # now it is the latest
-    finds.note("more", 200)
-    assert (finds.after("n.0"), finds.after("n.1"), finds.after("n.2")) == (100, 0, 3)
-    assert len(finds._places) == _MOST_FINDS
-
-
-def test_each_thread_has_its_own() -> None:
-    finds, seen = _Finds(), []
-    finds.note("n.1", 5)
-
-    def look() -> None:
-        seen.append(finds.after("n.1"))
-        finds.note("n.1", 9)
-
-    thread = spawn(look, name="test")
-    thread.join()
-    assert (seen, finds.after("n.1")) == ([0], 5)
-    assert threading.current_thread() is not thread
+        note_place(places, key_of(f"n.{number}"), number + 1)
+    note_place(places, key_of("n.0"), 100)  # now it is the latest
+    note_place(places, key_of("more"), 200)
+    assert [places.get(key_of(f"n.{number}")) for number in range(3)] == [100, None, 3]
+    assert len(places) == _MOST_FINDS

@@ -295,6 +295,19 @@ def test_a_thread_that_never_sent_looks_from_the_beginning() -> None:
     assert seen == [(0, ())], "another thread's affair"
 
 
+def test_where_a_thread_looks_next_is_its_own_affair() -> None:
+    sender = sender_on(Link())
+    sender.places["n.1"] = 5
+    seen: list[Any] = []
+
+    def look() -> None:
+        seen.append(dict(sender.places))
+        sender.places["n.1"] = 9
+
+    spawn(look, name="test").join()
+    assert (seen, sender.places) == ([{}], {"n.1": 5})
+
+
 def test_of_a_threads_requests_the_latest_are_remembered() -> None:
     sender = sender_on(Link())
     for number in range(70):
