@@ -8,7 +8,8 @@ import pytest
 
 from realtime_sync import LocalProtocolError
 from realtime_sync.clients.yandex import web_search
-from realtime_sync.providers import YandexDialect
+from realtime_sync.events import SERVER_EVENTS
+from realtime_sync.providers import YandexDialect, YandexVerbatim
 
 Event = dict[str, Any]
 PCM_24 = {"type": "audio/pcm", "rate": 24000}
@@ -236,6 +237,55 @@ def test_nothing_is_made_up_where_the_server_does_not_interrupt() -> None:
     events = told(dialect, created(), STARTED, STOPPED, done(status="completed"))
     assert types(events).count("response.done") == 1
     assert events[-1]["response"]["status"] == "completed"
+
+
+# -- untranslated --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "session.update", "session": {"type": "transcription", "modalities": ["text"]}},
+        {"type": "input_audio_buffer.clear"},
+        {"type": "conversation.item.create", "item": {"role": "assistant", "content": []}},
+        {"type": "response.create", "response": {"modalities": ["audio"]}},
+    ],
+)
+def test_verbatim_sends_what_it_is_given(event: Event) -> None:
+    before = {**event}
+    assert YandexVerbatim().to_wire(event) == before
+
+
+def test_verbatim_passes_what_it_gets() -> None:
+    dialect = YandexVerbatim()
+    assert dialect.server_types == frozenset()
+    assert dialect.greeting == ()
+    assert dialect.from_wire(DELTA) == [DELTA]
+    assert dialect.from_wire(created()) == [created()]
+
+
+def test_verbatim_is_the_same_server() -> None:
+    mine, theirs = YandexVerbatim(), YandexDialect()
+    for name in ("assistant_items", "metadata", "headers", "server_tools"):
+        assert getattr(mine, name) == getattr(theirs, name), name
+    assert mine.closes_response_on_speech_started
+    assert mine.unasked_hz == {"input": 24_000, "output": 44_100}
+
+
+def test_the_providers_names_are_those_of_our_events() -> None:
+    """So that `type` is what came on the wire: a beta name would be read as its GA name."""
+    documented = (
+        "conversation.item.created",
+        "conversation.item.input_audio_transcription.completed",
+        "conversation.item.truncated",
+        "error",
+        "input_audio_buffer.speech_started",
+        "response.output_audio.delta",
+        "response.output_item.done",
+        "response.output_text.delta",
+        "session.updated",
+    )
+    assert set(documented) <= set(SERVER_EVENTS)
 
 
 # -- the retired format --------------------------------------------------------------------------
