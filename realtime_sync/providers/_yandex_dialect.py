@@ -45,7 +45,7 @@ _REFUSED = {
 _BUILT_IN = ("web_search", "file_search")
 
 
-class _Server:
+class _YandexServer:
     """What is so of the server, in whatever form a program is given its events."""
 
     assistant_items = False
@@ -55,7 +55,7 @@ class _Server:
     closes_response_on_speech_started = True
 
 
-class YandexVerbatim(_Server):
+class YandexVerbatim(_YandexServer):
     """Yandex AI Studio's own events, as they are on the wire, in both directions.
 
     The connection still knows what the server can't do and what it means.
@@ -75,7 +75,7 @@ class YandexVerbatim(_Server):
         return [event]
 
 
-class YandexDialect(_Server):
+class YandexDialect(_YandexServer):
     """GA outside, Yandex AI Studio on the wire.
 
     Args:
@@ -89,6 +89,7 @@ class YandexDialect(_Server):
         self.greeting: Sequence[JsonDict] = () if legacy else (_GREETING,)
         self._greeted = False  # the answer to the greeting is still to come
         self._created: JsonDict | None = None  # session.created, until it has come
+        self._updated: JsonDict | None = None  # the latest session.updated, as it came
         self._items = ItemEvents(all_outputs=True)
         self._ends = _Ends()
         self._texts = _Texts()
@@ -160,6 +161,10 @@ class YandexDialect(_Server):
         return []
 
     def _session_updated(self, event: JsonDict) -> list[JsonDict]:
+        if event == self._updated:
+            # The server may say it twice. It would pass for the answer to the next update.
+            return []
+        self._updated = event
         event = self._take_session(event)
         self._greeted = False
         if self._created is None:

@@ -1,4 +1,4 @@
-"""`YandexAIStudio(dialect=None)`: the provider's own events, and the rules that hold all the same."""
+"""`YandexAIStudio(dialect=None)`: the provider's own events, and the rules that hold for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from embedded import Server, question, silence
 from guards import Guard
 from yandex_rules import YandexRules
 
-from realtime_sync import RealtimeConnection, ServerError
+from realtime_sync import RealtimeConnection, RealtimeTimeout, ServerError
 from realtime_sync.audio.virtual import VirtualMicrophone, VirtualSpeaker
 from realtime_sync.voice import ToolFinished, VoiceLoop
 
@@ -209,6 +209,19 @@ def test_an_interrupted_answer_keeps_nobody_waiting(
     (rules,) = yandex.rules
     assert isinstance(rules, YandexRules)
     assert rules.ends_not_told == 1
+    assert connection.ask("Hello!", timeout=GUARD_S).text
+
+
+def test_a_turn_that_is_interrupted_by_voice_waits_for_its_timeout(
+    connection: RealtimeConnection,
+) -> None:
+    """Nothing tells it that no more comes, since no event is made up."""
+    told = connection.stream("Please tell me a story.", timeout=6.0)
+    next(told)
+    say(connection, "stop")
+    with pytest.raises(RealtimeTimeout, match=r"the 'response\.done' of this turn's"):
+        for _ in told:
+            pass
     assert connection.ask("Hello!", timeout=GUARD_S).text
 
 

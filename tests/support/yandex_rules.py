@@ -184,7 +184,7 @@ class YandexRules(Rules):
             self._answering, self._interrupted = True, False
             calls = [_own_call(name, event["response"]["id"]) for name in self.built_in]
             return [event, *calls]
-        elif kind == "input_audio_buffer.speech_started":
+        if kind == "input_audio_buffer.speech_started":
             self._interrupted = self._answering
         elif kind == "response.done":
             self._answering = False

@@ -85,10 +85,17 @@ def test_the_program_sees_one_session_created_with_the_rates() -> None:
     assert created["type"] == "session.created"
     assert created["event_id"] == "e1"
     assert created["session"] == {"type": "realtime", **known}
-    # The server may say it twice; what comes now is told as it comes.
+    # What comes now is told as it comes.
     assert types(told(dialect, {"type": "session.updated", "session": known})) == [
         "session.updated"
     ]
+
+
+def test_what_the_server_says_twice_is_no_second_answer() -> None:
+    dialect = YandexDialect()
+    one = {"type": "session.updated", "event_id": "e1", "session": {"instructions": "x"}}
+    assert len(told(dialect, one, dict(one))) == 1
+    assert len(told(dialect, {**one, "event_id": "e2"})) == 1, "another answer, as it seems"
 
 
 def test_a_greeting_that_is_refused_hides_nothing() -> None:
