@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 from zlib import crc32
 
-from realtime_sync import YandexAIStudio
+from realtime_sync import ReconnectPolicy, YandexAIStudio
 from realtime_sync.audio import Microphone, Speaker
 from realtime_sync.clients.yandex import file_search, web_search
 from realtime_sync.events import ServerEvent
@@ -115,7 +115,8 @@ def main() -> None:
     client = YandexAIStudio(base_url=options.url)
     with (
         suppress(KeyboardInterrupt),
-        client.realtime.connect(model=options.model) as connection,
+        # A session lasts five minutes; the talk goes on in the next one.
+        client.realtime.connect(model=options.model, reconnect=ReconnectPolicy()) as connection,
         Microphone(rate=UP_HZ) as microphone,
         Speaker(rate=DOWN_HZ) as speaker,
     ):
