@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 from .._types import UNSET, Unset
 from ..errors import ConfigError
-from ..providers import YandexDialect, YandexProvider
+from ..providers import (
+    DialectFactory,
+    YandexDialect,
+    YandexProvider,
+    YandexVerbatim,
+    dialect_factory,
+)
 from ..providers.yandex import file_search, web_search
 from ..rest.api import DEFAULT_MAX_RETRIES
 from ..transport import TransportOptions
@@ -29,10 +35,10 @@ _LEGACY_WEBSOCKETS = "/openai"  # …/v1/realtime/openai
 
 
 class YandexAIStudio(Client):
-    """Voice agents of Yandex AI Studio; the program speaks GA with them.
+    """Voice agents of Yandex AI Studio; the program speaks GA with them, or their own events.
 
-    Sessions without rates get 24 kHz in both directions. What the server does not take is
-    refused here, with the way out: see the document on providers.
+    In GA, sessions without rates get 24 kHz in both directions, and what the server does not take
+    is refused here, with the way out: see the document on providers.
 
     Args:
         folder_id: the folder whose models are meant by short names such as
@@ -42,6 +48,9 @@ class YandexAIStudio(Client):
         iam_token: a token instead of the key, or a callable; by default ``YANDEX_IAM_TOKEN``.
         endpoint: ``"legacy"`` is the address and the format of 2025, out of service at Yandex
             since May 2026.
+        dialect: ``"yandex"`` translates between GA and the provider's events. None passes
+            everything as it is on the wire, both ways, for programs that are written after the
+            provider's own documents. Or what makes a `realtime_sync.providers.Dialect`.
         base_url: another address than the endpoint's.
         websocket_base_url: where WebSockets are opened, if elsewhere.
         default_headers: added to every request, such as ``{"x-data-logging-enabled": "false"}``.
@@ -53,7 +62,8 @@ class YandexAIStudio(Client):
         ssl_context: for a private certificate authority or a client certificate.
 
     Raises:
-        ConfigError: there is no credential, or there are two, or the endpoint is unknown.
+        ConfigError: there is no credential, or there are two, or the endpoint or the dialect is
+            unknown.
 
     Example:
         >>> YandexAIStudio(folder_id="b1g", api_key="k")
@@ -67,6 +77,7 @@ class YandexAIStudio(Client):
         api_key: str | Callable[[], str] | None = None,
         iam_token: str | Callable[[], str] | None = None,
         endpoint: Literal["current", "legacy"] = "current",
+        dialect: str | DialectFactory | None = "yandex",
         base_url: str | None = None,
         websocket_base_url: str | None = None,
         default_headers: Mapping[str, str] | None = None,
@@ -89,7 +100,7 @@ class YandexAIStudio(Client):
             websocket_path="/realtime" + (_LEGACY_WEBSOCKETS if legacy else ""),
             default_headers=default_headers or {},
             default_query=default_query or {},
-            dialect=lambda: YandexDialect(legacy=legacy),
+            dialect=_dialect(dialect, legacy=legacy),
         )
         options = TransportOptions(proxy=proxy, ssl_context=ssl_context)
         self.realtime = RealtimeResource(
@@ -98,6 +109,14 @@ class YandexAIStudio(Client):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._provider.base_url!r})"
+
+
+def _dialect(dialect: str | DialectFactory | None, *, legacy: bool) -> DialectFactory | None:
+    if dialect is None:
+        return YandexVerbatim
+    if dialect == "yandex":
+        return lambda: YandexDialect(legacy=legacy)
+    return dialect_factory(dialect)
 
 
 def _credential(

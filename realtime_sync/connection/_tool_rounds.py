@@ -64,7 +64,9 @@ class ToolRounds:
         self._state = state
         self._pool = pool
         self._tools = tools
-        self._foreign: list[object] = []  # names of tools that others answer
+        dialect = sender.dialect
+        self._servers = frozenset() if dialect is None else dialect.server_tools
+        self._foreign: list[object] = []  # names of tools that the program answers elsewhere
         self._answered: list[str] = []  # ids of calls
         self._turn = turns.new()
 
@@ -97,7 +99,11 @@ class ToolRounds:
     def reply(self) -> Reply:
         """Return the final answer; only after the end of `run`."""
         reply = self._turn.reply()
-        left = [call for call in reply.function_calls if call.call_id not in self._answered]
+        left = [
+            call
+            for call in reply.function_calls
+            if call.call_id not in self._answered and call.name not in self._servers
+        ]
         return attrs.evolve(reply, function_calls=left)
 
     def _with_tools(self, response: Mapping[str, Any] | None) -> JsonDict:
@@ -117,9 +123,7 @@ class ToolRounds:
             for tool in (given if isinstance(given, list | tuple) else ())
             if _name_of(tool) not in self._tools
         ]
-        dialect = self._sender.dialect
-        built_in = () if dialect is None else dialect.server_tools
-        self._foreign = [*(_name_of(tool) for tool in others), *built_in]
+        self._foreign = [_name_of(tool) for tool in others]
         params["tools"] = [*others, *(tool.declaration() for tool in self._tools.values())]
         return params
 
@@ -128,8 +132,9 @@ class ToolRounds:
         turn = self._turn
         if not self._tools or turn.response is None or turn.response.status == "cancelled":
             return [], []
-        ours = [call for call in turn.calls if call.name not in self._foreign]
-        others = [call for call in turn.calls if call.name in self._foreign]
+        calls = [call for call in turn.calls if call.name not in self._servers]
+        ours = [call for call in calls if call.name not in self._foreign]
+        others = [call for call in calls if call.name in self._foreign]
         return ours, others
 
     def _outputs(self, calls: list[FunctionCall], deadline: Deadline) -> list[JsonDict]:

@@ -71,7 +71,9 @@ class RealtimeConnection(Registration, Observing):
         settings = settings or ConnectionSettings()
         dialect = settings.dialect
         speech_ends = dialect is not None and dialect.closes_response_on_speech_started
-        self._state = ConnectionState(speech_ends_responses=speech_ends)
+        self._state = ConnectionState(
+            speech_ends_responses=speech_ends, unasked_hz=getattr(dialect, "unasked_hz", None)
+        )
         self._queue = EventQueue(settings.max_queue_bytes)
         self._sender = Sender(
             transport,

@@ -70,7 +70,8 @@ class Reply:
         transcript: the words of ``audio``; ``""`` for a written answer.
         usage: the tokens the server counted, or None.
         function_calls: the calls that the model asks for and that ``tools=`` has not answered;
-            answer each with a ``function_call_output`` item, then ``ask()`` again.
+            answer each with a ``function_call_output`` item, then ``ask()`` again. Calls of tools
+            that the server runs itself are left out.
         response: the whole response as in ``response.done``; its ``status`` is ``completed``,
             ``incomplete`` or ``cancelled``.
     """

@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from .._types import JsonDict
 from ..conversation.history import FOLLOWED as HISTORY_EVENTS
@@ -82,6 +82,7 @@ class ConnectionState:
     Args:
         speech_ends_responses: whether a server forgets the ``response.done`` of a response that
             the user interrupts.
+        unasked_hz: see `realtime_sync.conversation.session.read_session`.
 
     Threads: `receive` belongs to the reader. The attributes are replaced, never changed in
         place, so any thread may read them; `sent` may be called from any thread. One lock guards
@@ -92,9 +93,10 @@ class ConnectionState:
         self,
         *,
         speech_ends_responses: bool = False,
+        unasked_hz: Mapping[str, int] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.session = SessionState()
+        self.session = SessionState(unasked_hz=unasked_hz)
         self.history = History(is_out_of_band=self.is_out_of_band)
         self.changes = 0
         self.formalities = 0

@@ -9,7 +9,7 @@ present; each one is answered in order, by ``session.updated`` or by an ``error`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -27,6 +27,7 @@ _PCM = "audio/pcm"
 _PCM_HZ = 24_000  # what the protocol means where it names no rate
 _G711_HZ = 8_000
 _RATES = {_PCM: _PCM_HZ, "audio/pcmu": _G711_HZ, "audio/pcma": _G711_HZ}
+_UNASKED_HZ = {"input": _PCM_HZ, "output": _PCM_HZ}
 _LOWEST_HZ, _HIGHEST_HZ = 1_000, 1_000_000  # what is beyond can't be meant
 
 # So many updates may be without an answer. A server that never answers any must not cost memory.
@@ -120,26 +121,32 @@ _USUAL_RULES: dict[tuple[str | None, bool, bool], TurnRules] = {
 }
 
 
-def read_session(session: JsonDict, before: SessionFacts = _NOTHING) -> SessionFacts:
+def read_session(
+    session: JsonDict,
+    before: SessionFacts = _NOTHING,
+    unasked_hz: Mapping[str, int] = _UNASKED_HZ,
+) -> SessionFacts:
     """Return what is known after ``session``, reported or asked for; it never raises.
 
     Args:
         session: in wire form, GA or flat.
         before: what was known before, and stays where ``session`` says nothing.
+        unasked_hz: by direction, what the server means by PCM that has no rate.
     """
     heard, spoken = audio_settings(session, "input"), audio_settings(session, "output")
     kind = session.get("type")
     return SessionFacts(
         kind if isinstance(kind, str) and kind != before.type else before.type,
-        _read_format(heard["format"], before.input) if "format" in heard else before.input,
-        _read_format(spoken["format"], before.output) if "format" in spoken else before.output,
+        _read_format(heard, before.input, unasked_hz["input"]),
+        _read_format(spoken, before.output, unasked_hz["output"]),
         _read_turns(heard.get("turn_detection", UNSET), before.turns),
     )
 
 
-def _read_format(value: Any, before: SoundFormat) -> SoundFormat:
-    if isinstance(value, str):
-        value = nested_format(value)
+def _read_format(settings: JsonDict, before: SoundFormat, pcm_hz: int) -> SoundFormat:
+    value = settings.get("format")
+    if isinstance(value, str):  # which names no rate
+        value = {"type": nested_format(value)["type"]}
     if not isinstance(value, dict):
         return before
     kind, rate = value.get("type"), value.get("rate")
@@ -148,7 +155,7 @@ def _read_format(value: Any, before: SoundFormat) -> SoundFormat:
     if isinstance(rate, int | float) and _LOWEST_HZ <= rate <= _HIGHEST_HZ:
         rate = int(rate)
     else:
-        rate = _RATES.get(kind)
+        rate = pcm_hz if kind == _PCM else _RATES.get(kind)
     return _USUAL_FORMATS.get((kind, rate)) or SoundFormat(kind, rate)
 
 
@@ -183,6 +190,9 @@ class _Update:
 class SessionState:
     """Follows the session of one connection, over all of its links.
 
+    Args:
+        unasked_hz: see `read_session`.
+
     Attributes:
         facts: what is known of the effective session; replaced as a whole.
         expires_at: when the session of this link ends, in seconds since 1970; None where the
@@ -194,9 +204,12 @@ class SessionState:
         it is up to date.
     """
 
-    __slots__ = ("_report", "_reported", "_tools", "_updates", "expires_at", "facts")
+    __slots__ = (
+        "_report", "_reported", "_tools", "_unasked_hz", "_updates", "expires_at", "facts",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, *, unasked_hz: Mapping[str, int] | None = None) -> None:
+        self._unasked_hz = unasked_hz or _UNASKED_HZ
         self.facts = _NOTHING
         self.expires_at: float | None = None
         self._reported = _NOTHING  # without what is under way
@@ -247,7 +260,7 @@ class SessionState:
             answered = self._updates[:1]
             for update in answered:
                 # A server may leave out of its report what it has taken.
-                before = read_session(update.session, before)
+                before = self._read(update.session, before)
                 self._tools = update.session.get("tools", self._tools)
             self._take(event, before)
             for update in answered:
@@ -265,8 +278,11 @@ class SessionState:
             self.expires_at = as_number(as_object(session).get("expires_at"))
         if isinstance(session, dict):
             self._report = event.raw or event.to_json()
-            before = read_session(session, before)
+            before = self._read(session, before)
         self._reported = before
+
+    def _read(self, session: JsonDict, before: SessionFacts) -> SessionFacts:
+        return read_session(session, before, self._unasked_hz)
 
     def _drop(self, update: _Update) -> None:
         with suppress(ValueError):  # another thread has done it
@@ -279,7 +295,7 @@ class SessionState:
             reported, updates = self._reported, tuple(self._updates)
             facts = reported
             for update in updates:
-                facts = read_session(update.session, facts)
+                facts = self._read(update.session, facts)
             self.facts = facts
             settled = reported is self._reported and updates == tuple(self._updates)
 

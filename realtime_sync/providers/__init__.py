@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._beta import BetaDialect
 from ._named import dialect_factory
-from ._yandex_dialect import YandexDialect
+from ._yandex_dialect import YandexDialect, YandexVerbatim
 from .azure import AzureProvider
 from .base import Endpoint, Provider
 from .dialect import Dialect, DialectFactory
@@ -21,5 +21,6 @@ __all__ = [
     "Provider",
     "YandexDialect",
     "YandexProvider",
+    "YandexVerbatim",
     "dialect_factory",
 ]

@@ -17,7 +17,7 @@ from ..events.base import plain
 from ..events.session_shape import flat_config, nested_config
 from ._item_events import ItemEvents
 
-__all__ = ["YandexDialect"]
+__all__ = ["YandexDialect", "YandexVerbatim"]
 
 _PCM_HZ = 24_000
 _OUTPUT_HZ_UNASKED = 44_100  # what it sends where the session says that the rate is null
@@ -45,7 +45,37 @@ _REFUSED = {
 _BUILT_IN = ("web_search", "file_search")
 
 
-class YandexDialect:
+class _YandexServer:
+    """What is so of the server, in whatever form a program is given its events."""
+
+    assistant_items = False
+    metadata = False
+    headers: Mapping[str, str] = {}
+    server_tools = frozenset(_BUILT_IN)
+    closes_response_on_speech_started = True
+
+
+class YandexVerbatim(_YandexServer):
+    """Yandex AI Studio's own events, as they are on the wire, in both directions.
+
+    The connection still knows what the server can't do and what it means.
+    """
+
+    name = "yandex verbatim"
+    greeting: Sequence[JsonDict] = ()
+    server_types: frozenset[str] = frozenset()
+    unasked_hz: Mapping[str, int] = {"input": _PCM_HZ, "output": _OUTPUT_HZ_UNASKED}
+
+    def to_wire(self, event: JsonDict) -> JsonDict:
+        """See `Dialect.to_wire`."""
+        return event
+
+    def from_wire(self, event: JsonDict) -> list[JsonDict]:
+        """See `Dialect.from_wire`."""
+        return [event]
+
+
+class YandexDialect(_YandexServer):
     """GA outside, Yandex AI Studio on the wire.
 
     Args:
@@ -53,17 +83,13 @@ class YandexDialect:
     """
 
     name = "yandex"
-    assistant_items = False
-    metadata = False
-    headers: Mapping[str, str] = {}
-    server_tools = frozenset(_BUILT_IN)
-    closes_response_on_speech_started = True
 
     def __init__(self, *, legacy: bool = False) -> None:
         self._legacy = legacy
         self.greeting: Sequence[JsonDict] = () if legacy else (_GREETING,)
         self._greeted = False  # the answer to the greeting is still to come
         self._created: JsonDict | None = None  # session.created, until it has come
+        self._updated: JsonDict | None = None  # the latest session.updated, as it came
         self._items = ItemEvents(all_outputs=True)
         self._ends = _Ends()
         self._texts = _Texts()
@@ -135,6 +161,10 @@ class YandexDialect:
         return []
 
     def _session_updated(self, event: JsonDict) -> list[JsonDict]:
+        if event == self._updated:
+            # The server may say it twice. It would pass for the answer to the next update.
+            return []
+        self._updated = event
         event = self._take_session(event)
         self._greeted = False
         if self._created is None:

@@ -13,7 +13,9 @@ __all__ = ["Dialect", "DialectFactory"]
 class Dialect(Protocol):
     """Translates between the GA protocol, which programs use, and what one server speaks.
 
-    An instance belongs to one connection and may keep state.
+    An instance belongs to one connection and may keep state. Where the server means something
+    other than 24 kHz by PCM whose rate the session does not say, it also has ``unasked_hz``: a
+    mapping of ``"input"`` and ``"output"`` to samples per second.
 
     Threads:
         `from_wire` is called by the reader alone, `to_wire` by any thread.

@@ -81,6 +81,23 @@ def test_the_sample_session_of_yandex(yandex: Front, ws_server: Server) -> None:
         assert done.response.status == "completed"
 
 
+def test_calls_of_the_servers_own_tools_keep_no_turn(yandex: Front, ws_server: Server) -> None:
+    """It reports them, beside calls of ours, and nobody but itself answers them."""
+
+    def get_weather(city: str) -> str:
+        return "sunny, 21 degrees"
+
+    with connect_yandex(yandex, ws_server.key) as connection:
+        connection.session.update(session={"tools": [web_search(), file_search("index")]})
+        question = "What is the weather in Paris?"
+        reply = connection.ask(question, tools=get_weather, response=TEXT, timeout=GUARD_S)
+        assert "sunny" in reply.text
+        assert reply.function_calls == []
+        assert connection.ask("Hello!", response=TEXT, timeout=GUARD_S).function_calls == []
+    outputs = [event["item"]["type"] for event in yandex.received if "item" in event]
+    assert outputs.count("function_call_output") == 1
+
+
 def test_what_yandex_lacks_is_refused_before_it_is_sent(yandex: Front, ws_server: Server) -> None:
     with connect_yandex(yandex, ws_server.key) as connection:
         for clear in (connection.input_audio_buffer.clear, connection.output_audio_buffer.clear):

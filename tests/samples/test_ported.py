@@ -5,14 +5,16 @@ What they were runs with the published `openai` package, against the same server
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
+import json
 import re
 import signal
 import subprocess
 import sys
 import threading
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -23,12 +25,13 @@ from beta_rules import AzureRules
 from dialect_server import Front, open_front
 from embedded import QUESTIONS, Server
 from guards import Guard
-from port_rule import PAIRS, PORTED, changed_lines, difference, port
+from port_rule import BY_HAND, PAIRS, PORTED, changed_lines, difference, port
 from programs import REPOSITORY, Program
 from raw_server import CLOSE, PING, PONG, TEXT, RawPeer, RawServer, close_payload
 
 from realtime_sync import Local
 from realtime_sync.audio import VirtualSpeaker, WavSource
+from realtime_sync.events import parse_event
 
 PROMPT = "Message: "
 TYPED = "Hello!\nPlease count to three.\nq\n"
@@ -36,7 +39,7 @@ ANSWERS = "Message: Hello! How can I help you?.*Message: one, two, three.*Messag
 
 
 def test_every_ported_sample_is_here() -> None:
-    pairs = {f"{name}{suffix}.py" for name in PAIRS for suffix in ("", "_before")}
+    pairs = {f"{name}{suffix}.py" for name in (*PAIRS, *BY_HAND) for suffix in ("", "_before")}
     assert {path.name for path in PORTED.glob("*.py")} == {*pairs, "push_to_talk.py"}
 
 
@@ -52,6 +55,17 @@ def test_the_document_shows_its_difference(name: str) -> None:
     assert f"```diff\n{difference(name)}```" in document, f"it should be\n{difference(name)}"
     changed, total = changed_lines(name)
     assert f"{changed} of {total} lines" in document
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_the_document_counts_what_was_done_by_hand(name: str) -> None:
+    document = (REPOSITORY / "docs" / "porting.md").read_text("utf-8")
+    before, after = f"{name}_before.py", f"{name}.py"
+    command = f"diff {before} {after} | grep -c '^<'"
+    assert f"$ {command}" in document
+    count = subprocess.run(command, shell=True, cwd=PORTED, capture_output=True, text=True)
+    total = len((PORTED / before).read_text("utf-8").splitlines())
+    assert f"{int(count.stdout)} of {total} lines" in document
 
 
 def test_the_document_counts_what_was_restructured() -> None:
@@ -135,6 +149,52 @@ def test_at_the_prompt_pings_are_answered_and_ctrl_c_closes(guard: Guard) -> Non
         assert process.returncode == -signal.SIGINT
         assert errors.decode().rstrip().endswith("KeyboardInterrupt")
     assert closes == [close_payload(1000)]
+
+
+# -- by a provider's own events; the devices are in tests/audio/test_yandex_agents.py -------------
+
+
+class Played:
+    """Stands in for a speaker: what it was given and not told to throw away."""
+
+    def __init__(self) -> None:
+        self.calls: list[bytes | str] = []
+
+    def write(self, pcm: bytes) -> None:
+        self.calls.append(pcm)
+
+    def clear(self) -> None:
+        self.calls.append("clear")
+
+
+AUDIO = "response.output_audio.delta"
+INTERRUPTED = [
+    {"type": AUDIO, "delta": "MDA="},  # of a response that nobody has seen begin
+    {"type": "response.created"},
+    {"type": AUDIO, "delta": "MDE="},
+    {"type": "input_audio_buffer.speech_started"},
+    {"type": AUDIO, "delta": "MDI="},  # late
+    {"type": "response.created"},
+    {"type": AUDIO, "delta": "MDM="},
+]
+
+
+def test_late_audio_of_an_interrupted_answer_is_not_played() -> None:
+    sample = load(PORTED / "yandex_voice_agent.py")
+    speaker = Played()
+    sample.downlink([parse_event(json.dumps(event)) for event in INTERRUPTED], speaker)
+    assert speaker.calls == [b"01", "clear", b"03"]
+
+
+def test_nor_was_it_before() -> None:
+    async def socket() -> AsyncIterator[str]:
+        for event in INTERRUPTED:
+            yield json.dumps(event)
+
+    sample = load(PORTED / "yandex_voice_agent_before.py")
+    speaker = Played()
+    asyncio.run(sample.downlink(socket(), speaker))
+    assert speaker.calls == [b"01", "clear", b"03"]
 
 
 # -- spoken --------------------------------------------------------------------------------------

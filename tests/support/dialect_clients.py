@@ -29,6 +29,10 @@ def connect_preview(front: Front, key: str, **options: Any) -> RealtimeConnectio
     return connect_azure(front, key, api_version="2025-04-01-preview", **options)
 
 
-def connect_yandex(front: Front, key: str, **options: Any) -> RealtimeConnection:
-    client = YandexAIStudio(api_key=key, folder_id="b1g", base_url=f"{front.url}/v1", proxy="")
+def connect_yandex(
+    front: Front, key: str, *, dialect: Any = "yandex", **options: Any
+) -> RealtimeConnection:
+    client = YandexAIStudio(
+        api_key=key, folder_id="b1g", base_url=f"{front.url}/v1", dialect=dialect, proxy=""
+    )
     return client.realtime.connect(**{"model": MODEL} | options).enter()

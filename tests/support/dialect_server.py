@@ -37,6 +37,7 @@ class Front:
         url: of its root, ``http://127.0.0.1:PORT``; paths are the dialect's.
         requests: path, query and headers (lower case) of every upgrade, oldest first.
         received: every client event, as it came.
+        said: every event of the server's, as it went.
         rules: one per accepted connection.
     """
 
@@ -46,6 +47,7 @@ class Front:
         self.url = ""
         self.requests: list[tuple[str, dict[str, str], dict[str, str]]] = []
         self.received: list[dict[str, Any]] = []
+        self.said: list[dict[str, Any]] = []
         self.rules: list[Rules] = []
         self._threads: list[threading.Thread] = []
         self.errors: list[BaseException] = []
@@ -105,6 +107,7 @@ class Front:
             for translated in rules.up(event, answers.append):
                 upstream.send(json.dumps(translated))
             for answer in answers:
+                self.said.append(answer)
                 connection.send(json.dumps(answer))
 
     def _down(self, upstream: Connection, connection: ServerConnection, rules: Rules) -> None:
@@ -112,6 +115,7 @@ class Front:
             with contextlib.suppress(ConnectionClosed):
                 for text in upstream:
                     for event in rules.down(json.loads(text)):
+                        self.said.append(event)
                         connection.send(json.dumps(event))
             connection.close()
         except BaseException as exc:

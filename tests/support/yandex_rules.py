@@ -28,6 +28,17 @@ _YANDEX_AUDIO = {
     "input": ["format", "languages", "turn_detection"],
     "output": ["format", "voice", "role"],
 }
+_YANDEX_RESPONSE = [
+    "instructions",
+    "output_modalities",
+    "modalities",
+    "conversation",
+    "audio",
+    "tools",
+    "tool_choice",
+    "max_output_tokens",
+    "input",
+]
 _YANDEX_SAID = {  # the live order of events; nothing else comes
     "session.created",
     "session.updated",
@@ -51,13 +62,19 @@ _YANDEX_SAID = {  # the live order of events; nothing else comes
     "error",
 }
 _UNASKED_HZ = 44_100
+_BUILT_IN = ("web_search", "file_search")
+_OWN_CALLS = {f"call_of_{name}" for name in _BUILT_IN}
 
 
 class YandexRules(Rules):
     """Almost GA. The key is ``Api-Key`` or, as an IAM token, ``Bearer token-of-<key>``.
 
+    A session that has a built-in tool is told of a call of it in each response, as the server runs
+    it there; nobody else may answer it.
+
     Attributes:
         ends_not_told: how many interrupted answers got no ``response.done``.
+        built_in: the names of the server's own tools that the session has.
     """
 
     ignores_pings = True
@@ -70,6 +87,8 @@ class YandexRules(Rules):
         self._answering = False
         self._interrupted = False
         self.ends_not_told = 0
+        self.built_in: list[str] = []
+        self._tools: list[Event] = []
 
     @classmethod
     def refusal(
@@ -109,10 +128,10 @@ class YandexRules(Rules):
             raise RefusedError(
                 "MessageContentItemOutputText is not supported yet", "unsupported", "item.content"
             )
-        if kind == "response.create" and "metadata" in (event.get("response") or {}):
-            raise RefusedError(
-                "Unknown parameter: 'response.metadata'", "unknown_parameter", "response.metadata"
-            )
+        if kind == "conversation.item.create" and event["item"].get("call_id", "") in _OWN_CALLS:
+            raise RefusedError("the tool is the server's", "invalid_value", "item.call_id")
+        if kind == "response.create":
+            return {**event, "response": _response_to_ga(event.get("response") or {})}
         return event
 
     def _session_to_ga(self, session: Event) -> Event:
@@ -128,10 +147,14 @@ class YandexRules(Rules):
         self._languages = audio.get("input", {}).pop("languages", self._languages)
         audio.get("output", {}).pop("role", None)
         audio.setdefault("input", {})["transcription"] = {"model": "local"}  # comes unasked
-        built_in = ("web_search", "file_search")  # the server's own affair
-        tools = [tool for tool in session.get("tools", []) if tool["name"] not in built_in]
         ga = {**session, "type": "realtime", "audio": audio}
-        return {**ga, "tools": tools} if "tools" in session else ga
+        if "output_modalities" in session:
+            ga["output_modalities"] = _modalities_to_ga(session["output_modalities"])
+        if "tools" in session:
+            self._tools = session["tools"]
+            ga["tools"] = _without_built_in(self._tools, "session")
+            self.built_in = [t["name"] for t in self._tools if t["name"] in _BUILT_IN]
+        return ga
 
     def down(self, event: Event) -> Iterable[Event]:
         """See `Rules`."""
@@ -159,7 +182,9 @@ class YandexRules(Rules):
         kind = event["type"]
         if kind == "response.created":
             self._answering, self._interrupted = True, False
-        elif kind == "input_audio_buffer.speech_started":
+            calls = [_own_call(name, event["response"]["id"]) for name in self.built_in]
+            return [event, *calls]
+        if kind == "input_audio_buffer.speech_started":
             self._interrupted = self._answering
         elif kind == "response.done":
             self._answering = False
@@ -180,6 +205,7 @@ class YandexRules(Rules):
         return {
             **{name: value for name, value in session.items() if name in told},
             "audio": audio,
+            "tools": self._tools,
         }
 
     def _resampled(self, side: str, pcm: bytes) -> bytes:
@@ -189,3 +215,46 @@ class YandexRules(Rules):
         rates = (theirs, 24_000) if side == "input" else (24_000, theirs)
         resampler = self._resamplers.setdefault(side, Resampler(*rates))
         return resampler.process(pcm)
+
+
+def _response_to_ga(response: Event) -> Event:
+    """Take the parameters of an answer in today's form and in that of the examples of 2025."""
+    known(response, _YANDEX_RESPONSE, "response")
+    ga = {name: value for name, value in response.items() if name != "modalities"}
+    if "tools" in ga:
+        ga["tools"] = _without_built_in(ga["tools"], "response")
+    if ga.get("conversation") == "default":
+        ga["conversation"] = "auto"
+    modalities = response.get("modalities", response.get("output_modalities"))
+    return ga if modalities is None else {**ga, "output_modalities": _modalities_to_ga(modalities)}
+
+
+def _without_built_in(tools: list[Event], where: str) -> list[Event]:
+    """Return the functions; the built-in ones have no parameters, in today's form or 2025's."""
+    for tool in tools:
+        if tool["name"] in _BUILT_IN and tool.get("parameters", {}) not in ({}, "{}"):
+            raise RefusedError("it has none", "invalid_value", f"{where}.tools.parameters")
+    return [tool for tool in tools if tool["name"] not in _BUILT_IN]
+
+
+def _modalities_to_ga(modalities: list[str]) -> list[str]:
+    """GA has either, and speech has its text in any case."""
+    return ["audio"] if "audio" in modalities else ["text"]
+
+
+def _own_call(name: str, response_id: str) -> Event:
+    item = {
+        "id": f"item_of_{name}_in_{response_id}",
+        "type": "function_call",
+        "status": "completed",
+        "call_id": f"call_of_{name}",
+        "name": name,
+        "arguments": '{"query": "what was asked"}',
+    }
+    return {
+        "type": "response.output_item.done",
+        "event_id": f"event_of_{name}_in_{response_id}",
+        "response_id": response_id,
+        "output_index": 0,
+        "item": item,
+    }

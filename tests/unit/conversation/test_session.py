@@ -94,6 +94,41 @@ def test_a_format(form: str, direction: str, told: object, kind: str, rate: int 
     assert other == SoundFormat("audio/pcm", None)
 
 
+YANDEX_HZ = {"input": 24_000, "output": 44_100}
+
+
+@pytest.mark.parametrize(
+    ("told", "rate"),
+    [
+        ({"type": "audio/pcm", "rate": None}, 44_100),
+        ({"type": "audio/pcm"}, 44_100),
+        ({}, 44_100),
+        ({"type": "audio/pcm", "rate": 24_000}, 24_000),
+        ({"type": "audio/pcmu"}, 8_000),
+        ("pcm16", 44_100),
+        ("g711_ulaw", 8_000),
+    ],
+)
+def test_what_a_server_means_where_it_names_no_rate(told: object, rate: int) -> None:
+    session = {"audio": {"input": {"format": {}}, "output": {"format": told}}}
+    facts = read_session(session, unasked_hz=YANDEX_HZ)
+    assert (facts.input.rate, facts.output.rate) == (24_000, rate)
+
+
+def test_a_state_keeps_what_its_server_means() -> None:
+    silent = {"audio": {"output": {"format": {"type": "audio/pcm", "rate": None}}}}
+    state = SessionState(unasked_hz=YANDEX_HZ)
+    state.reported(report("created", silent))
+    assert state.facts.output.rate == 44_100
+    send(state, "u1", audio={"output": {"format": {"type": "audio/pcm", "rate": 16_000}}})
+    assert state.facts.output.rate == 16_000
+    state.reported(report("updated", silent))
+    assert state.facts.output.rate == 44_100
+    send(state, "u2", output_audio_format="pcm16")
+    state.reported(report("updated", {}))
+    assert state.facts.output.rate == 44_100
+
+
 @pytest.mark.parametrize(
     ("sound", "expected"),
     [

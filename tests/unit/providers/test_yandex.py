@@ -8,7 +8,7 @@ import pytest
 
 from realtime_sync import ConfigError, YandexAIStudio
 from realtime_sync.clients.yandex import file_search, web_search
-from realtime_sync.providers import Endpoint, YandexDialect
+from realtime_sync.providers import BetaDialect, Endpoint, YandexDialect, YandexVerbatim
 
 KEY = "yandex-very-secret"
 MODEL = "speech-realtime-260528"
@@ -18,6 +18,10 @@ MODEL = "speech-realtime-260528"
 def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FOLDER_ID", "API_KEY", "IAM_TOKEN"):
         monkeypatch.delenv(f"YANDEX_{name}", raising=False)
+
+
+class Own(YandexVerbatim):
+    """A program's."""
 
 
 def endpoint(client: YandexAIStudio, **call: Any) -> Endpoint:
@@ -92,12 +96,23 @@ def test_pings_may_stay_unanswered_and_each_connection_has_its_dialect() -> None
     assert made.dialect is not endpoint(client).dialect
 
 
+@pytest.mark.parametrize("where", ["current", "legacy"])
+@pytest.mark.parametrize(
+    ("dialect", "spoken"),
+    [("yandex", YandexDialect), (None, YandexVerbatim), ("beta", BetaDialect), (Own, Own)],
+)
+def test_the_dialect_is_the_programs_to_choose(where: str, dialect: Any, spoken: type) -> None:
+    made = endpoint(make(endpoint=where, dialect=dialect))
+    assert type(made.dialect) is spoken
+
+
 @pytest.mark.parametrize(
     ("options", "call", "words"),
     [
         ({"api_key": None}, {}, "YANDEX_API_KEY"),
         ({"iam_token": "t"}, {}, "exclude each other"),
         ({"endpoint": "old"}, {}, "'legacy'"),
+        ({"dialect": "russian"}, {}, "dialect is 'russian'"),
         ({"folder_id": None}, {}, "gpt://FOLDER/speech-realtime-260528"),
         ({}, {"model": None}, "needs model="),
         ({}, {"model": None, "call_id": "c"}, "no calls to join"),

@@ -8,7 +8,8 @@ import pytest
 
 from realtime_sync import LocalProtocolError
 from realtime_sync.clients.yandex import web_search
-from realtime_sync.providers import YandexDialect
+from realtime_sync.events import SERVER_EVENTS
+from realtime_sync.providers import YandexDialect, YandexVerbatim
 
 Event = dict[str, Any]
 PCM_24 = {"type": "audio/pcm", "rate": 24000}
@@ -84,10 +85,17 @@ def test_the_program_sees_one_session_created_with_the_rates() -> None:
     assert created["type"] == "session.created"
     assert created["event_id"] == "e1"
     assert created["session"] == {"type": "realtime", **known}
-    # The server may say it twice; what comes now is told as it comes.
+    # What comes now is told as it comes.
     assert types(told(dialect, {"type": "session.updated", "session": known})) == [
         "session.updated"
     ]
+
+
+def test_what_the_server_says_twice_is_no_second_answer() -> None:
+    dialect = YandexDialect()
+    one = {"type": "session.updated", "event_id": "e1", "session": {"instructions": "x"}}
+    assert len(told(dialect, one, dict(one))) == 1
+    assert len(told(dialect, {**one, "event_id": "e2"})) == 1, "another answer, as it seems"
 
 
 def test_a_greeting_that_is_refused_hides_nothing() -> None:
@@ -236,6 +244,55 @@ def test_nothing_is_made_up_where_the_server_does_not_interrupt() -> None:
     events = told(dialect, created(), STARTED, STOPPED, done(status="completed"))
     assert types(events).count("response.done") == 1
     assert events[-1]["response"]["status"] == "completed"
+
+
+# -- untranslated --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "session.update", "session": {"type": "transcription", "modalities": ["text"]}},
+        {"type": "input_audio_buffer.clear"},
+        {"type": "conversation.item.create", "item": {"role": "assistant", "content": []}},
+        {"type": "response.create", "response": {"modalities": ["audio"]}},
+    ],
+)
+def test_verbatim_sends_what_it_is_given(event: Event) -> None:
+    before = {**event}
+    assert YandexVerbatim().to_wire(event) == before
+
+
+def test_verbatim_passes_what_it_gets() -> None:
+    dialect = YandexVerbatim()
+    assert dialect.server_types == frozenset()
+    assert dialect.greeting == ()
+    assert dialect.from_wire(DELTA) == [DELTA]
+    assert dialect.from_wire(created()) == [created()]
+
+
+def test_verbatim_is_the_same_server() -> None:
+    mine, theirs = YandexVerbatim(), YandexDialect()
+    for name in ("assistant_items", "metadata", "headers", "server_tools"):
+        assert getattr(mine, name) == getattr(theirs, name), name
+    assert mine.closes_response_on_speech_started
+    assert mine.unasked_hz == {"input": 24_000, "output": 44_100}
+
+
+def test_the_providers_names_are_those_of_our_events() -> None:
+    """So that `type` is what came on the wire: a beta name would be read as its GA name."""
+    documented = (
+        "conversation.item.created",
+        "conversation.item.input_audio_transcription.completed",
+        "conversation.item.truncated",
+        "error",
+        "input_audio_buffer.speech_started",
+        "response.output_audio.delta",
+        "response.output_item.done",
+        "response.output_text.delta",
+        "session.updated",
+    )
+    assert set(documented) <= set(SERVER_EVENTS)
 
 
 # -- the retired format --------------------------------------------------------------------------
