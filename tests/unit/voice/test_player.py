@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from audio_clock import AudioClock
 from guards import Guard
+from scripted_device import ScriptedDevice
 
 from realtime_sync._deadline import Deadline
+from realtime_sync.audio import speaker as speaker_module
 from realtime_sync.audio.base import Sink
+from realtime_sync.audio.speaker import Speaker
 from realtime_sync.audio.virtual import VirtualSpeaker
 from realtime_sync.errors import DeviceError
 from realtime_sync.voice._hearing import Hearing
@@ -263,6 +266,28 @@ def test_a_write_that_waits_for_room_is_ended_by_the_clear(make: Make, guard: Gu
     player.play(ms(40), NEXT)
     written(guard, sink, "write b 1 40")
     assert sink.waiting == [("b", 1, 40)]
+
+
+def test_a_speaker_whose_buffer_is_full(
+    make: Make, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = ScriptedDevice()
+    device.install(monkeypatch, speaker_module)
+    with Speaker(buffer_ms=100, prebuffer_ms=0) as speaker:
+        player = make(speaker)
+        player.start()
+        player.play(b"\1\1" * 24_000, PART)
+        player.play(b"\2\2" * 24_000, PART)
+        for _ in range(3):
+            guard.until(lambda: speaker.buffered_ms == 100, "a full buffer")
+            assert device.turn().all()
+        assert player.silence([PART]) == {PART: 120}
+        assert not device.turn()[120:].any()  # but for a fade of 5 ms
+        assert not device.turn().any()
+        player.play(b"\3\3" * 960, NEXT)
+        guard.until(lambda: speaker.buffered_ms == 40, "what was given since")
+        assert (device.turn() == 0x0303).all()
+        assert player.silence([PART, NEXT]) == {PART: 120, NEXT: 40}
 
 
 def test_what_a_write_still_hands_out_after_the_clear_counts(make: Make, guard: Guard) -> None:
