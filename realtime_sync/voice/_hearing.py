@@ -28,7 +28,7 @@ class Hearing:
         ConfigError: ``echo`` and ``half_duplex`` at once.
 
     Threads:
-        `clean` belongs to the uplink; `write` and `clear` to whoever does so to the sink.
+        `clean` belongs to the uplink; all else to whoever does so to the sink.
     """
 
     def __init__(
@@ -64,6 +64,20 @@ class Hearing:
             self._playing.clear()
         if self._played is not None:
             self._played.clear()
+
+    def pause(self) -> None:
+        """Note that the sink was paused."""
+        if self._playing is not None:
+            self._playing.pause()
+        if self._played is not None:
+            self._played.pause()
+
+    def resume(self) -> None:
+        """Note that the sink goes on."""
+        if self._playing is not None:
+            self._playing.resume()
+        if self._played is not None:
+            self._played.resume()
 
     def clean(self, chunk: bytes) -> bytes:
         """Return what of a chunk is the user's, as far as is known."""

@@ -65,7 +65,7 @@ class Playing:
         clock: seconds, monotonic.
 
     Threads:
-        `write` and `clear` belong to whoever writes to the sink; calling it to one other thread.
+        Calling it belongs to one thread; all else to whoever does so to the sink.
     """
 
     def __init__(self, sink: Sink, *, clock: Callable[[], float]) -> None:
@@ -75,6 +75,7 @@ class Playing:
         self._last: tuple[Part, int] | None = None
         self._position: tuple[Part, int, int] | None = None
         self._moved_at = 0.0
+        self._paused = False
 
     def write(self, audio: bytes, part: Part) -> None:
         """Note what is about to be written to the sink."""
@@ -86,10 +87,19 @@ class Playing:
         """Note that the sink was cleared."""
         self._last = None
 
+    def pause(self) -> None:
+        """Note that the sink was paused: it does not play."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Note that the sink goes on."""
+        self._position = None  # or it would have stalled since the pause began
+        self._paused = False
+
     def __call__(self) -> bool:
-        """Return whether something was written that is not heard yet."""
+        """Return whether something was written that is not heard yet, and the sink goes on."""
         last = self._last
-        if last is None:
+        if last is None or self._paused:
             return False
         part, size = last
         position = (part, size, self._sink.played_ms(*part))
@@ -111,7 +121,7 @@ class PlayedSignal:
         clock: seconds, monotonic.
 
     Threads:
-        `write` and `clear` belong to whoever writes to the sink, `take` to one other thread.
+        `take` belongs to one thread; all else to whoever does so to the sink.
     """
 
     def __init__(self, sink: Sink, *, rate: int, clock: Callable[[], float]) -> None:
@@ -142,6 +152,20 @@ class PlayedSignal:
             if self._twin is not None:
                 self._render_locked(self._twin)
                 self._twin.clear()
+
+    def pause(self) -> None:
+        """Note that the sink was paused: silence is played from now on."""
+        with self._lock:
+            if self._twin is not None:
+                self._render_locked(self._twin)
+                self._twin.pause()
+
+    def resume(self) -> None:
+        """Note that the sink goes on."""
+        with self._lock:
+            if self._twin is not None:
+                self._render_locked(self._twin)  # the pause, in silence
+                self._twin.resume()
 
     def take(self, samples: int) -> bytes:
         """Return what was played while the microphone took so many samples.

@@ -13,11 +13,12 @@ from guards import Guard, VirtualClock
 
 from realtime_sync import Local
 from realtime_sync.audio import VirtualMicrophone, VirtualSpeaker
-from realtime_sync.events import ErrorEvent
+from realtime_sync.events import ErrorEvent, SessionUpdated
 from realtime_sync.voice import VoiceLoop
 
 RATE = 24_000
 ECHO_DB = -10.0
+_CHUNKS_PER_STEP = 5  # 100 ms
 # The direct way from the speaker to the microphone, and two walls: delay in ms, strength.
 _PATHS = ((60, 1.0), (77, 0.4), (104, 0.2))
 _NORM = 10 ** (ECHO_DB / 20) / float(np.sqrt(sum(gain**2 for _, gain in _PATHS)))
@@ -27,7 +28,8 @@ class RoomClock(VirtualClock):
     """The time in a room, which its microphone moves on with every chunk.
 
     It passes ``speed`` times as fast as real time, or as fast as the machine keeps up: what is
-    played and what is heard never drift apart.
+    played and what is heard never drift apart, and while somebody speaks the server is never more
+    than a step behind.
     """
 
     def __init__(self, speed: float) -> None:
@@ -58,7 +60,7 @@ class Room:
         self.speaker = VirtualSpeaker(rate=RATE, tap=self._hear, clock=clock)
         self._lock = threading.Lock()  # guards _air
         self._air = np.zeros(RATE, dtype="<i2")  # the last second of what was played
-        self.on_chunk: Callable[[], None] = lambda: None
+        self.on_chunk: Callable[[bool], None] = lambda spoken: None
 
     def __iter__(self) -> Iterator[bytes]:
         self.speaker.start()
@@ -68,7 +70,7 @@ class Room:
             self.speaker.advance()
             mixed = user + self._echo(len(user)) if self._echoes else user
             yield np.clip(np.rint(mixed), -32768, 32767).astype("<i2").tobytes()
-            self.on_chunk()
+            self.on_chunk(bool(user.any()))
 
     def close(self) -> None:
         self.user.close()
@@ -90,17 +92,21 @@ class Conversation:
 
     Attributes:
         events: of the server's and the loop's, in order.
+        over: whether the loop has ended.
     """
 
     def __init__(self, connection: Any, room: Room, clock: RoomClock, **options: Any) -> None:
         self.room = room
         self.events: list[Any] = []
-        self._changed = threading.Condition()  # guards events
-        room.on_chunk = self._notify
+        self._changed = threading.Condition()  # guards events and _updated
+        self._connection = connection
+        self._chunks = self._updated = 0
+        room.on_chunk = self._next_chunk
         self.loop = VoiceLoop(
             connection, room, room.speaker, on_event=self._note, clock=clock, **options
         )
         self.failure: BaseException | None = None
+        self.over = False
         self.thread = threading.Thread(target=self._run)
 
     def of(self, kind: str) -> list[Any]:
@@ -131,11 +137,32 @@ class Conversation:
             self.loop.run()
         except BaseException as exc:
             self.failure = exc
+        finally:
+            self.over = True
             self._notify()
+
+    def _next_chunk(self, spoken: bool) -> None:
+        self._notify()
+        self._chunks += spoken
+        if spoken and self._chunks % _CHUNKS_PER_STEP == 0:
+            self._await_server(self._chunks // _CHUNKS_PER_STEP)
+
+    def _await_server(self, step: int) -> None:
+        """Let no time pass in the room until the server has heard all that was said.
+
+        A server answers an update after the audio before it. Without this, a machine that is
+        busy for a moment would be a server whose answer to a word comes a second later.
+        """
+        self._connection.session.update(session={"type": "realtime"})
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self.over or self._updated > step, timeout=Guard().seconds
+            )
 
     def _note(self, event: Any) -> None:
         with self._changed:
             self.events.append(event)
+            self._updated += isinstance(event, SessionUpdated)
             self._changed.notify_all()
 
     def _notify(self) -> None:

@@ -122,6 +122,49 @@ def test_the_signal_comes_at_the_rate_of_the_microphone(clock: AudioClock) -> No
     assert np.count_nonzero(loud) == pytest.approx(16_000, abs=20)
 
 
+def test_the_signal_pauses_when_the_sink_does(clock: AudioClock) -> None:
+    played: list[bytes] = []
+    sink = VirtualSpeaker(clock=clock, tap=played.append)
+    hearing = Hearing(sink, rate=RATE, echo=EchoOnly(), half_duplex=False, clock=clock)
+    heard = []
+    sink.start()
+    for n in range(60):
+        if n == 10:
+            hearing.write(SPEECH, ("a", 0))
+            sink.write(SPEECH, item_id="a")
+        clock.advance(0.007)  # in the middle of a chunk
+        if n in (20, 50):
+            sink.pause()
+            hearing.pause()
+        if n in (40, 53):
+            sink.resume()
+            hearing.resume()
+        clock.advance(0.013)
+        heard.append(hearing.clean(CHUNK))
+    sink.advance()
+    assert b"".join(heard) == b"".join(played)
+    assert not any(b"".join(heard[21:40]))
+    played_before = 49 - 23 + 0.5  # chunks: less two pauses, and each begins with a fade of 5 ms
+    assert heard[59] == SPEECH[int(played_before * 960) :][:960]
+
+
+def test_a_pause_before_the_first_chunk_counts_as_well(clock: AudioClock) -> None:
+    signal = PlayedSignal(VirtualSpeaker(clock=clock), rate=RATE, clock=clock)
+    signal.pause()
+    signal.write(SPEECH)
+    assert not any(signal.take(480)[240:])  # but for a fade
+    signal.resume()
+    clock.advance(0.02)
+    assert any(signal.take(480))
+
+
+class EchoOnly:
+    """Lets nothing through but what was played."""
+
+    def process(self, heard: bytes, played: bytes) -> bytes:
+        return played
+
+
 class Listened(VirtualSpeaker):
     """A sink that tells its blocks, as the speaker does."""
 
@@ -190,12 +233,26 @@ def test_while_the_sink_plays_the_microphone_is_muted_and_a_little_longer(
     assert all(passed[64:])
 
 
-def test_echo_and_half_duplex_exclude_one_another(clock: AudioClock) -> None:
-    class Nothing:
-        def process(self, heard: bytes, played: bytes) -> bytes:
-            return heard
+def test_a_microphone_is_not_muted_by_a_sink_that_is_paused(clock: AudioClock) -> None:
+    sink = VirtualSpeaker(clock=clock)
+    hearing = Hearing(sink, rate=RATE, echo=None, half_duplex=True, clock=clock)
+    hearing.write(SPEECH, ("a", 0))
+    sink.write(SPEECH, item_id="a")
+    assert hearing.clean(CHUNK) != CHUNK
+    sink.pause()
+    hearing.pause()
+    clock.advance(0.2)
+    assert hearing.clean(CHUNK) != CHUNK  # the room goes on sounding
+    clock.advance(0.1)
+    assert hearing.clean(CHUNK) == CHUNK
+    clock.advance(5)
+    sink.resume()
+    hearing.resume()
+    assert hearing.clean(CHUNK) != CHUNK  # although nothing has moved yet
 
+
+def test_echo_and_half_duplex_exclude_one_another(clock: AudioClock) -> None:
     with pytest.raises(ConfigError, match="exclude one another"):
         Hearing(
-            VirtualSpeaker(clock=clock), rate=RATE, echo=Nothing(), half_duplex=True, clock=clock
+            VirtualSpeaker(clock=clock), rate=RATE, echo=EchoOnly(), half_duplex=True, clock=clock
         )
