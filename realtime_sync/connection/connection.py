@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 from .._deadline import Deadline
 from .._fork import Home
 from .._signal_safe import Claim
-from ..errors import ConcurrencyError, ConnectionClosedOK, LocalProtocolError
+from ..errors import (
+    ConcurrencyError,
+    ConnectionClosedOK,
+    LocalProtocolError,
+    RealtimeTimeout,
+)
 from ..events import ClientEvent, ErrorEvent, ServerEvent, parse_event
 from ..transport.base import Transport, check_close
 from ._handlers import Handlers
@@ -99,7 +104,7 @@ class RealtimeConnection(Registration, Observing):
         self.session = SessionResource(self._sender, self._link, self._state)
         self.response = ResponseResource(self._sender, self._state)
         self.input_audio_buffer = InputAudioBuffer(self._sender, self._state)
-        self.conversation = ConversationResource(self._sender)
+        self.conversation = ConversationResource(self._sender, self._state)
         self.output_audio_buffer = OutputAudioBuffer(self._sender)
 
     def start(self) -> None:
@@ -172,6 +177,23 @@ class RealtimeConnection(Registration, Observing):
         if isinstance(item, Malformed):
             raise item.error
         return item
+
+    def poll(self, timeout: float | None = None) -> ServerEvent | None:
+        """Return the next event, or None when none came in time or somebody called `wake`.
+
+        For a thread that has more to do than to consume events. Otherwise it is as `recv`.
+        """
+        self._queue.wakeable = True
+        try:
+            return self.recv(timeout)
+        except RealtimeTimeout:
+            return None
+        finally:
+            self._queue.wakeable = False
+
+    def wake(self) -> None:
+        """Let a `poll` that waits return, or the next one. From any thread; it never waits."""
+        self._queue.wake()
 
     def recv_bytes(self, timeout: float | None = None) -> bytes:
         """Return the next message as it came, whether it is an event or not; see `recv`."""

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._types import UNSET, JsonDict, Unset
+from ..conversation.history import History
+from ..conversation.session import SessionState
 from ..events.base import plain
 from ._argument_checks import check_count, check_flag, check_mapping, check_text
 from ._audio_input import append_message
@@ -69,9 +71,24 @@ class SessionResource(_Resource):
         By the session that is in force, by a ``response.create`` of this connection, or by the
         provider.
         """
+        return self._state.declared_tools | self.server_tools
+
+    @property
+    def server_tools(self) -> frozenset[str]:
+        """The names of the functions that the provider answers itself."""
         dialect = self._sender.dialect
-        ours = self._state.declared_tools
-        return ours if dialect is None else ours | dialect.server_tools
+        return frozenset() if dialect is None else frozenset(dialect.server_tools)
+
+    @property
+    def known(self) -> SessionState:
+        """What is known of the session; to be read only."""
+        return self._state.session
+
+    @property
+    def ends_responses_on_speech(self) -> bool:
+        """Whether the server ends a response by itself when the user speaks, whatever is set."""
+        dialect = self._sender.dialect
+        return dialect is not None and dialect.closes_response_on_speech_started
 
     def restart(self, *, keep_history: bool = True) -> None:
         """Begin a new session on a new link, with the configuration of this one.
@@ -288,10 +305,16 @@ class ConversationItemResource(_Resource):
 
 
 class ConversationResource:
-    """``conversation``: holds `item`."""
+    """``conversation``: holds `item` and the `history`."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, state: ConnectionState) -> None:
         self.item = ConversationItemResource(sender)
+        self._state = state
+
+    @property
+    def history(self) -> History:
+        """What was said, as it is known; it may be ahead of the events that were consumed."""
+        return self._state.history
 
 
 def _new_id() -> str:

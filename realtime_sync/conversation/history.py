@@ -113,7 +113,8 @@ class History:
         is_out_of_band: whether a response, by its id, is none of the conversation's.
 
     Threads: `receive` and `receive_audio` belong to the reader, `keep` to whoever replaces the
-        link while there is no reader, `replay` and `open_view` to anybody. There is no lock, since
+        link while there is no reader, `ignore` to one program's thread, `replay` and `open_view`
+        to anybody. There is no lock, since
         what others read is replaced and never changed under them: an item is a value, and the
         mapping of the items is another one as soon as an item comes or goes.
     """
@@ -128,6 +129,7 @@ class History:
         self._deleted: dict[str, None] = {}  # the latest
         self._echoes: dict[str, None] = {}  # restored items that the server will tell of once more
         self._views: list[HistoryView] = []
+        self._ignored: frozenset[str] = frozenset()  # items; replaced as a whole
 
     # -- the reader's side -----------------------------------------------------------------------
 
@@ -202,7 +204,7 @@ class History:
     def _delete(self, item_id: str) -> None:
         _remember(self._deleted, item_id)
         self._echoes.pop(item_id, None)
-        if item_id in self._items:
+        if item_id in self._items and item_id not in self._ignored:
             self._items = {other: self._items[other] for other in self._items if other != item_id}
             self._forget(item_id)
 
@@ -263,6 +265,8 @@ class History:
         items, lost = [], []
         views = list(self._views)
         for stored in self._items.values():
+            if stored.id in self._ignored:
+                continue
             item, heard_ms = stored, stored.cut_ms
             for view in views:
                 item = view.completed(item)
@@ -292,11 +296,21 @@ class History:
         """
         before = self._items
         items = [item for wire in told if (item := read_item(wire, done=True)) is not None]
-        self._items = {item.id: item for item in items}
+        self._items = {item.id: item for item in self._with_ignored(items)}
         self._received = dict.fromkeys(self._items, 0)
         self._unplaced, self._deleted = {}, {}
         self._echoes = dict.fromkeys(echoes)
         return [item_id for item_id in before if item_id not in self._items]
+
+    def _with_ignored(self, items: Sequence[HistoryItem]) -> list[HistoryItem]:
+        """Return ``items`` and, in their places, those that programs still see and servers not."""
+        result, before = list(items), ""
+        for item in self._items.values():
+            if item.id in self._ignored:
+                ids = [other.id for other in result]
+                result.insert(ids.index(before) + 1 if before in ids else 0, item)
+            before = item.id
+        return result
 
     # -- for programs ----------------------------------------------------------------------------
 
@@ -304,6 +318,17 @@ class History:
     def items(self) -> Mapping[str, HistoryItem]:
         """The items in order, by their ids, without partial words; not to be changed."""
         return self._items
+
+    def ignore(self, item_id: str) -> None:
+        """Take that nobody is to answer an item, which is deleted therefore: it was no turn.
+
+        It is not told again. Views still show it, also when it is deleted.
+        """
+        self._ignored = frozenset({item_id, *self._ignored.intersection(self._items)})
+
+    def is_ignored(self, item_id: str) -> bool:
+        """Whether `ignore` was told so."""
+        return item_id in self._ignored
 
     def open_view(self) -> HistoryView:
         """Return a view for a program, which `HistoryView.close` ends.
@@ -405,6 +430,8 @@ class HistoryView:
 
     def completed(self, item: HistoryItem) -> HistoryItem:
         """Return ``item`` with the partial words that are known of it."""
+        if self._history.is_ignored(item.id):
+            item = evolve(item, ignored=True)
         partial = self._partial.get(item.id)
         if partial is None:
             return item

@@ -68,6 +68,7 @@ class HistoryItem:
         arguments: of the call, JSON text; None when they are not known.
         output: of the call; None when it is not known.
         cut_ms: how much of its audio was heard, if it was truncated.
+        ignored: whether nobody is to answer it: it is deleted, or about to be.
     """
 
     id: str
@@ -80,6 +81,7 @@ class HistoryItem:
     arguments: str | None = None
     output: str | None = None
     cut_ms: int | None = None
+    ignored: bool = False
 
 
 def text(value: Any) -> str:

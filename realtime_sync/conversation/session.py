@@ -197,6 +197,7 @@ class SessionState:
         facts: what is known of the effective session; replaced as a whole.
         expires_at: when the session of this link ends, in seconds since 1970; None where the
             server did not tell.
+        sent_ids: the ``event_id`` of each of the latest updates; replaced as a whole.
 
     Threads: `reported` and `restored` belong to whoever reads the link, all else may be called
         from any thread. There is no lock: the list of updates is only changed by operations that
@@ -206,12 +207,14 @@ class SessionState:
 
     __slots__ = (
         "_report", "_reported", "_tools", "_unasked_hz", "_updates", "expires_at", "facts",
+        "sent_ids",
     )  # fmt: skip
 
     def __init__(self, *, unasked_hz: Mapping[str, int] | None = None) -> None:
         self._unasked_hz = unasked_hz or _UNASKED_HZ
         self.facts = _NOTHING
         self.expires_at: float | None = None
+        self.sent_ids: tuple[str, ...] = ()
         self._reported = _NOTHING  # without what is under way
         # The event that reported the session, as text: decoded, a session with a few tools takes
         # five times as much, 22 kB for each connection.
@@ -228,6 +231,7 @@ class SessionState:
         event_id = as_text(event.get("event_id")) or ""
         # As it is now, without models: its owner may change it later.
         self._updates.append(_Update(event_id, as_object(plain(event.get("session")))))
+        self.sent_ids = (*self.sent_ids[1 - _MOST_UPDATES :], event_id)
         del self._updates[:-_MOST_UPDATES]
         self._settle()
 
@@ -340,6 +344,12 @@ class SessionState:
         """The name, or the id, of the model's voice; None where it was not told."""
         voice = self._latest(lambda session: audio_settings(session, "output").get("voice", UNSET))
         return as_text(voice) or as_text(as_object(voice).get("id"))
+
+    @property
+    def turn_detection(self) -> JsonDict | None:
+        """How the server finds the turns of the user, as last reported; None when it does not."""
+        told = audio_settings(self._last_report(), "input").get("turn_detection")
+        return {"type": told} if isinstance(told, str) else as_object(told) or None
 
     @property
     def transcription(self) -> JsonDict | None:

@@ -87,6 +87,19 @@ class ToolCalls:
         """Whether an output is still to come."""
         return any(group.open for group in self._rounds.values())
 
+    @property
+    def open_calls(self) -> frozenset[str]:
+        """The ``call_id`` of each call without an output."""
+        return frozenset().union(*(group.open for group in self._rounds.values()))
+
+    def unmatched(self, declared: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return which of the ``declared`` functions are not ours, and which of ours are not there.
+
+        For a program beside another one the former are nobody's affair.
+        """
+        others = () if self._leave_unknown else sorted(set(declared) - self._ours)
+        return tuple(others), tuple(sorted(self._ours - set(declared)))
+
     def called(self, response_id: object, item: JsonDict) -> OpenCall | None:
         """Take an item that is complete; return the call if it is ours to answer.
 

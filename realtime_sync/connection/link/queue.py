@@ -152,6 +152,7 @@ class EventQueue:
 
     Attributes:
         awaited: the ``event_id`` of each request for whose answer a call is waiting.
+        wakeable: whether `wake` ends the wait of the consumer, who sets it.
 
     Threads: `put`, `note`, `interrupt`, `wait_for_space` and `finish` belong to the reader, or to
         the supervisor while there is none; `take`, `take_new`, `keep`, `settle`, `give_back`,
@@ -183,6 +184,7 @@ class EventQueue:
         self._taking = False
         self._delivered = 0  # how many entries were put into `_entries`
         self.awaited: set[str] = set()
+        self.wakeable = False  # the consumer's: whether `wake` ends its wait
         # With their numbers; replaced, never changed in place, so anybody may read them.
         self._errors: tuple[tuple[int, ErrorEvent], ...] = ()
         self._malformed: tuple[tuple[int, str], ...] = ()
@@ -240,6 +242,10 @@ class EventQueue:
         self.put(Interruption(error, link), 0)
         self._tell_watchers(_End(error, link))
 
+    def wake(self) -> None:
+        """End the wait of the consumer, or its next one, if that is `wakeable`; from any thread."""
+        self._entries.put(None)
+
     def finish(self, error: ConnectionClosed) -> None:
         """Say that nothing more will come; ``error`` is what every later `take` raises."""
         with self._watchers_lock:
@@ -287,29 +293,31 @@ class EventQueue:
         if self._taking:
             self._find_again()
         self._taking = True
-        try:
-            if self.end is None:
-                entry = self._entries.get(True, None if deadline is None else deadline.remaining())
-            else:
-                entry = self._entries.get(False)
-        except queue.Empty:
-            self._taking = False
-            if self.end is not None:
-                raise self.end.copy() from None
-            raise RealtimeTimeout("no event came in time; the connection is still usable") from None
-        if entry is None:
-            self._taking = False
-            assert self.end is not None
-            raise self.end.copy()
-        return entry
+        while True:
+            try:
+                if self.end is None:
+                    left = None if deadline is None else deadline.remaining()
+                    entry = self._entries.get(True, left)
+                else:
+                    entry = self._entries.get(False)
+            except queue.Empty:
+                break
+            if entry is not None:
+                return entry
+            # The end, or a `wake`: there may be entries behind it.
+            if self.end is None and self.wakeable:
+                break
+        self._taking = False
+        if self.end is not None:
+            raise self.end.copy() from None
+        raise RealtimeTimeout("no event came in time; the connection is still usable") from None
 
     def _find_again(self) -> None:
         """Keep what a consumer took that was struck before it could settle or keep it."""
         delivered = self._delivered
-        try:
+        following = None
+        while following is None and not self._entries.empty():
             following = self._entries.get(False)
-        except queue.Empty:
-            following = None
         until = delivered if following is None else following.number
         for number, size, past in self._snapshot():
             if self._next <= number < until:
