@@ -71,6 +71,11 @@ class Vad:
         """The sample rate in Hz."""
         return self._rate
 
+    @property
+    def silence_ms(self) -> int:
+        """The silence that ends an utterance, in milliseconds."""
+        return self._silence_ms
+
     def process(self, audio: Pcm) -> VadChange | None:
         """Take the next chunk, of any length below ``silence_ms``.
 
