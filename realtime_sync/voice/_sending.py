@@ -13,6 +13,7 @@ from .effects import (
     Effect,
     SendToolOutput,
     TruncateItem,
+    UpdateTurns,
 )
 
 __all__ = ["send"]
@@ -30,8 +31,8 @@ def send(connection: VoiceConnection, effect: Effect) -> None:
             connection.input_audio_buffer.append(audio=audio)
         case Commit():
             connection.input_audio_buffer.commit()
-        case ClearInput():
-            connection.input_audio_buffer.clear()
+        case ClearInput(event_id):
+            connection.input_audio_buffer.clear(event_id=event_id)
         case CancelResponse(response_id):
             connection.response.cancel(response_id=response_id)
         case TruncateItem((item_id, index), ms):
@@ -41,7 +42,11 @@ def send(connection: VoiceConnection, effect: Effect) -> None:
         case SendToolOutput(call_id, output):
             wire = {"type": "function_call_output", "call_id": call_id, "output": output}
             item.create(item=wire)
-        case CreateResponse(event_id):
-            connection.response.create(event_id=event_id, when_idle=True)
+        case CreateResponse(event_id, response):
+            connection.response.create(response=response, event_id=event_id, when_idle=True)
+        case UpdateTurns(event_id, turn_detection):
+            settings = {"input": {"turn_detection": turn_detection}}
+            session = {"type": "realtime", "audio": settings}
+            connection.session.update(session=session, event_id=event_id)
         case _:
             raise AssertionError(f"{effect} is not the server's")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from ..conversation.session import SessionFacts
+    from ..conversation.history import History
+    from ..conversation.session import SessionFacts, SessionState
     from ..events import ErrorEvent, ServerEvent
 
 __all__ = ["ResponseFacts", "VoiceConnection"]
@@ -15,7 +16,7 @@ __all__ = ["ResponseFacts", "VoiceConnection"]
 class _BufferCalls(Protocol):
     def append(self, *, audio: bytes) -> None: ...
     def commit(self) -> None: ...
-    def clear(self) -> None: ...
+    def clear(self, *, event_id: str | None = None) -> None: ...
 
 
 class _ItemCalls(Protocol):
@@ -27,6 +28,9 @@ class _ItemCalls(Protocol):
 class _ConversationCalls(Protocol):
     @property
     def item(self) -> _ItemCalls: ...
+
+    @property
+    def history(self) -> History: ...
 
 
 class ResponseFacts(Protocol):
@@ -44,14 +48,27 @@ class ResponseFacts(Protocol):
 
 
 class _ResponseCalls(ResponseFacts, Protocol):
-    def create(self, *, event_id: str | None = None, when_idle: bool = False) -> None: ...
+    def create(
+        self,
+        *,
+        response: Any = None,
+        event_id: str | None = None,
+        when_idle: bool = False,
+    ) -> None: ...
     def cancel(self, *, response_id: str | None = None) -> None: ...
     def withdraw(self, *, event_id: str) -> bool: ...
 
 
-class _SessionFacts(Protocol):
+class _SessionCalls(Protocol):
     @property
     def declared_tools(self) -> frozenset[str]: ...
+    @property
+    def server_tools(self) -> frozenset[str]: ...
+    @property
+    def known(self) -> SessionState: ...
+    @property
+    def ends_responses_on_speech(self) -> bool: ...
+    def update(self, *, session: Any, event_id: str | None = None) -> None: ...
 
 
 class VoiceConnection(Protocol):
@@ -63,19 +80,22 @@ class VoiceConnection(Protocol):
 
     @property
     def conversation(self) -> _ConversationCalls:
-        """Its items are truncated, deleted, and created for tool outputs."""
+        """Its items are truncated, deleted, and created for tool outputs; it has the history."""
 
     @property
     def response(self) -> _ResponseCalls:
         """Is asked for, one at a time, and cancelled."""
 
     @property
-    def session(self) -> _SessionFacts:
-        """Says which tools somebody has declared."""
+    def session(self) -> _SessionCalls:
+        """Says what is known of the session, and changes it."""
 
     @property
     def session_facts(self) -> SessionFacts:
         """Says which formats the session has, and what the server does by itself."""
 
-    def recv(self, timeout: float | None = None) -> ServerEvent:
-        """Return the next event; raise `RealtimeTimeout` when none came in time."""
+    def poll(self, timeout: float | None = None) -> ServerEvent | None:
+        """Return the next event, or None when none came in time or `wake` was called."""
+
+    def wake(self) -> None:
+        """Let `poll` return."""

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from attrs import frozen
 
+from .._types import JsonDict
 from .events import VoiceEvent
 
 __all__ = [
     "Append",
+    "AskForOwed",
     "CancelResponse",
     "ClearInput",
     "Commit",
     "CreateResponse",
     "DeleteItem",
     "Effect",
+    "EndTalk",
     "Flush",
+    "IgnoreItem",
     "Part",
+    "Pause",
     "Play",
     "Report",
+    "Resume",
     "RunTool",
     "SendToolOutput",
     "Silence",
     "TruncateItem",
+    "UpdateTurns",
     "UserStarted",
     "UserStopped",
     "WithdrawRequest",
@@ -53,6 +62,16 @@ class Silence:
 
 
 @frozen
+class Pause:
+    """Let the sink pause, if it can."""
+
+
+@frozen
+class Resume:
+    """Let the sink go on."""
+
+
+@frozen
 class CancelResponse:
     """Send ``response.cancel``."""
 
@@ -70,6 +89,13 @@ class TruncateItem:
 @frozen
 class DeleteItem:
     """Send ``conversation.item.delete``."""
+
+    item_id: str
+
+
+@frozen
+class IgnoreItem:
+    """Mark an item of the history as one that nobody is to answer."""
 
     item_id: str
 
@@ -93,9 +119,26 @@ class SendToolOutput:
 
 @frozen
 class CreateResponse:
-    """Send ``response.create`` when no response is running."""
+    """Send ``response.create`` when no response is running.
+
+    ``response`` has settings of this one alone.
+    """
 
     event_id: str
+    response: JsonDict | None = None
+
+
+@frozen
+class AskForOwed:
+    """Call `VoiceState.ask_for_owed`, when what stands before it is done."""
+
+
+@frozen
+class UpdateTurns:
+    """Send ``session.update`` with this ``turn_detection``."""
+
+    event_id: str
+    turn_detection: JsonDict
 
 
 @frozen
@@ -128,6 +171,13 @@ class Commit:
 class ClearInput:
     """Send ``input_audio_buffer.clear``."""
 
+    event_id: str | None = None
+
+
+@frozen
+class EndTalk:
+    """End the conversation."""
+
 
 @frozen
 class UserStarted:
@@ -136,25 +186,39 @@ class UserStarted:
 
 @frozen
 class UserStopped:
-    """Call `VoiceState.user_stopped`."""
+    """Call `VoiceState.user_stopped`, which says whether the turn is committed.
+
+    Attributes:
+        respond: whether it is to be answered.
+        spoken_ms: how long the user spoke.
+        by: what found its end.
+    """
 
     respond: bool
+    spoken_ms: int
+    by: Literal["detected", "released", "too_short"]
 
 
 Effect = (
-    Play
-    | Flush
-    | Silence
+    Append
+    | AskForOwed
     | CancelResponse
-    | TruncateItem
+    | ClearInput
+    | Commit
+    | CreateResponse
     | DeleteItem
+    | EndTalk
+    | Flush
+    | IgnoreItem
+    | Pause
+    | Play
+    | Report
+    | Resume
     | RunTool
     | SendToolOutput
-    | CreateResponse
-    | Report
-    | Append
-    | Commit
-    | ClearInput
+    | Silence
+    | TruncateItem
+    | UpdateTurns
     | UserStarted
     | UserStopped
     | WithdrawRequest

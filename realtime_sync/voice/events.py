@@ -9,10 +9,22 @@ from attrs import frozen
 from ..errors import RemoteProtocolError
 
 __all__ = [
+    "AnswerFailed",
     "AnswerStarted",
+    "AudioDropped",
+    "FalseInterruption",
+    "IdleEnded",
+    "IdlePrompted",
     "Interrupted",
+    "Paused",
+    "Resumed",
+    "RuleUnavailable",
     "ToolFinished",
+    "ToolOutputLost",
     "ToolStarted",
+    "ToolsUnmatched",
+    "TurnEnded",
+    "TurnLost",
     "TurnMetrics",
     "UnreadableMessage",
     "VoiceEvent",
@@ -121,6 +133,186 @@ class UnreadableMessage:
     error: RemoteProtocolError
 
 
+@frozen(kw_only=True)
+class AnswerFailed:
+    """An answer will not come, or not all of it; nobody waits for it any more.
+
+    Attributes:
+        response_id: None for one that was refused before it began.
+        status: "failed" or "incomplete" as the server says, or "refused".
+        reason: what the server says about it; ``""`` when it says nothing.
+    """
+
+    type: Literal["voice.answer_failed"] = "voice.answer_failed"
+    response_id: str | None
+    status: Literal["failed", "incomplete", "refused"]
+    reason: str
+
+
+@frozen(kw_only=True)
+class AudioDropped:
+    """The sink takes audio so slowly that there was no more room: some of an answer is left out.
+
+    Attributes:
+        dropped_ms: how much, since the conversation began.
+    """
+
+    type: Literal["voice.audio_dropped"] = "voice.audio_dropped"
+    dropped_ms: int
+
+
+@frozen(kw_only=True)
+class Paused:
+    """The user speaks, and the sink pauses until it is known whether that is an interruption.
+
+    Attributes:
+        item_id: of what the user says; None where that is not known.
+    """
+
+    type: Literal["voice.paused"] = "voice.paused"
+    item_id: str | None
+
+
+@frozen(kw_only=True)
+class Resumed:
+    """The sink goes on where it paused.
+
+    Attributes:
+        paused_ms: how long it was silent.
+    """
+
+    type: Literal["voice.resumed"] = "voice.resumed"
+    paused_ms: int
+
+
+@frozen(kw_only=True)
+class FalseInterruption:
+    """What the user said was no interruption: a cough, or "mhm". The answer goes on.
+
+    Attributes:
+        item_id: of what was said, which is deleted from the conversation; None where that is not
+            known.
+        transcript: the words; ``""`` where there are none.
+        paused_ms: how long the sink was silent.
+    """
+
+    type: Literal["voice.false_interruption"] = "voice.false_interruption"
+    item_id: str | None
+    transcript: str
+    paused_ms: int
+
+
+@frozen(kw_only=True)
+class TurnEnded:
+    """A turn of the user's is over.
+
+    Attributes:
+        item_id: of what was said; None where that is not known.
+        reason: "speech_stopped": the server found its end; "detected": this machine did;
+            "released": the button; "too_short": it is ignored, because a server takes no less than
+            100 ms; "false_interruption": it is ignored, see `FalseInterruption`.
+        answered: whether an answer is asked for, or the server makes one.
+    """
+
+    type: Literal["voice.turn_ended"] = "voice.turn_ended"
+    item_id: str | None
+    reason: Literal["speech_stopped", "detected", "released", "too_short", "false_interruption"]
+    answered: bool
+
+
+@frozen(kw_only=True)
+class TurnLost:
+    """The link broke while the user spoke, or before it was known what was said: it is gone.
+
+    Attributes:
+        item_id: of what was said; None where that is not known.
+    """
+
+    type: Literal["voice.turn_lost"] = "voice.turn_lost"
+    item_id: str | None
+
+
+@frozen(kw_only=True)
+class ToolOutputLost:
+    """A tool was called over a link that broke, and the call could not be restored.
+
+    Its output is dropped, since no server takes one without its call.
+    """
+
+    type: Literal["voice.tool_output_lost"] = "voice.tool_output_lost"
+    call_id: str
+    name: str
+
+
+@frozen(kw_only=True)
+class ToolsUnmatched:
+    """The session's tools and those of the loop are not the same; told once, at the start.
+
+    Attributes:
+        unanswered: functions that the session declares and this loop does not have: whoever
+            declared them is to answer their calls.
+        undeclared: functions of this loop that the session does not declare: the model will not
+            call them.
+    """
+
+    type: Literal["voice.tools_unmatched"] = "voice.tools_unmatched"
+    unanswered: tuple[str, ...]
+    undeclared: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class RuleUnavailable:
+    """The server does not let the loop decide what interrupts an answer; it does so by itself.
+
+    Attributes:
+        reason: what the server does.
+    """
+
+    type: Literal["voice.rule_unavailable"] = "voice.rule_unavailable"
+    reason: str
+
+
+@frozen(kw_only=True)
+class IdlePrompted:
+    """Nobody has said anything for a while, and something is said about it.
+
+    Attributes:
+        silent_s: for how long.
+    """
+
+    type: Literal["voice.idle_prompted"] = "voice.idle_prompted"
+    silent_s: float
+
+
+@frozen(kw_only=True)
+class IdleEnded:
+    """Nobody has said anything for so long that the conversation ends.
+
+    Attributes:
+        silent_s: for how long.
+    """
+
+    type: Literal["voice.idle_ended"] = "voice.idle_ended"
+    silent_s: float
+
+
 VoiceEvent = (
-    AnswerStarted | Interrupted | ToolStarted | ToolFinished | TurnMetrics | UnreadableMessage
+    AnswerFailed
+    | AnswerStarted
+    | AudioDropped
+    | FalseInterruption
+    | IdleEnded
+    | IdlePrompted
+    | Interrupted
+    | Paused
+    | Resumed
+    | RuleUnavailable
+    | ToolFinished
+    | ToolOutputLost
+    | ToolStarted
+    | ToolsUnmatched
+    | TurnEnded
+    | TurnLost
+    | TurnMetrics
+    | UnreadableMessage
 )

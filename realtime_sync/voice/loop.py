@@ -2,60 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
 import queue
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from .._deadline import Deadline
-from .._threads import join_all, spawn
+from .._signal_safe import Claim
 from ..audio.base import SinkLike, SourceLike, as_sink, as_source
 from ..conversation.tool_calls import ToolCalls
-from ..errors import (
-    ConcurrencyError,
-    ConfigError,
-    ConnectionClosed,
-    ConnectionClosedOK,
-    RealtimeTimeout,
-    RemoteProtocolError,
-)
-from ..tools.call_context import CallContext
-from ..tools.pool import ToolPool
+from ..errors import ConcurrencyError, ConfigError
+from ..events.base import plain
+from ..events.wire_values import as_object
 from ..tools.schema import Functions, Tool, by_name
 from ._hearing import Hearing
-from ._sending import send
 from ._voice_connection import VoiceConnection
-from .effects import (
-    Commit,
-    Effect,
-    Flush,
-    Part,
-    Play,
-    Report,
-    RunTool,
-    SendToolOutput,
-    Silence,
-    UserStarted,
-    UserStopped,
-    WithdrawRequest,
-)
-from .events import ToolFinished, TurnMetrics, UnreadableMessage, VoiceEvent
-from .playback import EchoControl, SampleJoiner
+from .engine import VoiceEngine
+from .events import TurnMetrics, VoiceEvent
+from .idle import IdleRule
+from .interruptions import Interruptions
+from .playback import EchoControl
 from .rules import VoiceState
-from .turns import PushToTalk, make_turns
+from .turns import make_turns
+from .uplink import Uplink
 
 if TYPE_CHECKING:
     from ..audio.vad import Vad
     from ..events import ServerEvent
+    from ..events.sessions import ResponseCreateParams
 
 __all__ = ["VoiceLoop"]
-
-_TICK_S = 0.2  # how soon a stop, a failed source or the end of the conversation is noticed
-_CLOSE_TIMEOUT_S = 2.0
-_MAX_METRICS = 1000
 
 
 class VoiceLoop:
@@ -95,6 +70,12 @@ class VoiceLoop:
             `EchoCanceller`, or what has their ``process``.
         half_duplex: the source is heard as silence while the sink plays and 250 ms longer; the
             user can't interrupt by voice.
+        interruptions: what interrupts an answer. True leaves that to the server; False lets
+            nothing do so: what the user says meanwhile is answered afterwards; `Interruptions` has
+            rules of its own.
+        idle: what happens when nobody says anything.
+        tool_timeout: seconds for each call of a tool, after which the model is told that it timed
+            out; None for as long as it takes.
         idle_timeout: when the source has ended, so many seconds without anything going on are
             the end of the conversation.
         answer_timeout: when the source has ended and an answer is due, so many seconds without
@@ -122,67 +103,93 @@ class VoiceLoop:
         vad: Vad | None = None,
         echo: EchoControl | None = None,
         half_duplex: bool = False,
+        interruptions: Interruptions | bool = True,
+        idle: IdleRule | None = None,
+        tool_timeout: float | None = None,
         idle_timeout: float = 2.0,
         answer_timeout: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._connection = connection
-        self._source = as_source(source)
-        self._sink = as_sink(sink)
-        self._on_event = on_event or _ignore
-        self._idle_timeout = idle_timeout
-        self._answer_timeout = answer_timeout
-        self._clock = clock
-        # Keeps what goes up in one order: held across sends, as a send lock is. Taken before the
-        # sink's, and that before _lock.
-        self._turns_lock = threading.Lock()
-        self._turns = make_turns(self._source.rate, push_to_talk=push_to_talk, vad=vad)
-        self._hearing = Hearing(
-            self._sink,
-            rate=self._source.rate,
-            echo=echo,
-            half_duplex=half_duplex,
-            clock=clock,
-        )
-        # Keeps writes to the sink and its clearing in one order: nothing is written of what was
-        # interrupted meanwhile.
-        self._sink_lock = threading.Lock()
-        self._joiner = SampleJoiner()  # under _sink_lock
-        self._lock = threading.Lock()  # guards _state, _metrics and _started
-        self._tools = {name: Tool.undeclared(name, f) for name, f in by_name(tools).items()}
+        source, sink = as_source(source), as_sink(sink)
+        _check_options(interruptions, idle, half_duplex=half_duplex)
+        hearing = Hearing(sink, rate=source.rate, echo=echo, half_duplex=half_duplex, clock=clock)
+        own_tools = {name: Tool.undeclared(name, f) for name, f in by_name(tools).items()}
         self._state = VoiceState(
-            source_rate=self._source.rate,
-            sink_rate=self._sink.rate,
-            session=lambda: connection.session_facts,
+            sink_rate=sink.rate,
+            known=connection.session.known,
             responses=connection.response,
+            history=connection.conversation.history,
             calls=ToolCalls(
-                self._tools,
+                own_tools,
                 declared=lambda: connection.session.declared_tools,
                 leave_unknown=unknown_tools == "leave",
             ),
+            interruptions=interruptions,
+            ends_on_speech=connection.session.ends_responses_on_speech,
             manual_turns=push_to_talk or vad is not None,
-            underruns=lambda: self._sink.underruns,
+            server_tools=connection.session.server_tools,
+            idle=idle,
+            handed_ms=lambda part: sink.handed_ms(*part),
+            played_ms=lambda part: sink.played_ms(*part),
+            underruns=lambda: sink.underruns,
             clock=clock,
         )
-        self._metrics: deque[TurnMetrics] = deque(maxlen=_MAX_METRICS)
-        self._started = False
-        self._pool = ToolPool()
-        self._reports: queue.SimpleQueue[VoiceEvent] = queue.SimpleQueue()
-        self._stopping = threading.Event()
-        self._source_ended = threading.Event()
-        self._failure: BaseException | None = None  # set before _source_ended, read after it
-        self._idle = False  # by the downlink; a flag is replaced as a whole
+        self._uplink = Uplink(
+            connection,
+            source,
+            hearing=hearing,
+            turns=make_turns(source.rate, push_to_talk=push_to_talk, vad=vad),
+            state=self._state,
+            decide=lambda decision: self._engine.call(decision),
+        )
+        self._engine = VoiceEngine(
+            connection,
+            sink,
+            hearing=hearing,
+            state=self._state,
+            uplink=self._uplink,
+            tools=own_tools,
+            tool_timeout=tool_timeout,
+            idle_timeout=idle_timeout,
+            answer_timeout=answer_timeout,
+            clock=clock,
+        )
+        self._on_event = on_event or _ignore
+        self._decides = isinstance(interruptions, Interruptions)
+        self._runs = Claim()
 
     @property
     def idle(self) -> bool:
         """Whether nothing has happened for a moment: nobody speaks, no answer is due or plays."""
-        return self._idle
+        return self._engine.idle
 
     @property
     def metrics(self) -> tuple[TurnMetrics, ...]:
         """The figures of the turns so far, of the last thousand at most."""
-        with self._lock:
-            return tuple(self._metrics)
+        return self._engine.metrics
+
+    @property
+    def dropped_events(self) -> int:
+        """How many events ``on_event`` never got, because it had not returned for so long.
+
+        These are the oldest deltas; errors, ends of responses and the loop's own events are kept.
+        """
+        return self._engine.box.dropped
+
+    @property
+    def muted(self) -> bool:
+        """Whether the user is not heard."""
+        return self._uplink.muted
+
+    def mute(self, muted: bool = True) -> None:
+        """Send silence in the place of what the source hears, or no longer.
+
+        Turns go on being found: one that is begun ends.
+
+        Args:
+            muted: False lets the user be heard again.
+        """
+        self._uplink.muted = bool(muted)
 
     def run(self) -> None:
         """Talk until the source has ended and the last answer was heard, or until `close`.
@@ -190,35 +197,42 @@ class VoiceLoop:
         Raises:
             ConnectionClosedError: the connection broke.
             RealtimeTimeout: the server owes an answer and is silent.
-            ConfigError: the session's audio format is not that of the source or the sink, or both
-                the session and this loop detect turns.
+            ConfigError: the session's audio format is one that nobody here speaks, both the
+                session and this loop detect turns, or the rules of interruptions need the user's
+                words and the session does not have them written down.
+            ServerError: the server refused an update of the session that was sent before.
             AudioError: the source or the sink failed.
+            QueueFullError: ``on_event`` takes no events.
             ConcurrencyError: it was run before, or somebody else consumes the connection.
             Exception: whatever ``on_event`` raised.
         """
-        with self._lock:
-            if self._started:
-                raise ConcurrencyError("a VoiceLoop runs once; make a new one")
-            self._started = True
-        uplink = spawn(self._uplink, name="voice-uplink")
+        run = object()
+        if self._runs.setdefault("now", run) is not run:
+            raise ConcurrencyError("a VoiceLoop runs once; make a new one")
+        engine = self._engine
         try:
-            self._downlink()
-        except BaseException:
-            self._sink.clear()
-            raise
+            engine.start()
+            self._deliver()
         finally:
-            self._stopping.set()
-            self._source.close()
-            deadline = Deadline(_CLOSE_TIMEOUT_S)
-            join_all([uplink], deadline)
-            self._pool.close(deadline)
-        self._settle_turn()
-        self._report()
+            engine.stop()
+            engine.join()
+        if engine.failure is not None:
+            raise engine.failure
+
+    def _deliver(self) -> None:
+        """Call ``on_event`` until the engine has ended and has no events left."""
+        while (event := self._next()) is not None:
+            self._on_event(event)
+
+    def _next(self) -> ServerEvent | VoiceEvent | None:
+        try:
+            return self._engine.box.get()
+        except queue.Empty:
+            return None
 
     def close(self) -> None:
         """End `run` soon; what is playing falls silent. Does not wait for it."""
-        self._stopping.set()
-        self._source.close()
+        self._engine.stop()
 
     def interrupt(self) -> None:
         """Silence the answer and cancel what still comes of it, as if the user had spoken.
@@ -226,7 +240,48 @@ class VoiceLoop:
         Raises:
             ConnectionClosed: the connection is over.
         """
-        self._decide(self._state.interrupt)
+        self._engine.call(self._state.interrupt)
+
+    def say(self, text: str, *, interruptible: bool = True) -> None:
+        """Have the model say ``text``, word for word, as soon as nothing else goes on.
+
+        Args:
+            text: what is said.
+            interruptible: whether the user's voice interrupts it. False needs a loop with
+                ``interruptions=Interruptions(…)``, for else that is the server's to decide.
+
+        Raises:
+            ConfigError: ``text`` is empty or no text, or it can't be protected.
+            ConnectionClosed: the connection is over.
+        """
+        if not isinstance(text, str) or not text.strip():
+            raise ConfigError(f"say() takes the words to be said, not {text!r:.80}")
+        self._check_protection(interruptible)
+        self._engine.call(lambda: self._state.say(text, interruptible=interruptible))
+
+    def respond(
+        self, response: ResponseCreateParams | None = None, *, interruptible: bool = True
+    ) -> None:
+        """Ask the model for an answer, as soon as nothing else goes on; for example a greeting.
+
+        Args:
+            response: settings of this answer alone, e.g. ``{"instructions": "Greet the user."}``.
+            interruptible: as in `say`.
+
+        Raises:
+            ConfigError: it can't be protected.
+            ConnectionClosed: the connection is over.
+        """
+        self._check_protection(interruptible)
+        params = as_object(plain(response))
+        self._engine.call(lambda: self._state.respond(params, interruptible=interruptible))
+
+    def _check_protection(self, interruptible: bool) -> None:
+        if not interruptible and not self._decides:
+            raise ConfigError(
+                "here the server decides what interrupts an answer; make the loop with "
+                "interruptions=Interruptions() to protect one"
+            )
 
     def press(self) -> None:
         """Begin a turn of the user's; the answer that plays is interrupted.
@@ -235,8 +290,7 @@ class VoiceLoop:
             ConfigError: the loop was made without ``push_to_talk``.
             ConnectionClosed: the connection is over.
         """
-        with self._turns_lock:
-            self._do_all(self._button().press())
+        self._uplink.press()
 
     def release(self, *, respond: bool = True) -> bool:
         """End the turn of the user's and commit it.
@@ -252,200 +306,23 @@ class VoiceLoop:
             ConfigError: the loop was made without ``push_to_talk``.
             ConnectionClosed: the connection is over.
         """
-        with self._turns_lock:
-            effects = self._button().release(respond=respond)
-            self._do_all(effects)
-        return any(isinstance(effect, Commit) for effect in effects)
+        return self._uplink.release(respond=respond)
 
-    # -- up: what the user says ------------------------------------------------------------------
 
-    def _uplink(self) -> None:
-        try:
-            for chunk in self._source:
-                if self._stopping.is_set():
-                    break
-                said = self._hearing.clean(chunk)
-                if said:
-                    with self._turns_lock:
-                        self._do_all(self._turns.hear(said))
-        except ConnectionClosed:
-            pass  # the downlink sees it, with everything that came before
-        except Exception as exc:
-            self._failure = exc
-        finally:
-            self._source_ended.set()
-
-    def _button(self) -> PushToTalk:
-        if not isinstance(self._turns, PushToTalk):
-            raise ConfigError("there is no button to press; make VoiceLoop(push_to_talk=True)")
-        return self._turns
-
-    # -- down: what the server says --------------------------------------------------------------
-
-    def _downlink(self) -> None:
-        quiet_since = last_event = self._clock()
-        while not self._stopping.is_set():
-            if self._source_ended.is_set() and self._failure is not None:
-                raise self._failure
-            self._report()
-            try:
-                event = self._connection.recv(timeout=_TICK_S)
-            except RealtimeTimeout:
-                now = self._clock()
-                self._idle = not self._busy()
-                if not self._idle:
-                    quiet_since = now
-                if self._source_ended.is_set():
-                    if now - quiet_since >= self._idle_timeout:
-                        return
-                    self._check_answer(now - last_event)
-            except ConnectionClosedOK:
-                self._play_out()
-                return
-            except RemoteProtocolError as error:
-                last_event = self._clock()
-                self._leave_out(error)
-            else:
-                self._idle = False
-                quiet_since = last_event = self._clock()
-                self._receive(event)
-        self._sink.clear()
-
-    def _receive(self, event: ServerEvent) -> None:
-        # Effects first: an interruption must not wait for the caller's own code.
-        try:
-            self._decide(lambda: self._state.receive(event))
-        except RemoteProtocolError as error:  # damaged audio
-            self._leave_out(error)
-        self._look_at_position()
-        self._on_event(event)
-        self._report()
-
-    def _leave_out(self, error: RemoteProtocolError) -> None:
-        """Go on without a message, or a piece of audio, that can't be read."""
-        with self._sink_lock:
-            self._joiner.clear()  # what comes next is taken to begin with a whole sample
-        self._reports.put(UnreadableMessage(error=error))
-
-    def _busy(self) -> bool:
-        self._look_at_position()
-        with self._lock:
-            if self._state.busy:
-                return True
-        if not self._sink.drain(0):
-            return True
-        self._settle_turn()
-        return False
-
-    def _look_at_position(self) -> None:
-        """Learn when the answer's first sample was heard."""
-        with self._lock:
-            part = self._state.waits_for
-        if part is not None:
-            played_ms = self._sink.played_ms(*part)
-            with self._lock:
-                self._state.played(played_ms)
-
-    def _settle_turn(self) -> None:
-        self._decide(self._state.settle_turn)
-
-    def _check_answer(self, silent_s: float) -> None:
-        with self._lock:
-            due = self._state.busy and not self._state.tools_running
-        if due and silent_s >= self._answer_timeout:
-            raise RealtimeTimeout(
-                f"the server owes an answer and has sent nothing for {self._answer_timeout:g} s; "
-                "if the recording ends in the middle of speech, let some silence follow it"
-            )
-
-    def _play_out(self) -> None:
-        """The server has closed on purpose: what it had said before is still heard."""
-        while not self._stopping.is_set() and not self._sink.drain(_TICK_S):
-            pass
-        self._look_at_position()
-
-    # -- doing -----------------------------------------------------------------------------------
-
-    def _decide(self, decision: Callable[[], list[Effect]]) -> None:
-        """Decide inside the lock, act outside."""
-        with self._lock:
-            effects = decision()
-        self._do_all(effects)
-
-    def _do_all(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            self._do(effect)
-
-    def _do(self, effect: Effect) -> None:
-        match effect:
-            case Play():
-                self._play(effect)
-            case Flush():
-                self._sink.flush()
-            case Silence(parts):
-                self._silence(parts)
-            case UserStarted():
-                self._decide(self._state.user_started)
-            case UserStopped(respond):
-                self._decide(lambda: self._state.user_stopped(respond=respond))
-            case WithdrawRequest(event_id):
-                if self._connection.response.withdraw(event_id=event_id):
-                    self._decide(self._state.withdrawn)
-            case RunTool(call_id, name, arguments):
-                call = CallContext(name=name, call_id=call_id, arguments=arguments)
-                self._pool.run(call, self._tools, self._tool_finished)
-            case SendToolOutput():
-                self._answer_call(effect)
-            case Report(event):
-                if isinstance(event, TurnMetrics):
-                    with self._lock:
-                        self._metrics.append(event)
-                self._reports.put(event)
-            case _:
-                send(self._connection, effect)
-
-    def _play(self, play: Play) -> None:
-        with self._sink_lock:
-            with self._lock:
-                wanted = self._state.plays(play.response_id)
-            if wanted:
-                audio = self._joiner.join(play.audio, play.part)
-                self._hearing.write(audio, play.part)
-                item_id, index = play.part
-                self._sink.write(audio, item_id=item_id, content_index=index)
-
-    def _silence(self, parts: tuple[Part, ...]) -> None:
-        began = self._clock()
-        with self._sink_lock:
-            self._sink.clear()
-            took_s = self._clock() - began
-            # After the clear: nothing more is handed out, so these are the last word.
-            positions = {part: self._sink.handed_ms(*part) for part in parts}
-            self._hearing.clear()
-            self._joiner.clear()
-        self._decide(lambda: self._state.silenced(positions, took_s=took_s))
-
-    def _tool_finished(self, call: CallContext, output: str, failed: bool) -> None:
-        """On a thread of the pool: the answer must not wait for the next event."""
-        self._reports.put(
-            ToolFinished(call_id=call.call_id, name=call.name, output=output, failed=failed)
+def _check_options(
+    interruptions: Interruptions | bool, idle: IdleRule | None, *, half_duplex: bool
+) -> None:
+    if not isinstance(interruptions, Interruptions | bool):
+        raise ConfigError(
+            f"interruptions={interruptions!r:.80} is no rule; give True, False or Interruptions(…)"
         )
-        with contextlib.suppress(ConnectionClosed):  # the downlink sees it
-            self._answer_call(SendToolOutput(call.call_id, output))
-
-    def _answer_call(self, answer: SendToolOutput) -> None:
-        """Send an output; only then its call is closed, so that no answer is asked for before."""
-        try:
-            send(self._connection, answer)
-        except BaseException:
-            with self._lock:
-                self._state.output_lost(answer.call_id)
-            raise
-        self._decide(lambda: self._state.output_sent(answer.call_id))
-
-    def _report(self) -> None:
-        while not self._reports.empty():
-            self._on_event(self._reports.get())
+    if idle is not None and not isinstance(idle, IdleRule):
+        raise ConfigError(f"idle={idle!r:.80} is no rule; give IdleRule(after_s=…)")
+    if half_duplex and isinstance(interruptions, Interruptions):
+        raise ConfigError(
+            "interruptions and half_duplex exclude one another: a microphone that is muted while "
+            "the sink plays hears nobody interrupt"
+        )
 
 
 def _ignore(*_: object) -> None:

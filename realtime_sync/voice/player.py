@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
@@ -19,6 +20,7 @@ __all__ = ["Player"]
 
 log = logging.getLogger(__name__)
 
+_LOOK_S = 0.02
 _STALE_S = 0.05  # so long an interruption waits for a write that has just been called off
 
 
@@ -81,9 +83,19 @@ class Player:
 
     @property
     def idle(self) -> bool:
-        """Whether all was heard that was to be played, or nothing will be any more.
+        """Whether all was heard that was to be played; `drain` without waiting."""
+        return self.drain(0)
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until all was heard that was to be played, or nothing will be any more.
 
         The sink takes the question for the end of an item, as `Sink.drain` does.
+
+        Args:
+            timeout: seconds, at most. It may return earlier.
+
+        Returns:
+            Whether that is so.
 
         Raises:
             DeviceError: the sink's device went away.
@@ -91,9 +103,11 @@ class Player:
         if self._over:
             return True
         with self._lock:
-            if self._pieces or self._writing:
-                return False
-        return self._sink.drain(0)
+            waits = bool(self._pieces) or self._writing
+        if waits:
+            time.sleep(min(timeout, _LOOK_S))
+            return False
+        return self._sink.drain(timeout)
 
     def start(self) -> None:
         """Begin to play; once.

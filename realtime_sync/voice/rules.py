@@ -8,15 +8,24 @@ that never began to play is deleted, because a truncation at 0 ms is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import define
-
-from ..conversation.tool_calls import ToolCalls
+from .._types import JsonDict
+from ..connection.reply import server_error
+from ..conversation.history import History
+from ..conversation.tool_calls import ToolCalls, declared_functions
 from ..errors import ConfigError
 from ..events import (
+    ConversationItemAdded,
+    ConversationItemCreated,
+    ConversationItemDeleted,
+    ConversationItemInputAudioTranscriptionCompleted,
+    ConversationItemInputAudioTranscriptionDelta,
+    ConversationItemInputAudioTranscriptionFailed,
     ErrorEvent,
+    InputAudioBufferCommitted,
     InputAudioBufferSpeechStarted,
     InputAudioBufferSpeechStopped,
     Reconnected,
@@ -29,119 +38,178 @@ from ..events import (
     SessionUpdated,
 )
 from ..events.base import as_came
-from ..events.wire_values import as_id, as_index, as_object
+from ..events.server import words_of
+from ..events.wire_values import as_id, as_index, as_number, as_object, as_text
 from ._voice_connection import ResponseFacts
+from .answers import Answers
+from .conversion import check_formats
 from .effects import (
+    AskForOwed,
     CancelResponse,
+    ClearInput,
+    Commit,
     CreateResponse,
     DeleteItem,
     Effect,
+    EndTalk,
     Flush,
+    IgnoreItem,
     Part,
+    Pause,
     Play,
     Report,
+    Resume,
     RunTool,
     SendToolOutput,
     Silence,
     TruncateItem,
+    UserStopped,
     WithdrawRequest,
 )
-from .events import AnswerStarted, Interrupted, ToolFinished, ToolStarted
-from .format_check import check_formats
+from .events import (
+    AnswerFailed,
+    AnswerStarted,
+    FalseInterruption,
+    IdleEnded,
+    IdlePrompted,
+    Interrupted,
+    Paused,
+    Resumed,
+    ToolFinished,
+    ToolOutputLost,
+    ToolStarted,
+    ToolsUnmatched,
+    TurnEnded,
+    TurnLost,
+)
+from .idle import IdleRule, IdleWatch
+from .interruptions import Interruptions, Verdicts
 from .metrics import TurnMeter
+from .turn_control import TurnControl
 
 if TYPE_CHECKING:
-    from ..conversation.session import SessionFacts
+    from ..conversation.session import SessionState
     from ..events import ServerEvent
 
 __all__ = ["VoiceState"]
-
-# Nobody interrupts what was played long ago.
-_MAX_PARTS = 64
-_MAX_RESPONSES = 64
 
 _TWO_DETECTORS = (
     "the session detects turns, and so does this loop (push_to_talk or vad); set the session's "
     "audio.input.turn_detection to None"
 )
-
-
-@define
-class _Response:
-    """One response, as far as it was taken from the queue.
-
-    The connection is ahead of it: what the server had begun when the user spoke is interrupted,
-    and not the answer that may have come meanwhile.
-    """
-
-    out_of_band: bool
-    done: bool = False
-    dropped: bool = False  # interrupted: what still comes of it is not played
-    answered: bool = False  # some of its audio came
-
-
-@define
-class _Heard:
-    """An audio part that may still be playing."""
-
-    response_id: str
-    received_bytes: int = 0
+# How long the deletion of what was no turn may keep an answer waiting.
+_DELETE_S = 1.5
+_MOST_LOST = 64
+_SAY = 'Say exactly the following words, and nothing else: "{}"'
 
 
 class VoiceState:
     """Decides; see `realtime_sync.voice.VoiceLoop`, which does.
 
     Args:
-        source_rate: rate in Hz of what the user says.
         sink_rate: rate in Hz of what the sink plays.
-        session: what is known of the session at this moment.
+        known: what is known of the session.
         responses: what the connection knows of its responses.
+        history: what was said.
         calls: the calls of tools.
+        interruptions: the rules; True leaves it to the server what interrupts an answer, False
+            lets nothing do so.
+        ends_on_speech: whether the server ends responses when the user speaks, whatever is set.
         manual_turns: whether turns are found here, by a button or a detector, and the server must
             not detect any.
+        server_tools: functions that the server answers itself.
+        idle: what happens when nobody says anything.
+        handed_ms: how much of a part went to the sink's device.
+        played_ms: how much of a part was heard.
         underruns: how often the sink has run dry.
         clock: seconds, monotonic.
 
     Threads:
-        One at a time; the loop has a lock for it.
+        One at a time: the engine's.
     """
 
     def __init__(
         self,
         *,
-        source_rate: int,
         sink_rate: int,
-        session: Callable[[], SessionFacts],
+        known: SessionState,
         responses: ResponseFacts,
+        history: History,
         calls: ToolCalls,
-        manual_turns: bool = False,
-        underruns: Callable[[], int] = lambda: 0,
         clock: Callable[[], float],
+        interruptions: Interruptions | bool = True,
+        ends_on_speech: bool = False,
+        manual_turns: bool = False,
+        server_tools: Collection[str] = (),
+        idle: IdleRule | None = None,
+        handed_ms: Callable[[Part], int] = lambda _: 0,
+        played_ms: Callable[[Part], int] = lambda _: 0,
+        underruns: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._rates = {"input": source_rate, "output": sink_rate}
+        self._known = known
         self._facts = responses
+        self._history = history
         self._calls = calls
         self._manual_turns = manual_turns
+        self._server_tools = frozenset(server_tools)
+        self._handed_ms = handed_ms
+        self._played_ms = played_ms
         self._clock = clock
         self._meter = TurnMeter(clock=clock, underruns=underruns)
-        self._known_session = session
-        self._speaking = False  # between the user's speech_started and speech_stopped
-        self._answer_due = False  # the server owes an answer of its own accord
+        self._answers = Answers(
+            is_out_of_band=responses.is_out_of_band,
+            sound_format=lambda: known.facts.output,
+            sink_rate=sink_rate,
+        )
+        self._idle = IdleWatch(idle, clock=clock) if idle is not None else None
+        self._told_tools = False
+
+        # The user's turn.
+        self._speaking = False  # between its speech_started and speech_stopped
+        self._turn_item = ""  # what it is or becomes, if that is known
+        self._turn_open = False  # its answer is due, or asked for, and has not begun
         self._stopped_at: float | None = None  # end of speech that has no audio for an answer yet
+
+        # What the user says against an answer.
+        self._rule = interruptions if isinstance(interruptions, Interruptions) else None
+        self._allowed = interruptions is not False
+        self._control: TurnControl | None = None
+        if not manual_turns and (self._rule is not None or not self._allowed):
+            self._control = TurnControl(known, self._rule, ends_on_speech=ends_on_speech)
+        self._verdicts = Verdicts(self._rule or Interruptions(), clock=clock)
+        self._paused_at: float | None = None
+        self._patience_ends: float | None = None  # when who speaks has spoken for `min_ms`
+        self._to_delete: dict[str, float] = {}  # items that are to come, and until when we wait
+        self._delete_next = False  # the next item that is committed, too
+        self._clearing: str | None = None  # our request to forget what was no turn
+
+        # What we ask for.
+        self._answer_due = False  # the server owes an answer of its own accord
         self._owed = False  # an answer is to be asked for, once the user and the server let us
         self._asked = False  # it was, and nothing was created since
+        self._create_lost = False  # it was to be asked for, and could not
         self._creates = 0
         self._withdrawable: str | None = None  # the latest request; it may still wait
-        self._responses: dict[str, _Response] = {}
-        self._parts: dict[Part, _Heard] = {}
+        self._sayings: deque[tuple[JsonDict, bool]] = deque()  # with whether they are protected
+        self._protected_asks: set[str] = set()
         self._cut: list[str] = []  # responses interrupted just now, until `silenced`
         self._cancel_cut = False
         self._cut_next = False  # the response that is asked for, too
+        self._lost_calls: dict[str, None] = {}
+        self._earlier_updates: frozenset[str] = frozenset()  # of the session, before `begin`
+
         self._handlers: dict[type, Callable[[Any], list[Effect]]] = {
             SessionCreated: self._session,
             SessionUpdated: self._session,
             InputAudioBufferSpeechStarted: self._speech_started,
             InputAudioBufferSpeechStopped: self._speech_stopped,
+            InputAudioBufferCommitted: self._committed,
+            ConversationItemAdded: self._item_added,
+            ConversationItemCreated: self._item_added,
+            ConversationItemDeleted: self._item_deleted,
+            ConversationItemInputAudioTranscriptionDelta: self._heard_words,
+            ConversationItemInputAudioTranscriptionCompleted: self._heard_all,
+            ConversationItemInputAudioTranscriptionFailed: self._heard_nothing,
             ResponseCreated: self._response_created,
             ResponseOutputAudioDelta: self._audio_delta,
             ResponseOutputAudioDone: self._audio_done,
@@ -151,49 +219,120 @@ class VoiceState:
             Reconnected: self._reconnected,
         }
 
+    # -- what is so ------------------------------------------------------------------------------
+
     @property
     def busy(self) -> bool:
         """Whether the conversation is in the middle of a turn."""
-        due = self._answer_due or self._owed or self._facts.busy
-        return self._speaking or due or self.tools_running or bool(self._running())
+        due = self._answer_due or self._owed or self._facts.busy or bool(self._sayings)
+        talking = self._speaking or self._verdicts.are_open
+        return talking or due or self.tools_running or bool(self._answers.running)
 
     @property
     def tools_running(self) -> bool:
         """Whether a tool has not returned yet."""
         return self._calls.running
 
+    @property
+    def waits_for(self) -> Part | None:
+        """The part of which the loop is to tell `played` how far it has come."""
+        return self._meter.waits_for
+
+    @property
+    def due_at(self) -> float | None:
+        """When `tick` is to be called at the latest, on the clock; None for never."""
+        times = [self._patience_ends, self._verdicts.due_at, *self._to_delete.values()]
+        return min((time for time in times if time is not None), default=None)
+
+    def plays(self, response_id: str) -> bool:
+        """Return whether the audio of a response is still wanted."""
+        return not self._answers.is_dropped(response_id)
+
+    # -- what happens ----------------------------------------------------------------------------
+
+    def begin(self) -> list[Effect]:
+        """Take that the conversation begins, on a connection that may have a past.
+
+        Raises:
+            ConfigError: the session is not one that this loop can hold.
+        """
+        self._earlier_updates = frozenset(self._known.sent_ids)
+        return self._control.settle() if self._control is not None else []
+
     def receive(self, event: ServerEvent) -> list[Effect]:
         """Take an event of the server's.
 
         Raises:
-            ConfigError: the session's audio format is not that of the source or the sink.
+            ConfigError: the session is not one that this loop can hold.
+            ServerError: it refuses an update of the session that was sent before `begin`.
         """
         handler = self._handlers.get(type(event))
         return handler(event) if handler else []
 
-    def plays(self, response_id: str) -> bool:
-        """Return whether the audio of a response is still wanted."""
-        response = self._responses.get(response_id)
-        return response is None or not response.dropped
+    def tick(self) -> list[Effect]:
+        """Take that time has passed."""
+        now = self._clock()
+        effects: list[Effect] = []
+        if self._patience_ends is not None and now >= self._patience_ends:
+            self._patience_ends = None
+            effects += self._interrupt(cancel=True)
+        if self._verdicts.are_open:
+            effects += self._give_verdict()
+        for item_id in [item_id for item_id, until in self._to_delete.items() if now >= until]:
+            del self._to_delete[item_id]  # nobody has told of it: there is nothing to delete
+        return effects + self.ask_for_owed()
+
+    def look_idle(self, *, busy: bool) -> list[Effect]:
+        """Take whether anything goes on, for the rule of what happens when nothing does."""
+        due = None if self._idle is None else self._idle.look(busy=busy)
+        if self._idle is None or due is None:
+            return []
+        if due == "end":
+            return [Report(IdleEnded(silent_s=self._idle.silent_s)), EndTalk()]
+        rule = self._idle.rule
+        words = rule.instructions if rule.say is None else _SAY.format(rule.say)
+        prompted = Report(IdlePrompted(silent_s=self._idle.silent_s))
+        return [prompted, *self.respond({"instructions": words})]
 
     def interrupt(self) -> list[Effect]:
         """Interrupt the answer by hand: the server does not know of it, so it is cancelled."""
-        return self._interrupt(cancel=True)
+        return [*self._interrupt(cancel=True), *self._end_pause()]
+
+    def say(self, text: str, *, interruptible: bool = True) -> list[Effect]:
+        """Have the model say something, word for word; see `respond`."""
+        return self.respond({"instructions": _SAY.format(text)}, interruptible=interruptible)
+
+    def respond(self, params: JsonDict, *, interruptible: bool = True) -> list[Effect]:
+        """Ask for a response with settings of its own, when nothing else goes on."""
+        self._sayings.append((params, not interruptible))
+        return self.ask_for_owed()
 
     def user_started(self) -> list[Effect]:
         """Take that a turn of the user's was found to begin here."""
-        self._speaking = True
-        self._stopped_at = None
-        return self._interrupt(cancel=True)
+        return self._user_speaks("", None)
 
-    def user_stopped(self, *, respond: bool) -> list[Effect]:
-        """Take that the user's turn is over, and whether it is to be answered."""
+    def user_stopped(self, turn: UserStopped) -> list[Effect]:
+        """Take that the user's turn is over; what becomes of it is among the effects."""
         self._speaking = False
-        self._stopped_at = None
-        if respond:
+        self._stopped_at = self._patience_ends = None
+        contested = self._verdicts.are_open
+        if turn.by == "too_short":
+            ended = Report(TurnEnded(item_id=None, reason="too_short", answered=False))
+            return [ClearInput(), ended, *(self._make_false() if contested else ())]
+        if contested:
+            self._verdicts.stopped(length_ms=turn.spoken_ms)
+            if turn.by == "detected" and self._verdicts.judge() == "false":
+                return self._throw_away()
+        answered: bool = turn.respond
+        if answered:
             self._speech_ended()
-            self._owed = True
-        return self._create_if_possible()
+        ended = Report(TurnEnded(item_id=None, reason=turn.by, answered=answered))
+        if contested and turn.by == "detected" and self._verdicts.judge() == "open":
+            return [Commit(), ended]  # its words decide
+        interrupted = self._make_real() if contested else []
+        self._owed = answered or self._owed
+        self._turn_open = answered
+        return [*interrupted, Commit(), ended, AskForOwed()]
 
     def silenced(self, handed_ms: Mapping[Part, int], *, took_s: float = 0.0) -> list[Effect]:
         """Settle an interruption, now that the sink is silent.
@@ -207,7 +346,7 @@ class VoiceState:
         cancel, self._cancel_cut = self._cancel_cut, False
         if (waits_for := self._meter.waits_for) is not None:
             self._meter.played(handed_ms.get(waits_for, 0))
-        truncated, deleted = self._settle_parts(handed_ms)
+        truncated, deleted = self._answers.cut(handed_ms)
         effects: list[Effect] = [CancelResponse(key) for key in cut] if cancel else []
         effects += [TruncateItem(part, ms) for part, ms in truncated.items()]
         effects += [DeleteItem(item_id) for item_id in deleted]
@@ -220,11 +359,6 @@ class VoiceState:
             self._meter.interrupted(took_s)
         return effects + self.settle_turn()
 
-    @property
-    def waits_for(self) -> Part | None:
-        """The part of which the loop is to tell `played` how far it has come."""
-        return self._meter.waits_for
-
     def played(self, played_ms: int) -> None:
         """Take how much of `waits_for` was heard by now."""
         self._meter.played(played_ms)
@@ -234,93 +368,272 @@ class VoiceState:
         metrics = self._meter.finish()
         return [Report(metrics)] if metrics is not None else []
 
+    def tool_returned(self, call_id: str, name: str, output: str) -> list[Effect]:
+        """Take what a tool has returned."""
+        if call_id in self._lost_calls:
+            return [Report(ToolOutputLost(call_id=call_id, name=name))]
+        return [SendToolOutput(call_id, output)]
+
     def output_sent(self, call_id: str) -> list[Effect]:
         """Take that a call has its output; the last one of a response asks for the next response.
 
         Only what was sent counts: a response would begin without an output that is on its way.
         """
         self._owed = self._calls.finished(call_id) or self._owed
-        return self._create_if_possible()
+        return self.ask_for_owed()
 
     def output_lost(self, call_id: str) -> None:
         """Take that the output of a call could not be sent, so that no answer is asked for."""
         self._calls.lost(call_id)
 
+    def create_lost(self) -> None:
+        """Take that a request for an answer could not be sent: it is owed to the next link."""
+        self._asked = self._cut_next = False
+        self._create_lost = True
+
     def withdrawn(self) -> list[Effect]:
         """Take that the latest request for an answer had not gone out, and will not."""
         self._asked = self._cut_next = False
         self._owed = True
-        return self._create_if_possible()
+        return self.ask_for_owed()
 
-    # -- the server's events ---------------------------------------------------------------------
+    def ask_for_owed(self) -> list[Effect]:
+        """Ask for what is owed, unless the answer to what the user says will have it, too.
+
+        The connection asks for one response at a time.
+        """
+        undecided = self._verdicts.are_open or self._to_delete or self._delete_next
+        if self._speaking or self._answer_due or undecided:
+            return []
+        if self._owed:
+            self._owed = False
+            return [self._create()]
+        free = not self._asked and not self._facts.busy and not self._answers.running
+        if not self._sayings or not free:
+            return []
+        params, protected = self._sayings.popleft()
+        create = self._create(params)
+        if protected:
+            self._protected_asks.add(create.event_id)
+        return [create]
+
+    def _create(self, params: JsonDict | None = None) -> CreateResponse:
+        self._asked = True
+        self._creates += 1
+        # What somebody wants to be said is not withdrawn for a user's turn; it is interrupted.
+        self._withdrawable = self._create_id() if params is None else None
+        return CreateResponse(self._create_id(), params)
+
+    def _create_id(self) -> str:
+        return f"voice_create_{self._creates}"
+
+    # -- the session -----------------------------------------------------------------------------
 
     def _session(self, event: SessionCreated | SessionUpdated) -> list[Effect]:
-        session = self._known_session()
-        check_formats(session, rates=self._rates)
+        check_formats(self._known.facts)
         # A session is created with the server's own settings, before it is updated with ours.
-        if self._manual_turns and session.turns.detected and isinstance(event, SessionUpdated):
+        turns = self._known.facts.turns
+        if self._manual_turns and turns.detected and isinstance(event, SessionUpdated):
             raise ConfigError(_TWO_DETECTORS)
-        return []
+        effects = self._tell_tools()
+        if self._control is not None:
+            effects += self._control.settle()
+        return effects
 
-    def _speech_started(self, _: InputAudioBufferSpeechStarted) -> list[Effect]:
+    def _tell_tools(self) -> list[Effect]:
+        """Tell once which tools nobody answers or declares, when the session is as it is to be."""
+        if self._told_tools or self._known.under_way:
+            return []
+        self._told_tools = True
+        declared = declared_functions(self._known.tools) - self._server_tools
+        unanswered, undeclared = self._calls.unmatched(declared)
+        if not unanswered and not undeclared:
+            return []
+        return [Report(ToolsUnmatched(unanswered=unanswered, undeclared=undeclared))]
+
+    # -- what the user says ----------------------------------------------------------------------
+
+    @property
+    def _decides(self) -> bool:
+        """Whether it is decided here, and not by the server, what interrupts an answer."""
+        if self._control is not None:
+            return self._control.active
+        return self._manual_turns and (self._rule is not None or not self._allowed)
+
+    @property
+    def _answering(self) -> bool:
+        """Whether an answer plays, is buffered, is running or is asked for."""
+        paused = self._paused_at is not None
+        if paused or self._answers.awaited or self._answers.sounds(self._played_ms):
+            return True
+        return self._asked and not self._cut_next
+
+    def _speech_started(self, event: InputAudioBufferSpeechStarted) -> list[Effect]:
         if self._manual_turns:
             raise ConfigError(_TWO_DETECTORS)
-        self._speaking = True
-        self._stopped_at = None
-        return self._interrupt(cancel=not self._known_session().turns.interrupts)
+        return self._user_speaks(as_id(event.item_id) or "", as_number(event.audio_start_ms))
 
-    def _speech_stopped(self, _: InputAudioBufferSpeechStopped) -> list[Effect]:
+    def _user_speaks(self, item_id: str, audio_ms: float | None) -> list[Effect]:
+        self._speaking = True
+        self._turn_item = item_id
+        self._stopped_at = None
+        if self._idle is not None:
+            self._idle.user_spoke()
+        if not self._decides:
+            interrupts = self._known.facts.turns.interrupts and not self._manual_turns
+            return self._interrupt(cancel=not interrupts)
+        protected = not self._allowed or self._answers.are_protected
+        protected = protected or bool(self._asked and self._create_id() in self._protected_asks)
+        if self._rule is None or protected or not self._answering:
+            return []  # it is heard, and answered when what goes on is over
+        if not self._rule.resume:
+            self._patience_ends = self._clock() + self._rule.min_ms / 1000
+            return self.tick()
+        if self._manual_turns:
+            self._verdicts.found_here()
+        else:
+            self._verdicts.follow(self._known.turn_detection or {})
+        self._verdicts.started(item_id, audio_ms)
+        if self._paused_at is not None:
+            return []
+        self._paused_at = self._clock()
+        return [Pause(), Report(Paused(item_id=item_id or None))]
+
+    def _speech_stopped(self, event: InputAudioBufferSpeechStopped) -> list[Effect]:
         self._speaking = False
+        self._patience_ends = None
+        self._turn_item = as_id(event.item_id) or self._turn_item
         self._speech_ended()
-        self._answer_due = self._known_session().answers
-        return self._create_if_possible()
+        if not self._decides:
+            self._answer_due = self._turn_open = self._known.facts.answers
+            return [self._turn_ended(answered=self._answer_due), *self.ask_for_owed()]
+        if self._verdicts.are_open:
+            self._verdicts.stopped(as_number(event.audio_end_ms))
+            return self._give_verdict()
+        self._owed = self._turn_open = True
+        return [self._turn_ended(answered=True), *self.ask_for_owed()]
+
+    def _turn_ended(self, *, answered: bool) -> Report:
+        item_id = self._turn_item or None
+        return Report(TurnEnded(item_id=item_id, reason="speech_stopped", answered=answered))
+
+    def _committed(self, event: InputAudioBufferCommitted) -> list[Effect]:
+        item_id = as_id(event.item_id) or ""
+        self._turn_item = item_id or self._turn_item
+        self._verdicts.committed(item_id)
+        if self._delete_next and item_id:
+            self._delete_next = False
+            return [IgnoreItem(item_id), DeleteItem(item_id), *self.ask_for_owed()]
+        return self._delete_if_wanted(item_id)
+
+    def _item_added(self, event: ConversationItemAdded | ConversationItemCreated) -> list[Effect]:
+        return self._delete_if_wanted(as_id(as_object(as_came(event, "item")).get("id")) or "")
+
+    def _delete_if_wanted(self, item_id: str) -> list[Effect]:
+        if self._to_delete.pop(item_id, None) is None:
+            return []
+        return [IgnoreItem(item_id), DeleteItem(item_id), *self.ask_for_owed()]
+
+    def _heard_words(self, event: ConversationItemInputAudioTranscriptionDelta) -> list[Effect]:
+        self._verdicts.heard(as_id(event.item_id) or "", as_text(event.delta) or "")
+        return self._give_verdict()
+
+    def _heard_all(self, event: ConversationItemInputAudioTranscriptionCompleted) -> list[Effect]:
+        self._verdicts.written(as_id(event.item_id) or "", as_text(event.transcript) or "")
+        return self._give_verdict()
+
+    def _heard_nothing(self, event: ConversationItemInputAudioTranscriptionFailed) -> list[Effect]:
+        self._verdicts.failed(as_id(event.item_id) or "")
+        return self._give_verdict()
+
+    def _give_verdict(self) -> list[Effect]:
+        verdict = self._verdicts.judge()
+        if verdict == "open":
+            return []
+        if verdict == "false":
+            return self._make_false()
+        effects = self._make_real()
+        if self._speaking:
+            return effects
+        self._owed = self._turn_open = True
+        return [*effects, self._turn_ended(answered=True), AskForOwed()]
+
+    def _make_real(self) -> list[Effect]:
+        """Interrupt the answer that has paused."""
+        self._verdicts.clear()
+        return [*self._interrupt(cancel=True), *self._end_pause()]
+
+    def _make_false(self) -> list[Effect]:
+        """Let the answer go on that has paused, as if nothing had been said."""
+        item_ids, words = self._verdicts.item_ids, self._verdicts.transcript
+        paused_ms = self._paused_ms
+        self._verdicts.clear()
+        effects: list[Effect] = []
+        for item_id in item_ids:
+            if item_id in self._history.items:
+                effects += [IgnoreItem(item_id), DeleteItem(item_id)]
+            else:  # it can't be deleted before the server has it
+                self._to_delete[item_id] = self._clock() + _DELETE_S
+        last = item_ids[-1] if item_ids else None
+        ended = TurnEnded(item_id=last, reason="false_interruption", answered=False)
+        false = FalseInterruption(item_id=last, transcript=words, paused_ms=paused_ms)
+        return [*effects, *self._end_pause(), Report(ended), Report(false), AskForOwed()]
+
+    def _throw_away(self) -> list[Effect]:
+        """Forget what was no turn before it becomes an item."""
+        self._clearing = f"voice_clear_{self._creates}_{self._clock()}"
+        return [ClearInput(self._clearing), *self._make_false()]
+
+    @property
+    def _paused_ms(self) -> int:
+        return 0 if self._paused_at is None else round((self._clock() - self._paused_at) * 1000)
+
+    def _end_pause(self) -> list[Effect]:
+        if self._paused_at is None:
+            return []
+        resumed = Resumed(paused_ms=self._paused_ms)
+        self._paused_at = None
+        return [Resume(), Report(resumed)]
+
+    # -- the answers -----------------------------------------------------------------------------
 
     def _response_created(self, event: ResponseCreated) -> list[Effect]:
         response_id = as_id(as_object(as_came(event, "response")).get("id")) or ""
-        response = self._response(response_id)
-        if response.out_of_band:
+        answer = self._answers.answer(response_id)
+        if answer.out_of_band:
             return []
+        if self._asked and self._create_id() in self._protected_asks:
+            self._protected_asks.discard(self._create_id())
+            answer.protected = True
         # It begins with all outputs that were sent so far, whoever asked for it.
         self._answer_due = self._owed = self._asked = False
         cut, self._cut_next = self._cut_next, False
-        response.dropped = cut
+        answer.dropped = cut
         return [CancelResponse(response_id)] if cut and response_id else []
-
-    def _response(self, response_id: str) -> _Response:
-        """Return what is known of a response; one without an id is over and owes nothing."""
-        if not response_id:
-            return _Response(out_of_band=False, done=True, answered=True)
-        if response_id not in self._responses:
-            self._responses[response_id] = _Response(self._facts.is_out_of_band(response_id))
-            while len(self._responses) > _MAX_RESPONSES:
-                del self._responses[next(iter(self._responses))]
-        return self._responses[response_id]
 
     def _audio_delta(self, event: ResponseOutputAudioDelta) -> list[Effect]:
         response_id = as_id(event.response_id) or ""
-        response = self._response(response_id)
-        if response.dropped:
+        answer = self._answers.answer(response_id)
+        if answer.dropped:
             return []
         part = (as_id(event.item_id) or "", as_index(event.content_index))
         audio = event.audio
-        if response.out_of_band:  # no answer, and the server has no item to be truncated
+        if answer.out_of_band:  # no answer, and the server has no item to be truncated
             return [Play(audio, part, response_id)]
-        self._parts.setdefault(part, _Heard(response_id)).received_bytes += len(audio)
-        while len(self._parts) > _MAX_PARTS:
-            del self._parts[next(iter(self._parts))]
+        self._answers.received(part, response_id, len(audio))
         self._meter.audio_came(part)
+        self._turn_open = False
         effects: list[Effect] = [Play(audio, part, response_id)]
-        if not response.answered:
-            response.answered = True
+        if not answer.answered:
+            answer.answered = True
             effects.append(Report(self._answer_started(response_id)))
         return effects
 
     def _audio_done(self, event: ResponseOutputAudioDone) -> list[Effect]:
-        response = self._responses.get(as_id(event.response_id) or "")
-        return [] if response is not None and response.dropped else [Flush()]
+        return [Flush()] if self.plays(as_id(event.response_id) or "") else []
 
     def _item_done(self, event: ResponseOutputItemDone) -> list[Effect]:
-        if self._response(as_id(event.response_id) or "").out_of_band:
+        if self._answers.answer(as_id(event.response_id) or "").out_of_band:
             return []  # the answer is the business of whoever asked for it
         call = self._calls.called(event.response_id, as_object(as_came(event, "item")))
         if call is None:
@@ -333,87 +646,119 @@ class VoiceState:
         started = ToolStarted(call_id=call.call_id, name=call.name, arguments=call.arguments)
         return [Report(started), RunTool(call.call_id, call.name, call.arguments)]
 
+    def _item_deleted(self, event: ConversationItemDeleted) -> list[Effect]:
+        self._answers.deleted(as_id(event.item_id) or "")
+        return []
+
     def _response_done(self, event: ResponseDone) -> list[Effect]:
         wire = as_object(as_came(event, "response"))
         response_id = as_id(wire.get("id")) or ""
-        response = self._response(response_id)
-        response.done = True
-        if wire.get("status") == "cancelled":
-            response.dropped = True
-        owed = self._calls.over(response_id, interrupted=response.dropped)
+        answer = self._answers.answer(response_id)
+        answer.done = True
+        status = wire.get("status")
+        if status == "cancelled":
+            answer.dropped = True
+        if not answer.out_of_band:
+            self._turn_open = False
+        owed = self._calls.over(response_id, interrupted=answer.dropped)
         self._owed = owed or self._owed
-        return self._create_if_possible()
+        failed: list[Effect] = []
+        if status in ("failed", "incomplete"):
+            why = _reason(wire)
+            failed = [Report(AnswerFailed(response_id=response_id, status=status, reason=why))]
+        return failed + self.ask_for_owed()
 
     def _error(self, event: ErrorEvent) -> list[Effect]:
-        if self._asked and self._create_id() in self._facts.refused_by(event):
-            self._asked = self._cut_next = False
-        return []
+        refused = self._facts.refused_by(event)
+        if not self._earlier_updates.isdisjoint(refused):
+            raise server_error(event)
+        effects = self._control.refused(refused) if self._control is not None else []
+        if self._asked and self._create_id() in refused:
+            self._asked = self._cut_next = self._turn_open = False
+            reason = words_of(event)
+            effects.append(Report(AnswerFailed(response_id=None, status="refused", reason=reason)))
+            effects += self.ask_for_owed()
+        if self._clearing is not None and self._clearing in refused:
+            # The server has no such request: what was no turn becomes an item, which is deleted.
+            self._clearing, self._delete_next = None, True
+            effects.append(Commit())
+        return effects
 
-    def _reconnected(self, _: Reconnected) -> list[Effect]:
-        """Take that what was under way went with the old link, except what is held for the new."""
-        self._speaking = self._answer_due = False
-        for response in self._responses.values():
-            response.done = True
+    # -- a link that was lost --------------------------------------------------------------------
+
+    def _reconnected(self, event: Reconnected) -> list[Effect]:
+        """Take that what was under way went with the old link; what is owed stays owed."""
+        effects = self._settle_lost_turn(event.lost_items)
+        self._settle_lost_calls()
+        lost, buffered = self._answers.link_lost(self._handed_ms)
+        lost = lost and not self.tools_running  # else the answer comes with their outputs
+        if lost and buffered:
+            effects.append(Silence(()))  # none of it was heard, and it will be said again
+        due = lost or self._answer_due or self._create_lost
+        due = due or (self._asked and not self._facts.busy)
+        self._answer_due = self._create_lost = False
+        self._asked = self._asked and self._facts.busy
+        self._owed = self._owed or due or (self._turn_open and self._user_was_last)
+        self._turn_open = False
+        self._verdicts.clear()
+        self._to_delete.clear()
+        self._delete_next = False
+        self._patience_ends = None
+        return [*effects, *self._end_pause(), AskForOwed()]
+
+    def _settle_lost_turn(self, lost_items: object) -> list[Effect]:
+        was_speaking, self._speaking = self._speaking, False
+        lost = self._turn_item in lost_items if isinstance(lost_items, list) else False
+        if not was_speaking and not (lost and self._turn_open):
+            return []
+        self._turn_open = self._answer_due = False
+        item_id, self._turn_item = self._turn_item, ""
+        return [Report(TurnLost(item_id=item_id or None))]
+
+    def _settle_lost_calls(self) -> None:
+        """Drop the calls of which the new session knows nothing; the outputs of the others wait."""
+        restored = {item.call_id for item in self._history.items.values()}
+        for call_id in self._calls.open_calls - restored:
+            self._lost_calls[call_id] = None
+            self._calls.lost(call_id)
+        while len(self._lost_calls) > _MOST_LOST:
+            del self._lost_calls[next(iter(self._lost_calls))]
         self._owed = self._calls.link_lost() or self._owed
-        return self._create_if_possible()
 
-    # -- rules -----------------------------------------------------------------------------------
+    @property
+    def _user_was_last(self) -> bool:
+        """Whether the conversation ends with something that the user has said."""
+        items = [
+            item
+            for item in self._history.items.values()
+            if item.status != "in_progress" and not self._history.is_ignored(item.id)
+        ]
+        return bool(items) and items[-1].role == "user"
 
-    def _running(self) -> list[str]:
-        running = (key for key, response in self._responses.items() if not response.done)
-        return [key for key in running if not self._responses[key].out_of_band]
+    # -- interrupting ----------------------------------------------------------------------------
 
     def _speech_ended(self) -> None:
         self._stopped_at = self._clock()
         self._meter.speech_ended()
 
     def _interrupt(self, *, cancel: bool) -> list[Effect]:
-        for response_id in self._running():
-            response = self._responses[response_id]
-            if not response.dropped:
-                response.dropped = True
-                self._cut.append(response_id)
+        parts = self._answers.parts
+        self._cut += self._answers.drop()
         self._cancel_cut = self._cancel_cut or cancel
         self._cut_next = cancel and (self._answer_due or self._asked)
-        silence: list[Effect] = [Silence(tuple(self._parts))]
+        silence: list[Effect] = [Silence(parts)]
         request, self._withdrawable = self._withdrawable, None
         return silence if request is None else [*silence, WithdrawRequest(request)]
-
-    def _settle_parts(
-        self, handed_ms: Mapping[Part, int]
-    ) -> tuple[dict[Part, int], tuple[str, ...]]:
-        truncated: dict[Part, int] = {}
-        items: dict[str, int] = {}  # how much of each was heard
-        for part, heard in self._parts.items():
-            if not part[0]:
-                continue  # nobody can say which item was cut
-            received_ms = heard.received_bytes // 2 * 1000 // self._rates["output"]
-            ms = min(handed_ms.get(part, 0), received_ms)
-            items[part[0]] = items.get(part[0], 0) + ms
-            response = self._responses.get(heard.response_id)
-            complete = response is None or response.done
-            if ms and (ms < received_ms or not complete):
-                truncated[part] = ms
-        self._parts.clear()
-        return truncated, tuple(item_id for item_id, ms in items.items() if not ms)
 
     def _answer_started(self, response_id: str) -> AnswerStarted:
         stopped_at, self._stopped_at = self._stopped_at, None
         latency = None if stopped_at is None else round((self._clock() - stopped_at) * 1000)
         return AnswerStarted(response_id=response_id, latency_ms=latency)
 
-    def _create_if_possible(self) -> list[Effect]:
-        """Ask for what is owed, unless the answer to what the user says will have it, too.
 
-        The connection asks for one response at a time.
-        """
-        if not self._owed or self._speaking or self._answer_due:
-            return []
-        self._owed = False
-        self._asked = True
-        self._creates += 1
-        self._withdrawable = self._create_id()
-        return [CreateResponse(self._withdrawable)]
-
-    def _create_id(self) -> str:
-        return f"voice_create_{self._creates}"
+def _reason(response: JsonDict) -> str:
+    """Return what a server says about a response that did not succeed."""
+    details = as_object(response.get("status_details"))
+    error = as_object(details.get("error"))
+    texts = [error.get("code"), error.get("message"), details.get("reason"), error.get("type")]
+    return ": ".join([text for text in map(as_text, texts) if text])

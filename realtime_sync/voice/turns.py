@@ -1,7 +1,7 @@
 """Who decides when the user's turn begins and ends, and what of the source goes to the server.
 
 One class for each way, without threads or sockets: `hear` takes a chunk of the source's, and all
-methods return what is to be done about it.
+methods return what is to be done about it. What becomes of a turn that is over, the rules decide.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import ConfigError
-from .effects import Append, ClearInput, Commit, Effect, UserStarted, UserStopped
+from .effects import Append, ClearInput, Effect, UserStarted, UserStopped
 
 if TYPE_CHECKING:
     from ..audio.vad import Vad
@@ -64,13 +64,14 @@ class PushToTalk:
         return [UserStarted(), ClearInput()]
 
     def release(self, *, respond: bool) -> list[Effect]:
-        """End the turn; less than the server would take is thrown away."""
+        """End the turn; it is too short if it is less than the server would take."""
         if not self._pressed:
             return []
         self._pressed = False
+        spoken_ms = int(self._sent / self._bytes_per_ms)
         if self._sent < _MIN_COMMIT_MS * self._bytes_per_ms:
-            return [ClearInput(), UserStopped(respond=False)]
-        return [Commit(), UserStopped(respond=respond)]
+            return [UserStopped(False, spoken_ms, "too_short")]
+        return [UserStopped(respond, spoken_ms, "released")]
 
 
 class LocalVad:
@@ -93,6 +94,8 @@ class LocalVad:
                 f"make it with Vad(rate={rate})"
             )
         self._vad = vad
+        self._bytes_per_ms = 2 * rate / 1000
+        self._spoken_bytes = 0  # since the detector was sure
         self._preroll_bytes = 2 * rate * _PREROLL_MS // 1000
         self._before: deque[bytes] = deque()
         self._before_bytes = 0
@@ -100,8 +103,10 @@ class LocalVad:
     def hear(self, chunk: bytes) -> list[Effect]:
         """Look for speech in it."""
         change = self._vad.process(chunk)
+        self._spoken_bytes += len(chunk)
         if change == "stopped":
-            return [Append(chunk), Commit(), UserStopped(respond=True)]
+            spoken_ms = int(self._spoken_bytes / self._bytes_per_ms) - self._vad.silence_ms
+            return [Append(chunk), UserStopped(True, max(0, spoken_ms), "detected")]
         if self._vad.speaking and change is None:
             return [Append(chunk)]
         self._keep(chunk)
@@ -110,6 +115,7 @@ class LocalVad:
         said = b"".join(self._before)
         self._before.clear()
         self._before_bytes = 0
+        self._spoken_bytes = len(chunk)
         return [UserStarted(), Append(said)]
 
     def _keep(self, chunk: bytes) -> None:

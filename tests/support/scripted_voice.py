@@ -9,12 +9,16 @@ from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
-from guards import VirtualClock
+from guards import Guard, VirtualClock
 
 from realtime_sync.connection.state import ConnectionState
-from realtime_sync.conversation.session import SessionFacts
-from realtime_sync.errors import ConnectionClosed, RealtimeTimeout
+from realtime_sync.conversation.history import History
+from realtime_sync.conversation.session import SessionFacts, SessionState
+from realtime_sync.conversation.tool_calls import ToolCalls
+from realtime_sync.errors import ConnectionClosed
 from realtime_sync.events import ErrorEvent, ServerEvent, parse_event
+from realtime_sync.voice import VoiceLoop
+from realtime_sync.voice.rules import VoiceState
 
 _ids = itertools.count(1)
 RATE = 24000
@@ -110,6 +114,14 @@ class ScriptedFacts:
     def declared_tools(self) -> frozenset[str]:
         return self.state.declared_tools
 
+    @property
+    def known(self) -> SessionState:
+        return self.state.session
+
+    @property
+    def history(self) -> History:
+        return self.state.history
+
 
 class ScriptedConnection(ScriptedFacts):
     """Plays events, and notes what is sent.
@@ -131,7 +143,11 @@ class ScriptedConnection(ScriptedFacts):
         self.sent: list[dict[str, Any]] = []
         self.heard: list[bytes] = []
         self._react = react
-        self._line: queue.SimpleQueue[ServerEvent | Exception] = queue.SimpleQueue()
+        # Whether nobody has anything left to do at this moment, so that time may pass.
+        self.is_settled: Callable[[], bool] = lambda: True
+        self.ends_responses_on_speech = False
+        self.server_tools: frozenset[str] = frozenset()
+        self._line: queue.SimpleQueue[ServerEvent | Exception | None] = queue.SimpleQueue()
         for item in script:
             self._line.put(item)
         self._end: Exception | None = None
@@ -145,20 +161,30 @@ class ScriptedConnection(ScriptedFacts):
     def types(self) -> list[str]:
         return [message["type"] for message in self.sent]
 
-    def recv(self, timeout: float | None = None) -> ServerEvent:
+    def poll(self, timeout: float | None = None) -> ServerEvent | None:
         try:
             # A moment of real time, so that other threads get their turn.
             item = self._line.get(timeout=0.001)
         except queue.Empty:
-            assert timeout is not None, "a recv without a timeout would never end"
-            self.clock.advance(timeout)
-            raise RealtimeTimeout("nothing came") from None
+            assert timeout is not None, "a poll without a timeout would never end"
+            if self.is_settled():
+                self.clock.advance(timeout)
+            return None
         if isinstance(item, ConnectionClosed):
-            self._line.put(item)  # every later recv repeats it
+            self._line.put(item)  # every later one repeats it
         if isinstance(item, Exception):
             raise item
-        self.state.receive(item)
+        if item is not None:
+            self.state.receive(item)
         return item
+
+    def wake(self) -> None:
+        self._line.put(None)
+
+    def update(self, *, session: Any, event_id: str | None = None) -> None:
+        message = {"type": "session.update", "event_id": event_id, "session": session}
+        self.state.sent(message)
+        self._send(**message)
 
     def append(self, *, audio: bytes) -> None:
         self.heard.append(audio)
@@ -166,7 +192,7 @@ class ScriptedConnection(ScriptedFacts):
     def commit(self) -> None:
         self._send("input_audio_buffer.commit")
 
-    def clear(self) -> None:
+    def clear(self, *, event_id: str | None = None) -> None:
         self._send("input_audio_buffer.clear")
 
     def delete(self, *, item_id: str) -> None:
@@ -181,13 +207,20 @@ class ScriptedConnection(ScriptedFacts):
         )
 
     def create(
-        self, *, item: Any = None, event_id: str | None = None, when_idle: bool = False
+        self,
+        *,
+        item: Any = None,
+        response: Any = None,
+        event_id: str | None = None,
+        when_idle: bool = False,
     ) -> None:
         if item is not None:
             self._send("conversation.item.create", item=item)
         else:
             assert when_idle, "the loop asks for one response at a time"
             request = {"type": "response.create", "event_id": event_id}
+            if response is not None:
+                request["response"] = response
             if self.state.ask_when_idle(request):
                 self._post(request)
 
@@ -205,3 +238,50 @@ class ScriptedConnection(ScriptedFacts):
         message = {"type": type, **fields}
         self.sent.append(message)
         self.feed(*self._react(message))
+
+
+def make_state(facts: ScriptedFacts, clock: VirtualClock, **options: Any) -> VoiceState:
+    """Make the rules of a conversation with two tools."""
+    calls = ToolCalls(("weather", "time"), declared=lambda: facts.declared_tools)
+    return VoiceState(
+        sink_rate=RATE,
+        known=facts.known,
+        responses=facts,
+        history=facts.history,
+        calls=calls,
+        clock=clock,
+        **options,
+    )
+
+
+def make_loop(
+    connection: ScriptedConnection,
+    source: Any,
+    sink: Any,
+    on_event: Callable[[Any], object],
+    **options: Any,
+) -> VoiceLoop:
+    """Make a loop on the connection's clock, which stands still while anybody has work to do."""
+    working: list[None] = []
+
+    def has_written() -> bool:
+        player = loop._engine._player
+        return player._over or not (player._pieces or player._writing)
+
+    def deliver(message: Any) -> None:
+        Guard().until(has_written, "what the sink is to play")
+        on_event(message)
+        working.pop()
+
+    options.setdefault("clock", connection.clock)
+    loop = VoiceLoop(connection, source, sink, on_event=deliver, **options)
+    engine = loop._engine
+    put = engine.box.put
+
+    def note(message: Any) -> None:
+        working.append(None)
+        put(message)
+
+    engine.box.put = note  # type: ignore[method-assign]
+    connection.is_settled = lambda: not working and has_written()
+    return loop

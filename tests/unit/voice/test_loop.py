@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from audio_clock import AudioClock
 from guards import Guard
@@ -19,12 +20,14 @@ from scripted_voice import (
     delta,
     done,
     event,
+    make_loop,
     pcm,
     session,
     speech_started,
     speech_stopped,
 )
 
+from realtime_sync.audio.g711 import encode_ulaw
 from realtime_sync.audio.virtual import VirtualSpeaker
 from realtime_sync.errors import (
     ConcurrencyError,
@@ -77,17 +80,16 @@ def talk(
     connection: ScriptedConnection,
     sink: Any,
     source: ListSource | None = None,
+    on_event: Callable[[Any], object] = lambda _: None,
     **options: Any,
 ) -> list[Any]:
     events: list[Any] = []
-    loop = VoiceLoop(
-        connection,
-        source or ListSource(*QUESTION),
-        sink,
-        on_event=events.append,
-        clock=connection.clock,
-        **options,
-    )
+
+    def note(message: Any) -> None:
+        events.append(message)
+        on_event(message)
+
+    loop = make_loop(connection, source or ListSource(*QUESTION), sink, note, **options)
     loop.run()
     return events
 
@@ -111,7 +113,9 @@ def test_a_turn_goes_up_and_its_answer_down(clock: AudioClock, sink: VirtualSpea
     assert connection.sent == []
     assert sink.played_ms("a") == 500
     assert [e.type for e in events] == [
-        *(e.type for e in ANSWER[:5]),
+        *(e.type for e in ANSWER[:3]),
+        "voice.turn_ended",
+        *(e.type for e in ANSWER[3:5]),
         "voice.answer_started",
         *(e.type for e in ANSWER[5:]),
         "voice.turn_metrics",
@@ -137,7 +141,7 @@ def test_an_interruption_silences_and_truncates_at_what_was_handed_out(
         seen.append(message)
 
     seen: list[Any] = []
-    VoiceLoop(connection, source, sink, on_event=interrupt, clock=clock).run()
+    make_loop(connection, source, sink, interrupt).run()
     assert connection.sent == [
         {
             "type": "conversation.item.truncate",
@@ -226,29 +230,17 @@ def test_an_output_waits_for_the_answer_that_is_spoken(
     assert connection.types() == ["conversation.item.create", "response.create"]
 
 
-def test_no_answer_is_asked_for_while_an_output_is_on_its_way(
-    clock: AudioClock, sink: VirtualSpeaker, guard: Guard
+def test_no_answer_is_asked_for_before_the_response_is_over(
+    clock: AudioClock, sink: VirtualSpeaker
 ) -> None:
-    over = threading.Event()
+    def react(message: dict[str, Any]) -> list[Any]:
+        if message["type"] == "response.create":
+            return [created("r2"), done("r2")]
+        assert connection.types() == ["conversation.item.create"]
+        return [done("r1")]
 
-    class Slow(ScriptedConnection):
-        def create(self, *, item: Any = None, **fields: Any) -> None:
-            if item is not None:
-                self.feed(done("r1"))
-                guard.wait(over, "the end of the response")
-            super().create(item=item, **fields)
-
-    def note(message: Any) -> None:  # when what follows from it is done
-        if message.type == "response.done":
-            over.set()
-
-    react = lambda message: (  # noqa: E731
-        [created("r2"), done("r2")] if message["type"] == "response.create" else []
-    )
-    connection = Slow(clock, *ANSWER[:4], call_done("r1", "c1", "look"), react=react)
-    look = {"look": lambda: "seen"}
-    source = ListSource(*QUESTION)
-    VoiceLoop(connection, source, sink, tools=look, on_event=note, clock=clock).run()
+    connection = ScriptedConnection(clock, *ANSWER[:4], call_done("r1", "c1", "look"), react=react)
+    talk(connection, sink, tools={"look": lambda: "seen"})
     assert connection.types() == ["conversation.item.create", "response.create"]
 
 
@@ -284,7 +276,7 @@ def test_a_slow_tool_does_not_keep_the_user_from_interrupting(
 
     starts: list[bool] = []
     source = ListSource()
-    VoiceLoop(connection, source, sink, tools={"slow": slow}, on_event=note, clock=clock).run()
+    make_loop(connection, source, sink, note, tools={"slow": slow}).run()
     assert connection.types() == ["conversation.item.create"]
 
 
@@ -377,14 +369,37 @@ def test_an_error_of_the_callers_reaches_the_caller(
     source = ListSource(wait=True)
     connection = ScriptedConnection(clock, *ANSWER)
     with pytest.raises(ZeroDivisionError):
-        VoiceLoop(connection, source, sink, on_event=fail, clock=clock).run()
+        make_loop(connection, source, sink, fail).run()
     assert source.closed.is_set()
 
 
-def test_a_session_in_another_rate_is_refused(clock: AudioClock) -> None:
-    sink = VirtualSpeaker(rate=16000, clock=clock)
-    with pytest.raises(ConfigError, match="rate=24000"):
-        talk(ScriptedConnection(clock, session()), sink)
+def test_a_sink_may_have_another_rate_than_the_session(clock: AudioClock) -> None:
+    heard: list[bytes] = []
+    sink = VirtualSpeaker(rate=16000, clock=clock, tap=heard.append)
+    talk(ScriptedConnection(clock, *ANSWER), sink)
+    assert sink.played_ms("a") == 500
+    samples = np.frombuffer(b"".join(heard), "<i2")
+    assert np.count_nonzero(np.abs(samples) > 500) == pytest.approx(8000, abs=50)
+
+
+def test_a_telephone_s_session_is_converted_both_ways(clock: AudioClock) -> None:
+    phone = {"type": "audio/pcmu"}
+    audio = {"input": {"format": phone}, "output": {"format": phone}}
+    telephone = event("session.updated", session={"type": "realtime", "audio": audio})
+    loud = raw_delta(base64_of(encode_ulaw(pcm(500, 8000)[:8000])))
+    connection = ScriptedConnection(clock, telephone, *ANSWER[1:4], loud, *ANSWER[5:])
+    connection.state.receive(telephone)
+    sink = VirtualSpeaker(clock=clock)
+    talk(connection, sink, ListSource(*[pcm(20)] * 50))
+    assert sink.played_ms("a") == 500
+    assert sum(map(len, connection.heard)) == pytest.approx(8000, abs=800)
+
+
+def test_a_format_that_nobody_speaks_is_refused(clock: AudioClock, sink: VirtualSpeaker) -> None:
+    audio = {"output": {"format": {"type": "audio/opus"}}}
+    opus = event("session.updated", session={"type": "realtime", "audio": audio})
+    with pytest.raises(ConfigError, match="audio/opus"):
+        talk(ScriptedConnection(clock, opus), sink)
 
 
 def test_an_answer_that_never_comes_is_an_error(clock: AudioClock, sink: VirtualSpeaker) -> None:
@@ -406,7 +421,7 @@ def test_it_can_be_closed_from_another_thread(
         if message.type == "voice.answer_started":
             playing.set()
 
-    loop = VoiceLoop(connection, source, sink, on_event=note, clock=clock)
+    loop = make_loop(connection, source, sink, note)
     thread = threading.Thread(target=loop.run)
     thread.start()
     guard.wait(playing, "the answer")
@@ -444,8 +459,13 @@ def test_a_sink_needs_only_four_methods(clock: AudioClock) -> None:
 
     sink = Bare()
     end = (speech_started(), speech_stopped(), created("r2"), done("r2"))
-    connection = ScriptedConnection(clock, *ANSWER, *end)
-    talk(connection, sink)
+    connection = ScriptedConnection(clock, *ANSWER)
+
+    def interrupt(message: Any) -> None:
+        if message == ANSWER[-1]:
+            connection.feed(*end)
+
+    talk(connection, sink, on_event=interrupt)
     assert sink.calls == ["clear", "write a 0 24000", "clear"]
     assert connection.sent[0]["audio_end_ms"] == 7
 

@@ -19,6 +19,7 @@ from scripted_voice import (
     delta,
     done,
     event,
+    make_loop,
     pcm,
     session,
     speech_started,
@@ -28,7 +29,7 @@ from scripted_voice import (
 from realtime_sync.audio.playout import Playout
 from realtime_sync.audio.virtual import VirtualSpeaker
 from realtime_sync.errors import ConfigError
-from realtime_sync.voice import TurnMetrics, VoiceLoop
+from realtime_sync.voice import TurnMetrics
 
 CHUNK = b"\1\0" * 480  # 20 ms
 MANUAL = event(
@@ -71,13 +72,8 @@ class Talk:
         self.sink = sink or VirtualSpeaker(clock=self.clock)
         self.line = Line()
         self.seen: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.loop = VoiceLoop(
-            self.connection,
-            self.line,
-            self.sink,
-            on_event=self.seen.put,
-            clock=self.clock,
-            **options,
+        self.loop = make_loop(
+            self.connection, self.line, self.sink, self.seen.put, clock=self.clock, **options
         )
         self._thread = threading.Thread(target=self.loop.run)
 

@@ -16,29 +16,33 @@ from scripted_voice import (
     created,
     delta,
     done,
+    make_state,
     session,
     speech_started,
     speech_stopped,
 )
 
 from realtime_sync.audio.virtual import VirtualSpeaker
-from realtime_sync.conversation.tool_calls import ToolCalls
 from realtime_sync.errors import ConnectionClosedOK, RealtimeError, RemoteProtocolError
 from realtime_sync.events import ServerEvent, parse_event
 from realtime_sync.events.json_writer import write_json
 from realtime_sync.voice import UnreadableMessage, VoiceLoop
 from realtime_sync.voice._sending import send
 from realtime_sync.voice.effects import (
+    AskForOwed,
     Effect,
+    EndTalk,
     Flush,
+    IgnoreItem,
+    Pause,
     Play,
     Report,
+    Resume,
     RunTool,
     SendToolOutput,
     Silence,
     WithdrawRequest,
 )
-from realtime_sync.voice.rules import VoiceState
 
 ALL_TYPES = [*TYPES, *BETA_TYPES]
 
@@ -60,14 +64,7 @@ class Conversation:
 
     def __init__(self, clock: AudioClock) -> None:
         connection = self.connection = ScriptedConnection(clock)
-        self.state = VoiceState(
-            source_rate=RATE,
-            sink_rate=RATE,
-            session=lambda: connection.session_facts,
-            responses=connection,
-            calls=ToolCalls(("tool",), declared=lambda: connection.declared_tools),
-            clock=clock,
-        )
+        self.state = make_state(connection, clock)
 
     def receive(self, event: ServerEvent) -> list[Effect]:
         self.connection.state.receive(event)
@@ -82,15 +79,17 @@ class Conversation:
                     assert index >= 0
                     self.state.plays(response_id)
                 case RunTool(call_id, name, arguments):
-                    assert name == "tool"
+                    assert name == "weather"
                     assert isinstance(arguments, str)
                     self.answer(SendToolOutput(call_id, "5"))
                 case SendToolOutput():
                     self.answer(effect)
                 case Silence(parts):
                     self.do(self.state.silenced(dict.fromkeys(parts, 10)))
-                case Flush():
+                case Flush() | Pause() | Resume() | IgnoreItem() | EndTalk():
                     pass
+                case AskForOwed():
+                    self.do(self.state.ask_for_owed())
                 case Report(report):
                     assert repr(report)
                 case WithdrawRequest(event_id):
@@ -162,7 +161,7 @@ def test_the_loop_goes_on(type: str, clock: AudioClock) -> None:
         ScriptedConnection(clock, *script, ConnectionClosedOK(1000)),
         Silent(),
         VirtualSpeaker(clock=clock),
-        tools={"tool": lambda **_: "5"},
+        tools={"weather": lambda **_: "5"},
         on_event=events.append,
         clock=clock,
     ).run()

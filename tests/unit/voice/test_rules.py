@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from guards import VirtualClock
 from scripted_voice import (
-    RATE,
     ScriptedFacts,
     audio_done,
     call_done,
@@ -15,6 +14,7 @@ from scripted_voice import (
     delta,
     done,
     event,
+    make_state,
     pcm,
     session,
     speech_started,
@@ -22,11 +22,12 @@ from scripted_voice import (
 )
 
 from realtime_sync.connection.state import ConnectionState
-from realtime_sync.conversation.tool_calls import ToolCalls
-from realtime_sync.errors import ConfigError
+from realtime_sync.errors import ConfigError, ServerError
 from realtime_sync.events import Reconnected, ServerEvent
 from realtime_sync.voice.effects import (
+    AskForOwed,
     CancelResponse,
+    Commit,
     CreateResponse,
     DeleteItem,
     Effect,
@@ -37,13 +38,19 @@ from realtime_sync.voice.effects import (
     SendToolOutput,
     Silence,
     TruncateItem,
+    UserStopped,
     WithdrawRequest,
 )
 from realtime_sync.voice.events import (
+    AnswerFailed,
     AnswerStarted,
     Interrupted,
     ToolFinished,
+    ToolOutputLost,
     ToolStarted,
+    ToolsUnmatched,
+    TurnEnded,
+    TurnLost,
     TurnMetrics,
 )
 from realtime_sync.voice.rules import VoiceState
@@ -56,21 +63,7 @@ def clock() -> VirtualClock:
 
 @pytest.fixture
 def state(clock: VirtualClock) -> VoiceState:
-    return make_state(clock)
-
-
-def make_state(clock: VirtualClock, **options: Any) -> VoiceState:
-    facts = ScriptedFacts()
-    calls = ToolCalls(("weather", "time"), declared=lambda: facts.declared_tools)
-    return VoiceState(
-        source_rate=RATE,
-        sink_rate=RATE,
-        session=lambda: facts.session_facts,
-        responses=facts,
-        calls=calls,
-        clock=clock,
-        **options,
-    )
+    return make_state(ScriptedFacts(), clock)
 
 
 def known(state: VoiceState) -> ConnectionState:
@@ -85,7 +78,21 @@ def feed(state: VoiceState, *events: ServerEvent) -> list[Effect]:
     for one in events:
         known(state).receive(one)
         effects += state.receive(one)
-    return effects
+    return decided(state, effects)
+
+
+def decided(state: VoiceState, effects: list[Effect]) -> list[Effect]:
+    """What is to be done in the end; what is only told of turns and tools is tested elsewhere."""
+    result: list[Effect] = []
+    for effect in effects:
+        if isinstance(effect, AskForOwed):
+            result += state.ask_for_owed()
+        elif not isinstance(effect, Report) or not isinstance(effect.event, _TOLD):
+            result.append(effect)
+    return result
+
+
+_TOLD = (TurnEnded, ToolsUnmatched)
 
 
 def asks(state: VoiceState, number: int = 1) -> CreateResponse:
@@ -306,8 +313,46 @@ def test_a_refused_request_is_over(state: VoiceState) -> None:
     assert state.output_sent("c1") == [asks(state)]
     refused = {"type": "server_error", "message": "no", "event_id": "voice_create_1"}
     assert state.busy
-    assert feed(state, event("error", error=refused)) == []
+    assert reports(feed(state, event("error", error=refused))) == [
+        AnswerFailed(response_id=None, status="refused", reason="server_error: no")
+    ]
     assert not state.busy
+
+
+@pytest.mark.parametrize("status", ["failed", "incomplete"])
+def test_an_answer_that_fails_is_told_and_not_waited_for(state: VoiceState, status: Any) -> None:
+    details = {"error": {"code": "rate_limit_exceeded", "message": "Slow down."}}
+    wire = {"id": "r1", "status": status, "status_details": details}
+    effects = feed(state, session(), created("r1"), event("response.done", response=wire))
+    assert reports(effects) == [
+        AnswerFailed(response_id="r1", status=status, reason="rate_limit_exceeded: Slow down.")
+    ]
+    assert not state.busy
+
+
+def test_an_update_that_was_refused_before_the_beginning_ends_it(state: VoiceState) -> None:
+    known(state).sent({"type": "session.update", "event_id": "u1", "session": {}})
+    state.begin()
+    known(state).sent({"type": "session.update", "event_id": "u2", "session": {}})
+    error = {"type": "invalid_request_error", "message": "no such voice", "event_id": "u2"}
+    assert feed(state, event("error", error=error)) == []
+    with pytest.raises(ServerError, match="no such voice"):
+        feed(state, event("error", error={**error, "event_id": "u1"}))
+
+
+def test_an_item_that_is_deleted_while_it_plays_is_not_truncated(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), delta("r1", "a", 500), delta("r1", "b", 500))
+    feed(state, event("conversation.item.deleted", item_id="a"))
+    assert feed(state, speech_started()) == [Silence((("b", 0),))]
+
+
+def test_tools_that_do_not_match_are_told_once(state: VoiceState) -> None:
+    tools = [{"type": "function", "name": name} for name in ("time", "search")]
+    told = event("session.updated", session={"type": "realtime", "tools": tools})
+    known(state).receive(told)
+    unmatched = ToolsUnmatched(unanswered=("search",), undeclared=("weather",))
+    assert state.receive(told) == [Report(unmatched)]
+    assert state.receive(told) == []
 
 
 # -- out-of-band responses -----------------------------------------------------------------------
@@ -375,19 +420,57 @@ def test_errors_of_others_change_nothing(state: VoiceState) -> None:
 # -- a lost link ---------------------------------------------------------------------------------
 
 
-def reconnect(state: VoiceState) -> list[Effect]:
-    known(state).link_lost(frozenset())
-    return feed(state, Reconnected(code=1006, attempts=1, lost=[], lost_items=[]))
+def reconnect(state: VoiceState, *lost_items: str) -> list[Effect]:
+    known(state).link_lost(known(state).requested)
+    lost = Reconnected(code=1006, attempts=1, lost=[], lost_items=list(lost_items))
+    return feed(state, lost)
 
 
-def test_what_was_under_way_went_with_the_link(state: VoiceState) -> None:
-    feed(state, session(), created("r1"), speech_started())
+def test_a_turn_that_the_drop_cut_is_lost(state: VoiceState) -> None:
+    feed(state, session(), speech_started())
     assert state.busy
+    assert reports(reconnect(state)) == [TurnLost(item_id="user")]
+    assert not state.busy
+
+
+def test_a_turn_that_could_not_be_restored_is_lost(state: VoiceState) -> None:
+    feed(state, session(), speech_started(), speech_stopped())
+    assert reconnect(state, "user") == [Report(TurnLost(item_id="user"))]
+    assert not state.busy
+
+
+def test_an_answer_that_was_due_is_asked_for_once(state: VoiceState) -> None:
+    feed(state, session(), speech_started(), speech_stopped())
+    assert reconnect(state) == [asks(state)]
+    assert state.ask_for_owed() == []
+    feed(state, created("r1"), done("r1"))
+    assert not state.busy
+
+
+def test_an_answer_of_which_nothing_was_heard_is_asked_for_again(state: VoiceState) -> None:
+    feed(state, session(), speech_started(), speech_stopped(), created("r1"))
+    assert reconnect(state) == [asks(state)]
+    feed(state, created("r2"), delta("r2", "a", 500))
+    # What is in the sink would be said twice.
+    assert reconnect(state) == [Silence(()), asks(state, 2)]
+
+
+def test_an_answer_that_was_heard_in_part_plays_out(clock: VirtualClock) -> None:
+    state = make_state(ScriptedFacts(), clock, handed_ms=lambda part: 20)
+    feed(state, session(), created("r1"), delta("r1", "a", 500), delta("r1", "b", 500))
     assert reconnect(state) == []
     assert not state.busy
-    feed(state, session(), speech_started(), speech_stopped())
-    reconnect(state)
-    assert not state.busy
+    # The server has it as it was heard, under an id of its own: nothing is left to be truncated.
+    assert feed(state, speech_started()) == [Silence(())]
+    assert acts(state.silenced({})) == []
+
+
+def test_nothing_is_asked_for_where_nothing_is_owed(state: VoiceState) -> None:
+    said = {"type": "message", "id": "user", "role": "user", "status": "completed"}
+    words = {"content": [{"type": "input_text", "text": "hello"}]}
+    feed(state, session(create_response=False), speech_started(), speech_stopped())
+    feed(state, event("conversation.item.done", item={**said, **words}))
+    assert reconnect(state) == []
 
 
 def test_outputs_are_answered_over_the_new_link(state: VoiceState) -> None:
@@ -395,7 +478,17 @@ def test_outputs_are_answered_over_the_new_link(state: VoiceState) -> None:
     feed(state, call_done("r1", "c2", "weather"))
     assert state.output_sent("c1") == []
     assert reconnect(state) == []
+    assert state.tool_returned("c2", "weather", "5") == [SendToolOutput("c2", "5")]
     assert state.output_sent("c2") == [asks(state)]
+
+
+def test_the_output_of_a_call_that_was_not_restored_is_dropped(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), call_done("r1", "c1", "time"))
+    known(state).history.keep([])
+    reconnect(state)
+    lost = ToolOutputLost(call_id="c1", name="time")
+    assert state.tool_returned("c1", "time", "5") == [Report(lost)]
+    assert not state.tools_running
 
 
 # -- the session ---------------------------------------------------------------------------------
@@ -417,19 +510,12 @@ def test_a_server_that_only_listens_owes_no_answer(state: VoiceState) -> None:
         assert not state.busy
 
 
-@pytest.mark.parametrize(
-    ("audio", "words"),
-    [
-        ({"input": {"format": {"type": "audio/pcmu"}}}, "input format is 'audio/pcmu'"),
-        ({"output": {"format": {"type": "audio/pcma"}}}, "output format is 'audio/pcma'"),
-        ({"input": {"format": {"type": "audio/pcm", "rate": 44100}}}, r"source.*rate=44100"),
-        ({"output": {"format": {"type": "audio/pcm", "rate": 44100}}}, r"sink.*rate=44100"),
-    ],
-)
-def test_a_session_in_another_format_is_refused(
-    state: VoiceState, audio: dict[str, Any], words: str
+@pytest.mark.parametrize("direction", ["input", "output"])
+def test_a_session_in_a_format_that_nobody_speaks_is_refused(
+    state: VoiceState, direction: str
 ) -> None:
-    with pytest.raises(ConfigError, match=words):
+    audio = {direction: {"format": {"type": "audio/opus"}}}
+    with pytest.raises(ConfigError, match=f"{direction} format is 'audio/opus'"):
         feed(state, event("session.created", session={"type": "realtime", "audio": audio}))
 
 
@@ -450,8 +536,8 @@ def test_events_it_does_not_know_are_left_alone(state: VoiceState) -> None:
 def test_a_long_conversation_keeps_a_bounded_memory(state: VoiceState) -> None:
     for n in range(1000):
         feed(state, created(f"r{n}"), delta(f"r{n}", f"i{n}", 20), done(f"r{n}"))
-    assert len(state._parts) <= 64
-    assert len(state._responses) <= 64
+    assert len(state._answers._parts) <= 64
+    assert len(state._answers._answers) <= 64
 
 
 # -- turns that are found here -------------------------------------------------------------------
@@ -460,11 +546,18 @@ def test_a_long_conversation_keeps_a_bounded_memory(state: VoiceState) -> None:
 @pytest.fixture
 def manual(clock: VirtualClock) -> VoiceState:
     """The state of a loop with a button or a detector of its own."""
-    state = make_state(clock, manual_turns=True)
+    state = make_state(ScriptedFacts(), clock, manual_turns=True)
     # The server's own settings, before they are updated.
     feed(state, event("session.created", session={"type": "realtime", **DETECTING}))
     feed(state, event("session.updated", session={"type": "realtime", **QUIET}))
     return state
+
+
+def stop(state: VoiceState, *, respond: bool = True) -> list[Effect]:
+    """What comes of a turn's end beside its commit."""
+    commit, *effects = decided(state, state.user_stopped(UserStopped(respond, 500, "released")))
+    assert commit == Commit()
+    return effects
 
 
 DETECTING: dict[str, Any] = {"audio": {"input": {"turn_detection": {"type": "server_vad"}}}}
@@ -477,7 +570,7 @@ def test_a_turn_that_was_found_here_is_answered_on_request(
     assert manual.user_started() == [Silence(())]
     assert manual.silenced({}) == []
     assert manual.busy
-    assert manual.user_stopped(respond=True) == [asks(manual)]
+    assert stop(manual) == [asks(manual)]
     clock.advance(0.1)
     effects = feed(manual, created("r1"), delta("r1", "a", 20), done("r1"))
     assert reports(effects) == [AnswerStarted(response_id="r1", latency_ms=100)]
@@ -486,7 +579,7 @@ def test_a_turn_that_was_found_here_is_answered_on_request(
 
 def test_a_turn_may_go_without_an_answer(manual: VoiceState) -> None:
     manual.user_started()
-    assert manual.user_stopped(respond=False) == []
+    assert stop(manual, respond=False) == []
     assert not manual.busy
 
 
@@ -497,18 +590,18 @@ def test_a_turn_that_interrupts_cancels_and_waits_for_the_end(manual: VoiceState
         CancelResponse("r1"),
         TruncateItem(("a", 0), 40),
     ]
-    assert manual.user_stopped(respond=True) == [asks(manual)]
+    assert stop(manual) == [asks(manual)]
     assert feed(manual, done("r1", "cancelled")) == []
     assert manual.busy, "the connection asks now"
 
 
 def test_an_answer_that_was_asked_for_and_not_begun_is_cancelled_too(manual: VoiceState) -> None:
     manual.user_started()
-    assert manual.user_stopped(respond=True) == [asks(manual)]
+    assert stop(manual) == [asks(manual)]
     assert manual.user_started() == [Silence(()), WithdrawRequest("voice_create_1")]
     assert not known(manual).withdraw("voice_create_1"), "it was sent"
     assert manual.silenced({}) == []
-    assert manual.user_stopped(respond=True) == [asks(manual, 2)]
+    assert stop(manual) == [asks(manual, 2)]
     assert feed(manual, created("r1")) == [CancelResponse("r1")]
     assert feed(manual, delta("r1", "a", 100)) == []
     assert feed(manual, done("r1", "cancelled")) == []
@@ -517,11 +610,11 @@ def test_an_answer_that_was_asked_for_and_not_begun_is_cancelled_too(manual: Voi
 
 def test_a_detector_that_an_update_turns_off_is_none(clock: VirtualClock) -> None:
     """What is known of the session may be ahead of the events."""
-    state = make_state(clock, manual_turns=True)
+    state = make_state(ScriptedFacts(), clock, manual_turns=True)
     detecting = event("session.updated", session={"type": "realtime", **DETECTING})
     known(state).receive(detecting)
     known(state).receive(event("session.updated", session={"type": "realtime", **QUIET}))
-    assert state.receive(detecting) == []
+    assert decided(state, state.receive(detecting)) == []
 
 
 def test_two_detectors_are_refused(manual: VoiceState) -> None:

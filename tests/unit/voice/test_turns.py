@@ -11,7 +11,6 @@ from realtime_sync.errors import ConfigError
 from realtime_sync.voice.effects import (
     Append,
     ClearInput,
-    Commit,
     Effect,
     UserStarted,
     UserStopped,
@@ -37,7 +36,7 @@ def test_only_what_is_said_with_the_button_down_goes_up() -> None:
     assert turns.press() == [UserStarted(), ClearInput()]
     assert turns.press() == []
     assert [turns.hear(CHUNK) for _ in range(5)] == [[Append(CHUNK)]] * 5
-    assert turns.release(respond=True) == [Commit(), UserStopped(respond=True)]
+    assert turns.release(respond=True) == [UserStopped(True, 100, "released")]
     assert turns.release(respond=True) == []
     assert turns.hear(CHUNK) == []
 
@@ -47,7 +46,7 @@ def test_a_turn_may_be_committed_without_an_answer() -> None:
     turns.press()
     for _ in range(5):
         turns.hear(CHUNK)
-    assert turns.release(respond=False) == [Commit(), UserStopped(respond=False)]
+    assert turns.release(respond=False) == [UserStopped(False, 100, "released")]
 
 
 def test_less_than_100_ms_is_not_committed() -> None:
@@ -56,7 +55,7 @@ def test_less_than_100_ms_is_not_committed() -> None:
         turns.press()
         for _ in range(count):
             turns.hear(CHUNK)
-        assert turns.release(respond=True) == [ClearInput(), UserStopped(respond=False)]
+        assert turns.release(respond=True) == [UserStopped(False, 20 * count, "too_short")]
 
 
 def test_a_detector_sends_what_is_said_and_a_moment_before_it() -> None:
@@ -66,9 +65,12 @@ def test_a_detector_sends_what_is_said_and_a_moment_before_it() -> None:
     for at in range(0, len(said), 960):
         effects += turns.hear(said[at : at + 960])
     assert effects[0] == UserStarted()
-    assert effects[-2:] == [Commit(), UserStopped(respond=True)]
+    stopped = effects[-1]
+    assert isinstance(stopped, UserStopped)
+    assert stopped.by == "detected"
+    assert 200 < stopped.spoken_ms < 1500  # without the silence that ended it
     sent = b"".join(effect.audio for effect in effects if isinstance(effect, Append))
-    assert len(effects) == 3 + sum(isinstance(effect, Append) for effect in effects)
+    assert len(effects) == 2 + sum(isinstance(effect, Append) for effect in effects)
     assert sent in said
     assert loud_part(said) in sent
     assert len(sent) < len(said) - 2 * 24 * 900

@@ -1,0 +1,188 @@
+"""The answers that are under way or may still be playing, and what an interruption leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from attrs import define
+
+from ..conversation.session import SoundFormat
+from .effects import Part
+
+__all__ = ["Answers", "TrackedAnswer"]
+
+# Nobody interrupts what was played long ago.
+_MAX_PARTS = 64
+_MAX_ANSWERS = 64
+_SLACK_MS = 20  # the last of an item may never count as heard: resamplers round
+
+
+@define
+class TrackedAnswer:
+    """One response, as far as it was taken from the queue.
+
+    The connection is ahead of it: what the server had begun when the user spoke is interrupted,
+    and not the answer that may have come meanwhile.
+
+    Attributes:
+        out_of_band: it is none of the conversation's.
+        done: nothing more comes of it.
+        dropped: it was interrupted: what still comes of it is not played.
+        answered: some of its audio came.
+        protected: the user can't interrupt it.
+    """
+
+    out_of_band: bool
+    done: bool = False
+    dropped: bool = False
+    answered: bool = False
+    protected: bool = False
+
+
+@define
+class _Heard:
+    """An audio part that may still be playing."""
+
+    response_id: str
+    received_bytes: int = 0
+
+
+class Answers:
+    """Follows the responses of one conversation, and their audio.
+
+    Args:
+        is_out_of_band: whether a response, by its id, is none of the conversation's.
+        sound_format: of the audio that comes, at this moment.
+        sink_rate: in Hz; audio is taken to have it where the session does not tell.
+
+    Threads: one at a time.
+    """
+
+    def __init__(
+        self,
+        *,
+        is_out_of_band: Callable[[str], bool],
+        sound_format: Callable[[], SoundFormat],
+        sink_rate: int,
+    ) -> None:
+        self._is_out_of_band = is_out_of_band
+        self._format = sound_format
+        self._sink_rate = sink_rate
+        self._answers: dict[str, TrackedAnswer] = {}
+        self._parts: dict[Part, _Heard] = {}
+
+    def answer(self, response_id: str) -> TrackedAnswer:
+        """Return what is known of a response; one without an id is over and owes nothing."""
+        if not response_id:
+            return TrackedAnswer(out_of_band=False, done=True, answered=True)
+        if response_id not in self._answers:
+            self._answers[response_id] = TrackedAnswer(self._is_out_of_band(response_id))
+            while len(self._answers) > _MAX_ANSWERS:
+                del self._answers[next(iter(self._answers))]
+        return self._answers[response_id]
+
+    def is_dropped(self, response_id: str) -> bool:
+        """Whether the audio of a response is not wanted any more."""
+        answer = self._answers.get(response_id)
+        return answer is not None and answer.dropped
+
+    @property
+    def running(self) -> list[str]:
+        """The responses of the conversation that have begun and are not done."""
+        running = (key for key, answer in self._answers.items() if not answer.done)
+        return [key for key in running if not self._answers[key].out_of_band]
+
+    @property
+    def awaited(self) -> list[str]:
+        """Those of them that were not interrupted."""
+        return [key for key in self.running if not self._answers[key].dropped]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What may still be playing."""
+        return tuple(self._parts)
+
+    def sounds(self, played_ms: Callable[[Part], int]) -> bool:
+        """Return whether some of what came last is not heard yet."""
+        part = next(reversed(self._parts), None)
+        if part is None:
+            return False
+        return played_ms(part) + _SLACK_MS < self._ms(self._parts[part].received_bytes)
+
+    @property
+    def are_protected(self) -> bool:
+        """Whether the user can't interrupt what runs, or came last and may still be playing."""
+        if any(self._answers[key].protected for key in self.awaited):
+            return True
+        latest = next(reversed(self._parts.values()), None)
+        answer = None if latest is None else self._answers.get(latest.response_id)
+        return answer is not None and answer.protected
+
+    def received(self, part: Part, response_id: str, size: int) -> None:
+        """Take that so many bytes of audio came."""
+        self._parts.setdefault(part, _Heard(response_id)).received_bytes += size
+        while len(self._parts) > _MAX_PARTS:
+            del self._parts[next(iter(self._parts))]
+
+    def deleted(self, item_id: str) -> None:
+        """Take that the server has an item no more: it is neither truncated nor deleted."""
+        for part in [part for part in self._parts if part[0] == item_id]:
+            del self._parts[part]
+
+    def drop(self) -> list[str]:
+        """Drop the responses that run; return those that were not dropped before."""
+        dropped = self.awaited
+        for response_id in dropped:
+            self._answers[response_id].dropped = True
+        return dropped
+
+    def cut(self, handed_ms: Mapping[Part, int]) -> tuple[dict[Part, int], tuple[str, ...]]:
+        """Settle what may have been playing, now that the sink is silent.
+
+        Returns:
+            Where to truncate each part that was heard in part; the items of which nothing was
+            heard.
+        """
+        truncated: dict[Part, int] = {}
+        items: dict[str, int] = {}  # how much of each was heard
+        for part, heard in self._parts.items():
+            if not part[0]:
+                continue  # nobody can say which item was cut
+            received_ms = self._ms(heard.received_bytes)
+            ms = min(handed_ms.get(part, 0), received_ms)
+            items[part[0]] = items.get(part[0], 0) + ms
+            answer = self._answers.get(heard.response_id)
+            complete = answer is None or answer.done
+            if ms and (ms < received_ms or not complete):
+                truncated[part] = ms
+        self._parts.clear()
+        return truncated, tuple(item_id for item_id, ms in items.items() if not ms)
+
+    def link_lost(self, handed_ms: Callable[[Part], int]) -> tuple[bool, bool]:
+        """Take that no more comes of any response, and that the server has new items.
+
+        Args:
+            handed_ms: how much of a part went to the device.
+
+        Returns:
+            Whether an answer was lost of which nothing was heard; and whether the sink has
+            something of such answers, and of nothing else.
+        """
+        handed = {part: handed_ms(part) for part in self._parts}
+        begun = {each.response_id for part, each in self._parts.items() if handed[part]}
+        waiting = {
+            each.response_id
+            for part, each in self._parts.items()
+            if handed[part] < self._ms(each.received_bytes)
+        }
+        lost = set(self.awaited) - begun
+        for answer in self._answers.values():
+            answer.done = True
+        self._parts.clear()
+        return bool(lost), bool(waiting) and waiting <= lost
+
+    def _ms(self, size: int) -> int:
+        """Return how many whole milliseconds so many bytes of audio last."""
+        told = self._format()
+        samples = size // 2 if told.is_pcm else size
+        return samples * 1000 // (told.rate or self._sink_rate)

@@ -1,0 +1,427 @@
+"""The engine of a spoken conversation: a thread that decides, and acts at once.
+
+It alone consumes the connection and asks the rules. It never waits for the program, whose events
+lie in a box, nor for the sink, to which a player writes. What other threads want of it, it does
+between two events.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from attrs import define, field
+
+from .._deadline import Deadline
+from .._signal_safe import Latch
+from .._threads import join_all, spawn
+from ..audio.base import Sink
+from ..errors import (
+    ConnectionClosed,
+    ConnectionClosedOK,
+    QueueFullError,
+    RealtimeTimeout,
+    RemoteProtocolError,
+)
+from ..events import ServerEvent
+from ..tools.call_context import CallContext
+from ..tools.pool import ToolPool
+from ..tools.schema import Tool
+from ._hearing import Hearing
+from ._sending import send
+from ._voice_connection import VoiceConnection
+from .conversion import OutputConverter
+from .effects import (
+    AskForOwed,
+    CreateResponse,
+    Effect,
+    EndTalk,
+    Flush,
+    IgnoreItem,
+    Part,
+    Pause,
+    Play,
+    Report,
+    Resume,
+    RunTool,
+    SendToolOutput,
+    Silence,
+    WithdrawRequest,
+)
+from .event_box import EventBox
+from .events import (
+    AnswerFailed,
+    AudioDropped,
+    RuleUnavailable,
+    ToolFinished,
+    ToolsUnmatched,
+    TurnLost,
+    TurnMetrics,
+    UnreadableMessage,
+    VoiceEvent,
+)
+from .player import Player
+from .rules import VoiceState
+from .uplink import Uplink
+
+__all__ = ["VoiceEngine"]
+
+log = logging.getLogger(__name__)
+
+_TICK_S = 0.2  # how soon a failed source or the end of the conversation is noticed
+_CLOSE_TIMEOUT_S = 2.0
+_LOOK_AGAIN_S = 0.5
+_MAX_METRICS = 1000
+_WORTH_A_WARNING = (AnswerFailed, AudioDropped, RuleUnavailable, ToolsUnmatched, TurnLost)
+
+Decision = Callable[[], list[Effect]]
+
+
+@define(eq=False)
+class _Command:
+    """A decision that another thread wants made, and whoever waits for what comes of it."""
+
+    decision: Decision
+    done: Latch = field(factory=Latch)
+    error: BaseException | None = None
+
+
+class VoiceEngine:
+    """Runs a conversation by the rules of a `VoiceState`.
+
+    Args:
+        connection: an open connection, which nobody else consumes.
+        sink: what plays.
+        hearing: is told what the sink plays.
+        state: decides.
+        uplink: sends what the source hears.
+        tools: by name.
+        tool_timeout: seconds for each call; None for as long as it takes.
+        idle_timeout, answer_timeout: see `VoiceLoop`.
+        clock: seconds, monotonic.
+
+    Attributes:
+        box: where its events lie, until it is closed: then the engine has ended.
+        failure: what has ended it, once the box is closed; None for a good end.
+        idle: whether nothing has gone on for a moment.
+        metrics: the figures of the latest turns; replaced as a whole.
+
+    Threads:
+        `start` is called once; all else may be called from any thread. The engine's thread is
+        ``voice``; it calls no code of the program's but sources, sinks and echo controls.
+    """
+
+    def __init__(
+        self,
+        connection: VoiceConnection,
+        sink: Sink,
+        *,
+        hearing: Hearing,
+        state: VoiceState,
+        uplink: Uplink,
+        tools: Mapping[str, Tool],
+        tool_timeout: float | None,
+        idle_timeout: float,
+        answer_timeout: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self.box = EventBox()
+        self.failure: BaseException | None = None
+        self.idle = False
+        self.metrics: tuple[TurnMetrics, ...] = ()
+        self._connection = connection
+        self._sink = sink
+        self._state = state
+        self._uplink = uplink
+        self._tools = tools
+        self._idle_timeout = idle_timeout
+        self._answer_timeout = answer_timeout
+        self._clock = clock
+        self._player = Player(sink, hearing, on_failure=lambda _: self._wake())
+        self._converter = OutputConverter(sink.rate)
+        self._pool = ToolPool(timeout=tool_timeout)
+        self._commands: queue.SimpleQueue[_Command] = queue.SimpleQueue()
+        self._stopping = Latch()
+        self._ended = Latch()
+        self._thread: threading.Thread | None = None
+        # The rest belongs to the engine's thread.
+        self._reports: deque[VoiceEvent] = deque()  # until the event that caused them is told
+        self._over = False  # the conversation has come to its end
+        self._quiet_since = self._event_at = self._looked_at = clock()
+
+    def start(self) -> None:
+        """Begin; what goes on is told in the box.
+
+        Raises:
+            RealtimeError: the system gives no thread.
+        """
+        self._thread = spawn(self._run, name="voice")
+
+    def stop(self) -> None:
+        """End soon; what is playing falls silent. Does not wait for it."""
+        self._stopping.set()
+        self._uplink.stop()
+        self._wake()
+
+    def join(self) -> None:
+        """Wait for the end, after `stop`, for as long as everything in it may take at most."""
+        if self._thread is not None:
+            join_all([self._thread], Deadline(2 * _CLOSE_TIMEOUT_S))
+
+    def post(self, decision: Decision) -> None:
+        """Have the engine decide something and act; does not wait for it."""
+        self._commands.put(_Command(decision))
+        self._wake()
+
+    def call(self, decision: Decision) -> None:
+        """Have the engine decide something and act, and return when it has.
+
+        Before `start` it is done as soon as the engine begins. After its end it is not done.
+
+        Raises:
+            ConnectionClosed: something could not be sent.
+        """
+        command = _Command(decision)
+        self._commands.put(command)
+        self._wake()
+        while self._thread is not None and not self._ended.is_set:
+            if command.done.wait(Deadline(_LOOK_AGAIN_S)):
+                break
+        if command.error is not None:
+            raise command.error
+
+    def _wake(self) -> None:
+        self._connection.wake()
+
+    # -- the thread ------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._player.start()
+            self._uplink.start()
+            self._act(self._state.begin())
+            self._converse()
+        except BaseException as exc:  # the program's thread raises it
+            self.failure = exc
+            self._player.silence(())
+        finally:
+            self._end()
+
+    def _converse(self) -> None:
+        while not self._stopping.is_set:
+            self._do_commands()
+            self._raise_failures()
+            event = None
+            try:
+                event = self._connection.poll(self._time_to_wait())
+            except ConnectionClosedOK:
+                self._play_out()
+                return
+            except RemoteProtocolError as error:
+                self._event_at = self._clock()
+                self._leave_out(error)
+            else:
+                if event is not None:
+                    self._receive(event)
+            self._act(self._state.tick())
+            self._look_around(waited=event is None)
+            self._tell()
+            if self._over:
+                return
+        self._player.silence(())
+
+    def _receive(self, event: ServerEvent) -> None:
+        self._event_at = self._clock()
+        try:
+            self._act(self._state.receive(event))
+        except RemoteProtocolError as error:  # damaged audio
+            self._leave_out(error)
+        self._look_at_position()
+        if self._state.busy:
+            self.idle = False
+            self._quiet_since = self._event_at
+        self.box.put(event)
+
+    def _leave_out(self, error: RemoteProtocolError) -> None:
+        """Go on without a message, or a piece of audio, that can't be read."""
+        self._converter.clear()  # what comes next is taken to begin with a whole sample
+        self._reports.append(UnreadableMessage(error=error))
+
+    def _time_to_wait(self) -> float:
+        due_at = self._state.due_at
+        return _TICK_S if due_at is None else max(0.0, min(_TICK_S, due_at - self._clock()))
+
+    def _look_around(self, *, waited: bool) -> None:
+        """See whether anything still goes on, whenever nothing has come for a moment."""
+        now = self._clock()
+        if not waited and now - self._looked_at < _TICK_S:
+            return
+        self._looked_at = now
+        busy = self._busy()
+        self.idle = not busy
+        if busy:
+            self._quiet_since = now
+        self._act(self._state.look_idle(busy=busy))
+        if self._uplink.ended:
+            if now - self._quiet_since >= self._idle_timeout:
+                self._over = True
+            self._check_answer(now - self._event_at)
+
+    def _busy(self) -> bool:
+        self._look_at_position()
+        if self._state.busy or not self._player.idle:
+            return True
+        self._act(self._state.settle_turn())
+        return False
+
+    def _look_at_position(self) -> None:
+        """Learn when the answer's first sample was heard."""
+        part = self._state.waits_for
+        if part is not None:
+            self._state.played(self._sink.played_ms(*part))
+
+    def _check_answer(self, silent_s: float) -> None:
+        due = self._state.busy and not self._state.tools_running
+        if due and silent_s >= self._answer_timeout:
+            raise RealtimeTimeout(
+                f"the server owes an answer and has sent nothing for {self._answer_timeout:g} s; "
+                "if the recording ends in the middle of speech, let some silence follow it"
+            )
+
+    def _play_out(self) -> None:
+        """The server has closed on purpose: what it had said before is still heard."""
+        while not self._stopping.is_set and not self._player.drain(_TICK_S):
+            self._do_commands()
+        self._look_at_position()
+
+    def _raise_failures(self) -> None:
+        failure = self._uplink.failure or self._player.failure
+        if failure is not None:
+            raise failure
+
+    def _do_commands(self) -> None:
+        while not self._commands.empty():
+            command = self._commands.get()
+            try:
+                command.error = self._act(command.decision())
+            except BaseException as exc:
+                command.error = exc
+                raise
+            finally:
+                command.done.set()
+            self._tell()
+
+    def _end(self) -> None:
+        """Give everything back, tell the last of it, and let those go who wait."""
+        self._stopping.set()
+        deadline = Deadline(_CLOSE_TIMEOUT_S)
+        self._uplink.close(deadline)
+        self._pool.close(deadline)
+        self._player.close(deadline)
+        try:
+            self._do_commands()  # the tools' last outputs
+            self._act(self._state.settle_turn())
+            self._tell()
+        except BaseException as exc:
+            self.failure = self.failure or exc
+        self._ended.set()
+        self.box.close()
+
+    def _tell(self) -> None:
+        while self._reports:
+            report = self._reports.popleft()
+            if isinstance(report, _WORTH_A_WARNING):
+                log.warning("%s", report)
+            self.box.put(report)
+
+    # -- doing -----------------------------------------------------------------------------------
+
+    def _act(self, effects: list[Effect]) -> ConnectionClosed | None:
+        """Do what was decided; return why something could not be sent, if something could not."""
+        failure: ConnectionClosed | None = None
+        for effect in effects:
+            failure = self._do(effect) or failure
+        return failure
+
+    def _do(self, effect: Effect) -> ConnectionClosed | None:
+        match effect:
+            case Play():
+                self._play(effect)
+            case Flush():
+                self._give(self._converter.finish())
+                self._player.flush()
+            case Silence(parts):
+                return self._silence(parts)
+            case Pause():
+                self._player.pause()
+            case Resume():
+                self._player.resume()
+            case WithdrawRequest(event_id):
+                if self._connection.response.withdraw(event_id=event_id):
+                    return self._act(self._state.withdrawn())
+            case AskForOwed():
+                return self._act(self._state.ask_for_owed())
+            case IgnoreItem(item_id):
+                self._connection.conversation.history.ignore(item_id)
+            case RunTool(call_id, name, arguments):
+                call = CallContext(name=name, call_id=call_id, arguments=arguments)
+                self._pool.run(call, self._tools, self._tool_finished)
+            case Report(event):
+                self._note(event)
+            case EndTalk():
+                self._over = True
+            case _:
+                return self._send(effect)
+        return None
+
+    def _note(self, report: VoiceEvent) -> None:
+        if isinstance(report, TurnMetrics):
+            self.metrics = (*self.metrics[1 - _MAX_METRICS :], report)
+        self._reports.append(report)
+
+    def _play(self, play: Play) -> None:
+        if self._state.plays(play.response_id):
+            told = self._connection.session_facts.output
+            self._give(self._converter.convert(play.audio, play.part, told))
+
+    def _give(self, pieces: list[tuple[Part, bytes]]) -> None:
+        for part, pcm in pieces:
+            if not self._player.play(pcm, part):
+                self._note(AudioDropped(dropped_ms=self._player.dropped_ms))
+
+    def _silence(self, parts: tuple[Part, ...]) -> ConnectionClosed | None:
+        began = self._clock()
+        self._converter.clear()
+        positions = self._player.silence(parts)
+        took_s = self._clock() - began
+        return self._act(self._state.silenced(positions, took_s=took_s))
+
+    def _tool_finished(self, call: CallContext, output: str, failed: bool) -> None:
+        """On a thread of the pool."""
+        finished = ToolFinished(call_id=call.call_id, name=call.name, output=output, failed=failed)
+        self.post(
+            lambda: [Report(finished), *self._state.tool_returned(call.call_id, call.name, output)]
+        )
+
+    def _send(self, effect: Effect) -> ConnectionClosed | None:
+        try:
+            send(self._connection, effect)
+        except ConnectionClosed as exc:  # `poll` tells of it, with everything that came before
+            self._not_sent(effect)
+            return exc
+        except QueueFullError as exc:  # no room while the link is made anew
+            log.warning("%s was not sent: %s", type(effect).__name__, exc)
+            self._not_sent(effect)
+        else:
+            if isinstance(effect, SendToolOutput):
+                return self._act(self._state.output_sent(effect.call_id))
+        return None
+
+    def _not_sent(self, effect: Effect) -> None:
+        if isinstance(effect, SendToolOutput):
+            self._state.output_lost(effect.call_id)
+        elif isinstance(effect, CreateResponse):
+            self._state.create_lost()

@@ -1,0 +1,294 @@
+"""What interrupts an answer: the options, and the verdict on what the user says meanwhile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Literal
+
+from attrs import define, field, frozen
+
+from ..errors import ConfigError
+from ..events.wire_values import as_number
+
+__all__ = ["BACKCHANNELS", "Interruptions", "Verdict", "Verdicts"]
+
+BACKCHANNELS = (
+    "mhm", "mm", "mm-hmm", "mmm", "hm", "hmm", "uh", "uh-huh", "um", "ah", "aha", "oh", "yeah",
+    "yes", "yep", "ok", "okay", "right", "sure", "i see", "got it",
+    "угу", "ага", "хм", "мм", "да", "ясно", "понятно",  # noqa: RUF001 - Cyrillic on purpose
+)  # fmt: skip
+"""What people say to show that they listen, without wanting the word."""
+
+Verdict = Literal["open", "real", "false"]
+
+# The longest silence for which a semantic detector waits, by its eagerness.
+# Source: the provider's guide to voice activity detection.
+_SEMANTIC_MS = {"low": 8000, "medium": 4000, "auto": 4000, "high": 2000}
+# What a server detector has where the session does not tell.
+_PADDING_MS = 300
+_SILENCE_MS = 500
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\w+", text.casefold()))
+
+
+def _to_phrases(words: Collection[str] | None) -> frozenset[tuple[str, ...]] | None:
+    if words is None:
+        return None
+    if isinstance(words, str) or not all(isinstance(word, str) for word in words):
+        raise ConfigError(
+            f"backchannels={words!r:.80} is no list of texts; give e.g. ['mhm', 'uh-huh'], or "
+            "None to judge by length alone"
+        )
+    return frozenset(filter(None, map(_words, words)))
+
+
+@frozen(kw_only=True)
+class Interruptions:
+    """When what the user says interrupts the answer that is playing or under way.
+
+    With these rules the loop decides, and not the server: it switches ``interrupt_response`` and
+    ``create_response`` of the session's turn detection off, and asks for the answer to each turn
+    itself.
+
+    Args:
+        min_ms: the sink plays on until the user has spoken for so long; a shorter turn is
+            answered when the answer before it is over.
+        resume: the sink pauses as soon as the user speaks. If that was a cough, or no more than
+            one of ``backchannels``, it goes on where it stopped, and the turn is deleted from the
+            conversation; else the answer is interrupted.
+        backchannels: the words that interrupt nothing. They need a session that writes down what
+            the user says (``audio.input.transcription``). None judges by length alone.
+        max_backchannel_ms: who speaks longer wants the word.
+        verdict_s: how long after the end of a turn its words are waited for; then its length
+            decides.
+
+    Raises:
+        ConfigError: an option is out of its range, or ``min_ms`` and ``resume`` at once.
+
+    Example:
+        >>> Interruptions(resume=True, max_backchannel_ms=800).max_backchannel_ms
+        800
+    """
+
+    min_ms: int = 0
+    resume: bool = False
+    backchannels: Collection[str] | None = BACKCHANNELS
+    max_backchannel_ms: int = 1000
+    verdict_s: float = 1.5
+    phrases: frozenset[tuple[str, ...]] | None = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("min_ms", "max_backchannel_ms"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise ConfigError(f"{name}={value!r} is no length; give milliseconds, 0 or more")
+        seconds = self.verdict_s
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+            raise ConfigError(f"verdict_s={seconds!r} is no time; give seconds, more than 0")
+        if self.min_ms and self.resume:
+            raise ConfigError(
+                "min_ms and resume exclude one another: with resume the sink pauses at once; "
+                "leave min_ms out, and set max_backchannel_ms"
+            )
+        # The one way to set an attribute of a frozen value while it is made.
+        object.__setattr__(self, "phrases", _to_phrases(self.backchannels))
+
+    @property
+    def by_words(self) -> bool:
+        """Whether it takes the user's words to decide."""
+        return self.resume and self.phrases is not None
+
+
+@define
+class _Utterance:
+    """What the user says from one ``speech_started`` to its ``speech_stopped``.
+
+    Attributes:
+        item_id: of the item that it becomes; ``""`` where that is not known.
+        began_at: when that was told, on the clock.
+        began_ms: where it begins in the audio, as the server counts it, without the padding.
+        stopped_at: when its end was told.
+        length_ms: how long it was, once it has stopped; None where that can't be known.
+        words: as far as they are written down.
+        written: these are all.
+        failed: they will not be known.
+    """
+
+    item_id: str
+    began_at: float
+    began_ms: float | None
+    stopped_at: float | None = None
+    length_ms: float | None = None
+    words: str = ""
+    written: bool = False
+    failed: bool = False
+
+
+class Verdicts:
+    """Decides whether what the user says while the sink pauses is a real interruption.
+
+    In doubt it is. One real utterance makes all of them real; all are false only when nobody
+    speaks any more.
+
+    Args:
+        rule: the options.
+        clock: seconds, monotonic.
+
+    Threads: one at a time.
+    """
+
+    def __init__(self, rule: Interruptions, *, clock: Callable[[], float]) -> None:
+        self._rule = rule
+        self._clock = clock
+        self._silence_ms: float = _SILENCE_MS
+        self._padding_ms: float = _PADDING_MS
+        self._is_semantic = False
+        self._utterances: list[_Utterance] = []
+
+    def follow(self, detection: Mapping[str, Any]) -> None:
+        """Take how the server detects turns: how much silence is counted to each of them."""
+        self._is_semantic = detection.get("type") == "semantic_vad"
+        if self._is_semantic:
+            self._silence_ms = _SEMANTIC_MS.get(str(detection.get("eagerness")), 4000)
+            self._padding_ms = 0
+            return
+        silence, padding = (
+            as_number(detection.get(name)) for name in ("silence_duration_ms", "prefix_padding_ms")
+        )
+        self._silence_ms = _SILENCE_MS if silence is None else silence
+        self._padding_ms = _PADDING_MS if padding is None else padding
+
+    def found_here(self) -> None:
+        """Take that turns are found on this machine, where nothing else is counted to them."""
+        self._silence_ms = self._padding_ms = 0
+
+    @property
+    def are_open(self) -> bool:
+        """Whether a verdict is awaited."""
+        return bool(self._utterances)
+
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """The items that the utterances without a verdict became, as far as they are known."""
+        return tuple([each.item_id for each in self._utterances if each.item_id])
+
+    @property
+    def transcript(self) -> str:
+        """What was said, as far as it is known."""
+        return " ".join([each.words for each in self._utterances if each.words])
+
+    def started(self, item_id: str, audio_ms: float | None) -> None:
+        """Take that the user begins to speak.
+
+        Args:
+            item_id: of the item that it will be; ``""`` where that is not known.
+            audio_ms: where in the audio, as the server tells; None where it does not.
+        """
+        self._utterances.append(_Utterance(item_id, self._clock(), audio_ms))
+
+    def stopped(self, audio_ms: float | None = None, *, length_ms: float | None = None) -> None:
+        """Take that the user has stopped.
+
+        Args:
+            audio_ms: as in `started`.
+            length_ms: for how long they spoke, where that is known.
+        """
+        last = self._utterances[-1]
+        last.stopped_at = self._clock()
+        if length_ms is not None:
+            last.length_ms = length_ms
+            return
+        begin, end = last.began_ms, audio_ms
+        if begin is None or end is None or end < begin:
+            begin, end = last.began_at * 1000 - self._padding_ms, last.stopped_at * 1000
+        spoken = max(0.0, end - begin - self._padding_ms)
+        if not self._is_semantic:
+            last.length_ms = max(0.0, spoken - self._silence_ms)
+        elif spoken <= self._rule.max_backchannel_ms:
+            last.length_ms = spoken
+
+    def committed(self, item_id: str) -> None:
+        """Take which item an utterance became, where nobody knew before."""
+        for each in self._utterances:
+            if each.stopped_at is not None and not each.item_id:
+                each.item_id = item_id
+                return
+
+    def heard(self, item_id: str, words: str) -> None:
+        """Take some more words of an utterance."""
+        for each in self._with(item_id):
+            each.words += words
+
+    def written(self, item_id: str, words: str) -> None:
+        """Take all the words of an utterance."""
+        for each in self._with(item_id):
+            each.words, each.written = words.strip(), True
+
+    def failed(self, item_id: str) -> None:
+        """Take that the words of an utterance will not be known."""
+        for each in self._with(item_id):
+            each.failed = True
+
+    def clear(self) -> None:
+        """Begin anew, after a verdict or without one."""
+        self._utterances.clear()
+
+    def judge(self) -> Verdict:
+        """Return the verdict on all that was said since the last `clear`."""
+        each = [self._judge(utterance) for utterance in self._utterances]
+        if "real" in each:
+            return "real"
+        return "false" if each and "open" not in each else "open"
+
+    @property
+    def due_at(self) -> float | None:
+        """When time alone will bring a verdict, on the clock; None for never."""
+        times = [
+            each.began_at + (self._rule.max_backchannel_ms + self._silence_ms) / 1000
+            if each.stopped_at is None
+            else each.stopped_at + self._rule.verdict_s
+            for each in self._utterances
+        ]
+        return min(times, default=None)
+
+    def _with(self, item_id: str) -> list[_Utterance]:
+        return [each for each in self._utterances if item_id and each.item_id == item_id]
+
+    def _judge(self, said: _Utterance) -> Verdict:
+        if said.stopped_at is None:
+            spoken_ms = (self._clock() - said.began_at) * 1000
+            # The detector's silence may be running: that is not spoken.
+            long = spoken_ms > self._rule.max_backchannel_ms + self._silence_ms
+            return "real" if long or self._says_more(said.words) else "open"
+        short = said.length_ms is not None and said.length_ms <= self._rule.max_backchannel_ms
+        by_length: Verdict = "false" if short else "real"
+        if self._rule.phrases is None:
+            return by_length
+        if said.written:
+            if not _words(said.words):
+                return "false"
+            known_long = said.length_ms is not None and not short
+            return "false" if self._is_listed(said.words) and not known_long else "real"
+        if said.failed or self._clock() - said.stopped_at >= self._rule.verdict_s:
+            return by_length
+        return "real" if self._says_more(said.words) else "open"
+
+    def _says_more(self, partial: str) -> bool:
+        """Whether words of which more may come are certainly none of the list."""
+        if self._rule.phrases is None:
+            return False
+        known = {word for phrase in self._rule.phrases for word in phrase}
+        *whole, last = _words(partial) or ("",)
+        return not known.issuperset(whole) or not any(word.startswith(last) for word in known)
+
+    def _is_listed(self, text: str) -> bool:
+        """Whether it is one of the phrases, or several of them: "yeah, okay"."""
+        words = _words(text)
+        ends = {0}  # how many of the words phrases of the list can make up, from the beginning
+        for end in range(1, len(words) + 1):
+            if any(words[begin:end] in (self._rule.phrases or ()) for begin in ends):
+                ends.add(end)
+        return len(words) in ends
