@@ -14,7 +14,7 @@ from ..errors import ConnectionClosedOK, RealtimeTimeout
 from ..events import ErrorEvent, ServerEvent, canonical_type
 from ._matching import matcher
 from ._timeouts import timed_out
-from .link.queue import EventQueue, Losses, Watcher
+from .link.queue import Entry, EventQueue, Losses, Watcher
 from .link.sender import Sender
 from .reply import server_error
 from .state import ConnectionState
@@ -50,9 +50,11 @@ class Observer:
         """See `RealtimeConnection.wait_for`."""
         search = self._begin(wanted, "wait_for")
         try:
-            return self._next(search, deadline)
+            found = self._next(search, deadline)
         finally:
             self._queue.dismiss(search.watcher)
+        self._finds.places[search.key] = found.number + 1  # as below
+        return _event(found)
 
     def watch(self, wanted: Wanted, timeout: float | None) -> Iterator[ServerEvent]:
         """See `RealtimeConnection.watch`."""
@@ -63,7 +65,12 @@ class Observer:
     def _iterate(self, search: _Search, timeout: float | None) -> Iterator[ServerEvent]:
         try:
             while True:
-                yield self._next(search, Deadline(timeout))
+                found = self._next(search, Deadline(timeout))
+                event = _event(found)
+                # Nothing between these two can be struck, so it is found if and only if it is
+                # given: the next search neither misses it nor finds it again.
+                self._finds.places[search.key] = found.number + 1
+                yield event
                 self._sender.take_unanswered()  # a loss ends the next wait in any case
         except ConnectionClosedOK:
             return
@@ -74,8 +81,9 @@ class Observer:
         """Let a search of this thread begin where the thread stands."""
         self._home.check()
         matches, losses = matcher(wanted, where), self._losses_that_end(wanted)
-        since = max(self._sender.mark, self._finds.after(wanted))
-        return _Search(wanted, matches, losses, self._queue.watcher(since))
+        key = _key(wanted)
+        since = max(self._sender.mark, self._finds.after(key))
+        return _Search(wanted, key, matches, losses, self._queue.watcher(since))
 
     def _losses_that_end(self, wanted: Wanted) -> Losses:
         """Say which losses of the link end a search that this thread begins now."""
@@ -85,14 +93,14 @@ class Observer:
             return "none"
         return "all" if unanswered else "coming"
 
-    def _next(self, search: _Search, deadline: Deadline) -> ServerEvent:
-        """Return the next event of ``search``, or raise the refusal of what was sent last."""
+    def _next(self, search: _Search, deadline: Deadline) -> Entry:
+        """Return the next find of ``search``, or raise the refusal of what was sent last."""
         self._home.check()
         queue, request, begun = self._queue, self._sender.last_event_id, search.watcher.since
         matches, refuses = search.matches, self._state.refuses
-        if request is not None:
-            queue.awaited.add(request)
         try:
+            if request is not None:
+                queue.awaited.add(request)
             found = queue.watch(
                 search.watcher,
                 lambda candidate: matches(candidate) or refuses(candidate, request),
@@ -105,12 +113,9 @@ class Observer:
         finally:
             if request is not None:
                 queue.awaited.discard(request)
-        event = found.item
-        assert not isinstance(event, tuple)  # an event is what matches
-        if isinstance(event, ErrorEvent):
-            self._tell(event, search)
-        self._finds.note(search.wanted, found.number + 1)
-        return event
+        if isinstance(found.item, ErrorEvent):
+            self._tell(found.item, search)
+        return found
 
     def _tell(self, event: ErrorEvent, search: _Search) -> None:
         """Take note that the thread is told of a refusal; raise it unless it is what was wanted."""
@@ -125,6 +130,7 @@ class _Search(NamedTuple):
     """One search of a thread's, for one event or for all."""
 
     wanted: Wanted
+    key: object  # what finds are remembered by
     matches: Callable[[ServerEvent], bool]
     losses: Losses
     watcher: Watcher
@@ -135,27 +141,34 @@ class _Search(NamedTuple):
         return repr(self.wanted) if isinstance(self.wanted, str) else "an event for the predicate"
 
 
+def _event(found: Entry) -> ServerEvent:
+    event = found.item
+    assert not isinstance(event, tuple)  # an event is what matches
+    return event
+
+
+def _key(wanted: Wanted) -> object:
+    """Return what the finds of a type or a predicate are remembered by."""
+    return canonical_type(wanted) if isinstance(wanted, str) else _Predicate(wanted)
+
+
 class _Finds(threading.local):
     """What one thread has found: where its next search for the same begins.
 
     A predicate is held weakly, since it may hold the connection, and known by its identity.
+
+    Attributes:
+        places: the number of the entry behind the latest find, by a search's key.
     """
 
     def __init__(self) -> None:
-        self._places: dict[object, int] = {}
+        self.places: dict[object, int] = {}
 
-    def note(self, wanted: Wanted, place: int) -> None:
-        """Let the next search for ``wanted`` begin at entry ``place``."""
-        key = canonical_type(wanted) if isinstance(wanted, str) else _Predicate(wanted)
-        self._places.pop(key, None)  # so that it comes last
-        self._places[key] = place
-        if len(self._places) > _MOST_FINDS:
-            del self._places[next(iter(self._places))]
-
-    def after(self, wanted: Wanted) -> int:
-        """Return where a search for ``wanted`` begins; 0 if nothing of it was found."""
-        key = canonical_type(wanted) if isinstance(wanted, str) else _Predicate(wanted)
-        return self._places.get(key, 0)
+    def after(self, key: object) -> int:
+        """Return where a search begins; 0 if nothing of it was found."""
+        while len(self.places) > _MOST_FINDS:
+            del self.places[min(self.places, key=self.places.__getitem__)]
+        return self.places.get(key, 0)
 
 
 class _Predicate:
