@@ -173,7 +173,7 @@ class Turn:
                 return True
             case ConversationItemAdded() | ConversationItemCreated() | ConversationItemDone():
                 return _item_id(event) in self._item_ids
-        if self.response_id is None or getattr(event, "response_id", None) != self.response_id:
+        if self.response_id is None or not self._came_in_mine(event):
             return False
         self._collect(event)
         return True
@@ -230,6 +230,14 @@ class Turn:
             return self.certain
         return self.response_id is None and not early
 
+    def _came_in_mine(self, event: ServerEvent) -> bool:
+        """Whether an event is of this turn's response, which is running."""
+        response_id = getattr(event, "response_id", None)
+        if isinstance(event, ResponseOutputItemDone) and isinstance(event.item, FunctionCall):
+            # A call that does not name its response came in the one that runs.
+            return as_id(response_id) in (None, self.response_id)
+        return bool(response_id == self.response_id)
+
     def _collect(self, event: ServerEvent) -> None:
         match event:
             case ResponseOutputTextDelta():
@@ -262,19 +270,13 @@ class Turn:
             )
 
     @property
-    def calls(self) -> list[FunctionCall]:
-        """The complete calls of the finished answer, each once.
+    def calls(self) -> list[JsonDict]:
+        """The calls of the finished answer as items in wire form, some of them twice.
 
-        Some servers have them in ``response.done`` alone, others only as items of their own, and
-        some deliver one twice.
+        Some servers have them in ``response.done`` alone, others only as items of their own.
         """
         assert self.response is not None
-        found: dict[str, FunctionCall] = {}
-        for call in (*self._calls, *_calls_in(self.response)):
-            named = isinstance(call.call_id, str) and isinstance(call.name, str)
-            if named and call.status != "incomplete":
-                found.setdefault(str(call.call_id), call)
-        return list(found.values())
+        return [call.to_dict() for call in (*self._calls, *_calls_in(self.response))]
 
     def reply(self) -> Reply:
         """Return the finished answer; only after `done`."""
