@@ -95,6 +95,7 @@ class TurnRunner:
                     self._queue.give_back(doubtful)
                     doubtful = []
                     self._wait_until_idle(deadline, begun)
+                    self._pause(deadline, begun)
                     self._ask(turn, response)
                     continue
                 if not turn.certain and len(doubtful) < _DOUBTFUL_EVENTS:
@@ -113,11 +114,27 @@ class TurnRunner:
     def _wait_until_idle(self, deadline: Deadline, begun: float = math.inf) -> None:
         """Keep what comes until no response is running."""
         while self._state.busy:
-            entry = self._take_new(deadline)
-            if isinstance(entry.item, Interruption):
-                self._interrupted(entry, begun)  # and with the link the response is gone
-            else:
-                self._keep(entry)
+            self._leave(self._take_new(deadline), begun)
+
+    def _pause(self, deadline: Deadline, begun: float) -> None:
+        """Keep what comes for a moment, where no response is known that explains a refusal."""
+        pause_s, left_s = self._state.pause_s, deadline.remaining()
+        pause = Deadline(pause_s) if left_s is None or pause_s < left_s else deadline
+        while self._state.pause_s and not pause.expired:
+            try:
+                entry = self._take_new(pause)
+            except RealtimeTimeout:
+                break
+            self._leave(entry, begun)
+        if self._state.pause_s and deadline.expired:
+            raise timed_out(self._awaited_now(), deadline.timeout, self._queue, self._begun)
+
+    def _leave(self, entry: Entry, begun: float) -> None:
+        """Leave ``entry`` to others, while the turn waits for its moment."""
+        if isinstance(entry.item, Interruption):
+            self._interrupted(entry, begun)  # and with the link the response is gone
+        else:
+            self._keep(entry)
 
     def _interrupted(self, entry: Entry, begun: float, turn: Turn | None = None) -> None:
         """Take note that the link was lost; raise if that was after entry ``begun``."""
