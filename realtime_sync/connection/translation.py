@@ -122,8 +122,14 @@ class TranslationConnection:
                     f"{kind} after session.close: the input of this translation has ended; read "
                     "on to session.closed, and connect() for another"
                 )
-            self._ending = kind == "session.close"
-        self._connection.send(event)
+            ends = self._ending = kind == "session.close"
+        try:
+            self._connection.send(event)
+        except BaseException:  # a signal handler's exception as well: the input goes on
+            if ends:
+                with self._lock:
+                    self._ending = False
+            raise
 
     def recv(self, timeout: float | None = None) -> ServerEvent:
         """Return the next event; ``session.closed`` closes the connection.
