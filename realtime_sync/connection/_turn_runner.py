@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from .._deadline import Deadline
 from .._types import JsonDict
+from ..conversation.session import read_session
 from ..errors import ConnectionClosed, LocalProtocolError, RealtimeTimeout
 from ..events import ErrorEvent, ServerEvent
+from ..events.base import plain
 from ..events.json_writer import write_json
 from ._audio_input import audio_base64
 from ._timeouts import timed_out
@@ -108,6 +110,7 @@ class TurnRunner:
             self.give_up_current()
 
     def _ask(self, turn: Turn, response: JsonDict) -> None:
+        turn.is_pcm = read_session(plain(response), self._state.session.facts).output.is_pcm
         self._sender.send(turn.response_create(response))
         turn.asked_at, turn.asked_for = self._sender.mark, self._sender.held_for
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from attrs import field, frozen
 
 from .._types import JsonDict
+from ..audio.pcm import SampleJoiner
 from ..conversation.unconfirmed import Refusal, Refusals
 from ..errors import RemoteProtocolError, ServerError
 from ..events import (
@@ -31,7 +32,7 @@ from ..events import (
 )
 from ..events.base import as_came
 from ..events.server import detail_of
-from ..events.wire_values import as_code, as_id, as_object, as_text
+from ..events.wire_values import as_code, as_id, as_index, as_object, as_text
 
 __all__ = ["Reply", "ReplyDelta", "Turn", "server_error"]
 
@@ -100,6 +101,7 @@ class Turn:
         self.response: Response | None = None
         self.requested = False
         self.must_repeat = False
+        self.is_pcm = True  # the sound that is asked for, in samples of two bytes
         self.asked_at = 0  # how many messages had come when it was requested
         # The links for which its first message and its request were held; 0 for none.
         self.begun_for = self.asked_for = 0
@@ -109,6 +111,7 @@ class Turn:
         self._text: list[str] = []
         self._transcript: list[str] = []
         self._audio: list[bytes] = []
+        self._joiner = SampleJoiner()
         self._calls: list[FunctionCall] = []
         self._item_ids: set[str] = set()
         self._item_requests: list[str] = []
@@ -187,6 +190,7 @@ class Turn:
         self._text.clear()
         self._transcript.clear()
         self._audio.clear()
+        self._joiner.clear()
         self._calls.clear()
 
     def _take_error(self, event: ErrorEvent) -> bool:
@@ -255,9 +259,15 @@ class Turn:
 
     def _hear(self, event: ResponseOutputAudioDelta) -> None:
         try:
-            self._audio.append(event.audio)
+            audio = event.audio
         except RemoteProtocolError as exc:  # the rest of the answer is as good as before
             log.warning("a piece of the answer can't be heard: %s", exc)
+            self._joiner.clear()  # what comes next is taken to begin with a whole sample
+            return
+        if self.is_pcm:
+            part = (as_id(event.item_id) or "", as_index(event.content_index))
+            audio = self._joiner.join(audio, part)
+        self._audio.append(audio)
 
     def _finish(self, response: Response) -> None:
         self.response = response
