@@ -21,7 +21,7 @@ from .reply import Reply
 from .state import ConnectionState
 
 if TYPE_CHECKING:  # and at run time only where a turn has tools
-    import numpy as np
+    from numpy.typing import NDArray
 
     from ..tools.pool import ToolPool
     from ..tools.schema import Tool
@@ -73,7 +73,7 @@ class ToolRounds:
     def run(
         self,
         text: str | None,
-        audio: str | bytes | np.ndarray | None,
+        audio: str | bytes | NDArray[Any] | None,
         response: Mapping[str, Any] | None,
         deadline: Deadline,
     ) -> Iterator[ServerEvent]:

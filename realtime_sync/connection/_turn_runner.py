@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
 from .._types import JsonDict
@@ -22,7 +22,7 @@ from .reply import Turn, server_error
 from .state import ConnectionState
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["TurnRunner", "check_response", "user_items"]
 
@@ -249,7 +249,7 @@ def check_response(response: object) -> None:
 
 
 def user_items(
-    text: str | None, audio: str | bytes | np.ndarray | None, *, pcm: bool
+    text: str | None, audio: str | bytes | NDArray[Any] | None, *, pcm: bool
 ) -> list[JsonDict]:
     """Return what the user says as an item, or nothing when the model is only to go on.
 

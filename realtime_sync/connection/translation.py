@@ -20,7 +20,7 @@ from .manager import Opening, RealtimeConnectionManager
 from .stats import ConnectionStats
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy.typing import NDArray
 
     from ..events import ClientEvent
     from ..events.sessions import RealtimeTranslationSessionUpdateRequestParam
@@ -41,7 +41,7 @@ class TranslationInputAudioBuffer:
     def __init__(self, send: _Send) -> None:
         self._send = send
 
-    def append(self, *, audio: str | bytes | np.ndarray, event_id: str | None = None) -> None:
+    def append(self, *, audio: str | bytes | NDArray[Any], event_id: str | None = None) -> None:
         """Add audio; the server takes it in frames of 200 ms.
 
         Keep appending, silence too: audio after a gap counts as following immediately.
