@@ -51,8 +51,8 @@ class EchoCanceller:
         self._to_heard = Resampler(rate, inner)
         self._to_played = Resampler(rate, inner)
         self._back = Resampler(inner, rate)
-        self._heard = np.empty(0, dtype="<i2")
-        self._played = np.zeros(inner * delay_ms // 1000, dtype="<i2")
+        self._heard: NDArray[np.int16] = np.empty(0, dtype="<i2")
+        self._played: NDArray[np.int16] = np.zeros(inner * delay_ms // 1000, dtype="<i2")
 
     def process(self, heard: bytes, played: bytes) -> bytes:
         """Return ``heard`` without the echo.

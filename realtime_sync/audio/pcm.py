@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Pcm",
+    "SampleJoiner",
     "as_int16",
     "from_pcm16",
     "level_dbfs",
@@ -141,6 +142,36 @@ def require_rate(rate: object, *, name: str = "rate") -> int:
     if isinstance(rate, bool) or not isinstance(rate, int) or not 4000 <= rate <= 384000:
         raise ConfigError(f"{name}={rate!r} is not a sample rate; give Hz, such as 24000")
     return rate
+
+
+class SampleJoiner:
+    """Makes whole samples of the pieces of PCM16 in which a server sends a part of its answer.
+
+    A part is an item's id and the index of its audio part.
+
+    Threads:
+        One at a time.
+    """
+
+    def __init__(self) -> None:
+        self._part: tuple[str, int] | None = None
+        self._half = b""  # the first byte of a sample whose second is still to come
+
+    def join(self, audio: bytes, part: tuple[str, int]) -> bytes:
+        """Return what of ``audio``, and the byte left before it, is whole samples."""
+        if part != self._part:
+            self._part, self._half = part, b""
+        if self._half:
+            audio = self._half + audio
+        if len(audio) % 2:
+            self._half = audio[-1:]
+            return audio[:-1]
+        self._half = b""
+        return audio
+
+    def clear(self) -> None:
+        """Forget a byte that is left: what follows does not belong to it."""
+        self._half = b""
 
 
 def _from_float(mono: Float32) -> Int16:

@@ -3,7 +3,7 @@ second per speaker and a general JSON encoder would look at every character of t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._codec import encode_base64
 from ..errors import FormatError
@@ -11,12 +11,12 @@ from ..events.json_writer import write_json
 from ._argument_checks import check_text
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["append_message", "audio_base64"]
 
 
-def append_message(audio: str | bytes | np.ndarray, event_id: str | None, *, pcm: bool) -> bytes:
+def append_message(audio: str | bytes | NDArray[Any], event_id: str | None, *, pcm: bool) -> bytes:
     """Return the whole client event for ``audio``, in UTF-8; see `InputAudioBuffer.append`."""
     # As bytes from the beginning: text would be copied twice more, 8 µs for 32 kB of audio.
     encoded = audio_base64(audio, pcm=pcm)
@@ -27,7 +27,7 @@ def append_message(audio: str | bytes | np.ndarray, event_id: str | None, *, pcm
     return b'{"type":"input_audio_buffer.append","event_id":%b,"audio":"%b"}' % (given_id, encoded)
 
 
-def audio_base64(audio: str | bytes | np.ndarray, *, pcm: bool) -> bytes:
+def audio_base64(audio: str | bytes | NDArray[Any], *, pcm: bool) -> bytes:
     """Return ``audio`` in base64.
 
     Args:

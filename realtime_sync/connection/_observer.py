@@ -13,7 +13,7 @@ from ..errors import ConnectionClosedOK, RealtimeTimeout
 from ..events import ErrorEvent, ServerEvent, canonical_type
 from ._matching import matcher
 from ._timeouts import timed_out
-from .link.queue import EventQueue, Losses, Watcher
+from .link.queue import Entry, EventQueue, Losses, Watcher
 from .link.sender import Sender
 from .reply import server_error
 from .state import ConnectionState
@@ -46,11 +46,13 @@ class Observer:
 
     def wait_for(self, wanted: Wanted, deadline: Deadline) -> ServerEvent:
         """See `RealtimeConnection.wait_for`."""
-        search = self._begin(wanted, "wait_for")
+        search, places = self._begin(wanted, "wait_for"), self._sender.places
         try:
-            return self._next(search, deadline)
+            found = self._next(search, deadline)
         finally:
             self._queue.dismiss(search.watcher)
+        places[search.key] = found.number + 1  # as below
+        return _event(found)
 
     def watch(self, wanted: Wanted, timeout: float | None) -> Iterator[ServerEvent]:
         """See `RealtimeConnection.watch`."""
@@ -61,7 +63,13 @@ class Observer:
     def _iterate(self, search: _Search, timeout: float | None) -> Iterator[ServerEvent]:
         try:
             while True:
-                yield self._next(search, Deadline(timeout))
+                places = self._sender.places
+                found = self._next(search, Deadline(timeout))
+                event = _event(found)
+                # Nothing between these two can be struck, so it is found if and only if it is
+                # given: the next search neither misses it nor finds it again.
+                places[search.key] = found.number + 1
+                yield event
                 self._sender.take_unanswered()  # a loss ends the next wait in any case
         except ConnectionClosedOK:
             return
@@ -73,7 +81,7 @@ class Observer:
         self._home.check()
         matches, losses = matcher(wanted, where), self._losses_that_end(wanted)
         key = key_of(wanted)
-        since = max(self._sender.mark, self._sender.places.get(key, 0))
+        since = max(self._sender.mark, place_after(self._sender.places, key))
         return _Search(wanted, key, matches, losses, self._queue.watcher(since))
 
     def _losses_that_end(self, wanted: Wanted) -> Losses:
@@ -84,14 +92,14 @@ class Observer:
             return "none"
         return "all" if unanswered else "coming"
 
-    def _next(self, search: _Search, deadline: Deadline) -> ServerEvent:
-        """Return the next event of ``search``, or raise the refusal of what was sent last."""
+    def _next(self, search: _Search, deadline: Deadline) -> Entry:
+        """Return the next find of ``search``, or raise the refusal of what was sent last."""
         self._home.check()
         queue, request, begun = self._queue, self._sender.last_event_id, search.watcher.since
         matches, refuses = search.matches, self._state.refuses
-        if request is not None:
-            queue.awaited.add(request)
         try:
+            if request is not None:
+                queue.awaited.add(request)
             found = queue.watch(
                 search.watcher,
                 lambda candidate: matches(candidate) or refuses(candidate, request),
@@ -104,12 +112,9 @@ class Observer:
         finally:
             if request is not None:
                 queue.awaited.discard(request)
-        event = found.item
-        assert not isinstance(event, tuple)  # an event is what matches
-        if isinstance(event, ErrorEvent):
-            self._tell(event, search)
-        note_place(self._sender.places, search.key, found.number + 1)
-        return event
+        if isinstance(found.item, ErrorEvent):
+            self._tell(found.item, search)
+        return found
 
     def _tell(self, event: ErrorEvent, search: _Search) -> None:
         """Take note that the thread is told of a refusal; raise it unless it is what was wanted."""
@@ -124,7 +129,7 @@ class _Search(NamedTuple):
     """One search of a thread's, for one event or for all."""
 
     wanted: Wanted
-    key: object  # of the place of the next search for the same
+    key: object  # what finds are remembered by
     matches: Callable[[ServerEvent], bool]
     losses: Losses
     watcher: Watcher
@@ -135,26 +140,37 @@ class _Search(NamedTuple):
         return repr(self.wanted) if isinstance(self.wanted, str) else "an event for the predicate"
 
 
+def _event(found: Entry) -> ServerEvent:
+    event = found.item
+    assert not isinstance(event, tuple)  # an event is what matches
+    return event
+
+
 def key_of(wanted: Wanted) -> object:
-    """Return what a thread remembers a search by.
+    """Return what the finds of a type or a predicate are remembered by.
 
     A predicate is held weakly, since it may hold the connection, and known by its identity.
     """
     return canonical_type(wanted) if isinstance(wanted, str) else _Predicate(wanted)
 
 
-def note_place(places: dict[object, int], key: object, place: int) -> None:
-    """Let the next search with ``key`` begin at entry ``place``."""
-    places.pop(key, None)  # so that it comes last
-    places[key] = place
-    if len(places) > _MOST_FINDS:
-        del places[next(iter(places))]
+def place_after(places: dict[object, int], key: object) -> int:
+    """Return where a thread's next search begins; 0 if it has found nothing of that yet.
+
+    Args:
+        places: of the thread: the number of the entry behind the latest find, by key. All but the
+            latest are forgotten here.
+        key: of the search.
+    """
+    while len(places) > _MOST_FINDS:
+        del places[min(places, key=places.__getitem__)]
+    return places.get(key, 0)
 
 
 class _Predicate:
     """A predicate as a key: the same object is the same key, and is not kept alive.
 
-    One that can't be referred to weakly is kept, until `note_place` drops it.
+    One that can't be referred to weakly is kept, until `place_after` drops it.
     """
 
     __slots__ = ("_function", "_hash", "_owner")

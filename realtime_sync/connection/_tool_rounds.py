@@ -11,8 +11,9 @@ import attrs
 
 from .._deadline import Deadline
 from .._types import JsonDict
+from ..conversation.tool_calls import OpenCall, ToolCalls, declared_functions
 from ..errors import ConnectionClosed, LocalProtocolError, QueueFullError, RealtimeTimeout
-from ..events import FunctionCall, ServerEvent
+from ..events import ServerEvent
 from ._turn_runner import TurnRunner, check_response, user_items
 from .link.queue import EventQueue
 from .link.sender import Sender
@@ -20,7 +21,7 @@ from .reply import Reply
 from .state import ConnectionState
 
 if TYPE_CHECKING:  # and at run time only where a turn has tools
-    import numpy as np
+    from numpy.typing import NDArray
 
     from ..tools.pool import ToolPool
     from ..tools.schema import Tool
@@ -66,14 +67,15 @@ class ToolRounds:
         self._tools = tools
         dialect = sender.dialect
         self._servers = frozenset() if dialect is None else dialect.server_tools
-        self._foreign: list[object] = []  # names of tools that the program answers elsewhere
+        self._foreign: frozenset[str] = frozenset()  # names of tools that the program answers
+        self._calls = ToolCalls(tools, declared=lambda: self._foreign | self._servers)
         self._answered: list[str] = []  # ids of calls
         self._turn = turns.new()
 
     def run(
         self,
         text: str | None,
-        audio: str | bytes | np.ndarray | None,
+        audio: str | bytes | NDArray[Any] | None,
         response: Mapping[str, Any] | None,
         deadline: Deadline,
     ) -> Iterator[ServerEvent]:
@@ -83,11 +85,12 @@ class ToolRounds:
         params = self._with_tools(response)
         while True:
             yield from self._turns.run(self._turn, items, params, deadline)
-            ours, others = self._calls()
-            if not ours:
+            calls = self._called()
+            if not calls:
                 return
-            items = self._outputs(ours, deadline)
-            if others:  # whose outputs the program has to give before the model can go on
+            items = self._outputs(calls, deadline)
+            # Outputs that the program has to give before the model can go on.
+            if any(map(self._is_left, self._turn.calls)):
                 self._post(items)
                 return
             # A choice that forced this call would force the next, and an input of its own would
@@ -123,28 +126,31 @@ class ToolRounds:
             for tool in (given if isinstance(given, list | tuple) else ())
             if _name_of(tool) not in self._tools
         ]
-        self._foreign = [_name_of(tool) for tool in others]
+        self._foreign = declared_functions(others)
         params["tools"] = [*others, *(tool.declaration() for tool in self._tools.values())]
         return params
 
-    def _calls(self) -> tuple[list[FunctionCall], list[FunctionCall]]:
-        """Return the calls to answer here, names that nobody has declared included, and others."""
+    def _is_left(self, item: JsonDict) -> bool:
+        """Whether a call is the program's to answer, and not the server's own."""
+        return self._calls.is_left(item) and _name_of(item) not in self._servers
+
+    def _called(self) -> list[OpenCall]:
+        """Return the calls to answer here, of names that nobody has declared as well."""
         turn = self._turn
         if not self._tools or turn.response is None or turn.response.status == "cancelled":
-            return [], []
-        calls = [call for call in turn.calls if call.name not in self._servers]
-        ours = [call for call in calls if call.name not in self._foreign]
-        others = [call for call in calls if call.name in self._foreign]
-        return ours, others
+            return []
+        found = [self._calls.called(turn.response_id, item) for item in turn.calls]
+        self._calls.over(turn.response_id)
+        return [call for call in found if call is not None]
 
-    def _outputs(self, calls: list[FunctionCall], deadline: Deadline) -> list[JsonDict]:
+    def _outputs(self, calls: list[OpenCall], deadline: Deadline) -> list[JsonDict]:
         """Run the calls; return their outputs as items, when all are in."""
         pool = self._pool
         assert pool is not None  # there are tools
         # One that no output comes for, because this is left early, is told so.
         from ..tools.outputs import error_text
 
-        outputs = {str(call.call_id): error_text(_CANCELLED) for call in calls}
+        outputs = {call.call_id: error_text(_CANCELLED) for call in calls}
         came: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         try:
             self._start(calls, pool, came)
@@ -159,32 +165,35 @@ class ToolRounds:
         return _items(outputs)
 
     def _start(
-        self, calls: list[FunctionCall], pool: ToolPool, came: queue.SimpleQueue[tuple[str, str]]
+        self, calls: list[OpenCall], pool: ToolPool, came: queue.SimpleQueue[tuple[str, str]]
     ) -> None:
         from ..tools.call_context import CallContext
 
         for call in calls:
-            context = CallContext(
-                name=call.name, call_id=str(call.call_id), arguments=call.arguments
-            )
+            if call.failure is not None:
+                came.put((call.call_id, call.failure))
+                continue
+            context = CallContext(name=call.name, call_id=call.call_id, arguments=call.arguments)
             pool.run(context, self._tools, lambda c, out, _: came.put((c.call_id, out)))
 
     def _collect(
         self,
         outputs: dict[str, str],
-        calls: list[FunctionCall],
+        calls: list[OpenCall],
         came: queue.SimpleQueue[tuple[str, str]],
         deadline: Deadline,
     ) -> None:
-        for _ in calls:
+        owed = False  # the next request, which all outputs precede
+        while not owed:
             call_id, output = self._next(came, deadline, calls)
             outputs[call_id] = output
+            owed = self._calls.finished(call_id)
 
     def _next(
         self,
         came: queue.SimpleQueue[tuple[str, str]],
         deadline: Deadline,
-        calls: list[FunctionCall],
+        calls: list[OpenCall],
     ) -> tuple[str, str]:
         while True:
             left = deadline.remaining()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
 from .._types import JsonDict
+from ..conversation.session import read_session
 from ..errors import ConnectionClosed, LocalProtocolError, RealtimeTimeout
 from ..events import ErrorEvent, ServerEvent
+from ..events.base import plain
 from ..events.json_writer import write_json
 from ._audio_input import audio_base64
 from ._timeouts import timed_out
@@ -20,7 +22,7 @@ from .reply import Turn, server_error
 from .state import ConnectionState
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["TurnRunner", "check_response", "user_items"]
 
@@ -95,6 +97,7 @@ class TurnRunner:
                     self._queue.give_back(doubtful)
                     doubtful = []
                     self._wait_until_idle(deadline, begun)
+                    self._pause(deadline, begun)
                     self._ask(turn, response)
                     continue
                 if not turn.certain and len(doubtful) < _DOUBTFUL_EVENTS:
@@ -107,17 +110,34 @@ class TurnRunner:
             self.give_up_current()
 
     def _ask(self, turn: Turn, response: JsonDict) -> None:
+        turn.is_pcm = read_session(plain(response), self._state.session.facts).output.is_pcm
         self._sender.send(turn.response_create(response))
         turn.asked_at, turn.asked_for = self._sender.mark, self._sender.held_for
 
     def _wait_until_idle(self, deadline: Deadline, begun: float = math.inf) -> None:
         """Keep what comes until no response is running."""
         while self._state.busy:
-            entry = self._take_new(deadline)
-            if isinstance(entry.item, Interruption):
-                self._interrupted(entry, begun)  # and with the link the response is gone
-            else:
-                self._keep(entry)
+            self._leave(self._take_new(deadline), begun)
+
+    def _pause(self, deadline: Deadline, begun: float) -> None:
+        """Keep what comes for a moment, where no response is known that explains a refusal."""
+        pause_s, left_s = self._state.pause_s, deadline.remaining()
+        pause = Deadline(pause_s) if left_s is None or pause_s < left_s else deadline
+        while self._state.pause_s and not pause.expired:
+            try:
+                entry = self._take_new(pause)
+            except RealtimeTimeout:
+                break
+            self._leave(entry, begun)
+        if self._state.pause_s and deadline.expired:
+            raise timed_out(self._awaited_now(), deadline.timeout, self._queue, self._begun)
+
+    def _leave(self, entry: Entry, begun: float) -> None:
+        """Leave ``entry`` to others, while the turn waits for its moment."""
+        if isinstance(entry.item, Interruption):
+            self._interrupted(entry, begun)  # and with the link the response is gone
+        else:
+            self._keep(entry)
 
     def _interrupted(self, entry: Entry, begun: float, turn: Turn | None = None) -> None:
         """Take note that the link was lost; raise if that was after entry ``begun``."""
@@ -229,7 +249,7 @@ def check_response(response: object) -> None:
 
 
 def user_items(
-    text: str | None, audio: str | bytes | np.ndarray | None, *, pcm: bool
+    text: str | None, audio: str | bytes | NDArray[Any] | None, *, pcm: bool
 ) -> list[JsonDict]:
     """Return what the user says as an item, or nothing when the model is only to go on.
 

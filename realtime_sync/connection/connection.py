@@ -41,7 +41,7 @@ from .state import ConnectionState
 from .stats import ConnectionStats
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy.typing import NDArray
 
     from ..conversation.session import SessionFacts
     from ..events.sessions import ResponseCreateParams
@@ -274,7 +274,7 @@ class RealtimeConnection(Registration, Observing):
         self,
         text: str | None = None,
         *,
-        audio: str | bytes | np.ndarray | None = None,
+        audio: str | bytes | NDArray[Any] | None = None,
         tools: Functions | None = None,
         timeout: float | None = _DEFAULT_TURN_TIMEOUT,
         response: ResponseCreateParams | None = None,
@@ -327,7 +327,7 @@ class RealtimeConnection(Registration, Observing):
         self,
         text: str | None = None,
         *,
-        audio: str | bytes | np.ndarray | None = None,
+        audio: str | bytes | NDArray[Any] | None = None,
         tools: Functions | None = None,
         timeout: float | None = _DEFAULT_TURN_TIMEOUT,
         response: ResponseCreateParams | None = None,

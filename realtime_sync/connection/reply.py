@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from .._types import JsonDict
+from ..audio.pcm import SampleJoiner
 from ..conversation.session import SoundFormat, read_session
 from ..conversation.unconfirmed import Refusal, Refusals
 from ..errors import AudioError, FormatError, RemoteProtocolError, ServerError
@@ -33,7 +34,7 @@ from ..events import (
 )
 from ..events.base import as_came
 from ..events.server import detail_of
-from ..events.wire_values import as_code, as_id, as_object, as_text
+from ..events.wire_values import as_code, as_id, as_index, as_object, as_text
 
 if TYPE_CHECKING:
     import os
@@ -172,6 +173,7 @@ class Turn:
         self.response: Response | None = None
         self.requested = False
         self.must_repeat = False
+        self.is_pcm = True  # the sound that is asked for, in samples of two bytes
         self.asked_at = 0  # how many messages had come when it was requested
         # The links for which its first message and its request were held; 0 for none.
         self.begun_for = self.asked_for = 0
@@ -181,6 +183,7 @@ class Turn:
         self._text: list[str] = []
         self._transcript: list[str] = []
         self._audio: list[bytes] = []
+        self._joiner = SampleJoiner()
         self._calls: list[FunctionCall] = []
         self._item_ids: set[str] = set()
         self._item_requests: list[str] = []
@@ -245,7 +248,7 @@ class Turn:
                 return True
             case ConversationItemAdded() | ConversationItemCreated() | ConversationItemDone():
                 return _item_id(event) in self._item_ids
-        if self.response_id is None or getattr(event, "response_id", None) != self.response_id:
+        if self.response_id is None or not self._came_in_mine(event):
             return False
         self._collect(event)
         return True
@@ -259,6 +262,7 @@ class Turn:
         self._text.clear()
         self._transcript.clear()
         self._audio.clear()
+        self._joiner.clear()
         self._calls.clear()
 
     def _take_error(self, event: ErrorEvent) -> bool:
@@ -302,6 +306,14 @@ class Turn:
             return self.certain
         return self.response_id is None and not early
 
+    def _came_in_mine(self, event: ServerEvent) -> bool:
+        """Whether an event is of this turn's response, which is running."""
+        response_id = getattr(event, "response_id", None)
+        if isinstance(event, ResponseOutputItemDone) and isinstance(event.item, FunctionCall):
+            # A call that does not name its response came in the one that runs.
+            return as_id(response_id) in (None, self.response_id)
+        return bool(response_id == self.response_id)
+
     def _collect(self, event: ServerEvent) -> None:
         match event:
             case ResponseOutputTextDelta():
@@ -319,9 +331,15 @@ class Turn:
 
     def _hear(self, event: ResponseOutputAudioDelta) -> None:
         try:
-            self._audio.append(event.audio)
+            audio = event.audio
         except RemoteProtocolError as exc:  # the rest of the answer is as good as before
             log.warning("a piece of the answer can't be heard: %s", exc)
+            self._joiner.clear()  # what comes next is taken to begin with a whole sample
+            return
+        if self.is_pcm:
+            part = (as_id(event.item_id) or "", as_index(event.content_index))
+            audio = self._joiner.join(audio, part)
+        self._audio.append(audio)
 
     def _finish(self, response: Response) -> None:
         self.response = response
@@ -334,19 +352,13 @@ class Turn:
             )
 
     @property
-    def calls(self) -> list[FunctionCall]:
-        """The complete calls of the finished answer, each once.
+    def calls(self) -> list[JsonDict]:
+        """The calls of the finished answer as items in wire form, some of them twice.
 
-        Some servers have them in ``response.done`` alone, others only as items of their own, and
-        some deliver one twice.
+        Some servers have them in ``response.done`` alone, others only as items of their own.
         """
         assert self.response is not None
-        found: dict[str, FunctionCall] = {}
-        for call in (*self._calls, *_calls_in(self.response)):
-            named = isinstance(call.call_id, str) and isinstance(call.name, str)
-            if named and call.status != "incomplete":
-                found.setdefault(str(call.call_id), call)
-        return list(found.values())
+        return [call.to_dict() for call in (*self._calls, *_calls_in(self.response))]
 
     def reply(self) -> Reply:
         """Return the finished answer; only after `done`."""

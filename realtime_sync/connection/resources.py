@@ -25,7 +25,7 @@ from .link.sender import Sender
 from .state import ConnectionState
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy.typing import NDArray
 
     from ..events import ErrorEvent
     from ..events.sessions import ResponseCreateParams, SessionParam
@@ -207,7 +207,7 @@ class InputAudioBuffer(_Resource):
         super().__init__(sender)
         self._state = state
 
-    def append(self, *, audio: str | bytes | np.ndarray, event_id: str | None = None) -> None:
+    def append(self, *, audio: str | bytes | NDArray[Any], event_id: str | None = None) -> None:
         """Add audio to the buffer; the server does not confirm it.
 
         Args:

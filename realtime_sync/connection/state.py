@@ -78,6 +78,7 @@ class ConnectionState:
         formalities: how many of them say nothing but that a session began or that it complains.
         renew_at: when a new link is due, on the clock.
         post: sends what is owed to the conversation, without waiting for the link; or None.
+        pause: calls `paused` after so many seconds; the link's to set, or None.
 
     Args:
         speech_ends_responses: whether a server forgets the ``response.done`` of a response that
@@ -102,6 +103,7 @@ class ConnectionState:
         self.formalities = 0
         self.renew_at = math.inf
         self.post: Callable[[JsonDict], object] | None = None
+        self.pause: Callable[[float], object] | None = None
         self._speech_ends_responses = speech_ends_responses
         self._clock = clock
         self._lock = threading.Lock()  # guards the three below
@@ -183,7 +185,22 @@ class ConnectionState:
             busy = self._responses.says_busy(error, request)
             self._refusals.note(event, request, busy=busy)
             self._unconfirmed.drop(request)
-            return self._responses.refused(request, busy=busy)
+            dealt_with = self._responses.refused(request, busy=busy)
+            pause_s = self._responses.pause_s
+        if busy and pause_s and self.pause is not None:
+            self.pause(pause_s)
+        return dealt_with
+
+    @property
+    def pause_s(self) -> float:
+        """How long nothing is to be asked for; see `Responses`."""
+        return self._responses.pause_s
+
+    def paused(self) -> None:
+        """Take that a pause is over: what was refused may be asked for once more."""
+        with self._lock:
+            self._responses.paused()
+        self._send_owed()
 
     def refusal_of(self, event: ErrorEvent) -> Refusal | None:
         """Return which request an error refuses, None for nobody's; from any thread."""

@@ -20,7 +20,7 @@ from .manager import Opening, RealtimeConnectionManager
 from .stats import ConnectionStats
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy.typing import NDArray
 
     from ..events import ClientEvent
     from ..events.sessions import RealtimeTranslationSessionUpdateRequestParam
@@ -41,7 +41,7 @@ class TranslationInputAudioBuffer:
     def __init__(self, send: _Send) -> None:
         self._send = send
 
-    def append(self, *, audio: str | bytes | np.ndarray, event_id: str | None = None) -> None:
+    def append(self, *, audio: str | bytes | NDArray[Any], event_id: str | None = None) -> None:
         """Add audio; the server takes it in frames of 200 ms.
 
         Keep appending, silence too: audio after a gap counts as following immediately.
@@ -122,8 +122,14 @@ class TranslationConnection:
                     f"{kind} after session.close: the input of this translation has ended; read "
                     "on to session.closed, and connect() for another"
                 )
-            self._ending = kind == "session.close"
-        self._connection.send(event)
+            ends = self._ending = kind == "session.close"
+        try:
+            self._connection.send(event)
+        except BaseException:  # a signal handler's exception as well: the input goes on
+            if ends:
+                with self._lock:
+                    self._ending = False
+            raise
 
     def recv(self, timeout: float | None = None) -> ServerEvent:
         """Return the next event; ``session.closed`` closes the connection.

@@ -27,6 +27,10 @@ _ABSENT = object()
 _LATEST = 64
 # One for all connections: an empty set takes 0.2 kB.
 _NONE: frozenset[str] = frozenset()
+# How long a request waits that was refused because of a response of which nothing is known: as
+# long as a server may take from the end of one to the next, then twice as long each time.
+_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
 
 
 @frozen
@@ -45,6 +49,8 @@ class Responses:
         running: ids of the responses of the conversation that were created and are not done.
         declared_tools: the names of the functions that requests have declared for their response.
         waiting: the request that is owed: to be sent when nothing runs; None for none.
+        pause_s: how long nothing is to be asked for, because a request was refused for the sake of
+            a response of which nothing is known; until one begins or ends. Mostly 0.
 
     Threads: one at a time; the connection has a lock for it. The attributes are replaced, never
         changed in place, so any thread may read them.
@@ -54,6 +60,9 @@ class Responses:
         self.running = _NONE
         self.declared_tools = _NONE
         self.waiting: JsonDict | None = None
+        self.pause_s = 0.0
+        self._in_vain = 0  # refusals in a row for which there was no reason to be seen
+        self._names_conversations = False  # the server does, so that null means something
         self._asked: dict[str, _Create] = {}  # without an answer
         # Something began that is perhaps the answer, or was quicker than the request. Its end
         # settles it: a refusal would have come before.
@@ -121,7 +130,7 @@ class Responses:
 
     def take_owed(self) -> JsonDict | None:
         """Return the request that has waited and is to be sent now."""
-        if self.waiting is None or self.busy:
+        if self.waiting is None or self.busy or self.pause_s:
             return None
         event, self.waiting = self.waiting, None
         self._ask(event["event_id"], event, repeat=True)
@@ -151,10 +160,19 @@ class Responses:
     def refused(self, event_id: str, *, busy: bool) -> bool:
         """Take note of a refusal; return whether it is dealt with here, and so nobody's affair."""
         create = self._asked.pop(event_id, None) or self._doubtful.pop(event_id, None)
-        if create is None or create.repeat is None or not busy:
+        if create is None or not busy:
+            return False
+        if not self.running:  # or it would be asked and refused as quickly as the server answers
+            self.pause_s = min(_PAUSE_S * 2**self._in_vain, _LONGEST_PAUSE_S)
+            self._in_vain = min(self._in_vain + 1, _LATEST)
+        if create.repeat is None:
             return False
         self.waiting = self.waiting or create.repeat
         return True
+
+    def paused(self) -> None:
+        """Take that the pause before a request that was refused is over."""
+        self.pause_s = 0.0
 
     # -- what the server does --------------------------------------------------------------------
 
@@ -165,6 +183,7 @@ class Responses:
             The request that it certainly answers, and those that it perhaps answers.
         """
         response_id = as_text(response.get("id"))
+        self._note_conversation(response)
         answered = self._named_by_metadata(response)
         aside = self._is_aside(response, answered)
         if answered is None and aside:
@@ -179,18 +198,22 @@ class Responses:
         keep_latest(self._doubtful, _LATEST)
         if response_id:
             self.running |= {response_id}
+        self.pause_s, self._in_vain = 0.0, 0
         return answered, doubtful
 
     def done(self, response: JsonDict) -> list[str]:
         """Take a response that is over; return the requests of which no refusal can come now."""
         response_id = as_text(response.get("id"))
+        self._note_conversation(response)
         if response_id:
             self._over[response_id] = None
             keep_latest(self._over, _LATEST)
-        if response_id in self._out_of_band or response.get("conversation_id", _ABSENT) is None:
+        outside = (
+            response_id in self._out_of_band or response.get("conversation_id", _ABSENT) is None
+        )
+        if outside and response_id not in self.running:
             self._note_out_of_band(response_id, running=False)
-            if response_id not in self.running:
-                return []
+            return []
         self.running -= {response_id}
         return self._settle()
 
@@ -210,6 +233,7 @@ class Responses:
         lost = requested & self._asked.keys()
         gone = bool(self.running or lost) or any(self._out_of_band.values())
         self.running = _NONE
+        self.pause_s, self._in_vain = 0.0, 0
         self._doubtful.clear()
         self._out_of_band = dict.fromkeys(self._out_of_band, False)
         for event_id in lost:
@@ -219,7 +243,12 @@ class Responses:
     def _settle(self) -> list[str]:
         settled = list(self._doubtful)
         self._doubtful.clear()
+        self.pause_s = 0.0
         return settled
+
+    def _note_conversation(self, response: JsonDict) -> None:
+        if as_text(response.get("conversation_id")):
+            self._names_conversations = True
 
     def _named_by_metadata(self, response: JsonDict) -> str | None:
         metadata = as_object(response.get("metadata"))
@@ -232,6 +261,9 @@ class Responses:
         if answered is not None:
             return self._asked[answered].aside
         conversation = response.get("conversation_id", _ABSENT)
+        if conversation is None and self._asked and not self._names_conversations:
+            # Some servers say null of every response, so of the one that we asked for as well.
+            return any(create.aside for create in self._asked.values())
         if conversation is not _ABSENT:
             return conversation is None
         if as_object(response.get("metadata")):  # of a request that is not ours

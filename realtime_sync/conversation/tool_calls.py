@@ -1,7 +1,8 @@
 """Which calls of the model's are open, and when the response to their outputs is to be asked for.
 
 Every call gets one output: a call that is delivered twice runs once, and a name that the model made
-up is told so. When all outputs of a response are in, and it is over, the next one is owed.
+up is told so. When all outputs of a response are in, and it is over, the next one is owed. A call
+that does not name its response came in the one that ends next.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from attrs import define, field, frozen
 
 from .._types import JsonDict
 from ..events.base import plain
-from ..events.wire_values import as_object, as_text
+from ..events.wire_values import as_id, as_object, as_text
 from ._latest import keep_latest
 
 __all__ = ["OpenCall", "ToolCalls", "declared_functions"]
@@ -107,27 +108,25 @@ class ToolCalls:
             response_id: as it came in ``response.output_item.done``.
             item: in wire form.
         """
-        call_id, name = as_text(item.get("call_id")), as_text(item.get("name"))
-        if item.get("type") != "function_call" or item.get("status") == "incomplete":
-            return None
-        if not call_id or call_id in self._known:
+        call_id, name = _complete_call(item), as_text(item.get("name"))
+        if call_id is None or call_id in self._known or self.is_left(item):
             return None
         failure = None if name in self._ours else self._failure(name)
-        if name not in self._ours and failure is None:
-            return None
         self._known[call_id] = None
         keep_latest(self._known, _MAX_CALLS)
         self._round(response_id).open.add(call_id)
         return OpenCall(call_id, name or "", _arguments(item.get("arguments")), failure)
 
-    def _failure(self, name: str | None) -> str | None:
-        """Return what the model is told of a name, None where that is somebody else's affair."""
-        if self._leave_unknown:
-            return None
-        declared = self._declared()
-        if name in declared:
-            return None
-        tools = ", ".join(sorted({*self._ours, *declared})) or "none"
+    def is_left(self, item: JsonDict) -> bool:
+        """Whether an item is a call that is left to whoever declared its function."""
+        name = as_text(item.get("name"))
+        if _complete_call(item) is None or name in self._ours:
+            return False
+        return self._leave_unknown or name in self._declared()
+
+    def _failure(self, name: str | None) -> str:
+        """Return what the model is told of a name that nobody has declared."""
+        tools = ", ".join(sorted({*self._ours, *self._declared()})) or "none"
         shown = (name or "")[:_LONGEST_NAME]
         return json.dumps({"error": f"there is no tool {shown!r}; the tools are: {tools}"})
 
@@ -165,11 +164,23 @@ class ToolCalls:
         if key:
             self._over[key] = interrupted
             keep_latest(self._over, _MAX_RESPONSES)
+            self._adopt_unnamed(key)
         group = self._rounds.get(key)
         if group is None:
             return False
         group.over, group.owes_none = True, group.owes_none or interrupted
         return self._settle(key, group)
+
+    def _adopt_unnamed(self, key: str) -> None:
+        """Take the calls that named no response for those of the one that is over now.
+
+        They came while it was running, since there is one at a time.
+        """
+        unnamed = self._rounds.pop("", None)
+        if unnamed is not None:
+            group = self._round(key)
+            group.open |= unnamed.open
+            group.owes_none = group.owes_none or unnamed.owes_none
 
     def link_lost(self) -> bool:
         """Take that no more comes of any response; return whether the next one is owed now."""
@@ -181,6 +192,13 @@ class ToolCalls:
             return False
         del self._rounds[key]
         return not group.owes_none
+
+
+def _complete_call(item: JsonDict) -> str | None:
+    """Return the ``call_id`` of a call that can be answered, None for any other item."""
+    if item.get("type") != "function_call" or item.get("status") == "incomplete":
+        return None
+    return as_id(item.get("call_id"))
 
 
 def declared_functions(tools: Any) -> frozenset[str]:

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from ..audio.base import Sink
+from ..audio.pcm import SampleJoiner
 from ..audio.playout import Playout
 from ..audio.resample import Resampler
 from .effects import Part
@@ -27,34 +28,6 @@ class EchoControl(Protocol):
 
     def process(self, heard: bytes, played: bytes) -> bytes:
         """Return what is to be sent of ``heard``, given what was played in the same time."""
-
-
-class SampleJoiner:
-    """Makes whole samples of the pieces in which a server sends a part of its answer.
-
-    Threads:
-        One at a time.
-    """
-
-    def __init__(self) -> None:
-        self._part: Part | None = None
-        self._half = b""  # the first byte of a sample whose second is still to come
-
-    def join(self, audio: bytes, part: Part) -> bytes:
-        """Return what of ``audio``, and the byte left before it, is whole samples."""
-        if part != self._part:
-            self._part, self._half = part, b""
-        if self._half:
-            audio = self._half + audio
-        if len(audio) % 2:
-            self._half = audio[-1:]
-            return audio[:-1]
-        self._half = b""
-        return audio
-
-    def clear(self) -> None:
-        """Forget a byte that is left: what follows does not belong to it."""
-        self._half = b""
 
 
 class Playing:

@@ -200,7 +200,7 @@ def test_what_goes_wrong_is_told_to_the_model(connect: Opener) -> None:
         call("made_up", "c6"),
         call("look", "c7", None),
     )
-    known = "known are: fail, leave, half, look"
+    known = "the tools are: fail, half, leave, look"
     assert server.outputs(7) == {
         "c1": '{"error": "ValueError: no such thing"}',
         "c2": '{"error": "SystemExit: 3"}',
@@ -208,8 +208,8 @@ def test_what_goes_wrong_is_told_to_the_model(connect: Opener) -> None:
         "c4": '{"error": "the arguments are not JSON: Expecting property name enclosed in double '
         'quotes: line 1 column 2 (char 1)"}',
         "c5": '{"error": "there is no town; known are: city; city is missing"}',
-        "c6": f'{{"error": "there is no tool called \'made_up\'; {known}"}}',
-        "c7": '{"error": "the arguments must be the text of a JSON object"}',
+        "c6": f'{{"error": "there is no tool \'made_up\'; {known}"}}',
+        "c7": '{"error": "city is missing"}',
     }
     server.created()
     server.says("Sorry.")
@@ -272,6 +272,48 @@ def test_a_call_that_only_its_own_event_tells_of(connect: Opener) -> None:
     assert wait().text == "Paid."
 
 
+@pytest.mark.parametrize("odd", [{}, {"response_id": None}, {"response_id": 5}])
+def test_a_call_that_does_not_name_its_response(connect: Opener, odd: dict[str, Any]) -> None:
+    connection, server = connect()
+    wait = asking(connection, {"pay": lambda: "ok"})
+    server.receive("conversation.item.create")
+    server.send("response.output_item.done", **odd, item=call("pay", "c0"))  # nobody's
+    server.created()
+    server.send("response.output_item.done", **odd, item=call("pay"))
+    server.send("response.output_item.done", response_id="other", item=call("pay", "c2"))
+    server.done()
+    assert server.outputs(1) == {"call_1": "ok"}
+    server.created()
+    server.says("Paid.")
+    assert wait().text == "Paid."
+
+
+def test_a_call_that_comes_again_with_the_next_answer_runs_once(connect: Opener) -> None:
+    connection, server = connect()
+    ran: list[int] = []
+    wait = asking(connection, {"pay": lambda: ran.append(1)})
+    server.receive("conversation.item.create")
+    server.created()
+    server.done(call("pay"))
+    server.outputs(1)
+    server.created()
+    server.done(call("pay"))
+    assert wait().function_calls == []
+    assert ran == [1]
+
+
+def test_a_call_without_a_name_is_told_so(connect: Opener) -> None:
+    connection, server = connect()
+    wait = asking(connection, {"pay": lambda: "ok"})
+    server.receive("conversation.item.create")
+    server.created()
+    server.done({**call("pay"), "name": None})
+    assert "there is no tool ''" in server.outputs(1)["call_1"]
+    server.created()
+    server.says("Sorry.")
+    assert wait().text == "Sorry."
+
+
 def test_calls_of_a_cancelled_answer_do_not_run(connect: Opener) -> None:
     connection, server = connect()
     wait = asking(connection, {"pay": lambda: pytest.fail("it ran")})
@@ -300,10 +342,15 @@ def test_the_tools_of_the_session_stay_and_its_calls_are_left_to_the_program(
     asked = server.created()
     assert [tool["name"] for tool in asked["tools"]] == ["mine", "get_weather"]
     assert asked["tools"][1]["description"] == "Tell the weather in a city."
-    server.done(call("get_weather", "c1", '{"city": "Rome"}'), call("mine", "c2"))
+    cut = call("mine", "c3", status="incomplete")
+    server.done(call("get_weather", "c1", '{"city": "Rome"}'), cut)
+    cloudy = '{"condition": "cloudy", "temperature": 14}'
+    assert server.outputs(1) == {"c1": cloudy}
+    server.created()  # one that was not finished keeps nobody waiting
+    server.done(call("get_weather", "c4", '{"city": "Rome"}'), call("mine", "c2"))
     reply = wait()
     assert [c.call_id for c in reply.function_calls] == ["c2"]
-    assert server.outputs(1) == {"c1": '{"condition": "cloudy", "temperature": 14}'}
+    assert server.outputs(1) == {"c4": cloudy}
 
 
 def test_the_tools_of_a_response_stand_instead_of_the_sessions(connect: Opener) -> None:

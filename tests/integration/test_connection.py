@@ -673,6 +673,38 @@ def test_ask_with_audio(connect: Opener) -> None:
         connection.ask("a", audio=b"")
 
 
+PCM: Any = {"audio": {"output": {"format": {"type": "audio/pcm", "rate": 24000}}}}
+G711: Any = {"audio": {"output": {"format": {"type": "audio/pcmu"}}}}
+FLAT: Any = {"output_audio_format": "g711_ulaw"}
+
+
+@pytest.mark.parametrize(
+    ("session", "response", "heard"),
+    [
+        ({}, None, b"\1\2\4\5"),
+        (G711, None, b"\1\2\3\4\5"),
+        (FLAT, {"output_modalities": ["audio"]}, b"\1\2\3\4\5"),
+        (G711, PCM, b"\1\2\4\5"),
+        (PCM, G711, b"\1\2\3\4\5"),
+    ],
+)
+def test_behind_a_damaged_piece_of_audio_a_whole_sample_begins(
+    connect: Opener, session: dict[str, Any], response: Any, heard: bytes
+) -> None:
+    connection, server = connect()
+    server.send("session.updated", session={"type": "realtime", **session})
+    connection.recv(GUARD_S)
+    asking = run(lambda: connection.ask("Go", response=response, timeout=GUARD_S))
+    server.receive("conversation.item.create")
+    mine = {"id": "resp_1", "metadata": server.receive("response.create")["response"]["metadata"]}
+    server.send("response.created", response=mine)
+    at = {"response_id": "resp_1", "item_id": "item_a", "output_index": 0, "content_index": 0}
+    for piece in ("AQID", "A!==", "BAU="):
+        server.send("response.output_audio.delta", **at, delta=piece)
+    server.send("response.done", response={**mine, "status": "completed", "output": []})
+    assert asking().audio == heard
+
+
 def test_ask_waits_for_a_running_response(connect: Opener) -> None:
     connection, server = connect()
     running = {"id": "resp_vad", "status": "in_progress", "output": []}

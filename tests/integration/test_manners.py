@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import queue
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from embedded import Server
 from guards import Guard
+from scripted_links import thread_names
 
 from realtime_sync import (
     ConfigError,
@@ -18,6 +20,7 @@ from realtime_sync import (
     QueueFullError,
     RealtimeConnection,
     RealtimeConnectionManager,
+    RealtimeError,
     RealtimeTimeout,
     ReconnectPolicy,
     ServerError,
@@ -355,6 +358,127 @@ def test_ask_asks_again_when_another_response_was_quicker(
         "response.created",
         "response.done",
     ]
+
+
+BUSY = {"type": "invalid_request_error", "code": "conversation_already_has_active_response"}
+
+
+def refuse(peer: MemoryPeer, request: dict[str, Any]) -> None:
+    """Refuse a request because of a response that nobody has seen."""
+    assert request["type"] == "response.create"
+    tell(peer, "error", error={**BUSY, "message": "busy", "event_id": request["event_id"]})
+
+
+def test_a_server_that_always_refuses_is_not_asked_as_fast_as_it_answers(
+    pair: tuple[RealtimeConnection, MemoryPeer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime_sync.conversation.responses._PAUSE_S", 600)
+    monkeypatch.setattr("realtime_sync.conversation.responses._LONGEST_PAUSE_S", 600)
+    connection, peer = pair
+    connection.response.create(when_idle=True)
+    for number in range(3):
+        refuse(peer, told(peer))
+        tell(peer, "rate_limits.updated", rate_limits=[])
+        connection.recv(GUARD_S)
+        connection.send({"type": "marker"})
+        assert told(peer)["type"] == "marker", "and no request before it"
+        tell(peer, "response.done", response={"id": f"resp_{number}", "status": "completed"})
+        connection.recv(GUARD_S)
+    assert told(peer)["type"] == "response.create"
+
+
+def test_a_refused_request_is_sent_again_after_a_pause(
+    pair: tuple[RealtimeConnection, MemoryPeer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime_sync.conversation.responses._PAUSE_S", 0.001)
+    connection, peer = pair
+    connection.response.create(when_idle=True)
+    for _ in range(4):
+        refuse(peer, told(peer))
+    assert told(peer)["type"] == "response.create"
+
+
+def test_a_pause_ends_with_the_connection(
+    pair: tuple[RealtimeConnection, MemoryPeer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime_sync.conversation.responses._PAUSE_S", 600)
+    monkeypatch.setattr("realtime_sync.conversation.responses._LONGEST_PAUSE_S", 600)
+    connection, peer = pair
+    connection.response.create(when_idle=True)
+    refuse(peer, told(peer))
+    tell(peer, "rate_limits.updated", rate_limits=[])
+    connection.recv(GUARD_S)
+    assert thread_names() == ["realtime_sync.pause", "realtime_sync.reader"]
+    connection.close()
+    assert thread_names() == []
+
+
+def test_without_a_thread_for_the_pause_the_next_response_ends_it(
+    pair: tuple[RealtimeConnection, MemoryPeer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, peer = pair
+
+    def no_thread(*_: object, **__: object) -> NoReturn:
+        raise RealtimeError("no thread")
+
+    monkeypatch.setattr("realtime_sync.connection.link.link.spawn", no_thread)
+    connection.response.create(when_idle=True)
+    refuse(peer, told(peer))
+    tell(peer, "response.done", response={"id": "theirs", "status": "completed"})
+    assert told(peer)["type"] == "response.create"
+    assert connection.recv(GUARD_S).type == "response.done"
+
+
+@pytest.mark.parametrize("ends", ["by time", "by a response"])
+def test_ask_asks_again_after_a_pause(
+    pair: tuple[RealtimeConnection, MemoryPeer],
+    guard: Guard,
+    monkeypatch: pytest.MonkeyPatch,
+    ends: str,
+) -> None:
+    pause_s = 0.001 if ends == "by time" else 600
+    monkeypatch.setattr("realtime_sync.conversation.responses._PAUSE_S", pause_s)
+    monkeypatch.setattr("realtime_sync.conversation.responses._LONGEST_PAUSE_S", pause_s)
+    connection, peer = pair
+    replies: list[str] = []
+    thread = spawn(
+        lambda: replies.append(connection.ask("x", timeout=None).response.id or ""), name="asker"
+    )
+    told(peer)
+    for number in range(3):
+        refuse(peer, told(peer))
+        if ends == "by a response":
+            tell(peer, "rate_limits.updated", rate_limits=[])
+            connection.wait_for("rate_limits.updated", timeout=GUARD_S)
+            connection.send({"type": "marker"})
+            assert told(peer)["type"] == "marker", "and no request before it"
+            tell(peer, "response.done", response={"id": f"resp_{number}", "metadata": {}})
+    again = told(peer)
+    mine = {"id": "resp_mine", "metadata": again["response"]["metadata"]}
+    tell(peer, "response.created", response=mine)
+    tell(peer, "response.done", response={**mine, "status": "completed"})
+    guard.join(thread)
+    assert replies == ["resp_mine"]
+
+
+def test_ask_times_out_in_a_pause(
+    pair: tuple[RealtimeConnection, MemoryPeer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime_sync.conversation.responses._PAUSE_S", 600)
+    monkeypatch.setattr("realtime_sync.conversation.responses._LONGEST_PAUSE_S", 600)
+    connection, peer = pair
+    results: queue.SimpleQueue[Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            connection.ask("x", timeout=0.2)
+        except RealtimeTimeout as exc:
+            results.put(exc)
+
+    spawn(ask, name="asker")
+    told(peer)
+    refuse(peer, told(peer))
+    assert isinstance(results.get(timeout=GUARD_S), RealtimeTimeout)
 
 
 def test_a_response_that_is_over_is_not_cancelled(

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,12 @@ STRIKES = int(os.environ.get("REALTIME_SYNC_STRIKES", "60"))
 LIMIT_S = 100 if STRIKES <= 60 else 3600
 CALLS = [
     "append", "ask", "close", "close_in_handler", "connect", "connect_in_vain", "recv", "send",
-    "send_large", "stats", "stream", "wait_for",
+    "send_large", "stats", "stream", "wait_for", "watch",
 ]  # fmt: skip
-
-TICK = json.dumps({"type": "tick", "event_id": "tick"}).encode()
 
 
 class TalkingPeer:
-    """Ticks all the time, echoes what asks for it, and answers turns."""
+    """Counts ticks all the time, echoes what asks for it, and answers turns."""
 
     def __init__(self, peer: RawPeer) -> None:
         self._peer = peer
@@ -50,8 +49,10 @@ class TalkingPeer:
 
     def _tick(self) -> None:
         try:
-            while not self._over.wait(0.0005):
-                self._send(TEXT, TICK)
+            for number in count(1):
+                if self._over.wait(0.0005):
+                    return
+                self._say("tick", number=number)
         except OSError:
             pass
 

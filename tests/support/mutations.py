@@ -3,6 +3,8 @@
 Examples of every server event are made of the annotations of its class, once for each class of its
 items and parts; then each field, nested ones too, is left out, or takes each of the odd values. A
 mutation is JSON text, because much of it can't be said in Python's own values.
+
+One way of taking events gets all of them; a `sample` is enough for another way of doing the same.
 """
 
 from __future__ import annotations
@@ -11,13 +13,13 @@ import json
 import typing
 from base64 import b64encode
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import UnionType
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from realtime_sync.events import SERVER_EVENTS, Model, UnknownItem
 
-__all__ = ["BETA_TYPES", "TYPES", "Mutation", "examples", "mutations"]
+__all__ = ["BETA_TYPES", "TYPES", "Mutation", "examples", "mutations", "sample"]
 
 TYPES = sorted(SERVER_EVENTS)
 # Names that only the beta has, and the GA types that their examples are made of.
@@ -30,7 +32,7 @@ BETA_TYPES = {
 
 Path = tuple[str | int, ...]
 
-_ALMOST_TOO_DEEP, _DEEP, _FAR_TOO_DEEP, _LONG = 250, 500, 100_000, 1_000_000
+_ALMOST_TOO_DEEP, _DEEP, _FAR_TOO_DEEP, _LONG = 250, 500, 100_000, 100_000
 _MARK = "the odd value stands here"
 # By name, as JSON.
 ODD = {
@@ -84,15 +86,47 @@ class Mutation(NamedTuple):
     text: str
 
 
-@lru_cache(maxsize=1)  # a type's are 10 MB
+@lru_cache(maxsize=1)  # a type's are several MB
 def mutations(type: str) -> tuple[Mutation, ...]:
     """Return all mutations of a server event, by its GA or beta name."""
     found: dict[str, str] = {}
-    for event in examples(type):
-        for path in _paths(event):
-            if path != ("type",):
-                found.update(_mutated(event, path))
+    for event, path in _fields(type):
+        found.update(_mutated(event, path))
     return tuple(Mutation(name, text) for name, text in found.items())
+
+
+def sample(type: str, number: int) -> list[Mutation]:
+    """Return some of the mutations of a type.
+
+    The samples of all types with one ``number`` have each field together with each odd value once;
+    another number has them in another type, or in another place of it.
+    """
+    turns = _turns()[type]
+    return [each for each in mutations(type) if number % turns[each.name].of == turns[each.name].at]
+
+
+class _Turn(NamedTuple):
+    """Which of the mutations of one field by one value it is, and of how many."""
+
+    at: int
+    of: int
+
+
+@cache
+def _turns() -> dict[str, dict[str, _Turn]]:
+    """Return each type's mutations by name, with their turns."""
+    alike: dict[str, list[tuple[str, str]]] = {}
+    turns: dict[str, dict[str, _Turn]] = {}
+    for each in (*TYPES, *BETA_TYPES):
+        turns[each] = {}
+        names = {f"{_place(p)} {kind}": None for _, p in _fields(each) for kind in _kinds(p)}
+        for name in names:
+            alike.setdefault(name.rpartition(".")[2], []).append((each, name))
+    # Shifted by one from each odd value to the next, so that no place gets all values of a field.
+    for shift, group in enumerate(alike.values()):
+        for at, (each, name) in enumerate(group, shift):
+            turns[each][name] = _Turn(at % len(group), len(group))
+    return turns
 
 
 def examples(type: str) -> list[dict[str, Any]]:
@@ -101,14 +135,32 @@ def examples(type: str) -> list[dict[str, Any]]:
     return [{**values, "type": type} for values in _models(cls)]
 
 
+def _fields(type: str) -> Iterator[tuple[dict[str, Any], Path]]:
+    """Yield each field of each example, as the example and the path to it."""
+    for event in examples(type):
+        for path in _paths(event):
+            if path != ("type",):
+                yield event, path
+
+
+def _place(path: Path) -> str:
+    return ".".join(map(str, path))
+
+
+def _kinds(path: Path) -> list[str]:
+    """Return the names of what is done to a field."""
+    missing = ["missing"] if isinstance(path[-1], str) else []
+    return [*missing, *ODD, *(LARGE if len(path) == 1 else ())]
+
+
 def _mutated(event: dict[str, Any], path: Path) -> Iterator[tuple[str, str]]:
-    place = ".".join(map(str, path))
-    if isinstance(path[-1], str):
-        yield f"{place} missing", json.dumps(_with(event, path, remove=True))
     marked = json.dumps(_with(event, path))
-    odd = {**ODD, **LARGE} if len(path) == 1 else ODD
-    for name, value in odd.items():
-        yield f"{place} {name}", marked.replace(f'"{_MARK}"', value)
+    for kind in _kinds(path):
+        name = f"{_place(path)} {kind}"
+        if kind == "missing":
+            yield name, json.dumps(_with(event, path, remove=True))
+        else:
+            yield name, marked.replace(f'"{_MARK}"', {**ODD, **LARGE}[kind])
 
 
 def _with(event: dict[str, Any], path: Path, *, remove: bool = False) -> dict[str, Any]:

@@ -74,6 +74,8 @@ class Link:
         self._recovery = Recovery(state, settings, good_events=self._good_events)
         self._policy = settings.reconnect
         self._close_timeout = settings.close_timeout
+        state.pause = self._pause
+        self._pausing = False  # a thread waits until a request is to be sent once more
         self._own_entries = 0  # of the queue's, that did not come from the server
         self._transport = transport
         self._decode = settings.decode
@@ -138,6 +140,26 @@ class Link:
 
     def _read(self) -> None:
         self._reader_ended(self._reader.run())
+
+    def _pause(self, seconds: float) -> None:
+        """Tell the state that a pause is over; on a reader's thread, which goes on reading.
+
+        One pause at a time: what is refused during one waits for the end of that.
+        """
+        if self._pausing:
+            return
+        self._pausing = True
+        try:
+            self._run(lambda: self._wait_pause(seconds), name="pause")
+        except RealtimeError as exc:  # no thread: then it waits for the next response
+            self._pausing = False
+            log.warning("a response that was refused can't be asked for after a pause: %s", exc)
+
+    def _wait_pause(self, seconds: float) -> None:
+        over = self.lifecycle.closing.wait(Deadline(seconds))
+        self._pausing = False  # first, since what is sent now may be refused at once
+        if not over:
+            self._state.paused()
 
     # -- a transport ends ------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np  # noqa: F401  # it does not survive a strike in the middle of its import
 
 from realtime_sync import ConnectionClosedError, ConnectionClosedOK, OpenAI, RealtimeConnection
+from realtime_sync.events import ServerEvent
 
 GUARD_S = 30.0
 
@@ -108,13 +109,17 @@ class Program:
                 connection.close()
         self.opened().close()
 
-    def use(self, connection: RealtimeConnection, number: int) -> None:
+    def use(self, connection: RealtimeConnection, number: int) -> list[int]:
+        """Use the connection once; return the numbers of the ticks that were consumed."""
         connection.send({"type": "echo.me", "number": number, "event_id": f"echo_{number}"})
+        ticks = []
         while (event := connection.recv(timeout=GUARD_S)).type != "echoed":
-            pass
-        assert event.to_dict()["number"] == number, "nothing of before comes later"
+            if event.type == "tick":
+                ticks.append(number_of(event))
+        assert number_of(event) == number, "nothing of before comes later"
         connection.wait_for("echoed", timeout=GUARD_S)
         assert connection.stats.events_received > 0
+        return ticks
 
     def recv(self) -> None:
         self.strike_all(lambda connection: connection.recv(timeout=GUARD_S), 0.003)
@@ -122,6 +127,26 @@ class Program:
     def wait_for(self) -> None:
         self.strike_all(lambda connection: connection.wait_for("tick", timeout=GUARD_S), 0.003)
         assert not threads()
+
+    def watch(self) -> None:
+        """Another `watch` goes on behind the last event given, and `recv` gets every one."""
+        consumed = 0
+        for number in range(self.count):
+            connection = self.opened()
+            self.seen = connection.wait_for("tick", timeout=GUARD_S)
+            assert self.strikes.during(lambda c=connection: self.see(c), 0.003)
+            following = number_of(next(connection.watch("tick", timeout=GUARD_S)))
+            require(following == number_of(self.seen) + 1, f"{following} after {self.seen}")
+            for tick in self.use(connection, number):
+                require(tick == consumed + 1, f"tick {tick} after {consumed} was consumed")
+                consumed = tick
+            self.strikes.counts["usable"] += 1
+        self.opened().close()
+        assert not threads()
+
+    def see(self, connection: RealtimeConnection) -> None:
+        for tick in connection.watch("tick", timeout=GUARD_S):
+            self.seen = tick  # a store can't be struck; before it is done there is no call
 
     def stats(self) -> None:
         self.strike_all(lambda connection: connection.stats, 0.0005)
@@ -223,6 +248,11 @@ class Program:
                 for sock in filling:
                     sock.close()
         wait_until(lambda: descriptors() <= before, f"{descriptors()}, not {before} files")
+
+
+def number_of(event: ServerEvent) -> int:
+    number: int = event.to_dict()["number"]
+    return number
 
 
 def connecting(place: tuple[str, int]) -> socket.socket:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_sync.audio import from_pcm16, level_dbfs, mix_down, silence, to_pcm16
-from realtime_sync.audio.pcm import as_int16, require_rate
+from realtime_sync.audio.pcm import SampleJoiner, as_int16, require_rate
 from realtime_sync.errors import ConfigError, FormatError
 
 SAMPLES = st.lists(st.integers(-32768, 32767), max_size=200)
@@ -145,3 +145,25 @@ def test_every_public_name_resolves() -> None:
         assert getattr(audio, name).__name__ == name
     with pytest.raises(AttributeError, match="nothing_here"):
         audio.nothing_here  # noqa: B018 - the access is the test
+
+
+# -- pieces --------------------------------------------------------------------------------------
+
+
+def test_pieces_become_whole_samples() -> None:
+    joiner, part = SampleJoiner(), ("a", 0)
+    assert joiner.join(b"\1\2\3", part) == b"\1\2"
+    assert joiner.join(b"", part) == b""
+    assert joiner.join(b"\4\5\6", part) == b"\3\4\5\6"
+    assert joiner.join(b"\7\x08", part) == b"\7\x08"
+    assert joiner.join(b"\x09", part) == b""
+    assert joiner.join(b"\x0a", part) == b"\x09\x0a"
+
+
+def test_half_a_sample_belongs_to_its_part_alone() -> None:
+    joiner = SampleJoiner()
+    joiner.join(b"\1", ("a", 0))
+    assert joiner.join(b"\2\3", ("a", 1)) == b"\2\3"
+    joiner.join(b"\1", ("a", 1))
+    joiner.clear()
+    assert joiner.join(b"\2\3", ("a", 1)) == b"\2\3"

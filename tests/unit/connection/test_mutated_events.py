@@ -1,6 +1,8 @@
 """Whatever a server sends is at most one bad event, in every way in which a program takes events.
 
-Only our own errors come out, and the next good event is delivered.
+Only our own errors come out, and the next good event is delivered. The first of several ways of
+doing a thing gets every mutation, each other one a sample of its own: each field with each odd
+value.
 """
 
 from __future__ import annotations
@@ -9,11 +11,11 @@ import contextlib
 import itertools
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from direct_link import DIALECTS, DirectLink
-from mutations import BETA_TYPES, TYPES, Mutation, mutations
+from mutations import BETA_TYPES, TYPES, Mutation, mutations, sample
 
 from realtime_sync import (
     RealtimeConnection,
@@ -32,9 +34,8 @@ COMPLETED = {"status": "completed"}
 DONE = {**RESPONSE, **COMPLETED}
 DELTA = {"event_id": "d", "response_id": "resp_1", "item_id": "item_1", "content_index": 0}
 
-# Nearest to the function, so that its mutations are made once for all ways.
+F = TypeVar("F", bound=Callable[..., None])
 of_each_type = pytest.mark.parametrize("type", ALL_TYPES)
-of_each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 
 
 @pytest.fixture(autouse=True)
@@ -46,12 +47,12 @@ def quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def naming(mutation: Mutation) -> Iterator[None]:
-    """Say which mutation it was."""
+def naming(mutation: Mutation, way: object = "") -> Iterator[None]:
+    """Say which mutation it was, and in which way it was taken."""
     try:
         yield
     except BaseException as exc:
-        raise AssertionError(f"{mutation.name}: {exc!r}") from exc
+        raise AssertionError(f"{mutation.name}: {exc!r} {way}") from exc
 
 
 # -- ways of taking events -------------------------------------------------------------------------
@@ -130,22 +131,29 @@ CONSUMERS = [by_recv, by_iteration, by_handlers, by_own_handlers, by_bytes]
 
 
 def share(type: str, number: int) -> Sequence[Mutation]:
-    """Return all mutations for the first way of doing a thing, a fifth for each other one."""
-    return mutations(type)[number % 5 :: 5] if number else mutations(type)
+    """Return what the way with this number gets.
+
+    A beta event is one of GA as soon as it is parsed, which is tested with all of them.
+    """
+    return mutations(type) if number == 0 and type in TYPES else sample(type, number)
 
 
-@pytest.mark.parametrize("consume", CONSUMERS)
-@of_each_dialect
+def ways(*functions: F) -> list[tuple[F, tuple[str, ...]]]:
+    """Return the first function with each dialect, and the others with all dialects by turns."""
+    first, *others = functions
+    alone = [(first, (dialect,)) for dialect in DIALECTS]
+    return [*alone, *((function, tuple(DIALECTS)) for function in others)]
+
+
 @of_each_type
-def test_a_consumer_gets_the_next_good_event(
-    type: str, dialect: str, consume: Callable[[RealtimeConnection], None]
-) -> None:
-    link = DirectLink(dialect)
-    for mutation in share(type, CONSUMERS.index(consume) + list(DIALECTS).index(dialect)):
-        with naming(mutation):
-            link.arrive(mutation.text, GOOD_TEXT, LATE_TEXT)
-            consume(link.connection)
-            assert link.connection.recv(timeout=0).event_id == "late"
+def test_a_consumer_gets_the_next_good_event(type: str) -> None:
+    for number, (consume, dialects) in enumerate(ways(*CONSUMERS)):
+        links = [DirectLink(dialect) for dialect in dialects]
+        for mutation, link in zip(share(type, number), itertools.cycle(links), strict=False):
+            with naming(mutation, consume):
+                link.arrive(mutation.text, GOOD_TEXT, LATE_TEXT)
+                consume(link.connection)
+                assert link.connection.recv(timeout=0).event_id == "late"
 
 
 @pytest.mark.parametrize("by", ["type", "predicate"])
@@ -157,7 +165,7 @@ def test_an_observer_finds_the_next_good_event(type: str, by: str) -> None:
         wanted = is_good
     arriving: list[str | dict[str, Any]] = []
     link = DirectLink(react=lambda event: link.arrive(*arriving))
-    for mutation in share(type, 1 if by == "type" else 2):
+    for mutation in sample(type, 1 if by == "type" else 2):
         with naming(mutation):
             arriving[:] = [mutation.text, good, mutation.text]
             link.connection.send({"type": "session.update", "session": {}, "event_id": "mine"})
@@ -214,40 +222,37 @@ def stream(link: DirectLink) -> None:
                 event.audio  # noqa: B018  # reading it is what is tested
 
 
-TURNS = [ask, stream]
-
-
-@pytest.mark.parametrize("turn", TURNS)
-@of_each_dialect
 @of_each_type
-def test_a_turn_goes_on(type: str, dialect: str, turn: Callable[[DirectLink], None]) -> None:
-    number = 3 * TURNS.index(turn) + list(DIALECTS).index(dialect)
-    for mutation in share(type, number):
-        with naming(mutation):
-            link = answering(dialect, mutation.text)
-            # One that says that the response failed is believed.
-            with contextlib.suppress(ServerError):
-                turn(link)
-            link.end()
-            by_recv(link.connection)
+def test_a_turn_goes_on(type: str) -> None:
+    for number, (turn, dialects) in enumerate(ways(ask, stream)):
+        # A turn does not look into a session; its connection does, for consumers as well.
+        shared = sample(type, number) if "session." in type else share(type, number)
+        for mutation, dialect in zip(shared, itertools.cycle(dialects), strict=False):
+            with naming(mutation, turn):
+                link = answering(dialect, mutation.text)
+                # One that says that the response failed is believed.
+                with contextlib.suppress(ServerError):
+                    turn(link)
+                link.end()
+                by_recv(link.connection)
 
 
 # -- restoring -------------------------------------------------------------------------------------
 
 
-@of_each_dialect
 @of_each_type
-def test_what_was_told_can_be_restored(type: str, dialect: str) -> None:
+def test_what_was_told_can_be_restored(type: str) -> None:
     """The session and the history of a conversation with bad events, on a new link."""
-    for mutation in share(type, list(DIALECTS).index(dialect)):
-        with naming(mutation):
-            link = DirectLink(dialect)
-            link.arrive({"type": "response.created", "response": RESPONSE}, mutation.text)
-            items, lost = link.state.replay()
-            assert all(isinstance(item_id, str) for item_id in lost)
-            restoration = Restoration(link.state.restorable_session, items, as_recap=False)
-            for request in restoration.receive(CREATED):
-                assert message(request, None)
+    for number, dialect in enumerate(DIALECTS):
+        for mutation in share(type, number):
+            with naming(mutation, dialect):
+                link = DirectLink(dialect)
+                link.arrive({"type": "response.created", "response": RESPONSE}, mutation.text)
+                items, lost = link.state.replay()
+                assert all(isinstance(item_id, str) for item_id in lost)
+                restoration = Restoration(link.state.restorable_session, items, as_recap=False)
+                for request in restoration.receive(CREATED):
+                    assert message(request, None)
 
 
 CREATED = parse_event('{"type":"session.created","session":{}}')
@@ -260,15 +265,19 @@ ITEM = {
 }
 
 
+# Before which of the three good events the bad one comes.
+BAD_BEFORE = [(True, False, False), (False, True, False), (False, False, True), (True, True, True)]
+
+
 @of_each_type
 def test_a_restoration_goes_on(type: str) -> None:
     added = parse_event(
         '{"type":"conversation.item.added","item":{"id":"item_1","type":"message"}}'
     )
-    for mutation in mutations(type):
+    for mutation in share(type, 0):
         with naming(mutation), contextlib.suppress(RemoteProtocolError):
             bad = parse_event(mutation.text)
-            for places in itertools.product([False, True], repeat=3):
+            for places in BAD_BEFORE:
                 restoration = Restoration({"instructions": "x"}, [ITEM], as_recap=False)
                 good = (CREATED, UPDATED, added)
                 with contextlib.suppress(ServerError):  # an error that nobody is named in

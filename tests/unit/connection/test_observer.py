@@ -6,10 +6,9 @@ import gc
 import weakref
 from typing import Any
 
-import pytest
 from attrs import define
 
-from realtime_sync.connection._observer import _MOST_FINDS, key_of, note_place
+from realtime_sync.connection._observer import _MOST_FINDS, key_of, place_after
 
 
 def never(event: object) -> bool:
@@ -37,35 +36,35 @@ class Equal:
         return False
 
 
-Places = dict[object, int]
+def test_a_type_under_both_its_names() -> None:
+    places: dict[object, int] = {}
+    places[key_of("response.text.delta")] = 5
+    assert (
+        place_after(places, key_of("response.output_text.delta"))
+        == place_after(places, key_of("response.text.delta"))
+        == 5
+    )
+    assert place_after(places, key_of("response.done")) == 0
+    places[key_of("response.output_text.delta")] = 7
+    assert place_after(places, key_of("response.text.delta")) == 7
 
 
-@pytest.fixture
-def places() -> Places:
-    return {}
-
-
-def test_a_type_under_both_its_names(places: Places) -> None:
-    note_place(places, key_of("response.text.delta"), 5)
-    assert places[key_of("response.text.delta")] == 5
-    assert places[key_of("response.output_text.delta")] == 5
-    assert key_of("response.done") not in places
-    note_place(places, key_of("response.output_text.delta"), 7)
-    assert places[key_of("response.text.delta")] == 7
-
-
-def test_a_predicate_is_known_by_its_identity(places: Places) -> None:
+def test_a_predicate_is_known_by_its_identity() -> None:
+    places: dict[object, int] = {}
     equal, slotted = Equal(), Slotted()
     known: list[Any] = [never, equal, slotted, equal.method]
     for place, predicate in enumerate(known, 1):
-        note_place(places, key_of(predicate), place)
-    assert [places[key_of(predicate)] for predicate in known] == [1, 2, 3, 4]
-    assert places[key_of(equal.method)] == 4, "a method is a new object each time it is named"
+        places[key_of(predicate)] = place
+    assert [place_after(places, key_of(predicate)) for predicate in known] == [1, 2, 3, 4]
+    assert place_after(places, key_of(equal.method)) == 4, (
+        "a method is a new object each time it is named"
+    )
     strangers: list[Any] = [Equal(), Slotted(), Equal().method, equal.other, lambda event: False]
-    assert not any(key_of(predicate) in places for predicate in strangers)
+    assert [place_after(places, key_of(predicate)) for predicate in strangers] == [0] * 5
 
 
-def test_a_predicate_is_not_kept_alive(places: Places) -> None:
+def test_a_predicate_is_not_kept_alive() -> None:
+    places: dict[object, int] = {}
     equal = Equal.__new__(Equal)
 
     class Weak:
@@ -77,18 +76,22 @@ def test_a_predicate_is_not_kept_alive(places: Places) -> None:
 
     weak = Weak()
     gone = [weakref.ref(predicate), weakref.ref(weak)]
-    note_place(places, key_of(predicate), 1)
-    note_place(places, key_of(weak.method), 2)
+    places[key_of(predicate)] = 1
+    places[key_of(weak.method)] = 2
     del predicate, weak
     gc.collect()
     assert [ref() for ref in gone] == [None, None]
-    assert key_of(lambda event: False) not in places, "also where the address is used again"
+    assert place_after(places, key_of(lambda event: False)) == 0, (
+        "also where the address is used again"
+    )
 
 
-def test_so_many_finds_are_remembered_the_latest(places: Places) -> None:
+def test_so_many_finds_are_remembered_the_latest() -> None:
+    places: dict[object, int] = {}
     for number in range(_MOST_FINDS):
-        note_place(places, key_of(f"n.{number}"), number + 1)
-    note_place(places, key_of("n.0"), 100)  # now it is the latest
-    note_place(places, key_of("more"), 200)
-    assert [places.get(key_of(f"n.{number}")) for number in range(3)] == [100, None, 3]
+        places[key_of(f"n.{number}")] = number + 1
+    places[key_of("n.0")] = 100  # now it is the latest
+    places[key_of("more")] = 200
+    found = [place_after(places, key_of(f"n.{number}")) for number in range(3)]
+    assert found == [100, 0, 3]
     assert len(places) == _MOST_FINDS

@@ -73,13 +73,30 @@ def test_a_spoken_answer() -> None:
     assert reply.audio == b"\x01\x00\x02\x00"
 
 
-def test_audio_in_pieces_of_any_size_and_kind_is_one() -> None:
+@pytest.mark.parametrize(("is_pcm", "heard"), [(True, b"\xff\1\3\4"), (False, b"\xff\1\2\3\4\5")])
+def test_audio_in_pieces_of_any_size_and_kind_is_one(is_pcm: bool, heard: bytes) -> None:
     turn = Turn()
+    turn.is_pcm = is_pcm
     turn.receive(created(turn))
     for piece in ("_w==", "AQI", "AA!E", "AwQF"):
         assert turn.receive(delta("output_audio", piece))
     turn.receive(done(turn))
-    assert turn.reply().audio == b"\xff\1\2\3\4\5", "all but the damaged one"
+    assert turn.reply().audio == heard, "all but the damaged one and what is left of a sample"
+
+
+def test_each_part_of_an_answer_begins_with_a_whole_sample() -> None:
+    turn = Turn()
+    turn.receive(created(turn))
+    for item_id, index, piece in (
+        ("a", 0, "AQI="),
+        ("a", 0, "Aw=="),
+        ("a", 1, "BAU="),
+        ("b", 1, "Bg=="),
+    ):
+        at = {"response_id": "resp_1", "item_id": item_id, "content_index": index}
+        turn.receive(server("response.output_audio.delta", **at, delta=piece))
+    turn.receive(done(turn))
+    assert turn.reply().audio == b"\1\2\4\5"
 
 
 @pytest.mark.parametrize("odd", [None, 5, [], {}, ["x"], {"id": []}, float("nan")])

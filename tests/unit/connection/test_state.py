@@ -234,6 +234,23 @@ def test_a_refusal_because_another_was_quicker_is_nobodys_affair(state: Connecti
     assert posted == [create("mine")]
 
 
+def test_a_refusal_that_nothing_explains_is_answered_after_a_pause(state: ConnectionState) -> None:
+    posted: list[dict[str, Any]] = []
+    pauses: list[float] = []
+    state.post, state.pause = posted.append, pauses.append
+    assert state.ask_when_idle(create("mine"))
+    state.sent(create("mine"))
+    code = "conversation_already_has_active_response"
+    for number in range(3):
+        assert not state.receive(event("error", error={"code": code}))
+        assert len(posted) == number, "none is sent at once"
+        assert state.pause_s == pauses[-1]
+        state.paused()
+        state.sent(posted[-1])
+    assert posted == [create("mine")] * 3
+    assert pauses == [0.1, 0.2, 0.4]
+
+
 # -- refusals ------------------------------------------------------------------------------------
 
 

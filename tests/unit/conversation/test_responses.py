@@ -76,6 +76,8 @@ def test_tools_that_a_request_declares_are_known(responses: Responses) -> None:
 
 
 def test_null_says_that_it_is_out_of_band(responses: Responses) -> None:
+    responses.created({"id": "r0", "conversation_id": "conv_1"})
+    responses.done({"id": "r0", "conversation_id": "conv_1"})
     responses.asked(create("a"))
     assert responses.created({"id": "oob", "conversation_id": None}) == (None, [])
     assert responses.is_out_of_band("oob")
@@ -138,8 +140,32 @@ def test_a_server_that_always_says_null_is_believed_in_its_metadata(responses: R
     responses.asked(create("a", metadata={"n": "1"}))
     responses.created({"id": "r1", "metadata": {"n": "1"}, "conversation_id": None})
     assert responses.running == {"r1"}
-    responses.done({"id": "r1", "conversation_id": None})
+    assert responses.done({"id": "r1", "conversation_id": None}) == []
     assert not responses.busy
+    assert not responses.is_out_of_band("r1"), "whoever asks later"
+
+
+def test_of_such_a_server_the_one_that_was_asked_for_is_in_the_conversation(
+    responses: Responses,
+) -> None:
+    responses.asked(create("a"))
+    assert responses.created({"id": "r1", "conversation_id": None}) == (None, ["a"])
+    assert responses.running == {"r1"}
+    assert responses.done({"id": "r1", "conversation_id": None}) == ["a"]
+    assert not responses.is_out_of_band("r1")
+    responses.asked(aside("o"))
+    assert responses.created({"id": "oob", "conversation_id": None}) == ("o", [])
+    assert responses.is_out_of_band("oob")
+    assert not responses.busy
+
+
+@pytest.mark.parametrize("kind", ["created", "done"])
+def test_a_server_that_has_named_a_conversation_means_null(responses: Responses, kind: str) -> None:
+    getattr(responses, kind)({"id": "r0", "conversation_id": "conv_1"})
+    responses.done({"id": "r0"})
+    responses.asked(create("a"))
+    assert responses.created({"id": "oob", "conversation_id": None}) == (None, [])
+    assert responses.busy
 
 
 def test_the_end_of_one_settles_nothing(responses: Responses) -> None:
@@ -191,10 +217,60 @@ def test_one_that_another_was_quicker_than_is_asked_again(
     if begun:
         responses.created({"id": "theirs"})
     assert responses.refused("a", busy=True)
-    assert (responses.take_owed() is None) == begun
-    if begun:
-        responses.done({"id": "theirs"})
+    assert (responses.pause_s == 0) == begun
+    assert responses.take_owed() is None
+    responses.done({"id": "theirs"})
+    assert responses.take_owed() == create("a")
+
+
+def vain(responses: Responses) -> float:
+    """Ask and be refused because of a response that nobody has seen; return the pause."""
+    responses.ask_when_idle(create("a"))
+    responses.refused("a", busy=True)
+    return responses.pause_s
+
+
+def test_refusals_that_nothing_explains_are_answered_by_longer_and_longer_pauses(
+    responses: Responses,
+) -> None:
+    pauses = []
+    for _ in range(100):
+        pauses.append(vain(responses))
+        assert responses.take_owed() is None
+        responses.paused()
         assert responses.take_owed() == create("a")
+    assert pauses[:7] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0]
+    assert set(pauses[6:]) == {5.0}
+
+
+@pytest.mark.parametrize("end", ["created", "done", "interrupted", "link_lost"])
+def test_such_a_pause_ends_with_whatever_the_server_does(responses: Responses, end: str) -> None:
+    assert vain(responses) == 0.1
+    argument: Any = {"created": ({"id": "x"},), "done": ({"id": "x"},), "interrupted": ()}
+    getattr(responses, end)(*argument.get(end, (frozenset(),)))
+    assert responses.pause_s == 0
+    responses.done({"id": "x"})
+    assert responses.take_owed() == create("a")
+    responses.refused("a", busy=True)
+    assert responses.pause_s == (0.1 if end in ("created", "link_lost") else 0.2)
+
+
+def test_an_out_of_band_response_explains_no_refusal(responses: Responses) -> None:
+    assert vain(responses) == 0.1
+    responses.asked(aside("o"))
+    responses.created({"id": "oob"})
+    responses.done({"id": "oob"})
+    assert responses.take_owed() is None
+
+
+def test_a_refused_request_of_a_turn_pauses_too(responses: Responses) -> None:
+    responses.asked(create("a"))
+    assert not responses.refused("a", busy=True)
+    assert responses.pause_s == 0.1
+    responses.paused()
+    responses.asked(create("b"))
+    assert not responses.refused("b", busy=False)
+    assert responses.pause_s == 0
 
 
 def test_a_later_one_is_sent_in_its_place(responses: Responses) -> None:

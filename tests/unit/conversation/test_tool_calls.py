@@ -67,6 +67,7 @@ def test_beside_another_program_unknown_names_are_left() -> None:
         call(None),
         call(""),
         call(["c"]),
+        call("\ud83d"),
         call(type="mcp_call"),
         call(status="incomplete"),
     ],
@@ -178,6 +179,58 @@ def test_a_response_may_have_no_id(calls: ToolCalls, response_id: Any) -> None:
     assert calls.over(response_id)
     calls.called(response_id, call("c2"))
     assert not calls.finished("c2"), "it may be another one"
+
+
+@pytest.mark.parametrize("response_id", [None, 5, "", {}])
+@pytest.mark.parametrize("over_first", [True, False])
+def test_a_call_that_names_no_response_is_of_the_one_that_ends_next(
+    calls: ToolCalls, response_id: Any, over_first: bool
+) -> None:
+    assert not calls.over("r1")
+    calls.called("r2", call("c1"))
+    calls.called(response_id, call("c2"))
+    calls.finished("c1")
+    if over_first:
+        assert not calls.over("r2")
+        assert calls.finished("c2")
+    else:
+        assert not calls.finished("c2")
+        assert calls.over("r2")
+    assert not calls.over("r2"), "once"
+    assert not calls.over("r3")
+
+
+def test_such_a_call_of_an_interrupted_response_owes_none(calls: ToolCalls) -> None:
+    calls.called(None, call())
+    assert not calls.over("r", interrupted=True)
+    assert not calls.finished("c1")
+    assert not calls.over("r2")
+
+
+def test_such_a_call_whose_output_was_lost_owes_none(calls: ToolCalls) -> None:
+    calls.called("r", call("c1"))
+    calls.called(None, call("c2"))
+    calls.lost("c2")
+    calls.finished("c1")
+    assert not calls.over("r")
+
+
+def test_a_lost_link_ends_such_a_response_once(calls: ToolCalls) -> None:
+    calls.called("r", call("c1"))
+    calls.called(None, call("c2"))
+    assert not calls.link_lost()
+    assert not calls.finished("c1")
+    assert calls.finished("c2")
+
+
+@pytest.mark.parametrize(
+    ("name", "left"), [("theirs", True), ("look", False), ("made_up", False), (None, False)]
+)
+def test_whose_a_call_is(calls: ToolCalls, name: Any, left: bool) -> None:
+    assert calls.is_left(call(name=name)) is left
+    assert not calls.is_left(call(name=name, status="incomplete"))
+    beside = ToolCalls(["look"], declared=tuple, leave_unknown=True)
+    assert beside.is_left(call(name=name)) is (name != "look")
 
 
 def test_an_unknown_output_owes_nothing(calls: ToolCalls) -> None:

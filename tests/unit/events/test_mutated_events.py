@@ -42,8 +42,9 @@ def test_an_odd_event_can_be_read(type: str) -> None:
             assert "too deep" in name, name  # the only thing that costs the whole event
             continue
         try:
-            assert json.loads(event.to_json()).keys() == event.to_dict().keys()
-            assert event.model_dump() == event.to_dict() or "NaN" in text
+            wire = event.to_dict()
+            assert json.loads(event.to_json()).keys() == wire.keys()
+            assert event.model_dump() == wire or "NaN" in text
             event.model_dump(exclude_none=True)
             read_all(event)
             assert event.to_json() == event.model_dump_json()
