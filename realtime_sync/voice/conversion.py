@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..audio.g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
-from ..audio.pcm import require_rate
+from ..audio.pcm import SampleJoiner, require_rate
 from ..audio.resample import Resampler
 from ..conversation.session import SessionFacts, SoundFormat
 from ..errors import ConfigError
 from .effects import Part
-from .playback import SampleJoiner
 
 __all__ = ["InputConverter", "OutputConverter", "check_formats"]
 

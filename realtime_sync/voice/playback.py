@@ -11,12 +11,11 @@ from typing import Protocol
 import numpy as np
 
 from ..audio.base import Sink
-from ..audio.pcm import SampleJoiner
 from ..audio.playout import Playout
 from ..audio.resample import Resampler
 from .effects import Part
 
-__all__ = ["EchoControl", "PlayedSignal", "Playing", "SampleJoiner"]
+__all__ = ["EchoControl", "PlayedSignal", "Playing"]
 
 _SLACK_MS = 20  # the last of an item may never count as heard: resamplers round
 _STALL_S = 1.0  # what does not go on for as long is not playing: the sink has dropped it
