@@ -206,13 +206,9 @@ class VoiceEngine:
             self._converse()
         except BaseException as exc:  # the program's thread raises it
             self.failure = exc
-        try:
-            self._give_back()
-        except BaseException as exc:
-            self.failure = self.failure or exc
+            self._player.silence(())
         finally:
-            self._ended.set()
-            self.box.close()
+            self._end()
 
     def _converse(self) -> None:
         while not self._stopping.is_set:
@@ -230,12 +226,12 @@ class VoiceEngine:
             else:
                 if event is not None:
                     self._receive(event)
-            if event is None or self._time_to_wait() == 0:
-                self._act(self._state.tick())
+            self._act(self._state.tick())
             self._look_around(waited=event is None)
             self._tell()
             if self._over:
                 return
+        self._player.silence(())
 
     def _receive(self, event: ServerEvent) -> None:
         self._event_at = self._clock()
@@ -297,7 +293,6 @@ class VoiceEngine:
 
     def _play_out(self) -> None:
         """The server has closed on purpose: what it had said before is still heard."""
-        self._act(self._state.link_ended())
         while not self._stopping.is_set and not self._player.drain(_TICK_S):
             self._do_commands()
         self._look_at_position()
@@ -319,19 +314,21 @@ class VoiceEngine:
                 command.done.set()
             self._tell()
 
-    def _give_back(self) -> None:
-        """End everything that goes on, and tell the last of it."""
-        cut = self.failure is not None or self._stopping.is_set
+    def _end(self) -> None:
+        """Give everything back, tell the last of it, and let those go who wait."""
         self._stopping.set()
-        if cut:
-            self._player.silence(())
         deadline = Deadline(_CLOSE_TIMEOUT_S)
         self._uplink.close(deadline)
         self._pool.close(deadline)
         self._player.close(deadline)
-        self._do_commands()  # the tools' last outputs
-        self._act(self._state.settle_turn())
-        self._tell()
+        try:
+            self._do_commands()  # the tools' last outputs
+            self._act(self._state.settle_turn())
+            self._tell()
+        except BaseException as exc:
+            self.failure = self.failure or exc
+        self._ended.set()
+        self.box.close()
 
     def _tell(self) -> None:
         while self._reports:

@@ -72,7 +72,7 @@ class IdleWatch:
         return self._clock() - self._quiet_since
 
     def user_spoke(self) -> None:
-        """Measure anew: the user is there, or the conversation begins."""
+        """Begin anew: the user is there."""
         self._prompted = False
         self._quiet_since = self._clock()
 

@@ -246,23 +246,23 @@ class Verdicts:
     @property
     def due_at(self) -> float | None:
         """When time alone will bring a verdict, on the clock; None for never."""
-        times = [self._decided_at(each) for each in self._utterances if self._judge(each) == "open"]
+        times = [
+            each.began_at + (self._rule.max_backchannel_ms + self._silence_ms) / 1000
+            if each.stopped_at is None
+            else each.stopped_at + self._rule.verdict_s
+            for each in self._utterances
+        ]
         return min(times, default=None)
-
-    def _decided_at(self, said: _Utterance) -> float:
-        """Return when time alone decides about an utterance, on the clock."""
-        if said.stopped_at is not None:
-            return said.stopped_at + self._rule.verdict_s
-        # The detector's silence may be running: that is not spoken.
-        return said.began_at + (self._rule.max_backchannel_ms + self._silence_ms) / 1000
 
     def _with(self, item_id: str) -> list[_Utterance]:
         return [each for each in self._utterances if item_id and each.item_id == item_id]
 
     def _judge(self, said: _Utterance) -> Verdict:
-        is_due = self._clock() >= self._decided_at(said)
         if said.stopped_at is None:
-            return "real" if is_due or self._says_more(said.words) else "open"
+            spoken_ms = (self._clock() - said.began_at) * 1000
+            # The detector's silence may be running: that is not spoken.
+            long = spoken_ms > self._rule.max_backchannel_ms + self._silence_ms
+            return "real" if long or self._says_more(said.words) else "open"
         short = said.length_ms is not None and said.length_ms <= self._rule.max_backchannel_ms
         by_length: Verdict = "false" if short else "real"
         if self._rule.phrases is None:
@@ -272,7 +272,7 @@ class Verdicts:
                 return "false"
             known_long = said.length_ms is not None and not short
             return "false" if self._is_listed(said.words) and not known_long else "real"
-        if said.failed or is_due:
+        if said.failed or self._clock() - said.stopped_at >= self._rule.verdict_s:
             return by_length
         return "real" if self._says_more(said.words) else "open"
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from .._deadline import Deadline
 from .._signal_safe import Claim
 from ..audio.base import SinkLike, SourceLike, as_sink, as_source
 from ..conversation.tool_calls import ToolCalls
@@ -113,7 +112,6 @@ class VoiceLoop:
     ) -> None:
         source, sink = as_source(source), as_sink(sink)
         _check_options(interruptions, idle, half_duplex=half_duplex)
-        Deadline(tool_timeout)  # raises for what is no time
         hearing = Hearing(sink, rate=source.rate, echo=echo, half_duplex=half_duplex, clock=clock)
         own_tools = {name: Tool.undeclared(name, f) for name, f in by_name(tools).items()}
         self._state = VoiceState(

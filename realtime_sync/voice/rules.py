@@ -257,8 +257,6 @@ class VoiceState:
             ConfigError: the session is not one that this loop can hold.
         """
         self._earlier_updates = frozenset(self._known.sent_ids)
-        if self._idle is not None:
-            self._idle.user_spoke()
         return self._control.settle() if self._control is not None else []
 
     def receive(self, event: ServerEvent) -> list[Effect]:
@@ -387,11 +385,6 @@ class VoiceState:
     def output_lost(self, call_id: str) -> None:
         """Take that the output of a call could not be sent, so that no answer is asked for."""
         self._calls.lost(call_id)
-
-    def link_ended(self) -> list[Effect]:
-        """Take that the server has ended the conversation; what it has said is heard out."""
-        self._verdicts.clear()
-        return self._end_pause()
 
     def create_lost(self) -> None:
         """Take that a request for an answer could not be sent: it is owed to the next link."""
