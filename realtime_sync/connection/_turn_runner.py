@@ -110,7 +110,7 @@ class TurnRunner:
             self.give_up_current()
 
     def _ask(self, turn: Turn, response: JsonDict) -> None:
-        turn.is_pcm = read_session(plain(response), self._state.session.facts).output.is_pcm
+        turn.sound = read_session(plain(response), self._state.session.facts).output
         self._sender.send(turn.response_create(response))
         turn.asked_at, turn.asked_for = self._sender.mark, self._sender.held_for
 

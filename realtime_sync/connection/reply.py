@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from .._types import JsonDict
 from ..audio.pcm import SampleJoiner
-from ..conversation.session import SoundFormat, read_session
+from ..conversation.session import SessionFacts, SoundFormat, read_session
 from ..conversation.unconfirmed import Refusal, Refusals
 from ..errors import AudioError, FormatError, RemoteProtocolError, ServerError
 from ..events import (
@@ -52,6 +52,7 @@ ReplyDelta = (
     | ResponseMcpCallArgumentsDelta
 )
 
+_USUAL = SoundFormat()
 _ULAW, _ALAW = "audio/pcmu", "audio/pcma"
 _G711 = (_ULAW, _ALAW)
 
@@ -75,6 +76,8 @@ class Reply:
             that the server runs itself are left out.
         response: the whole response as in ``response.done``; its ``status`` is ``completed``,
             ``incomplete`` or ``cancelled``.
+        sound: the encoding of ``audio`` that was asked for, by the session or for this response;
+            what the response itself reports is in force.
     """
 
     text: str
@@ -83,6 +86,7 @@ class Reply:
     usage: ResponseUsage | None
     function_calls: list[FunctionCall]
     response: Response
+    sound: SoundFormat = _USUAL
 
     @property
     def audio_ms(self) -> int:
@@ -108,7 +112,7 @@ class Reply:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the speech as a WAV file, 16 bits, mono, at its own rate; G.711 is decoded.
 
-        The response tells the format; where it does not, it is taken for PCM16 at 24 kHz.
+        The response tells the format; where it does not, it is the one that was asked for.
 
         Args:
             path: the file; an existing one is replaced.
@@ -135,10 +139,9 @@ class Reply:
     def _sound_format(self) -> SoundFormat:
         """Return the encoding of ``audio``, as the response reports it in GA's form or flat.
 
-        It may be another one than the session's, and the session may have changed since. Where a
-        server reports none, it is the protocol's: PCM16 at 24 kHz.
+        It may be another one than was asked for; where a server reports none, it is that.
         """
-        sound = read_session(self.response.to_dict()).output
+        sound = read_session(self.response.to_dict(), SessionFacts(output=self.sound)).output
         if not sound.is_pcm and sound.type not in _G711:
             raise FormatError(
                 f"the reply's audio is {sound.type!r:.80}, of which only the server knows the "
@@ -173,7 +176,7 @@ class Turn:
         self.response: Response | None = None
         self.requested = False
         self.must_repeat = False
-        self.is_pcm = True  # the sound that is asked for, in samples of two bytes
+        self.sound = SoundFormat()  # that is asked for
         self.asked_at = 0  # how many messages had come when it was requested
         # The links for which its first message and its request were held; 0 for none.
         self.begun_for = self.asked_for = 0
@@ -336,7 +339,7 @@ class Turn:
             log.warning("a piece of the answer can't be heard: %s", exc)
             self._joiner.clear()  # what comes next is taken to begin with a whole sample
             return
-        if self.is_pcm:
+        if self.sound.is_pcm:
             part = (as_id(event.item_id) or "", as_index(event.content_index))
             audio = self._joiner.join(audio, part)
         self._audio.append(audio)
@@ -372,6 +375,7 @@ class Turn:
             usage=usage if isinstance(usage, ResponseUsage) else None,
             function_calls=_calls_in(self.response) or list(self._calls),
             response=self.response,
+            sound=self.sound,
         )
 
 

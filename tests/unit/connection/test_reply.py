@@ -14,6 +14,7 @@ import pytest
 from realtime_sync.audio import encode_alaw, encode_ulaw, read_wav, silence
 from realtime_sync.connection import reply as home
 from realtime_sync.connection.reply import Reply, Turn
+from realtime_sync.conversation.session import SoundFormat
 from realtime_sync.errors import AudioError, FormatError, ServerError
 from realtime_sync.events import ServerEvent, parse_event
 
@@ -73,10 +74,13 @@ def test_a_spoken_answer() -> None:
     assert reply.audio == b"\x01\x00\x02\x00"
 
 
-@pytest.mark.parametrize(("is_pcm", "heard"), [(True, b"\xff\1\3\4"), (False, b"\xff\1\2\3\4\5")])
-def test_audio_in_pieces_of_any_size_and_kind_is_one(is_pcm: bool, heard: bytes) -> None:
+@pytest.mark.parametrize(
+    ("type", "heard"),
+    [("audio/pcm", b"\xff\1\3\4"), ("audio/pcma", b"\xff\1\2\3\4\5")],
+)
+def test_audio_in_pieces_of_any_size_and_kind_is_one(type: str, heard: bytes) -> None:
     turn = Turn()
-    turn.is_pcm = is_pcm
+    turn.sound = SoundFormat(type)
     turn.receive(created(turn))
     for piece in ("_w==", "AQI", "AA!E", "AwQF"):
         assert turn.receive(delta("output_audio", piece))
@@ -256,6 +260,15 @@ def test_g711_is_decoded_by_its_own_law(tmp_path: Path) -> None:
         code = encode(sound)
         spoken(code, **nested(type=kind)).save(str(path))
         assert encode(read_wav(path, rate=8000)) == code
+
+
+def test_where_nothing_is_reported_it_is_what_was_asked_for() -> None:
+    turn = Turn()
+    turn.sound = SoundFormat("audio/pcmu", 8000)
+    turn.receive(created(turn))
+    turn.receive(delta("output_audio", base64.b64encode(bytes(800)).decode()))
+    turn.receive(done(turn))
+    assert turn.reply().audio_ms == 100
 
 
 def test_a_reply_without_sound_says_so_and_leaves_the_file_alone(tmp_path: Path) -> None:
