@@ -22,6 +22,7 @@ from .idle import IdleRule
 from .interruptions import Interruptions
 from .playback import EchoControl
 from .rules import VoiceState
+from .transcript import HistoryItem
 from .turns import make_turns
 from .uplink import Uplink
 
@@ -167,6 +168,26 @@ class VoiceLoop:
     def metrics(self) -> tuple[TurnMetrics, ...]:
         """The figures of the turns so far, of the last thousand at most."""
         return self._engine.metrics
+
+    @property
+    def history(self) -> list[HistoryItem]:
+        """The conversation as it is now, in order, with the words as far as they have come.
+
+        What interrupted nothing (`FalseInterruption`) is there, too, and is marked ``ignored``.
+        """
+        return self._engine.transcript.items
+
+    def heard(self, item_id: str) -> str:
+        """Return the words of an item that were heard by now.
+
+        Of an answer that plays or was interrupted these are as large a share of its words as of
+        its sound; a word that is not over does not count. Of anything else they are all words. An
+        answer that a lost link has cut counts as it was told again to the new session.
+
+        Args:
+            item_id: of an item of `history`; any other has no words.
+        """
+        return self._engine.transcript.heard(item_id)
 
     @property
     def dropped_events(self) -> int:
