@@ -18,7 +18,11 @@ BACKCHANNELS = (
     "yes", "yep", "ok", "okay", "right", "sure", "i see", "got it",
     "угу", "ага", "хм", "мм", "да", "ясно", "понятно",  # noqa: RUF001 - Cyrillic on purpose
 )  # fmt: skip
-"""What people say to show that they listen, without wanting the word."""
+"""What people say to show that they listen, without wanting the word.
+
+>>> Interruptions(resume=True, backchannels=[*BACKCHANNELS, "genau"]).by_words
+True
+"""
 
 Verdict = Literal["open", "real", "false"]
 
