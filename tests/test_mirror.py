@@ -30,6 +30,7 @@ CONCEPTS = {
     "providers/query": "the query of every provider, from `base` to the URL",
     "transport/against_websockets": "splitter and builder against another implementation",
     "transport/cuts": "splitter and inflater, cut at every byte",
+    "voice/examples": "the docstrings of all modules, and their document",
     "voice/loop_turns": "one of two halves of the tests of `loop`",
 }
 

@@ -181,7 +181,13 @@ class RealtimeConnection(Registration, Observing):
     def poll(self, timeout: float | None = None) -> ServerEvent | None:
         """Return the next event, or None when none came in time or somebody called `wake`.
 
-        For a thread that has more to do than to consume events. Otherwise it is as `recv`.
+        For a thread that has more to do than to consume events.
+
+        Args:
+            timeout: seconds to wait; None waits until the connection ends, or for `wake`.
+
+        Raises:
+            ConfigError, RemoteProtocolError, ConnectionClosed, ConcurrencyError: as `recv`.
         """
         self._queue.wakeable = True
         try:

@@ -81,7 +81,10 @@ class SessionResource(_Resource):
 
     @property
     def known(self) -> SessionState:
-        """What is known of the session; to be read only."""
+        """What is known of the session, as it was reported and as was asked for since.
+
+        To be read only, from any thread.
+        """
         return self._state.session
 
     @property

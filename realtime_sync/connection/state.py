@@ -356,7 +356,7 @@ class ConnectionState:
 
     def replay(self) -> tuple[list[JsonDict], list[str]]:
         """Return the history as it is to be told again; see `History.replay`."""
-        return self.history.replay(self.session.facts.output.bytes_per_ms)
+        return self.history.replay(self.session.facts.output.bytes_per_s)
 
 
 def _not_followed(event: ServerEvent, exc: Exception) -> None:

@@ -43,8 +43,8 @@ from .history_item import text as text_of
 
 __all__ = [
     "FOLLOWED",
-    "G711_BYTES_PER_MS",
-    "PCM_BYTES_PER_MS",
+    "G711_BYTES_PER_S",
+    "PCM_BYTES_PER_S",
     "VIEWED",
     "History",
     "HistoryChange",
@@ -83,8 +83,8 @@ _MAX_ITEMS = 2_000
 _LATEST = 64
 # A content index beyond this is a server's mistake.
 _MAX_PARTS = 64
-PCM_BYTES_PER_MS = 48  # PCM16 at 24 kHz
-G711_BYTES_PER_MS = 8
+PCM_BYTES_PER_S = 48_000  # PCM16 at 24 kHz
+G711_BYTES_PER_S = 8_000
 
 _UNKNOWN = object()  # the place of an item that nobody names; null would be the first
 
@@ -251,16 +251,16 @@ class History:
 
     # -- telling it again ------------------------------------------------------------------------
 
-    def replay(self, bytes_per_ms: int = PCM_BYTES_PER_MS) -> tuple[list[JsonDict], list[str]]:
+    def replay(self, bytes_per_s: int = PCM_BYTES_PER_S) -> tuple[list[JsonDict], list[str]]:
         """Return the items as they are to be created again, and the ids of those that can't be.
 
         Speech becomes its transcript: audio is neither kept nor sent again. An item that was
         truncated keeps the share of its words that was heard. One that was still in progress is
-        told as far as its words have come, or were heard where a view was told; no words of it
-        are known where nobody has opened a view.
+        told as far as its words have come, or were heard where a view was told; not at all if a
+        view was told that nothing was. No words of it are known where nobody has opened a view.
 
         Args:
-            bytes_per_ms: of the assistant's audio.
+            bytes_per_s: of the assistant's audio.
         """
         items, lost = [], []
         views = list(self._views)
@@ -272,20 +272,20 @@ class History:
                 item = view.completed(item)
                 if heard_ms is None and item.status == "in_progress":
                     heard_ms = view.played_ms(item.id)
-            wire = create_form(item, heard_ms, self.received_ms(item.id, bytes_per_ms))
-            if wire is None:
+            wire = create_form(item, heard_ms, self.received_ms(item.id, bytes_per_s))
+            if wire is None or (item.status == "in_progress" and heard_ms == 0):
                 lost.append(item.id)
             else:
                 items.append(wire)
         return items, lost
 
-    def received_ms(self, item_id: str, bytes_per_ms: int) -> int:
+    def received_ms(self, item_id: str, bytes_per_s: int) -> int:
         """Return how long an item's audio is so far, in whole milliseconds.
 
         Nobody can hear, or truncate at, more than the whole ones: who has heard those has heard
         all.
         """
-        return self._received.get(item_id, 0) // bytes_per_ms
+        return self._received.get(item_id, 0) * 1000 // bytes_per_s
 
     def keep(self, told: Sequence[JsonDict], echoes: Iterable[str] = ()) -> list[str]:
         """Let the history be what a new session has; return the ids of the items that it lacks.
@@ -364,8 +364,8 @@ class HistoryView:
     Whoever consumes the connection's events feeds it with all of them, or with those of `VIEWED`.
     The store may be ahead, since the reader feeds it: what is complete there is complete here.
 
-    Threads: belongs to the one thread that feeds it; `completed` and `played_ms`, which `replay`
-        asks for, to any.
+    Threads: `receive` and `played` belong to the one thread that feeds it; all else may be called
+        from any, since what it reads is replaced and never changed under it.
     """
 
     def __init__(self, history: History) -> None:
@@ -412,8 +412,16 @@ class HistoryView:
         self._partial[item_id] = merged_parts(known, new)
         return self._changes_of(item)
 
-    def played(self, item_id: str, ms: int) -> None:
-        """Take note of how much of an item's audio was played so far, in milliseconds."""
+    def played(self, item_id: str, ms: int | None) -> None:
+        """Take note of how much of an item's audio was played so far.
+
+        Args:
+            item_id: the item.
+            ms: milliseconds; None for all that comes of it.
+        """
+        if ms is None:
+            self._played.pop(item_id, None)
+            return
         if item_id not in self._played:
             self._prune()
         self._played[item_id] = ms
@@ -444,19 +452,28 @@ class HistoryView:
         """The conversation as it is now, in order."""
         return [self.completed(item) for item in self._history.items.values()]
 
-    def heard(self, item_id: str, bytes_per_ms: int = PCM_BYTES_PER_MS) -> str:
+    def heard(
+        self,
+        item_id: str,
+        bytes_per_s: int = PCM_BYTES_PER_S,
+        *,
+        played_ms: int | None = None,
+    ) -> str:
         """Return the words of an item that were heard; all where nobody said how many.
 
         Args:
             item_id: the item; one that is gone has no words.
-            bytes_per_ms: of the assistant's audio.
+            bytes_per_s: of the assistant's audio.
+            played_ms: how much of it was played by now; None for what `played` was told. Where the
+                server has truncated the item, that counts.
         """
         item = self._history.items.get(item_id)
         if item is None:
             return ""
         words = " ".join(part.text for part in self.completed(item).parts if part.text)
-        heard_ms = self.played_ms(item_id) if item.cut_ms is None else item.cut_ms
-        return heard(words, heard_ms, self._history.received_ms(item_id, bytes_per_ms))
+        heard_ms = self.played_ms(item_id) if played_ms is None else played_ms
+        heard_ms = heard_ms if item.cut_ms is None else item.cut_ms
+        return heard(words, heard_ms, self._history.received_ms(item_id, bytes_per_s))
 
     def _changes(self) -> list[HistoryChange]:
         now = {item.id: item for item in self.items}

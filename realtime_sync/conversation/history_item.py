@@ -42,6 +42,10 @@ class HistoryPart:
         text: what is written or said in it, as far as it is known.
         image_url: of an image.
         detail: how closely an image is looked at.
+
+    Example:
+        >>> HistoryPart("input_audio", "Hello!").text
+        'Hello!'
     """
 
     type: str
@@ -69,6 +73,12 @@ class HistoryItem:
         output: of the call; None when it is not known.
         cut_ms: how much of its audio was heard, if it was truncated.
         ignored: whether nobody is to answer it: it is deleted, or about to be.
+
+    Example:
+        >>> said = HistoryPart("input_audio", "Mhm.")
+        >>> item = HistoryItem("item_1", "message", "completed", "user", (said,), ignored=True)
+        >>> item.parts[0].text, item.ignored
+        ('Mhm.', True)
     """
 
     id: str

@@ -56,9 +56,9 @@ class SoundFormat:
         return self.rate or (_PCM_HZ if self.is_pcm else _G711_HZ)
 
     @property
-    def bytes_per_ms(self) -> int:
-        """How many bytes a millisecond takes, rounded down."""
-        return (2 if self.is_pcm else 1) * self.hz // 1000
+    def bytes_per_s(self) -> int:
+        """How many bytes a second takes."""
+        return (2 if self.is_pcm else 1) * self.hz
 
 
 @frozen

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .interruptions import BACKCHANNELS, Interruptions
     from .loop import VoiceLoop
     from .playback import EchoControl
+    from .transcript import HistoryItem, HistoryPart
 
 _HOME = {
     "BACKCHANNELS": "interruptions",
@@ -44,6 +45,8 @@ _HOME = {
     "AudioDropped": "events",
     "EchoControl": "playback",
     "FalseInterruption": "events",
+    "HistoryItem": "transcript",
+    "HistoryPart": "transcript",
     "IdleEnded": "events",
     "IdlePrompted": "events",
     "IdleRule": "idle",
@@ -72,6 +75,8 @@ __all__ = [
     "AudioDropped",
     "EchoControl",
     "FalseInterruption",
+    "HistoryItem",
+    "HistoryPart",
     "IdleEnded",
     "IdlePrompted",
     "IdleRule",

@@ -65,6 +65,7 @@ from .events import (
 )
 from .player import Player
 from .rules import VoiceState
+from .transcript import Transcript
 from .uplink import Uplink
 
 __all__ = ["VoiceEngine"]
@@ -108,6 +109,7 @@ class VoiceEngine:
         failure: what has ended it, once the box is closed; None for a good end.
         idle: whether nothing has gone on for a moment.
         metrics: the figures of the latest turns; replaced as a whole.
+        transcript: what was said and heard.
 
     Threads:
         `start` is called once; all else may be called from any thread. The engine's thread is
@@ -132,6 +134,11 @@ class VoiceEngine:
         self.failure: BaseException | None = None
         self.idle = False
         self.metrics: tuple[TurnMetrics, ...] = ()
+        self.transcript = Transcript(
+            connection.conversation.history,
+            sink,
+            sound_format=lambda: connection.session_facts.output,
+        )
         self._connection = connection
         self._sink = sink
         self._state = state
@@ -200,6 +207,7 @@ class VoiceEngine:
 
     def _run(self) -> None:
         try:
+            self.transcript.open()
             self._player.start()
             self._uplink.start()
             self._act(self._state.begin())
@@ -239,6 +247,7 @@ class VoiceEngine:
             self._act(self._state.receive(event))
         except RemoteProtocolError as error:  # damaged audio
             self._leave_out(error)
+        self.transcript.receive(event)
         self._look_at_position()
         if self._state.busy:
             self.idle = False
@@ -274,11 +283,13 @@ class VoiceEngine:
         self._look_at_position()
         if self._state.busy or not self._player.idle:
             return True
+        self.transcript.settle()
         self._act(self._state.settle_turn())
         return False
 
     def _look_at_position(self) -> None:
         """Learn when the answer's first sample was heard."""
+        self.transcript.look()
         part = self._state.waits_for
         if part is not None:
             self._state.played(self._sink.played_ms(*part))
@@ -323,10 +334,12 @@ class VoiceEngine:
         self._player.close(deadline)
         try:
             self._do_commands()  # the tools' last outputs
+            self.transcript.settle()
             self._act(self._state.settle_turn())
             self._tell()
         except BaseException as exc:
             self.failure = self.failure or exc
+        self.transcript.close()
         self._ended.set()
         self.box.close()
 
@@ -384,6 +397,7 @@ class VoiceEngine:
 
     def _play(self, play: Play) -> None:
         if self._state.plays(play.response_id):
+            self.transcript.plays(play.part)
             told = self._connection.session_facts.output
             self._give(self._converter.convert(play.audio, play.part, told))
 
@@ -397,6 +411,7 @@ class VoiceEngine:
         self._converter.clear()
         positions = self._player.silence(parts)
         took_s = self._clock() - began
+        self.transcript.settle()
         return self._act(self._state.silenced(positions, took_s=took_s))
 
     def _tool_finished(self, call: CallContext, output: str, failed: bool) -> None:

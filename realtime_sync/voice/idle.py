@@ -18,11 +18,12 @@ class IdleRule:
 
     Args:
         after_s: so many seconds after the last sound something is said; once, until the user has
-            spoken.
+            spoken. More than 0.
         say: what is said, word for word.
         instructions: or what the model is told to say, such as "Ask whether they are still there."
             With neither nothing is said.
-        end_after_s: after so many more seconds of silence the conversation ends; None for never.
+        end_after_s: after so many more seconds of silence, more than 0, the conversation ends;
+            None for never.
 
     Raises:
         ConfigError: an option is out of its range, or ``say`` and ``instructions`` at once.

@@ -18,7 +18,11 @@ BACKCHANNELS = (
     "yes", "yep", "ok", "okay", "right", "sure", "i see", "got it",
     "угу", "ага", "хм", "мм", "да", "ясно", "понятно",  # noqa: RUF001 - Cyrillic on purpose
 )  # fmt: skip
-"""What people say to show that they listen, without wanting the word."""
+"""What people say to show that they listen, without wanting the word.
+
+>>> Interruptions(resume=True, backchannels=[*BACKCHANNELS, "genau"]).by_words
+True
+"""
 
 Verdict = Literal["open", "real", "false"]
 
@@ -55,15 +59,16 @@ class Interruptions:
 
     Args:
         min_ms: the sink plays on until the user has spoken for so long; a shorter turn is
-            answered when the answer before it is over.
+            answered when the answer before it is over. Milliseconds, 0 or more.
         resume: the sink pauses as soon as the user speaks. If that was a cough, or no more than
             one of ``backchannels``, it goes on where it stopped, and the turn is deleted from the
             conversation; else the answer is interrupted.
-        backchannels: the words that interrupt nothing. They need a session that writes down what
-            the user says (``audio.input.transcription``). None judges by length alone.
-        max_backchannel_ms: who speaks longer wants the word.
+        backchannels: the words that interrupt nothing, in any case and without punctuation. They
+            need a session that writes down what the user says (``audio.input.transcription``).
+            None judges by length alone.
+        max_backchannel_ms: who speaks longer wants the word. Milliseconds, 0 or more.
         verdict_s: how long after the end of a turn its words are waited for; then its length
-            decides.
+            decides. Seconds, more than 0.
 
     Raises:
         ConfigError: an option is out of its range, or ``min_ms`` and ``resume`` at once.

@@ -22,6 +22,7 @@ from .idle import IdleRule
 from .interruptions import Interruptions
 from .playback import EchoControl
 from .rules import VoiceState
+from .transcript import HistoryItem
 from .turns import make_turns
 from .uplink import Uplink
 
@@ -63,23 +64,24 @@ class VoiceLoop:
         unknown_tools: what becomes of calls whose name nobody has declared: "refuse" tells the
             model that there is no such tool; "leave" is for a program that runs beside another
             one, which answers them.
-        on_event: gets every server event and the `VoiceEvent`s, in the thread of `run`.
+        on_event: gets every server event and the `VoiceEvent`s, in the thread of `run`. By then
+            the loop has acted on them; it does not wait for it.
         push_to_talk: the user's turns are between `press` and `release`.
         vad: finds the user's turns on this machine.
         echo: takes the sink's sound out of what the source hears; an `EchoGate`, an
             `EchoCanceller`, or what has their ``process``.
         half_duplex: the source is heard as silence while the sink plays and 250 ms longer; the
             user can't interrupt by voice.
-        interruptions: what interrupts an answer. True leaves that to the server; False lets
-            nothing do so: what the user says meanwhile is answered afterwards; `Interruptions` has
-            rules of its own.
-        idle: what happens when nobody says anything.
+        interruptions: what interrupts an answer. True: whatever the server takes for speech;
+            False: nothing, and what the user says meanwhile is answered afterwards;
+            `Interruptions`: rules of its own.
+        idle: what happens when nobody says anything; None for nothing.
         tool_timeout: seconds for each call of a tool, after which the model is told that it timed
             out; None for as long as it takes.
         idle_timeout: when the source has ended, so many seconds without anything going on are
-            the end of the conversation.
+            the end of the conversation; 2 by default.
         answer_timeout: when the source has ended and an answer is due, so many seconds without
-            an event are an error.
+            an event are an error; 30 by default.
         clock: for tests.
 
     Raises:
@@ -167,6 +169,26 @@ class VoiceLoop:
     def metrics(self) -> tuple[TurnMetrics, ...]:
         """The figures of the turns so far, of the last thousand at most."""
         return self._engine.metrics
+
+    @property
+    def history(self) -> list[HistoryItem]:
+        """The conversation as it is now, in order, with the words as far as they have come.
+
+        What interrupted nothing (`FalseInterruption`) is there, too, and is marked ``ignored``.
+        """
+        return self._engine.transcript.items
+
+    def heard(self, item_id: str) -> str:
+        """Return the words of an item that were heard by now.
+
+        Of an answer that plays or was interrupted these are as large a share of its words as of
+        its sound; a word that is not over does not count. Of anything else they are all words. An
+        answer that a lost link has cut counts as it was told again to the new session.
+
+        Args:
+            item_id: of an item of `history`; any other has no words.
+        """
+        return self._engine.transcript.heard(item_id)
 
     @property
     def dropped_events(self) -> int:

@@ -167,7 +167,8 @@ class ScriptedConnection(ScriptedFacts):
             item = self._line.get(timeout=0.001)
         except queue.Empty:
             assert timeout is not None, "a poll without a timeout would never end"
-            if self.is_settled():
+            # In this order: whoever feeds the line does so before he has settled.
+            if self.is_settled() and self._line.empty():
                 self.clock.advance(timeout)
             return None
         if isinstance(item, ConnectionClosed):

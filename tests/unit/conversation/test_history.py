@@ -11,7 +11,7 @@ import pytest
 
 from realtime_sync.conversation.history import (
     FOLLOWED,
-    G711_BYTES_PER_MS,
+    G711_BYTES_PER_S,
     VIEWED,
     History,
     HistoryView,
@@ -408,8 +408,16 @@ def test_the_share_is_right_in_g711_and_in_small_pieces() -> None:
     history = new_history()
     spoken(history, "a", "one two three four", size=8_000, pieces=100)
     truncated(history, "a", 500)
-    ((item,), _) = history.replay(G711_BYTES_PER_MS)
+    ((item,), _) = history.replay(G711_BYTES_PER_S)
     assert item["content"][0]["text"] == "one two"
+
+
+def test_the_share_is_right_at_a_rate_that_is_no_whole_number_of_samples_a_millisecond() -> None:
+    history = new_history()
+    spoken(history, "a", " ".join(["word"] * 100), size=88_200 * 30)
+    truncated(history, "a", 30_000)
+    ((item,), _) = history.replay(88_200)
+    assert len(item["content"][0]["text"].split()) == 100
 
 
 # -- a new session ---------------------------------------------------------------------------------
@@ -537,6 +545,27 @@ def test_an_answer_in_progress_is_told_as_far_as_it_was_received() -> None:
     view.close()
     view.close()
     assert history.replay() == ([], ["a"])
+
+
+def test_an_answer_of_which_nothing_was_heard_is_not_told() -> None:
+    history, view = begun()
+    says(history, view, "one two")
+    sounds(history, "a", 48_000)
+    view.played("a", 0)
+    assert history.replay() == ([], ["a"])
+    view.played("a", None)
+    assert texts(history) == ["one two"], "all that comes of it will be heard"
+
+
+def test_what_was_played_by_now_is_known_better_than_before() -> None:
+    history, view = begun()
+    says(history, view, "one two three four")
+    sounds(history, "a", 48_000)
+    view.played("a", 250)
+    assert view.heard("a") == "one"
+    assert view.heard("a", played_ms=500) == "one two"
+    truncated(history, "a", 750)
+    assert view.heard("a", played_ms=500) == "one two three", "as the server knows it"
 
 
 def test_of_a_whole_answer_all_is_told_however_much_was_played() -> None:

@@ -132,16 +132,16 @@ def test_a_state_keeps_what_its_server_means() -> None:
 @pytest.mark.parametrize(
     ("sound", "expected"),
     [
-        (SoundFormat(), 48),
-        (PCM, 48),
-        (SoundFormat("audio/pcm", 44_100), 88),
-        (SoundFormat("audio/pcm", 1_000), 2),
-        (SoundFormat(ULAW, 8_000), 8),
-        (SoundFormat("opus"), 8),
+        (SoundFormat(), 48_000),
+        (PCM, 48_000),
+        (SoundFormat("audio/pcm", 44_100), 88_200),
+        (SoundFormat("audio/pcm", 1_000), 2_000),
+        (SoundFormat(ULAW, 8_000), 8_000),
+        (SoundFormat("opus"), 8_000),
     ],
 )
-def test_bytes_of_a_millisecond(sound: SoundFormat, expected: int) -> None:
-    assert sound.bytes_per_ms == expected
+def test_bytes_of_a_second(sound: SoundFormat, expected: int) -> None:
+    assert sound.bytes_per_s == expected
 
 
 def test_sessions_share_the_usual_values() -> None:

@@ -1,0 +1,105 @@
+"""What was said in a conversation, and how much of it was heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..audio.base import Sink
+from ..conversation.history import VIEWED, History, HistoryView
+from ..conversation.history_item import HistoryItem, HistoryPart
+from ..conversation.session import SoundFormat
+from .effects import Part
+
+if TYPE_CHECKING:
+    from ..events import ServerEvent
+
+__all__ = ["HistoryItem", "HistoryPart", "Transcript"]
+
+_SLACK_MS = 20  # the last of an item may never count as heard: resamplers round
+
+
+class Transcript:
+    """Keeps the words of a conversation, also while they come, and how many were heard.
+
+    The connection's history tells the conversation again after a lost link. It learns here what
+    was heard of an answer that the link has cut: nothing as long as it waits for the sink, else
+    all that came, because the sink plays that to its end, unless it is interrupted.
+
+    Args:
+        history: the connection's.
+        sink: tells how far it has come.
+        sound_format: of the audio that comes, at this moment.
+
+    Threads:
+        `items` and `heard` may be called from any; all else belongs to the engine's.
+    """
+
+    def __init__(
+        self, history: History, sink: Sink, *, sound_format: Callable[[], SoundFormat]
+    ) -> None:
+        self._history = history
+        self._sink = sink
+        self._format = sound_format
+        self._view = HistoryView(history)  # nobody asks it before `open`
+        # What was given to the sink and is not settled: by item, the indexes of its audio parts.
+        # `settle` replaces it as a whole, since other threads look into it.
+        self._playing: dict[str, tuple[int, ...]] = {}
+        self._waiting: list[str] = []  # those of them of which nothing was handed out yet
+
+    def open(self) -> None:
+        """Begin; before the first event."""
+        self._view = self._history.open_view()
+
+    def close(self) -> None:
+        """End; what was said can still be read."""
+        self._view.close()
+
+    def receive(self, event: ServerEvent) -> None:
+        """Take the words of an event, if it has some."""
+        if event.type in VIEWED:
+            self._view.receive(event)
+
+    def plays(self, part: Part) -> None:
+        """Take that some audio of a part was given to the sink."""
+        item_id, index = part
+        indexes = self._playing.get(item_id, ())
+        if not item_id or index in indexes:
+            return
+        self._playing[item_id] = (*indexes, index)
+        if not indexes:
+            self._waiting.append(item_id)
+            self._view.played(item_id, 0)
+
+    def look(self) -> None:
+        """See which of the items that wait for the sink have begun to play."""
+        for item_id in [item_id for item_id in self._waiting if self._handed_ms(item_id)]:
+            self._waiting.remove(item_id)
+            self._view.played(item_id, None)
+
+    def settle(self) -> None:
+        """Take that no more is handed out of what plays: it was heard, or interrupted."""
+        for item_id in self._playing:
+            self._view.played(item_id, self._whole_if_close(item_id, self._handed_ms(item_id)))
+        self._playing = {}
+        self._waiting.clear()
+
+    @property
+    def items(self) -> list[HistoryItem]:
+        """The conversation as it is now, in order."""
+        return self._view.items
+
+    def heard(self, item_id: str) -> str:
+        """Return the words of an item that were heard by now."""
+        played_ms = None
+        if (indexes := self._playing.get(item_id)) is not None:
+            played_ms = sum(self._sink.played_ms(item_id, index) for index in indexes)
+            played_ms = self._whole_if_close(item_id, played_ms)
+        return self._view.heard(item_id, self._format().bytes_per_s, played_ms=played_ms)
+
+    def _handed_ms(self, item_id: str) -> int:
+        return sum(self._sink.handed_ms(item_id, index) for index in self._playing[item_id])
+
+    def _whole_if_close(self, item_id: str, ms: int) -> int:
+        received_ms = self._history.received_ms(item_id, self._format().bytes_per_s)
+        return received_ms if ms + _SLACK_MS >= received_ms else ms
