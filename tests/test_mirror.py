@@ -31,6 +31,7 @@ CONCEPTS = {
     "transport/against_websockets": "splitter and builder against another implementation",
     "transport/cuts": "splitter and inflater, cut at every byte",
     "voice/loop_turns": "one of two halves of the tests of `loop`",
+    "voice/rules_of_interruptions": "the part of `rules` that interrupts answers, as a table",
 }
 
 
