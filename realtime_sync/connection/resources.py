@@ -192,6 +192,10 @@ class ResponseResource(_Resource):
         """Whether a response is outside of the conversation: it was asked for so, or says so."""
         return self._state.is_out_of_band(response_id)
 
+    def is_waiting(self, event_id: str) -> bool:
+        """Whether a request (``when_idle``) still waits for the end of a response."""
+        return self._state.is_waiting(event_id)
+
     def refused_by(self, event: ErrorEvent) -> tuple[str, ...]:
         """Return the ``event_id`` of the request that an ``error`` event refuses.
 

@@ -277,6 +277,11 @@ class ConnectionState:
         with self._lock:
             return self._responses.withdraw(event_id)
 
+    def is_waiting(self, event_id: str) -> bool:
+        """Whether a request waits for the end of a response."""
+        waiting = self._responses.waiting
+        return waiting is not None and waiting["event_id"] == event_id
+
     def appended(self) -> None:
         """Take note that audio is about to be appended."""
         self._uncommitted = True

@@ -304,12 +304,14 @@ class History:
 
     def _with_ignored(self, items: Sequence[HistoryItem]) -> list[HistoryItem]:
         """Return ``items`` and, in their places, those that programs still see and servers not."""
-        result, before = list(items), ""
+        result, place = list(items), 0
         for item in self._items.values():
+            ids = [other.id for other in result]
             if item.id in self._ignored:
-                ids = [other.id for other in result]
-                result.insert(ids.index(before) + 1 if before in ids else 0, item)
-            before = item.id
+                result.insert(place, item)
+                place += 1
+            elif item.id in ids:
+                place = ids.index(item.id) + 1
         return result
 
     # -- for programs ----------------------------------------------------------------------------

@@ -43,6 +43,9 @@ class ResponseFacts(Protocol):
     def is_out_of_band(self, response_id: str) -> bool:
         """Whether one is none of the conversation's."""
 
+    def is_waiting(self, event_id: str) -> bool:
+        """Whether a request waits for the end of a response."""
+
     def refused_by(self, event: ErrorEvent) -> tuple[str, ...]:
         """Return the requests that an error refuses."""
 

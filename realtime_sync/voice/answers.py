@@ -41,10 +41,15 @@ class TrackedAnswer:
 
 @define
 class _Heard:
-    """An audio part that may still be playing."""
+    """An audio part that may still be playing.
+
+    Attributes:
+        is_known: the server has the item, so that it can be truncated or deleted.
+    """
 
     response_id: str
     received_bytes: int = 0
+    is_known: bool = True
 
 
 class Answers:
@@ -99,35 +104,34 @@ class Answers:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """What may still be playing."""
-        return tuple(self._parts)
+        """What may still be playing, as far as the server has it."""
+        return tuple([part for part, heard in self._parts.items() if heard.is_known])
 
     def sounds(self, played_ms: Callable[[Part], int]) -> bool:
         """Return whether some of what came last is not heard yet."""
-        part = next(reversed(self._parts), None)
-        if part is None:
-            return False
-        return played_ms(part) + _SLACK_MS < self._ms(self._parts[part].received_bytes)
+        return any(self._is_unheard(part, played_ms) for part in [*self._parts][-1:])
 
-    @property
-    def are_protected(self) -> bool:
-        """Whether the user can't interrupt what runs, or came last and may still be playing."""
-        if any(self._answers[key].protected for key in self.awaited):
+    def are_protected(self, played_ms: Callable[[Part], int]) -> bool:
+        """Return whether the user can't interrupt what runs, or is not heard to its end yet."""
+        protected = [key for key, answer in self._answers.items() if answer.protected]
+        if not set(protected).isdisjoint(self.awaited):
             return True
-        latest = next(reversed(self._parts.values()), None)
-        answer = None if latest is None else self._answers.get(latest.response_id)
-        return answer is not None and answer.protected
+        parts = [part for part, heard in self._parts.items() if heard.response_id in protected]
+        return any(self._is_unheard(part, played_ms) for part in parts[-1:])
 
     def received(self, part: Part, response_id: str, size: int) -> None:
         """Take that so many bytes of audio came."""
-        self._parts.setdefault(part, _Heard(response_id)).received_bytes += size
+        if part not in self._parts or self._parts[part].response_id != response_id:
+            self._parts[part] = _Heard(response_id)
+        self._parts[part].received_bytes += size
         while len(self._parts) > _MAX_PARTS:
             del self._parts[next(iter(self._parts))]
 
     def deleted(self, item_id: str) -> None:
         """Take that the server has an item no more: it is neither truncated nor deleted."""
-        for part in [part for part in self._parts if part[0] == item_id]:
-            del self._parts[part]
+        for part, heard in self._parts.items():
+            if part[0] == item_id:
+                heard.is_known = False
 
     def drop(self) -> list[str]:
         """Drop the responses that run; return those that were not dropped before."""
@@ -146,7 +150,7 @@ class Answers:
         truncated: dict[Part, int] = {}
         items: dict[str, int] = {}  # how much of each was heard
         for part, heard in self._parts.items():
-            if not part[0]:
+            if not part[0] or not heard.is_known:
                 continue  # nobody can say which item was cut
             received_ms = self._ms(heard.received_bytes)
             ms = min(handed_ms.get(part, 0), received_ms)
@@ -178,8 +182,12 @@ class Answers:
         lost = set(self.awaited) - begun
         for answer in self._answers.values():
             answer.done = True
-        self._parts.clear()
+        for heard in self._parts.values():
+            heard.is_known = False
         return bool(lost), bool(waiting) and waiting <= lost
+
+    def _is_unheard(self, part: Part, played_ms: Callable[[Part], int]) -> bool:
+        return played_ms(part) + _SLACK_MS < self._ms(self._parts[part].received_bytes)
 
     def _ms(self, size: int) -> int:
         """Return how many whole milliseconds so many bytes of audio last."""

@@ -181,7 +181,13 @@ class EndTalk:
 
 @frozen
 class UserStarted:
-    """Call `VoiceState.user_started`."""
+    """Call `VoiceState.user_started`.
+
+    Attributes:
+        silence_ms: for how long whatever has found it waits until it calls a turn over.
+    """
+
+    silence_ms: int = 0
 
 
 @frozen

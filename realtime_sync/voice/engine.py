@@ -12,6 +12,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 
 from attrs import define, field
 
@@ -36,7 +37,6 @@ from ._voice_connection import VoiceConnection
 from .conversion import OutputConverter
 from .effects import (
     AskForOwed,
-    CreateResponse,
     Effect,
     EndTalk,
     Flush,
@@ -152,7 +152,6 @@ class VoiceEngine:
         self._pool = ToolPool(timeout=tool_timeout)
         self._commands: queue.SimpleQueue[_Command] = queue.SimpleQueue()
         self._stopping = Latch()
-        self._ended = Latch()
         self._thread: threading.Thread | None = None
         # The rest belongs to the engine's thread.
         self._reports: deque[VoiceEvent] = deque()  # until the event that caused them is told
@@ -194,7 +193,8 @@ class VoiceEngine:
         command = _Command(decision)
         self._commands.put(command)
         self._wake()
-        while self._thread is not None and not self._ended.is_set:
+        # Once it is stopping it may be waiting for this very thread.
+        while self._thread is not None and not self._stopping.is_set:
             if command.done.wait(Deadline(_LOOK_AGAIN_S)):
                 break
         if command.error is not None:
@@ -214,7 +214,8 @@ class VoiceEngine:
             self._converse()
         except BaseException as exc:  # the program's thread raises it
             self.failure = exc
-            self._player.silence(())
+            with suppress(Exception):  # it may be the sink that has failed
+                self._player.silence(())
         finally:
             self._end()
 
@@ -304,9 +305,13 @@ class VoiceEngine:
 
     def _play_out(self) -> None:
         """The server has closed on purpose: what it had said before is still heard."""
+        self._act(self._state.over())
         while not self._stopping.is_set and not self._player.drain(_TICK_S):
             self._do_commands()
+            self._tell()
         self._look_at_position()
+        if self._player.failure is not None:
+            raise self._player.failure
 
     def _raise_failures(self) -> None:
         failure = self._uplink.failure or self._player.failure
@@ -329,19 +334,23 @@ class VoiceEngine:
         """Give everything back, tell the last of it, and let those go who wait."""
         self._stopping.set()
         deadline = Deadline(_CLOSE_TIMEOUT_S)
-        self._uplink.close(deadline)
-        self._pool.close(deadline)
-        self._player.close(deadline)
         try:
-            self._do_commands()  # the tools' last outputs
-            self.transcript.settle()
-            self._act(self._state.settle_turn())
-            self._tell()
+            with ExitStack() as last:  # whatever of it fails, all of it is done, from the bottom up
+                last.callback(self.transcript.close)
+                last.callback(self._tell_the_last)
+                last.callback(self._player.close, deadline)
+                last.callback(self._pool.close, deadline)
+                last.callback(self._uplink.close, deadline)
         except BaseException as exc:
             self.failure = self.failure or exc
-        self.transcript.close()
-        self._ended.set()
-        self.box.close()
+        finally:
+            self.box.close()
+
+    def _tell_the_last(self) -> None:
+        self._do_commands()  # the tools' last outputs
+        self.transcript.settle()
+        self._act(self._state.settle_turn())
+        self._tell()
 
     def _tell(self) -> None:
         while self._reports:
@@ -374,7 +383,7 @@ class VoiceEngine:
                 self._player.resume()
             case WithdrawRequest(event_id):
                 if self._connection.response.withdraw(event_id=event_id):
-                    return self._act(self._state.withdrawn())
+                    return self._act(self._state.withdrawn(event_id))
             case AskForOwed():
                 return self._act(self._state.ask_for_owed())
             case IgnoreItem(item_id):
@@ -438,5 +447,3 @@ class VoiceEngine:
     def _not_sent(self, effect: Effect) -> None:
         if isinstance(effect, SendToolOutput):
             self._state.output_lost(effect.call_id)
-        elif isinstance(effect, CreateResponse):
-            self._state.create_lost()

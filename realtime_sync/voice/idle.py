@@ -91,9 +91,8 @@ class IdleWatch:
             if self.silent_s < rule.after_s:
                 return None
             self._prompted = True
-            if rule.say is not None or rule.instructions is not None:
-                return "prompt"
             self._quiet_since = self._clock()
-            return None
+            speaks = rule.say is not None or rule.instructions is not None
+            return "prompt" if speaks else None
         ends = rule.end_after_s is not None and self.silent_s >= rule.end_after_s
         return "end" if ends else None

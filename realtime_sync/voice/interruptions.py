@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from attrs import define, field, frozen
 
+from .._types import JsonDict
 from ..errors import ConfigError
 from ..events.wire_values import as_number
 
@@ -106,6 +107,19 @@ class Interruptions:
         """Whether it takes the user's words to decide."""
         return self.resume and self.phrases is not None
 
+    def check_transcription(self, transcription: JsonDict | None) -> None:
+        """Take how a session writes down what the user says; None when it does not.
+
+        Raises:
+            ConfigError: it takes the user's words to decide.
+        """
+        if self.by_words and transcription is None:
+            raise ConfigError(
+                "these interruptions are judged by the user's words, and the session does not "
+                "have them written down: set audio.input.transcription to {'model': …}, or "
+                "judge by length alone with Interruptions(resume=True, backchannels=None)"
+            )
+
 
 @define
 class _Utterance:
@@ -166,9 +180,14 @@ class Verdicts:
         self._silence_ms = _SILENCE_MS if silence is None else silence
         self._padding_ms = _PADDING_MS if padding is None else padding
 
-    def found_here(self) -> None:
-        """Take that turns are found on this machine, where nothing else is counted to them."""
-        self._silence_ms = self._padding_ms = 0
+    def found_here(self, silence_ms: float) -> None:
+        """Take that turns are found on this machine.
+
+        Args:
+            silence_ms: for how long the detector waits until it calls a turn over.
+        """
+        self._is_semantic = False
+        self._silence_ms, self._padding_ms = silence_ms, 0
 
     @property
     def are_open(self) -> bool:
@@ -177,8 +196,8 @@ class Verdicts:
 
     @property
     def item_ids(self) -> tuple[str, ...]:
-        """The items that the utterances without a verdict became, as far as they are known."""
-        return tuple([each.item_id for each in self._utterances if each.item_id])
+        """What the utterances without a verdict became; ``""`` for what is not known."""
+        return tuple([each.item_id for each in self._utterances])
 
     @property
     def transcript(self) -> str:
@@ -251,23 +270,23 @@ class Verdicts:
     @property
     def due_at(self) -> float | None:
         """When time alone will bring a verdict, on the clock; None for never."""
-        times = [
-            each.began_at + (self._rule.max_backchannel_ms + self._silence_ms) / 1000
-            if each.stopped_at is None
-            else each.stopped_at + self._rule.verdict_s
-            for each in self._utterances
-        ]
-        return min(times, default=None)
+        open_ones = [each for each in self._utterances if self._judge(each) == "open"]
+        return min(map(self._limit_of, open_ones), default=None)
 
     def _with(self, item_id: str) -> list[_Utterance]:
         return [each for each in self._utterances if item_id and each.item_id == item_id]
 
+    def _limit_of(self, said: _Utterance) -> float:
+        """Return when an utterance is judged at the latest, on the clock."""
+        if said.stopped_at is not None:
+            return said.stopped_at + self._rule.verdict_s
+        # The detector's silence may be running: that is not spoken.
+        return said.began_at + (self._rule.max_backchannel_ms + self._silence_ms) / 1000
+
     def _judge(self, said: _Utterance) -> Verdict:
+        late = self._clock() >= self._limit_of(said)
         if said.stopped_at is None:
-            spoken_ms = (self._clock() - said.began_at) * 1000
-            # The detector's silence may be running: that is not spoken.
-            long = spoken_ms > self._rule.max_backchannel_ms + self._silence_ms
-            return "real" if long or self._says_more(said.words) else "open"
+            return "real" if late or self._says_more(said.words) else "open"
         short = said.length_ms is not None and said.length_ms <= self._rule.max_backchannel_ms
         by_length: Verdict = "false" if short else "real"
         if self._rule.phrases is None:
@@ -277,16 +296,17 @@ class Verdicts:
                 return "false"
             known_long = said.length_ms is not None and not short
             return "false" if self._is_listed(said.words) and not known_long else "real"
-        if said.failed or self._clock() - said.stopped_at >= self._rule.verdict_s:
+        if said.failed or late:
             return by_length
         return "real" if self._says_more(said.words) else "open"
 
     def _says_more(self, partial: str) -> bool:
         """Whether words of which more may come are certainly none of the list."""
-        if self._rule.phrases is None:
+        words = _words(partial)
+        if self._rule.phrases is None or not words:
             return False
         known = {word for phrase in self._rule.phrases for word in phrase}
-        *whole, last = _words(partial) or ("",)
+        *whole, last = words
         return not known.issuperset(whole) or not any(word.startswith(last) for word in known)
 
     def _is_listed(self, text: str) -> bool:

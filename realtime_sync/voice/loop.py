@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
+from attrs import evolve
+
 from .._signal_safe import Claim
 from ..audio.base import SinkLike, SourceLike, as_sink, as_source
 from ..conversation.tool_calls import ToolCalls
@@ -114,6 +116,8 @@ class VoiceLoop:
     ) -> None:
         source, sink = as_source(source), as_sink(sink)
         _check_options(interruptions, idle, half_duplex=half_duplex)
+        if push_to_talk and isinstance(interruptions, Interruptions):
+            interruptions = evolve(interruptions, backchannels=None)  # the button decides
         hearing = Hearing(sink, rate=source.rate, echo=echo, half_duplex=half_duplex, clock=clock)
         own_tools = {name: Tool.undeclared(name, f) for name, f in by_name(tools).items()}
         self._state = VoiceState(
@@ -157,7 +161,7 @@ class VoiceLoop:
             clock=clock,
         )
         self._on_event = on_event or _ignore
-        self._decides = isinstance(interruptions, Interruptions)
+        self._can_protect = interruptions is not True
         self._runs = Claim()
 
     @property
@@ -299,7 +303,7 @@ class VoiceLoop:
         self._engine.call(lambda: self._state.respond(params, interruptible=interruptible))
 
     def _check_protection(self, interruptible: bool) -> None:
-        if not interruptible and not self._decides:
+        if not interruptible and not self._can_protect:
             raise ConfigError(
                 "here the server decides what interrupts an answer; make the loop with "
                 "interruptions=Interruptions() to protect one"

@@ -40,9 +40,13 @@ class TurnMeter:
         self._underruns = underruns
         self._turn: _TurnTimes | None = None
 
-    def speech_ended(self) -> None:
-        """Begin a turn."""
-        self._turn = _TurnTimes(self._clock(), self._underruns())
+    def speech_ended(self, at: float) -> None:
+        """Begin a turn.
+
+        Args:
+            at: when the user's words were over, on the clock.
+        """
+        self._turn = _TurnTimes(at, self._underruns())
 
     def audio_came(self, part: Part) -> None:
         """Take the arrival of some audio; without words before it, it begins a turn, too."""

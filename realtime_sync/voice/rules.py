@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from attrs import frozen
 
 from .._types import JsonDict
 from ..connection.reply import server_error
@@ -93,6 +95,8 @@ if TYPE_CHECKING:
 
 __all__ = ["VoiceState"]
 
+_Ignored = Literal["false_interruption", "too_short"]
+
 _TWO_DETECTORS = (
     "the session detects turns, and so does this loop (push_to_talk or vad); set the session's "
     "audio.input.turn_detection to None"
@@ -101,6 +105,14 @@ _TWO_DETECTORS = (
 _DELETE_S = 1.5
 _MOST_LOST = 64
 _SAY = 'Say exactly the following words, and nothing else: "{}"'
+
+
+@frozen
+class _Saying:
+    """What somebody wants to be said: the settings of its response."""
+
+    params: JsonDict
+    is_protected: bool
 
 
 class VoiceState:
@@ -175,26 +187,29 @@ class VoiceState:
         self._allowed = interruptions is not False
         self._control: TurnControl | None = None
         if not manual_turns and (self._rule is not None or not self._allowed):
-            self._control = TurnControl(known, self._rule, ends_on_speech=ends_on_speech)
+            self._control = TurnControl(known, ends_on_speech=ends_on_speech)
+        self._checked = False  # whether the session has what the rules need
         self._verdicts = Verdicts(self._rule or Interruptions(), clock=clock)
         self._paused_at: float | None = None
         self._patience_ends: float | None = None  # when who speaks has spoken for `min_ms`
-        self._to_delete: dict[str, float] = {}  # items that are to come, and until when we wait
-        self._delete_next = False  # the next item that is committed, too
+        # Items that are to come and then to be deleted, and until when they keep an answer waiting.
+        # "" is the next one that is committed.
+        self._to_delete: dict[str, float] = {}
         self._clearing: str | None = None  # our request to forget what was no turn
 
         # What we ask for.
         self._answer_due = False  # the server owes an answer of its own accord
         self._owed = False  # an answer is to be asked for, once the user and the server let us
-        self._asked = False  # it was, and nothing was created since
-        self._create_lost = False  # it was to be asked for, and could not
+        self._asked: list[str] = []  # our requests of which nothing was created yet, in order
         self._creates = 0
         self._withdrawable: str | None = None  # the latest request; it may still wait
-        self._sayings: deque[tuple[JsonDict, bool]] = deque()  # with whether they are protected
-        self._protected_asks: set[str] = set()
+        self._sayings: deque[_Saying] = deque()
+        self._asked_sayings: dict[str, _Saying] = {}  # by the request, until something is created
         self._cut: list[str] = []  # responses interrupted just now, until `silenced`
         self._cancel_cut = False
-        self._cut_next = False  # the response that is asked for, too
+        # Interrupted before they begin: the response that the server owes, and those to requests.
+        self._cut_due = False
+        self._cut_asks: frozenset[str] = frozenset()
         self._lost_calls: dict[str, None] = {}
         self._earlier_updates: frozenset[str] = frozenset()  # of the session, before `begin`
 
@@ -257,7 +272,7 @@ class VoiceState:
             ConfigError: the session is not one that this loop can hold.
         """
         self._earlier_updates = frozenset(self._known.sent_ids)
-        return self._control.settle() if self._control is not None else []
+        return self._settle_turns()
 
     def receive(self, event: ServerEvent) -> list[Effect]:
         """Take an event of the server's.
@@ -284,19 +299,26 @@ class VoiceState:
 
     def look_idle(self, *, busy: bool) -> list[Effect]:
         """Take whether anything goes on, for the rule of what happens when nothing does."""
-        due = None if self._idle is None else self._idle.look(busy=busy)
-        if self._idle is None or due is None:
+        if self._idle is None:
+            return []
+        silent_s = self._idle.silent_s
+        due = self._idle.look(busy=busy)
+        if due is None:
             return []
         if due == "end":
-            return [Report(IdleEnded(silent_s=self._idle.silent_s)), EndTalk()]
+            return [Report(IdleEnded(silent_s=silent_s)), EndTalk()]
         rule = self._idle.rule
         words = rule.instructions if rule.say is None else _SAY.format(rule.say)
-        prompted = Report(IdlePrompted(silent_s=self._idle.silent_s))
-        return [prompted, *self.respond({"instructions": words})]
+        return [Report(IdlePrompted(silent_s=silent_s)), *self.respond({"instructions": words})]
 
     def interrupt(self) -> list[Effect]:
         """Interrupt the answer by hand: the server does not know of it, so it is cancelled."""
-        return [*self._interrupt(cancel=True), *self._end_pause()]
+        return self._decide_real() if self._verdicts.are_open else self._interrupt(cancel=True)
+
+    def over(self) -> list[Effect]:
+        """Take that the server has ended the conversation: no verdict will come."""
+        self._verdicts.clear()
+        return self._end_pause()
 
     def say(self, text: str, *, interruptible: bool = True) -> list[Effect]:
         """Have the model say something, word for word; see `respond`."""
@@ -304,11 +326,16 @@ class VoiceState:
 
     def respond(self, params: JsonDict, *, interruptible: bool = True) -> list[Effect]:
         """Ask for a response with settings of its own, when nothing else goes on."""
-        self._sayings.append((params, not interruptible))
+        self._sayings.append(_Saying(params, is_protected=not interruptible))
         return self.ask_for_owed()
 
-    def user_started(self) -> list[Effect]:
-        """Take that a turn of the user's was found to begin here."""
+    def user_started(self, silence_ms: int = 0) -> list[Effect]:
+        """Take that a turn of the user's was found to begin here.
+
+        Args:
+            silence_ms: for how long whatever has found it waits until it calls a turn over.
+        """
+        self._verdicts.found_here(silence_ms)
         return self._user_speaks("", None)
 
     def user_stopped(self, turn: UserStopped) -> list[Effect]:
@@ -317,22 +344,23 @@ class VoiceState:
         self._stopped_at = self._patience_ends = None
         contested = self._verdicts.are_open
         if turn.by == "too_short":
+            if contested:
+                return [ClearInput(), *self._make_false("too_short", is_item=False)]
             ended = Report(TurnEnded(item_id=None, reason="too_short", answered=False))
-            return [ClearInput(), ended, *(self._make_false() if contested else ())]
+            return [ClearInput(), ended]
         if contested:
+            self._stopped_at = self._clock() if turn.respond else None
             self._verdicts.stopped(length_ms=turn.spoken_ms)
             if turn.by == "detected" and self._verdicts.judge() == "false":
                 return self._throw_away()
+            if turn.by == "detected" and self._verdicts.judge() == "open":
+                return [Commit()]  # its words decide
         answered: bool = turn.respond
-        if answered:
-            self._speech_ended()
         ended = Report(TurnEnded(item_id=None, reason=turn.by, answered=answered))
-        if contested and turn.by == "detected" and self._verdicts.judge() == "open":
-            return [Commit(), ended]  # its words decide
-        interrupted = self._make_real() if contested else []
+        before = self._make_real() if contested else self._speech_ended() if answered else []
         self._owed = answered or self._owed
         self._turn_open = answered
-        return [*interrupted, Commit(), ended, AskForOwed()]
+        return [*before, Commit(), ended, AskForOwed()]
 
     def silenced(self, handed_ms: Mapping[Part, int], *, took_s: float = 0.0) -> list[Effect]:
         """Settle an interruption, now that the sink is silent.
@@ -357,7 +385,10 @@ class VoiceState:
             )
             effects.append(Report(interrupted))
             self._meter.interrupted(took_s)
-        return effects + self.settle_turn()
+        effects += self.settle_turn()
+        if self._stopped_at is not None:  # what interrupts is a turn of its own
+            self._meter.speech_ended(self._stopped_at)
+        return effects
 
     def played(self, played_ms: int) -> None:
         """Take how much of `waits_for` was heard by now."""
@@ -386,14 +417,9 @@ class VoiceState:
         """Take that the output of a call could not be sent, so that no answer is asked for."""
         self._calls.lost(call_id)
 
-    def create_lost(self) -> None:
-        """Take that a request for an answer could not be sent: it is owed to the next link."""
-        self._asked = self._cut_next = False
-        self._create_lost = True
-
-    def withdrawn(self) -> list[Effect]:
-        """Take that the latest request for an answer had not gone out, and will not."""
-        self._asked = self._cut_next = False
+    def withdrawn(self, event_id: str) -> list[Effect]:
+        """Take that a request for an answer had not gone out, and will not."""
+        self._asked = [asked for asked in self._asked if asked != event_id]
         self._owed = True
         return self.ask_for_owed()
 
@@ -402,8 +428,7 @@ class VoiceState:
 
         The connection asks for one response at a time.
         """
-        undecided = self._verdicts.are_open or self._to_delete or self._delete_next
-        if self._speaking or self._answer_due or undecided:
+        if self._speaking or self._answer_due or self._verdicts.are_open or self._to_delete:
             return []
         if self._owed:
             self._owed = False
@@ -411,21 +436,22 @@ class VoiceState:
         free = not self._asked and not self._facts.busy and not self._answers.running
         if not self._sayings or not free:
             return []
-        params, protected = self._sayings.popleft()
-        create = self._create(params)
-        if protected:
-            self._protected_asks.add(create.event_id)
+        saying = self._sayings.popleft()
+        create = self._create(saying.params)
+        self._asked_sayings[create.event_id] = saying
         return [create]
 
     def _create(self, params: JsonDict | None = None) -> CreateResponse:
-        self._asked = True
         self._creates += 1
+        event_id = f"voice_create_{self._creates}"
+        self._asked = [*self._gone_out(), event_id]  # of several that wait, the latest is sent
         # What somebody wants to be said is not withdrawn for a user's turn; it is interrupted.
-        self._withdrawable = self._create_id() if params is None else None
-        return CreateResponse(self._create_id(), params)
+        self._withdrawable = event_id if params is None else None
+        return CreateResponse(event_id, params)
 
-    def _create_id(self) -> str:
-        return f"voice_create_{self._creates}"
+    def _gone_out(self) -> list[str]:
+        """Return which of our requests do not wait for the end of a response."""
+        return [event_id for event_id in self._asked if not self._facts.is_waiting(event_id)]
 
     # -- the session -----------------------------------------------------------------------------
 
@@ -435,10 +461,16 @@ class VoiceState:
         turns = self._known.facts.turns
         if self._manual_turns and turns.detected and isinstance(event, SessionUpdated):
             raise ConfigError(_TWO_DETECTORS)
-        effects = self._tell_tools()
-        if self._control is not None:
-            effects += self._control.settle()
-        return effects
+        return self._tell_tools() + self._settle_turns()
+
+    def _settle_turns(self) -> list[Effect]:
+        """Look whether the session's turns are as the rules of interruptions need them."""
+        turns = self._known.facts.turns
+        told = turns.manual if self._manual_turns else turns.detected
+        if self._rule is not None and told and not self._known.under_way and not self._checked:
+            self._checked = True
+            self._rule.check_transcription(self._known.transcription)
+        return [] if self._control is None else self._control.settle()
 
     def _tell_tools(self) -> list[Effect]:
         """Tell once which tools nobody answers or declares, when the session is as it is to be."""
@@ -466,7 +498,7 @@ class VoiceState:
         paused = self._paused_at is not None
         if paused or self._answers.awaited or self._answers.sounds(self._played_ms):
             return True
-        return self._asked and not self._cut_next
+        return not self._cut_asks.issuperset(self._asked)
 
     def _speech_started(self, event: InputAudioBufferSpeechStarted) -> list[Effect]:
         if self._manual_turns:
@@ -482,16 +514,24 @@ class VoiceState:
         if not self._decides:
             interrupts = self._known.facts.turns.interrupts and not self._manual_turns
             return self._interrupt(cancel=not interrupts)
-        protected = not self._allowed or self._answers.are_protected
-        protected = protected or bool(self._asked and self._create_id() in self._protected_asks)
-        if self._rule is None or protected or not self._answering:
-            return []  # it is heard, and answered when what goes on is over
-        if not self._rule.resume:
-            self._patience_ends = self._clock() + self._rule.min_ms / 1000
-            return self.tick()
-        if self._manual_turns:
-            self._verdicts.found_here()
-        else:
+        # What waits to be asked for waits for the end of this turn, too.
+        withdrawn = self._withdraw()
+        if self._rule is None or self._is_protected or not self._answering:
+            return withdrawn  # it is heard, and answered when what goes on is over
+        if self._rule.resume:
+            return [*self._contest(item_id, audio_ms), *withdrawn]
+        self._patience_ends = self._clock() + self._rule.min_ms / 1000
+        return [*withdrawn, *self.tick()]
+
+    @property
+    def _is_protected(self) -> bool:
+        """Whether the user can't interrupt what plays, runs or is asked for."""
+        asked = any(saying.is_protected for saying in self._asked_sayings.values())
+        return asked or self._answers.are_protected(self._played_ms)
+
+    def _contest(self, item_id: str, audio_ms: float | None) -> list[Effect]:
+        """Let the answer pause, until there is a verdict on what the user says."""
+        if not self._manual_turns:
             self._verdicts.follow(self._known.turn_detection or {})
         self._verdicts.started(item_id, audio_ms)
         if self._paused_at is not None:
@@ -503,34 +543,37 @@ class VoiceState:
         self._speaking = False
         self._patience_ends = None
         self._turn_item = as_id(event.item_id) or self._turn_item
-        self._speech_ended()
-        if not self._decides:
-            self._answer_due = self._turn_open = self._known.facts.answers
-            return [self._turn_ended(answered=self._answer_due), *self.ask_for_owed()]
         if self._verdicts.are_open:
+            self._stopped_at = self._clock()
             self._verdicts.stopped(as_number(event.audio_end_ms))
             return self._give_verdict()
-        self._owed = self._turn_open = True
-        return [self._turn_ended(answered=True), *self.ask_for_owed()]
+        effects = self._speech_ended()
+        if self._decides:
+            answered = self._owed = True
+        else:
+            answered = self._answer_due = self._known.facts.answers
+        self._turn_open = answered
+        return [*effects, self._turn_ended(answered=answered), *self.ask_for_owed()]
 
     def _turn_ended(self, *, answered: bool) -> Report:
+        reason: Literal["detected", "speech_stopped"]
+        reason = "detected" if self._manual_turns else "speech_stopped"
         item_id = self._turn_item or None
-        return Report(TurnEnded(item_id=item_id, reason="speech_stopped", answered=answered))
+        return Report(TurnEnded(item_id=item_id, reason=reason, answered=answered))
 
     def _committed(self, event: InputAudioBufferCommitted) -> list[Effect]:
         item_id = as_id(event.item_id) or ""
         self._turn_item = item_id or self._turn_item
         self._verdicts.committed(item_id)
-        if self._delete_next and item_id:
-            self._delete_next = False
-            return [IgnoreItem(item_id), DeleteItem(item_id), *self.ask_for_owed()]
+        if item_id and (until := self._to_delete.pop("", None)) is not None:
+            self._to_delete[item_id] = until
         return self._delete_if_wanted(item_id)
 
     def _item_added(self, event: ConversationItemAdded | ConversationItemCreated) -> list[Effect]:
         return self._delete_if_wanted(as_id(as_object(as_came(event, "item")).get("id")) or "")
 
     def _delete_if_wanted(self, item_id: str) -> list[Effect]:
-        if self._to_delete.pop(item_id, None) is None:
+        if not item_id or self._to_delete.pop(item_id, None) is None:
             return []
         return [IgnoreItem(item_id), DeleteItem(item_id), *self.ask_for_owed()]
 
@@ -552,6 +595,10 @@ class VoiceState:
             return []
         if verdict == "false":
             return self._make_false()
+        return self._decide_real()
+
+    def _decide_real(self) -> list[Effect]:
+        """Interrupt the answer, and have another one made, if the user has stopped."""
         effects = self._make_real()
         if self._speaking:
             return effects
@@ -563,26 +610,34 @@ class VoiceState:
         self._verdicts.clear()
         return [*self._interrupt(cancel=True), *self._end_pause()]
 
-    def _make_false(self) -> list[Effect]:
-        """Let the answer go on that has paused, as if nothing had been said."""
+    def _make_false(
+        self, reason: _Ignored = "false_interruption", *, is_item: bool = True
+    ) -> list[Effect]:
+        """Let the answer go on that has paused, as if nothing had been said.
+
+        Args:
+            reason: of the end of what was said last.
+            is_item: whether that is an item of the conversation, or becomes one.
+        """
         item_ids, words = self._verdicts.item_ids, self._verdicts.transcript
         paused_ms = self._paused_ms
         self._verdicts.clear()
+        self._stopped_at = None
         effects: list[Effect] = []
-        for item_id in item_ids:
+        for item_id in item_ids if is_item else item_ids[:-1]:
             if item_id in self._history.items:
                 effects += [IgnoreItem(item_id), DeleteItem(item_id)]
             else:  # it can't be deleted before the server has it
                 self._to_delete[item_id] = self._clock() + _DELETE_S
-        last = item_ids[-1] if item_ids else None
-        ended = TurnEnded(item_id=last, reason="false_interruption", answered=False)
+        last = item_ids[-1] or None
+        ended = TurnEnded(item_id=last, reason=reason, answered=False)
         false = FalseInterruption(item_id=last, transcript=words, paused_ms=paused_ms)
         return [*effects, *self._end_pause(), Report(ended), Report(false), AskForOwed()]
 
     def _throw_away(self) -> list[Effect]:
         """Forget what was no turn before it becomes an item."""
         self._clearing = f"voice_clear_{self._creates}_{self._clock()}"
-        return [ClearInput(self._clearing), *self._make_false()]
+        return [ClearInput(self._clearing), *self._make_false(is_item=False)]
 
     @property
     def _paused_ms(self) -> int:
@@ -602,12 +657,16 @@ class VoiceState:
         answer = self._answers.answer(response_id)
         if answer.out_of_band:
             return []
-        if self._asked and self._create_id() in self._protected_asks:
-            self._protected_asks.discard(self._create_id())
-            answer.protected = True
-        # It begins with all outputs that were sent so far, whoever asked for it.
-        self._answer_due = self._owed = self._asked = False
-        cut, self._cut_next = self._cut_next, False
+        begun = self._gone_out()
+        self._asked = [event_id for event_id in self._asked if event_id not in begun]
+        sayings = [self._asked_sayings.pop(event_id, None) for event_id in begun]
+        answer.protected = any(saying is not None and saying.is_protected for saying in sayings)
+        cut = self._cut_due or not self._cut_asks.isdisjoint(begun)
+        if self._answer_due or not begun:
+            # It begins with all outputs that were sent so far. What we have asked for ourselves
+            # does not: it was asked for before them.
+            self._owed = False
+        self._answer_due = self._cut_due = False
         answer.dropped = cut
         return [CancelResponse(response_id)] if cut and response_id else []
 
@@ -621,11 +680,13 @@ class VoiceState:
         if answer.out_of_band:  # no answer, and the server has no item to be truncated
             return [Play(audio, part, response_id)]
         self._answers.received(part, response_id, len(audio))
-        self._meter.audio_came(part)
-        self._turn_open = False
         effects: list[Effect] = [Play(audio, part, response_id)]
+        if not response_id:
+            self._meter.audio_came(part)
         if not answer.answered:
             answer.answered = True
+            self._turn_open = False
+            self._meter.audio_came(part)
             effects.append(Report(self._answer_started(response_id)))
         return effects
 
@@ -673,14 +734,18 @@ class VoiceState:
         if not self._earlier_updates.isdisjoint(refused):
             raise server_error(event)
         effects = self._control.refused(refused) if self._control is not None else []
-        if self._asked and self._create_id() in refused:
-            self._asked = self._cut_next = self._turn_open = False
+        if not set(refused).isdisjoint(self._asked):
+            self._asked = [event_id for event_id in self._asked if event_id not in refused]
+            for event_id in refused:
+                self._asked_sayings.pop(event_id, None)
+            self._turn_open = False
             reason = words_of(event)
             effects.append(Report(AnswerFailed(response_id=None, status="refused", reason=reason)))
             effects += self.ask_for_owed()
         if self._clearing is not None and self._clearing in refused:
             # The server has no such request: what was no turn becomes an item, which is deleted.
-            self._clearing, self._delete_next = None, True
+            self._clearing = None
+            self._to_delete[""] = self._clock() + _DELETE_S
             effects.append(Commit())
         return effects
 
@@ -688,23 +753,43 @@ class VoiceState:
 
     def _reconnected(self, event: Reconnected) -> list[Effect]:
         """Take that what was under way went with the old link; what is owed stays owed."""
+        # In doubt it was a turn, of which only the words may be known by now.
+        self._turn_open = self._turn_open or (self._verdicts.are_open and not self._speaking)
         effects = self._settle_lost_turn(event.lost_items)
         self._settle_lost_calls()
         lost, buffered = self._answers.link_lost(self._handed_ms)
         lost = lost and not self.tools_running  # else the answer comes with their outputs
         if lost and buffered:
             effects.append(Silence(()))  # none of it was heard, and it will be said again
-        due = lost or self._answer_due or self._create_lost
-        due = due or (self._asked and not self._facts.busy)
-        self._answer_due = self._create_lost = False
-        self._asked = self._asked and self._facts.busy
+        due = self._settle_lost_asks() or lost or self._answer_due
+        self._answer_due = self._cut_due = False
         self._owed = self._owed or due or (self._turn_open and self._user_was_last)
         self._turn_open = False
         self._verdicts.clear()
         self._to_delete.clear()
-        self._delete_next = False
         self._patience_ends = None
-        return [*effects, *self._end_pause(), AskForOwed()]
+        effects += self._end_pause()
+        if self._control is not None:
+            effects += self._control.link_lost()
+        return [*effects, AskForOwed()]
+
+    def _settle_lost_asks(self) -> bool:
+        """Take that our requests are gone, but for one that has waited and was sent since.
+
+        Returns:
+            Whether an answer is to be asked for again.
+        """
+        sent = self._asked[-1:] if self._facts.busy else []
+        gone = [event_id for event_id in self._asked if event_id not in sent]
+        self._asked = sent
+        sayings = [self._asked_sayings.pop(event_id, None) for event_id in gone]
+        wanted = [
+            saying
+            for event_id, saying in zip(gone, sayings, strict=True)
+            if event_id not in self._cut_asks
+        ]
+        self._sayings.extendleft(saying for saying in reversed(wanted) if saying is not None)
+        return not sent and None in wanted
 
     def _settle_lost_turn(self, lost_items: object) -> list[Effect]:
         was_speaking, self._speaking = self._speaking, False
@@ -737,18 +822,24 @@ class VoiceState:
 
     # -- interrupting ----------------------------------------------------------------------------
 
-    def _speech_ended(self) -> None:
+    def _speech_ended(self) -> list[Effect]:
+        effects = self.settle_turn()  # the one before is over for its user
         self._stopped_at = self._clock()
-        self._meter.speech_ended()
+        self._meter.speech_ended(self._stopped_at)
+        return effects
 
     def _interrupt(self, *, cancel: bool) -> list[Effect]:
         parts = self._answers.parts
         self._cut += self._answers.drop()
         self._cancel_cut = self._cancel_cut or cancel
-        self._cut_next = cancel and (self._answer_due or self._asked)
-        silence: list[Effect] = [Silence(parts)]
+        self._cut_due = cancel and self._answer_due
+        self._cut_asks = frozenset(self._asked if cancel else ())
+        return [Silence(parts), *self._withdraw()]
+
+    def _withdraw(self) -> list[Effect]:
+        """Take back what is asked for and may still wait; it stays owed."""
         request, self._withdrawable = self._withdrawable, None
-        return silence if request is None else [*silence, WithdrawRequest(request)]
+        return [] if request is None else [WithdrawRequest(request)]
 
     def _answer_started(self, response_id: str) -> AnswerStarted:
         stopped_at, self._stopped_at = self._stopped_at, None

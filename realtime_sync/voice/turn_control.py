@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..conversation.session import SessionState
-from ..errors import ConfigError
 from .effects import Effect, Report, UpdateTurns
 from .events import RuleUnavailable
-from .interruptions import Interruptions
 
 __all__ = ["TurnControl"]
 
@@ -27,7 +25,6 @@ class TurnControl:
 
     Args:
         known: what is known of the session.
-        rule: the rules of interruptions; None for answers that can't be interrupted.
         ends_on_speech: whether the server ends responses when the user speaks, whatever is set.
 
     Attributes:
@@ -36,54 +33,40 @@ class TurnControl:
     Threads: one at a time.
     """
 
-    def __init__(
-        self, known: SessionState, rule: Interruptions | None, *, ends_on_speech: bool
-    ) -> None:
+    def __init__(self, known: SessionState, *, ends_on_speech: bool) -> None:
         self.active = False
         self._known = known
-        self._rule = rule
         self._unavailable = _ENDS_BY_ITSELF if ends_on_speech else ""
         self._told = False
-        self._checked = False
         self._updates = 0
         self._latest: str | None = None
 
     def settle(self) -> list[Effect]:
-        """Look at the session, whenever something was said of it.
-
-        Raises:
-            ConfigError: the rules need the user's words, and the session does not have them
-                written down.
-        """
-        turns, under_way = self._known.facts.turns, self._known.under_way
-        self.active = False
-        if under_way or not turns.detected:
+        """Look at the session, whenever something was said of it."""
+        turns = self._known.facts.turns
+        is_off = turns.detected and not turns.answers and not turns.interrupts
+        if self._known.under_way:
+            # What is under way may be our own request: it counts when the server has taken it.
+            self.active = self.active and is_off
             return []
-        self._check_transcription()
-        if not self._unavailable and self._latest in self._known.sent_ids[-1:]:
+        self.active = is_off and not self._unavailable
+        if not turns.detected:
+            return []
+        if not is_off and self._latest in self._known.sent_ids[-1:]:
             # Nothing was asked for since, so this is the answer to it.
-            self._unavailable = _NOT_TAKEN if turns.answers or turns.interrupts else ""
+            self._unavailable = self._unavailable or _NOT_TAKEN
         if self._unavailable:
             return self._tell()
-        if turns.answers or turns.interrupts:
-            return [self._update()]
-        self.active = True
-        return []
+        return [] if is_off else [self._update()]
+
+    def link_lost(self) -> list[Effect]:
+        """Look at the session of a new link, which may not know of our latest request."""
+        self._latest = None
+        return self.settle()
 
     def refused(self, requests: Collection[str]) -> list[Effect]:
         """Take which of our requests an error refuses."""
         return self.settle() if self._latest in requests else []
-
-    def _check_transcription(self) -> None:
-        if self._checked or self._rule is None or not self._rule.by_words:
-            return
-        self._checked = True
-        if self._known.transcription is None:
-            raise ConfigError(
-                "these interruptions are judged by the user's words, and the session does not "
-                "have them written down: set audio.input.transcription to {'model': …}, or "
-                "judge by length alone with Interruptions(resume=True, backchannels=None)"
-            )
 
     def _tell(self) -> list[Effect]:
         told, self._told = self._told, True

@@ -106,6 +106,9 @@ class ScriptedFacts:
     def is_out_of_band(self, response_id: str) -> bool:
         return self.state.is_out_of_band(response_id)
 
+    def is_waiting(self, event_id: str) -> bool:
+        return self.state.is_waiting(event_id)
+
     def refused_by(self, event: ErrorEvent) -> tuple[str, ...]:
         refusal = self.state.refusal_of(event)
         return () if refusal is None else refusal.requests

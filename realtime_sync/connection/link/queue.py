@@ -294,8 +294,9 @@ class EventQueue:
             self._find_again()
         self._taking = True
         while True:
+            end = self.end  # looked at first: what came before it is found below
             try:
-                if self.end is None:
+                if end is None:
                     left = None if deadline is None else deadline.remaining()
                     entry = self._entries.get(True, left)
                 else:
@@ -308,8 +309,8 @@ class EventQueue:
             if self.end is None and self.wakeable:
                 break
         self._taking = False
-        if self.end is not None:
-            raise self.end.copy() from None
+        if end is not None:
+            raise end.copy() from None
         raise RealtimeTimeout("no event came in time; the connection is still usable") from None
 
     def _find_again(self) -> None:

@@ -676,3 +676,118 @@ def test_odd_deltas_are_passed_over(odd: Any) -> None:
         assert feed(history, view, kind, item_id=odd, content_index=0, **words) == []
         assert feed(history, view, kind, item_id="a", content_index=10**400, delta="x") == []
     assert texts(history) == ["one"]
+
+
+# -- what nobody is to answer ----------------------------------------------------------------------
+
+
+def talk_with_ignored() -> tuple[History, HistoryView]:
+    history = new_history()
+    view = history.open_view()
+    for item_id, role in (("q", "user"), ("a", "assistant"), ("mhm", "user"), ("q2", "user")):
+        feed(history, view, "conversation.item.added", item=written(item_id, item_id, role))
+        feed(history, view, "conversation.item.done", item=written(item_id, item_id, role))
+    return history, view
+
+
+def shown(view: HistoryView) -> list[str]:
+    return [item.id for item in view.items]
+
+
+def told_again(history: History) -> list[str]:
+    items, lost = history.replay()
+    assert lost == []
+    return [item["content"][0]["text"] for item in items]
+
+
+def test_what_is_ignored_is_shown_and_not_told_again() -> None:
+    history, view = talk_with_ignored()
+    history.ignore("mhm")
+    assert history.is_ignored("mhm")
+    assert told_again(history) == ["q", "a", "q2"]
+    for deleted in (False, True):
+        assert shown(view) == ["q", "a", "mhm", "q2"], deleted
+        assert [item.ignored for item in view.items] == [False, False, True, False]
+        feed(history, view, "conversation.item.deleted", item_id="mhm")
+    feed(history, view, "conversation.item.deleted", item_id="q2")
+    assert shown(view) == ["q", "a", "mhm"], "others go"
+
+
+def test_a_view_tells_that_an_item_is_ignored() -> None:
+    history, view = talk_with_ignored()
+    history.ignore("mhm")
+    deleted = event("conversation.item.deleted", item_id="mhm")
+    history.receive(deleted)
+    (change,) = view.receive(deleted)
+    assert change.before is not None
+    assert change.after is not None
+    assert (change.before.ignored, change.after.ignored) == (False, True)
+
+
+def test_its_words_may_come_late() -> None:
+    history, view = talk_with_ignored()
+    feed(history, view, "conversation.item.added", item=message("u", "user"))
+    history.ignore("u")
+    feed(history, view, "conversation.item.deleted", item_id="u")
+    name = "conversation.item.input_audio_transcription.completed"
+    feed(history, view, name, item_id="u", content_index=0, transcript="Mhm.")
+    assert view.items[-1].parts[0].text == "Mhm."
+    assert "u" not in told_again(history)
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_it_outlives_a_reconnect_in_its_place(deleted: bool) -> None:
+    history, view = talk_with_ignored()
+    history.ignore("mhm")
+    if deleted:
+        feed(history, view, "conversation.item.deleted", item_id="mhm")
+    for _ in range(2):
+        told, _lost = history.replay()
+        assert history.keep(told) == [], "it is not lost"
+        assert shown(view) == ["q", "a", "mhm", "q2"]
+        assert told_again(history) == ["q", "a", "q2"]
+    feed(history, view, "reconnected")
+    assert [item.ignored for item in view.items] == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("kept", "order"),
+    [
+        (("q", "q2"), ["q", "mhm", "q2"]),  # what stood before it could not be restored
+        (("q2",), ["mhm", "q2"]),
+        (("q", "a"), ["q", "a", "mhm"]),
+        ((), ["mhm"]),
+    ],
+)
+def test_its_place_is_behind_what_is_left_before_it(
+    kept: tuple[str, ...], order: list[str]
+) -> None:
+    history, view = talk_with_ignored()
+    history.ignore("mhm")
+    lost = history.keep([written(item_id, item_id) for item_id in kept])
+    assert shown(view) == order
+    assert lost == [item_id for item_id in ("q", "a", "q2") if item_id not in kept]
+
+
+def test_two_that_are_ignored_keep_their_order() -> None:
+    history, view = talk_with_ignored()
+    for item_id in ("mhm", "q"):
+        history.ignore(item_id)
+    history.keep([written("a", "a", "assistant"), written("q2", "q2")])
+    assert shown(view) == ["q", "a", "mhm", "q2"]
+
+
+def test_an_item_may_be_ignored_before_it_comes() -> None:
+    history, view = talk_with_ignored()
+    history.ignore("late")
+    feed(history, view, "conversation.item.added", item=message("late", "user"))
+    assert view.items[-1].ignored
+    history.ignore("mhm")
+    assert history.is_ignored("late")
+
+
+def test_what_is_gone_is_forgotten() -> None:
+    history = new_history()
+    for number in range(100):
+        history.ignore(f"never came {number}")
+    assert len(history._ignored) == 1

@@ -501,3 +501,43 @@ def test_the_report_is_kept_as_text(state: SessionState) -> None:
     event = report("created", {"instructions": "Be brief."})
     state.reported(event)
     assert state._report is event.raw
+
+
+# -- what was sent, and how turns are found --------------------------------------------------------
+
+
+def test_the_latest_updates_are_remembered(state: SessionState) -> None:
+    assert state.sent_ids == ()
+    before = state.sent_ids
+    for number in range(40):
+        send(state, f"u{number}", instructions="x")
+    assert before == (), "it is replaced as a whole"
+    assert state.sent_ids == tuple(f"u{number}" for number in range(24, 40))
+    state.undo("u39")
+    state.reported(report("updated", {}))
+    state.link_lost(["u38"])
+    assert state.sent_ids[-2:] == ("u38", "u39"), "they were sent all the same"
+    send(state, None, instructions="x")
+    assert state.sent_ids[-1] == ""
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        ({"type": "server_vad", "threshold": 0.5}, {"type": "server_vad", "threshold": 0.5}),
+        ("server_vad", {"type": "server_vad"}),
+        (None, None),
+        ({}, None),
+        (5, None),
+    ],
+)
+@pytest.mark.parametrize("form", ["nested", "flat"])
+def test_the_detection_is_as_it_was_reported(
+    state: SessionState, told: Any, known: Any, form: str
+) -> None:
+    assert state.turn_detection is None
+    session = heard(turn_detection=told) if form == "nested" else {"turn_detection": told}
+    state.reported(report("created", session))
+    assert state.turn_detection == known
+    send(state, "u", **heard(turn_detection={"type": "semantic_vad"}))
+    assert state.turn_detection == known, "the server may refuse it"

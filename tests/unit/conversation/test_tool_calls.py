@@ -257,3 +257,42 @@ def test_tools_of_any_form_are_survived(tools: Any) -> None:
 def test_functions_are_declared_and_servers_are_not() -> None:
     tools = [{"type": "function", "name": "look"}, {"name": "pay"}, {"type": "mcp", "name": "x"}]
     assert declared_functions(tools) == {"look", "pay"}
+
+
+# -- calls without an output, and tools without a partner ----------------------------------------
+
+
+def test_calls_are_open_until_they_have_an_output(calls: ToolCalls) -> None:
+    assert calls.open_calls == frozenset()
+    calls.called("r1", call("c1"))
+    calls.called("r1", call("c2"))
+    calls.called("r2", call("c3", name="pay"))
+    calls.called("r2", call("c4", name="theirs"))
+    assert calls.open_calls == {"c1", "c2", "c3"}
+    calls.finished("c1")
+    calls.lost("c3")
+    assert calls.open_calls == {"c2"}
+    calls.over("r1")
+    calls.finished("c2")
+    assert calls.open_calls == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("declared", "unanswered", "undeclared"),
+    [
+        (["look", "pay"], (), ()),
+        (["pay"], (), ("look",)),
+        (["look", "pay", "z", "b"], ("b", "z"), ()),
+        ([], (), ("look", "pay")),
+        (["x"], ("x",), ("look", "pay")),
+    ],
+)
+def test_tools_that_do_not_match(
+    calls: ToolCalls, declared: list[str], unanswered: Any, undeclared: Any
+) -> None:
+    assert calls.unmatched(declared) == (unanswered, undeclared)
+
+
+def test_beside_another_program_its_tools_are_nobody_s_affair() -> None:
+    calls = ToolCalls(["look"], declared=set, leave_unknown=True)
+    assert calls.unmatched(["theirs"]) == ((), ("look",))

@@ -32,7 +32,7 @@ def meter() -> Meter:
 
 def test_a_turn_is_measured_from_the_end_of_speech(meter: Meter) -> None:
     meter.count = 3
-    meter.speech_ended()
+    meter.speech_ended(meter.time())
     meter.time.advance(0.25)
     meter.audio_came(PART)
     assert meter.waits_for == PART
@@ -63,7 +63,7 @@ def test_a_greeting_has_no_end_of_speech(meter: Meter) -> None:
 
 
 def test_an_interruption_is_measured(meter: Meter) -> None:
-    meter.speech_ended()
+    meter.speech_ended(meter.time())
     meter.audio_came(PART)
     meter.interrupted(0.0005)
     metrics = meter.figures()
@@ -72,7 +72,7 @@ def test_an_interruption_is_measured(meter: Meter) -> None:
 
 
 def test_words_without_an_answer_have_no_figures(meter: Meter) -> None:
-    meter.speech_ended()
+    meter.speech_ended(meter.time())
     assert meter.waits_for is None
     assert meter.finish() is None
     meter.interrupted(1.0)

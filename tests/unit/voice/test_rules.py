@@ -394,7 +394,7 @@ def test_a_request_that_waits_is_taken_back_when_the_user_speaks(state: VoiceSta
     assert state.output_sent("c1") == [asks(state)]
     assert feed(state, speech_started()) == [Silence(()), WithdrawRequest("voice_create_1")]
     assert known(state).withdraw("voice_create_1")
-    assert state.withdrawn() == [], "the user speaks"
+    assert state.withdrawn("voice_create_1") == [], "the user speaks"
     state.silenced({})
     feed(state, done("r2", "cancelled"))
     assert feed(state, speech_stopped(), created("r3"), done("r3")) == [], "it had the output"
@@ -405,7 +405,7 @@ def test_one_that_was_taken_back_by_hand_is_sent_again(state: VoiceState) -> Non
     feed(state, created("r1"), call_done("r1", "c1", "time"), done("r1"), created("r2"))
     state.output_sent("c1")
     assert state.interrupt() == [Silence(()), WithdrawRequest("voice_create_1")]
-    assert state.withdrawn() == [CreateResponse("voice_create_2")]
+    assert state.withdrawn("voice_create_1") == [CreateResponse("voice_create_2")]
     feed(state, done("r2", "cancelled"))
     assert acts(feed(state, created("r3"))) == [], "it is not cancelled"
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from queue import Empty
 
 import pytest
+from guards import Guard
 
 from realtime_sync._deadline import Deadline
 from realtime_sync.connection.link.queue import Entry, EventQueue, Malformed
@@ -203,6 +206,145 @@ def test_what_was_given_back_takes_room_again() -> None:
     queue.give_back([first, second])
     assert queue.queued_bytes == 30
     assert [take(queue) for _ in range(3)] == ["a", "b", "c"]
+    assert queue.queued_bytes == 0
+
+
+# -- a consumer that is woken ---------------------------------------------------------------------
+
+
+def wakeable(*names: str) -> EventQueue:
+    queue = filled(*names)
+    queue.wakeable = True
+    return queue
+
+
+def test_a_wake_ends_the_next_wait_once() -> None:
+    queue = wakeable()
+    queue.wake()
+    with pytest.raises(RealtimeTimeout):
+        queue.take(None)
+    with pytest.raises(RealtimeTimeout):
+        queue.take(NOW)
+    queue.put(event("a"), 10)
+    assert take(queue) == "a"
+
+
+def test_a_wake_ends_a_wait_that_has_begun(guard: Guard) -> None:
+    queue = wakeable()
+    ended = threading.Event()
+
+    def wait() -> None:
+        with pytest.raises(RealtimeTimeout):
+            queue.take(None)
+        ended.set()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    guard.until(lambda: queue._taking, "the wait")
+    queue.wake()
+    guard.wait(ended, "the end of the wait")
+    guard.join(thread)
+
+
+def test_what_came_before_a_wake_comes_first_and_what_came_behind_it_is_there() -> None:
+    queue = wakeable("a")
+    queue.wake()
+    queue.put(event("b"), 10)
+    assert take(queue) == "a"
+    with pytest.raises(RealtimeTimeout):
+        queue.take(None)
+    assert take(queue) == "b"
+    assert queue.queued_bytes == 0
+
+
+def test_each_of_many_wakes_ends_a_wait() -> None:
+    queue = wakeable()
+    for _ in range(3):
+        queue.wake()
+    queue.put(event("a"), 10)
+    for _ in range(3):
+        with pytest.raises(RealtimeTimeout):
+            queue.take(None)
+    assert take(queue) == "a"
+
+
+def test_who_does_not_ask_for_it_is_not_woken() -> None:
+    queue = filled()
+    queue.wake()
+    queue.wake()
+    queue.put(event("a"), 10)
+    queue.wake()
+    assert take(queue) == "a"
+    with pytest.raises(RealtimeTimeout):
+        queue.take(NOW)
+
+
+@pytest.mark.parametrize("wakes_before", [0, 1, 3])
+def test_a_wake_does_not_hide_what_came_before_the_end(wakes_before: int) -> None:
+    queue = wakeable()
+    for _ in range(wakes_before):
+        queue.wake()
+    queue.put(event("a"), 10)
+    queue.finish(ConnectionClosedError(1011, "oops"))
+    queue.wake()
+    assert take(queue) == "a"
+    for _ in range(2):
+        queue.wake()
+        with pytest.raises(ConnectionClosedError):
+            queue.take(None)
+
+
+def test_an_end_that_comes_just_after_a_wake_does_not_overtake_events() -> None:
+    """Events already received come before the end."""
+    queue = wakeable()
+
+    class Late:
+        """Where more comes just when the wait has ended."""
+
+        def __bool__(self) -> bool:
+            queue.put(event("a"), 10)
+            queue.finish(ConnectionClosedError(1011, "oops"))
+            return True
+
+    queue.wake()
+    queue.wakeable = Late()  # type: ignore[assignment]
+    with pytest.raises(RealtimeTimeout):
+        queue.take(None)
+    assert take(queue) == "a"
+    with pytest.raises(ConnectionClosedError):
+        queue.take(None)
+
+
+def test_nor_does_one_that_comes_just_after_the_time_is_over() -> None:
+    queue = filled()
+    entries = queue._entries
+
+    class Late:
+        def get(self, *_: object) -> None:
+            queue._entries = entries
+            queue.put(event("a"), 10)
+            queue.finish(ConnectionClosedError(1011, "oops"))
+            raise Empty
+
+    queue._entries = Late()  # type: ignore[assignment]
+    with pytest.raises(RealtimeTimeout):
+        queue.take(NOW)
+    assert take(queue) == "a"
+
+
+@pytest.mark.parametrize("wakes", [1, 2])
+@pytest.mark.parametrize("more", [0, 2])
+def test_what_a_struck_call_had_taken_is_found_behind_wakes(
+    monkeypatch: pytest.MonkeyPatch, wakes: int, more: int
+) -> None:
+    queue = EventQueue(1000)
+    queue.put(event("a"), 10, json.dumps({"type": "a"}))
+    struck(queue, monkeypatch, "settle")
+    for _ in range(wakes):
+        queue.wake()
+    for name in "bc"[:more]:
+        queue.put(event(name), 10, json.dumps({"type": name}))
+    assert [take(queue) for _ in range(1 + more)] == ["a", *"bc"[:more]]
     assert queue.queued_bytes == 0
 
 

@@ -1,0 +1,68 @@
+"""What a connection tells of its session, its requests and its history."""
+
+from __future__ import annotations
+
+from direct_link import DirectLink
+
+from realtime_sync.providers import YandexDialect
+
+SESSION = {
+    "type": "session.created",
+    "event_id": "e1",
+    "session": {
+        "type": "realtime",
+        "audio": {"input": {"turn_detection": {"type": "server_vad", "threshold": 0.5}}},
+        "tools": [{"type": "function", "name": "look"}],
+    },
+}
+
+
+def test_the_session_that_is_known() -> None:
+    link = DirectLink()
+    session = link.connection.session
+    assert session.known is link.state.session
+    assert session.known.turn_detection is None
+    link.arrive(SESSION)
+    assert session.known.turn_detection == {"type": "server_vad", "threshold": 0.5}
+    session.update(session={"type": "realtime", "instructions": "Be brief."}, event_id="u1")
+    assert session.known.sent_ids == ("u1",)
+
+
+def test_what_a_provider_does_by_itself() -> None:
+    plain, yandex = DirectLink(), DirectLink("yandex")
+    assert plain.connection.session.server_tools == frozenset()
+    assert not plain.connection.session.ends_responses_on_speech
+    assert yandex.connection.session.server_tools == frozenset(YandexDialect().server_tools)
+    assert yandex.connection.session.server_tools
+    assert yandex.connection.session.ends_responses_on_speech
+
+
+def test_what_is_declared_is_ours_or_the_server_s() -> None:
+    link = DirectLink()
+    link.arrive(SESSION)
+    assert link.connection.session.declared_tools == {"look"}
+    tools = DirectLink("yandex").connection.session
+    assert tools.declared_tools == tools.server_tools
+
+
+def test_the_history_is_that_of_the_connection() -> None:
+    link = DirectLink()
+    history = link.connection.conversation.history
+    assert history is link.state.history
+    wire = {"id": "a", "type": "message", "role": "user", "content": []}
+    link.arrive({"type": "conversation.item.added", "event_id": "e2", "item": wire})
+    assert list(history.items) == ["a"]
+
+
+def test_a_request_waits_for_the_end_of_a_response() -> None:
+    link = DirectLink()
+    response = link.connection.response
+    response.create(event_id="c1", when_idle=True)
+    assert not response.is_waiting("c1"), "it went out"
+    response.create(event_id="c2", when_idle=True)
+    assert response.is_waiting("c2")
+    assert not response.is_waiting("c1")
+    response.create(event_id="c3", when_idle=True)
+    assert not response.is_waiting("c2"), "the latest is sent"
+    assert response.withdraw(event_id="c3")
+    assert not response.is_waiting("c3")

@@ -1,0 +1,217 @@
+"""The answers that run or may still be playing, and what an interruption leaves of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from realtime_sync.conversation.session import SoundFormat
+from realtime_sync.voice.answers import Answers
+
+RATE = 24_000
+PART, NEXT = ("a", 0), ("b", 0)
+
+
+class Sound(Answers):
+    """With what was heard, in ms, and a server that says which responses stand aside."""
+
+    def __init__(self, format: SoundFormat | None = None) -> None:
+        self.heard: dict[tuple[str, int], int] = {}
+        super().__init__(
+            is_out_of_band=lambda response_id: response_id.startswith("oob"),
+            sound_format=lambda: format or SoundFormat("audio/pcm", RATE),
+            sink_rate=RATE,
+        )
+
+    def played(self, part: tuple[str, int]) -> int:
+        return self.heard.get(part, 0)
+
+    def get(self, part: tuple[str, int], ms: int, response_id: str = "r") -> None:
+        self.answer(response_id)
+        self.received(part, response_id, ms * 48)
+
+
+@pytest.fixture
+def answers() -> Sound:
+    return Sound()
+
+
+def test_what_runs_is_awaited_until_it_is_dropped(answers: Sound) -> None:
+    for response_id in ("r1", "oob", "r2"):
+        answers.answer(response_id)
+    assert answers.running == answers.awaited == ["r1", "r2"]
+    answers.answer("r1").done = True
+    assert answers.drop() == ["r2"]
+    assert answers.drop() == []
+    assert answers.running == ["r2"]
+    assert answers.awaited == []
+    assert answers.is_dropped("r2")
+    assert not answers.is_dropped("r1")
+    assert not answers.is_dropped("oob")
+    assert not answers.is_dropped("never seen")
+
+
+def test_one_without_an_id_owes_nothing(answers: Sound) -> None:
+    assert answers.answer("").done
+    assert answers.answer("") is not answers.answer("")
+    assert answers.running == []
+
+
+# -- what an interruption leaves -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("handed_ms", "done", "truncated", "deleted"),
+    [
+        (0, True, {}, ("a",)),
+        (1, True, {PART: 1}, ()),
+        (99, True, {PART: 99}, ()),
+        (100, True, {}, ()),
+        (100, False, {PART: 100}, ()),  # more of it was to come
+        (101, True, {}, ()),
+        (101, False, {PART: 100}, ()),  # the server has no more than it has sent
+    ],
+)
+def test_an_item_is_truncated_at_what_was_handed_out(
+    answers: Sound,
+    handed_ms: int,
+    done: bool,
+    truncated: dict[tuple[str, int], int],
+    deleted: tuple[str, ...],
+) -> None:
+    answers.get(PART, 100)
+    answers.answer("r").done = done
+    assert answers.cut({PART: handed_ms}) == (truncated, deleted)
+    assert answers.cut({PART: handed_ms}) == ({}, ())
+
+
+def test_an_item_with_a_heard_part_is_not_deleted(answers: Sound) -> None:
+    answers.get(PART, 100)
+    answers.get(("a", 1), 100)
+    answers.get(NEXT, 100)
+    answers.answer("r").done = True
+    assert answers.cut({PART: 100}) == ({}, ("b",))
+
+
+@pytest.mark.parametrize(
+    ("format", "size", "ms"),
+    [
+        (SoundFormat("audio/pcm", 24_000), 482, 10),
+        (SoundFormat("audio/pcm", 44_100), 882, 10),
+        (SoundFormat("audio/pcm"), 480, 10),  # as the sink has it
+        (SoundFormat("audio/pcmu", 8_000), 87, 10),
+    ],
+)
+def test_a_length_is_in_whole_milliseconds_of_the_session_s(
+    format: SoundFormat, size: int, ms: int
+) -> None:
+    answers = Sound(format)
+    answers.received(PART, "r", size)
+    assert answers.cut({PART: 999}) == ({}, ())
+    answers.answer("r")
+    answers.received(PART, "r", size)
+    assert answers.cut({PART: 999}) == ({PART: ms}, ())
+
+
+def test_nobody_can_say_which_item_has_no_id(answers: Sound) -> None:
+    answers.get(("", 0), 100)
+    assert answers.cut({("", 0): 50}) == ({}, ())
+
+
+def test_an_item_that_is_gone_is_neither_truncated_nor_deleted(answers: Sound) -> None:
+    for part in (PART, ("a", 1), NEXT):
+        answers.get(part, 100)
+    answers.deleted("a")
+    answers.get(PART, 100)
+    assert answers.parts == (NEXT,)
+    assert answers.cut({PART: 50, NEXT: 0}) == ({}, ("b",))
+
+
+# -- what sounds ---------------------------------------------------------------------------------
+
+
+def test_it_sounds_until_all_but_a_rounding_was_heard(answers: Sound) -> None:
+    assert not answers.sounds(answers.played)
+    answers.get(PART, 100)
+    for heard_ms, sounds in ((0, True), (79, True), (80, False), (100, False)):
+        answers.heard[PART] = heard_ms
+        assert answers.sounds(answers.played) is sounds
+    answers.get(NEXT, 100)
+    assert answers.sounds(answers.played)
+
+
+def test_what_the_server_has_no_more_sounds_all_the_same(answers: Sound) -> None:
+    answers.get(PART, 100)
+    answers.deleted("a")
+    assert answers.sounds(answers.played)
+    answers.link_lost(answers.played)
+    assert answers.sounds(answers.played)
+    answers.heard[PART] = 100
+    assert not answers.sounds(answers.played)
+
+
+def test_one_is_protected_while_it_runs_or_sounds(answers: Sound) -> None:
+    answers.answer("r").protected = True
+    assert answers.are_protected(answers.played)
+    answers.get(PART, 100)
+    answers.answer("r").done = True
+    assert answers.are_protected(answers.played)
+    answers.get(NEXT, 100, "r2")
+    assert answers.are_protected(answers.played), "it plays before the next one"
+    answers.heard[PART] = 80
+    assert not answers.are_protected(answers.played)
+
+
+def test_one_that_was_interrupted_protects_nothing(answers: Sound) -> None:
+    answers.answer("r").protected = True
+    answers.drop()
+    assert not answers.are_protected(answers.played)
+
+
+# -- a lost link ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("handed_ms", "lost", "buffered"), [(None, True, False), (0, True, True), (1, False, False)]
+)
+def test_an_answer_is_lost_before_its_first_sample(
+    answers: Sound, handed_ms: int | None, lost: bool, buffered: bool
+) -> None:
+    answers.answer("r")
+    if handed_ms is not None:
+        answers.get(PART, 100)
+        answers.heard[PART] = handed_ms
+    assert answers.link_lost(answers.played) == (lost, buffered)
+    assert answers.running == []
+    assert answers.parts == ()
+
+
+def test_what_plays_before_a_lost_answer_is_not_silenced(answers: Sound) -> None:
+    answers.get(PART, 100, "r1")
+    answers.answer("r1").done = True
+    answers.heard[PART] = 50
+    answers.get(NEXT, 100, "r2")
+    assert answers.link_lost(answers.played) == (True, False)
+
+
+def test_one_that_is_over_or_was_interrupted_is_not_lost(answers: Sound) -> None:
+    answers.get(PART, 100, "r1")
+    answers.answer("r1").done = True
+    answers.answer("r2")
+    answers.drop()
+    answers.answer("oob")
+    assert answers.link_lost(answers.played) == (False, False)
+
+
+def test_a_new_link_may_use_an_item_s_name_again(answers: Sound) -> None:
+    answers.get(PART, 100, "r1")
+    answers.link_lost(answers.played)
+    answers.get(PART, 50, "r2")
+    assert answers.parts == (PART,)
+    assert answers.cut({PART: 60}) == ({PART: 50}, ())
+
+
+def test_a_long_conversation_keeps_a_bounded_memory(answers: Sound) -> None:
+    for number in range(200):
+        answers.get((f"i{number}", 0), 10, f"r{number}")
+    assert len(answers.parts) == len(answers.running) == 64
+    assert answers.parts[-1] == ("i199", 0)

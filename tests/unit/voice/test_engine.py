@@ -1,0 +1,570 @@
+"""What the engine promises: nobody keeps it waiting, and it ends whatever happens."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from audio_clock import AudioClock
+from guards import Guard
+from scripted_voice import (
+    RATE,
+    ScriptedConnection,
+    call_done,
+    created,
+    delta,
+    done,
+    event,
+    make_loop,
+    session,
+    speech_started,
+    speech_stopped,
+)
+
+from realtime_sync.audio.base import Sink
+from realtime_sync.audio.virtual import VirtualSpeaker
+from realtime_sync.errors import (
+    ConfigError,
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    DeviceError,
+    QueueFullError,
+    ServerError,
+)
+from realtime_sync.events import Reconnected
+from realtime_sync.voice import IdleRule, Interruptions, VoiceLoop
+
+CHUNK = b"\1\0" * 480
+OFF = {"create_response": False, "interrupt_response": False}
+
+
+class Line:
+    """A source that says what it is given, until it is closed."""
+
+    rate = RATE
+
+    def __init__(self, *chunks: bytes, closing: Exception | None = None) -> None:
+        self._chunks: queue.SimpleQueue[bytes | Exception | None] = queue.SimpleQueue()
+        self._closing = closing
+        self.say(*chunks)
+        self.closed = threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while (chunk := Guard().get(self._chunks, "the end of the source")) is not None:
+            if isinstance(chunk, Exception):
+                raise chunk
+            yield chunk
+
+    def say(self, *chunks: bytes | Exception) -> None:
+        for chunk in chunks:
+            self._chunks.put(chunk)
+
+    def end(self) -> None:
+        self._chunks.put(None)
+
+    def close(self) -> None:
+        self.closed.set()
+        self.end()
+        if self._closing is not None:
+            raise self._closing
+
+
+class Talk:
+    """A loop on a thread of its own, whose clock stands still.
+
+    Attributes:
+        events: what `on_event` got.
+    """
+
+    def __init__(
+        self,
+        *script: Any,
+        sink: Any = None,
+        source: Any = None,
+        on_event: Callable[[Any], object] = lambda _: None,
+        connection: ScriptedConnection | None = None,
+        **options: Any,
+    ) -> None:
+        self.clock = AudioClock()
+        self.connection = connection or ScriptedConnection(AudioClock())
+        self.sent: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._react, self.connection._react = self.connection._react, self._note_sent
+        self.connection.feed(*script)
+        self.sink = sink or VirtualSpeaker(clock=self.clock)
+        self.source = source or Line()
+        self.seen: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.events: list[Any] = []
+        self._on_event = on_event
+        self.failure: BaseException | None = None
+        self.loop = VoiceLoop(
+            self.connection,
+            self.source,
+            self.sink,
+            on_event=self._note,
+            clock=self.clock,
+            **options,
+        )
+        self.thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Talk:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.loop.close()
+        Guard().join(self.thread)
+
+    def ends(self) -> BaseException | None:
+        """Wait for the end, and return what it was."""
+        Guard().join(self.thread)
+        return self.failure
+
+    def wait_for(self, kind: str) -> Any:
+        while (message := Guard().get(self.seen, kind)).type != kind:
+            pass
+        return message
+
+    def wait_sent(self, kind: str) -> dict[str, Any]:
+        while (message := Guard().get(self.sent, kind))["type"] != kind:
+            pass
+        return message
+
+    def _note_sent(self, message: dict[str, Any]) -> list[Any]:
+        self.sent.put(message)
+        return self._react(message)
+
+    def _note(self, message: Any) -> None:
+        self.events.append(message)
+        self.seen.put(message)
+        self._on_event(message)
+
+    def _run(self) -> None:
+        try:
+            self.loop.run()
+        except BaseException as exc:
+            self.failure = exc
+
+
+def words(text: str = "x") -> Any:
+    ids = {"response_id": "r1", "item_id": "a", "output_index": 0, "content_index": 0}
+    return event("response.output_audio_transcript.delta", delta=text, **ids)
+
+
+# -- a program that takes no events --------------------------------------------------------------
+
+
+def test_an_interruption_waits_for_no_program(guard: Guard) -> None:
+    goes_on = threading.Event()
+    script = (session(), created("r1"), delta("r1", "a", 500))
+    with Talk(*script, on_event=lambda _: guard.wait(goes_on, "the test")) as talk:
+        guard.until(lambda: talk.loop._engine._player.idle is False, "the answer")
+        guard.until(lambda: talk.sink.buffered_ms > 0, "the answer's sound")
+        talk.clock.advance(0.1)
+        talk.connection.feed(speech_started())
+        assert talk.wait_sent("conversation.item.truncate")["audio_end_ms"] == 100
+        assert talk.sink.drain(0)
+        assert len(talk.events) == 1, "it has not returned from the first one"
+        goes_on.set()
+        assert talk.wait_for("voice.interrupted").audio_end_ms == 100
+
+
+def test_of_too_many_events_the_oldest_deltas_are_dropped_and_counted(guard: Guard) -> None:
+    goes_on = threading.Event()
+    error = event("error", error={"type": "server_error", "message": "what?"})
+    script = (session(), created("r1"), error, *[words(str(n)) for n in range(5000)])
+    with Talk(*script, on_event=lambda _: guard.wait(goes_on, "the test")) as talk:
+        talk.connection.feed(speech_started(), done("r1"), speech_stopped())
+        talk.connection.feed(created("r2"), done("r2"))
+        guard.until(lambda: talk.loop.dropped_events > 900, "the overflow")
+        guard.until(lambda: talk.connection._line.empty(), "the end of the script")
+        goes_on.set()
+        while talk.wait_for("response.done").response.id != "r2":
+            pass
+        types = [one.type for one in talk.events]
+        for kind in ("error", "voice.interrupted", "voice.turn_ended", "response.done"):
+            assert kind in types
+        deltas = [one.delta for one in talk.events if one.type.endswith(".delta")]
+        assert len(deltas) + talk.loop.dropped_events == 5000
+        assert deltas == [str(n) for n in range(5000 - len(deltas), 5000)]
+
+
+def test_what_can_not_be_dropped_ends_it(guard: Guard) -> None:
+    goes_on = threading.Event()
+    error = event("error", error={"type": "server_error", "message": "what?"})
+    talk = Talk(session(), *[error] * 5000, on_event=lambda _: guard.wait(goes_on, "the test"))
+    with talk:
+        guard.until(lambda: talk.loop._engine.box.closed, "the end of the engine")
+        goes_on.set()
+        assert isinstance(talk.ends(), QueueFullError)
+
+
+# -- a sink that waits, or fails -----------------------------------------------------------------
+
+
+class SlowSink(Sink):
+    """Its write waits until it is cleared."""
+
+    rate = RATE
+
+    def __init__(self) -> None:
+        self.entered, self.cleared = threading.Event(), threading.Event()
+
+    def write(self, audio: bytes, *, item_id: str | None = None, content_index: int = 0) -> None:
+        self.entered.set()
+        Guard().wait(self.cleared, "an interruption")
+
+    def clear(self) -> None:
+        self.cleared.set()
+
+    def drain(self, timeout: float | None = None) -> bool:
+        return True
+
+    def played_ms(self, item_id: str | None, content_index: int = 0) -> int:
+        return 0
+
+
+def test_an_interruption_waits_for_no_write(guard: Guard) -> None:
+    sink = SlowSink()
+    with Talk(session(), created("r1"), delta("r1", "a", 500), sink=sink) as talk:
+        guard.wait(sink.entered, "the write")
+        talk.connection.feed(words(), speech_started())
+        talk.wait_for("response.output_audio_transcript.delta")
+        assert talk.wait_sent("conversation.item.delete")["item_id"] == "a"
+
+
+class BrokenSink(VirtualSpeaker):
+    """Fails wherever the test says."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(clock=AudioClock())
+        self.where = where
+
+    def write(self, audio: bytes, **where: Any) -> None:
+        if "write" in self.where:
+            raise DeviceError("the speaker is gone")
+        super().write(audio, **where)
+
+    def clear(self) -> None:
+        if "clear" in self.where:
+            raise DeviceError("the speaker is gone")
+        super().clear()
+
+
+@pytest.mark.parametrize("where", ["write", "clear", "write and clear"])
+def test_a_sink_that_fails_ends_it_with_that_error(where: str) -> None:
+    with Talk(session(), created("r1"), sink=BrokenSink(where)) as talk:
+        talk.connection.feed(delta("r1", "a", 500) if "write" in where else speech_started())
+        assert isinstance(talk.ends(), DeviceError)
+        assert talk.source.closed.is_set()
+
+
+def test_one_that_fails_while_the_rest_plays_out_is_told_too() -> None:
+    class Fails(BrokenSink):
+        def drain(self, timeout: float | None = None) -> bool:
+            return False
+
+    sink = Fails("")
+    script = (session(), created("r1"), delta("r1", "a", 100), delta("r1", "a", 100))
+    with Talk(*script, sink=sink) as talk:
+        talk.wait_for("voice.answer_started")
+        Guard().until(lambda: sink.buffered_ms == 200, "the sound")
+        sink.where = "write"
+        talk.connection.feed(delta("r1", "a", 100), ConnectionClosedOK(1000))
+        assert isinstance(talk.ends(), DeviceError)
+
+
+# -- a source that fails -------------------------------------------------------------------------
+
+
+def test_a_source_that_fails_ends_it_with_that_error() -> None:
+    with Talk(session()) as talk:
+        talk.source.say(CHUNK, DeviceError("the microphone is gone"))
+        assert isinstance(talk.ends(), DeviceError)
+
+
+def test_one_that_can_not_be_closed_does_not_keep_it() -> None:
+    source = Line(closing=DeviceError("the microphone is gone"))
+    talk = Talk(session(), ConnectionClosedOK(1000), source=source)
+    talk.thread.start()
+    assert isinstance(talk.ends(), DeviceError)
+    assert talk.loop._engine.box.closed
+    assert talk.loop._engine._player._over, "all else was given back"
+
+
+# -- what other threads want ---------------------------------------------------------------------
+
+
+def test_who_is_muted_sends_silence() -> None:
+    with Talk(session()) as talk:
+        heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        talk.connection.append = lambda *, audio: heard.put(audio)  # type: ignore[method-assign]
+        for muted in (True, False):
+            talk.loop.mute(muted)
+            assert talk.loop.muted is muted
+            talk.source.say(CHUNK)
+            assert Guard().get(heard, "the chunk") == (bytes(960) if muted else CHUNK)
+
+
+def test_it_can_be_closed_from_on_event() -> None:
+    talk = Talk(session(), on_event=lambda _: talk.loop.close())
+    talk.thread.start()
+    assert talk.ends() is None
+    assert talk.source.closed.is_set()
+
+
+def test_before_it_runs_what_is_wanted_waits_and_after_its_end_nothing_is_done() -> None:
+    connection = ScriptedConnection(AudioClock())
+    connection.feed(created("r1"), delta("r1", "a", 500))
+    talk = Talk(connection=connection)
+    talk.loop.interrupt()
+    talk.loop.say("Hello.")
+    assert connection.sent == []
+    with talk:
+        said = talk.wait_sent("response.create")
+        assert '"Hello."' in said["response"]["instructions"]
+    talk.loop.interrupt()
+    talk.loop.say("Bye.")
+    talk.loop.close()
+    assert len(connection.sent) == 1
+
+
+def test_a_button_that_is_pressed_after_the_end_keeps_nobody() -> None:
+    manual = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
+    with Talk(event("session.updated", session=manual), push_to_talk=True) as talk:
+        talk.wait_for("session.updated")
+    talk.loop.press()
+    talk.loop.release()
+
+
+def test_what_could_not_be_sent_is_told_to_whoever_wanted_it() -> None:
+    class Lost(ScriptedConnection):
+        def cancel(self, **_: Any) -> None:
+            raise ConnectionClosedError(1006, "link lost")
+
+    lost = Lost(AudioClock())
+    with Talk(session(), created("r1"), connection=lost) as talk:
+        talk.wait_for("response.created")
+        with pytest.raises(ConnectionClosedError):
+            talk.loop.interrupt()
+        assert talk.thread.is_alive(), "the connection itself says when it is over"
+
+
+@pytest.mark.parametrize("strike", [KeyboardInterrupt, ZeroDivisionError])
+def test_what_strikes_the_program_ends_it(strike: type[BaseException]) -> None:
+    def fail(message: Any) -> None:
+        if message.type == "voice.answer_started":
+            raise strike
+
+    talk = Talk(session(), created("r1"), delta("r1", "a", 500), on_event=fail)
+    talk.thread.start()
+    assert isinstance(talk.ends(), strike)
+    assert talk.source.closed.is_set()
+    assert talk.sink.drain(0)
+    assert talk.loop._engine._thread is not None
+    assert not talk.loop._engine._thread.is_alive()
+
+
+# -- tools ---------------------------------------------------------------------------------------
+
+
+def test_a_tool_that_takes_too_long_is_told_so(guard: Guard) -> None:
+    over = threading.Event()
+    script = (session(), created("r1"), call_done("r1", "c1", "slow"), done("r1"))
+    tools = {"slow": lambda: guard.wait(over, "the test")}
+    with Talk(*script, tools=tools, tool_timeout=0.01) as talk:
+        output = talk.wait_sent("conversation.item.create")["item"]["output"]
+        assert "timed out" in output
+        assert talk.wait_for("voice.tool_finished").failed
+        talk.wait_sent("response.create")
+        over.set()
+
+
+def test_the_output_of_a_call_that_went_with_its_link_is_told_and_not_sent(guard: Guard) -> None:
+    goes_on = threading.Event()
+
+    def slow() -> str:
+        guard.wait(goes_on, "the test")
+        return "5"
+
+    script = (session(), created("r1"), call_done("r1", "c1", "slow"))
+    with Talk(*script, tools={"slow": slow}) as talk:
+        talk.wait_for("voice.tool_started")
+        state = talk.connection.state
+        state.link_lost(state.requested)
+        state.history.keep([])
+        talk.connection.feed(Reconnected(code=1006, attempts=1, lost=[], lost_items=[]))
+        talk.wait_for("reconnected")
+        goes_on.set()
+        assert talk.wait_for("voice.tool_output_lost").call_id == "c1"
+    assert talk.connection.types() == ["response.create"], "the answer was lost, too"
+
+
+# -- the session ---------------------------------------------------------------------------------
+
+
+def refusal(event_id: str) -> Any:
+    wire = {"type": "invalid_request_error", "message": "no such voice", "event_id": event_id}
+    return event("error", error=wire)
+
+
+def test_an_update_that_was_refused_before_it_ran_ends_it() -> None:
+    connection = ScriptedConnection(AudioClock())
+    connection.update(session={"voice": "x"}, event_id="u1")
+    with Talk(session(), refusal("u1"), connection=connection) as talk:
+        pass
+    connection = ScriptedConnection(AudioClock())
+    connection.update(session={"voice": "x"}, event_id="u1")
+    with Talk(refusal("u1"), connection=connection) as talk:
+        failure = talk.ends()
+        assert isinstance(failure, ServerError)
+        assert "no such voice" in str(failure)
+
+
+def test_one_that_is_refused_later_is_an_event() -> None:
+    with Talk(session()) as talk:
+        talk.wait_for("session.updated")
+        talk.connection.update(session={"voice": "x"}, event_id="u2")
+        talk.connection.feed(refusal("u2"))
+        assert "no such voice" in talk.wait_for("error").error.message
+        talk.connection.feed(done("r1"))
+        talk.wait_for("response.done")
+
+
+# -- interruptions by rule -----------------------------------------------------------------------
+
+
+def test_a_false_one_pauses_the_sink_and_goes_on() -> None:
+    rule = Interruptions(resume=True, backchannels=None)
+    with Talk(session(**OFF), interruptions=rule) as talk:
+        talk.connection.feed(created("r1"), delta("r1", "a", 500), done("r1"))
+        talk.wait_for("voice.answer_started")
+        Guard().until(lambda: talk.sink.buffered_ms == 500, "the sound")
+        talk.clock.advance(0.1)
+        talk.connection.feed(speech_started())
+        talk.wait_for("voice.paused")
+        talk.clock.advance(0.9)
+        assert talk.sink.played_ms("a") <= 105, "the fade"
+        talk.connection.feed(
+            event("input_audio_buffer.speech_stopped", item_id="user", audio_end_ms=1200)
+        )
+        assert talk.wait_for("voice.false_interruption").paused_ms == 900
+        talk.connection.feed(event("input_audio_buffer.committed", item_id="user"))
+        assert talk.wait_sent("conversation.item.delete")["item_id"] == "user"
+        talk.clock.advance(0.4)
+        assert talk.sink.played_ms("a") >= 495
+        assert talk.connection.types() == ["conversation.item.delete"]
+
+
+def test_a_verdict_comes_by_time_alone() -> None:
+    with Talk(session(**OFF), interruptions=Interruptions(resume=True, backchannels=None)) as talk:
+        talk.connection.feed(created("r1"), delta("r1", "a", 5000))
+        Guard().until(lambda: talk.sink.buffered_ms > 0, "the sound")
+        talk.clock.advance(0.1)
+        talk.connection.feed(speech_started())
+        talk.wait_for("voice.paused")
+        talk.clock.advance(1.5)
+        talk.connection.wake()
+        assert talk.wait_for("voice.interrupted").item_id == "a"
+        assert talk.connection.types() == ["response.cancel", "conversation.item.truncate"]
+
+
+def test_when_the_server_closes_a_paused_answer_is_heard_to_its_end() -> None:
+    clock = AudioClock()
+    sink = VirtualSpeaker(clock=clock)
+    connection = ScriptedConnection(AudioClock())
+    source = Line()
+    seen: list[str] = []
+
+    def note(message: Any) -> None:
+        seen.append(message.type)
+        if message.type == "voice.paused":
+            connection.feed(ConnectionClosedOK(1000))
+
+    script = (session(**OFF), created("r1"), delta("r1", "a", 500), done("r1"), speech_started())
+    connection.feed(*script)
+    rule = Interruptions(resume=True, backchannels=None)
+    make_loop(connection, source, sink, note, interruptions=rule, clock=clock).run()
+    assert sink.played_ms("a") == 500
+    assert "voice.resumed" in seen
+    assert connection.sent == []
+
+
+def test_rules_that_a_session_does_not_allow_end_it_at_the_start() -> None:
+    with Talk(session(), interruptions=Interruptions(resume=True)) as talk:
+        failure = talk.ends()
+        assert isinstance(failure, ConfigError)
+        assert "transcription" in str(failure)
+
+
+# -- silence -------------------------------------------------------------------------------------
+
+
+def test_the_rule_of_silence_ends_it() -> None:
+    def react(message: dict[str, Any]) -> list[Any]:
+        return [created("r1"), done("r1")] if message["type"] == "response.create" else []
+
+    connection = ScriptedConnection(clock := AudioClock(), session(), react=react)
+    seen: list[Any] = []
+    idle = IdleRule(after_s=15, say="Are you there?", end_after_s=10)
+    began = clock()
+    source = Line()
+    make_loop(connection, source, VirtualSpeaker(clock=clock), seen.append, idle=idle).run()
+    told = [one for one in seen if one.type.startswith("voice.idle")]
+    assert [one.type for one in told] == ["voice.idle_prompted", "voice.idle_ended"]
+    assert told[0].silent_s == pytest.approx(15, abs=0.5)
+    assert told[1].silent_s == pytest.approx(10, abs=0.5)
+    assert clock() - began == pytest.approx(25, abs=1)
+    assert source.closed.is_set()
+
+
+def test_sound_of_an_answer_is_no_silence() -> None:
+    connection = ScriptedConnection(clock := AudioClock(), session())
+    connection.feed(created("r1"), delta("r1", "a", 20_000), done("r1"))
+    sink = VirtualSpeaker(clock=clock)
+    seen: list[Any] = []
+    rule = IdleRule(after_s=5, end_after_s=5)
+    make_loop(connection, Line(), sink, seen.append, idle=rule).run()
+    assert sink.played_ms("a") == 20_000
+
+
+# -- options -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"interruptions": "off"}, "is no rule"),
+        ({"idle": 5}, "is no rule"),
+        ({"interruptions": Interruptions(), "half_duplex": True}, "exclude one another"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        Talk(**options)
+
+
+def test_only_what_is_decided_here_can_be_protected() -> None:
+    for say in (lambda loop: loop.say("Fire!", interruptible=False),
+                lambda loop: loop.respond(interruptible=False)):  # fmt: skip
+        with pytest.raises(ConfigError, match="the server decides"):
+            say(Talk().loop)
+        say(Talk(interruptions=Interruptions()).loop)
+        say(Talk(interruptions=False).loop)
+    for nothing in ("", "  ", None):
+        with pytest.raises(ConfigError, match="words"):
+            Talk().loop.say(nothing)  # type: ignore[arg-type]
+
+
+def test_a_button_needs_no_words() -> None:
+    """What is said is known when it is released, and then it is a turn."""
+    manual = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
+    rule = Interruptions(resume=True)
+    with Talk(
+        event("session.updated", session=manual), push_to_talk=True, interruptions=rule
+    ) as talk:
+        talk.wait_for("session.updated")
+        talk.loop.press()
+    assert talk.failure is None
