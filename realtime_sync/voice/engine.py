@@ -267,6 +267,7 @@ class VoiceEngine:
         self._act(self._state.look_idle(busy=busy))
         if self._uplink.ended:
             if now - self._quiet_since >= self._idle_timeout:
+                self._raise_failures()  # a source that fails has ended, too
                 self._over = True
             self._check_answer(now - self._event_at)
 
@@ -296,6 +297,7 @@ class VoiceEngine:
         while not self._stopping.is_set and not self._player.drain(_TICK_S):
             self._do_commands()
         self._look_at_position()
+        self._raise_failures()
 
     def _raise_failures(self) -> None:
         failure = self._uplink.failure or self._player.failure
