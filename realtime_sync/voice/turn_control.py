@@ -59,7 +59,8 @@ class TurnControl:
         self.active = False
         if under_way or not turns.detected:
             return []
-        self._check_transcription()
+        if not self._unavailable:
+            self._check_transcription()  # nobody decides by words where the server does
         if not self._unavailable and self._latest in self._known.sent_ids[-1:]:
             # Nothing was asked for since, so this is the answer to it.
             self._unavailable = _NOT_TAKEN if turns.answers or turns.interrupts else ""
