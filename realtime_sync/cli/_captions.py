@@ -9,7 +9,6 @@ from attrs import define, field
 
 __all__ = ["Captions"]
 
-_BYTES_PER_MS = 48  # PCM16 at 24 kHz
 _SLACK_MS = 100  # the last of an item may never count as heard, for the sake of rounding
 
 
@@ -49,10 +48,10 @@ class Captions:
             caption = self._find(response_id, item_id)
             caption.words.append((caption.received_ms, text))
 
-    def add_audio(self, response_id: str, item_id: str, size_bytes: int) -> None:
+    def add_audio(self, response_id: str, item_id: str, ms: float) -> None:
         """Take the length of some audio."""
         if response_id not in self._cut:
-            self._find(response_id, item_id).received_ms += size_bytes / _BYTES_PER_MS
+            self._find(response_id, item_id).received_ms += ms
 
     def complete(self, response_id: str) -> None:
         """Note that no more comes of a response."""

@@ -18,6 +18,7 @@ from ..audio import Device, Microphone, Speaker, devices, silence
 from ..audio.portaudio import portaudio_version
 from ..clients.local import Local
 from ..errors import ConfigError, RealtimeError
+from ._wording import in_our_words
 
 __all__ = ["Check", "run_checks"]
 
@@ -207,7 +208,8 @@ def _embedded_server() -> Check:
 
 def _failed(name: str, exc: RealtimeError) -> Check:
     """Split a message of ours, "what is wrong; what to do" or "what is wrong: the command"."""
-    what, mark, remedy = str(exc).partition("; ")
+    message = in_our_words(str(exc))
+    what, mark, remedy = message.partition("; ")
     if not mark:
-        what, _, remedy = str(exc).rpartition(": ")
+        what, _, remedy = message.rpartition(": ")
     return Check(name, "missing", what or remedy, remedy if what else None)

@@ -9,6 +9,7 @@ import click
 
 from .._version import __version__
 from ..errors import RealtimeError
+from ._wording import in_our_words
 
 __all__ = ["run"]
 
@@ -55,6 +56,6 @@ def run(arguments: list[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
     except RealtimeError as exc:
-        sys.stderr.write(f"error: {exc}\n")
+        sys.stderr.write(f"error: {in_our_words(str(exc))}\n")
         return 1
     return code if isinstance(code, int) else 0

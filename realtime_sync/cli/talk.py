@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from rich.console import Console
@@ -19,40 +19,38 @@ from ..audio.pcm import level_dbfs
 from ..audio.speaker import Speaker
 from ..audio.virtual import VirtualMicrophone, VirtualSpeaker
 from ..audio.wav import WavSink
-from ..clients.azure import AzureOpenAI
-from ..clients.local import Local
-from ..clients.openai import OpenAI
-from ..clients.yandex import YandexAIStudio
-from ..errors import ConfigError, ConnectionClosed, DeviceError
+from ..errors import AudioError, ConfigError, ConnectionClosed, DeviceError, RealtimeError
+from ..tools.schema import Tool, describe
+from ..voice.idle import IdleRule
+from ..voice.interruptions import Interruptions
 from ..voice.loop import VoiceLoop
-from ._interview import Interview
+from ._interview import Interview, Progress
 from ._keys import watch_keys
+from ._logs import logs_to
+from ._providers import MODELS, PROVIDERS, TRANSCRIBERS, open_client
 from ._screen import TalkScreen
-
-if TYPE_CHECKING:
-    from ..clients.base import RealtimeResource
+from ._silence import SilenceWatch
+from ._tools import get_weather, load_tools, with_checked_arguments
+from ._wording import in_our_words
 
 __all__ = ["talk"]
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_MODELS = {"openai": "gpt-realtime-2", "yandex": "speech-realtime-260528"}
-# Yandex AI Studio tells what it understood without being asked.
-_TRANSCRIBERS = {"openai": "gpt-4o-mini-transcribe", "azure": "whisper-1", "local": "local"}
-_WEATHER = {
-    "type": "function",
-    "name": "get_weather",
-    "description": "The weather in a city. For demonstration: it is made up.",
-    "parameters": {
-        "type": "object",
-        "properties": {"city": {"type": "string"}},
-        "required": ["city"],
-    },
-}
 _ECHO: dict[str, Callable[[], EchoGate | EchoCanceller]] = {
     "gate": EchoGate,
     "cancel": EchoCanceller,
 }
+_INTERRUPTIONS: dict[str, Interruptions | bool] = {
+    "off": False,
+    "on": True,  # the server decides
+    "resume": Interruptions(resume=True),
+}
+_STILL_THERE = "Are you still there?"
 _NO_MICROPHONE = "to talk with recordings instead: realtime-sync talk --input QUESTION.wav"
+_SILENT_MICROPHONE = (
+    "the microphone has delivered nothing but silence so far: see that it is not muted, that this "
+    "program may use it, and that it is the system's default (realtime-sync devices --meter 5)"
+)
 
 
 @click.command()
@@ -70,7 +68,7 @@ _NO_MICROPHONE = "to talk with recordings instead: realtime-sync talk --input QU
 )
 @click.option(
     "--provider",
-    type=click.Choice(["local", "openai", "azure", "yandex"]),
+    type=click.Choice(PROVIDERS),
     default="local",
     show_default=True,
     help="Whom to talk to: the embedded server; OpenAI (key in OPENAI_API_KEY); Azure OpenAI "
@@ -81,9 +79,40 @@ _NO_MICROPHONE = "to talk with recordings instead: realtime-sync talk --input QU
 @click.option(
     "--model",
     help="The model's name, or the deployment's for Azure; by default "
-    f"{_MODELS['openai']} for OpenAI, {_MODELS['yandex']} for Yandex.",
+    f"{MODELS['openai']} for OpenAI, {MODELS['yandex']} for Yandex.",
 )
+@click.option("--voice", metavar="NAME", help="The model's voice, as the provider calls it.")
 @click.option("--instructions", help="What the model is told before the conversation.")
+@click.option(
+    "--tools",
+    "tool_names",
+    multiple=True,
+    metavar="MODULE:FUNCTION",
+    help="A Python function that the model may call, with annotations and a docstring; can be "
+    "given more than once.",
+)
+@click.option(
+    "--interruptions",
+    type=click.Choice(list(_INTERRUPTIONS)),
+    default="on",
+    show_default=True,
+    help="What your voice does to an answer. off: nothing, you are answered afterwards; on: the "
+    "server decides; resume: it pauses, and goes on after a cough or an mhm.",
+)
+@click.option(
+    "--idle",
+    "idle_s",
+    type=click.FloatRange(0, 86400, min_open=True),
+    metavar="SECONDS",
+    help="After so much silence you are asked whether you are still there.",
+)
+@click.option(
+    "--hang-up",
+    "hang_up_s",
+    type=click.FloatRange(0, 86400, min_open=True),
+    metavar="SECONDS",
+    help="After so much more silence the talk ends; with --idle.",
+)
 @click.option(
     "--push-to-talk", is_flag=True, help="Space or enter begins to talk, and again ends it."
 )
@@ -103,48 +132,74 @@ def talk(
     provider: str,
     url: str | None,
     model: str | None,
+    voice: str | None,
     instructions: str | None,
+    tool_names: tuple[str, ...],
+    interruptions: str,
+    idle_s: float | None,
+    hang_up_s: float | None,
     push_to_talk: bool,
     half_duplex: bool,
     echo: str | None,
 ) -> None:
     """Talk to a realtime model, with a microphone and a speaker or with WAV files.
 
-    End it with Ctrl-C; with --input it ends after the last answer.
+    End it with Ctrl-C; with --input it ends after the last answer. The exit code is 0 when there
+    was an answer, with --input to each recording.
     """
-    _check_options(inputs, push_to_talk=push_to_talk, half_duplex=half_duplex, echo=echo)
+    _check_options(
+        inputs,
+        push_to_talk=push_to_talk,
+        half_duplex=half_duplex,
+        echo=echo,
+        interruptions=interruptions,
+    )
+    idle = _idle_rule(idle_s, hang_up_s)
+    tools = load_tools(tool_names)
+    if provider == "local":
+        tools = {"get_weather": describe(get_weather)} | tools
     with ExitStack() as stack:
+        realtime = open_client(stack, provider, url)
         control = None if echo is None else _ECHO[echo]()
         screen = stack.enter_context(TalkScreen(Console(highlight=False)))
+        stack.enter_context(logs_to(screen.note))
         source = _open_source(stack, inputs)
         sink = _open_sink(stack, output, screen)
-        screen.follow(sink.played_ms)
         if push_to_talk:
             screen.note("press space or enter to talk, and again when you have finished")
         elif not (inputs or output or echo or half_duplex):
             screen.note("speak whenever you like; with headphones, or with --echo gate")
-        realtime = _open_client(stack, provider, url)
-        model = model or _MODELS.get(provider)
-        connection = stack.enter_context(realtime.connect(model=model))
-        tools = {"get_weather": _get_weather} if provider == "local" else {}
-        session = _session(provider, instructions, push_to_talk=push_to_talk)
-        connection.session.update(session=session)
+        connection = stack.enter_context(realtime.connect(model=model or MODELS.get(provider)))
+        screen.follow(sink.played_ms, lambda: connection.session_facts.output.bytes_per_s)
+        connection.session.update(
+            session=_session(
+                provider,
+                voice=voice,
+                instructions=instructions,
+                tools=tools,
+                push_to_talk=push_to_talk,
+            )
+        )
+        watch = None if inputs else SilenceWatch()
         loop = VoiceLoop(
             connection,
-            _Metered(source, screen),
+            _Metered(source, screen, watch),
             sink,
-            tools=tools,
+            tools={name: with_checked_arguments(tool) for name, tool in tools.items()},
             on_event=screen.show,
             push_to_talk=push_to_talk,
             half_duplex=half_duplex,
             echo=control,
+            interruptions=_INTERRUPTIONS[interruptions],
+            idle=idle,
         )
         if push_to_talk:
             stack.enter_context(watch_keys(_Button(loop, screen)))
         if isinstance(source, Interview):
-            source.follow(answered=lambda: screen.answers, settled=lambda: loop.idle)
+            source.follow(screen.progress, settled=lambda: loop.idle)
         loop.run()
     _conclude(screen, output)
+    _check_success(screen.progress, source, watch)
 
 
 def _open_source(stack: ExitStack, inputs: tuple[Path, ...]) -> Source:
@@ -162,48 +217,59 @@ def _open_sink(stack: ExitStack, output: Path | None, screen: TalkScreen) -> Sin
     try:
         return stack.enter_context(Speaker())
     except (ConfigError, DeviceError) as exc:
-        screen.note(f"the answers appear as text only ({exc}); --output FILE.wav keeps the sound")
+        why = in_our_words(str(exc))
+        screen.note(f"the answers appear as text only ({why}); --output FILE.wav keeps the sound")
         return stack.enter_context(VirtualSpeaker())
 
 
-def _open_client(stack: ExitStack, provider: str, url: str | None) -> RealtimeResource:
-    if provider == "openai":
-        return OpenAI(base_url=url).realtime
-    if provider == "azure":
-        return AzureOpenAI(base_url=url).realtime
-    if provider == "yandex":
-        return YandexAIStudio(base_url=url).realtime
-    return stack.enter_context(Local(url=url)).realtime
-
-
 def _check_options(
-    inputs: tuple[Path, ...], *, push_to_talk: bool, half_duplex: bool, echo: str | None
+    inputs: tuple[Path, ...],
+    *,
+    push_to_talk: bool,
+    half_duplex: bool,
+    echo: str | None,
+    interruptions: str,
 ) -> None:
     if push_to_talk and inputs:
         raise click.UsageError("--push-to-talk is for the microphone; leave out --input")
     if half_duplex and echo is not None:
         raise click.UsageError("--half-duplex hears no echo; leave out --echo")
+    if half_duplex and interruptions == "resume":
+        raise click.UsageError("--half-duplex hears no interruption; leave out --interruptions")
 
 
-def _session(provider: str, instructions: str | None, *, push_to_talk: bool) -> Any:
-    session: dict[str, Any] = {"type": "realtime"}
+def _idle_rule(idle_s: float | None, hang_up_s: float | None) -> IdleRule | None:
+    if idle_s is None:
+        if hang_up_s is not None:
+            raise click.UsageError("--hang-up comes after --idle; give that, too")
+        return None
+    return IdleRule(after_s=idle_s, say=_STILL_THERE, end_after_s=hang_up_s)
+
+
+def _session(
+    provider: str,
+    *,
+    voice: str | None,
+    instructions: str | None,
+    tools: Mapping[str, Tool],
+    push_to_talk: bool,
+) -> Any:
     heard: dict[str, Any] = {}
-    if provider in _TRANSCRIBERS:
-        heard["transcription"] = {"model": _TRANSCRIBERS[provider]}
+    if provider in TRANSCRIBERS:
+        heard["transcription"] = {"model": TRANSCRIBERS[provider]}
     if push_to_talk:
         heard["turn_detection"] = None
-    if heard:
-        session["audio"] = {"input": heard}
-    if provider == "local":
-        session["tools"] = [_WEATHER]
+    audio: dict[str, Any] = {"input": heard} if heard else {}
+    if voice is not None:
+        audio["output"] = {"voice": voice}
+    session: dict[str, Any] = {"type": "realtime"}
+    if audio:
+        session["audio"] = audio
+    if tools:
+        session["tools"] = [tool.declaration() for tool in tools.values()]
     if instructions is not None:
         session["instructions"] = instructions
     return session
-
-
-def _get_weather(city: str) -> dict[str, object]:
-    """The tool for which the embedded server's assistant has an answer: ask for the weather."""
-    return {"city": city, "condition": "sunny", "temperature": 21, "note": "made up"}
 
 
 def _conclude(screen: TalkScreen, output: Path | None) -> None:
@@ -212,6 +278,22 @@ def _conclude(screen: TalkScreen, output: Path | None) -> None:
         screen.note(f"first audio {median:.0f} ms after the end of speech (median)")
     if output is not None:
         screen.note(f"the answers are in {output}")
+
+
+def _check_success(progress: Progress, source: Source, watch: SilenceWatch | None) -> None:
+    """Raise where the talk has ended without what it was for.
+
+    Raises:
+        RealtimeError: there was no answer, with recordings to one of them.
+    """
+    if isinstance(source, Interview) and source.unanswered:
+        raise RealtimeError(f"not answered: {', '.join(source.unanswered)}")
+    if progress.answered:
+        return
+    if watch is not None and not watch.heard:
+        raise AudioError("nothing but silence has come from the microphone")
+    who = "nothing was answered" if progress.turns else "nobody was heard to speak"
+    raise RealtimeError(f"{who} before the talk ended")
 
 
 class _Button:
@@ -233,13 +315,17 @@ class _Button:
 
 
 class _Metered(SourceWrapper):
-    """A source whose level is shown."""
+    """A source whose level is shown, and watched for silence if it is a microphone."""
 
-    def __init__(self, source: Source, screen: TalkScreen) -> None:
+    def __init__(self, source: Source, screen: TalkScreen, watch: SilenceWatch | None) -> None:
         super().__init__(source)
         self._screen = screen
+        self._watch = watch
 
     def __iter__(self) -> Iterator[bytes]:
         for chunk in super().__iter__():
-            self._screen.tick(level_dbfs(chunk))
+            dbfs = level_dbfs(chunk)
+            self._screen.tick(dbfs)
+            if self._watch is not None and self._watch.hear(len(chunk) / 2 / self.rate, dbfs):
+                self._screen.note(_SILENT_MICROPHONE)
             yield chunk

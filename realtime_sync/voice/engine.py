@@ -277,6 +277,7 @@ class VoiceEngine:
         self._act(self._state.look_idle(busy=busy))
         if self._uplink.ended:
             if now - self._quiet_since >= self._idle_timeout:
+                self._raise_failures()  # a source that fails has ended, too
                 self._over = True
             self._check_answer(now - self._event_at)
 
@@ -310,8 +311,7 @@ class VoiceEngine:
             self._do_commands()
             self._tell()
         self._look_at_position()
-        if self._player.failure is not None:
-            raise self._player.failure
+        self._raise_failures()
 
     def _raise_failures(self) -> None:
         failure = self._uplink.failure or self._player.failure

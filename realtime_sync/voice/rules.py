@@ -467,7 +467,9 @@ class VoiceState:
         """Look whether the session's turns are as the rules of interruptions need them."""
         turns = self._known.facts.turns
         told = turns.manual if self._manual_turns else turns.detected
-        if self._rule is not None and told and not self._known.under_way and not self._checked:
+        judges = self._control is None or self._control.is_possible
+        settled = told and judges and not self._known.under_way
+        if self._rule is not None and settled and not self._checked:
             self._checked = True
             self._rule.check_transcription(self._known.transcription)
         return [] if self._control is None else self._control.settle()

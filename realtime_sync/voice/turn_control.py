@@ -41,6 +41,11 @@ class TurnControl:
         self._updates = 0
         self._latest: str | None = None
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether the server lets the loop decide, as far as that is known."""
+        return not self._unavailable
+
     def settle(self) -> list[Effect]:
         """Look at the session, whenever something was said of it."""
         turns = self._known.facts.turns

@@ -58,3 +58,18 @@ def test_a_turn_with_a_button_at_the_command_line(sound_card: SoundCard) -> None
         finally:
             process.terminate()
             process.communicate(timeout=Guard().seconds)
+
+
+def test_a_microphone_without_sound_is_told_and_is_no_success(sound_card: SoundCard) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "realtime_sync", "talk", "--idle", "5.5", "--hang-up", "0.1"],
+        capture_output=True,
+        text=True,
+        timeout=4 * Guard().seconds,
+        env=os.environ | sound_card.env,
+    )
+    silent = "the microphone has delivered nothing but silence so far: see that it is not muted"
+    assert [line[: len(silent)] for line in run.stdout.splitlines()].count(silent) == 1
+    assert "nobody has spoken for" in run.stdout
+    assert run.returncode == 1
+    assert run.stderr == "error: nothing but silence has come from the microphone\n"

@@ -3,21 +3,60 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
 import wave
+from base64 import b64decode, b64encode
 from pathlib import Path
 
+import numpy as np
 import psutil
-from embedded import QUESTIONS
+import pytest
+from dialect_server import open_front
+from embedded import QUESTIONS, Server
 from guards import Guard
+from raw_server import CLOSE, RawPeer, close_payload
+from scripted_server import hang_up, hear, say, scripted
+from yandex_rules import YandexRules
+
+from realtime_sync.audio.g711 import encode_ulaw
 
 TALK = (sys.executable, "-m", "realtime_sync", "talk")
+TELEPHONE = {"type": "audio/pcmu"}
+SESSION = {
+    "type": "realtime",
+    "audio": {
+        "input": {"format": TELEPHONE, "turn_detection": {"type": "server_vad"}},
+        "output": {"format": TELEPHONE},
+    },
+}
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
 def inputs(*names: str) -> list[str]:
     return [part for name in names for part in ("--input", str(QUESTIONS / f"{name}.wav"))]
+
+
+def talk(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*TALK, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        env=os.environ | env,
+    )
+
+
+def noise(path: Path, *, peak: int) -> Path:
+    """A recording of a second in which nobody speaks."""
+    samples = np.random.default_rng(1).uniform(-peak, peak, 24_000)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 24_000, 0, "NONE", ""))
+        file.writeframes(np.rint(samples).astype("<i2").tobytes())
+    return path
 
 
 def test_recordings_are_answered_and_the_answers_kept(tmp_path: Path) -> None:
@@ -71,15 +110,226 @@ def test_without_a_microphone_it_says_what_to_do(tmp_path: Path) -> None:
     assert "--input QUESTION.wav" in run.stderr
 
 
-def test_without_a_key_it_says_what_to_do(tmp_path: Path) -> None:
-    env = {k: v for k, v in os.environ.items() if k != "OPENAI_API_KEY"}
-    run = subprocess.run(
-        [*TALK, "--provider", "openai", *inputs("hello"), "--output", str(tmp_path / "a.wav")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=env,
-    )
+@pytest.mark.parametrize(
+    ("provider", "env", "words"),
+    [
+        ("openai", {}, "set OPENAI_API_KEY"),
+        ("azure", {}, "set AZURE_OPENAI_API_KEY (or AZURE_OPENAI_AD_TOKEN) and AZURE_OPENAI_ENDP"),
+        ("azure", {"AZURE_OPENAI_API_KEY": "k"}, "set AZURE_OPENAI_ENDPOINT to https://"),
+        ("yandex", {}, "set YANDEX_API_KEY (or YANDEX_IAM_TOKEN) and YANDEX_FOLDER_ID"),
+        (
+            "yandex",
+            {"YANDEX_API_KEY": "k"},
+            "set YANDEX_FOLDER_ID, or give the whole name: --model",
+        ),
+    ],
+)
+def test_without_a_key_it_names_the_variable(
+    tmp_path: Path, provider: str, env: dict[str, str], words: str
+) -> None:
+    others = {
+        name: ""
+        for name in os.environ | dict.fromkeys(("OPENAI_API_KEY",))
+        if name.startswith(("OPENAI_", "AZURE_OPENAI_", "YANDEX_"))
+    }
+    env = others | env
+    run = talk("--provider", provider, *inputs("hello"), "--output", tmp_path / "a.wav", **env)
     assert run.returncode == 1
-    assert "OPENAI_API_KEY" in run.stderr
-    assert "Traceback" not in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+    assert words in run.stderr
+
+
+def test_functions_of_a_module_are_the_models_tools(tmp_path: Path) -> None:
+    (tmp_path / "my_tools.py").write_text(
+        "def get_weather(city: str, days: int = 3) -> str:\n"
+        "    'The weather for some days.'\n"
+        "    return f'{days} days of rain'\n"
+    )
+    run = talk(
+        "--tools",
+        "my_tools:get_weather",
+        *inputs("weather"),
+        "--output",
+        tmp_path / "a.wav",
+        PYTHONPATH=f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}",
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "get_weather returned 3 days of rain" in run.stdout
+
+
+def test_a_tool_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    run = talk("--tools", "nobody_s_tools:f", *inputs("hello"), "--output", tmp_path / "a.wav")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.startswith("error: --tools: there is no module nobody_s_tools")
+    assert len(run.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("interruptions", ["off", "resume"])
+def test_who_decides_about_interruptions_answers_each_turn(
+    tmp_path: Path, interruptions: str
+) -> None:
+    output = ("--output", tmp_path / "a.wav")
+    run = talk("--interruptions", interruptions, *inputs("hello", "goodbye"), *output)
+    assert (run.returncode, run.stderr) == (0, "")
+    answers = [line for line in run.stdout.splitlines() if line.startswith("assistant: ")]
+    assert len(answers) == 2
+    assert "Goodbye!" in answers[1]
+
+
+def test_options_that_exclude_one_another_are_wrong_usage() -> None:
+    for options, words in (
+        (("--hang-up", "3"), "--hang-up comes after --idle"),
+        (("--half-duplex", "--interruptions", "resume"), "leave out --interruptions"),
+    ):
+        run = talk(*options)
+        assert run.returncode == 2
+        assert words in run.stderr
+
+
+def test_a_recording_of_silence_is_no_success(tmp_path: Path) -> None:
+    run = talk("--input", noise(tmp_path / "q.wav", peak=0), "--output", tmp_path / "a.wav")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr == "error: q.wav has nothing but silence in it; record it again\n"
+
+
+def test_a_recording_in_which_nobody_speaks_is_no_success(tmp_path: Path) -> None:
+    run = talk("--input", noise(tmp_path / "q.wav", peak=100), "--output", tmp_path / "a.wav")
+    assert run.returncode == 1
+    assert "nobody was heard to speak in q.wav, though its level is -55 dBFS" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_silence_on_both_sides_is_asked_about_and_ends_the_talk(tmp_path: Path) -> None:
+    recording = noise(tmp_path / "q.wav", peak=100)
+    run = talk(
+        "--input", recording, "--output", tmp_path / "a.wav", "--idle", "0.5", "--hang-up", "0.5"
+    )
+    lines = run.stdout.splitlines()
+    assert lines[0].startswith("nobody has spoken for ")
+    assert lines[0].endswith(" s: you are asked")
+    assert any(line.endswith(" s: that is the end") for line in lines)
+    assert (run.returncode, run.stderr) == (1, "error: not answered: q.wav\n")
+
+
+def test_a_server_that_closes_before_it_has_answered_is_no_success(tmp_path: Path) -> None:
+    def close(peer: RawPeer) -> None:
+        peer.accept()
+        say(peer, "session.created", session=SESSION)
+        hang_up(peer, 1000)
+
+    with scripted(close) as server:
+        url = f"http://127.0.0.1:{server.port}/v1"
+        run = talk("--url", url, *inputs("hello"), "--output", tmp_path / "a.wav")
+    assert (run.returncode, run.stderr) == (1, "error: not answered: hello.wav\n")
+
+
+def test_a_session_on_the_telephone_is_converted(tmp_path: Path) -> None:
+    """G.711 both ways, with the voice that was asked for; a tone of a second is the answer."""
+    heard = bytearray()
+    asked: list[dict[str, object]] = []
+    turns = np.arange(8_000) / 8_000
+    tone = encode_ulaw(np.rint(8_000 * np.sin(2 * np.pi * 440 * turns)).astype("<i2").tobytes())
+    place = {"response_id": "r", "item_id": "a", "output_index": 0, "content_index": 0}
+
+    def answer(peer: RawPeer) -> None:
+        peer.accept()
+        say(peer, "session.created", session=SESSION)
+        asked.append(hear(peer)["session"])
+        say(peer, "session.updated", session=SESSION)
+        say(peer, "input_audio_buffer.speech_started", item_id="u", audio_start_ms=0)
+        while len(heard) < 8_000:
+            heard.extend(b64decode(hear(peer)["audio"]))
+        say(peer, "input_audio_buffer.speech_stopped", item_id="u", audio_end_ms=1000)
+        say(peer, "response.created", response={"id": "r", "status": "in_progress"})
+        say(peer, "response.output_audio_transcript.delta", delta="Beep.", **place)
+        say(peer, "response.output_audio.delta", delta=b64encode(tone).decode(), **place)
+        say(peer, "response.output_audio.done", **place)
+        say(peer, "response.done", response={"id": "r", "status": "completed"})
+        while peer.frame()[0] != CLOSE:
+            pass
+        peer.send(CLOSE, close_payload(1000, ""))
+
+    with scripted(answer) as server:
+        run = talk(
+            *("--url", f"http://127.0.0.1:{server.port}/v1", "--voice", "cedar"),
+            *inputs("hello"),
+            "--output",
+            tmp_path / "a.wav",
+        )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "assistant: Beep." in run.stdout.splitlines()
+    (session,) = asked
+    assert session["audio"]["output"] == {"voice": "cedar"}  # type: ignore[index]
+    with wave.open(str(tmp_path / "a.wav"), "rb") as file:
+        rate, sound = file.getframerate(), np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    loud = np.flatnonzero(np.abs(sound) > 1000)
+    assert (loud[-1] - loud[0]) / rate == pytest.approx(1.0, abs=0.01)
+
+
+def test_an_answer_that_does_not_begin_is_told(tmp_path: Path) -> None:
+    def listen(peer: RawPeer) -> None:
+        peer.accept()
+        say(peer, "session.created", session=SESSION)
+        say(peer, "input_audio_buffer.speech_started", item_id="u", audio_start_ms=0)
+        say(peer, "input_audio_buffer.speech_stopped", item_id="u", audio_end_ms=1000)
+        peer.expect_end()
+
+    with scripted(listen) as server:
+        command = [*TALK, "--url", f"http://127.0.0.1:{server.port}/v1", *inputs("hello")]
+        with subprocess.Popen(
+            [*command, "--output", str(tmp_path / "a.wav")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=Guard().seconds)
+    assert line == "no answer yet: the server has begun none for 5 s\n"
+    assert process.returncode == 130
+
+
+def test_a_server_that_interrupts_by_itself_and_has_other_rates(
+    tmp_path: Path, ws_server: Server
+) -> None:
+    answers = tmp_path / "a.wav"
+    with open_front(YandexRules, ws_server) as front:
+        run = talk(
+            *("--provider", "yandex", "--url", f"{front.url}/v1", "--interruptions", "resume"),
+            *inputs("hello"),
+            "--output",
+            answers,
+            YANDEX_API_KEY=ws_server.key,
+            YANDEX_FOLDER_ID="b1g",
+        )
+    assert (run.returncode, run.stderr) == (0, "")
+    lines = run.stdout.splitlines()
+    assert lines[0].startswith("error: --interruptions has no effect: the server ends a response")
+    assert "assistant: I am fine, thank you. What can I do for you?" in lines
+    with wave.open(str(answers), "rb") as file:
+        assert file.getnframes() > 2 * file.getframerate()
+
+
+def test_in_a_terminal_the_lines_stay_and_the_level_goes(tmp_path: Path) -> None:
+    terminal, keyboard = pty.openpty()
+    with subprocess.Popen(
+        [*TALK, *inputs("hello"), "--output", str(tmp_path / "a.wav")],
+        stdin=keyboard,
+        stdout=keyboard,
+        stderr=keyboard,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "100"},
+    ) as process:
+        os.close(keyboard)
+        shown = b""
+        try:
+            while part := os.read(terminal, 65_536):
+                shown += part
+        except OSError:  # so a terminal says that nobody is left to write to it
+            os.close(terminal)
+    assert process.returncode == 0
+    lines = re.split(r"[\r\n]+", CONTROL.sub("", shown.decode()))
+    assert "you: hello how are you today" in lines
+    assert "assistant: I am fine, thank you. What can I do for you?" in lines
+    assert any("dBFS" in line for line in lines)
+    assert not any("Traceback" in line for line in lines)

@@ -6,7 +6,7 @@ import pytest
 
 from realtime_sync.cli._captions import Captions
 
-SECOND = 48000
+SECOND = 1000
 
 
 @pytest.fixture

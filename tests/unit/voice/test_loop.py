@@ -360,6 +360,27 @@ def test_an_error_of_the_source_reaches_the_caller(clock: AudioClock, sink: Virt
         talk(ScriptedConnection(clock, session()), sink, source)
 
 
+def test_an_error_of_the_source_in_a_silence_reaches_the_caller(
+    clock: AudioClock, sink: VirtualSpeaker
+) -> None:
+    """It ends a source that nothing has gone on beside for long, which would end well."""
+    source = ListSource(wait=True, end=DeviceError("the microphone is gone"))
+    connection = ScriptedConnection(clock, session())
+    poll, began = connection.poll, clock()
+
+    def fail_in_a_silence(timeout: float | None = None) -> Any:
+        came = poll(timeout)
+        if clock() > began + 5 and not source.closed.is_set():
+            source.close()
+            Guard().until(lambda: loop._uplink.ended, "the end of the source")
+        return came
+
+    connection.poll = fail_in_a_silence  # type: ignore[method-assign]
+    loop = make_loop(connection, source, sink, lambda _: None)
+    with pytest.raises(DeviceError, match="gone"):
+        loop.run()
+
+
 def test_an_error_of_the_callers_reaches_the_caller(
     clock: AudioClock, sink: VirtualSpeaker
 ) -> None:

@@ -13,7 +13,7 @@ from realtime_sync.audio import StereoRecorder
 from realtime_sync.audio.virtual import VirtualSpeaker
 from realtime_sync.errors import ConfigError
 from realtime_sync.voice._hearing import Hearing
-from realtime_sync.voice.playback import PlayedSignal, Playing, SampleJoiner
+from realtime_sync.voice.playback import PlayedSignal, Playing
 
 RATE = 24_000
 SPEECH = np.arange(1, RATE + 1, dtype="<i2").tobytes()  # a second, no two samples alike
@@ -23,25 +23,6 @@ CHUNK = b"\7\0" * 480
 @pytest.fixture
 def clock() -> AudioClock:
     return AudioClock()
-
-
-def test_pieces_become_whole_samples() -> None:
-    joiner, part = SampleJoiner(), ("a", 0)
-    assert joiner.join(b"\1\2\3", part) == b"\1\2"
-    assert joiner.join(b"", part) == b""
-    assert joiner.join(b"\4\5\6", part) == b"\3\4\5\6"
-    assert joiner.join(b"\7\x08", part) == b"\7\x08"
-    assert joiner.join(b"\x09", part) == b""
-    assert joiner.join(b"\x0a", part) == b"\x09\x0a"
-
-
-def test_half_a_sample_belongs_to_its_part_alone() -> None:
-    joiner = SampleJoiner()
-    joiner.join(b"\1", ("a", 0))
-    assert joiner.join(b"\2\3", ("a", 1)) == b"\2\3"
-    joiner.join(b"\1", ("a", 1))
-    joiner.clear()
-    assert joiner.join(b"\2\3", ("a", 1)) == b"\2\3"
 
 
 def test_it_plays_until_the_last_of_it_is_heard(clock: AudioClock) -> None:

@@ -45,6 +45,7 @@ from realtime_sync.voice.events import (
     AnswerFailed,
     AnswerStarted,
     Interrupted,
+    RuleUnavailable,
     ToolFinished,
     ToolOutputLost,
     ToolStarted,
@@ -53,6 +54,7 @@ from realtime_sync.voice.events import (
     TurnLost,
     TurnMetrics,
 )
+from realtime_sync.voice.interruptions import Interruptions
 from realtime_sync.voice.rules import VoiceState
 
 
@@ -664,3 +666,13 @@ def test_the_figures_of_a_turn_are_reported_once(state: VoiceState, clock: Virtu
     assert report.event.first_delta_ms == pytest.approx(300)
     assert report.event.first_played_ms == pytest.approx(320)
     assert state.settle_turn() == []
+
+
+def test_no_words_are_needed_where_the_server_interrupts_by_itself(clock: VirtualClock) -> None:
+    rule = Interruptions(resume=True)
+    state = make_state(ScriptedFacts(), clock, interruptions=rule, ends_on_speech=True)
+    (told,) = feed(state, session())
+    assert isinstance(told, Report)
+    assert isinstance(told.event, RuleUnavailable)
+    with pytest.raises(ConfigError, match="transcription"):
+        feed(make_state(ScriptedFacts(), clock, interruptions=rule), session())
