@@ -13,6 +13,7 @@ from guards import Guard
 from scripted_voice import (
     RATE,
     ScriptedConnection,
+    audio_done,
     call_done,
     created,
     delta,
@@ -233,6 +234,29 @@ def test_an_interruption_waits_for_no_write(guard: Guard) -> None:
         talk.connection.feed(words(), speech_started())
         talk.wait_for("response.output_audio_transcript.delta")
         assert talk.wait_sent("conversation.item.delete")["item_id"] == "a"
+
+
+def test_the_end_of_an_answer_is_played_before_the_sink_is_told_of_it() -> None:
+    """What a resampler holds back is part of it."""
+    told: list[str] = []
+
+    class Told(VirtualSpeaker):
+        def write(self, audio: bytes, **where: Any) -> None:
+            told.append("write")
+            super().write(audio, **where)
+
+        def flush(self) -> None:
+            told.append("flush")
+            super().flush()
+
+    sink = Told(rate=16_000, clock=(clock := AudioClock()))
+    script = (session(), created("r1"), delta("r1", "a", 500), audio_done("r1", "a"), done("r1"))
+    connection = ScriptedConnection(clock, *script)
+    source = Line()
+    source.end()
+    make_loop(connection, source, sink, lambda _: None).run()
+    assert sink.played_ms("a") == 500
+    assert told[-1] == "flush"
 
 
 class BrokenSink(VirtualSpeaker):

@@ -449,6 +449,16 @@ def test_an_answer_that_was_due_is_asked_for_once(state: VoiceState) -> None:
     assert not state.busy
 
 
+def test_what_was_interrupted_before_it_began_is_forgotten_with_its_link(
+    state: VoiceState,
+) -> None:
+    feed(state, session(), speech_started(), speech_stopped())
+    state.interrupt()
+    state.silenced({})
+    assert reconnect(state) == [asks(state)]
+    assert feed(state, created("r1")) == [], "it is not cancelled"
+
+
 def test_an_answer_of_which_nothing_was_heard_is_asked_for_again(state: VoiceState) -> None:
     feed(state, session(), speech_started(), speech_stopped(), created("r1"))
     assert reconnect(state) == [asks(state)]

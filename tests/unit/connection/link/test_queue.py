@@ -346,6 +346,8 @@ def test_what_a_struck_call_had_taken_is_found_behind_wakes(
         queue.put(event(name), 10, json.dumps({"type": name}))
     assert [take(queue) for _ in range(1 + more)] == ["a", *"bc"[:more]]
     assert queue.queued_bytes == 0
+    with pytest.raises(RealtimeTimeout):
+        queue.take(NOW)
 
 
 # -- one observer, again and again -----------------------------------------------------------------
