@@ -215,6 +215,7 @@ def test_a_server_that_closes_before_it_has_answered_is_no_success(tmp_path: Pat
     def close(peer: RawPeer) -> None:
         peer.accept()
         say(peer, "session.created", session=SESSION)
+        hear(peer)
         hang_up(peer, 1000)
 
     with scripted(close) as server:

@@ -310,8 +310,8 @@ class EventQueue:
                 break
         self._taking = False
         if end is not None:
-            raise end.copy() from None
-        raise RealtimeTimeout("no event came in time; the connection is still usable") from None
+            raise end.copy()
+        raise RealtimeTimeout("no event came in time; the connection is still usable")
 
     def _find_again(self) -> None:
         """Keep what a consumer took that was struck before it could settle or keep it."""
