@@ -181,7 +181,13 @@ class EndTalk:
 
 @frozen
 class UserStarted:
-    """Call `VoiceState.user_started`."""
+    """Call `VoiceState.user_started`.
+
+    Attributes:
+        silence_ms: for how long the user will have been silent when the end is told.
+    """
+
+    silence_ms: int = 0
 
 
 @frozen

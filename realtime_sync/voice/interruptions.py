@@ -161,9 +161,13 @@ class Verdicts:
         self._silence_ms = _SILENCE_MS if silence is None else silence
         self._padding_ms = _PADDING_MS if padding is None else padding
 
-    def found_here(self) -> None:
-        """Take that turns are found on this machine, where nothing else is counted to them."""
-        self._silence_ms = self._padding_ms = 0
+    def found_here(self, silence_ms: int) -> None:
+        """Take that turns are found on this machine, which tells how long each of them was.
+
+        Args:
+            silence_ms: after how much silence it tells the end of a turn.
+        """
+        self._silence_ms, self._padding_ms = silence_ms, 0
 
     @property
     def are_open(self) -> bool:

@@ -307,8 +307,13 @@ class VoiceState:
         self._sayings.append((params, not interruptible))
         return self.ask_for_owed()
 
-    def user_started(self) -> list[Effect]:
-        """Take that a turn of the user's was found to begin here."""
+    def user_started(self, silence_ms: int = 0) -> list[Effect]:
+        """Take that a turn of the user's was found to begin here.
+
+        Args:
+            silence_ms: for how long the user will have been silent when its end is told.
+        """
+        self._verdicts.found_here(silence_ms)
         return self._user_speaks("", None)
 
     def user_stopped(self, turn: UserStopped) -> list[Effect]:
@@ -489,9 +494,7 @@ class VoiceState:
         if not self._rule.resume:
             self._patience_ends = self._clock() + self._rule.min_ms / 1000
             return self.tick()
-        if self._manual_turns:
-            self._verdicts.found_here()
-        else:
+        if not self._manual_turns:
             self._verdicts.follow(self._known.turn_detection or {})
         self._verdicts.started(item_id, audio_ms)
         if self._paused_at is not None:

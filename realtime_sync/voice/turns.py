@@ -116,7 +116,7 @@ class LocalVad:
         self._before.clear()
         self._before_bytes = 0
         self._spoken_bytes = len(chunk)
-        return [UserStarted(), Append(said)]
+        return [UserStarted(self._vad.silence_ms), Append(said)]
 
     def _keep(self, chunk: bytes) -> None:
         self._before.append(chunk)

@@ -133,8 +133,8 @@ class Uplink:
         match effect:
             case Append(pcm):
                 self._append(self._converter.convert(pcm, self._connection.session_facts.input))
-            case UserStarted():
-                self._decide(self._state.user_started)
+            case UserStarted(silence_ms):
+                self._decide(lambda: self._state.user_started(silence_ms))
             case UserStopped() as turn:
                 self._append(self._converter.finish())
                 self._decide(lambda: self._state.user_stopped(turn))

@@ -59,12 +59,12 @@ def test_less_than_100_ms_is_not_committed() -> None:
 
 
 def test_a_detector_sends_what_is_said_and_a_moment_before_it() -> None:
-    turns = LocalVad(RATE, Vad())
+    turns = LocalVad(RATE, Vad(silence_ms=480))
     said = silence(1000) + question("hello") + silence(1000)
     effects: list[Effect] = []
     for at in range(0, len(said), 960):
         effects += turns.hear(said[at : at + 960])
-    assert effects[0] == UserStarted()
+    assert effects[0] == UserStarted(silence_ms=480)
     stopped = effects[-1]
     assert isinstance(stopped, UserStopped)
     assert stopped.by == "detected"
