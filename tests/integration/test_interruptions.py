@@ -118,9 +118,7 @@ def check_false_interruption(server: Server, sound: bytes, words: str) -> None:
 
 
 def test_a_real_interruption_is_answered_once(ws_server: Server) -> None:
-    with conversing(
-        ws_server, session=WRITTEN, interruptions=BY_WORDS, echo_in_room=False
-    ) as talk:
+    with conversing(ws_server, session=WRITTEN, interruptions=BY_WORDS, echo_in_room=False) as talk:
         settle(talk)
         item_id = ask(talk, "story")
         talk.room.user.say(question("stop"))
@@ -195,9 +193,7 @@ def test_when_nothing_interrupts_the_turn_is_answered_afterwards(ws_server: Serv
 
 def test_what_is_said_under_protection_is_heard_out(ws_server: Server) -> None:
     words = "Please listen to this until the end: calls may be recorded, and nobody is to blame."
-    with conversing(
-        ws_server, session=WRITTEN, interruptions=BY_WORDS, echo_in_room=False
-    ) as talk:
+    with conversing(ws_server, session=WRITTEN, interruptions=BY_WORDS, echo_in_room=False) as talk:
         settle(talk)
         ask(talk, "hello")
         talk.hear_out()
