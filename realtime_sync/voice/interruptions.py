@@ -62,7 +62,8 @@ class Interruptions:
         min_ms: the sink plays on until the user has spoken for so long; a shorter turn is
             answered when the answer before it is over. A detector tells that a turn is over only
             after its silence (a server's ``silence_duration_ms``, 500 ms by default), which counts
-            as spoken until then: what is to let a cough pass is longer than that. Milliseconds, 0 or more.
+            as spoken until then: what is to let a cough pass is longer than that.
+            Milliseconds, 0 or more.
         resume: the sink pauses as soon as the user speaks. If that was a cough, or no more than
             one of ``backchannels``, it goes on where it stopped, and the turn is deleted from the
             conversation; else the answer is interrupted.

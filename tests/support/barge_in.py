@@ -1,4 +1,7 @@
-"""Interruptions on the sound card at random moments, and where the monitor says they struck."""
+"""Interruptions on the sound card at random moments, and where the monitor says they struck.
+
+Real ones are told from false ones by the words that the server is to understand.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,22 @@ import random
 import numpy as np
 from attrs import frozen
 from monitor import MS, Samples, as_samples, find, noise
+from pauses import FADE, pauses_in
 from sound_card import Recording
-from sound_server import Conversation, Interruption
+from sound_server import Block, Conversation, Interruption
 
-__all__ = ["CALLBACK_MS", "Trial", "hold_trial", "judge"]
+from realtime_sync.voice import FalseInterruption
+
+__all__ = [
+    "CALLBACK_MS",
+    "FalseTrial",
+    "Trial",
+    "hold_false_trial",
+    "hold_trial",
+    "judge",
+    "judge_false",
+    "summary",
+]
 
 CALLBACK_MS = 40  # the speaker's callback period
 _SPAN = 2 * MS * 5_000  # bytes: longer than what is heard of any trial
@@ -35,6 +50,65 @@ class Trial:
     began: int
 
 
+@frozen
+class FalseTrial:
+    """One answer that paused and went on.
+
+    Attributes:
+        sounds: what it sounds like, an item each.
+        blocks: what the device got meanwhile.
+        began: how many bytes the monitor's recording had before it.
+    """
+
+    sounds: list[Samples]
+    blocks: list[Block]
+    began: int
+
+
+def hold_false_trial(
+    talk: Conversation, recording: Recording, rng: random.Random, items: int
+) -> FalseTrial:
+    """Have ``items`` items answered, and let the user say "mhm" at a random moment."""
+    lengths = [rng.randrange(150, 400) for _ in range(items)]
+    # So long that also the slowest machine still plays it when the user is heard.
+    lengths[-1] += 1_000
+    sounds = [noise(ms, rng.randrange(1 << 30)) for ms in lengths]
+    began, first = recording.path.stat().st_size, len(talk.speaker.blocks)
+    talk.server.words = "Mhm."
+    ids = talk.server.answer(sounds)
+    since = talk.speak(ids, rng.randrange(20, sum(lengths) - 900))
+    false = talk.wait_for(lambda event: isinstance(event, FalseInterruption), since)
+    assert false.transcript == "Mhm."
+    talk.wait_for(lambda event: event.type == "conversation.item.deleted", since)
+    assert talk.speaker.drain(30)
+    return FalseTrial(sounds=sounds, blocks=talk.speaker.blocks[first:], began=began)
+
+
+def judge_false(trial: FalseTrial, recorded: bytes) -> tuple[int, int]:
+    """Check that everything was heard, in order and once.
+
+    Returns:
+        In how many callbacks the device got more than the fade, though it was to pause; and how
+        many were silent after it was to go on.
+
+    Raises:
+        AssertionError: a sample is missing or doubled, or something was not heard.
+    """
+    blocks = [block.pcm for block in trial.blocks]
+    sent = np.concatenate(trial.sounds).tobytes()
+    assert pauses_in(b"".join(blocks), sent), "it has paused"
+    heard = as_samples(recorded[trial.began : trial.began + _SPAN])
+    for sound in trial.sounds:
+        match = find(sound, heard)
+        assert match.end >= len(sound) - CALLBACK_MS * MS, f"{match} of {len(sound)}"
+    paused = [number for number, block in enumerate(trial.blocks) if block.paused]
+    assert paused, "the device came meanwhile"
+    sounding = [np.count_nonzero(np.frombuffer(block, "<i2")) for block in blocks]
+    late = sum(sounding[number] > FADE for number in paused)
+    behind = sounding[paused[-1] + 1 :]
+    return late, next(count for count, size in enumerate(behind) if size)
+
+
 def hold_trial(talk: Conversation, recording: Recording, rng: random.Random, items: int) -> Trial:
     """Have ``items`` items answered, and interrupt them at a random moment."""
     lengths = [rng.randrange(150, 400) for _ in range(items)]
@@ -44,6 +118,7 @@ def hold_trial(talk: Conversation, recording: Recording, rng: random.Random, ite
     late = noise(300, rng.randrange(1 << 30))
     began = recording.path.stat().st_size
     unfinished = rng.random() < 0.5
+    talk.server.words = "Stop it."
     ids = talk.server.answer(sounds, late=late if unfinished else None)
     moment = rng.randrange(20, sum(lengths) - 1_800)
     outcome = talk.interrupt(ids, moment)

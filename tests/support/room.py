@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from realtime_sync.voice import VoiceLoop
 RATE = 24_000
 ECHO_DB = -10.0
 _CHUNKS_PER_STEP = 5  # 100 ms
+_CHUNKS_AFTER = 50  # a second, in which the end of speech is found
 # The direct way from the speaker to the microphone, and two walls: delay in ms, strength.
 _PATHS = ((60, 1.0), (77, 0.4), (104, 0.2))
 _NORM = 10 ** (ECHO_DB / 20) / float(np.sqrt(sum(gain**2 for _, gain in _PATHS)))
@@ -28,8 +30,8 @@ class RoomClock(VirtualClock):
     """The time in a room, which its microphone moves on with every chunk.
 
     It passes ``speed`` times as fast as real time, or as fast as the machine keeps up: what is
-    played and what is heard never drift apart, and while somebody speaks the server is never more
-    than a step behind.
+    played and what is heard never drift apart, and while somebody speaks, and a second longer, the
+    server is never more than a step behind.
     """
 
     def __init__(self, speed: float) -> None:
@@ -49,6 +51,7 @@ class Room:
     Attributes:
         user: the line on which the user speaks.
         speaker: the sink.
+        played: what it has played, silence included.
     """
 
     rate = RATE
@@ -58,6 +61,7 @@ class Room:
         self._echoes = echo
         self.user = VirtualMicrophone(rate=RATE, clock=clock)
         self.speaker = VirtualSpeaker(rate=RATE, tap=self._hear, clock=clock)
+        self.played = bytearray()
         self._lock = threading.Lock()  # guards _air
         self._air = np.zeros(RATE, dtype="<i2")  # the last second of what was played
         self.on_chunk: Callable[[bool], None] = lambda spoken: None
@@ -76,6 +80,7 @@ class Room:
         self.user.close()
 
     def _hear(self, block: bytes) -> None:
+        self.played += block
         with self._lock:
             self._air = np.concatenate((self._air, np.frombuffer(block, "<i2")))[-RATE:]
 
@@ -91,6 +96,7 @@ class Conversation:
     """A running conversation in a room: say something, wait for what happens.
 
     Attributes:
+        connection: to the server.
         events: of the server's and the loop's, in order.
         over: whether the loop has ended.
     """
@@ -99,8 +105,8 @@ class Conversation:
         self.room = room
         self.events: list[Any] = []
         self._changed = threading.Condition()  # guards events and _updated
-        self._connection = connection
-        self._chunks = self._updated = 0
+        self.connection = connection
+        self._chunks = self._updated = self._quiet = 0
         room.on_chunk = self._next_chunk
         self.loop = VoiceLoop(
             connection, room, room.speaker, on_event=self._note, clock=clock, **options
@@ -119,7 +125,8 @@ class Conversation:
             done = self._changed.wait_for(
                 lambda: self.failure or condition(), timeout=Guard().seconds
             )
-            types = [event.type for event in self.events]
+            # One for many of a kind: an answer has hundreds of deltas.
+            types = [kind for kind, _ in groupby(event.type for event in self.events)]
             assert done, f"{what} did not come: {types}"
             assert self.failure is None, f"{what} did not come: {self.failure!r}, {types}"
 
@@ -143,20 +150,22 @@ class Conversation:
 
     def _next_chunk(self, spoken: bool) -> None:
         self._notify()
-        self._chunks += spoken
-        if spoken and self._chunks % _CHUNKS_PER_STEP == 0:
-            self._await_server(self._chunks // _CHUNKS_PER_STEP)
+        self._quiet = _CHUNKS_AFTER if spoken else max(0, self._quiet - 1)
+        self._chunks += self._quiet > 0
+        if self._quiet and self._chunks % _CHUNKS_PER_STEP == 0:
+            self._await_server()
 
-    def _await_server(self, step: int) -> None:
+    def _await_server(self) -> None:
         """Let no time pass in the room until the server has heard all that was said.
 
         A server answers an update after the audio before it. Without this, a machine that is
         busy for a moment would be a server whose answer to a word comes a second later.
         """
-        self._connection.session.update(session={"type": "realtime"})
+        before = self._updated
+        self.connection.session.update(session={"type": "realtime"})
         with self._changed:
             self._changed.wait_for(
-                lambda: self.over or self._updated > step, timeout=Guard().seconds
+                lambda: self.over or self._updated > before, timeout=Guard().seconds
             )
 
     def _note(self, event: Any) -> None:

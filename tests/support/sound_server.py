@@ -29,7 +29,7 @@ from realtime_sync.local.protocol.stored_items import StoredPart
 from realtime_sync.transport import MemoryPeer, memory_pair
 from realtime_sync.voice import Interrupted, VoiceLoop
 
-__all__ = ["Conversation", "Interruption", "SoundServer", "TimedSpeaker", "conversing"]
+__all__ = ["Block", "Conversation", "Interruption", "SoundServer", "TimedSpeaker", "conversing"]
 
 Sound = NDArray[Any]
 
@@ -41,7 +41,10 @@ _TURNS = {
     "prefix_padding_ms": 0,
     "create_response": False,
 }
-_SESSION: Any = {"type": "realtime", "audio": {"input": {"turn_detection": _TURNS}}}
+_SESSION: Any = {
+    "type": "realtime",
+    "audio": {"input": {"turn_detection": _TURNS, "transcription": {"model": "any"}}},
+}
 
 
 class SoundServer:
@@ -52,13 +55,16 @@ class SoundServer:
 
     Attributes:
         interrupted_at: when the last ``speech_started`` was sent, by `time.monotonic`.
+        words: what it understands of all that the user says from now on.
     """
 
     def __init__(self, peer: MemoryPeer) -> None:
         self.interrupted_at = 0.0
+        self.words = ""
         self._peer = peer
         self._lock = threading.Lock()  # guards the session and what belongs to it
         self._responses: list[ResponseBuilder] = []
+        self._asked: list[ResponseBuilder] = []  # by the client
         self._late: Sound = np.zeros(0, "<i2")
         self._session = ConversationSession(
             type="realtime",
@@ -80,6 +86,13 @@ class SoundServer:
                 with self._lock:
                     for _ in self._session.handle(request):
                         pass
+                    self._say_nothing()
+
+    def _say_nothing(self) -> None:
+        """Answer what the client asks for: a test says itself what is to be heard."""
+        asked, self._asked = self._asked, []
+        for response in asked:
+            self._session.responses.finish(response, "completed")
 
     def answer(self, sounds: Sequence[Sound], *, late: Sound | None = None) -> list[str]:
         """Say ``sounds``, an item and a response for each, all at once.
@@ -97,7 +110,8 @@ class SoundServer:
             for number, sound in enumerate(sounds, 1):
                 for _ in self._session.handle({"type": "response.create"}):
                     pass
-                response = self._responses[-1]
+                response = self._asked.pop()
+                self._responses.append(response)
                 self._say(response, sound)
                 items.append(response.output[0].id)
                 if late is not None and number == len(sounds):
@@ -119,7 +133,7 @@ class SoundServer:
     # -- what the session asks for ---------------------------------------------------------------
 
     def start(self, response: ResponseBuilder) -> None:
-        self._responses.append(response)
+        self._asked.append(response)
 
     def stop(self, response: ResponseBuilder) -> None:
         self._say(response, self._late)
@@ -127,15 +141,42 @@ class SoundServer:
     def recognise(
         self, part: StoredPart, done: OnHeard, *, language: str | None, prompt: str | None
     ) -> None:
-        part.heard = ""
+        part.heard = self.words
         done(part, None)
 
 
+@frozen
+class Block:
+    """What the device got in one callback.
+
+    Attributes:
+        paused: whether the speaker had been told to pause when the device came.
+        pcm: at the device's rate.
+    """
+
+    paused: bool
+    pcm: bytes
+
+
 class TimedSpeaker(Speaker):
-    """A speaker that notes when it was cleared, and when the device came for more after that."""
+    """A speaker that notes when it was cleared, when the device came for more, and what it got."""
 
     cleared_at = 0.0
     asked_at = 0.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks: list[Block] = []
+        self._told_to_pause = False
+
+    def pause(self) -> bool:
+        can = super().pause()
+        self._told_to_pause = True
+        return can
+
+    def resume(self) -> None:
+        super().resume()
+        self._told_to_pause = False
 
     def clear(self) -> None:
         super().clear()
@@ -143,7 +184,9 @@ class TimedSpeaker(Speaker):
         self.cleared_at = time.monotonic()
 
     def _play(self, data: bytes | None, frames: int) -> bytes:
+        paused = self._told_to_pause
         block = super()._play(data, frames)
+        self.blocks.append(Block(paused, block))
         if self.cleared_at and not self.asked_at:
             self.asked_at = time.monotonic()
         return block
@@ -167,18 +210,24 @@ class Interruption:
 class Conversation:
     """A running voice loop: say something, wait for events."""
 
-    def __init__(self, server: SoundServer, connection: Any, speaker: TimedSpeaker) -> None:
+    def __init__(
+        self, server: SoundServer, connection: Any, speaker: TimedSpeaker, **loop: Any
+    ) -> None:
         self.server = server
         self.speaker = speaker
         self.events: list[Any] = []
         self._changed = threading.Condition()  # guards events
         self._microphone = VirtualMicrophone()
-        self.loop = VoiceLoop(connection, self._microphone, speaker, on_event=self._note)
+        self.loop = VoiceLoop(connection, self._microphone, speaker, on_event=self._note, **loop)
 
     def _note(self, event: Any) -> None:
         with self._changed:
             self.events.append(event)
             self._changed.notify_all()
+
+    def count(self, kind: str) -> int:
+        """Return how many events of a type came."""
+        return sum(event.type == kind for event in self.events)
 
     def wait_for(self, wanted: Callable[[Any], bool], since: int = 0) -> Any:
         """Return the first event since the one with that number that is ``wanted``."""
@@ -194,10 +243,7 @@ class Conversation:
 
     def interrupt(self, items: Sequence[str], after_ms: int) -> Interruption:
         """Speak when that much of ``items`` was handed to the device, and wait for the outcome."""
-        since = len(self.events)
-        handed = self.speaker.handed_ms
-        Guard().until(lambda: sum(map(handed, items)) >= after_ms, "that much of the answer")
-        self._microphone.say(np.full(RATE // 10, LOUD, "<i2"))
+        since = self.speak(items, after_ms)
         event = self.wait_for(lambda event: isinstance(event, Interrupted), since)
         Guard().until(lambda: self.speaker.asked_at, "the next callback")
         for item_id in event.deleted:
@@ -210,6 +256,14 @@ class Conversation:
             callback_ms=(self.speaker.asked_at - self.server.interrupted_at) * 1000,
         )
 
+    def speak(self, items: Sequence[str], after_ms: int) -> int:
+        """Speak when that much of ``items`` was handed out; return how many events there were."""
+        since = len(self.events)
+        handed = self.speaker.handed_ms
+        Guard().until(lambda: sum(map(handed, items)) >= after_ms, "that much of the answer")
+        self._microphone.say(np.full(RATE // 10, LOUD, "<i2"))
+        return since
+
     @property
     def errors(self) -> list[ErrorEvent]:
         """The error events that came."""
@@ -221,8 +275,13 @@ def _is(event: Any, kind: str, item_id: str | None) -> bool:
 
 
 @contextmanager
-def conversing() -> Iterator[Conversation]:
-    """Hold a conversation with a `SoundServer` over the default speaker."""
+def conversing(*, updates: int = 1, **loop: Any) -> Iterator[Conversation]:
+    """Hold a conversation with a `SoundServer` over the default speaker.
+
+    Args:
+        updates: how many updates of the session it takes until it is as it is to be.
+        loop: options of the `VoiceLoop`.
+    """
     failures: list[BaseException] = []
 
     def run() -> None:
@@ -236,13 +295,13 @@ def conversing() -> Iterator[Conversation]:
     connection = RealtimeConnection(transport, settings=ConnectionSettings())
     connection.start()
     with TimedSpeaker() as speaker:
-        talk = Conversation(server, connection, speaker)
+        talk = Conversation(server, connection, speaker, **loop)
         threads = [threading.Thread(target=work) for work in (server.run, run)]
         for thread in threads:
             thread.start()
         try:
             connection.session.update(session=_SESSION)
-            talk.wait_for(lambda event: event.type == "session.updated")
+            Guard().until(lambda: talk.count("session.updated") >= updates, "the session")
             yield talk
         finally:
             talk.loop.close()

@@ -20,18 +20,21 @@ __all__ = ["Rule", "Script", "load_script"]
 _DEFAULT_SCRIPT = "assistant.yaml"
 _TOP_KEYS = {"rules", "opening", "default", "silence"}
 _RULE_KEYS = {
-    *("pattern", "earlier", "output_of", "reply", "tool", "arguments", "without_tool"),
+    *("pattern", "earlier", "output_of", "instructions"),
+    *("reply", "tool", "arguments", "without_tool"),
 }
+_CONDITIONS = ("pattern", "output_of", "instructions")
 
 
 @frozen
 class Rule:
-    """When one of ``patterns`` is found in the user's words, or ``output_of`` answered: do this.
+    """When one of ``patterns`` is found in the user's words, or another condition holds: do this.
 
     Attributes:
         patterns: searched in the words in lower case without punctuation.
         earlier: one of these must be found in what the user said before, too, if there are any.
         output_of: the name of a tool whose output this rule puts into words.
+        instructions: searched in the instructions as they are, before anything else is looked at.
         replies: templates; the first whose names are all known is said.
         tool: the function to call instead of a reply, when the session has it.
         arguments: the call's arguments; texts in it are templates.
@@ -42,6 +45,7 @@ class Rule:
     patterns: tuple[re.Pattern[str], ...] = ()
     earlier: tuple[re.Pattern[str], ...] = ()
     output_of: str | None = None
+    instructions: tuple[re.Pattern[str], ...] = ()
     tool: str | None = None
     arguments: JsonDict = field(factory=dict)
     without_tool: str | None = None
@@ -114,20 +118,25 @@ class _Reader:
         if not isinstance(rule, dict):
             self._fail("it must be a mapping")
         self._only(rule, _RULE_KEYS)
-        if ("pattern" in rule) == ("output_of" in rule):
-            self._fail("it needs 'pattern' or 'output_of', and not both")
+        if sum(name in rule for name in _CONDITIONS) != 1:
+            self._fail("it needs one of 'pattern', 'output_of' and 'instructions', and only one")
+        if "instructions" in rule and "tool" in rule:
+            self._fail("'instructions' goes with 'reply' alone: 'tool' needs 'pattern'")
         if "reply" not in rule and ("tool" not in rule or "without_tool" not in rule):
             self._fail("it needs 'reply', or 'tool' together with 'without_tool'")
         if "earlier" in rule and "pattern" not in rule:
             self._fail("'earlier' needs 'pattern': it is searched when that was found")
         patterns = tuple(map(self._pattern, self._texts(rule, "pattern")))
         earlier = tuple(map(self._pattern, self._texts(rule, "earlier")))
+        instructions = tuple(map(self._pattern, self._texts(rule, "instructions")))
         # An output's fields are known only when it is there.
         known = _groups(patterns) | _groups(earlier) | {"text"} if patterns else None
+        known = _groups(instructions) if instructions else known
         return Rule(
             patterns=patterns,
             earlier=earlier,
             output_of=self._text(rule, "output_of"),
+            instructions=instructions,
             replies=tuple(self._checked(text, known) for text in self._texts(rule, "reply")),
             tool=self._text(rule, "tool"),
             arguments=self._arguments(rule.get("arguments", {}), known),

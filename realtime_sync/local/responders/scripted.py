@@ -36,7 +36,8 @@ class ScriptedResponder:
     """Answers by the first rule that fits; an `engines.Responder`.
 
     The user's last message is matched; where there is none, the instructions are, so that
-    ``instructions: "say hello"`` for a first greeting works.
+    ``instructions: "say hello"`` for a first greeting works. Rules for instructions come first:
+    what they say is said at any time.
 
     Args:
         script: the rules, see `load_script`.
@@ -49,6 +50,9 @@ class ScriptedResponder:
 
     def respond(self, prompt: ResponderPrompt) -> Iterator[ResponderEvent]:
         """Yield one function call, or the reply word by word."""
+        told = self._told(prompt)
+        if told is not None:
+            return self._say(told, prompt)
         item = last_input(prompt)
         if item is None:
             return self._answer(_plain(prompt.instructions), self._script.opening, prompt)
@@ -56,6 +60,14 @@ class ScriptedResponder:
             return self._after_call(item, prompt)
         text = _plain(text_of(item))
         return self._answer(text, self._script.default if text else self._script.silence, prompt)
+
+    def _told(self, prompt: ResponderPrompt) -> str | None:
+        """Return what the instructions demand, whatever the user has said; None for nothing."""
+        for rule in self._script.rules:
+            values = _names(rule.instructions, prompt.instructions)
+            if values is not None:
+                return self._fill(rule.replies, values)
+        return None
 
     def _after_call(self, item: JsonDict, prompt: ResponderPrompt) -> Iterator[ResponderEvent]:
         call = calls_by_id(prompt).get(item.get("call_id", ""), {})

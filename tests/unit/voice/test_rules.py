@@ -27,13 +27,16 @@ from realtime_sync.events import Reconnected, ServerEvent
 from realtime_sync.voice.effects import (
     AskForOwed,
     CancelResponse,
+    ClearInput,
     Commit,
     CreateResponse,
     DeleteItem,
     Effect,
     Flush,
+    Pause,
     Play,
     Report,
+    Resume,
     RunTool,
     SendToolOutput,
     Silence,
@@ -618,6 +621,25 @@ def test_an_answer_that_was_asked_for_and_not_begun_is_cancelled_too(manual: Voi
     assert feed(manual, delta("r1", "a", 100)) == []
     assert feed(manual, done("r1", "cancelled")) == []
     assert manual.busy, "the connection asks now"
+
+
+def test_the_silence_that_a_detector_waits_for_is_not_counted_as_speech(
+    clock: VirtualClock,
+) -> None:
+    rule = Interruptions(resume=True, backchannels=None, max_backchannel_ms=1000)
+    state = make_state(ScriptedFacts(), clock, manual_turns=True, interruptions=rule)
+    feed(state, event("session.updated", session={"type": "realtime", **QUIET}))
+    feed(state, created("r1"), delta("r1", "a", 5000))
+    assert acts(state.user_started(silence_ms=500)) == [Pause()]
+    clock.advance(1.45)  # of which it may have been silent for half a second
+    assert state.tick() == []
+    stopped = UserStopped(True, 950, "detected")
+    clear, resume = acts(decided(state, state.user_stopped(stopped)))
+    assert isinstance(clear, ClearInput)
+    assert resume == Resume()
+    state.user_started(silence_ms=500)
+    clock.advance(1.55)
+    assert Silence((("a", 0),)) in state.tick()
 
 
 def test_a_detector_that_an_update_turns_off_is_none(clock: VirtualClock) -> None:

@@ -59,7 +59,7 @@ def test_less_than_100_ms_is_not_committed() -> None:
 
 
 def test_a_detector_sends_what_is_said_and_a_moment_before_it() -> None:
-    turns = LocalVad(RATE, Vad())
+    turns = LocalVad(RATE, Vad(silence_ms=480))
     said = silence(1000) + question("hello") + silence(1000)
     effects: list[Effect] = []
     for at in range(0, len(said), 960):

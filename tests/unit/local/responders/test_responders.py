@@ -146,6 +146,15 @@ def test_without_a_user_message_the_instructions_are_followed() -> None:
     assert words(answer(instructions="You are a pirate.")) == "Hello! How can I help you?"
 
 
+def test_instructions_with_a_rule_of_their_own_come_before_what_was_said() -> None:
+    demand = 'Say exactly the following words, and nothing else: "Still, are you {there}? "Yes"!"'
+    told = 'Still, are you {there}? "Yes"!'
+    assert words(answer(instructions=demand)) == told
+    assert words(answer(user("hello"), instructions=demand)) == told
+    assert words(answer(call(), output("14"), instructions=demand)) == told
+    assert words(answer(user("hello"), instructions="Be brief.")) == "Hello! How can I help you?"
+
+
 @pytest.mark.parametrize(
     ("said", "city"),
     [
@@ -326,7 +335,11 @@ def test_a_script_of_ones_own(tmp_path: Path) -> None:
         ("rule: []\n", "key 'rule' is unknown; choose from default, opening, rules, silence"),
         ("rules: 3\n", "'rules' must be a list"),
         ("rules:\n- hello\n", "rule 1 (line 2): it must be a mapping"),
-        ("rules:\n- reply: x\n", "rule 1 (line 2): it needs 'pattern' or 'output_of'"),
+        ("rules:\n- reply: x\n", "rule 1 (line 2): it needs one of 'pattern'"),
+        ("rules:\n- {pattern: a, instructions: b, reply: x}\n", "'instructions', and only one"),
+        ("rules:\n- {instructions: a, tool: b, reply: x}\n", "'tool' needs 'pattern'"),
+        ("rules:\n- {instructions: a, reply: '{text}'}\n", "uses {text}, which is not among"),
+        ("rules:\n- {instructions: '(', reply: x}\n", "'(' is not a regular expression"),
         ("rules:\n- pattern: x\n", "it needs 'reply', or 'tool' together with 'without_tool'"),
         (
             "rules:\n- {pattern: a, reply: b}\n- {pattern: '(', reply: b}\n",
