@@ -95,7 +95,7 @@ def test_a_spoken_question_is_answered_with_a_tool(ws_server: Server) -> None:
         answer = talk.wait_for("response.output_audio_transcript.done")
         assert answer.transcript == "The weather in London is foggy, 9 degrees."
         item_id = answer.item_id
-        assert talk.speaker.drain(Guard().seconds)
+        Guard().until(lambda: talk.loop.idle, "the end of the answer")
         dones = [event for event in talk.events if event.type == "response.done"]
         (done,) = (event for event in dones if event.response.id == answer.response_id)
         assert done.response.output[0].id == item_id

@@ -107,6 +107,8 @@ class Conversation:
         self._changed = threading.Condition()  # guards events and _updated
         self.connection = connection
         self._chunks = self._updated = self._quiet = 0
+        self._moves = threading.Event()
+        self._moves.set()
         room.on_chunk = self._next_chunk
         self.loop = VoiceLoop(
             connection, room, room.speaker, on_event=self._note, clock=clock, **options
@@ -148,7 +150,17 @@ class Conversation:
             self.over = True
             self._notify()
 
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Let no time pass in the room: no more than the chunk that is under way is heard."""
+        self._moves.clear()
+        try:
+            yield
+        finally:
+            self._moves.set()
+
     def _next_chunk(self, spoken: bool) -> None:
+        Guard().wait(self._moves, "the end of a standstill")
         self._notify()
         self._quiet = _CHUNKS_AFTER if spoken else max(0, self._quiet - 1)
         self._chunks += self._quiet > 0

@@ -64,7 +64,7 @@ def test_a_detector_sends_what_is_said_and_a_moment_before_it() -> None:
     effects: list[Effect] = []
     for at in range(0, len(said), 960):
         effects += turns.hear(said[at : at + 960])
-    assert effects[0] == UserStarted(silence_ms=500)
+    assert effects[0] == UserStarted(silence_ms=480)
     stopped = effects[-1]
     assert isinstance(stopped, UserStopped)
     assert stopped.by == "detected"
