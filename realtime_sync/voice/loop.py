@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import evolve
 
+from .._deadline import Deadline
 from .._signal_safe import Claim
 from ..audio.base import SinkLike, SourceLike, as_sink, as_source
 from ..conversation.tool_calls import ToolCalls
@@ -116,6 +117,7 @@ class VoiceLoop:
     ) -> None:
         source, sink = as_source(source), as_sink(sink)
         _check_options(interruptions, idle, half_duplex=half_duplex)
+        Deadline(tool_timeout)  # raises for what is no time
         if push_to_talk and isinstance(interruptions, Interruptions):
             interruptions = evolve(interruptions, backchannels=None)  # the button decides
         hearing = Hearing(sink, rate=source.rate, echo=echo, half_duplex=half_duplex, clock=clock)

@@ -272,6 +272,8 @@ class VoiceState:
             ConfigError: the session is not one that this loop can hold.
         """
         self._earlier_updates = frozenset(self._known.sent_ids)
+        if self._idle is not None:
+            self._idle.user_spoke()  # silence counts from now on
         return self._settle_turns()
 
     def receive(self, event: ServerEvent) -> list[Effect]:
@@ -433,8 +435,7 @@ class VoiceState:
         if self._owed:
             self._owed = False
             return [self._create()]
-        free = not self._asked and not self._facts.busy and not self._answers.running
-        if not self._sayings or not free:
+        if not self._sayings or self._asked or self._answers.running or self._facts.busy:
             return []
         saying = self._sayings.popleft()
         create = self._create(saying.params)

@@ -39,7 +39,14 @@ from realtime_sync.errors import (
     RealtimeTimeout,
     RemoteProtocolError,
 )
-from realtime_sync.voice import Interrupted, ToolFinished, ToolStarted, UnreadableMessage, VoiceLoop
+from realtime_sync.voice import (
+    IdleRule,
+    Interrupted,
+    ToolFinished,
+    ToolStarted,
+    UnreadableMessage,
+    VoiceLoop,
+)
 
 QUESTION = [bytes(960), b"\x01\x00" * 480]
 
@@ -499,6 +506,32 @@ def test_an_end_that_lacks_something_is_refused_at_the_door(
         VoiceLoop(connection, QUESTION, sink)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"no sinks, they lack: clear, drain, played_ms, write;"):
         VoiceLoop(connection, ListSource(), ListSource())  # type: ignore[arg-type]
+
+
+def test_what_is_no_time_for_a_tool_is_refused_at_the_door(
+    clock: AudioClock, sink: VirtualSpeaker
+) -> None:
+    with pytest.raises(ConfigError, match="timeout is 'soon'"):
+        make_loop(ScriptedConnection(clock), ListSource(), sink, len, tool_timeout="soon")
+
+
+def test_silence_before_the_beginning_does_not_count(
+    clock: AudioClock, sink: VirtualSpeaker
+) -> None:
+    seen: list[str] = []
+    rule = IdleRule(after_s=10, end_after_s=10)
+    loop = make_loop(
+        ScriptedConnection(clock, session()),
+        ListSource(wait=True),
+        sink,
+        lambda message: seen.append(message.type),
+        idle=rule,
+    )
+    clock.advance(100)
+    began = clock()
+    loop.run()
+    assert seen[-1] == "voice.idle_ended"
+    assert clock() - began >= 20
 
 
 def test_other_events_only_pass_through(clock: AudioClock, sink: VirtualSpeaker) -> None:
