@@ -142,9 +142,7 @@ class Conversation:
     def hear_out(self) -> None:
         """Wait until all was said, and nothing goes on."""
         said = self.room.user.wait_said
-        self.wait(
-            lambda: said(0) and not self._quiet and self.loop.idle, "the end of the answer"
-        )
+        self.wait(lambda: said(0) and not self._quiet and self.loop.idle, "the end of the answer")
 
     def _run(self) -> None:
         try:
