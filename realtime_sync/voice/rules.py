@@ -758,15 +758,18 @@ class VoiceState:
         """Take that what was under way went with the old link; what is owed stays owed."""
         # In doubt it was a turn, of which only the words may be known by now.
         self._turn_open = self._turn_open or (self._verdicts.are_open and not self._speaking)
-        effects = self._settle_lost_turn(event.lost_items)
-        self._settle_lost_calls()
         lost, buffered = self._answers.link_lost(self._handed_ms)
+        effects = self._settle_lost_turn(event.lost_items, answer_lost=lost)
+        turn_lost = bool(effects)
+        self._settle_lost_calls()
         lost = lost and not self.tools_running  # else the answer comes with their outputs
         if lost and buffered:
             effects.append(Silence(()))  # none of it was heard, and it will be said again
         due = self._settle_lost_asks() or lost or self._answer_due
+        # Without the turn, the model would answer once more what was answered before it.
+        due = due and (not turn_lost or self._ends_with("user", "function_call_output"))
         self._answer_due = self._cut_due = False
-        self._owed = self._owed or due or (self._turn_open and self._user_was_last)
+        self._owed = self._owed or due or (self._turn_open and self._ends_with("user"))
         self._turn_open = False
         self._verdicts.clear()
         self._to_delete.clear()
@@ -794,10 +797,11 @@ class VoiceState:
         self._sayings.extendleft(saying for saying in reversed(wanted) if saying is not None)
         return not sent and None in wanted
 
-    def _settle_lost_turn(self, lost_items: object) -> list[Effect]:
+    def _settle_lost_turn(self, lost_items: object, *, answer_lost: bool) -> list[Effect]:
         was_speaking, self._speaking = self._speaking, False
         lost = self._turn_item in lost_items if isinstance(lost_items, list) else False
-        if not was_speaking and not (lost and self._turn_open):
+        lost = lost and (self._turn_open or answer_lost)
+        if not was_speaking and not lost:
             return []
         self._turn_open = self._answer_due = False
         item_id, self._turn_item = self._turn_item, ""
@@ -813,15 +817,14 @@ class VoiceState:
             del self._lost_calls[next(iter(self._lost_calls))]
         self._owed = self._calls.link_lost() or self._owed
 
-    @property
-    def _user_was_last(self) -> bool:
-        """Whether the conversation ends with something that the user has said."""
+    def _ends_with(self, *kinds: str) -> bool:
+        """Return whether the last item of the conversation has one of these roles or types."""
         items = [
             item
             for item in self._history.items.values()
             if item.status != "in_progress" and not self._history.is_ignored(item.id)
         ]
-        return bool(items) and items[-1].role == "user"
+        return bool(items) and (items[-1].role in kinds or items[-1].type in kinds)
 
     # -- interrupting ----------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 import yaml
 from embedded import QUESTIONS, Server, question, run_server
 from pauses import pauses_in
-from room import Conversation, conversing
+from room import Conversation
+from room import conversing as conversing_in_a_room
 
 from realtime_sync.audio import Vad
 from realtime_sync.local.speech.espeak import EspeakSynthesizer
@@ -25,6 +27,7 @@ MANUAL: dict[str, Any] = {
 # the words that decide, and never the time that they take.
 BY_WORDS = Interruptions(resume=True, verdict_s=600)
 BY_LENGTH = Interruptions(resume=True, backchannels=None)
+conversing = partial(conversing_in_a_room, echo_in_room=False, speed=10.0)
 STOPPED = "All right, I stopped."
 
 
@@ -100,7 +103,7 @@ def test_a_cough_lets_the_answer_go_on(strict_server: Server) -> None:
 
 
 def check_false_interruption(server: Server, sound: bytes, words: str) -> None:
-    with conversing(server, session=WRITTEN, interruptions=BY_WORDS, echo_in_room=False) as talk:
+    with conversing(server, session=WRITTEN, interruptions=BY_WORDS) as talk:
         settle(talk)
         item_id = ask(talk, "count")
         talk.room.user.say(sound)
@@ -118,7 +121,7 @@ def check_false_interruption(server: Server, sound: bytes, words: str) -> None:
 
 
 def test_a_real_interruption_is_answered_once(ws_server: Server) -> None:
-    with conversing(ws_server, session=WRITTEN, interruptions=BY_WORDS, echo_in_room=False) as talk:
+    with conversing(ws_server, session=WRITTEN, interruptions=BY_WORDS) as talk:
         settle(talk)
         item_id = ask(talk, "story")
         talk.room.user.say(question("stop"))
@@ -141,7 +144,7 @@ def test_a_real_interruption_is_answered_once(ws_server: Server) -> None:
 
 
 def test_without_words_length_decides(ws_server: Server) -> None:
-    with conversing(ws_server, interruptions=BY_LENGTH, echo_in_room=False) as talk:
+    with conversing(ws_server, interruptions=BY_LENGTH) as talk:
         settle(talk)
         item_id = ask(talk, "story")
         talk.room.user.say(okay())
@@ -159,7 +162,7 @@ def test_without_words_length_decides(ws_server: Server) -> None:
 
 def test_who_speaks_for_less_than_that_is_answered_afterwards(ws_server: Server) -> None:
     rule = Interruptions(min_ms=1300)
-    with conversing(ws_server, interruptions=rule, echo_in_room=False) as talk:
+    with conversing(ws_server, interruptions=rule) as talk:
         settle(talk)
         first = ask(talk, "count")
         talk.room.user.say(okay())
@@ -179,7 +182,7 @@ def test_who_speaks_for_less_than_that_is_answered_afterwards(ws_server: Server)
 
 
 def test_when_nothing_interrupts_the_turn_is_answered_afterwards(ws_server: Server) -> None:
-    with conversing(ws_server, interruptions=False, echo_in_room=False) as talk:
+    with conversing(ws_server, interruptions=False) as talk:
         settle(talk)
         ask(talk, "count")
         talk.room.user.say(question("stop"))
@@ -193,7 +196,7 @@ def test_when_nothing_interrupts_the_turn_is_answered_afterwards(ws_server: Serv
 
 def test_what_is_said_under_protection_is_heard_out(ws_server: Server) -> None:
     words = "Please listen to this until the end: calls may be recorded, and nobody is to blame."
-    with conversing(ws_server, session=WRITTEN, interruptions=BY_WORDS, echo_in_room=False) as talk:
+    with conversing(ws_server, session=WRITTEN, interruptions=BY_WORDS) as talk:
         settle(talk)
         ask(talk, "hello")
         talk.hear_out()
@@ -209,7 +212,7 @@ def test_what_is_said_under_protection_is_heard_out(ws_server: Server) -> None:
 
 def test_silence_is_asked_about_and_ends_the_talk(ws_server: Server) -> None:
     idle = IdleRule(after_s=8, say="Are you still there?", end_after_s=6)
-    with conversing(ws_server, idle=idle, echo_in_room=False) as talk:
+    with conversing(ws_server, idle=idle) as talk:
         talk.wait_for("session.updated")
         ask(talk, "hello")
         prompted = talk.wait_for("voice.idle_prompted")
@@ -223,9 +226,7 @@ def test_silence_is_asked_about_and_ends_the_talk(ws_server: Server) -> None:
 
 @pytest.mark.parametrize("rule", [BY_WORDS, BY_LENGTH])
 def test_a_detector_here_tells_false_interruptions(ws_server: Server, rule: Interruptions) -> None:
-    with conversing(
-        ws_server, session=MANUAL, vad=Vad(), interruptions=rule, echo_in_room=False
-    ) as talk:
+    with conversing(ws_server, session=MANUAL, vad=Vad(), interruptions=rule) as talk:
         talk.wait_for("session.updated")
         item_id = ask(talk, "story")
         talk.room.user.say(okay())
@@ -247,9 +248,7 @@ def test_a_detector_here_tells_false_interruptions(ws_server: Server, rule: Inte
 
 
 def test_a_button_that_is_only_touched_interrupts_nothing(ws_server: Server) -> None:
-    with conversing(
-        ws_server, session=MANUAL, push_to_talk=True, interruptions=BY_WORDS, echo_in_room=False
-    ) as talk:
+    with conversing(ws_server, session=MANUAL, push_to_talk=True, interruptions=BY_WORDS) as talk:
         talk.wait_for("session.updated")
         talk.loop.press()
         talk.room.user.say(question("story"))

@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 from embedded import Server
+from fault_proxy import FaultProxy
 from guards import Guard, VirtualClock
 
-from realtime_sync import Local
+from realtime_sync import Local, ReconnectPolicy
 from realtime_sync.audio import VirtualMicrophone, VirtualSpeaker
-from realtime_sync.events import ErrorEvent, SessionUpdated
+from realtime_sync.events import ErrorEvent, Reconnected, SessionUpdated
 from realtime_sync.voice import VoiceLoop
 
 RATE = 24_000
 ECHO_DB = -10.0
 _CHUNKS_PER_STEP = 5  # 100 ms
+_RECONNECT = ReconnectPolicy(initial_delay=0.01, max_delay=0.1, max_retries=50)
 _CHUNKS_AFTER = 50  # a second, in which the end of speech is found
 # The direct way from the speaker to the microphone, and two walls: delay in ms, strength.
 _PATHS = ((60, 1.0), (77, 0.4), (104, 0.2))
@@ -97,12 +99,14 @@ class Conversation:
 
     Attributes:
         connection: to the server.
+        clock: of the room.
         events: of the server's and the loop's, in order.
         over: whether the loop has ended.
     """
 
     def __init__(self, connection: Any, room: Room, clock: RoomClock, **options: Any) -> None:
         self.room = room
+        self.clock = clock
         self.events: list[Any] = []
         self._changed = threading.Condition()  # guards events and _updated
         self.connection = connection
@@ -138,8 +142,9 @@ class Conversation:
         return self.of(kind)[count - 1]
 
     def hear_out(self) -> None:
-        """Wait until nothing goes on."""
-        self.wait(lambda: self.loop.idle, "the end of the answer")
+        """Wait until all was said, and nothing goes on."""
+        said = self.room.user.wait_said
+        self.wait(lambda: said(0) and not self._quiet and self.loop.idle, "the end of the answer")
 
     def _run(self) -> None:
         try:
@@ -183,7 +188,8 @@ class Conversation:
     def _note(self, event: Any) -> None:
         with self._changed:
             self.events.append(event)
-            self._updated += isinstance(event, SessionUpdated)
+            # A link that is lost answers no more.
+            self._updated += isinstance(event, SessionUpdated | Reconnected)
             self._changed.notify_all()
 
     def _notify(self) -> None:
@@ -198,12 +204,13 @@ def conversing(
     session: Any = None,
     speed: float = 5.0,
     echo_in_room: bool = True,
+    proxy: FaultProxy | None = None,
     **loop: Any,
 ) -> Iterator[Conversation]:
     """Hold a conversation with a server, ``speed`` times as fast as people would."""
     clock = RoomClock(speed)
-    client = Local(url=server.url, api_key=server.key)
-    with client.realtime.connect() as connection:
+    client = Local(url=server.url if proxy is None else proxy.url, api_key=server.key)
+    with client.realtime.connect(reconnect=_RECONNECT) as connection:
         connection.session.update(session={"type": "realtime", **(session or {})})
         talk = Conversation(connection, Room(clock, echo=echo_in_room), clock, **loop)
         talk.thread.start()

@@ -444,6 +444,32 @@ def test_a_turn_that_could_not_be_restored_is_lost(state: VoiceState) -> None:
     assert not state.busy
 
 
+@pytest.mark.parametrize("came", [(), (delta("r1", "a", 500),)])
+def test_no_answer_is_asked_for_to_a_turn_that_is_lost(
+    state: VoiceState, came: tuple[ServerEvent, ...]
+) -> None:
+    feed(state, session(), speech_started(), speech_stopped(), created("r1"), *came)
+    known(state).history.keep([message("earlier", "user"), message("answer", "assistant")])
+    effects = reconnect(state, "user")
+    assert [effect for effect in effects if effect != Silence(())] == [
+        Report(TurnLost(item_id="user"))
+    ]
+    assert not state.busy
+
+
+def test_what_was_said_before_a_lost_turn_is_still_answered(clock: VirtualClock) -> None:
+    state = make_state(ScriptedFacts(), clock, interruptions=False)
+    feed(state, session(create_response=False, interrupt_response=False), created("r1"))
+    feed(state, speech_started())
+    known(state).history.keep([message("earlier", "user")])
+    assert reconnect(state, "user") == [Report(TurnLost(item_id="user")), asks(state)]
+
+
+def message(item_id: str, role: str) -> dict[str, Any]:
+    content = [{"type": "input_text" if role == "user" else "output_text", "text": "hello"}]
+    return {"type": "message", "id": item_id, "role": role, "content": content}
+
+
 def test_an_answer_that_was_due_is_asked_for_once(state: VoiceState) -> None:
     feed(state, session(), speech_started(), speech_stopped())
     assert reconnect(state) == [asks(state)]
