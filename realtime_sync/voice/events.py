@@ -175,7 +175,7 @@ class Paused:
 
 @frozen(kw_only=True)
 class Resumed:
-    """The sink goes on where it paused.
+    """The pause is over: the sink goes on where it paused, or was cleared by an interruption.
 
     Attributes:
         paused_ms: how long it was silent.
