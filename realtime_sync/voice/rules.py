@@ -8,11 +8,8 @@ that never began to play is deleted, because a truncation at 0 ms is refused.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
-
-from attrs import frozen
 
 from .._types import JsonDict
 from ..connection.reply import server_error
@@ -44,13 +41,13 @@ from ..events.server import words_of
 from ..events.wire_values import as_id, as_index, as_number, as_object, as_text
 from ._voice_connection import ResponseFacts
 from .answers import Answers
+from .asks import Asks
 from .conversion import check_formats
 from .effects import (
     AskForOwed,
     CancelResponse,
     ClearInput,
     Commit,
-    CreateResponse,
     DeleteItem,
     Effect,
     EndTalk,
@@ -105,14 +102,6 @@ _TWO_DETECTORS = (
 _DELETE_S = 1.5
 _MOST_LOST = 64
 _SAY = 'Say exactly the following words, and nothing else: "{}"'
-
-
-@frozen
-class _Saying:
-    """What somebody wants to be said: the settings of its response."""
-
-    params: JsonDict
-    is_protected: bool
 
 
 class VoiceState:
@@ -196,20 +185,14 @@ class VoiceState:
         # "" is the next one that is committed.
         self._to_delete: dict[str, float] = {}
         self._clearing: str | None = None  # our request to forget what was no turn
+        self._clears = 0
 
         # What we ask for.
         self._answer_due = False  # the server owes an answer of its own accord
-        self._owed = False  # an answer is to be asked for, once the user and the server let us
-        self._asked: list[str] = []  # our requests of which nothing was created yet, in order
-        self._creates = 0
-        self._withdrawable: str | None = None  # the latest request; it may still wait
-        self._sayings: deque[_Saying] = deque()
-        self._asked_sayings: dict[str, _Saying] = {}  # by the request, until something is created
+        self._asks = Asks(responses)
         self._cut: list[str] = []  # responses interrupted just now, until `silenced`
         self._cancel_cut = False
-        # Interrupted before they begin: the response that the server owes, and those to requests.
-        self._cut_due = False
-        self._cut_asks: frozenset[str] = frozenset()
+        self._cut_due = False  # the response that the server owes is interrupted already
         self._lost_calls: dict[str, None] = {}
         self._earlier_updates: frozenset[str] = frozenset()  # of the session, before `begin`
 
@@ -239,7 +222,7 @@ class VoiceState:
     @property
     def busy(self) -> bool:
         """Whether the conversation is in the middle of a turn."""
-        due = self._answer_due or self._owed or self._facts.busy or bool(self._sayings)
+        due = self._answer_due or self._asks.is_due or self._facts.busy
         talking = self._speaking or self._verdicts.are_open
         return talking or due or self.tools_running or bool(self._answers.running)
 
@@ -328,7 +311,7 @@ class VoiceState:
 
     def respond(self, params: JsonDict, *, interruptible: bool = True) -> list[Effect]:
         """Ask for a response with settings of its own, when nothing else goes on."""
-        self._sayings.append(_Saying(params, is_protected=not interruptible))
+        self._asks.say(params, is_protected=not interruptible)
         return self.ask_for_owed()
 
     def user_started(self, silence_ms: int = 0) -> list[Effect]:
@@ -360,7 +343,7 @@ class VoiceState:
         answered: bool = turn.respond
         ended = Report(TurnEnded(item_id=None, reason=turn.by, answered=answered))
         before = self._make_real() if contested else self._speech_ended() if answered else []
-        self._owed = answered or self._owed
+        self._asks.owed = answered or self._asks.owed
         self._turn_open = answered
         return [*before, Commit(), ended, AskForOwed()]
 
@@ -412,7 +395,7 @@ class VoiceState:
 
         Only what was sent counts: a response would begin without an output that is on its way.
         """
-        self._owed = self._calls.finished(call_id) or self._owed
+        self._asks.owed = self._calls.finished(call_id) or self._asks.owed
         return self.ask_for_owed()
 
     def output_lost(self, call_id: str) -> None:
@@ -421,8 +404,7 @@ class VoiceState:
 
     def withdrawn(self, event_id: str) -> list[Effect]:
         """Take that a request for an answer had not gone out, and will not."""
-        self._asked = [asked for asked in self._asked if asked != event_id]
-        self._owed = True
+        self._asks.withdrawn(event_id)
         return self.ask_for_owed()
 
     def ask_for_owed(self) -> list[Effect]:
@@ -432,27 +414,8 @@ class VoiceState:
         """
         if self._speaking or self._answer_due or self._verdicts.are_open or self._to_delete:
             return []
-        if self._owed:
-            self._owed = False
-            return [self._create()]
-        if not self._sayings or self._asked or self._answers.running or self._facts.busy:
-            return []
-        saying = self._sayings.popleft()
-        create = self._create(saying.params)
-        self._asked_sayings[create.event_id] = saying
-        return [create]
-
-    def _create(self, params: JsonDict | None = None) -> CreateResponse:
-        self._creates += 1
-        event_id = f"voice_create_{self._creates}"
-        self._asked = [*self._gone_out(), event_id]  # of several that wait, the latest is sent
-        # What somebody wants to be said is not withdrawn for a user's turn; it is interrupted.
-        self._withdrawable = event_id if params is None else None
-        return CreateResponse(event_id, params)
-
-    def _gone_out(self) -> list[str]:
-        """Return which of our requests do not wait for the end of a response."""
-        return [event_id for event_id in self._asked if not self._facts.is_waiting(event_id)]
+        create = self._asks.next(running=bool(self._answers.running))
+        return [] if create is None else [create]
 
     # -- the session -----------------------------------------------------------------------------
 
@@ -501,7 +464,7 @@ class VoiceState:
         paused = self._paused_at is not None
         if paused or self._answers.awaited or self._answers.sounds(self._played_ms):
             return True
-        return not self._cut_asks.issuperset(self._asked)
+        return self._asks.is_awaited
 
     def _speech_started(self, event: InputAudioBufferSpeechStarted) -> list[Effect]:
         if self._manual_turns:
@@ -529,8 +492,7 @@ class VoiceState:
     @property
     def _is_protected(self) -> bool:
         """Whether the user can't interrupt what plays, runs or is asked for."""
-        asked = any(saying.is_protected for saying in self._asked_sayings.values())
-        return asked or self._answers.are_protected(self._played_ms)
+        return self._asks.is_protected or self._answers.are_protected(self._played_ms)
 
     def _contest(self, item_id: str, audio_ms: float | None) -> list[Effect]:
         """Let the answer pause, until there is a verdict on what the user says."""
@@ -552,7 +514,7 @@ class VoiceState:
             return self._give_verdict()
         effects = self._speech_ended()
         if self._decides:
-            answered = self._owed = True
+            answered = self._asks.owed = True
         else:
             answered = self._answer_due = self._known.facts.answers
         self._turn_open = answered
@@ -605,7 +567,7 @@ class VoiceState:
         effects = self._make_real()
         if self._speaking:
             return effects
-        self._owed = self._turn_open = True
+        self._asks.owed = self._turn_open = True
         return [*effects, self._turn_ended(answered=True), AskForOwed()]
 
     def _make_real(self) -> list[Effect]:
@@ -639,7 +601,8 @@ class VoiceState:
 
     def _throw_away(self) -> list[Effect]:
         """Forget what was no turn before it becomes an item."""
-        self._clearing = f"voice_clear_{self._creates}_{self._clock()}"
+        self._clears += 1
+        self._clearing = f"voice_clear_{self._clears}"
         return [ClearInput(self._clearing), *self._make_false(is_item=False)]
 
     @property
@@ -660,15 +623,13 @@ class VoiceState:
         answer = self._answers.answer(response_id)
         if answer.out_of_band:
             return []
-        begun = self._gone_out()
-        self._asked = [event_id for event_id in self._asked if event_id not in begun]
-        sayings = [self._asked_sayings.pop(event_id, None) for event_id in begun]
-        answer.protected = any(saying is not None and saying.is_protected for saying in sayings)
-        cut = self._cut_due or not self._cut_asks.isdisjoint(begun)
-        if self._answer_due or not begun:
+        begun = self._asks.begun()
+        answer.protected = begun.is_protected
+        cut = self._cut_due or begun.is_cut
+        if self._answer_due or not begun.asked:
             # It begins with all outputs that were sent so far. What we have asked for ourselves
             # does not: it was asked for before them.
-            self._owed = False
+            self._asks.owed = False
         self._answer_due = self._cut_due = False
         answer.dropped = cut
         return [CancelResponse(response_id)] if cut and response_id else []
@@ -725,7 +686,7 @@ class VoiceState:
         if not answer.out_of_band:
             self._turn_open = False
         owed = self._calls.over(response_id, interrupted=answer.dropped)
-        self._owed = owed or self._owed
+        self._asks.owed = owed or self._asks.owed
         failed: list[Effect] = []
         if status in ("failed", "incomplete"):
             why = _reason(wire)
@@ -737,10 +698,7 @@ class VoiceState:
         if not self._earlier_updates.isdisjoint(refused):
             raise server_error(event)
         effects = self._control.refused(refused) if self._control is not None else []
-        if not set(refused).isdisjoint(self._asked):
-            self._asked = [event_id for event_id in self._asked if event_id not in refused]
-            for event_id in refused:
-                self._asked_sayings.pop(event_id, None)
+        if self._asks.refused(refused):
             self._turn_open = False
             reason = words_of(event)
             effects.append(Report(AnswerFailed(response_id=None, status="refused", reason=reason)))
@@ -765,11 +723,11 @@ class VoiceState:
         lost = lost and not self.tools_running  # else the answer comes with their outputs
         if lost and buffered:
             effects.append(Silence(()))  # none of it was heard, and it will be said again
-        due = self._settle_lost_asks() or lost or self._answer_due
+        due = self._asks.link_lost() or lost or self._answer_due
         # Without the turn, the model would answer once more what was answered before it.
         due = due and (not turn_lost or self._ends_with("user", "function_call_output"))
         self._answer_due = self._cut_due = False
-        self._owed = self._owed or due or (self._turn_open and self._ends_with("user"))
+        self._asks.owed = self._asks.owed or due or (self._turn_open and self._ends_with("user"))
         self._turn_open = False
         self._verdicts.clear()
         self._to_delete.clear()
@@ -778,24 +736,6 @@ class VoiceState:
         if self._control is not None:
             effects += self._control.link_lost()
         return [*effects, AskForOwed()]
-
-    def _settle_lost_asks(self) -> bool:
-        """Take that our requests are gone, but for one that has waited and was sent since.
-
-        Returns:
-            Whether an answer is to be asked for again.
-        """
-        sent = self._asked[-1:] if self._facts.busy else []
-        gone = [event_id for event_id in self._asked if event_id not in sent]
-        self._asked = sent
-        sayings = [self._asked_sayings.pop(event_id, None) for event_id in gone]
-        wanted = [
-            saying
-            for event_id, saying in zip(gone, sayings, strict=True)
-            if event_id not in self._cut_asks
-        ]
-        self._sayings.extendleft(saying for saying in reversed(wanted) if saying is not None)
-        return not sent and None in wanted
 
     def _settle_lost_turn(self, lost_items: object, *, answer_lost: bool) -> list[Effect]:
         was_speaking, self._speaking = self._speaking, False
@@ -815,7 +755,7 @@ class VoiceState:
             self._calls.lost(call_id)
         while len(self._lost_calls) > _MOST_LOST:
             del self._lost_calls[next(iter(self._lost_calls))]
-        self._owed = self._calls.link_lost() or self._owed
+        self._asks.owed = self._calls.link_lost() or self._asks.owed
 
     def _ends_with(self, *kinds: str) -> bool:
         """Return whether the last item of the conversation has one of these roles or types."""
@@ -839,12 +779,12 @@ class VoiceState:
         self._cut += self._answers.drop()
         self._cancel_cut = self._cancel_cut or cancel
         self._cut_due = cancel and self._answer_due
-        self._cut_asks = frozenset(self._asked if cancel else ())
+        self._asks.cut(cancel=cancel)
         return [Silence(parts), *self._withdraw()]
 
     def _withdraw(self) -> list[Effect]:
         """Take back what is asked for and may still wait; it stays owed."""
-        request, self._withdrawable = self._withdrawable, None
+        request = self._asks.take_withdrawable()
         return [] if request is None else [WithdrawRequest(request)]
 
     def _answer_started(self, response_id: str) -> AnswerStarted:

@@ -1,0 +1,165 @@
+"""What the loop asks the model for: answers that are owed, and what somebody wants to be said."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection
+
+from attrs import frozen
+
+from .._types import JsonDict
+from ._voice_connection import ResponseFacts
+from .effects import CreateResponse
+
+__all__ = ["Asks", "Begun"]
+
+
+@frozen
+class _Saying:
+    """What somebody wants to be said: the settings of its response."""
+
+    params: JsonDict
+    is_protected: bool
+
+
+@frozen
+class Begun:
+    """What a response that has begun answers.
+
+    Attributes:
+        asked: whether it was asked for here.
+        is_protected: nobody may interrupt it.
+        is_cut: it was interrupted before it began.
+    """
+
+    asked: bool
+    is_protected: bool
+    is_cut: bool
+
+
+class Asks:
+    """Follows the requests of one conversation; the connection sends one at a time.
+
+    Args:
+        facts: what the connection knows of its responses.
+
+    Attributes:
+        owed: an answer is to be asked for, as soon as it may be.
+
+    Threads: one at a time.
+    """
+
+    def __init__(self, facts: ResponseFacts) -> None:
+        self.owed = False
+        self._facts = facts
+        self._asked: list[str] = []  # of which nothing was created yet, in order
+        self._creates = 0
+        self._withdrawable: str | None = None  # the latest request; it may still wait
+        self._sayings: deque[_Saying] = deque()
+        self._asked_sayings: dict[str, _Saying] = {}  # by the request, until something is created
+        self._cut: frozenset[str] = frozenset()  # interrupted before they begin
+
+    @property
+    def is_due(self) -> bool:
+        """Whether something is owed, or waits to be said."""
+        return self.owed or bool(self._sayings)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a response is asked for and was not interrupted."""
+        return not self._cut.issuperset(self._asked)
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether one is asked for that nobody may interrupt."""
+        return any(saying.is_protected for saying in self._asked_sayings.values())
+
+    def say(self, params: JsonDict, *, is_protected: bool) -> None:
+        """Have a response with settings of its own asked for, when nothing else goes on."""
+        self._sayings.append(_Saying(params, is_protected))
+
+    def next(self, *, running: bool) -> CreateResponse | None:
+        """Return what is to be asked for now; None for nothing.
+
+        Args:
+            running: whether a response is: what is to be said waits for its end.
+        """
+        if self.owed:
+            self.owed = False
+            return self._create(None)
+        if not self._sayings or self._asked or running or self._facts.busy:
+            return None
+        saying = self._sayings.popleft()
+        create = self._create(saying.params)
+        self._asked_sayings[create.event_id] = saying
+        return create
+
+    def _create(self, params: JsonDict | None) -> CreateResponse:
+        self._creates += 1
+        event_id = f"voice_create_{self._creates}"
+        self._asked = [*self._gone_out(), event_id]  # of several that wait, the latest is sent
+        # What somebody wants to be said is not withdrawn for a user's turn; it is interrupted.
+        self._withdrawable = event_id if params is None else None
+        return CreateResponse(event_id, params)
+
+    def _gone_out(self) -> list[str]:
+        """Return which of the requests do not wait for the end of a response."""
+        return [event_id for event_id in self._asked if not self._facts.is_waiting(event_id)]
+
+    def begun(self) -> Begun:
+        """Take that a response has begun, and return what it answers."""
+        begun = self._gone_out()
+        self._asked = [event_id for event_id in self._asked if event_id not in begun]
+        sayings = [self._asked_sayings.pop(event_id, None) for event_id in begun]
+        return Begun(
+            asked=bool(begun),
+            is_protected=any(saying is not None and saying.is_protected for saying in sayings),
+            is_cut=not self._cut.isdisjoint(begun),
+        )
+
+    def refused(self, requests: Collection[str]) -> bool:
+        """Take which requests an error refuses; return whether one of these is among them."""
+        if set(requests).isdisjoint(self._asked):
+            return False
+        self._asked = [event_id for event_id in self._asked if event_id not in requests]
+        for event_id in requests:
+            self._asked_sayings.pop(event_id, None)
+        return True
+
+    def cut(self, *, cancel: bool) -> None:
+        """Take an interruption.
+
+        Args:
+            cancel: whether what is asked for is not wanted any more, either.
+        """
+        self._cut = frozenset(self._asked if cancel else ())
+
+    def take_withdrawable(self) -> str | None:
+        """Return the request that is to be taken back if it still waits; None for none."""
+        request, self._withdrawable = self._withdrawable, None
+        return request
+
+    def withdrawn(self, event_id: str) -> None:
+        """Take that a request had not gone out, and will not: it is owed again."""
+        self._asked = [asked for asked in self._asked if asked != event_id]
+        self.owed = True
+
+    def link_lost(self) -> bool:
+        """Take that the requests are gone, but for one that has waited and was sent since.
+
+        What somebody wanted to be said is asked for again.
+
+        Returns:
+            Whether an answer is to be asked for again.
+        """
+        sent = self._asked[-1:] if self._facts.busy else []
+        gone = [event_id for event_id in self._asked if event_id not in sent]
+        self._asked = sent
+        sayings = [self._asked_sayings.pop(event_id, None) for event_id in gone]
+        wanted = [
+            saying
+            for event_id, saying in zip(gone, sayings, strict=True)
+            if event_id not in self._cut
+        ]
+        self._sayings.extendleft(saying for saying in reversed(wanted) if saying is not None)
+        return not sent and None in wanted

@@ -1,0 +1,129 @@
+"""What the loop asks for, one request after the other."""
+
+from __future__ import annotations
+
+import pytest
+
+from realtime_sync.voice.asks import Asks, Begun
+from realtime_sync.voice.effects import CreateResponse
+
+GREETING = {"instructions": "Greet."}
+
+
+class Facts:
+    """What a connection would know of the requests."""
+
+    def __init__(self) -> None:
+        self.busy = False
+        self.waiting: set[str] = set()
+
+    def is_waiting(self, event_id: str) -> bool:
+        return event_id in self.waiting
+
+
+@pytest.fixture
+def facts() -> Facts:
+    return Facts()
+
+
+@pytest.fixture
+def asks(facts: Facts) -> Asks:
+    return Asks(facts)  # type: ignore[arg-type]  # as much of them as it asks for
+
+
+def test_what_is_owed_is_asked_for_once(asks: Asks) -> None:
+    assert asks.next(running=False) is None
+    asks.owed = True
+    assert asks.is_due
+    assert asks.next(running=True) == CreateResponse("voice_create_1")  # the connection waits
+    assert asks.next(running=False) is None
+    assert not asks.is_due
+    assert asks.is_awaited
+    assert asks.begun() == Begun(asked=True, is_protected=False, is_cut=False)
+    assert not asks.is_awaited
+
+
+def test_a_saying_waits_until_nothing_else_goes_on(asks: Asks, facts: Facts) -> None:
+    asks.say(GREETING, is_protected=True)
+    asks.owed = True
+    assert asks.next(running=False) == CreateResponse("voice_create_1")
+    assert asks.next(running=False) is None, "a request is under way"
+    asks.begun()
+    assert asks.next(running=True) is None
+    facts.busy = True
+    assert asks.next(running=False) is None
+    facts.busy = False
+    assert asks.next(running=False) == CreateResponse("voice_create_2", GREETING)
+    assert asks.is_protected
+    assert asks.begun() == Begun(asked=True, is_protected=True, is_cut=False)
+    assert not asks.is_protected
+
+
+def test_a_response_of_somebody_else_answers_nothing_here(asks: Asks, facts: Facts) -> None:
+    assert asks.begun() == Begun(asked=False, is_protected=False, is_cut=False)
+    asks.owed = True
+    asks.next(running=True)
+    facts.waiting = {"voice_create_1"}
+    assert not asks.begun().asked, "it still waits at the connection"
+    facts.waiting = set()
+    assert asks.begun().asked
+
+
+def test_of_several_that_wait_the_latest_counts(asks: Asks, facts: Facts) -> None:
+    facts.waiting = {"voice_create_1", "voice_create_2"}
+    for _ in range(2):
+        asks.owed = True
+        asks.next(running=True)
+    assert not asks.refused(["voice_create_1"])
+    assert asks.refused(["voice_create_2"])
+
+
+def test_what_is_cut_before_it_begins_is_known_when_it_does(asks: Asks) -> None:
+    asks.owed = True
+    asks.next(running=False)
+    asks.cut(cancel=False)
+    assert asks.is_awaited
+    asks.cut(cancel=True)
+    assert not asks.is_awaited
+    assert asks.begun().is_cut
+
+
+def test_only_what_is_owed_is_taken_back(asks: Asks) -> None:
+    asks.owed = True
+    asks.next(running=False)
+    assert asks.take_withdrawable() == "voice_create_1"
+    assert asks.take_withdrawable() is None
+    asks.withdrawn("voice_create_1")
+    assert asks.owed
+    assert not asks.is_awaited
+    asks.owed = False
+    asks.say(GREETING, is_protected=False)
+    asks.next(running=False)
+    assert asks.take_withdrawable() is None
+
+
+def test_a_refused_saying_is_no_longer_protected(asks: Asks) -> None:
+    asks.say(GREETING, is_protected=True)
+    asks.next(running=False)
+    assert asks.refused(["other", "voice_create_1"])
+    assert not asks.is_protected
+    assert not asks.is_due
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_with_the_link_what_was_sent_is_gone(asks: Asks, facts: Facts, held: bool) -> None:
+    asks.owed = True
+    asks.next(running=False)
+    facts.busy = held  # the connection has it for the next link
+    assert asks.link_lost() is not held
+    assert asks.is_awaited is held
+
+
+def test_a_lost_saying_is_said_again_and_one_that_was_cut_is_not(asks: Asks) -> None:
+    asks.say(GREETING, is_protected=True)
+    asks.next(running=False)
+    assert not asks.link_lost()
+    assert asks.next(running=False) == CreateResponse("voice_create_2", GREETING)
+    asks.cut(cancel=True)
+    assert not asks.link_lost()
+    assert asks.next(running=False) is None
