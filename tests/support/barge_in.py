@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 CALLBACK_MS = 40  # the speaker's callback period
-_SPAN = 2 * MS * 5_000  # bytes: longer than what is heard of any trial
+_SPAN = 2 * MS * 15_000  # bytes: longer than what is heard of any trial, pauses included
 
 
 @frozen

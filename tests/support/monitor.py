@@ -21,7 +21,7 @@ MS = RATE // 1000
 _QUIET = 100.0  # RMS below which a block proves nothing
 _ALIKE = 0.8  # correlation of a block with itself after two resamplings is above 0.95
 _LEVEL = (0.8, 1.25)  # a fade's end and a beginning do not count
-_PAUSE_MS = 1_000  # the longest pause that is looked over
+_PAUSE_MS = 5_000  # the longest pause that is looked over: verdicts may be late
 _MISSES = 40  # so many blocks in a row that are not there are the end
 _BEGIN_MS = 20  # so much is looked for in the whole recording
 
