@@ -84,6 +84,7 @@ class LongTalk:
             self._proxy.strike(self._rng.choice((Kind.DROP, Kind.RESET)))
             talk.wait_for("reconnected", recovered + 1)
         talk.hear_out()
+        talk.catch_up()
         events = talk.events[before:]
         items = {
             event.item_id: None for event in events if event.type == "response.output_audio.delta"
@@ -115,6 +116,9 @@ def test_ten_minutes_with_ten_broken_links(ws_server: Server) -> None:
         while talk.clock() - began < MINUTES * 60 or len(turns) < TURNS:
             turns.append(long.turn(strike=len(turns) in faults))
         minutes = (talk.clock() - began) / 60
+        # Without its microphone no time passes in the room, and a silence has to be waited for.
+        quiet = talk.clock() + 3
+        talk.wait(lambda: talk.clock() >= quiet, "some silence")
         talk.room.close()
         talk.wait(lambda: talk.over, "the end of the talk")
 

@@ -170,10 +170,10 @@ class Conversation:
         self._quiet = _CHUNKS_AFTER if spoken else max(0, self._quiet - 1)
         self._chunks += self._quiet > 0
         if self._quiet and self._chunks % _CHUNKS_PER_STEP == 0:
-            self._await_server()
+            self.catch_up()
 
-    def _await_server(self) -> None:
-        """Let no time pass in the room until the server has heard all that was said.
+    def catch_up(self) -> None:
+        """Wait until the server has heard all that was said, and all is told that came of it.
 
         A server answers an update after the audio before it. Without this, a machine that is
         busy for a moment would be a server whose answer to a word comes a second later.
