@@ -14,7 +14,7 @@ from ..conversation.history import History
 from ..conversation.responses import Responses
 from ..conversation.session import SessionState
 from ..conversation.tool_calls import declared_functions
-from ..conversation.unconfirmed import Refusal, Refusals, UnconfirmedRequests
+from ..conversation.unconfirmed import NOT_ACTIVE, Refusal, Refusals, UnconfirmedRequests
 from ..errors import ConnectionClosed, RealtimeError
 from ..events import (
     ErrorEvent,
@@ -184,6 +184,8 @@ class ConnectionState:
         with self._lock:
             busy = self._responses.says_busy(error, request)
             self._refusals.note(event, request, busy=busy)
+            if error.code == NOT_ACTIVE:
+                self._settle(self._responses.not_active(self._unconfirmed.subject_of(request)))
             self._unconfirmed.drop(request)
             dealt_with = self._responses.refused(request, busy=busy)
             pause_s = self._responses.pause_s

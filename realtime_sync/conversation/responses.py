@@ -203,7 +203,7 @@ class Responses:
 
     def done(self, response: JsonDict) -> list[str]:
         """Take a response that is over; return the requests of which no refusal can come now."""
-        response_id = as_text(response.get("id"))
+        response_id = as_text(response.get("id")) or self._only_running
         self._note_conversation(response)
         if response_id:
             self._over[response_id] = None
@@ -213,6 +213,28 @@ class Responses:
         )
         if outside and response_id not in self.running:
             self._note_out_of_band(response_id, running=False)
+            return []
+        self.running -= {response_id}
+        return self._settle()
+
+    @property
+    def _only_running(self) -> str | None:
+        """The one response that may be meant by an end that names none."""
+        if len(self.running) != 1 or any(self._out_of_band.values()):
+            return None
+        return next(iter(self.running))
+
+    def not_active(self, response_id: str | None) -> list[str]:
+        """Take that a response was not running when it was to be cancelled; as `done`.
+
+        Its end may have got lost, or could not be read.
+
+        Args:
+            response_id: None for the one of the conversation.
+        """
+        if response_id is None:
+            return self.interrupted()
+        if response_id not in self.running:
             return []
         self.running -= {response_id}
         return self._settle()

@@ -18,10 +18,18 @@ from ..events.server import detail_of
 from ..events.wire_values import as_object, as_text
 from ._latest import keep_latest
 
-__all__ = ["ALREADY_ACTIVE", "INVALID_REQUEST", "Refusal", "Refusals", "UnconfirmedRequests"]
+__all__ = [
+    "ALREADY_ACTIVE",
+    "INVALID_REQUEST",
+    "NOT_ACTIVE",
+    "Refusal",
+    "Refusals",
+    "UnconfirmedRequests",
+]
 
 INVALID_REQUEST = "invalid_request_error"
 ALREADY_ACTIVE = "conversation_already_has_active_response"
+NOT_ACTIVE = "response_cancel_not_active"
 
 # So many are remembered: more than any program has under way at once.
 _LATEST = 64
@@ -123,6 +131,11 @@ class UnconfirmedRequests:
     def drop(self, event_id: str) -> None:
         """Take note that a request was answered, or was not sent after all."""
         self.left.pop(event_id, None)
+
+    def subject_of(self, event_id: str) -> str | None:
+        """Return the id of what a request is about, None where it says nothing, or is not left."""
+        request = self.left.get(event_id)
+        return None if request is None else request.subject
 
     def doubt(self, event_id: str) -> None:
         """Take note that a response has begun which is perhaps this request's."""

@@ -61,6 +61,28 @@ def test_a_response_that_was_interrupted_may_end_without_a_word(responses: Respo
     assert not responses.busy
 
 
+def test_an_end_without_a_name_is_that_of_the_only_one(responses: Responses) -> None:
+    responses.created({"id": "r1"})
+    responses.done({})
+    assert not responses.busy
+    assert responses.is_over("r1")
+    responses.created({"id": "r2"})
+    responses.created({"id": "aside", "conversation_id": None})
+    responses.done({})
+    assert responses.busy, "it may be that of the other one"
+
+
+def test_one_that_was_not_active_when_it_was_cancelled_is_over(responses: Responses) -> None:
+    responses.created({"id": "r1"})
+    responses.not_active("r0")
+    assert responses.busy
+    responses.not_active("r1")
+    assert not responses.busy
+    responses.created({"id": "r2"})
+    responses.not_active(None)
+    assert not responses.busy
+
+
 def test_a_request_that_was_not_sent_is_none(responses: Responses) -> None:
     responses.asked(create("a"))
     responses.forget("a")
