@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from attrs import define
+from attrs import define, field
 
 from ..conversation.session import SoundFormat
+from .asks import Saying
 from .effects import Part
 
 __all__ = ["Answers", "TrackedAnswer"]
@@ -29,14 +30,21 @@ class TrackedAnswer:
         done: nothing more comes of it.
         dropped: it was interrupted: what still comes of it is not played.
         answered: some of its audio came.
-        protected: the user can't interrupt it.
+        saying: what somebody wants it to say; it may be protected from interruptions.
+        settled: its items that were truncated or deleted.
     """
 
     out_of_band: bool
     done: bool = False
     dropped: bool = False
     answered: bool = False
-    protected: bool = False
+    saying: Saying | None = None
+    settled: set[str] = field(factory=set)
+
+    @property
+    def protected(self) -> bool:
+        """Whether the user can't interrupt it."""
+        return self.saying is not None and self.saying.is_protected
 
 
 @define
@@ -159,18 +167,25 @@ class Answers:
             complete = answer is None or answer.done
             if ms and (ms < received_ms or not complete):
                 truncated[part] = ms
+            if answer is not None:
+                answer.settled.add(part[0])
         self._parts.clear()
         return truncated, tuple(item_id for item_id, ms in items.items() if not ms)
 
-    def link_lost(self, handed_ms: Callable[[Part], int]) -> tuple[bool, bool]:
+    def end_dropped(self) -> None:
+        """Take that nothing more comes of what was interrupted."""
+        for answer in self._answers.values():
+            answer.done = answer.done or answer.dropped
+
+    def link_lost(self, handed_ms: Callable[[Part], int]) -> tuple[list[TrackedAnswer], bool]:
         """Take that no more comes of any response, and that the server has new items.
 
         Args:
             handed_ms: how much of a part went to the device.
 
         Returns:
-            Whether an answer was lost of which nothing was heard; and whether the sink has
-            something of such answers, and of nothing else.
+            The answers that were lost of which nothing was heard; and whether the sink has
+            something of them, and of nothing else.
         """
         handed = {part: handed_ms(part) for part in self._parts}
         begun = {each.response_id for part, each in self._parts.items() if handed[part]}
@@ -184,7 +199,7 @@ class Answers:
             answer.done = True
         for heard in self._parts.values():
             heard.is_known = False
-        return bool(lost), bool(waiting) and waiting <= lost
+        return [self._answers[key] for key in lost], bool(waiting) and waiting <= lost
 
     def _is_unheard(self, part: Part, played_ms: Callable[[Part], int]) -> bool:
         return played_ms(part) + _SLACK_MS < self._ms(self._parts[part].received_bytes)

@@ -11,11 +11,11 @@ from .._types import JsonDict
 from ._voice_connection import ResponseFacts
 from .effects import CreateResponse
 
-__all__ = ["Asks", "Begun"]
+__all__ = ["Asks", "Begun", "Saying"]
 
 
 @frozen
-class _Saying:
+class Saying:
     """What somebody wants to be said: the settings of its response."""
 
     params: JsonDict
@@ -28,12 +28,12 @@ class Begun:
 
     Attributes:
         asked: whether it was asked for here.
-        is_protected: nobody may interrupt it.
+        saying: what somebody wants it to say.
         is_cut: it was interrupted before it began.
     """
 
     asked: bool
-    is_protected: bool
+    saying: Saying | None
     is_cut: bool
 
 
@@ -55,8 +55,8 @@ class Asks:
         self._asked: list[str] = []  # of which nothing was created yet, in order
         self._creates = 0
         self._withdrawable: str | None = None  # the latest request; it may still wait
-        self._sayings: deque[_Saying] = deque()
-        self._asked_sayings: dict[str, _Saying] = {}  # by the request, until something is created
+        self._sayings: deque[Saying] = deque()
+        self._asked_sayings: dict[str, Saying] = {}  # by the request, until something is created
         self._cut: frozenset[str] = frozenset()  # interrupted before they begin
 
     @property
@@ -76,13 +76,17 @@ class Asks:
 
     def say(self, params: JsonDict, *, is_protected: bool) -> None:
         """Have a response with settings of its own asked for, when nothing else goes on."""
-        self._sayings.append(_Saying(params, is_protected))
+        self._sayings.append(Saying(params, is_protected))
+
+    def say_again(self, sayings: Collection[Saying]) -> None:
+        """Have asked for once more, before all else, what was lost before anybody heard it."""
+        self._sayings.extendleft(reversed([*sayings]))
 
     def next(self, *, running: bool) -> CreateResponse | None:
         """Return what is to be asked for now; None for nothing.
 
         Args:
-            running: whether a response is: what is to be said waits for its end.
+            running: whether a response is, or is still heard: what is to be said waits for that.
         """
         if self.owed:
             self.owed = False
@@ -113,7 +117,7 @@ class Asks:
         sayings = [self._asked_sayings.pop(event_id, None) for event_id in begun]
         return Begun(
             asked=bool(begun),
-            is_protected=any(saying is not None and saying.is_protected for saying in sayings),
+            saying=next(filter(None, sayings), None),
             is_cut=not self._cut.isdisjoint(begun),
         )
 

@@ -177,6 +177,11 @@ class VoiceEngine:
         if self._thread is not None:
             join_all([self._thread], Deadline(2 * _CLOSE_TIMEOUT_S))
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether all that was to be played is heard; the sink takes it for the end of an item."""
+        return self._player.idle
+
     def post(self, decision: Decision) -> None:
         """Have the engine decide something and act; does not wait for it."""
         self._commands.put(_Command(decision))
@@ -348,6 +353,7 @@ class VoiceEngine:
 
     def _tell_the_last(self) -> None:
         self._do_commands()  # the tools' last outputs
+        self._act(self._state.end())
         self.transcript.settle()
         self._act(self._state.settle_turn())
         self._tell()

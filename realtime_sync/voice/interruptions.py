@@ -70,7 +70,8 @@ class Interruptions:
         backchannels: the words that interrupt nothing, in any case and without punctuation. They
             need a session that writes down what the user says (``audio.input.transcription``).
             None judges by length alone.
-        max_backchannel_ms: who speaks longer wants the word. Milliseconds, 0 or more.
+        max_backchannel_ms: who speaks longer wants the word. While they speak, the detector's
+            silence is added, since it may be running already. Milliseconds, 0 or more.
         verdict_s: how long after the end of a turn its words are waited for; then its length
             decides. Seconds, more than 0.
 
@@ -214,6 +215,8 @@ class Verdicts:
             item_id: of the item that it will be; ``""`` where that is not known.
             audio_ms: where in the audio, as the server tells; None where it does not.
         """
+        if item_id and any(each.stopped_at is None for each in self._with(item_id)):
+            return  # it was told twice
         self._utterances.append(_Utterance(item_id, self._clock(), audio_ms))
 
     def stopped(self, audio_ms: float | None = None, *, length_ms: float | None = None) -> None:
@@ -277,7 +280,9 @@ class Verdicts:
         return min(map(self._limit_of, open_ones), default=None)
 
     def _with(self, item_id: str) -> list[_Utterance]:
-        return [each for each in self._utterances if item_id and each.item_id == item_id]
+        found = [each for each in self._utterances if each.item_id == item_id]
+        # What has no name can only be meant where it is the only one.
+        return found if item_id or len(found) == 1 else []
 
     def _limit_of(self, said: _Utterance) -> float:
         """Return when an utterance is judged at the latest, on the clock."""

@@ -137,6 +137,7 @@ class VoiceLoop:
             manual_turns=push_to_talk or vad is not None,
             server_tools=connection.session.server_tools,
             idle=idle,
+            is_silent=lambda: self._engine.is_silent,
             handed_ms=lambda part: sink.handed_ms(*part),
             played_ms=lambda part: sink.played_ms(*part),
             underruns=lambda: sink.underruns,

@@ -196,7 +196,8 @@ class Player:
         with self._lock:
             self._end_locked()
         self._wake.put(None)
-        if self._thread is not None and not join_all([self._thread], deadline):
+        ended = self._thread is None or join_all([self._thread], deadline)
+        if not ended and self._writing:
             log.warning("the sink's write has not returned; its thread is left behind")
 
     # -- the thread ------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from .._types import JsonDict
 from ..connection.reply import server_error
 from ..conversation.history import History
 from ..conversation.tool_calls import ToolCalls, declared_functions
+from ..conversation.unconfirmed import NOT_ACTIVE
 from ..errors import ConfigError
 from ..events import (
     ConversationItemAdded,
@@ -37,10 +38,10 @@ from ..events import (
     SessionUpdated,
 )
 from ..events.base import as_came
-from ..events.server import words_of
+from ..events.server import detail_of, words_of
 from ..events.wire_values import as_id, as_index, as_number, as_object, as_text
 from ._voice_connection import ResponseFacts
-from .answers import Answers
+from .answers import Answers, TrackedAnswer
 from .asks import Asks
 from .conversion import check_formats
 from .effects import (
@@ -120,6 +121,7 @@ class VoiceState:
             not detect any.
         server_tools: functions that the server answers itself.
         idle: what happens when nobody says anything.
+        is_silent: whether all that was to be played is heard.
         handed_ms: how much of a part went to the sink's device.
         played_ms: how much of a part was heard.
         underruns: how often the sink has run dry.
@@ -143,6 +145,7 @@ class VoiceState:
         manual_turns: bool = False,
         server_tools: Collection[str] = (),
         idle: IdleRule | None = None,
+        is_silent: Callable[[], bool] = lambda: True,
         handed_ms: Callable[[Part], int] = lambda _: 0,
         played_ms: Callable[[Part], int] = lambda _: 0,
         underruns: Callable[[], int] = lambda: 0,
@@ -153,6 +156,7 @@ class VoiceState:
         self._calls = calls
         self._manual_turns = manual_turns
         self._server_tools = frozenset(server_tools)
+        self._is_silent = is_silent
         self._handed_ms = handed_ms
         self._played_ms = played_ms
         self._clock = clock
@@ -300,6 +304,10 @@ class VoiceState:
         """Interrupt the answer by hand: the server does not know of it, so it is cancelled."""
         return self._decide_real() if self._verdicts.are_open else self._interrupt(cancel=True)
 
+    def end(self) -> list[Effect]:
+        """Take that the loop ends: the server decides about turns again, as before it."""
+        return self._control.restore() if self._control is not None else []
+
     def over(self) -> list[Effect]:
         """Take that the server has ended the conversation: no verdict will come."""
         self._verdicts.clear()
@@ -414,7 +422,7 @@ class VoiceState:
         """
         if self._speaking or self._answer_due or self._verdicts.are_open or self._to_delete:
             return []
-        create = self._asks.next(running=bool(self._answers.running))
+        create = self._asks.next(running=bool(self._answers.running) or not self._is_silent())
         return [] if create is None else [create]
 
     # -- the session -----------------------------------------------------------------------------
@@ -624,7 +632,7 @@ class VoiceState:
         if answer.out_of_band:
             return []
         begun = self._asks.begun()
-        answer.protected = begun.is_protected
+        answer.saying = begun.saying
         cut = self._cut_due or begun.is_cut
         if self._answer_due or not begun.asked:
             # It begins with all outputs that were sent so far. What we have asked for ourselves
@@ -677,7 +685,9 @@ class VoiceState:
 
     def _response_done(self, event: ResponseDone) -> list[Effect]:
         wire = as_object(as_came(event, "response"))
-        response_id = as_id(wire.get("id")) or ""
+        running = self._answers.running
+        only = running[0] if len(running) == 1 else ""  # which is meant where none is named
+        response_id = as_id(wire.get("id")) or only
         answer = self._answers.answer(response_id)
         answer.done = True
         status = wire.get("status")
@@ -691,13 +701,16 @@ class VoiceState:
         if status in ("failed", "incomplete"):
             why = _reason(wire)
             failed = [Report(AnswerFailed(response_id=response_id, status=status, reason=why))]
-        return failed + self.ask_for_owed()
+        return [*failed, *_delete_unheard(wire, answer), *self.ask_for_owed()]
 
     def _error(self, event: ErrorEvent) -> list[Effect]:
         refused = self._facts.refused_by(event)
         if not self._earlier_updates.isdisjoint(refused):
             raise server_error(event)
         effects = self._control.refused(refused) if self._control is not None else []
+        if detail_of(event).code == NOT_ACTIVE:  # its end has got lost
+            self._answers.end_dropped()
+            effects += self.ask_for_owed()
         if self._asks.refused(refused):
             self._turn_open = False
             reason = words_of(event)
@@ -716,12 +729,14 @@ class VoiceState:
         """Take that what was under way went with the old link; what is owed stays owed."""
         # In doubt it was a turn, of which only the words may be known by now.
         self._turn_open = self._turn_open or (self._verdicts.are_open and not self._speaking)
-        lost, buffered = self._answers.link_lost(self._handed_ms)
-        effects = self._settle_lost_turn(event.lost_items, answer_lost=lost)
+        unheard, buffered = self._answers.link_lost(self._handed_ms)
+        effects = self._settle_lost_turn(event.lost_items, answer_lost=bool(unheard))
         turn_lost = bool(effects)
         self._settle_lost_calls()
-        lost = lost and not self.tools_running  # else the answer comes with their outputs
-        if lost and buffered:
+        self._asks.say_again([each.saying for each in unheard if each.saying is not None])
+        # While tools run, the answer comes with their outputs.
+        lost = any(each.saying is None for each in unheard) and not self.tools_running
+        if unheard and buffered:
             effects.append(Silence(()))  # none of it was heard, and it will be said again
         due = self._asks.link_lost() or lost or self._answer_due
         # Without the turn, the model would answer once more what was answered before it.
@@ -791,6 +806,23 @@ class VoiceState:
         stopped_at, self._stopped_at = self._stopped_at, None
         latency = None if stopped_at is None else round((self._clock() - stopped_at) * 1000)
         return AnswerStarted(response_id=response_id, latency_ms=latency)
+
+
+def _delete_unheard(response: JsonDict, answer: TrackedAnswer) -> list[Effect]:
+    """Delete what has come of an answer since it was interrupted: nobody has heard it."""
+    output = response.get("output")
+    if not answer.dropped or answer.out_of_band or not isinstance(output, list):
+        return []
+    items = [as_object(item) for item in output]
+    spoken = [item for item in items if item.get("type") == "message" and _is_spoken(item)]
+    item_ids = filter(None, (as_id(item.get("id")) for item in spoken))
+    return [DeleteItem(item_id) for item_id in item_ids if item_id not in answer.settled]
+
+
+def _is_spoken(item: JsonDict) -> bool:
+    content = item.get("content")
+    parts = content if isinstance(content, list) else []
+    return any(as_object(part).get("type") in ("audio", "output_audio") for part in parts)
 
 
 def _reason(response: JsonDict) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from .._types import JsonDict
 from ..conversation.session import SessionState
 from .effects import Effect, Report, UpdateTurns
 from .events import RuleUnavailable
@@ -40,6 +41,7 @@ class TurnControl:
         self._told = False
         self._updates = 0
         self._latest: str | None = None
+        self._before: JsonDict = {}  # what was switched off
 
     @property
     def is_possible(self) -> bool:
@@ -80,6 +82,20 @@ class TurnControl:
     def _update(self) -> UpdateTurns:
         self._updates += 1
         self._latest = f"voice_turns_{self._updates}"
-        detection = self._known.turn_detection or {"type": self._known.facts.turns.kind}
-        off = {"create_response": False, "interrupt_response": False}
-        return UpdateTurns(self._latest, {**detection, **off})
+        turns = self._known.facts.turns
+        self._before = {
+            "create_response": turns.answers, "interrupt_response": turns.interrupts,
+        }  # fmt: skip
+        return UpdateTurns(self._latest, {**self._detection, **dict.fromkeys(self._before, False)})
+
+    def restore(self) -> list[Effect]:
+        """Switch on again what was switched off, if it still is."""
+        if not self._before or not self.active:
+            return []
+        return [
+            UpdateTurns(f"voice_turns_{self._updates + 1}", {**self._detection, **self._before})
+        ]
+
+    @property
+    def _detection(self) -> JsonDict:
+        return self._known.turn_detection or {"type": self._known.facts.turns.kind}

@@ -131,7 +131,11 @@ SINKS = (Speaker, WavSink, VirtualSpeaker)
 SOURCE_WRAPPERS: dict[type, Callable[[Any, StereoRecorder], Source]] = {
     SourceWrapper: lambda source, _: SourceWrapper(source),
     RecordedSource: lambda source, recorder: recorder.source(source),
-    _Metered: lambda source, _: _Metered(source, SimpleNamespace(tick=lambda dbfs: None)),  # type: ignore[arg-type]
+    _Metered: lambda source, _: _Metered(
+        source,
+        SimpleNamespace(tick=lambda dbfs: None),
+        None,  # type: ignore[arg-type]
+    ),
 }
 SINK_WRAPPERS: dict[type, Callable[[Any, StereoRecorder], Sink]] = {
     SinkWrapper: lambda sink, _: SinkWrapper(sink),

@@ -6,6 +6,7 @@ import pytest
 
 from realtime_sync.conversation.session import SoundFormat
 from realtime_sync.voice.answers import Answers
+from realtime_sync.voice.asks import Saying
 
 RATE = 24_000
 PART, NEXT = ("a", 0), ("b", 0)
@@ -92,6 +93,21 @@ def test_an_item_with_a_heard_part_is_not_deleted(answers: Sound) -> None:
     assert answers.cut({PART: 100}) == ({}, ("b",))
 
 
+def test_what_was_interrupted_is_over_when_the_server_knows_nothing_of_it(answers: Sound) -> None:
+    answers.answer("r")
+    answers.answer("other")
+    answers.drop()
+    answers.answer("next")
+    answers.end_dropped()
+    assert answers.running == ["next"]
+
+
+def test_what_was_settled_of_an_answer_is_known(answers: Sound) -> None:
+    answers.get(PART, 100)
+    answers.cut({PART: 50})
+    assert answers.answer("r").settled == {"a"}
+
+
 @pytest.mark.parametrize(
     ("format", "size", "ms"),
     [
@@ -150,7 +166,7 @@ def test_what_the_server_has_no_more_sounds_all_the_same(answers: Sound) -> None
 
 
 def test_one_is_protected_while_it_runs_or_sounds(answers: Sound) -> None:
-    answers.answer("r").protected = True
+    answers.answer("r").saying = Saying({}, is_protected=True)
     assert answers.are_protected(answers.played)
     answers.get(PART, 100)
     answers.answer("r").done = True
@@ -162,7 +178,7 @@ def test_one_is_protected_while_it_runs_or_sounds(answers: Sound) -> None:
 
 
 def test_one_that_was_interrupted_protects_nothing(answers: Sound) -> None:
-    answers.answer("r").protected = True
+    answers.answer("r").saying = Saying({}, is_protected=True)
     answers.drop()
     assert not answers.are_protected(answers.played)
 
@@ -180,7 +196,8 @@ def test_an_answer_is_lost_before_its_first_sample(
     if handed_ms is not None:
         answers.get(PART, 100)
         answers.heard[PART] = handed_ms
-    assert answers.link_lost(answers.played) == (lost, buffered)
+    unheard, waits = answers.link_lost(answers.played)
+    assert (bool(unheard), waits) == (lost, buffered)
     assert answers.running == []
     assert answers.parts == ()
 
@@ -190,7 +207,8 @@ def test_what_plays_before_a_lost_answer_is_not_silenced(answers: Sound) -> None
     answers.answer("r1").done = True
     answers.heard[PART] = 50
     answers.get(NEXT, 100, "r2")
-    assert answers.link_lost(answers.played) == (True, False)
+    unheard, buffered = answers.link_lost(answers.played)
+    assert (len(unheard), buffered) == (1, False)
 
 
 def test_one_that_is_over_or_was_interrupted_is_not_lost(answers: Sound) -> None:
@@ -199,7 +217,7 @@ def test_one_that_is_over_or_was_interrupted_is_not_lost(answers: Sound) -> None
     answers.answer("r2")
     answers.drop()
     answers.answer("oob")
-    assert answers.link_lost(answers.played) == (False, False)
+    assert answers.link_lost(answers.played) == ([], False)
 
 
 def test_a_new_link_may_use_an_item_s_name_again(answers: Sound) -> None:

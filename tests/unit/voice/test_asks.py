@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from realtime_sync.voice.asks import Asks, Begun
+from realtime_sync.voice.asks import Asks, Begun, Saying
 from realtime_sync.voice.effects import CreateResponse
 
 GREETING = {"instructions": "Greet."}
@@ -39,7 +39,7 @@ def test_what_is_owed_is_asked_for_once(asks: Asks) -> None:
     assert asks.next(running=False) is None
     assert not asks.is_due
     assert asks.is_awaited
-    assert asks.begun() == Begun(asked=True, is_protected=False, is_cut=False)
+    assert asks.begun() == Begun(asked=True, saying=None, is_cut=False)
     assert not asks.is_awaited
 
 
@@ -55,12 +55,12 @@ def test_a_saying_waits_until_nothing_else_goes_on(asks: Asks, facts: Facts) -> 
     facts.busy = False
     assert asks.next(running=False) == CreateResponse("voice_create_2", GREETING)
     assert asks.is_protected
-    assert asks.begun() == Begun(asked=True, is_protected=True, is_cut=False)
+    assert asks.begun() == Begun(True, Saying(GREETING, is_protected=True), False)
     assert not asks.is_protected
 
 
 def test_a_response_of_somebody_else_answers_nothing_here(asks: Asks, facts: Facts) -> None:
-    assert asks.begun() == Begun(asked=False, is_protected=False, is_cut=False)
+    assert asks.begun() == Begun(asked=False, saying=None, is_cut=False)
     asks.owed = True
     asks.next(running=True)
     facts.waiting = {"voice_create_1"}
@@ -100,6 +100,13 @@ def test_only_what_is_owed_is_taken_back(asks: Asks) -> None:
     asks.say(GREETING, is_protected=False)
     asks.next(running=False)
     assert asks.take_withdrawable() is None
+
+
+def test_what_nobody_has_heard_is_said_again_before_all_else(asks: Asks) -> None:
+    asks.say(GREETING, is_protected=False)
+    asks.say_again([Saying({"instructions": "First."}, is_protected=True)])
+    assert asks.next(running=False) == CreateResponse("voice_create_1", {"instructions": "First."})
+    assert asks.is_protected
 
 
 def test_a_refused_saying_is_no_longer_protected(asks: Asks) -> None:

@@ -176,10 +176,9 @@ def test_partial_words_decide_as_soon_as_they_leave_the_list(
 def test_words_of_other_items_decide_nothing() -> None:
     speech = Speech()
     speech.begin("")
-    for item_id in ("", "other"):
-        speech.verdicts.heard(item_id, "stop")
-        speech.verdicts.written(item_id, "stop")
-        speech.verdicts.failed(item_id)
+    speech.verdicts.heard("other", "stop")
+    speech.verdicts.written("other", "stop")
+    speech.verdicts.failed("other")
     speech.end(400)
     assert speech.verdicts.judge() == "open"
     speech.verdicts.committed("late")
@@ -187,6 +186,29 @@ def test_words_of_other_items_decide_nothing() -> None:
     speech.verdicts.written("late", "mhm")
     assert speech.verdicts.judge() == "false"
     assert speech.verdicts.transcript == "mhm"
+
+
+def test_words_without_a_name_are_those_of_the_only_utterance_without_one() -> None:
+    speech = Speech()
+    speech.begin("")
+    speech.end(400)
+    speech.verdicts.written("", "stop it please")
+    assert speech.verdicts.judge() == "real"
+    speech = Speech()
+    for _ in range(2):
+        speech.begin("")
+        speech.end(400)
+    speech.verdicts.written("", "stop it please")
+    assert speech.verdicts.judge() == "open", "nobody knows which of them it is"
+
+
+def test_a_beginning_that_is_told_twice_is_one() -> None:
+    speech = Speech()
+    speech.begin("u")
+    speech.begin("u")
+    speech.end(400)
+    speech.verdicts.written("u", "mhm")
+    assert speech.verdicts.judge() == "false"
 
 
 def test_an_item_is_that_of_the_first_utterance_that_is_over_and_has_none() -> None:

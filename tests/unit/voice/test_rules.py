@@ -335,6 +335,65 @@ def test_an_answer_that_fails_is_told_and_not_waited_for(state: VoiceState, stat
     assert not state.busy
 
 
+@pytest.mark.parametrize("response", [None, {"status": "completed"}, 5])
+def test_an_end_that_names_no_response_is_that_of_the_one_that_runs(
+    state: VoiceState, response: Any
+) -> None:
+    feed(state, session(), created("r1"), delta("r1", "a", 20))
+    feed(state, event("response.done", response=response))
+    assert not state.busy
+
+
+def test_what_was_not_running_when_it_was_cancelled_is_over(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), delta("r1", "a", 20))
+    state.interrupt()
+    assert CancelResponse("r1") in state.silenced({("a", 0): 10})
+    known(state).sent({"type": "response.cancel", "event_id": "c", "response_id": "r1"})
+    assert state.busy
+    code = {"type": "invalid_request_error", "code": "response_cancel_not_active"}
+    feed(state, event("error", error={**code, "message": "no", "event_id": "c"}))
+    assert not state.busy
+
+
+def test_what_comes_of_an_interrupted_answer_is_deleted_when_it_is_over(state: VoiceState) -> None:
+    def item(item_id: str, kind: str) -> dict[str, Any]:
+        return {"type": "message", "id": item_id, "content": [{"type": kind}]}
+
+    feed(state, session(), created("r1"), delta("r1", "a", 100))
+    state.interrupt()
+    state.silenced({("a", 0): 40})  # that is truncated
+    feed(state, delta("r1", "b", 100))
+    output = [item("a", "output_audio"), item("b", "output_audio"), item("c", "output_text")]
+    over = {"id": "r1", "status": "cancelled", "output": output}
+    assert feed(state, event("response.done", response=over)) == [DeleteItem("b")]
+
+
+def test_a_saying_waits_until_the_answer_was_heard(clock: VirtualClock) -> None:
+    silent = False
+    state = make_state(ScriptedFacts(), clock, is_silent=lambda: silent)
+    assert state.say("Hello.") == []
+    silent = True
+    (create,) = state.tick()
+    assert isinstance(create, CreateResponse)
+    assert "Hello." in (create.response or {})["instructions"]
+
+
+def test_a_saying_that_nobody_has_heard_keeps_its_words_and_its_protection(
+    clock: VirtualClock,
+) -> None:
+    state = make_state(ScriptedFacts(), clock, interruptions=Interruptions())
+    feed(state, session(create_response=False, interrupt_response=False))
+    (create,) = state.say("This call is recorded.", interruptible=False)
+    known(state).ask_when_idle({"type": "response.create", "event_id": "voice_create_1"})
+    feed(state, created("r1"))
+    (again,) = acts(reconnect(state))
+    assert isinstance(create, CreateResponse)
+    assert again == CreateResponse("voice_create_2", create.response)
+    known(state).ask_when_idle({"type": "response.create", "event_id": "voice_create_2"})
+    feed(state, created("r2"), delta("r2", "a", 500))
+    assert acts(feed(state, speech_started())) == [], "nobody interrupts it"
+
+
 def test_an_update_that_was_refused_before_the_beginning_ends_it(state: VoiceState) -> None:
     known(state).sent({"type": "session.update", "event_id": "u1", "session": {}})
     state.begin()

@@ -197,3 +197,22 @@ def test_a_new_link_that_was_restored_needs_nothing() -> None:
     server.reports({"type": "server_vad", **OFF}, "created")
     assert server.control.link_lost() == []
     assert server.control.active
+
+
+def test_what_was_switched_off_is_switched_on_again_at_the_end() -> None:
+    server = Server()
+    before = {"type": "server_vad", "threshold": 0.7, **ON, "interrupt_response": False}
+    assert server.control.restore() == []
+    server.reports(before)
+    assert server.control.restore() == [], "the server has not said yet that it is off"
+    server.reports({**before, **OFF})
+    (update,) = server.control.restore()
+    assert isinstance(update, UpdateTurns)
+    assert update.turn_detection == before
+
+
+def test_what_the_program_had_off_stays_off_at_the_end() -> None:
+    server = Server()
+    server.reports({"type": "server_vad", **OFF})
+    assert server.control.active
+    assert server.control.restore() == []
