@@ -29,24 +29,36 @@ from realtime_sync.events import ResponseDone, ResponseOutputAudioDelta
 from realtime_sync.voice import VoiceLoop
 
 _GUARD_S = 60.0
+_SLOW_S = 0.02  # for each event: slower than they come
 Row = tuple[str, list[float], str]
 
 
-def interruptions(card: SoundCard, count: int) -> list[Row]:
-    """Interrupt answers of one, two and three items at random moments."""
+def interruptions(card: SoundCard, count: int, *, callback_s: float = 0.0) -> list[Row]:
+    """Interrupt answers of one, two and three items at random moments.
+
+    Args:
+        card: where they are played.
+        count: how many of them.
+        callback_s: how long ``on_event`` takes for each event.
+    """
     rng = random.Random(4)
-    with card.recording() as recording, conversing() as talk:
+    beside = f"; `on_event` takes {callback_s * 1000:g} ms" if callback_s else ""
+    with card.recording() as recording, conversing(callback_s=callback_s) as talk:
         trials = [hold_trial(talk, recording, rng, items=1 + n % 3) for n in range(count)]
         assert talk.errors == [], talk.errors
     off = [abs(judge(trial, recording.pcm)) for trial in trials]
     return [
-        ("`speech_started` sent → speaker cleared", [t.outcome.clear_ms for t in trials], "ms"),
         (
-            "`speech_started` sent → next callback: fade, then silence",
+            f"`speech_started` sent → speaker cleared{beside}",
+            [t.outcome.clear_ms for t in trials],
+            "ms",
+        ),
+        (
+            f"`speech_started` sent → next callback: fade, then silence{beside}",
             [t.outcome.callback_ms for t in trials],
             "ms",
         ),
-        ("truncation point against the monitor's last matched sample", off, "ms"),
+        (f"truncation point against the monitor's last matched sample{beside}", off, "ms"),
     ]
 
 
@@ -142,6 +154,7 @@ def main() -> None:
     with started_card() as card:
         os.environ.update(card.env)  # before PyAudio looks for devices
         rows = interruptions(card, options.interruptions)
+        rows += interruptions(card, options.interruptions // 2, callback_s=_SLOW_S)
         rows += costs(card, options.seconds, options.rounds)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
     print("| what | least | median | most | |\n|---|---|---|---|---|")

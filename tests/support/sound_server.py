@@ -211,9 +211,16 @@ class Conversation:
     """A running voice loop: say something, wait for events."""
 
     def __init__(
-        self, server: SoundServer, connection: Any, speaker: TimedSpeaker, **loop: Any
+        self,
+        server: SoundServer,
+        connection: Any,
+        speaker: TimedSpeaker,
+        *,
+        callback_s: float = 0.0,
+        **loop: Any,
     ) -> None:
         self.server = server
+        self._callback_s = callback_s
         self.speaker = speaker
         self.events: list[Any] = []
         self._changed = threading.Condition()  # guards events
@@ -224,6 +231,8 @@ class Conversation:
         with self._changed:
             self.events.append(event)
             self._changed.notify_all()
+        if self._callback_s:  # only to be measured
+            time.sleep(self._callback_s)
 
     def count(self, kind: str) -> int:
         """Return how many events of a type came."""
@@ -280,7 +289,7 @@ def conversing(*, updates: int = 1, **loop: Any) -> Iterator[Conversation]:
 
     Args:
         updates: how many updates of the session it takes until it is as it is to be.
-        loop: options of the `VoiceLoop`.
+        loop: ``callback_s``, how long ``on_event`` takes; and options of the `VoiceLoop`.
     """
     failures: list[BaseException] = []
 
