@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any, Literal, cast
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from .._types import JsonDict
+from ..events.wire_values import as_text
 
 __all__ = [
     "HistoryItem",
@@ -109,19 +110,20 @@ def read(wire: Any, *, done: bool) -> HistoryItem | None:
     if not isinstance(wire, dict) or not text(wire.get("id")):
         return None
     content = wire.get("content")
-    arguments, output = wire.get("arguments"), wire.get("output")
-    item = HistoryItem(
+    parts = tuple(map(_read_part, content)) if isinstance(content, list) else ()
+    arguments, output = as_text(wire.get("arguments")), as_text(wire.get("output"))
+    says_something = bool(arguments or output or any(p.text or p.image_url for p in parts))
+    return HistoryItem(
         id=wire["id"],
         type=text(wire.get("type", "message")),
-        status="in_progress",
+        status=_status(wire.get("status"), done=done, says_something=says_something),
         role=text(wire.get("role")),
-        parts=tuple(map(_read_part, content)) if isinstance(content, list) else (),
+        parts=parts,
         call_id=text(wire.get("call_id")),
         name=text(wire.get("name")),
-        arguments=arguments if isinstance(arguments, str) else None,
-        output=output if isinstance(output, str) else None,
+        arguments=arguments,
+        output=output,
     )
-    return evolve(item, status=_status(item, wire.get("status"), done=done))
 
 
 def _read_part(part: Any) -> HistoryPart:
@@ -135,17 +137,13 @@ def _read_part(part: Any) -> HistoryPart:
     )
 
 
-def _status(item: HistoryItem, said: Any, *, done: bool) -> ItemStatus:
+def _status(said: Any, *, done: bool, says_something: bool) -> ItemStatus:
     if said in ("completed", "incomplete"):
         return cast("ItemStatus", said)
     if done:
         return "completed"
     # Not every server says a status; what says something already was created in one piece.
-    return "completed" if said is None and _says_something(item) else "in_progress"
-
-
-def _says_something(item: HistoryItem) -> bool:
-    return bool(item.arguments or item.output or any(p.text or p.image_url for p in item.parts))
+    return "completed" if said is None and says_something else "in_progress"
 
 
 def merged(older: HistoryItem, newer: HistoryItem) -> HistoryItem:
@@ -177,6 +175,8 @@ def merged_parts(
     older: Sequence[HistoryPart], newer: Sequence[HistoryPart]
 ) -> tuple[HistoryPart, ...]:
     """Return the parts that either side has, with the newer's words where it has some."""
+    if not older or older == newer:
+        return tuple(newer)
     return tuple(
         HistoryPart(
             type=new.type or old.type,
