@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from attrs import frozen
 
@@ -82,16 +82,17 @@ class Asks:
         """Have asked for once more, before all else, what was lost before anybody heard it."""
         self._sayings.extendleft(reversed([*sayings]))
 
-    def next(self, *, running: bool) -> CreateResponse | None:
+    def next(self, *, is_quiet: Callable[[], bool]) -> CreateResponse | None:
         """Return what is to be asked for now; None for nothing.
 
         Args:
-            running: whether a response is, or is still heard: what is to be said waits for that.
+            is_quiet: whether no response is running or still heard. What is to be said waits for
+                that; nothing else does, and then nobody is asked.
         """
         if self.owed:
             self.owed = False
             return self._create(None)
-        if not self._sayings or self._asked or running or self._facts.busy:
+        if not self._sayings or self._asked or self._facts.busy or not is_quiet():
             return None
         saying = self._sayings.popleft()
         create = self._create(saying.params)

@@ -422,7 +422,7 @@ class VoiceState:
         """
         if self._speaking or self._answer_due or self._verdicts.are_open or self._to_delete:
             return []
-        create = self._asks.next(running=bool(self._answers.running) or not self._is_silent())
+        create = self._asks.next(is_quiet=lambda: not self._answers.running and self._is_silent())
         return [] if create is None else [create]
 
     # -- the session -----------------------------------------------------------------------------

@@ -10,6 +10,14 @@ from realtime_sync.voice.effects import CreateResponse
 GREETING = {"instructions": "Greet."}
 
 
+def yes() -> bool:
+    return True
+
+
+def no() -> bool:
+    return False
+
+
 class Facts:
     """What a connection would know of the requests."""
 
@@ -32,28 +40,39 @@ def asks(facts: Facts) -> Asks:
 
 
 def test_what_is_owed_is_asked_for_once(asks: Asks) -> None:
-    assert asks.next(running=False) is None
+    assert asks.next(is_quiet=yes) is None
     asks.owed = True
     assert asks.is_due
-    assert asks.next(running=True) == CreateResponse("voice_create_1")  # the connection waits
-    assert asks.next(running=False) is None
+    assert asks.next(is_quiet=no) == CreateResponse("voice_create_1")  # the connection waits
+    assert asks.next(is_quiet=yes) is None
     assert not asks.is_due
     assert asks.is_awaited
     assert asks.begun() == Begun(asked=True, saying=None, is_cut=False)
     assert not asks.is_awaited
 
 
+def test_nobody_is_asked_whether_it_is_quiet_while_nothing_waits_for_that(asks: Asks) -> None:
+    def never() -> bool:
+        raise AssertionError("a sink takes the question for the end of an item")
+
+    assert asks.next(is_quiet=never) is None
+    asks.owed = True
+    assert asks.next(is_quiet=never) == CreateResponse("voice_create_1")
+    asks.say(GREETING, is_protected=False)
+    assert asks.next(is_quiet=never) is None, "a request is under way"
+
+
 def test_a_saying_waits_until_nothing_else_goes_on(asks: Asks, facts: Facts) -> None:
     asks.say(GREETING, is_protected=True)
     asks.owed = True
-    assert asks.next(running=False) == CreateResponse("voice_create_1")
-    assert asks.next(running=False) is None, "a request is under way"
+    assert asks.next(is_quiet=yes) == CreateResponse("voice_create_1")
+    assert asks.next(is_quiet=yes) is None, "a request is under way"
     asks.begun()
-    assert asks.next(running=True) is None
+    assert asks.next(is_quiet=no) is None
     facts.busy = True
-    assert asks.next(running=False) is None
+    assert asks.next(is_quiet=yes) is None
     facts.busy = False
-    assert asks.next(running=False) == CreateResponse("voice_create_2", GREETING)
+    assert asks.next(is_quiet=yes) == CreateResponse("voice_create_2", GREETING)
     assert asks.is_protected
     assert asks.begun() == Begun(True, Saying(GREETING, is_protected=True), False)
     assert not asks.is_protected
@@ -62,7 +81,7 @@ def test_a_saying_waits_until_nothing_else_goes_on(asks: Asks, facts: Facts) -> 
 def test_a_response_of_somebody_else_answers_nothing_here(asks: Asks, facts: Facts) -> None:
     assert asks.begun() == Begun(asked=False, saying=None, is_cut=False)
     asks.owed = True
-    asks.next(running=True)
+    asks.next(is_quiet=no)
     facts.waiting = {"voice_create_1"}
     assert not asks.begun().asked, "it still waits at the connection"
     facts.waiting = set()
@@ -73,14 +92,14 @@ def test_of_several_that_wait_the_latest_counts(asks: Asks, facts: Facts) -> Non
     facts.waiting = {"voice_create_1", "voice_create_2"}
     for _ in range(2):
         asks.owed = True
-        asks.next(running=True)
+        asks.next(is_quiet=no)
     assert not asks.refused(["voice_create_1"])
     assert asks.refused(["voice_create_2"])
 
 
 def test_what_is_cut_before_it_begins_is_known_when_it_does(asks: Asks) -> None:
     asks.owed = True
-    asks.next(running=False)
+    asks.next(is_quiet=yes)
     asks.cut(cancel=False)
     assert asks.is_awaited
     asks.cut(cancel=True)
@@ -90,7 +109,7 @@ def test_what_is_cut_before_it_begins_is_known_when_it_does(asks: Asks) -> None:
 
 def test_only_what_is_owed_is_taken_back(asks: Asks) -> None:
     asks.owed = True
-    asks.next(running=False)
+    asks.next(is_quiet=yes)
     assert asks.take_withdrawable() == "voice_create_1"
     assert asks.take_withdrawable() is None
     asks.withdrawn("voice_create_1")
@@ -98,20 +117,20 @@ def test_only_what_is_owed_is_taken_back(asks: Asks) -> None:
     assert not asks.is_awaited
     asks.owed = False
     asks.say(GREETING, is_protected=False)
-    asks.next(running=False)
+    asks.next(is_quiet=yes)
     assert asks.take_withdrawable() is None
 
 
 def test_what_nobody_has_heard_is_said_again_before_all_else(asks: Asks) -> None:
     asks.say(GREETING, is_protected=False)
     asks.say_again([Saying({"instructions": "First."}, is_protected=True)])
-    assert asks.next(running=False) == CreateResponse("voice_create_1", {"instructions": "First."})
+    assert asks.next(is_quiet=yes) == CreateResponse("voice_create_1", {"instructions": "First."})
     assert asks.is_protected
 
 
 def test_a_refused_saying_is_no_longer_protected(asks: Asks) -> None:
     asks.say(GREETING, is_protected=True)
-    asks.next(running=False)
+    asks.next(is_quiet=yes)
     assert asks.refused(["other", "voice_create_1"])
     assert not asks.is_protected
     assert not asks.is_due
@@ -120,7 +139,7 @@ def test_a_refused_saying_is_no_longer_protected(asks: Asks) -> None:
 @pytest.mark.parametrize("held", [False, True])
 def test_with_the_link_what_was_sent_is_gone(asks: Asks, facts: Facts, held: bool) -> None:
     asks.owed = True
-    asks.next(running=False)
+    asks.next(is_quiet=yes)
     facts.busy = held  # the connection has it for the next link
     assert asks.link_lost() is not held
     assert asks.is_awaited is held
@@ -128,9 +147,9 @@ def test_with_the_link_what_was_sent_is_gone(asks: Asks, facts: Facts, held: boo
 
 def test_a_lost_saying_is_said_again_and_one_that_was_cut_is_not(asks: Asks) -> None:
     asks.say(GREETING, is_protected=True)
-    asks.next(running=False)
+    asks.next(is_quiet=yes)
     assert not asks.link_lost()
-    assert asks.next(running=False) == CreateResponse("voice_create_2", GREETING)
+    assert asks.next(is_quiet=yes) == CreateResponse("voice_create_2", GREETING)
     asks.cut(cancel=True)
     assert not asks.link_lost()
-    assert asks.next(running=False) is None
+    assert asks.next(is_quiet=yes) is None
