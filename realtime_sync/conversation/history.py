@@ -14,6 +14,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from .._latest import keep_latest
 from .._types import JsonDict
 from ..events import (
     ConversationItemAdded,
@@ -36,7 +37,6 @@ from ..events import (
     ServerEvent,
 )
 from ..events.base import as_came
-from ._latest import keep_latest
 from .history_item import HistoryItem, HistoryPart, create_form, heard, merged, merged_parts
 from .history_item import read as read_item
 from .history_item import text as text_of

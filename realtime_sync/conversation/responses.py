@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from .._latest import keep_latest
 from .._types import JsonDict
 from ..events import ErrorDetail
 from ..events.base import plain
 from ..events.wire_values import as_object, as_text
-from ._latest import keep_latest
 from .tool_calls import declared_functions
 from .unconfirmed import ALREADY_ACTIVE, INVALID_REQUEST
 

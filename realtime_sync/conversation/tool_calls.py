@@ -13,10 +13,10 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from .._latest import keep_latest
 from .._types import JsonDict
 from ..events.base import plain
 from ..events.wire_values import as_id, as_object, as_text
-from ._latest import keep_latest
 
 __all__ = ["OpenCall", "ToolCalls", "declared_functions"]
 

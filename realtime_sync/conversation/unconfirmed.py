@@ -11,12 +11,12 @@ from typing import Any
 
 from attrs import define, frozen
 
+from .._latest import keep_latest
 from .._types import JsonDict
 from ..events import ErrorDetail, ErrorEvent, ServerEvent
 from ..events.base import as_came, plain
 from ..events.server import detail_of
 from ..events.wire_values import as_object, as_text
-from ._latest import keep_latest
 
 __all__ = [
     "ALREADY_ACTIVE",

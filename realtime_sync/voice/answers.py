@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from attrs import define, field
 
+from .._latest import keep_latest
 from ..conversation.session import SoundFormat
 from .asks import Saying
 from .effects import Part
@@ -90,8 +91,7 @@ class Answers:
             return TrackedAnswer(out_of_band=False, done=True, answered=True)
         if response_id not in self._answers:
             self._answers[response_id] = TrackedAnswer(self._is_out_of_band(response_id))
-            while len(self._answers) > _MAX_ANSWERS:
-                del self._answers[next(iter(self._answers))]
+            keep_latest(self._answers, _MAX_ANSWERS)
         return self._answers[response_id]
 
     def is_dropped(self, response_id: str) -> bool:
@@ -132,8 +132,7 @@ class Answers:
         if part not in self._parts or self._parts[part].response_id != response_id:
             self._parts[part] = _Heard(response_id)
         self._parts[part].received_bytes += size
-        while len(self._parts) > _MAX_PARTS:
-            del self._parts[next(iter(self._parts))]
+        keep_latest(self._parts, _MAX_PARTS)
 
     def deleted(self, item_id: str) -> None:
         """Take that the server has an item no more: it is neither truncated nor deleted."""

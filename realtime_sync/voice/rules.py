@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._latest import keep_latest
 from .._types import JsonDict
 from ..connection.reply import server_error
 from ..conversation.history import History
@@ -768,8 +769,7 @@ class VoiceState:
         for call_id in self._calls.open_calls - restored:
             self._lost_calls[call_id] = None
             self._calls.lost(call_id)
-        while len(self._lost_calls) > _MOST_LOST:
-            del self._lost_calls[next(iter(self._lost_calls))]
+        keep_latest(self._lost_calls, _MOST_LOST)
         self._asks.owed = self._calls.link_lost() or self._asks.owed
 
     def _ends_with(self, *kinds: str) -> bool:
