@@ -9,14 +9,13 @@ from attrs import define, field
 from .._latest import keep_latest
 from ..conversation.session import SoundFormat
 from .asks import Saying
-from .effects import Part
+from .effects import SLACK_MS, Part
 
 __all__ = ["Answers", "TrackedAnswer"]
 
 # Nobody interrupts what was played long ago.
 _MAX_PARTS = 64
 _MAX_ANSWERS = 64
-_SLACK_MS = 20  # the last of an item may never count as heard: resamplers round
 
 
 @define
@@ -201,7 +200,7 @@ class Answers:
         return [self._answers[key] for key in lost], bool(waiting) and waiting <= lost
 
     def _is_unheard(self, part: Part, played_ms: Callable[[Part], int]) -> bool:
-        return played_ms(part) + _SLACK_MS < self._ms(self._parts[part].received_bytes)
+        return played_ms(part) + SLACK_MS < self._ms(self._parts[part].received_bytes)
 
     def _ms(self, size: int) -> int:
         """Return how many whole milliseconds so many bytes of audio last."""

@@ -10,6 +10,7 @@ from .._types import JsonDict
 from .events import VoiceEvent
 
 __all__ = [
+    "SLACK_MS",
     "Append",
     "AskForOwed",
     "CancelResponse",
@@ -38,6 +39,10 @@ __all__ = [
 
 Part = tuple[str, int]
 """An item's id and the index of its audio part: what a sink counts by."""
+
+SLACK_MS = 20
+"""Who has heard all but so much of a part has heard it: resamplers round, and the last of it may
+never count."""
 
 
 @frozen

@@ -13,11 +13,10 @@ import numpy as np
 from ..audio.base import Sink
 from ..audio.playout import Playout
 from ..audio.resample import Resampler
-from .effects import Part
+from .effects import SLACK_MS, Part
 
 __all__ = ["EchoControl", "PlayedSignal", "Playing"]
 
-_SLACK_MS = 20  # the last of an item may never count as heard: resamplers round
 _STALL_S = 1.0  # what does not go on for as long is not playing: the sink has dropped it
 _WINDOW = 50  # chunks, within which a device that was late must have caught up
 
@@ -78,7 +77,7 @@ class Playing:
         if position != self._position:
             self._position, self._moved_at = position, self._clock()
         unheard_ms = size / 2 / self._sink.rate * 1000 - position[2]
-        return unheard_ms > _SLACK_MS and self._clock() - self._moved_at < _STALL_S
+        return unheard_ms > SLACK_MS and self._clock() - self._moved_at < _STALL_S
 
 
 class PlayedSignal:

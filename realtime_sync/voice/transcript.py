@@ -9,14 +9,12 @@ from ..audio.base import Sink
 from ..conversation.history import VIEWED, History, HistoryView
 from ..conversation.history_item import HistoryItem, HistoryPart
 from ..conversation.session import SoundFormat
-from .effects import Part
+from .effects import SLACK_MS, Part
 
 if TYPE_CHECKING:
     from ..events import ServerEvent
 
 __all__ = ["HistoryItem", "HistoryPart", "Transcript"]
-
-_SLACK_MS = 20  # the last of an item may never count as heard: resamplers round
 
 
 class Transcript:
@@ -102,4 +100,4 @@ class Transcript:
 
     def _whole_if_close(self, item_id: str, ms: int) -> int:
         received_ms = self._history.received_ms(item_id, self._format().bytes_per_s)
-        return received_ms if ms + _SLACK_MS >= received_ms else ms
+        return received_ms if ms + SLACK_MS >= received_ms else ms
