@@ -105,6 +105,15 @@ class Answers:
         return [key for key in running if not self._answers[key].out_of_band]
 
     @property
+    def only_running(self) -> str:
+        """The response that an end means which names none; ``""`` where it may be several.
+
+        That is the connection's rule, too (`Responses.done`).
+        """
+        running = [key for key, answer in self._answers.items() if not answer.done]
+        return running[0] if len(running) == 1 and running == self.running else ""
+
+    @property
     def awaited(self) -> list[str]:
         """Those of them that were not interrupted."""
         return [key for key in self.running if not self._answers[key].dropped]

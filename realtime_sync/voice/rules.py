@@ -686,9 +686,7 @@ class VoiceState:
 
     def _response_done(self, event: ResponseDone) -> list[Effect]:
         wire = as_object(as_came(event, "response"))
-        running = self._answers.running
-        only = running[0] if len(running) == 1 else ""  # which is meant where none is named
-        response_id = as_id(wire.get("id")) or only
+        response_id = as_id(wire.get("id")) or self._answers.only_running
         answer = self._answers.answer(response_id)
         answer.done = True
         status = wire.get("status")

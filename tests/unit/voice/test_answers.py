@@ -102,6 +102,21 @@ def test_what_was_interrupted_is_over_when_the_server_knows_nothing_of_it(answer
     assert answers.running == ["next"]
 
 
+def test_an_end_without_a_name_means_the_only_response_that_runs() -> None:
+    answers = Answers(
+        is_out_of_band=lambda key: key == "aside",
+        sound_format=SoundFormat,
+        sink_rate=24_000,
+    )
+    assert answers.only_running == ""
+    answers.answer("r")
+    assert answers.only_running == "r"
+    answers.answer("aside")
+    assert answers.only_running == "", "it may be that of the other one"
+    answers.answer("r").done = True
+    assert answers.only_running == "", "the conversation's is over"
+
+
 def test_what_was_settled_of_an_answer_is_known(answers: Sound) -> None:
     answers.get(PART, 100)
     answers.cut({PART: 50})
