@@ -27,8 +27,10 @@ __all__ = [
     "ConnectionClosedOK",
     "DeviceError",
     "FormatError",
+    "GuardrailTripped",
     "InternalServerError",
     "LocalProtocolError",
+    "ModelBehaviorError",
     "NotFoundError",
     "PermissionDeniedError",
     "ProtocolError",
@@ -38,8 +40,11 @@ __all__ = [
     "RealtimeTimeout",
     "RemoteProtocolError",
     "ServerError",
+    "ToolError",
+    "ToolTimeoutError",
     "TransportError",
     "UnprocessableEntityError",
+    "UserError",
     "WebhookSignatureError",
     "api_error",
     "retry_after_s",
@@ -393,3 +398,36 @@ class FormatError(AudioError, ValueError):
 
 class AgentError(RealtimeError):
     """A tool, a guardrail or an agent's configuration failed."""
+
+
+class UserError(AgentError, ConfigError):
+    """A program uses agents in a way that can't work; nothing was sent."""
+
+
+class ModelBehaviorError(AgentError):
+    """The model did what it must not, such as one call id for two different calls."""
+
+
+class ToolError(AgentError):
+    """A tool failed, and its failure is not to be told to the model."""
+
+
+class ToolTimeoutError(ToolError):
+    """A tool that is to raise at its timeout has not returned in time.
+
+    Attributes:
+        tool_name: of the tool.
+        timeout_seconds: how long it had.
+    """
+
+    def __init__(self, tool_name: str, timeout_seconds: float) -> None:
+        super().__init__(tool_name, timeout_seconds)
+        self.tool_name = tool_name
+        self.timeout_seconds = timeout_seconds
+
+    def __str__(self) -> str:
+        return f"Tool '{self.tool_name}' timed out after {self.timeout_seconds:g} seconds."
+
+
+class GuardrailTripped(AgentError):  # noqa: N818 -- an outcome, which ends a session only if asked
+    """A guardrail forbids what was said or done, and is to end the session."""

@@ -21,6 +21,7 @@ SAME_CONCEPT = {
     "client": "where the clients were, and the client's events",
     "base": "what the modules of one package have in common",
     "responses": "responses: their events, and which of them run",
+    "usage": "tokens: what an agent's session has used, and what the server counts",
     "translation": "the translation session: its events, its connection, its server",
     "calls": "calls over WebRTC and SIP: their REST routes, at the client and at the server",
     "client_secrets": "client secrets: their REST routes, at the client and at the server",

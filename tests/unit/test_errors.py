@@ -18,6 +18,7 @@ from realtime_sync.errors import (
     RealtimeError,
     RealtimeTimeout,
     ServerError,
+    ToolTimeoutError,
     TransportError,
 )
 
@@ -38,6 +39,8 @@ def make(cls: type[RealtimeError]) -> RealtimeError:
         return cls("no such item", "invalid_request_error", "not_found", "item_id", "event_7")
     if issubclass(cls, ApiError):
         return cls("no", 418, "req_1", {"error": {"message": "no"}}, 2.5)
+    if issubclass(cls, ToolTimeoutError):
+        return cls("look_up", 2.5)
     return cls("what is wrong and what to do next")
 
 

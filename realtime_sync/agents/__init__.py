@@ -1,0 +1,1 @@
+"""Voice agents: tools, handoffs, guardrails and history, blocking. The names load on first use."""

@@ -1,0 +1,90 @@
+"""An agent: what it is told, which tools it has, and to whom it can hand over."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic
+
+from ..errors import UserError
+from .run_context import RunContextWrapper, TContext
+
+__all__ = ["RealtimeAgent"]
+
+
+@dataclass
+class RealtimeAgent(Generic[TContext]):
+    """One specialist of a conversation.
+
+    Attributes:
+        name: for handoffs and the program.
+        handoff_description: when the others are to hand over to it.
+        tools: made with `function_tool`.
+        mcp_servers: whose tools it has as well; the program connects them and cleans up.
+        mcp_config: settings for these.
+        instructions: what the model is told: a text, or a function of the context and the agent
+            that returns one.
+        prompt: a prompt that is stored at the provider.
+        handoffs: agents, or what `realtime_handoff` has made of them.
+        output_guardrails: check what it says.
+        hooks: called as it works.
+        voice: of its own, where the session has not spoken yet.
+        input_guardrails: check what the user says.
+
+    Raises:
+        TypeError: a field has the wrong type.
+    """
+
+    name: str
+    handoff_description: str | None = None
+    tools: list[Any] = field(default_factory=list)
+    mcp_servers: list[Any] = field(default_factory=list)
+    mcp_config: dict[str, Any] = field(default_factory=dict)
+    instructions: (
+        str | Callable[[RunContextWrapper[TContext], RealtimeAgent[TContext]], str] | None
+    ) = None
+    prompt: Any = None
+    handoffs: list[Any] = field(default_factory=list)
+    output_guardrails: list[Any] = field(default_factory=list)
+    hooks: Any = None
+    _: dataclasses.KW_ONLY
+    voice: Any = None
+    input_guardrails: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Check what a mistake would make fail much later."""
+        _require(isinstance(self.name, str), "name must be a string", self.name)
+        _require(isinstance(self.tools, list), "tools must be a list", self.tools)
+        _require(isinstance(self.handoffs, list), "handoffs must be a list", self.handoffs)
+        told = self.instructions
+        _require(
+            told is None or isinstance(told, str) or callable(told),
+            "instructions must be a string, a function or None",
+            told,
+        )
+
+    def clone(self, **changes: Any) -> RealtimeAgent[TContext]:
+        """Return a copy with some fields changed; lists that are not given are shared."""
+        return dataclasses.replace(self, **changes)
+
+    def get_system_prompt(self, run_context: RunContextWrapper[TContext]) -> str | None:
+        """Return what the model is told.
+
+        Raises:
+            UserError: a function for ``instructions`` returns no text.
+        """
+        if not callable(self.instructions):
+            return self.instructions
+        text = self.instructions(run_context, self)
+        if not isinstance(text, str):
+            raise UserError(
+                f"the instructions of {self.name!r} must be a text, and its function returned "
+                f"{type(text).__name__}"
+            )
+        return text
+
+
+def _require(fine: bool, rule: str, value: object) -> None:
+    if not fine:
+        raise TypeError(f"RealtimeAgent {rule}, got {type(value).__name__}")

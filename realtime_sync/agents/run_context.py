@@ -1,0 +1,55 @@
+"""What the program's functions are given: its own context, and what the session has used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from .usage import Usage
+
+if TYPE_CHECKING:
+    from ..tools.call_context import CallContext
+
+__all__ = ["RunContextWrapper", "TContext", "ToolContext"]
+
+TContext = TypeVar("TContext")
+
+
+@dataclass(eq=False)
+class RunContextWrapper(Generic[TContext]):
+    """What a session hands to the program's functions.
+
+    Attributes:
+        context: whatever the program gave to `RealtimeRunner.run`; the model never sees it.
+        usage: what the session has used so far.
+    """
+
+    context: TContext
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(eq=False)
+class ToolContext(RunContextWrapper[TContext]):
+    """What a tool is handed: the session's context, and the call that it answers.
+
+    Attributes:
+        tool_name: what the model has called.
+        tool_call_id: the call's id at the server.
+        tool_arguments: JSON text, as the model wrote it.
+        agent: the `RealtimeAgent` whose tool it is.
+    """
+
+    tool_name: str = ""
+    tool_call_id: str = ""
+    tool_arguments: str = ""
+    agent: Any = None
+    _call: CallContext | None = field(default=None, repr=False)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits for the output any more; the tool had better return."""
+        return self._call is not None and self._call.cancelled
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the call is cancelled, ``timeout`` seconds at most; say whether it is."""
+        return self._call is not None and self._call.wait(timeout)
