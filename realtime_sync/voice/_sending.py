@@ -8,11 +8,14 @@ from .effects import (
     CancelResponse,
     ClearInput,
     Commit,
+    CreateAside,
+    CreateItem,
     CreateResponse,
     DeleteItem,
     Effect,
     SendToolOutput,
     TruncateItem,
+    UpdateSession,
     UpdateTurns,
 )
 
@@ -42,6 +45,12 @@ def send(connection: VoiceConnection, effect: Effect) -> None:
         case SendToolOutput(call_id, output):
             wire = {"type": "function_call_output", "call_id": call_id, "output": output}
             item.create(item=wire)
+        case CreateItem(wire):
+            item.create(item=wire)
+        case CreateAside(event_id, response):
+            connection.response.create(response=response, event_id=event_id)
+        case UpdateSession(event_id, session):
+            connection.session.update(session=session, event_id=event_id)
         case CreateResponse(event_id, response):
             connection.response.create(response=response, event_id=event_id, when_idle=True)
         case UpdateTurns(event_id, turn_detection):

@@ -7,7 +7,6 @@ from typing import Literal
 from attrs import frozen
 
 from .._types import JsonDict
-from .events import VoiceEvent
 
 __all__ = [
     "SLACK_MS",
@@ -16,6 +15,8 @@ __all__ = [
     "CancelResponse",
     "ClearInput",
     "Commit",
+    "CreateAside",
+    "CreateItem",
     "CreateResponse",
     "DeleteItem",
     "Effect",
@@ -31,6 +32,7 @@ __all__ = [
     "SendToolOutput",
     "Silence",
     "TruncateItem",
+    "UpdateSession",
     "UpdateTurns",
     "UserStarted",
     "UserStopped",
@@ -56,7 +58,9 @@ class Play:
 
 @frozen
 class Flush:
-    """Tell the sink that what it has is complete."""
+    """Tell the sink that a part is complete."""
+
+    part: Part
 
 
 @frozen
@@ -155,9 +159,32 @@ class WithdrawRequest:
 
 @frozen
 class Report:
-    """Tell the caller."""
+    """Tell whoever follows the conversation: a `VoiceEvent`, or what further rules report."""
 
-    event: VoiceEvent
+    event: object
+
+
+@frozen
+class CreateItem:
+    """Send ``conversation.item.create``."""
+
+    item: JsonDict
+
+
+@frozen
+class CreateAside:
+    """Send ``response.create`` at once: for a response beside the conversation, out-of-band."""
+
+    event_id: str
+    response: JsonDict
+
+
+@frozen
+class UpdateSession:
+    """Send ``session.update``."""
+
+    event_id: str
+    session: JsonDict
 
 
 @frozen
@@ -216,6 +243,8 @@ Effect = (
     | CancelResponse
     | ClearInput
     | Commit
+    | CreateAside
+    | CreateItem
     | CreateResponse
     | DeleteItem
     | EndTalk
@@ -229,6 +258,7 @@ Effect = (
     | SendToolOutput
     | Silence
     | TruncateItem
+    | UpdateSession
     | UpdateTurns
     | UserStarted
     | UserStopped

@@ -8,10 +8,11 @@ between two events.
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 
 from attrs import define, field
@@ -19,7 +20,6 @@ from attrs import define, field
 from .._deadline import Deadline
 from .._signal_safe import Latch
 from .._threads import join_all, spawn
-from ..audio.base import Sink
 from ..errors import (
     ConnectionClosed,
     ConnectionClosedOK,
@@ -28,13 +28,9 @@ from ..errors import (
     RemoteProtocolError,
 )
 from ..events import ServerEvent
-from ..tools.call_context import CallContext
-from ..tools.pool import ToolPool
-from ..tools.schema import Tool
-from ._hearing import Hearing
 from ._sending import send
 from ._voice_connection import VoiceConnection
-from .conversion import OutputConverter
+from .call_runner import CallRunner
 from .effects import (
     AskForOwed,
     Effect,
@@ -51,22 +47,19 @@ from .effects import (
     Silence,
     WithdrawRequest,
 )
-from .event_box import EventBox
 from .events import (
     AnswerFailed,
     AudioDropped,
     RuleUnavailable,
-    ToolFinished,
     ToolsUnmatched,
     TurnLost,
     TurnMetrics,
     UnreadableMessage,
-    VoiceEvent,
 )
-from .player import Player
+from .output import Output
 from .rules import VoiceState
+from .seams import Audience, FurtherRules, Input
 from .transcript import Transcript
-from .uplink import Uplink
 
 __all__ = ["VoiceEngine"]
 
@@ -76,6 +69,7 @@ _TICK_S = 0.2  # how soon a failed source or the end of the conversation is noti
 _CLOSE_TIMEOUT_S = 2.0
 _LOOK_AGAIN_S = 0.5
 _MAX_METRICS = 1000
+_FULL_FOR_S = 5.0  # so long a program may take no events before it is warned
 _WORTH_A_WARNING = (AnswerFailed, AudioDropped, RuleUnavailable, ToolsUnmatched, TurnLost)
 
 Decision = Callable[[], list[Effect]]
@@ -95,18 +89,19 @@ class VoiceEngine:
 
     Args:
         connection: an open connection, which nobody else consumes.
-        sink: what plays.
-        hearing: is told what the sink plays.
+        output: what plays.
         state: decides.
-        uplink: sends what the source hears.
-        tools: by name.
-        tool_timeout: seconds for each call; None for as long as it takes.
+        further: rules beside it, asked after it.
+        input: sends what the user says.
+        calls: runs the tools.
+        audience: is told what happens. While it has no room, no event is taken from the
+            connection; what other threads want is done all the same.
         idle_timeout, answer_timeout: see `VoiceLoop`.
         clock: seconds, monotonic.
 
     Attributes:
-        box: where its events lie, until it is closed: then the engine has ended.
-        failure: what has ended it, once the box is closed; None for a good end.
+        failure: what has ended it, once the audience is told that nothing more will come; None
+            for a good end.
         idle: whether nothing has gone on for a moment.
         metrics: the figures of the latest turns; replaced as a whole.
         transcript: what was said and heard.
@@ -119,47 +114,46 @@ class VoiceEngine:
     def __init__(
         self,
         connection: VoiceConnection,
-        sink: Sink,
+        output: Output,
         *,
-        hearing: Hearing,
         state: VoiceState,
-        uplink: Uplink,
-        tools: Mapping[str, Tool],
-        tool_timeout: float | None,
+        input: Input,
+        calls: CallRunner,
+        audience: Audience,
+        further: Sequence[FurtherRules] = (),
         idle_timeout: float,
         answer_timeout: float,
         clock: Callable[[], float],
     ) -> None:
-        self.box = EventBox()
         self.failure: BaseException | None = None
         self.idle = False
         self.metrics: tuple[TurnMetrics, ...] = ()
         self.transcript = Transcript(
             connection.conversation.history,
-            sink,
+            output,
             sound_format=lambda: connection.session_facts.output,
         )
         self._connection = connection
-        self._sink = sink
+        self._output = output
         self._state = state
-        self._uplink = uplink
-        self._tools = tools
+        self._further = tuple(further)
+        self._input = input
+        self._calls = calls
+        self._audience = audience
         self._idle_timeout = idle_timeout
         self._answer_timeout = answer_timeout
         self._clock = clock
-        self._player = Player(sink, hearing, on_failure=lambda _: self._wake())
-        self._converter = OutputConverter(sink.rate)
-        self._pool = ToolPool(timeout=tool_timeout)
         self._commands: queue.SimpleQueue[_Command] = queue.SimpleQueue()
         self._stopping = Latch()
         self._thread: threading.Thread | None = None
         # The rest belongs to the engine's thread.
-        self._reports: deque[VoiceEvent] = deque()  # until the event that caused them is told
+        self._reports: deque[object] = deque()  # until the event that caused them is told
         self._over = False  # the conversation has come to its end
+        self._full_since: float | None = None  # the audience has no room
         self._quiet_since = self._event_at = self._looked_at = clock()
 
     def start(self) -> None:
-        """Begin; what goes on is told in the box.
+        """Begin; what goes on is told to the audience.
 
         Raises:
             RealtimeError: the system gives no thread.
@@ -169,18 +163,13 @@ class VoiceEngine:
     def stop(self) -> None:
         """End soon; what is playing falls silent. Does not wait for it."""
         self._stopping.set()
-        self._uplink.stop()
+        self._input.stop()
         self._wake()
 
     def join(self) -> None:
         """Wait for the end, after `stop`, for as long as everything in it may take at most."""
         if self._thread is not None:
             join_all([self._thread], Deadline(2 * _CLOSE_TIMEOUT_S))
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether all that was to be played is heard; the sink takes it for the end of an item."""
-        return self._player.idle
 
     def post(self, decision: Decision) -> None:
         """Have the engine decide something and act; does not wait for it."""
@@ -213,14 +202,16 @@ class VoiceEngine:
     def _run(self) -> None:
         try:
             self.transcript.open()
-            self._player.start()
-            self._uplink.start()
+            self._output.start()
+            self._input.start()
             self._act(self._state.begin())
+            for rules in self._further:
+                self._act(rules.begin())
             self._converse()
         except BaseException as exc:  # the program's thread raises it
             self.failure = exc
             with suppress(Exception):  # it may be the sink that has failed
-                self._player.silence(())
+                self._output.silence(())
         finally:
             self._end()
 
@@ -230,7 +221,7 @@ class VoiceEngine:
             self._raise_failures()
             event = None
             try:
-                event = self._connection.poll(self._time_to_wait())
+                event = self._next_event()
             except ConnectionClosedOK:
                 self._play_out()
                 return
@@ -240,12 +231,30 @@ class VoiceEngine:
             else:
                 if event is not None:
                     self._receive(event)
-            self._act(self._state.tick())
+            self._tick()
             self._look_around(waited=event is None)
             self._tell()
             if self._over:
                 return
-        self._player.silence(())
+        self._output.silence(())
+
+    def _next_event(self) -> ServerEvent | None:
+        if self._audience.has_room:
+            self._full_since = None
+            return self._connection.poll(self._time_to_wait())
+        self._wait_for_room()
+        return None
+
+    def _wait_for_room(self) -> None:
+        """Let the connection wait: its queue fills, and then the server has to."""
+        now = self._clock()
+        if self._full_since is None:
+            self._full_since = now
+        elif 0 <= now - self._full_since - _FULL_FOR_S < math.inf:
+            self._full_since = math.inf  # it is told once
+            log.warning("no events were taken for %g s, so the server has to wait", _FULL_FOR_S)
+        with suppress(queue.Empty):
+            self._obey(self._commands.get(timeout=self._time_to_wait()))
 
     def _receive(self, event: ServerEvent) -> None:
         self._event_at = self._clock()
@@ -253,20 +262,32 @@ class VoiceEngine:
             self._act(self._state.receive(event))
         except RemoteProtocolError as error:  # damaged audio
             self._leave_out(error)
-        self.transcript.receive(event)
+        for rules in self._further:
+            self._act(rules.receive(event))
+        changes = self.transcript.receive(event)
         self._look_at_position()
-        if self._state.busy:
+        if self._busy_by_rule:
             self.idle = False
             self._quiet_since = self._event_at
-        self.box.put(event)
+        self._audience.put(event, changes)
+
+    def _tick(self) -> None:
+        self._act(self._state.tick())
+        for rules in self._further:
+            self._act(rules.tick())
+
+    @property
+    def _busy_by_rule(self) -> bool:
+        return self._state.busy or any(rules.busy for rules in self._further)
 
     def _leave_out(self, error: RemoteProtocolError) -> None:
         """Go on without a message, or a piece of audio, that can't be read."""
-        self._converter.clear()  # what comes next is taken to begin with a whole sample
+        self._output.skip()
         self._reports.append(UnreadableMessage(error=error))
 
     def _time_to_wait(self) -> float:
-        due_at = self._state.due_at
+        all_due = [rules.due_at for rules in (self._state, *self._further)]
+        due_at = min((at for at in all_due if at is not None), default=None)
         return _TICK_S if due_at is None else max(0.0, min(_TICK_S, due_at - self._clock()))
 
     def _look_around(self, *, waited: bool) -> None:
@@ -280,7 +301,7 @@ class VoiceEngine:
         if busy:
             self._quiet_since = now
         self._act(self._state.look_idle(busy=busy))
-        if self._uplink.ended:
+        if self._input.ended:
             if now - self._quiet_since >= self._idle_timeout:
                 self._raise_failures()  # a source that fails has ended, too
                 self._over = True
@@ -288,7 +309,7 @@ class VoiceEngine:
 
     def _busy(self) -> bool:
         self._look_at_position()
-        if self._state.busy or not self._player.idle:
+        if self._busy_by_rule or not self._output.idle:
             return True
         self.transcript.settle()
         self._act(self._state.settle_turn())
@@ -299,7 +320,7 @@ class VoiceEngine:
         self.transcript.look()
         part = self._state.waits_for
         if part is not None:
-            self._state.played(self._sink.played_ms(*part))
+            self._state.played(self._output.played_ms(part))
 
     def _check_answer(self, silent_s: float) -> None:
         due = self._state.busy and not self._state.tools_running
@@ -312,28 +333,30 @@ class VoiceEngine:
     def _play_out(self) -> None:
         """The server has closed on purpose: what it had said before is still heard."""
         self._act(self._state.over())
-        while not self._stopping.is_set and not self._player.drain(_TICK_S):
+        while not self._stopping.is_set and not self._output.drain(_TICK_S):
             self._do_commands()
             self._tell()
         self._look_at_position()
         self._raise_failures()
 
     def _raise_failures(self) -> None:
-        failure = self._uplink.failure or self._player.failure
+        failure = self._input.failure or self._output.failure
         if failure is not None:
             raise failure
 
     def _do_commands(self) -> None:
         while not self._commands.empty():
-            command = self._commands.get()
-            try:
-                command.error = self._act(command.decision())
-            except BaseException as exc:
-                command.error = exc
-                raise
-            finally:
-                command.done.set()
-            self._tell()
+            self._obey(self._commands.get())
+
+    def _obey(self, command: _Command) -> None:
+        try:
+            command.error = self._act(command.decision())
+        except BaseException as exc:
+            command.error = exc
+            raise
+        finally:
+            command.done.set()
+        self._tell()
 
     def _end(self) -> None:
         """Give everything back, tell the last of it, and let those go who wait."""
@@ -343,13 +366,13 @@ class VoiceEngine:
             with ExitStack() as last:  # whatever of it fails, all of it is done, from the bottom up
                 last.callback(self.transcript.close)
                 last.callback(self._tell_the_last)
-                last.callback(self._player.close, deadline)
-                last.callback(self._pool.close, deadline)
-                last.callback(self._uplink.close, deadline)
+                last.callback(self._output.close, deadline)
+                last.callback(self._calls.close, deadline)
+                last.callback(self._input.close, deadline)
         except BaseException as exc:
             self.failure = self.failure or exc
         finally:
-            self.box.close()
+            self._audience.close()
 
     def _tell_the_last(self) -> None:
         self._do_commands()  # the tools' last outputs
@@ -363,7 +386,7 @@ class VoiceEngine:
             report = self._reports.popleft()
             if isinstance(report, _WORTH_A_WARNING):
                 log.warning("%s", report)
-            self.box.put(report)
+            self._audience.put(report)
 
     # -- doing -----------------------------------------------------------------------------------
 
@@ -378,15 +401,14 @@ class VoiceEngine:
         match effect:
             case Play():
                 self._play(effect)
-            case Flush():
-                self._give(self._converter.finish())
-                self._player.flush()
+            case Flush(part):
+                self._note_drop(fits=self._output.flush(part))
             case Silence(parts):
                 return self._silence(parts)
             case Pause():
-                self._player.pause()
+                self._output.pause()
             case Resume():
-                self._player.resume()
+                self._output.resume()
             case WithdrawRequest(event_id):
                 if self._connection.response.withdraw(event_id=event_id):
                     return self._act(self._state.withdrawn(event_id))
@@ -394,9 +416,8 @@ class VoiceEngine:
                 return self._act(self._state.ask_for_owed())
             case IgnoreItem(item_id):
                 self._connection.conversation.history.ignore(item_id)
-            case RunTool(call_id, name, arguments):
-                call = CallContext(name=name, call_id=call_id, arguments=arguments)
-                self._pool.run(call, self._tools, self._tool_finished)
+            case RunTool():
+                self._calls.run(effect, self.post)
             case Report(event):
                 self._note(event)
             case EndTalk():
@@ -405,7 +426,7 @@ class VoiceEngine:
                 return self._send(effect)
         return None
 
-    def _note(self, report: VoiceEvent) -> None:
+    def _note(self, report: object) -> None:
         if isinstance(report, TurnMetrics):
             self.metrics = (*self.metrics[1 - _MAX_METRICS :], report)
         self._reports.append(report)
@@ -413,28 +434,18 @@ class VoiceEngine:
     def _play(self, play: Play) -> None:
         if self._state.plays(play.response_id):
             self.transcript.plays(play.part)
-            told = self._connection.session_facts.output
-            self._give(self._converter.convert(play.audio, play.part, told))
+            self._note_drop(fits=self._output.play(play))
 
-    def _give(self, pieces: list[tuple[Part, bytes]]) -> None:
-        for part, pcm in pieces:
-            if not self._player.play(pcm, part):
-                self._note(AudioDropped(dropped_ms=self._player.dropped_ms))
+    def _note_drop(self, *, fits: bool) -> None:
+        if not fits:
+            self._note(AudioDropped(dropped_ms=self._output.dropped_ms))
 
     def _silence(self, parts: tuple[Part, ...]) -> ConnectionClosed | None:
         began = self._clock()
-        self._converter.clear()
-        positions = self._player.silence(parts)
+        positions = self._output.silence(parts)
         took_s = self._clock() - began
         self.transcript.settle()
         return self._act(self._state.silenced(positions, took_s=took_s))
-
-    def _tool_finished(self, call: CallContext, output: str, failed: bool) -> None:
-        """On a thread of the pool."""
-        finished = ToolFinished(call_id=call.call_id, name=call.name, output=output, failed=failed)
-        self.post(
-            lambda: [Report(finished), *self._state.tool_returned(call.call_id, call.name, output)]
-        )
 
     def _send(self, effect: Effect) -> ConnectionClosed | None:
         try:

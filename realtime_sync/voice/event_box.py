@@ -5,13 +5,15 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
+from collections.abc import Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
 from ..errors import QueueFullError
 
 if TYPE_CHECKING:
+    from ..conversation.history import HistoryChange
     from ..events import ServerEvent
     from .events import VoiceEvent
 
@@ -64,8 +66,17 @@ class EventBox:
         # one, so one is enough for many events, and one too many does no harm.
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
 
-    def put(self, event: Boxed) -> None:
+    @property
+    def has_room(self) -> bool:
+        """It always has: what a full box drops, it chooses itself."""
+        return True
+
+    def put(self, event: Any, changes: Sequence[HistoryChange] = ()) -> None:
         """Add an event; never waits. A closed box takes none, and says nothing.
+
+        Args:
+            event: a `ServerEvent` or a `VoiceEvent`.
+            changes: of the history; of no concern to a program that follows the events.
 
         Raises:
             QueueFullError: there is no room, and nothing that may be dropped.

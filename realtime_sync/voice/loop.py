@@ -19,10 +19,13 @@ from ..events.wire_values import as_object
 from ..tools.schema import Functions, Tool, by_name
 from ._hearing import Hearing
 from ._voice_connection import VoiceConnection
+from .call_runner import PooledTools
 from .engine import VoiceEngine
+from .event_box import EventBox
 from .events import TurnMetrics, VoiceEvent
 from .idle import IdleRule
 from .interruptions import Interruptions
+from .output import SinkOutput
 from .playback import EchoControl
 from .rules import VoiceState
 from .transcript import HistoryItem
@@ -121,6 +124,12 @@ class VoiceLoop:
         if push_to_talk and isinstance(interruptions, Interruptions):
             interruptions = evolve(interruptions, backchannels=None)  # the button decides
         hearing = Hearing(sink, rate=source.rate, echo=echo, half_duplex=half_duplex, clock=clock)
+        output = SinkOutput(
+            sink,
+            hearing,
+            sound_format=lambda: connection.session_facts.output,
+            on_failure=lambda _: connection.wake(),
+        )
         own_tools = {name: Tool.undeclared(name, f) for name, f in by_name(tools).items()}
         self._state = VoiceState(
             sink_rate=sink.rate,
@@ -137,10 +146,10 @@ class VoiceLoop:
             manual_turns=push_to_talk or vad is not None,
             server_tools=connection.session.server_tools,
             idle=idle,
-            is_silent=lambda: self._engine.is_silent,
-            handed_ms=lambda part: sink.handed_ms(*part),
-            played_ms=lambda part: sink.played_ms(*part),
-            underruns=lambda: sink.underruns,
+            is_silent=lambda: output.idle,
+            handed_ms=output.handed_ms,
+            played_ms=output.played_ms,
+            underruns=lambda: output.underruns,
             clock=clock,
         )
         self._uplink = Uplink(
@@ -151,14 +160,14 @@ class VoiceLoop:
             state=self._state,
             decide=lambda decision: self._engine.call(decision),
         )
+        self._box = EventBox()
         self._engine = VoiceEngine(
             connection,
-            sink,
-            hearing=hearing,
+            output,
             state=self._state,
-            uplink=self._uplink,
-            tools=own_tools,
-            tool_timeout=tool_timeout,
+            input=self._uplink,
+            calls=PooledTools(own_tools, self._state, timeout=tool_timeout),
+            audience=self._box,
             idle_timeout=idle_timeout,
             answer_timeout=answer_timeout,
             clock=clock,
@@ -203,7 +212,7 @@ class VoiceLoop:
 
         These are the oldest deltas; errors, ends of responses and the loop's own events are kept.
         """
-        return self._engine.box.dropped
+        return self._box.dropped
 
     @property
     def muted(self) -> bool:
@@ -255,7 +264,7 @@ class VoiceLoop:
 
     def _next(self) -> ServerEvent | VoiceEvent | None:
         try:
-            return self._engine.box.get()
+            return self._box.get()
         except queue.Empty:
             return None
 

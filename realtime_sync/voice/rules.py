@@ -664,7 +664,8 @@ class VoiceState:
         return effects
 
     def _audio_done(self, event: ResponseOutputAudioDone) -> list[Effect]:
-        return [Flush()] if self.plays(as_id(event.response_id) or "") else []
+        part = (as_id(event.item_id) or "", as_index(event.content_index))
+        return [Flush(part)] if self.plays(as_id(event.response_id) or "") else []
 
     def _item_done(self, event: ResponseOutputItemDone) -> list[Effect]:
         if self._answers.answer(as_id(event.response_id) or "").out_of_band:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..audio.base import Sink
-from ..conversation.history import VIEWED, History, HistoryView
+from ..conversation.history import VIEWED, History, HistoryChange, HistoryView
 from ..conversation.history_item import HistoryItem, HistoryPart
 from ..conversation.session import SoundFormat
 from .effects import SLACK_MS, Part
+from .output import Output
 
 if TYPE_CHECKING:
     from ..events import ServerEvent
@@ -26,7 +26,7 @@ class Transcript:
 
     Args:
         history: the connection's.
-        sink: tells how far it has come.
+        output: tells how far it has come.
         sound_format: of the audio that comes, at this moment.
 
     Threads:
@@ -34,10 +34,10 @@ class Transcript:
     """
 
     def __init__(
-        self, history: History, sink: Sink, *, sound_format: Callable[[], SoundFormat]
+        self, history: History, output: Output, *, sound_format: Callable[[], SoundFormat]
     ) -> None:
         self._history = history
-        self._sink = sink
+        self._output = output
         self._format = sound_format
         self._view = HistoryView(history)  # nobody asks it before `open`
         # What was given to the sink and is not settled: by item, the indexes of its audio parts.
@@ -53,10 +53,9 @@ class Transcript:
         """End; what was said can still be read."""
         self._view.close()
 
-    def receive(self, event: ServerEvent) -> None:
-        """Take the words of an event, if it has some."""
-        if event.type in VIEWED:
-            self._view.receive(event)
+    def receive(self, event: ServerEvent) -> list[HistoryChange]:
+        """Take the words of an event, if it has some; return what has changed."""
+        return self._view.receive(event) if event.type in VIEWED else []
 
     def plays(self, part: Part) -> None:
         """Take that some audio of a part was given to the sink."""
@@ -91,12 +90,12 @@ class Transcript:
         """Return the words of an item that were heard by now."""
         played_ms = None
         if (indexes := self._playing.get(item_id)) is not None:
-            played_ms = sum(self._sink.played_ms(item_id, index) for index in indexes)
+            played_ms = sum(self._output.played_ms((item_id, index)) for index in indexes)
             played_ms = self._whole_if_close(item_id, played_ms)
         return self._view.heard(item_id, self._format().bytes_per_s, played_ms=played_ms)
 
     def _handed_ms(self, item_id: str) -> int:
-        return sum(self._sink.handed_ms(item_id, index) for index in self._playing[item_id])
+        return sum(self._output.handed_ms((item_id, index)) for index in self._playing[item_id])
 
     def _whole_if_close(self, item_id: str, ms: int) -> int:
         received_ms = self._history.received_ms(item_id, self._format().bytes_per_s)

@@ -269,7 +269,7 @@ def make_loop(
     working: list[None] = []
 
     def has_written() -> bool:
-        player = loop._engine._player
+        player = loop._engine._output._player
         return player._over or not (player._pieces or player._writing)
 
     def deliver(message: Any) -> None:
@@ -279,13 +279,13 @@ def make_loop(
 
     options.setdefault("clock", connection.clock)
     loop = VoiceLoop(connection, source, sink, on_event=deliver, **options)
-    engine = loop._engine
-    put = engine.box.put
+    box = loop._box
+    put = box.put
 
-    def note(message: Any) -> None:
+    def note(message: Any, changes: Any = ()) -> None:
         working.append(None)
-        put(message)
+        put(message, changes)
 
-    engine.box.put = note  # type: ignore[method-assign]
+    box.put = note  # type: ignore[method-assign]
     connection.is_settled = lambda: not working and has_written()
     return loop

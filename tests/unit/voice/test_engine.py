@@ -161,7 +161,7 @@ def test_an_interruption_waits_for_no_program(guard: Guard) -> None:
     goes_on = threading.Event()
     script = (session(), created("r1"), delta("r1", "a", 500))
     with Talk(*script, on_event=lambda _: guard.wait(goes_on, "the test")) as talk:
-        guard.until(lambda: talk.loop._engine._player.idle is False, "the answer")
+        guard.until(lambda: talk.loop._engine._output.idle is False, "the answer")
         guard.until(lambda: talk.sink.buffered_ms > 0, "the answer's sound")
         talk.clock.advance(0.1)
         talk.connection.feed(speech_started())
@@ -197,7 +197,7 @@ def test_what_can_not_be_dropped_ends_it(guard: Guard) -> None:
     error = event("error", error={"type": "server_error", "message": "what?"})
     talk = Talk(session(), *[error] * 5000, on_event=lambda _: guard.wait(goes_on, "the test"))
     with talk:
-        guard.until(lambda: talk.loop._engine.box.closed, "the end of the engine")
+        guard.until(lambda: talk.loop._box.closed, "the end of the engine")
         goes_on.set()
         assert isinstance(talk.ends(), QueueFullError)
 
@@ -314,8 +314,8 @@ def test_one_that_can_not_be_closed_does_not_keep_it() -> None:
     talk = Talk(session(), ConnectionClosedOK(1000), source=source)
     talk.thread.start()
     assert isinstance(talk.ends(), DeviceError)
-    assert talk.loop._engine.box.closed
-    assert talk.loop._engine._player._over, "all else was given back"
+    assert talk.loop._box.closed
+    assert talk.loop._engine._output._player._over, "all else was given back"
 
 
 # -- what other threads want ---------------------------------------------------------------------

@@ -22,7 +22,7 @@ from scripted_voice import (
     speech_stopped,
 )
 
-from realtime_sync.audio import Sink, Source
+from realtime_sync.audio import Source
 from realtime_sync.audio.virtual import VirtualSpeaker
 from realtime_sync.conversation.history import History
 from realtime_sync.conversation.session import SoundFormat
@@ -31,29 +31,18 @@ from realtime_sync.voice import HistoryItem, HistoryPart
 from realtime_sync.voice.transcript import Transcript
 
 
-class Dial(Sink):
-    """A sink whose position a test sets."""
-
-    rate = 24_000
+class Dial:
+    """An output whose position a test sets."""
 
     def __init__(self) -> None:
-        self.ms: Counter[tuple[str | None, int]] = Counter()
+        self.ms: Counter[tuple[str, int]] = Counter()
         self.latency_ms = 0
 
-    def write(self, audio: Any, *, item_id: str | None = None, content_index: int = 0) -> None:
-        """Nothing here writes."""
+    def played_ms(self, part: tuple[str, int]) -> int:
+        return max(0, self.ms[part] - self.latency_ms)
 
-    def clear(self) -> None:
-        """Nothing here is played."""
-
-    def drain(self, timeout: float | None = None) -> bool:
-        return True
-
-    def played_ms(self, item_id: str | None, content_index: int = 0) -> int:
-        return max(0, self.ms[item_id, content_index] - self.latency_ms)
-
-    def handed_ms(self, item_id: str | None, content_index: int = 0) -> int:
-        return self.ms[item_id, content_index]
+    def handed_ms(self, part: tuple[str, int]) -> int:
+        return self.ms[part]
 
 
 class Talk:

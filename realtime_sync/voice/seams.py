@@ -1,0 +1,84 @@
+"""What the engine of a conversation works with: further rules, a source, and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from .._deadline import Deadline
+from ..conversation.history import HistoryChange
+from .effects import Effect
+
+if TYPE_CHECKING:
+    from ..events import ServerEvent
+
+__all__ = ["Audience", "FurtherRules", "Input"]
+
+
+class FurtherRules(Protocol):
+    """Rules beside those of `VoiceState`, which are asked first.
+
+    Threads: the engine's. None of it waits, or calls code of the program's.
+    """
+
+    @property
+    def busy(self) -> bool:
+        """Whether the conversation is not at rest."""
+
+    @property
+    def due_at(self) -> float | None:
+        """When `tick` is to be called at the latest, on the engine's clock; None for never."""
+
+    def begin(self) -> list[Effect]:
+        """Take that the conversation begins."""
+
+    def receive(self, event: ServerEvent) -> list[Effect]:
+        """Take an event of the server's."""
+
+    def tick(self) -> list[Effect]:
+        """Take that time has passed."""
+
+
+class Input(Protocol):
+    """Sends what the user says.
+
+    Threads: any.
+    """
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is said."""
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What has ended it; None for a good end."""
+
+    def start(self) -> None:
+        """Begin to hear."""
+
+    def stop(self) -> None:
+        """End; does not wait for it."""
+
+    def close(self, deadline: Deadline) -> None:
+        """End, and wait for it."""
+
+
+class Audience(Protocol):
+    """Is told what happens: each event of the server's, and each report of the rules.
+
+    Threads: the engine's calls `put`; the rest may be called from any.
+    """
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the engine may take another event of the connection's."""
+
+    def put(self, event: object, changes: Sequence[HistoryChange] = ()) -> None:
+        """Tell of an event or a report, and of what it has changed in the history.
+
+        Raises:
+            QueueFullError: there is no room, and nothing that may be left out.
+        """
+
+    def close(self) -> None:
+        """Tell that nothing more will come."""
