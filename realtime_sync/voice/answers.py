@@ -155,6 +155,14 @@ class Answers:
             self._answers[response_id].dropped = True
         return dropped
 
+    def forget(self, response_id: str) -> tuple[str, ...]:
+        """Take that none of a response will be heard; return its items with audio."""
+        parts = [part for part, each in self._parts.items() if each.response_id == response_id]
+        known = {part[0]: None for part in parts if part[0] and self._parts[part].is_known}
+        for part in parts:
+            del self._parts[part]
+        return tuple(known)
+
     def cut(self, handed_ms: Mapping[Part, int]) -> tuple[dict[Part, int], tuple[str, ...]]:
         """Settle what may have been playing, now that the sink is silent.
 

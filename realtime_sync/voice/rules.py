@@ -323,6 +323,30 @@ class VoiceState:
         self._asks.say(params, is_protected=not interruptible)
         return self.ask_for_owed()
 
+    def owe_answer(self) -> list[Effect]:
+        """Have an answer asked for, as soon as it may be: something was said to be answered."""
+        self._asks.owed = True
+        return self.ask_for_owed()
+
+    def forbid(self, response_id: str, *, is_handed: bool) -> list[Effect]:
+        """Let no more be heard of one answer, whatever else goes on.
+
+        Args:
+            response_id: it.
+            is_handed: whether some of it has gone to the sink, which can't tell it from what else
+                it has, and falls silent.
+        """
+        was_running = response_id in self._answers.awaited
+        self._answers.answer(response_id).dropped = True
+        if is_handed:
+            self._cut += [response_id] if was_running else []
+            self._cancel_cut = True
+            return [Silence(self._answers.parts)]
+        if was_running:  # `response.done` names what is to be deleted
+            self._answers.forget(response_id)
+            return [CancelResponse(response_id)]
+        return [DeleteItem(item_id) for item_id in self._answers.forget(response_id)]
+
     def user_started(self, silence_ms: int = 0) -> list[Effect]:
         """Take that a turn of the user's was found to begin here.
 

@@ -1,0 +1,147 @@
+"""What a session's rules note for the program, beside the server's own events.
+
+A note is small: the session event that becomes of it is made in the thread that iterates.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from attrs import define, frozen
+
+from ..errors import RealtimeError
+from ..voice.effects import Part
+from .agent import RealtimeAgent
+
+__all__ = [
+    "AgentDone",
+    "AgentSpeaks",
+    "ApprovalAsked",
+    "AudioNote",
+    "AudioOver",
+    "CallEnded",
+    "CallStarted",
+    "Fault",
+    "Switched",
+    "Tripped",
+]
+
+Agent = RealtimeAgent[Any]
+
+
+@frozen
+class AgentSpeaks:
+    """A response has begun, and this agent gives it."""
+
+    agent: Agent
+    type: Literal["agent_start"] = "agent_start"
+
+
+@frozen
+class AgentDone:
+    """A response is over, and this agent gave it."""
+
+    agent: Agent
+    type: Literal["agent_end"] = "agent_end"
+
+
+@frozen
+class Switched:
+    """Another agent has taken over."""
+
+    before: Agent
+    after: Agent
+    type: Literal["handoff"] = "handoff"
+
+
+@frozen
+class CallStarted:
+    """A tool begins to run.
+
+    Attributes:
+        arguments: JSON text.
+    """
+
+    agent: Agent
+    tool: Any
+    call_id: str
+    arguments: str
+    type: Literal["tool_start"] = "tool_start"
+
+
+@frozen
+class CallEnded:
+    """A call has its output.
+
+    Attributes:
+        output: what the tool returned.
+        text: what the model is told.
+    """
+
+    agent: Agent
+    tool: Any
+    call_id: str
+    arguments: str
+    output: Any
+    text: str
+    type: Literal["tool_end"] = "tool_end"
+
+
+@frozen
+class ApprovalAsked:
+    """A call waits for the program's consent."""
+
+    agent: Agent
+    tool: Any
+    call_id: str
+    arguments: str
+    type: Literal["tool_approval_required"] = "tool_approval_required"
+
+
+@define(eq=False)
+class AudioNote:
+    """A piece of an answer is to be heard.
+
+    Attributes:
+        data: in the session's format.
+        duration_s: how long it lasts.
+        recalled: it was interrupted before the program had it.
+    """
+
+    part: Part
+    response_id: str
+    data: bytes
+    duration_s: float
+    recalled: bool = False
+    type: Literal["audio.delta"] = "audio.delta"
+
+
+@frozen
+class AudioOver:
+    """All audio of a part has been handed on."""
+
+    part: Part
+    type: Literal["audio_end"] = "audio_end"
+
+
+@frozen
+class Tripped:
+    """A guardrail forbids what was said.
+
+    Attributes:
+        results: of the guardrails that tripped.
+        message: what was said, as far as it was checked.
+    """
+
+    results: tuple[Any, ...]
+    message: str
+    kind: Literal["output", "input"]
+    type: Literal["guardrail_tripped"] = "guardrail_tripped"
+
+
+@frozen
+class Fault:
+    """Something of ours, or of the program's, went wrong, and the session goes on."""
+
+    error: RealtimeError
+    type: Literal["error"] = "error"

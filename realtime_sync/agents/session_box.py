@@ -1,0 +1,115 @@
+"""Where what happened waits for the thread that iterates over a session."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from ..conversation.history import HistoryChange
+from ..voice.event_box import EventBox
+
+__all__ = ["Happening", "NoAudience", "SessionBox"]
+
+MAX_BYTES = 16 * 1024 * 1024
+_SMALL_BYTES = 512  # what a note, or an event without audio, takes at least
+
+
+@frozen
+class Happening:
+    """An event of the server's, a report of the engine's or a note of ours.
+
+    Attributes:
+        event: that.
+        changes: of the history.
+        size: bytes, roughly.
+        type: the event's.
+    """
+
+    event: Any
+    changes: tuple[HistoryChange, ...]
+    size: int
+    type: str
+
+
+class SessionBox:
+    """Hands what happened from the engine to the program.
+
+    Args:
+        waits: for a program that plays the sound itself, none of which may be lost: a full box
+            makes the engine wait. Else the oldest deltas are dropped, and counted.
+        on_room: is called when a full box has room again, in the thread that gets.
+        max_bytes: the most that waits, where the engine does.
+
+    Threads: `put` belongs to the engine, `get` to one other; see `EventBox`.
+    """
+
+    def __init__(
+        self, *, waits: bool, on_room: Callable[[], object], max_bytes: int = MAX_BYTES
+    ) -> None:
+        self._box = EventBox(sys.maxsize) if waits else EventBox()
+        self._waits = waits
+        self._on_room = on_room
+        self._max_bytes = max_bytes
+        # Each is one thread's own, so that neither needs a lock to count.
+        self._put_bytes = 0
+        self._got_bytes = 0
+        self.close = self._box.close
+
+    @property
+    def dropped(self) -> int:
+        """How much was dropped."""
+        return self._box.dropped
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the engine may go on."""
+        return not self._waits or self._put_bytes - self._got_bytes < self._max_bytes
+
+    def put(self, event: Any, changes: Sequence[HistoryChange] = ()) -> None:
+        """Add what happened; never waits."""
+        size = _size_of(event)
+        self._put_bytes += size
+        self._box.put(Happening(event, tuple(changes), size, event.type))
+
+    def get(self, timeout: float | None = None) -> Happening:
+        """Return what happened next.
+
+        Raises:
+            queue.Empty: nothing did in time, or nothing will.
+        """
+        happening: Any = self._box.get(timeout)
+        had_room = self.has_room
+        self._got_bytes += happening.size
+        if not had_room and self.has_room:
+            self._on_room()
+        return happening  # type: ignore[no-any-return]  # nothing else is put
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will come."""
+        return self._box.closed
+
+
+class NoAudience:
+    """Nobody iterates."""
+
+    has_room = True
+    dropped = 0
+    closed = False
+
+    def put(self, event: object, changes: Sequence[HistoryChange] = ()) -> None:
+        """Tell nobody."""
+
+    def close(self) -> None:
+        """Nobody waits."""
+
+
+def _size_of(event: Any) -> int:
+    data = getattr(event, "data", None)
+    if isinstance(data, bytes):
+        return _SMALL_BYTES + len(data)
+    raw = getattr(event, "raw", None)
+    return _SMALL_BYTES + (len(raw) if isinstance(raw, str) else 0)
