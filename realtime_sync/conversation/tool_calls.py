@@ -2,7 +2,8 @@
 
 Every call gets one output: a call that is delivered twice runs once, and a name that the model made
 up is told so. When all outputs of a response are in, and it is over, the next one is owed. A call
-that does not name its response came in the one that ends next.
+that does not name its response came in the one that ends next. A call that waits for a person's
+approval holds nobody back: it is set aside, and its output is news of its own when it comes.
 """
 
 from __future__ import annotations
@@ -48,11 +49,13 @@ class _Round:
     Attributes:
         over: the response is.
         owes_none: no response follows: it was interrupted, or the output of a call was lost.
-        open: the ``call_id`` of each that has no output yet.
+        answered: an output is in, so that there is something to go on with.
+        open: the ``call_id`` of each that has no output yet and is not set aside.
     """
 
     over: bool = False
     owes_none: bool = False
+    answered: bool = False
     open: set[str] = field(factory=set)
 
 
@@ -60,7 +63,7 @@ class ToolCalls:
     """Follows the function calls of one conversation.
 
     Args:
-        ours: names of the tools that are ours to answer.
+        ours: names of the tools that are ours to answer; `set_ours` replaces them.
         declared: returns the names that the effective session declares, and those of the server's
             own tools: calls of them that are not ours are left to whoever declared them.
         leave_unknown: leave all that are not ours, for a program beside another one that declares
@@ -82,16 +85,21 @@ class ToolCalls:
         self._rounds: dict[str, _Round] = {}  # those that are not settled
         self._over: dict[str, bool] = {}  # the latest that are over: whether interrupted
         self._known: dict[str, None] = {}  # the call_id of each of the latest calls
+        self._aside: dict[str, str] = {}  # each call that is set aside: its response
+
+    def set_ours(self, ours: Collection[str]) -> None:
+        """Replace the names of the tools that are ours, for the calls that come from now on."""
+        self._ours = frozenset(ours)
 
     @property
     def running(self) -> bool:
-        """Whether an output is still to come."""
+        """Whether an output is still to come; those of calls that are set aside do not count."""
         return any(group.open for group in self._rounds.values())
 
     @property
     def open_calls(self) -> frozenset[str]:
-        """The ``call_id`` of each call without an output."""
-        return frozenset().union(*(group.open for group in self._rounds.values()))
+        """The ``call_id`` of each call without an output, also of those that are set aside."""
+        return frozenset(self._aside).union(*(group.open for group in self._rounds.values()))
 
     def unmatched(self, declared: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return which of the ``declared`` functions are not ours, and which of ours are not there.
@@ -137,16 +145,44 @@ class ToolCalls:
             keep_latest(self._rounds, _MAX_RESPONSES)
         return self._rounds[key]
 
-    def finished(self, call_id: str) -> bool:
-        """Take that a call has its output; return whether a response is owed now."""
+    def set_aside(self, call_id: str) -> bool:
+        """Take that a call waits for approval; return whether a response is owed now.
+
+        It holds the response to the other outputs back no longer. Its own output, when it is
+        `finished`, owes a response: together with the others that are still open, or at once
+        when there are none. So it does after an interruption, too, since the user's turn may
+        have had its answer long before.
+        """
         for key, group in list(self._rounds.items()):
             if call_id in group.open:
                 group.open.remove(call_id)
+                self._aside[call_id] = key
+                keep_latest(self._aside, _MAX_CALLS)
                 return self._settle(key, group)
+        return False
+
+    def finished(self, call_id: str) -> bool:
+        """Take that a call has its output; return whether a response is owed now."""
+        if call_id in self._aside:
+            return self._finish_aside(call_id)
+        for key, group in list(self._rounds.items()):
+            if call_id in group.open:
+                group.open.remove(call_id)
+                group.answered = True
+                return self._settle(key, group)
+        return False
+
+    def _finish_aside(self, call_id: str) -> bool:
+        group = self._rounds.get(self._aside.pop(call_id))
+        if group is None or (group.over and group.owes_none):
+            return True  # nothing else will bring the response
+        group.answered = True
         return False
 
     def lost(self, call_id: str) -> None:
         """Take that the output of a call could not be sent, so that no response is owed for it."""
+        if self._aside.pop(call_id, None) is not None:
+            return
         for group in self._rounds.values():
             if call_id in group.open:
                 group.owes_none = True
@@ -181,6 +217,8 @@ class ToolCalls:
             group = self._round(key)
             group.open |= unnamed.open
             group.owes_none = group.owes_none or unnamed.owes_none
+            group.answered = group.answered or unnamed.answered
+            self._aside = {call_id: of or key for call_id, of in self._aside.items()}
 
     def link_lost(self) -> bool:
         """Take that no more comes of any response; return whether the next one is owed now."""
@@ -191,7 +229,7 @@ class ToolCalls:
         if not group.over or group.open:
             return False
         del self._rounds[key]
-        return not group.owes_none
+        return group.answered and not group.owes_none
 
 
 def _complete_call(item: JsonDict) -> str | None:

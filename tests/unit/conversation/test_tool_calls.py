@@ -296,3 +296,138 @@ def test_tools_that_do_not_match(
 def test_beside_another_program_its_tools_are_nobody_s_affair() -> None:
     calls = ToolCalls(["look"], declared=set, leave_unknown=True)
     assert calls.unmatched(["theirs"]) == ((), ("look",))
+
+
+# -- tools that change ---------------------------------------------------------------------------
+
+
+def test_the_tools_may_change_for_the_calls_that_come(calls: ToolCalls) -> None:
+    calls.called("r", call("c1", name="pay"))
+    calls.set_ours(["theirs"])
+    assert calls.open_calls == {"c1"}, "a call stays whose it was"
+    assert calls.called("r", call("c2", name="theirs")) == OpenCall("c2", "theirs", "{}")
+    assert calls.is_left(call(name="look")), "it is declared, and not ours any more"
+    made_up = calls.called("r", call("c3", name="pay"))
+    assert made_up is not None
+    assert made_up.failure is not None
+    assert calls.unmatched(["look"]) == (("look",), ("theirs",))
+
+
+# -- calls that wait for approval ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", ["aside", "finished", "over"])
+def test_a_call_that_is_set_aside_holds_no_response_back(calls: ToolCalls, first: str) -> None:
+    calls.called("r", call("c1"))
+    calls.called("r", call("c2"))
+    steps = {
+        "aside": lambda: calls.set_aside("c1"),
+        "finished": lambda: calls.finished("c2"),
+        "over": lambda: calls.over("r"),
+    }
+    order = [first, *(name for name in steps if name != first)]
+    owed = [steps[name]() for name in order]
+    assert owed == [False, False, True], "once, by whatever comes last"
+    assert not calls.running
+    assert calls.open_calls == {"c1"}
+    assert calls.finished("c1"), "and its own output is answered when it comes"
+    assert calls.open_calls == frozenset()
+    assert not calls.finished("c1")
+
+
+@pytest.mark.parametrize("over_first", [True, False])
+def test_without_an_output_there_is_nothing_to_answer(calls: ToolCalls, over_first: bool) -> None:
+    calls.called("r", call())
+    if over_first:
+        assert not calls.over("r")
+        assert not calls.set_aside("c1")
+    else:
+        assert not calls.set_aside("c1")
+        assert not calls.over("r")
+    assert calls.finished("c1")
+
+
+def test_an_output_that_comes_while_others_are_open_is_answered_with_them(calls: ToolCalls) -> None:
+    calls.called("r", call("c1"))
+    calls.called("r", call("c2"))
+    calls.set_aside("c1")
+    calls.over("r")
+    assert not calls.finished("c1")
+    assert calls.finished("c2")
+
+
+def test_an_output_that_comes_before_the_end_of_the_response_waits_for_it(calls: ToolCalls) -> None:
+    calls.called("r", call())
+    calls.set_aside("c1")
+    assert not calls.finished("c1")
+    assert calls.over("r")
+
+
+def test_approved_after_an_interruption_it_is_answered_all_the_same(calls: ToolCalls) -> None:
+    calls.called("r", call("c1"))
+    calls.called("r", call("c2"))
+    calls.set_aside("c1")
+    assert not calls.over("r", interrupted=True)
+    assert calls.finished("c1"), "also while another one is open, which owes none"
+    assert not calls.finished("c2")
+    calls.called("r2", call("c3"))
+    calls.set_aside("c3")
+    assert not calls.over("r2", interrupted=True)
+    assert calls.finished("c3")
+
+
+def test_finished_before_an_interruption_the_users_turn_brings_the_answer(calls: ToolCalls) -> None:
+    calls.called("r", call())
+    calls.set_aside("c1")
+    calls.finished("c1")
+    assert not calls.over("r", interrupted=True)
+
+
+def test_a_call_that_is_set_aside_may_name_no_response(calls: ToolCalls) -> None:
+    calls.called(None, call())
+    calls.set_aside("c1")
+    calls.called("r", call("c2"))
+    calls.over("r")
+    assert not calls.finished("c1"), "it came in that one, whose other call is open"
+    assert calls.finished("c2")
+
+
+def test_such_an_output_counts_in_the_response_that_ends_next(calls: ToolCalls) -> None:
+    calls.called(None, call())
+    calls.finished("c1")
+    assert calls.over("r")
+
+
+def test_set_aside_and_lost_it_owes_none(calls: ToolCalls) -> None:
+    calls.called("r", call("c1"))
+    calls.called("r", call("c2"))
+    calls.set_aside("c1")
+    calls.lost("c1")
+    assert calls.open_calls == {"c2"}
+    assert not calls.finished("c1")
+    calls.over("r")
+    assert calls.finished("c2"), "the others are not concerned"
+
+
+def test_a_lost_link_leaves_what_is_set_aside(calls: ToolCalls) -> None:
+    calls.called("r", call())
+    calls.set_aside("c1")
+    assert not calls.link_lost()
+    assert calls.open_calls == {"c1"}
+    assert calls.finished("c1")
+
+
+def test_only_an_open_call_can_be_set_aside(calls: ToolCalls) -> None:
+    assert not calls.set_aside("never called")
+    calls.called("r", call("c1"))
+    calls.over("r")
+    assert calls.finished("c1")
+    assert not calls.set_aside("c1")
+    assert not calls.finished("c1")
+
+
+def test_what_is_set_aside_is_bounded(calls: ToolCalls) -> None:
+    for n in range(2000):
+        calls.called(f"r{n}", call(f"c{n}"))
+        calls.set_aside(f"c{n}")
+    assert len(calls.open_calls) <= 1024
