@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from .._deadline import Deadline
 from .._latest import keep_latest
 from ..conversation.session import SoundFormat
-from ..voice.effects import Part, Play
+from ..voice.effects import Flush, Part, Play
 from .model import RealtimePlaybackTracker
 from .notes import AudioNote, AudioOver
 
@@ -89,9 +89,9 @@ class ByHandOutput:
         self._report(note)
         return True
 
-    def flush(self, part: Part) -> bool:
+    def flush(self, end: Flush) -> bool:
         """See `Output.flush`."""
-        self._report(AudioOver(part))
+        self._report(AudioOver(end.part))
         return True
 
     def skip(self) -> None:
@@ -111,12 +111,6 @@ class ByHandOutput:
             keep_latest(self._given_s, _LATEST_PARTS)
             self._settle_locked()
         return True
-
-    def forget(self, note: AudioNote) -> None:
-        """Take that a piece was dropped, because the program took none for so long."""
-        with self._lock:
-            if note in self._waiting:
-                self._waiting.remove(note)
 
     def silence(self, parts: Iterable[Part]) -> dict[Part, int]:
         """Recall what the program does not have yet; see `Output.silence`."""

@@ -155,6 +155,10 @@ class Answers:
             self._answers[response_id].dropped = True
         return dropped
 
+    def has_sound(self, response_id: str) -> bool:
+        """Whether audio of a response has come that may still be playing."""
+        return any(each.response_id == response_id for each in self._parts.values())
+
     def forget(self, response_id: str) -> tuple[str, ...]:
         """Take that none of a response will be heard; return its items with audio."""
         parts = [part for part, each in self._parts.items() if each.response_id == response_id]

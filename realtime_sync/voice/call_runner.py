@@ -9,7 +9,7 @@ from .._deadline import Deadline
 from ..tools.call_context import CallContext
 from ..tools.pool import ToolPool
 from ..tools.schema import Tool
-from .effects import Effect, Report, RunTool
+from .effects import Effect, Report, RunAside, RunTool
 from .events import ToolFinished
 from .rules import VoiceState
 
@@ -25,8 +25,8 @@ class CallRunner(Protocol):
     Threads: called by the engine's.
     """
 
-    def run(self, call: RunTool, post: Post) -> None:
-        """Run a call; what comes of it is a decision, of which ``post`` is told."""
+    def run(self, work: RunTool | RunAside, post: Post) -> None:
+        """Begin something; what comes of it is a decision, of which ``post`` is told."""
 
     def close(self, deadline: Deadline) -> None:
         """Let no further call begin, and wait until ``deadline`` for those under way."""
@@ -49,8 +49,10 @@ class PooledTools:
         self._pool = ToolPool(timeout=timeout)
         self.close = self._pool.close
 
-    def run(self, call: RunTool, post: Post) -> None:
+    def run(self, work: RunTool | RunAside, post: Post) -> None:
         """See `CallRunner.run`."""
+        assert isinstance(work, RunTool), "the rules of a voice loop know of nothing else"
+        call = work
         context = CallContext(name=call.name, call_id=call.call_id, arguments=call.arguments)
 
         def deliver(_: CallContext, output: str, failed: bool) -> None:

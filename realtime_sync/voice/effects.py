@@ -28,6 +28,7 @@ __all__ = [
     "Play",
     "Report",
     "Resume",
+    "RunAside",
     "RunTool",
     "SendToolOutput",
     "Silence",
@@ -61,6 +62,7 @@ class Flush:
     """Tell the sink that a part is complete."""
 
     part: Part
+    response_id: str
 
 
 @frozen
@@ -116,6 +118,13 @@ class RunTool:
     call_id: str
     name: str
     arguments: str
+
+
+@frozen
+class RunAside:
+    """Have whoever runs the tools do something that further rules know of."""
+
+    work: object
 
 
 @frozen
@@ -254,6 +263,7 @@ Effect = (
     | Play
     | Report
     | Resume
+    | RunAside
     | RunTool
     | SendToolOutput
     | Silence

@@ -42,6 +42,7 @@ from .effects import (
     Play,
     Report,
     Resume,
+    RunAside,
     RunTool,
     SendToolOutput,
     Silence,
@@ -170,6 +171,10 @@ class VoiceEngine:
         """Wait for the end, after `stop`, for as long as everything in it may take at most."""
         if self._thread is not None:
             join_all([self._thread], Deadline(2 * _CLOSE_TIMEOUT_S))
+
+    def report(self, event: object) -> None:
+        """Tell the audience of something, after what is being done; in the engine's thread."""
+        self._note(event)
 
     def post(self, decision: Decision) -> None:
         """Have the engine decide something and act; does not wait for it."""
@@ -401,8 +406,8 @@ class VoiceEngine:
         match effect:
             case Play():
                 self._play(effect)
-            case Flush(part):
-                self._note_drop(fits=self._output.flush(part))
+            case Flush():
+                self._note_drop(fits=self._output.flush(effect))
             case Silence(parts):
                 return self._silence(parts)
             case Pause():
@@ -416,7 +421,7 @@ class VoiceEngine:
                 return self._act(self._state.ask_for_owed())
             case IgnoreItem(item_id):
                 self._connection.conversation.history.ignore(item_id)
-            case RunTool():
+            case RunTool() | RunAside():
                 self._calls.run(effect, self.post)
             case Report(event):
                 self._note(event)

@@ -10,7 +10,7 @@ from ..audio.base import Sink
 from ..conversation.session import SoundFormat
 from ._hearing import Hearing
 from .conversion import OutputConverter
-from .effects import Part, Play
+from .effects import Flush, Part, Play
 from .player import Player
 
 __all__ = ["Output", "SinkOutput"]
@@ -44,7 +44,7 @@ class Output(Protocol):
     def play(self, play: Play) -> bool:
         """Have a piece of an answer heard after all before it; False if there is no room."""
 
-    def flush(self, part: Part) -> bool:
+    def flush(self, end: Flush) -> bool:
         """Take that a part is complete; False if there was no room for the last of it."""
 
     def skip(self) -> None:
@@ -124,7 +124,7 @@ class SinkOutput:
         """See `Output.play`."""
         return self._give(self._converter.convert(play.audio, play.part, self._format()))
 
-    def flush(self, part: Part) -> bool:
+    def flush(self, end: Flush) -> bool:
         """See `Output.flush`."""
         fits = self._give(self._converter.finish())
         self._player.flush()

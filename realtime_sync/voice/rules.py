@@ -333,12 +333,12 @@ class VoiceState:
 
         Args:
             response_id: it.
-            is_handed: whether some of it has gone to the sink, which can't tell it from what else
-                it has, and falls silent.
+            is_handed: whether its sound, if it has some, has gone to the sink, which can't tell it
+                from what else it has, and falls silent.
         """
         was_running = response_id in self._answers.awaited
         self._answers.answer(response_id).dropped = True
-        if is_handed:
+        if is_handed and self._answers.has_sound(response_id):
             self._cut += [response_id] if was_running else []
             self._cancel_cut = True
             return [Silence(self._answers.parts)]
@@ -688,8 +688,9 @@ class VoiceState:
         return effects
 
     def _audio_done(self, event: ResponseOutputAudioDone) -> list[Effect]:
+        response_id = as_id(event.response_id) or ""
         part = (as_id(event.item_id) or "", as_index(event.content_index))
-        return [Flush(part)] if self.plays(as_id(event.response_id) or "") else []
+        return [Flush(part, response_id)] if self.plays(response_id) else []
 
     def _item_done(self, event: ResponseOutputItemDone) -> list[Effect]:
         if self._answers.answer(as_id(event.response_id) or "").out_of_band:

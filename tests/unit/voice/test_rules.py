@@ -131,7 +131,7 @@ def test_an_answer_is_played_and_its_latency_reported(
         Play(pcm(20), ("a", 0), "r1"),
     ]
     assert reports(effects) == [AnswerStarted(response_id="r1", latency_ms=250)]
-    assert feed(state, audio_done("r1", "a"), done("r1")) == [Flush(("a", 0))]
+    assert feed(state, audio_done("r1", "a"), done("r1")) == [Flush(("a", 0), "r1")]
     assert not state.busy
 
 
