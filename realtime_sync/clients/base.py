@@ -72,7 +72,17 @@ class Client:
 
 
 class RealtimeResource:
-    """``client.realtime``: the realtime API of one client."""
+    """``client.realtime``: the realtime API of one client.
+
+    Args:
+        provider: whom to talk to; asked at each use.
+        options: of its connections and REST calls.
+        default_model: for a connection that names none.
+        timeout: of REST calls; so is the next.
+        max_retries: …
+        transport: opens the links of connections that bring no ``transport`` of their own; None
+            for WebSockets.
+    """
 
     def __init__(
         self,
@@ -82,10 +92,12 @@ class RealtimeResource:
         default_model: str | None = None,
         timeout: Any = UNSET,
         max_retries: int = DEFAULT_MAX_RETRIES,
+        transport: TransportFactory | None = None,
     ) -> None:
         self._provider = provider
         self._options = options
         self._default_model = default_model
+        self._transport = transport
         self._rest = RestApi(
             provider,
             proxy=options.proxy,
@@ -205,7 +217,7 @@ class RealtimeResource:
                 max_queue_size=max_queue_size,
                 max_queue_bytes=max_queue_bytes,
             ),
-            transport=transport,
+            transport=self._transport if transport is None else transport,
         )
 
 

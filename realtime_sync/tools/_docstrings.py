@@ -9,10 +9,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 from attrs import field, frozen
 
-__all__ = ["Documentation", "read_docstring"]
+__all__ = ["DocstringStyle", "Documentation", "read_docstring"]
+
+DocstringStyle = Literal["google", "numpy", "sphinx"]
 
 _PARAMETERS = {"args", "arguments", "attributes", "keyword args", "other parameters", "parameters"}
 _OTHERS = {
@@ -35,33 +38,45 @@ class Documentation:
     parameters: dict[str, str] = field(factory=dict)
 
 
-def read_docstring(docstring: str | None) -> Documentation:
-    """Return what ``docstring`` says; nothing for None."""
+def read_docstring(docstring: str | None, *, style: DocstringStyle | None = None) -> Documentation:
+    """Return what ``docstring`` says; nothing for None.
+
+    Args:
+        docstring: of a function or a class.
+        style: the only one that is looked for; each section's own by default.
+    """
     lines = inspect.cleandoc(docstring or "").splitlines()
     intro: list[str] = []
     parameters: dict[str, list[str]] = {}
     place = 0
     while place < len(lines):
-        style, title = _section_at(lines, place)
-        if style is None:
+        found, title = _section_at(lines, place, style)
+        if found is None:
             if not parameters:  # what follows the parameters is no introduction
                 intro.append(lines[place])
             place += 1
-        elif style == "sphinx":
+        elif found == "sphinx":
             place = _read_sphinx(lines, place, parameters)
         else:
-            begin = place + (2 if style == "numpy" else 1)
-            place = _end_of_section(lines, begin, style)
+            begin = place + (2 if found == "numpy" else 1)
+            place = _end_of_section(lines, begin, found, style)
             if title in _PARAMETERS:
-                parameters |= dict(_entries(lines[begin:place], style))
+                parameters |= dict(_entries(lines[begin:place], found))
             if not parameters:
                 parameters[""] = []  # the introduction is over
     texts = {name: _joined(words) for name, words in parameters.items() if name and any(words)}
     return Documentation(description="\n".join(intro).strip(), parameters=texts)
 
 
-def _section_at(lines: list[str], place: int) -> tuple[str | None, str]:
+def _section_at(
+    lines: list[str], place: int, only: DocstringStyle | None
+) -> tuple[DocstringStyle | None, str]:
     """Return the style and the title of the section that begins at a line, if one does."""
+    style, title = _any_section_at(lines, place)
+    return (None, "") if only not in (None, style) else (style, title)
+
+
+def _any_section_at(lines: list[str], place: int) -> tuple[DocstringStyle | None, str]:
     line = lines[place]
     title = line.strip().removesuffix(":").lower()
     known = title in _PARAMETERS | _OTHERS
@@ -73,16 +88,18 @@ def _section_at(lines: list[str], place: int) -> tuple[str | None, str]:
     return ("sphinx", "") if _SPHINX.match(line) else (None, "")
 
 
-def _end_of_section(lines: list[str], begin: int, style: str) -> int:
+def _end_of_section(
+    lines: list[str], begin: int, style: DocstringStyle, only: DocstringStyle | None
+) -> int:
     for place in range(begin, len(lines)):
-        begins_other = _section_at(lines, place)[0] is not None
+        begins_other = _section_at(lines, place, only)[0] is not None
         outside = bool(lines[place].strip()) and not lines[place][:1].isspace()
         if begins_other or (style == "google" and outside):
             return place
     return len(lines)
 
 
-def _entries(lines: list[str], style: str) -> Iterator[tuple[str, list[str]]]:
+def _entries(lines: list[str], style: DocstringStyle) -> Iterator[tuple[str, list[str]]]:
     """Yield each entry's names and text: lines with the least indentation begin one."""
     indent = min((_indent(line) for line in lines if line.strip()), default=0)
     pattern = _NUMPY_ENTRY if style == "numpy" else _GOOGLE_ENTRY

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import enum
+import functools
 import types
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -40,35 +41,37 @@ _WHAT_TO_DO = (
 )
 
 
-def kind_of(annotation: Any, outer: tuple[Any, ...] = ()) -> Kind:
+def kind_of(annotation: Any, outer: tuple[Any, ...] = (), *, strict: bool = True) -> Kind:
     """Return the kind of an annotation's values.
 
     Args:
         annotation: evaluated, not text.
         outer: the classes that it stands inside of.
+        strict: the form of the schema of objects; see `ObjectOf`.
 
     Raises:
         Indescribable: it has none.
     """
+    inner = functools.partial(kind_of, outer=outer, strict=strict)
     origin, args = get_origin(annotation), get_args(annotation)
     if isinstance(annotation, type | None) and annotation in PLAIN:
         return PLAIN[annotation]
     if origin is Annotated:
-        return kind_of(args[0], outer)
+        return inner(args[0])
     if origin is Union or origin is types.UnionType:
-        return AnyOf(tuple(kind_of(arg, outer) for arg in args))
+        return AnyOf(tuple(inner(arg) for arg in args))
     if origin is Literal:
         return _literal(args)
     if origin is tuple and args and args[-1:] != (...,):
-        return TupleOf(tuple(kind_of(arg, outer) for arg in args))
+        return TupleOf(tuple(inner(arg) for arg in args))
     if origin in (*_ARRAYS, tuple) and args:
-        return ArrayOf(kind_of(args[0], outer), _ARRAYS.get(origin, tuple))
+        return ArrayOf(inner(args[0]), _ARRAYS.get(origin, tuple))
     if origin in _MAPPINGS and args:
         if args[0] is not str:
             raise Indescribable("the keys of JSON objects are texts; use dict[str, X]")
-        return MappingOf(kind_of(args[1], outer))
+        return MappingOf(inner(args[1]))
     if isinstance(annotation, type):
-        return _class(annotation, outer)
+        return _class(annotation, outer, strict)
     raise Indescribable(f"{_name(annotation)} has no JSON schema; {_WHAT_TO_DO}")
 
 
@@ -85,7 +88,7 @@ def _literal(values: tuple[Any, ...]) -> Kind:
     return OneOf(tuple((value, value) for value in values))
 
 
-def _class(cls: type, outer: tuple[Any, ...]) -> Kind:
+def _class(cls: type, outer: tuple[Any, ...], strict: bool) -> Kind:
     if issubclass(cls, enum.Enum):
         choices = tuple((member.value, member) for member in cls)
         if not choices or not all(type(value) in (str, int) for value, _ in choices):
@@ -95,7 +98,8 @@ def _class(cls: type, outer: tuple[Any, ...]) -> Kind:
         raise Indescribable(f"{cls.__name__} contains itself, which has no end; use a flat list")
     members, make = _parts_of(cls)
     texts = read_docstring(cls.__doc__).parameters
-    return ObjectOf(tuple(_member(cls, part, texts, outer) for part in members), make)
+    kinds = tuple(_member(cls, part, texts, outer, strict) for part in members)
+    return ObjectOf(kinds, make, strict)
 
 
 class _Part(NamedTuple):
@@ -107,9 +111,11 @@ class _Part(NamedTuple):
     description: str = ""
 
 
-def _member(cls: type, part: _Part, texts: dict[str, str], outer: tuple[Any, ...]) -> Member:
+def _member(
+    cls: type, part: _Part, texts: dict[str, str], outer: tuple[Any, ...], strict: bool
+) -> Member:
     try:
-        kind = kind_of(part.annotation, (*outer, cls))
+        kind = kind_of(part.annotation, (*outer, cls), strict=strict)
     except Indescribable as exc:
         raise Indescribable(f"{cls.__name__}.{part.name}: {exc}") from exc
     text = part.description or description_in(part.annotation) or texts.get(part.name, "")

@@ -273,10 +273,10 @@ class Member:
     optional: bool = False
     description: str = ""
 
-    def schema(self) -> JsonDict:
+    def schema(self, *, strict: bool) -> JsonDict:
         """Return the schema, with the description."""
         schema = self.kind.schema()
-        if self.optional and not self.kind.takes_null():
+        if strict and self.optional and not self.kind.takes_null():
             schema = nullable(schema)
         return {**schema, "description": self.description} if self.description else schema
 
@@ -301,22 +301,26 @@ class ObjectOf(Kind):
     Args:
         members: what it has.
         make: is called with the members as keywords.
+        strict: whether the model must name every member, and no others; a member with a default
+            may then be null.
     """
 
     members: tuple[Member, ...]
     make: Callable[..., Any]
+    strict: bool = True
 
     def words(self) -> str:
         return "an object"
 
     def schema(self) -> JsonDict:
-        """Return the schema in its strict form: every property is required, and no others."""
-        return {
+        """Return the schema; in its strict form every property is required, and no others."""
+        members = self.members
+        schema: JsonDict = {
             "type": "object",
-            "properties": {member.name: member.schema() for member in self.members},
-            "required": [member.name for member in self.members],
-            "additionalProperties": False,
+            "properties": {member.name: member.schema(strict=self.strict) for member in members},
+            "required": [m.name for m in members if self.strict or not m.optional],
         }
+        return {**schema, "additionalProperties": False} if self.strict else schema
 
     def build(self, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
@@ -335,6 +339,8 @@ class ObjectOf(Kind):
         return _made(lambda found: self.make(**found), values, where or "the arguments")
 
     def _unknown(self, value: JsonDict, inside: str) -> Iterator[str]:
+        if not self.strict:
+            return
         names = [member.name for member in self.members]
         known = ", ".join(names) or "none"
         for key in value:

@@ -3,6 +3,9 @@
 Each call gets exactly one output, whatever its function does. A worker takes calls while there are
 any and then ends, so that a pool without calls has no thread. One whose function does not return
 when its call is over (timeout, cancellation) is left behind, and another takes its place.
+
+`ToolPool.run` is for a tool whose output goes to the model as it is. `ToolPool.submit` stands below
+it, for whoever makes something else of a call.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 from attrs import define, field
 
@@ -27,7 +32,7 @@ from .kinds import ArgumentError
 from .outputs import error_text, exception_text, output_text
 from .schema import Tool
 
-__all__ = ["MAX_ABANDONED", "Deliver", "ToolPool"]
+__all__ = ["MAX_ABANDONED", "CallEnded", "CallExpired", "Deliver", "ToolPool"]
 
 log = logging.getLogger(__name__)
 
@@ -37,14 +42,36 @@ MAX_ABANDONED = 32
 Deliver = Callable[[CallContext, str, bool], object]
 """Gets a call, its output and whether that is the description of an error."""
 
+R = TypeVar("R")
+
+
+class CallEnded(Exception):  # noqa: N818 -- an outcome: it is delivered, never raised
+    """A call ended before its work returned: cancelled, or never run; the text says why."""
+
+
+class CallExpired(CallEnded):
+    """A call had no time left.
+
+    Attributes:
+        seconds: how long it had.
+    """
+
+    def __init__(self, name: str, seconds: float) -> None:
+        super().__init__(name, seconds)
+        self.name = name
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"{self.name} timed out after {self.seconds:g} seconds"
+
 
 @define(eq=False)
 class _PoolJob:
-    """One call on its way; who settles it first has its output delivered."""
+    """One call on its way; who settles it first has its outcome delivered."""
 
     call: CallContext
-    tool: Tool | None
-    deliver: Deliver
+    work: Callable[[], Any]
+    deliver: Callable[[CallContext, Any], object]
     deadline: Deadline
     refusal: str = ""  # why it does not run
     settled: bool = field(default=False, init=False)
@@ -57,7 +84,7 @@ class ToolPool:
 
     Args:
         workers: how many run at once.
-        timeout: seconds for one call, from `run` on, waiting in line included; None for ever.
+        timeout: seconds for one call of `run`, waiting in line included; None for ever.
         approve: is asked on a worker before a function runs, when its arguments are known to be
             right; returns None to let it, or what the model is told instead.
         failure_text: what the model is told of an exception of a function; by default its class
@@ -67,7 +94,7 @@ class ToolPool:
     Threads:
         All of it may be called from any thread, and a signal handler may strike it. ``deliver`` is
         called on a thread of the pool, or on that of `cancel`; where no thread can be had, on
-        that of `run`.
+        that of `run` or `submit`.
     """
 
     def __init__(
@@ -102,10 +129,28 @@ class ToolPool:
             deliver: gets the output, once.
         """
         tool = tools.get(call.name)
-        job = _PoolJob(call, tool, deliver, Deadline(self._timeout, clock=self._clock))
-        if tool is None:
-            known = ", ".join(tools) or "none"
-            job.refusal = f"there is no tool called {call.name!r}; known are: {known}"
+        known = "" if tool is not None else ", ".join(tools) or "none"
+        work = partial(self._perform, call, tool, known)
+        self.submit(call, work, partial(_tell_text, deliver), timeout=self._timeout)
+
+    def submit(
+        self,
+        call: CallContext,
+        work: Callable[[], R],
+        deliver: Callable[[CallContext, R | BaseException], object],
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Do some work for a call as soon as a worker is free. After `close` nothing runs.
+
+        Args:
+            call: is told by its `CallContext.cancelled` when nobody waits any more.
+            work: whatever is to be done.
+            deliver: gets the call, and what ``work`` has returned or raised; or a `CallEnded`
+                (`CallExpired` when its time was over). Exactly once.
+            timeout: seconds from now on, waiting in line included; None for ever.
+        """
+        job = _PoolJob(call, work, deliver, Deadline(timeout, clock=self._clock))
         with self._lock:
             if self._closed:
                 return
@@ -113,7 +158,27 @@ class ToolPool:
                 job.refusal = f"{MAX_ABANDONED} earlier calls have not returned; no more are run"
             self._waiting.append(job)
         self._add_worker()
-        self._start_timer()
+        if timeout is not None:
+            self._start_timer()
+
+    def allow(self, seconds: float | None) -> bool:
+        """Give the work that calls this so many seconds from now on, instead of what it had.
+
+        Args:
+            seconds: None for ever.
+
+        Returns:
+            False when its call is over, so that nothing is made of what the work returns.
+        """
+        deadline = Deadline(seconds, clock=self._clock)
+        with self._lock:
+            job = self._running.get(threading.current_thread())
+            if job is None or job.settled:
+                return False
+            job.deadline = deadline
+        if seconds is not None:
+            self._start_timer()
+        return True
 
     def cancel(self, why: str, call_ids: Collection[str] | None = None) -> None:
         """End calls that have no output yet: it is ``why``, as an error.
@@ -128,15 +193,16 @@ class ToolPool:
             jobs = [*self._waiting, *self._running.values()]
         for job in jobs:
             if call_ids is None or job.call.call_id in call_ids:
-                self._end(job, why)
+                self._end(job, CallEnded(why))
 
     def expire(self) -> None:
         """End the calls whose time is over."""
         with self._lock:
             jobs = [*self._waiting, *self._running.values()]
         for job in jobs:
-            if job.deadline.expired:
-                why = f"{job.call.name} timed out after {self._timeout:g} seconds"
+            deadline = job.deadline
+            if deadline.expired:
+                why = CallExpired(job.call.name, deadline.timeout or 0.0)
                 if self._end(job, why):
                     log.warning("tool %s", why)
 
@@ -180,14 +246,14 @@ class ToolPool:
             with self._lock:  # those that run will take what waits
                 unserved = [] if self._running else list(self._waiting)
             for job in unserved:
-                self._end(job, f"the call could not be run: {exc}")
+                self._end(job, CallEnded(f"the call could not be run: {exc}"))
 
     def _work(self) -> None:
         me = threading.current_thread()
         while (job := self._next(me)) is not None:
-            output, failed = self._perform(job)
+            outcome = _outcome(job)
             if self._settle(job):
-                self._hand_over(job, output, failed)
+                self._hand_over(job, outcome)
 
     def _next(self, me: threading.Thread) -> _PoolJob | None:
         with self._lock:
@@ -200,11 +266,10 @@ class ToolPool:
             job = self._running[me] = self._waiting.popleft()
             return job
 
-    def _perform(self, job: _PoolJob) -> tuple[str, bool]:
+    def _perform(self, call: CallContext, tool: Tool | None, known: str) -> tuple[str, bool]:
         """Return what the model is told, and whether it is an error; whatever happens."""
-        call, tool = job.call, job.tool
-        if job.refusal or tool is None:
-            return error_text(job.refusal), True
+        if tool is None:
+            return error_text(f"there is no tool called {call.name!r}; known are: {known}"), True
         try:
             arguments = bind(tool, call)
             refusal = self._approve(call) if self._approve is not None else None
@@ -225,17 +290,17 @@ class ToolPool:
                 log.exception("failure_text of tool %r failed", call.name)
         return error_text(exception_text(exc))
 
-    # -- outputs ---------------------------------------------------------------------------------
+    # -- outcomes --------------------------------------------------------------------------------
 
     def _settle(self, job: _PoolJob) -> bool:
-        """Say whether ``job`` had no output until now; once."""
+        """Say whether ``job`` had no outcome until now; once."""
         with self._lock:
             first, job.settled = not job.settled, True
         self._wake_timer()
         return first
 
-    def _end(self, job: _PoolJob, why: str) -> bool:
-        """End a call from elsewhere; return whether it had no output until now."""
+    def _end(self, job: _PoolJob, why: CallEnded) -> bool:
+        """End a call from elsewhere; return whether it had no outcome until now."""
         with self._lock:
             if job.settled:
                 return False
@@ -243,7 +308,7 @@ class ToolPool:
             self._abandon_locked(job)
         job.call.cancel()
         self._wake_timer()
-        self._hand_over(job, error_text(why), failed=True)
+        self._hand_over(job, why)
         self._add_worker()
         return True
 
@@ -254,23 +319,23 @@ class ToolPool:
                 del self._running[thread]
                 self._abandoned[thread] = job
 
-    def _hand_over(self, job: _PoolJob, output: str, failed: bool) -> None:
+    def _hand_over(self, job: _PoolJob, outcome: object) -> None:
         try:
-            job.deliver(job.call, output, failed)
+            job.deliver(job.call, outcome)
         except Exception:
             log.exception("the output of tool %r could not be delivered", job.call.name)
 
     # -- time ------------------------------------------------------------------------------------
 
     def _start_timer(self) -> None:
-        """Have somebody look at the time while calls are open."""
-        if self._timeout is None:
-            return
+        """Have somebody look at the time, which is another for a call that just got some."""
         with self._lock:
             running = self._timer is not None
-        if not running:
-            with contextlib.suppress(RealtimeError):  # no thread: then the call has all the time
-                spawn(self._watch_time, name="tool-timer")
+        if running:
+            self._wake_timer()  # it may wait for a call that has more time
+            return
+        with contextlib.suppress(RealtimeError):  # no thread: then the call has all the time
+            spawn(self._watch_time, name="tool-timer")
 
     def _wake_timer(self) -> None:
         if self._timer is not None:  # one that begins at this moment looks first
@@ -288,9 +353,26 @@ class ToolPool:
         """Return the seconds until the next call expires; None when no timer is needed any more."""
         with self._lock:
             jobs = [*self._waiting, *self._running.values()]
-            left = [job.deadline.remaining() or 0.0 for job in jobs if not job.settled]
+            times = [job.deadline.remaining() for job in jobs if not job.settled]
+            left = [seconds for seconds in times if seconds is not None]
             if not left or self._closed or self._timer not in (None, me):
                 self._timer = None if self._timer is me else self._timer
                 return None
             self._timer = me
             return min(left)
+
+
+def _outcome(job: _PoolJob) -> object:
+    """Do the work of a job; return what it returns or raises."""
+    if job.refusal:
+        return CallEnded(job.refusal)
+    try:
+        return job.work()
+    except BaseException as exc:  # SystemExit as well: it ends no program from here
+        return exc
+
+
+def _tell_text(deliver: Deliver, call: CallContext, told: tuple[str, bool] | BaseException) -> None:
+    """Deliver an output; that of a call without one says why."""
+    text, failed = (error_text(str(told)), True) if isinstance(told, BaseException) else told
+    deliver(call, text, failed)

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from .._types import JsonDict
 from ..errors import ConfigError
-from ._docstrings import read_docstring
+from ._docstrings import DocstringStyle, read_docstring
 from .annotations import Indescribable, description_in, kind_of
 from .call_context import CallContext
 from .kinds import Kind, Member, ObjectOf
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..events.sessions import RealtimeFunctionToolParam
 
 __all__ = [
+    "DocstringStyle",
     "Function",
     "Functions",
     "Tool",
@@ -59,7 +60,9 @@ class Tool:
     @classmethod
     def undeclared(cls, name: str, function: Function) -> Tool:
         """Return a tool whose schema is the program's own affair."""
-        return cls(name, function, context_name=_context_name(_hints_or_none(function)))
+        return cls(
+            name, function, context_name=_context_name(_hints_or_none(function), (CallContext,))
+        )
 
     def declaration(self) -> JsonDict:
         """Return what the session or the response is told."""
@@ -102,21 +105,44 @@ def function_schema(function: Function, *, name: str | None = None) -> RealtimeF
     return declaration  # type: ignore[no-any-return]  # a TypedDict for the type checker alone
 
 
-def describe(function: Function, *, name: str | None = None) -> Tool:
-    """Return a function as a tool; see `function_schema`."""
+def describe(
+    function: Function,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    use_docstring: bool = True,
+    docstring_style: DocstringStyle | None = None,
+    strict: bool = True,
+    context_types: tuple[type, ...] = (CallContext,),
+) -> Tool:
+    """Return a function as a tool; see `function_schema`.
+
+    Args:
+        function: annotated.
+        name: what the model calls it; the function's own name by default.
+        description: in place of that of the docstring.
+        use_docstring: whether the docstring describes the function and its parameters.
+        docstring_style: the only one that is looked for; each section's own by default.
+        strict: False leaves parameters with a default out of the required ones, and ignores what
+            the model adds.
+        context_types: a parameter of one of these is left out of the schema and is given the
+            `CallContext`.
+    """
     name = _checked_name(function, name)
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigError(f"{name} is async and nobody would await it; give a plain function")
     hints = _hints(function, name)
-    context_name = _context_name(hints)
-    doc = read_docstring(inspect.getdoc(_plain_function(function)))
+    context_name = _context_name(hints, context_types)
+    docstring = inspect.getdoc(_plain_function(function)) if use_docstring else None
+    doc = read_docstring(docstring, style=docstring_style)
     members = [
-        _member(name, parameter, hints, doc.parameters)
+        _member(name, parameter, hints, doc.parameters, strict)
         for parameter in _signature(function, name).parameters.values()
         if parameter.name != context_name
     ]
-    arguments = ObjectOf(tuple(members), dict)
-    return Tool(name, function, doc.description, arguments, context_name)
+    arguments = ObjectOf(tuple(members), dict, strict)
+    text = doc.description if description is None else description
+    return Tool(name, function, text, arguments, context_name)
 
 
 def by_name(functions: Functions | None) -> dict[str, Function]:
@@ -169,7 +195,11 @@ def _checked_name(function: object, name: str | None) -> str:
 
 
 def _member(
-    tool: str, parameter: inspect.Parameter, hints: dict[str, Any], texts: dict[str, str]
+    tool: str,
+    parameter: inspect.Parameter,
+    hints: dict[str, Any],
+    texts: dict[str, str],
+    strict: bool,
 ) -> Member:
     where = f"the parameter {parameter.name!r} of {tool}"
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -180,7 +210,7 @@ def _member(
         raise ConfigError(f"{where} has no annotation; write {parameter.name}: str, for example")
     annotation = hints[parameter.name]
     try:
-        kind: Kind = kind_of(annotation)
+        kind: Kind = kind_of(annotation, strict=strict)
     except Indescribable as exc:
         raise ConfigError(f"{where} can't be described: {exc}") from exc
     text = description_in(annotation) or texts.get(parameter.name, "")
@@ -227,10 +257,11 @@ def _hints_or_none(function: Function) -> dict[str, Any]:
         return {}
 
 
-def _context_name(hints: dict[str, Any]) -> str | None:
+def _context_name(hints: dict[str, Any], types: tuple[type, ...]) -> str | None:
     """Return the parameter that is to get the `CallContext`."""
     for name, hint in hints.items():
         cls = get_args(hint)[0] if get_origin(hint) is Annotated else hint
-        if isinstance(cls, type) and issubclass(cls, CallContext) and name != "return":
+        cls = get_origin(cls) or cls  # of a generic class
+        if isinstance(cls, type) and issubclass(cls, types) and name != "return":
             return name
     return None

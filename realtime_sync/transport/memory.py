@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
 from .._deadline import Deadline
 from ..errors import ConnectionClosed, RealtimeTimeout
@@ -12,13 +13,17 @@ from .base import Transport, check_close, closed, closed_by_us, utf8
 __all__ = ["MemoryPeer", "MemoryTransport", "memory_pair"]
 
 
-def memory_pair(*, answer_close: bool = True) -> tuple[MemoryTransport, MemoryPeer]:
+def memory_pair(
+    *, answer_close: bool = True, on_send: Callable[[str], object] | None = None
+) -> tuple[MemoryTransport, MemoryPeer]:
     """Return the client's transport and the server at its other end.
 
     Args:
         answer_close: False makes a peer that ignores the client's close frame.
+        on_send: gets each message of the client's on the thread that sends it; None for messages
+            that wait for `MemoryPeer.receive`.
     """
-    transport = MemoryTransport(answer_close=answer_close)
+    transport = MemoryTransport(answer_close=answer_close, on_send=on_send)
     return transport, MemoryPeer(transport)
 
 
@@ -34,8 +39,11 @@ class MemoryTransport(Transport):
     messages_in = 0
     messages_out = 0
 
-    def __init__(self, *, answer_close: bool) -> None:
+    def __init__(
+        self, *, answer_close: bool, on_send: Callable[[str], object] | None = None
+    ) -> None:
         super().__init__()
+        self._on_send = on_send
         self._changed = threading.Condition()
         # All guarded by _changed:
         self._to_client: deque[str | bytes] = deque()
@@ -65,7 +73,7 @@ class MemoryTransport(Transport):
             raise self._again_locked()
 
     def send(self, text: str | bytes) -> None:
-        """Put one message where `MemoryPeer.receive` finds it (see `Transport.send`)."""
+        """Give one message to the peer (see `Transport.send`)."""
         self.check_process()
         if isinstance(text, bytes):
             text = text.decode()
@@ -75,10 +83,13 @@ class MemoryTransport(Transport):
                 raise self._again_locked()
             if self._closing is not None:
                 raise closed_by_us(*self._closing)
-            self._to_peer.append(text)
+            if self._on_send is None:
+                self._to_peer.append(text)
             self.messages_out += 1
             self.bytes_out += _size(text)
             self._changed.notify_all()
+        if self._on_send is not None:
+            self._on_send(text)
 
     def post(self, text: str | bytes) -> None:
         """Do as `send`, since nothing ever blocks here (see `Transport.post`)."""

@@ -10,7 +10,7 @@ from realtime_sync import ConnectionClosedError, RealtimeConnection
 from realtime_sync.connection import ConnectionSettings
 from realtime_sync.connection.link.reader import Reader
 from realtime_sync.providers import BetaDialect, Dialect, YandexDialect
-from realtime_sync.transport import MemoryTransport
+from realtime_sync.transport import memory_pair
 
 __all__ = ["DIALECTS", "DirectLink"]
 
@@ -19,17 +19,6 @@ DIALECTS: dict[str, Callable[[], Dialect | None]] = {
     "beta": BetaDialect,
     "yandex": YandexDialect,
 }
-
-
-class _Answering(MemoryTransport):
-    """Gives each message to a function as soon as it is sent."""
-
-    def __init__(self) -> None:
-        super().__init__(answer_close=True)
-        self.react: Callable[[dict[str, Any]], object] = lambda event: None
-
-    def send(self, text: str | bytes) -> None:
-        self.react(json.loads(text))
 
 
 class DirectLink:
@@ -44,14 +33,13 @@ class DirectLink:
         self, dialect: str = "ga", react: Callable[[dict[str, Any]], object] = lambda event: None
     ) -> None:
         self.dialect = DIALECTS[dialect]()
-        transport = _Answering()
+        transport, _ = memory_pair(on_send=lambda text: react(json.loads(text)))
         settings = ConnectionSettings(dialect=self.dialect)
         self.connection = RealtimeConnection(transport, settings=settings)
         self.state, self._queue = self.connection._state, self.connection._queue
         self._reader = Reader(transport, self._queue, self.state, self.dialect)
         for event in self.dialect.greeting if self.dialect is not None else ():
             self.dialect.to_wire(event)  # as whoever opens a link does
-        transport.react = react
 
     def arrive(self, *messages: str | dict[str, Any]) -> None:
         """Let the server say something."""

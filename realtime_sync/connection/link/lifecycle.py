@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from ..._deadline import Deadline
 from ..._signal_safe import Latch
 
-__all__ = ["TRANSITIONS", "CloseRequest", "Lifecycle", "LinkState", "Step"]
+__all__ = ["TRANSITIONS", "CloseRequest", "Lifecycle", "LinkState", "LinkStep"]
 
 
 class LinkState(Enum):
@@ -23,7 +23,7 @@ class LinkState(Enum):
     CLOSED = "over; the queue tells how"
 
 
-class Step(Enum):
+class LinkStep(Enum):
     """What happens to a link."""
 
     LOSE = "the link ended, and another may be made"
@@ -34,32 +34,32 @@ class Step(Enum):
     END = "nothing more will come"
 
 
-TRANSITIONS: Final[dict[LinkState, dict[Step, LinkState]]] = {
+TRANSITIONS: Final[dict[LinkState, dict[LinkStep, LinkState]]] = {
     LinkState.OPEN: {
-        Step.LOSE: LinkState.LOST,
-        Step.RENEW: LinkState.RENEWING,
-        Step.CLOSE: LinkState.CLOSING,
-        Step.END: LinkState.CLOSED,
+        LinkStep.LOSE: LinkState.LOST,
+        LinkStep.RENEW: LinkState.RENEWING,
+        LinkStep.CLOSE: LinkState.CLOSING,
+        LinkStep.END: LinkState.CLOSED,
     },
     LinkState.LOST: {
-        Step.ADOPT: LinkState.OPEN,
-        Step.CLOSE: LinkState.CLOSING,
-        Step.END: LinkState.CLOSED,
+        LinkStep.ADOPT: LinkState.OPEN,
+        LinkStep.CLOSE: LinkState.CLOSING,
+        LinkStep.END: LinkState.CLOSED,
     },
     LinkState.RENEWING: {
-        Step.ADOPT: LinkState.OPEN,
-        Step.KEEP: LinkState.OPEN,
-        Step.LOSE: LinkState.RENEWING_LOST,
-        Step.CLOSE: LinkState.CLOSING,
-        Step.END: LinkState.CLOSED,
+        LinkStep.ADOPT: LinkState.OPEN,
+        LinkStep.KEEP: LinkState.OPEN,
+        LinkStep.LOSE: LinkState.RENEWING_LOST,
+        LinkStep.CLOSE: LinkState.CLOSING,
+        LinkStep.END: LinkState.CLOSED,
     },
     LinkState.RENEWING_LOST: {
-        Step.ADOPT: LinkState.OPEN,
-        Step.KEEP: LinkState.LOST,
-        Step.CLOSE: LinkState.CLOSING,
-        Step.END: LinkState.CLOSED,
+        LinkStep.ADOPT: LinkState.OPEN,
+        LinkStep.KEEP: LinkState.LOST,
+        LinkStep.CLOSE: LinkState.CLOSING,
+        LinkStep.END: LinkState.CLOSED,
     },
-    LinkState.CLOSING: {Step.END: LinkState.CLOSED},
+    LinkState.CLOSING: {LinkStep.END: LinkState.CLOSED},
     LinkState.CLOSED: {},
 }
 
@@ -86,9 +86,9 @@ class Lifecycle:
 
     Example:
         >>> life = Lifecycle()
-        >>> life.step(Step.RENEW)
+        >>> life.step(LinkStep.RENEW)
         <LinkState.RENEWING: 'the next link is being made while the old one is read; ...'>
-        >>> life.step(Step.RENEW) is None
+        >>> life.step(LinkStep.RENEW) is None
         True
     """
 
@@ -112,12 +112,12 @@ class Lifecycle:
         """What was asked for by `close`, None when it was not called."""
         return self._request.get("first")
 
-    def step(self, step: Step) -> LinkState | None:
+    def step(self, step: LinkStep) -> LinkState | None:
         """Make a step; return the new state, or None where the table has no such step."""
         with self._lock:
             allowed = TRANSITIONS[self._state]
-            if self._request and Step.CLOSE in allowed:
-                self._state = allowed[Step.CLOSE]
+            if self._request and LinkStep.CLOSE in allowed:
+                self._state = allowed[LinkStep.CLOSE]
                 allowed = TRANSITIONS[self._state]
             to = allowed.get(step)
             if to is not None:

@@ -29,7 +29,7 @@ from ...events import Reconnected
 from ...transport.base import Transport
 from ..settings import ConnectionSettings
 from ..state import ConnectionState
-from .lifecycle import CloseRequest, Lifecycle, LinkState, Step
+from .lifecycle import CloseRequest, Lifecycle, LinkState, LinkStep
 from .queue import EventQueue
 from .reader import Reader
 from .recovery import Made, Recovery
@@ -170,7 +170,7 @@ class Link:
         if state is LinkState.OPEN and not self._covers(end):
             self._finish(end)
             return
-        after = self.lifecycle.step(Step.LOSE)
+        after = self.lifecycle.step(LinkStep.LOSE)
         if after is LinkState.LOST:
             self._recover_from(end)
         elif after is None:  # closing, or over
@@ -191,7 +191,7 @@ class Link:
 
     def _finish(self, end: ConnectionClosed) -> None:
         """Let the connection be over, and tell everybody; only the first call counts."""
-        if self.lifecycle.step(Step.END) is None:
+        if self.lifecycle.step(LinkStep.END) is None:
             return
         request = self.lifecycle.close_request
         error = end
@@ -234,7 +234,7 @@ class Link:
             with_tail: see `Sender.adopt`.
         """
         old = self._transport
-        if self.lifecycle.step(Step.ADOPT) is None:
+        if self.lifecycle.step(LinkStep.ADOPT) is None:
             made.transport.abort()
             self._finish(self._lost or ConnectionClosedError(code))
             return False
@@ -297,7 +297,7 @@ class Link:
 
     def _renew_quietly(self, decided: queue.SimpleQueue[None]) -> None:
         try:
-            if self.lifecycle.step(Step.RENEW) is None:
+            if self.lifecycle.step(LinkStep.RENEW) is None:
                 return
             seen, requested = self._state.changes, self._state.requested
             # First held, then looked: either a message under way is seen here, or it is held.
@@ -332,7 +332,7 @@ class Link:
     def _keep(self) -> None:
         """End a renewal that came to nothing: the old link goes on, if it is still there."""
         self._sender.release(self._transport)
-        after = self.lifecycle.step(Step.KEEP)
+        after = self.lifecycle.step(LinkStep.KEEP)
         lost = self._lost
         if lost is None or after is LinkState.OPEN:
             return  # it goes on; or it was closed, which its reader will find
@@ -368,7 +368,7 @@ class Link:
 
     def _restart(self, *, keep_history: bool) -> BaseException | None:
         """Return what kept the link from being replaced."""
-        if self.lifecycle.step(Step.RENEW) is None:
+        if self.lifecycle.step(LinkStep.RENEW) is None:
             return ConcurrencyError("the connection is being made anew or closed already")
         self._sender.hold("renewal")
         requested = self._state.requested

@@ -7,6 +7,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,7 +17,7 @@ from realtime_sync._deadline import Deadline
 from realtime_sync.errors import RealtimeError
 from realtime_sync.tools import pool as pool_module
 from realtime_sync.tools.call_context import CallContext
-from realtime_sync.tools.pool import MAX_ABANDONED, ToolPool
+from realtime_sync.tools.pool import MAX_ABANDONED, CallEnded, CallExpired, ToolPool
 from realtime_sync.tools.schema import Tool
 
 
@@ -33,6 +34,7 @@ class Bench:
         self.guard = guard
         self.pool = ToolPool(**options)
         self.outputs: queue.SimpleQueue[Output] = queue.SimpleQueue()
+        self.outcomes: queue.SimpleQueue[tuple[str, object]] = queue.SimpleQueue()
         self.entered: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.gate = threading.Event()
         self.tools = {"hold": Tool.undeclared("hold", self.hold)}
@@ -50,6 +52,21 @@ class Bench:
         call = CallContext(name=name, call_id=call_id, arguments="{}")
         self.pool.run(call, self.tools, lambda *output: self.outputs.put(to_output(*output)))
         return call
+
+    def submit(
+        self,
+        call_id: str,
+        work: Callable[[CallContext], Any] | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        call = CallContext(name="work", call_id=call_id, arguments="")
+        self.pool.submit(call, partial(work or self.hold, call), self.take, timeout=timeout)
+
+    def take(self, call: CallContext, outcome: object) -> None:
+        self.outcomes.put((call.call_id, outcome))
+
+    def outcome(self) -> tuple[str, Any]:
+        return self.guard.get(self.outcomes, "an outcome")
 
     def has_begun(self) -> str:
         return self.guard.get(self.entered, "the beginning of a call")
@@ -81,8 +98,8 @@ def bench(guard: Guard) -> Any:
 MakeBench = Callable[..., Bench]
 
 
-def raising(exc: BaseException) -> Callable[[], Any]:
-    def f() -> None:
+def raising(exc: BaseException) -> Callable[..., Any]:
+    def f(*_: object) -> None:
         raise exc
 
     return f
@@ -323,6 +340,119 @@ def test_a_thread_looks_at_the_time(bench: MakeBench, guard: Guard) -> None:
     guard.until(lambda: made.pool._timer is None, "the end of the timer")
     made.run("c2")
     assert made.output().call_id == "c2"
+
+
+# -- any work --------------------------------------------------------------------------------------
+
+
+def test_what_work_returns_or_raises_is_delivered(bench: MakeBench) -> None:
+    made = bench()
+    value, error = object(), SystemExit("no")
+    made.submit("c1", lambda _: value)
+    assert made.outcome() == ("c1", value)
+    made.submit("c2", raising(error))
+    assert made.outcome() == ("c2", error)
+
+
+def test_work_that_is_cancelled_or_refused(bench: MakeBench) -> None:
+    made = bench(workers=1)
+    for n in range(MAX_ABANDONED):
+        made.submit(f"c{n}")
+        made.has_begun()
+        made.pool.cancel("enough")
+        call_id, outcome = made.outcome()
+        assert call_id == f"c{n}"
+        assert type(outcome) is CallEnded
+        assert str(outcome) == "enough"
+    made.submit("one more")
+    call_id, outcome = made.outcome()
+    assert type(outcome) is CallEnded
+    assert str(outcome) == "32 earlier calls have not returned; no more are run"
+
+
+def test_each_work_has_its_own_time(bench: MakeBench, virtual_clock: VirtualClock) -> None:
+    made = bench(timeout=1.0, clock=virtual_clock)
+    for call_id, timeout in {"long": 60.0, "short": 5.0, "endless": None}.items():
+        made.submit(call_id, timeout=timeout)
+        made.has_begun()
+    virtual_clock.advance(4.9)
+    made.pool.expire()
+    assert made.outcomes.empty()
+    virtual_clock.advance(0.1)
+    made.pool.expire()
+    call_id, outcome = made.outcome()
+    assert call_id == "short"
+    assert type(outcome) is CallExpired
+    assert (outcome.name, outcome.seconds) == ("work", 5.0)
+    assert made.outcomes.empty()
+
+
+def test_the_timer_learns_of_a_shorter_time(bench: MakeBench, guard: Guard) -> None:
+    made = bench()
+    made.submit("long", timeout=600.0)
+    made.has_begun()
+    guard.until(lambda: made.pool._timer is not None, "the timer")
+    made.submit("short", timeout=0.01)
+    assert made.outcome()[0] == "short"
+    made.gate.set()
+    assert made.outcome() == ("long", "let go")
+
+
+def test_the_timer_does_not_wait_for_work_without_a_limit(
+    bench: MakeBench, virtual_clock: VirtualClock
+) -> None:
+    made = bench(clock=virtual_clock)
+    made.submit("endless")
+    made.has_begun()
+    assert made.pool._time_left(threading.current_thread()) is None
+    assert made.pool._timer is None
+
+
+def test_work_may_give_itself_time(bench: MakeBench, virtual_clock: VirtualClock) -> None:
+    made = bench(clock=virtual_clock)
+    allowed: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def work(call: CallContext) -> str:
+        virtual_clock.advance(1000.0)
+        allowed.put(made.pool.allow(5.0))
+        made.hold(call)
+        allowed.put(made.pool.allow(None))
+        return "too late"
+
+    made.submit("c1", work)
+    made.has_begun()
+    assert made.guard.get(allowed, "the first answer") is True
+    made.pool.expire()
+    assert made.outcomes.empty()
+    virtual_clock.advance(5.0)
+    made.pool.expire()
+    assert type(made.outcome()[1]) is CallExpired
+    made.gate.set()
+    assert made.guard.get(allowed, "the second answer") is False
+
+
+def test_work_may_take_its_limit_away(bench: MakeBench, virtual_clock: VirtualClock) -> None:
+    made = bench(clock=virtual_clock)
+
+    def work(call: CallContext) -> str:
+        assert made.pool.allow(None)
+        return made.hold(call)
+
+    made.submit("c1", work, timeout=5.0)
+    made.has_begun()
+    virtual_clock.advance(5.0)
+    made.pool.expire()
+    made.gate.set()
+    assert made.outcome() == ("c1", "let go")
+
+
+def test_after_closing_no_work_runs(bench: MakeBench) -> None:
+    made = bench()
+    made.pool.close(Deadline(0))
+    made.submit("c1", lambda _: made.entered.put("c1"))
+    assert made.entered.empty()
+    assert made.outcomes.empty()
+    assert made.pool.allow(1.0) is False
 
 
 # -- the end ---------------------------------------------------------------------------------------

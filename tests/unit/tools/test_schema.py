@@ -7,7 +7,7 @@ import doctest
 import functools
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Annotated, Any, Literal, Optional, TypedDict, Union
+from typing import Annotated, Any, Generic, Literal, Optional, TypedDict, TypeVar, Union
 
 import attrs
 import pydantic
@@ -335,6 +335,70 @@ def test_the_parameter_for_the_context_is_the_programs_own() -> None:
     assert Tool.undeclared("min", min).context_name is None
 
 
+T = TypeVar("T")
+
+
+class Wrapped(Generic[T]):
+    """A context of somebody else's."""
+
+
+def test_the_parameter_for_another_context() -> None:
+    def f(x: int, context: Wrapped[int]) -> None: ...
+
+    def g(x: int, context: Wrapped) -> None: ...  # type: ignore[type-arg]
+
+    for function in (f, g):
+        tool = describe(function, context_types=(CallContext, Wrapped))
+        assert tool.context_name == "context"
+        assert parameters_of_tool(tool) == ["x"]
+        with pytest.raises(ConfigError, match="'context' of"):
+            describe(function)
+
+
+# -- a loose schema --------------------------------------------------------------------------------
+
+
+def test_a_loose_schema_asks_for_what_has_no_default() -> None:
+    def f(span: Span, x: int, note: str = "", places: list[Place] | None = None) -> None: ...
+
+    tool = describe(f, strict=False)
+    assert tool.declaration()["parameters"] == {
+        "type": "object",
+        "properties": {
+            "span": {
+                "type": "object",
+                "properties": {"first": {"type": "integer"}, "last": {"type": "integer"}},
+                "required": ["first"],
+            },
+            "x": {"type": "integer"},
+            "note": {"type": "string"},
+            "places": {
+                "anyOf": [
+                    {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "properties": {
+                                "latitude": {
+                                    "type": "number",
+                                    "description": "north is positive.",
+                                },
+                                "name": {"type": "string", "description": "what it is called"},
+                            },
+                            "required": ["latitude"],
+                        },
+                    },
+                    {"type": "null"},
+                ]
+            },
+        },
+        "required": ["span", "x"],
+    }
+    assert tool.arguments is not None
+    given = {"span": {"first": 1, "middle": 5}, "x": 2, "more": 3}
+    assert tool.arguments.build(given, "") == {"span": Span(1), "x": 2}
+
+
 # -- what a program gives --------------------------------------------------------------------------
 
 
@@ -434,6 +498,30 @@ def test_the_styles_of_docstrings(function: Any) -> None:
         "unit": "of the temperature.",
         "days": "how many",
     }
+
+
+@pytest.mark.parametrize(
+    ("function", "style"), [(google, "google"), (numpy, "numpy"), (sphinx, "sphinx")]
+)
+def test_only_one_style_is_looked_for(function: Any, style: Any) -> None:
+    for only in ("google", "numpy", "sphinx"):
+        tool = describe(function, docstring_style=only)
+        assert tool.arguments is not None
+        described = [member.description for member in tool.arguments.members]
+        assert (described[1] == "of the temperature.") == (only == style)
+        assert (tool.description == "Tell the weather.\n\nAs it is now: not later.") == (
+            only == style
+        )
+
+
+def test_without_the_docstring() -> None:
+    assert describe(google, use_docstring=False).declaration()["parameters"]["properties"] == {
+        "city": {"type": "string"},
+        "unit": {"type": "string"},
+        "days": {"type": "integer"},
+    }
+    assert describe(google, use_docstring=False).description == ""
+    assert describe(google, description="By hand.").description == "By hand."
 
 
 def test_what_follows_the_parameters_is_none_of_them() -> None:

@@ -29,6 +29,21 @@ def test_messages_both_ways() -> None:
         peer.receive(timeout=0)
 
 
+def test_what_is_sent_may_be_given_to_a_function() -> None:
+    taken: list[str] = []
+    transport, peer = memory_pair(on_send=taken.append)
+    transport.send("one")
+    transport.post(b"two")
+    assert taken == ["one", "two"]
+    assert (transport.messages_out, transport.bytes_out) == (2, 6)
+    with pytest.raises(RealtimeTimeout):
+        peer.receive(timeout=0)
+    peer.close()
+    with pytest.raises(ConnectionClosedOK):
+        transport.send("three")
+    assert taken == ["one", "two"]
+
+
 def test_messages_come_before_the_end() -> None:
     transport, peer = memory_pair()
     peer.send("last")

@@ -6,17 +6,17 @@ import pytest
 from state_diagram import documented, drawn
 
 from realtime_sync._deadline import Deadline
-from realtime_sync.connection.link.lifecycle import TRANSITIONS, Lifecycle, LinkState, Step
+from realtime_sync.connection.link.lifecycle import TRANSITIONS, Lifecycle, LinkState, LinkStep
 
 NEVER = Deadline(None)
 
 # How each state is reached from the first one.
 WAYS = {
     LinkState.OPEN: [],
-    LinkState.LOST: [Step.LOSE],
-    LinkState.RENEWING: [Step.RENEW],
-    LinkState.RENEWING_LOST: [Step.RENEW, Step.LOSE],
-    LinkState.CLOSED: [Step.END],
+    LinkState.LOST: [LinkStep.LOSE],
+    LinkState.RENEWING: [LinkStep.RENEW],
+    LinkState.RENEWING_LOST: [LinkStep.RENEW, LinkStep.LOSE],
+    LinkState.CLOSED: [LinkStep.END],
 }
 
 
@@ -32,9 +32,9 @@ def life_in(state: LinkState) -> Lifecycle:
 
 
 @pytest.mark.parametrize("state", LinkState)
-@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("step", LinkStep)
 def test_a_step_is_made_where_the_table_has_it_and_nowhere_else(
-    state: LinkState, step: Step
+    state: LinkState, step: LinkStep
 ) -> None:
     life = life_in(state)
     to = TRANSITIONS[state].get(step)
@@ -45,19 +45,19 @@ def test_a_step_is_made_where_the_table_has_it_and_nowhere_else(
 def test_every_state_has_a_way_to_the_end() -> None:
     assert set(TRANSITIONS) == set(LinkState)
     for state, steps in TRANSITIONS.items():
-        assert (Step.END in steps) == (state is not LinkState.CLOSED)
+        assert (LinkStep.END in steps) == (state is not LinkState.CLOSED)
         closes = state not in (LinkState.CLOSING, LinkState.CLOSED)
-        assert (Step.CLOSE in steps) == closes
+        assert (LinkStep.CLOSE in steps) == closes
 
 
-@pytest.mark.parametrize("state", [s for s in LinkState if Step.CLOSE in TRANSITIONS[s]])
-@pytest.mark.parametrize("step", [s for s in Step if s not in (Step.CLOSE, Step.END)])
-def test_a_request_to_close_comes_before_every_other_step(state: LinkState, step: Step) -> None:
+@pytest.mark.parametrize("state", [s for s in LinkState if LinkStep.CLOSE in TRANSITIONS[s]])
+@pytest.mark.parametrize("step", [s for s in LinkStep if s not in (LinkStep.CLOSE, LinkStep.END)])
+def test_a_request_to_close_comes_before_every_other_step(state: LinkState, step: LinkStep) -> None:
     life = life_in(state)
     life.close(1000, "", NEVER)
     assert life.state is LinkState.CLOSING, "seen at once, though nobody has made the step"
     assert life.step(step) is None
-    assert life.step(Step.END) is LinkState.CLOSED
+    assert life.step(LinkStep.END) is LinkState.CLOSED
 
 
 def test_the_first_request_to_close_counts() -> None:
@@ -82,7 +82,7 @@ def test_a_request_after_the_end_changes_nothing() -> None:
     life = life_in(LinkState.CLOSED)
     life.close(1000, "", NEVER)
     assert life.state is LinkState.CLOSED
-    assert life.step(Step.END) is None
+    assert life.step(LinkStep.END) is None
 
 
 def test_the_diagram_in_the_documents_is_the_table() -> None:

@@ -1,0 +1,297 @@
+"""A server that follows a script, at the other end of links without a network."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from .._types import JsonDict
+from ..errors import ConnectionClosed
+from ..transport import MemoryPeer, MemoryTransport, Transport, TransportOptions, memory_pair
+from .scripted_session import ScriptedSession
+from .steps import Expectation, ScriptError, ServerScript, Step, UnconsumedSteps, matches
+from .traffic import LinkEnd, Traffic
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+__all__ = ["ScriptedServer"]
+
+log = logging.getLogger(__name__)
+
+_BROKEN = 1006
+_SCRIPT_FAILED = 4000  # a code of our own, after which nobody connects anew
+
+
+class ScriptedServer:
+    """Plays the server by a script; no network, no sound, no waiting.
+
+    ::
+
+        server = ScriptedServer(
+            [
+                function_call("get_weather", {"city": "Oslo"}, "call_1"),
+                Step({"item": {"type": "function_call_output", "call_id": "call_1"}}),
+                spoken_answer("It is raining."),
+            ]
+        )
+        with ScriptedClient(server).realtime.connect() as connection:
+            ...
+        server.assert_complete()
+
+    It confirms what a real server confirms: updates of the session, items, deleted and truncated
+    ones, commits, cancels. When the user begins to speak, it cancels the running response unless
+    the session says otherwise. What the next `Step` expects takes that step, and the server sends
+    its confirmation first, unless the step emits an error. What is no `Step` is the next answer:
+    to a ``response.create``, or to a turn of the user if the session has the server respond. A
+    ``response.create`` without an answer gets an empty response.
+
+    Args:
+        steps: steps and answers, in their order. Sessions one after the other (of a connection
+            that reconnects) share them.
+        session: fields of each session besides the usual ones, in wire form.
+        strict: confirm nothing, and expect every event but the sound that is appended; what is
+            not expected closes the link, and `assert_complete` raises it.
+
+    Threads:
+        Any thread may call any method. Functions of the script are called on the thread that
+        sends, one at a time; they may call the server.
+    """
+
+    def __init__(
+        self,
+        steps: Iterable[Step | Traffic] = (),
+        *,
+        session: Mapping[str, Any] | None = None,
+        strict: bool = False,
+    ) -> None:
+        self._strict = strict
+        self._fields = dict(session or {})
+        self._counter = itertools.count(1)
+        self._changed = threading.Condition()
+        # All guarded by _changed; while _working, whoever set it has the script and the session.
+        self._script = ServerScript(steps)
+        self._sent: list[JsonDict] = []
+        self._urls: list[str] = []
+        self._refusals: deque[Exception | None] = deque()
+        self._link: _Link | None = None
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._working = False
+        self._failure: BaseException | None = None
+
+    @property
+    def sent(self) -> list[JsonDict]:
+        """Every event that the client has sent, in wire form, over all links."""
+        with self._changed:
+            return list(self._sent)
+
+    @property
+    def urls(self) -> list[str]:
+        """The URLs at which links were asked for."""
+        with self._changed:
+            return list(self._urls)
+
+    @property
+    def remaining_steps(self) -> int:
+        """How many steps and answers are left."""
+        with self._changed:
+            return len(self._script)
+
+    def open(self, url: str, headers: Mapping[str, str], options: TransportOptions) -> Transport:
+        """Open a link; for ``connect(transport=server.open)``, and what `ScriptedClient` uses.
+
+        Raises:
+            Exception: what `refuse` has in store.
+        """
+        with self._changed:
+            self._urls.append(url)
+            refusal = self._refusals.popleft() if self._refusals else None
+            self._changed.notify_all()
+        if refusal is not None:
+            raise refusal
+        link = _Link(
+            ScriptedSession(self._script, self._new_id, strict=self._strict, session=self._fields),
+            self._receive,
+        )
+        with self._changed:
+            self._link = link
+        self._run(lambda: link.send(link.session.greet()))
+        return link.transport
+
+    def extend(self, *steps: Step | Traffic) -> None:
+        """Go on with more steps and answers after what is left of the script."""
+        with self._changed:
+            self._script.extend(steps)
+
+    def refuse(self, *failures: Exception | None) -> None:
+        """Have the next links fail to open.
+
+        Args:
+            failures: what opening raises, one for each link; None for one that opens.
+        """
+        with self._changed:
+            self._refusals.extend(failures)
+
+    def emit(self, *traffic: Traffic) -> None:
+        """Send now what no event of the client's brings about, such as a turn of the user.
+
+        Raises:
+            ScriptError: no link is open; or the script has failed.
+        """
+        with self._changed:
+            self._check_locked()
+            link = self._link
+        if link is None or link.transport.closed:
+            raise ScriptError("no link is open; connect first")
+        events = [event for each in traffic for event in each]
+        self._run(lambda: link.send(link.session.play(events)))
+
+    def wait_sent(self, expect: Expectation, *, count: int = 1, timeout: float = 30.0) -> JsonDict:
+        """Wait until the client has sent something, and return it.
+
+        Args:
+            expect: see `Step`.
+            count: the how manieth that is, of all that was ever sent.
+            timeout: seconds.
+
+        Raises:
+            ScriptError: it was not sent in time; or the script has failed.
+        """
+        found: list[JsonDict] = []
+
+        def is_there() -> bool:
+            found[:] = [message for message in self._sent if matches(expect, message)]
+            return len(found) >= count or self._failure is not None
+
+        with self._changed:
+            if self._changed.wait_for(is_there, timeout) and len(found) >= count:
+                return found[count - 1]
+            self._check_locked()
+            types = ", ".join(message["type"] for message in self._sent) or "nothing"
+            raise ScriptError(
+                f"the client has not sent {expect!r:.300} ({len(found)} of {count}) within "
+                f"{timeout:g} s; it has sent: {types}"
+            )
+
+    def wait_opened(self, count: int, *, timeout: float = 30.0) -> None:
+        """Wait until so many links were asked for.
+
+        Raises:
+            ScriptError: they were not in time.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self._urls) >= count, timeout):
+                raise ScriptError(f"{len(self._urls)} of {count} links within {timeout:g} s")
+
+    def assert_complete(self, *, timeout: float = 0.0) -> None:
+        """Check that the client has sent all that was expected, and taken every answer.
+
+        Args:
+            timeout: seconds to wait for that; by default it must be so now.
+
+        Raises:
+            UnconsumedSteps: steps are left.
+            UnexpectedSend: the client has sent what a strict script does not expect.
+            Exception: what a function of the script has raised.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._failure is not None or not (self._script or self._working), timeout
+            )
+            self._check_locked()
+            if self._script:
+                raise UnconsumedSteps(len(self._script), self._script.next_expectation)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.assert_complete()
+
+    def _new_id(self, kind: str) -> str:
+        return f"{kind}_of_server_{next(self._counter)}"
+
+    def _check_locked(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _receive(self, link: _Link, text: str) -> None:
+        message: JsonDict = json.loads(text)
+
+        def react() -> None:
+            with self._changed:
+                self._sent.append(message)
+            link.send(link.session.receive(message))
+
+        self._run(react)
+
+    def _run(self, work: Callable[[], None]) -> None:
+        """Do ``work`` after what was to be done before it, on this thread or on that one's.
+
+        So two threads that send at once are answered one after the other, and a function of the
+        script may call the server without waiting for itself.
+        """
+        with self._changed:
+            self._waiting.append(work)
+            if self._working:
+                return
+            self._working = True
+        while True:
+            with self._changed:
+                if not self._waiting:
+                    self._working = False
+                    self._changed.notify_all()
+                    return
+                work = self._waiting.popleft()
+            try:
+                work()
+            except Exception as exc:
+                self._fail(exc)
+
+    def _fail(self, exc: Exception) -> None:
+        """Keep what went wrong for the test's own thread, and let the client know."""
+        log.warning("the script of a test has failed: %s", exc)
+        with self._changed:
+            self._failure = self._failure or exc
+            link = self._link
+        if link is not None:
+            link.send([LinkEnd(_SCRIPT_FAILED, f"the script has failed: {exc}"[:120])])
+
+
+class _Link:
+    """One link, and the session on it."""
+
+    def __init__(self, session: ScriptedSession, receive: Callable[[_Link, str], None]) -> None:
+        self.session = session
+        self.transport: MemoryTransport
+        self._peer: MemoryPeer
+        self.transport, self._peer = memory_pair(on_send=lambda text: receive(self, text))
+
+    def send(self, traffic: Traffic) -> None:
+        """Send events until the link ends."""
+        with suppress(ConnectionClosed):  # the client has hung up meanwhile
+            for event in traffic:
+                if isinstance(event, LinkEnd):
+                    self._end(event)
+                    return
+                self._peer.send(json.dumps(event))
+
+    def _end(self, end: LinkEnd) -> None:
+        if end.code == _BROKEN:
+            self._peer.drop()
+        else:
+            self._peer.close(end.code, end.reason)

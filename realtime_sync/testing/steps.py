@@ -1,0 +1,164 @@
+"""The script of a test: what the client is expected to send, and what it gets for that. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from .._types import JsonDict
+from .traffic import Traffic, is_event
+
+__all__ = [
+    "Expectation",
+    "ScriptError",
+    "ServerScript",
+    "Step",
+    "UnconsumedSteps",
+    "UnexpectedSend",
+    "matches",
+]
+
+Expectation = str | Mapping[str, Any] | Callable[[JsonDict], object]
+"""A type such as ``"response.create"``, some fields of an event, or a function that tells."""
+
+
+class ScriptError(AssertionError):
+    """A test has not gone by its script."""
+
+
+class UnexpectedSend(ScriptError):  # noqa: N818 -- a failed assertion, named for what happened
+    """The client sent something else than the next step of a strict script expects.
+
+    Attributes:
+        actual: what was sent.
+        expected: what the next step expects; None when no step is left.
+    """
+
+    def __init__(self, actual: JsonDict, expected: Expectation | None) -> None:
+        super().__init__(actual, expected)
+        self.actual = actual
+        self.expected = expected
+
+    def __str__(self) -> str:
+        wanted = "no step is left" if self.expected is None else f"next is {self.expected!r:.300}"
+        return f"the client sent {self.actual!r:.300}, but {wanted}"
+
+
+class UnconsumedSteps(ScriptError):  # noqa: N818 -- likewise
+    """A test has ended before all of its steps were taken.
+
+    Attributes:
+        remaining_steps: how many are left.
+        expected: what the next one expects; None for the next response.
+    """
+
+    def __init__(self, remaining_steps: int, expected: Expectation | None) -> None:
+        super().__init__(remaining_steps, expected)
+        self.remaining_steps = remaining_steps
+        self.expected = expected
+
+    def __str__(self) -> str:
+        wanted = "an answer" if self.expected is None else f"{self.expected!r:.300}"
+        return f"{self.remaining_steps} steps of the script are left, the next one is {wanted}"
+
+
+@frozen
+class Step:
+    """What the client is expected to send next, and what the server does then.
+
+    Attributes:
+        expect: a type such as ``"response.create"``; or some fields of an event, nested as they
+            are there, all of which must be equal; or a function that gets the event in wire form
+            and says whether it is meant.
+        emit: what the server sends then; or a function that gets the event and returns that.
+    """
+
+    expect: Expectation
+    emit: Traffic | Callable[[JsonDict], Traffic] = field(default=())
+
+    def reaction(self, message: JsonDict) -> Traffic:
+        """Return what the server sends when ``message`` has taken this step."""
+        return self.emit(message) if callable(self.emit) else self.emit
+
+
+class ServerScript:
+    """Steps and answers in their order; each is taken once.
+
+    Args:
+        steps: a `Step` for what the client must send; anything else is the next answer, for
+            whatever makes the server respond.
+    """
+
+    def __init__(self, steps: Iterable[Step | Traffic]) -> None:
+        self._left: deque[Step | Traffic] = deque()
+        self.extend(steps)
+
+    def extend(self, steps: Iterable[Step | Traffic]) -> None:
+        """Go on with ``steps``.
+
+        Raises:
+            ScriptError: something is neither a step nor a list of what a server sends.
+        """
+        for step in steps:
+            if not isinstance(step, Step):
+                _check_traffic(step)
+            self._left.append(step)
+
+    def __len__(self) -> int:
+        return len(self._left)
+
+    @property
+    def next_expectation(self) -> Expectation | None:
+        """What the next step expects; None when that is an answer, or nothing."""
+        head = self._left[0] if self._left else None
+        return head.expect if isinstance(head, Step) else None
+
+    def take_step(self, message: JsonDict) -> Step | None:
+        """Take the next step if it expects ``message``."""
+        head = self._left[0] if self._left else None
+        if isinstance(head, Step) and matches(head.expect, message):
+            self._left.popleft()
+            return head
+        return None
+
+    def take_answer(self) -> Traffic | None:
+        """Take the next answer, if an answer is next."""
+        head = self._left[0] if self._left else None
+        if head is None or isinstance(head, Step):
+            return None
+        self._left.popleft()
+        return head
+
+
+def matches(expect: Expectation, message: JsonDict) -> bool:
+    """Whether ``message`` is what is expected."""
+    if isinstance(expect, str):
+        return bool(message["type"] == expect)
+    if isinstance(expect, Mapping):
+        return _contains(message, expect)
+    return bool(expect(message))
+
+
+def _contains(actual: object, wanted: object) -> bool:
+    """Whether ``actual`` has all that is wanted; a list must have as many elements."""
+    if isinstance(wanted, Mapping):
+        return isinstance(actual, Mapping) and all(
+            key in actual and _contains(actual[key], value) for key, value in wanted.items()
+        )
+    if isinstance(wanted, list | tuple):
+        return (
+            isinstance(actual, list)
+            and len(actual) == len(wanted)
+            and all(map(_contains, actual, wanted))
+        )
+    return actual == wanted
+
+
+def _check_traffic(answer: object) -> None:
+    if not isinstance(answer, list | tuple) or not all(map(is_event, answer)):
+        raise ScriptError(
+            f"{answer!r:.200} is no step; give a Step, or what spoken_answer() and the like return"
+        )

@@ -1,0 +1,134 @@
+"""The scripted client: a real connection and a real loop, on a wire that is a script."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from realtime_sync import (
+    ConnectError,
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    RealtimeConnection,
+    ReconnectPolicy,
+    ServerError,
+)
+from realtime_sync.testing import (
+    ScriptedClient,
+    ScriptedServer,
+    Step,
+    UnexpectedSend,
+    close_link,
+    drop_link,
+    error,
+    function_call,
+    spoken_answer,
+    text_answer,
+    user_turn,
+)
+
+GUARD_S = 30.0
+AT_ONCE = ReconnectPolicy(initial_delay=0, max_retries=3)
+
+
+def get_weather(city: str) -> str:
+    """Tell the weather in a city."""
+    return f"rain in {city}"
+
+
+def read_to_the_end(connection: RealtimeConnection) -> None:
+    while True:
+        connection.recv(GUARD_S)
+
+
+def test_a_question_and_its_answer() -> None:
+    with ScriptedServer([spoken_answer("Hello.", audio_ms=100)]) as server:
+        with ScriptedClient(server).realtime.connect() as connection:
+            reply = connection.ask("Hi!", timeout=GUARD_S)
+        assert reply.transcript == "Hello."
+        assert len(reply.audio) == 4800
+        said = server.wait_sent("conversation.item.create")["item"]
+        assert said["content"] == [{"type": "input_text", "text": "Hi!"}]
+    assert server.urls == ["ws://scripted.invalid/v1/realtime?model=scripted"]
+
+
+def test_a_function_is_called() -> None:
+    output = {"type": "function_call_output", "call_id": "call_1", "output": "rain in Oslo"}
+    server = ScriptedServer(
+        [
+            function_call("get_weather", {"city": "Oslo"}, "call_1"),
+            Step({"item": output}),
+            text_answer("It rains."),
+        ]
+    )
+    with server, ScriptedClient(server).realtime.connect() as connection:
+        reply = connection.ask("The weather?", tools=[get_weather], timeout=GUARD_S)
+        assert reply.text == "It rains."
+
+
+def test_a_refused_request_raises() -> None:
+    server = ScriptedServer([Step("response.create", error("no more", code="quota"))])
+    with server, ScriptedClient(server).realtime.connect() as connection:
+        with pytest.raises(ServerError, match="no more") as caught:
+            connection.ask("Hi!", timeout=GUARD_S)
+        assert caught.value.code == "quota"
+
+
+def test_a_connection_comes_back_and_goes_on_with_the_script() -> None:
+    server = ScriptedServer([text_answer("One."), text_answer("Two.")])
+    client = ScriptedClient(server)
+    with server, client.realtime.connect(reconnect=AT_ONCE) as connection:
+        assert connection.ask("First.", timeout=GUARD_S).text == "One."
+        server.refuse(ConnectError("not yet"))
+        server.emit(drop_link())
+        seen = []
+        while not seen or seen[-1] != "reconnected":
+            seen.append(connection.recv(GUARD_S).type)
+        server.wait_opened(3)  # the first, the refused one, and this
+        assert connection.ask("Second.", timeout=GUARD_S).text == "Two."
+    texts: list[Any] = [
+        message["item"]["content"][0].get("text")
+        for message in server.sent
+        if message["type"] == "conversation.item.create"
+    ]
+    assert texts == ["First.", "First.", "One.", "Second."]
+
+
+def test_a_connection_may_be_refused_or_closed() -> None:
+    server = ScriptedServer()
+    server.refuse(ConnectError("no way"))
+    with pytest.raises(ConnectError, match="no way"):
+        ScriptedClient(server).realtime.connect().enter()
+    with ScriptedClient(server).realtime.connect() as connection:
+        server.emit(close_link())
+        with pytest.raises(ConnectionClosedOK):
+            read_to_the_end(connection)
+
+
+def test_what_a_strict_script_does_not_expect_ends_the_connection() -> None:
+    server = ScriptedServer([Step("session.update")], strict=True)
+    client = ScriptedClient(server)
+    with client.realtime.connect(reconnect=AT_ONCE) as connection:
+        connection.response.create()
+        with pytest.raises(ConnectionClosedError, match="the client sent"):
+            read_to_the_end(connection)
+    assert len(server.urls) == 1
+    with pytest.raises(UnexpectedSend):
+        server.assert_complete()
+
+
+def test_a_turn_of_the_user_is_answered() -> None:
+    server = ScriptedServer([text_answer("Hello.")])
+    with server, ScriptedClient(server).realtime.connect() as connection:
+        server.emit(user_turn("Hi."))
+        seen = []
+        while not seen or seen[-1] != "response.done":
+            seen.append(connection.recv(GUARD_S).type)
+    assert "input_audio_buffer.speech_started" in seen
+
+
+def test_a_transport_of_the_connection_s_own_goes_first() -> None:
+    server, other = ScriptedServer(), ScriptedServer()
+    with ScriptedClient(server).realtime.connect(transport=other.open):
+        assert (len(server.urls), len(other.urls)) == (0, 1)

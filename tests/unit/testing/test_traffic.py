@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import Any
+
+import pytest
+
+from realtime_sync.events import (
+    ConversationItemInputAudioTranscriptionCompleted,
+    ErrorEvent,
+    UnknownEvent,
+)
+from realtime_sync.testing import (
+    LinkEnd,
+    Traffic,
+    close_link,
+    drop_link,
+    error,
+    function_call,
+    one_response,
+    parsed,
+    session_created,
+    spoken_answer,
+    text_answer,
+    user_turn,
+)
+from realtime_sync.testing.traffic import Order
+
+WORDS = "response.output_audio_transcript.delta"
+SOUND = "response.output_audio.delta"
+
+
+def types(events: Traffic) -> list[str]:
+    return [event["type"] for event in events if not isinstance(event, LinkEnd)]
+
+
+def deltas(events: list[dict[str, Any]], type: str) -> list[str]:
+    return [event["delta"] for event in events if event["type"] == type]
+
+
+@pytest.mark.parametrize(
+    "traffic",
+    [
+        session_created(),
+        user_turn("Hi."),
+        spoken_answer("Hello you."),
+        text_answer("Hello."),
+        function_call("a"),
+        error("no"),
+        one_response(text_answer("Hello."), function_call("a")),
+    ],
+)
+def test_all_of_it_is_known_to_the_client(traffic: Traffic) -> None:
+    assert not any(isinstance(event, UnknownEvent) for event in parsed(traffic))
+
+
+def test_the_end_of_a_link_is_no_event() -> None:
+    assert parsed(drop_link()) == []
+    assert drop_link()[0].code == 1006
+    assert close_link(1011, "why") == [LinkEnd(1011, "why")]
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("interleaved", [WORDS, SOUND, WORDS, SOUND]),
+        ("words_first", [WORDS, WORDS, SOUND, SOUND]),
+        ("sound_first", [SOUND, SOUND, WORDS, WORDS]),
+    ],
+)
+def test_words_and_sound_come_in_the_order_that_is_asked_for(
+    order: Order, expected: list[str]
+) -> None:
+    answer = spoken_answer("Hello you.", order=order)
+    assert [kind for kind in types(answer) if kind in (WORDS, SOUND)] == expected
+
+
+def test_another_order_is_refused() -> None:
+    with pytest.raises(ValueError, match="choose 'interleaved'"):
+        spoken_answer("Hi.", order="backwards")  # type: ignore[arg-type]  # that is the test
+
+
+@pytest.mark.parametrize("text", ["Hello you there.", " odd  spaces ", "", "one"])
+def test_nothing_of_it_is_lost(text: str) -> None:
+    answer = spoken_answer(text, audio_ms=100)
+    assert "".join(deltas(answer, WORDS)) == (text if text.strip() else "")
+    sound = [b64decode(piece) for piece in deltas(answer, SOUND)]
+    assert len(b"".join(sound)) == 4800
+    assert not any(len(piece) % 2 for piece in sound)
+    assert answer[-1]["response"]["output"][0]["content"][0]["transcript"] == text
+
+
+def test_the_sound_may_be_given() -> None:
+    assert b64decode(deltas(spoken_answer("Hi.", sound=b"\xff" * 160), SOUND)[0]) == b"\xff" * 160
+    assert deltas(spoken_answer("Hi.", audio_ms=0), SOUND) == []
+
+
+@pytest.mark.parametrize("answer", [spoken_answer, text_answer])
+def test_an_answer_may_run_on(answer: Any) -> None:
+    assert not [kind for kind in types(answer("Hi.", finished=False)) if kind.endswith(".done")]
+
+
+def test_ids_may_be_given() -> None:
+    for answer in (
+        spoken_answer("Hi.", item_id="item_a", response_id="resp_a"),
+        text_answer("Hi.", item_id="item_a", response_id="resp_a"),
+        function_call("f", item_id="item_a", response_id="resp_a"),
+    ):
+        assert answer[-1]["response"]["id"] == "resp_a"
+        assert answer[-1]["response"]["output"][0]["id"] == "item_a"
+    assert user_turn("Hi.", item_id="item_a")[0]["item_id"] == "item_a"
+
+
+def test_without_they_are_fresh() -> None:
+    ids = {text_answer("Hi.")[0]["response"]["id"] for _ in range(3)}
+    assert len(ids) == 3
+
+
+def test_arguments_may_be_what_no_json_is() -> None:
+    call = function_call("f", "{oops", "call_a")[-1]["response"]["output"][0]
+    assert (call["arguments"], call["call_id"]) == ("{oops", "call_a")
+
+
+def test_several_answers_become_one_response() -> None:
+    whole = one_response(
+        spoken_answer("Wait.", item_id="item_a", response_id="resp_a"),
+        function_call("f", item_id="item_b"),
+        function_call("g", item_id="item_c"),
+    )
+    assert types(whole).count("response.created") == types(whole).count("response.done") == 1
+    assert {event["response_id"] for event in whole if "response_id" in event} == {"resp_a"}
+    output = whole[-1]["response"]["output"]
+    assert [item["id"] for item in output] == ["item_a", "item_b", "item_c"]
+    places = {
+        event["item"]["id"]: event["output_index"]
+        for event in whole
+        if event["type"] == "response.output_item.done"
+    }
+    assert places == {"item_a": 0, "item_b": 1, "item_c": 2}
+
+
+def test_one_response_may_run_on() -> None:
+    whole = one_response(function_call("f"), text_answer("And", finished=False))
+    assert "response.done" not in types(whole)
+
+
+def test_a_turn_has_its_words_and_its_place() -> None:
+    *_, told = parsed(user_turn("Hi.", start_ms=500, audio_ms=250))
+    assert isinstance(told, ConversationItemInputAudioTranscriptionCompleted)
+    assert told.transcript == "Hi."
+    started, stopped, *_ = user_turn(None, start_ms=500, audio_ms=250)
+    assert (started["audio_start_ms"], stopped["audio_end_ms"]) == (500, 750)
+    assert types(user_turn(None))[-1] == "conversation.item.done"
+
+
+def test_an_error_says_what_it_refuses() -> None:
+    (event,) = parsed(error("no", code="bad", param="a.b", event_id="event_a"))
+    assert isinstance(event, ErrorEvent)
+    assert (event.error.code, event.error.param, event.error.event_id) == ("bad", "a.b", "event_a")
+    assert "event_id" not in error("no")[0]["error"]
+    assert error("no", event_id=None)[0]["error"]["event_id"] is None
