@@ -95,6 +95,11 @@ class Microphone(Source):
         latest = self._latest
         return level_dbfs(latest) if latest else -math.inf
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the device is."""
+        return self._stream is not None
+
     def start(self) -> None:
         """Open the device and begin to capture; ``with`` does it.
 

@@ -165,6 +165,11 @@ class Speaker(Sink):
             raise ConfigError(f"gain={value!r} is no volume; give 0.0 or more, such as 0.5")
         self._playout.gain = float(value)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the device is."""
+        return self._stream is not None
+
     def start(self) -> None:
         """Open the device; ``with`` does it.
 
