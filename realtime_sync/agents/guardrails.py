@@ -1,0 +1,246 @@
+"""Checks of what an agent says, and of what the user says to it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, overload
+
+from ..errors import UserError
+from .agent import RealtimeAgent
+from .run_context import RunContextWrapper, TContext
+
+__all__ = [
+    "GuardrailFunctionOutput",
+    "InputGuardrail",
+    "InputGuardrailResult",
+    "OutputGuardrail",
+    "OutputGuardrailResult",
+    "input_guardrail",
+    "output_guardrail",
+]
+
+
+@dataclass
+class GuardrailFunctionOutput:
+    """What a guardrail has found.
+
+    Attributes:
+        output_info: whatever the program wants to know of it.
+        tripwire_triggered: whether what was said is not to be.
+    """
+
+    output_info: Any
+    tripwire_triggered: bool
+
+
+GuardrailFunction = Callable[
+    [RunContextWrapper[TContext], RealtimeAgent[Any], Any], GuardrailFunctionOutput
+]
+
+
+@dataclass
+class InputGuardrail(Generic[TContext]):
+    """Checks what the user says; see `input_guardrail`.
+
+    Attributes:
+        guardrail_function: is given the context, the agent and the words.
+        name: of the function, unless one is given.
+        run_in_parallel: let the answer begin meanwhile, and hold its sound until the words have
+            passed. Otherwise the answer is asked for only then.
+
+    Raises:
+        UserError: the function is none that can be called here.
+    """
+
+    guardrail_function: GuardrailFunction[TContext]
+    name: str | None = None
+    run_in_parallel: bool = True
+
+    def __post_init__(self) -> None:
+        _require_function(self.guardrail_function)
+
+    def get_name(self) -> str:
+        """Return what it is called."""
+        return self.name or _name_of(self.guardrail_function)
+
+    def run(
+        self, agent: RealtimeAgent[Any], input: Any, context: RunContextWrapper[TContext]
+    ) -> InputGuardrailResult:
+        """Check what the user has said; return what was found.
+
+        Raises:
+            UserError: the function returns no `GuardrailFunctionOutput`.
+        """
+        output = self.guardrail_function(context, agent, input)
+        return InputGuardrailResult(self, _checked(output, self.get_name()))
+
+
+@dataclass
+class OutputGuardrail(Generic[TContext]):
+    """Checks what an agent says; see `output_guardrail`.
+
+    Attributes:
+        guardrail_function: is given the context, the agent and the words so far.
+        name: of the function, unless one is given.
+
+    Raises:
+        UserError: the function is none that can be called here.
+    """
+
+    guardrail_function: GuardrailFunction[TContext]
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        _require_function(self.guardrail_function)
+
+    def get_name(self) -> str:
+        """Return what it is called."""
+        return self.name or _name_of(self.guardrail_function)
+
+    def run(
+        self, context: RunContextWrapper[TContext], agent: RealtimeAgent[Any], agent_output: Any
+    ) -> OutputGuardrailResult:
+        """Check what an agent has said; return what was found.
+
+        Raises:
+            UserError: the function returns no `GuardrailFunctionOutput`.
+        """
+        output = self.guardrail_function(context, agent, agent_output)
+        return OutputGuardrailResult(self, agent_output, agent, _checked(output, self.get_name()))
+
+
+@dataclass
+class InputGuardrailResult:
+    """What a guardrail has found in what the user said."""
+
+    guardrail: InputGuardrail[Any]
+    output: GuardrailFunctionOutput
+
+
+@dataclass
+class OutputGuardrailResult:
+    """What a guardrail has found in what an agent said.
+
+    Attributes:
+        guardrail: has looked.
+        agent_output: the words.
+        agent: has said them.
+        output: what was found.
+    """
+
+    guardrail: OutputGuardrail[Any]
+    agent_output: Any
+    agent: RealtimeAgent[Any]
+    output: GuardrailFunctionOutput
+
+
+@overload
+def input_guardrail(func: GuardrailFunction[TContext], /) -> InputGuardrail[TContext]: ...
+
+
+@overload
+def input_guardrail(
+    *, name: str | None = None, run_in_parallel: bool = True
+) -> Callable[[GuardrailFunction[TContext]], InputGuardrail[TContext]]: ...
+
+
+def input_guardrail(
+    func: GuardrailFunction[Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    run_in_parallel: bool = True,
+) -> InputGuardrail[Any] | Callable[[GuardrailFunction[Any]], InputGuardrail[Any]]:
+    """Make a guardrail of a function that checks what the user says.
+
+    Use it with or without parentheses. The session must have a transcription of the user's speech.
+
+    Args:
+        func: is given the context, the agent and the words of the user's turn.
+        name: the function's own by default.
+        run_in_parallel: let the answer begin meanwhile, and hold its sound until the words have
+            passed. Otherwise the answer is asked for only then.
+
+    Raises:
+        UserError: the function is async, and nobody would await it.
+
+    Example:
+        >>> @input_guardrail(run_in_parallel=False)
+        ... def no_homework(context, agent, words):
+        ...     return GuardrailFunctionOutput(None, "homework" in words)
+        >>> no_homework.get_name(), no_homework.run_in_parallel
+        ('no_homework', False)
+    """
+
+    def decorate(function: GuardrailFunction[Any]) -> InputGuardrail[Any]:
+        return InputGuardrail(function, name or _name_of(function), run_in_parallel)
+
+    return decorate if func is None else decorate(func)
+
+
+@overload
+def output_guardrail(func: GuardrailFunction[TContext], /) -> OutputGuardrail[TContext]: ...
+
+
+@overload
+def output_guardrail(
+    *, name: str | None = None
+) -> Callable[[GuardrailFunction[TContext]], OutputGuardrail[TContext]]: ...
+
+
+def output_guardrail(
+    func: GuardrailFunction[Any] | None = None, /, *, name: str | None = None
+) -> OutputGuardrail[Any] | Callable[[GuardrailFunction[Any]], OutputGuardrail[Any]]:
+    """Make a guardrail of a function that checks what an agent says.
+
+    Use it with or without parentheses.
+
+    Args:
+        func: is given the context, the agent, and the words of an answer so far, from their
+            beginning. It is called several times for one answer.
+        name: the function's own by default.
+
+    Raises:
+        UserError: the function is async, and nobody would await it.
+
+    Example:
+        >>> @output_guardrail
+        ... def no_prices(context, agent, words):
+        ...     return GuardrailFunctionOutput(output_info=None, tripwire_triggered="$" in words)
+        >>> no_prices.run(None, None, "It costs $5").output.tripwire_triggered
+        True
+    """
+
+    def decorate(function: GuardrailFunction[Any]) -> OutputGuardrail[Any]:
+        return OutputGuardrail(function, name or _name_of(function))
+
+    return decorate if func is None else decorate(func)
+
+
+def _require_function(function: object) -> None:
+    if not callable(function):
+        raise UserError(f"a guardrail needs a function, not {type(function).__name__}")
+    call = function if inspect.isroutine(function) else type(function).__call__
+    kinds = inspect.iscoroutinefunction, inspect.isasyncgenfunction
+    if any(is_async(each) for is_async in kinds for each in (function, call)):
+        raise UserError(
+            f"the guardrail {_name_of(function)} is async and nobody would await it; give a plain "
+            "function, which runs on a thread beside the conversation"
+        )
+
+
+def _name_of(function: object) -> str:
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+def _checked(output: object, name: str) -> GuardrailFunctionOutput:
+    if isinstance(output, GuardrailFunctionOutput):
+        return output
+    if inspect.iscoroutine(output):
+        output.close()  # or Python warns that nobody has awaited it
+    raise UserError(
+        f"the guardrail {name} must return a GuardrailFunctionOutput, and it returned "
+        f"{type(output).__name__}"
+    )
