@@ -27,6 +27,12 @@ SAME_CONCEPT = {
     "client_secrets": "client secrets: their REST routes, at the client and at the server",
 }
 
+# Class names of two things, with the reason.
+PORTED = {
+    "FunctionTool": "a session's function, as an event has it; in agents a tool under the name that "
+    "programs know",
+}
+
 
 def classes() -> dict[str, list[str]]:
     """Each class of the package at the top of a module, and the files that define it."""
@@ -52,7 +58,7 @@ def twice(found: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 def test_no_two_classes_have_one_name() -> None:
-    doubled = twice(classes())
+    doubled = {name: at for name, at in twice(classes()).items() if name not in PORTED}
     assert doubled == {}
 
 
@@ -64,6 +70,7 @@ def test_no_two_modules_have_one_stem() -> None:
 def test_an_exception_is_needed() -> None:
     """One that is not needed any more would hide the next twin."""
     assert set(twice(stems())) >= set(SAME_CONCEPT)
+    assert set(twice(classes())) >= set(PORTED)
 
 
 def test_the_check_sees_a_twin() -> None:
