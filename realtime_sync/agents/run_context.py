@@ -53,3 +53,17 @@ class ToolContext(RunContextWrapper[TContext]):
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the call is cancelled, ``timeout`` seconds at most; say whether it is."""
         return self._call is not None and self._call.wait(timeout)
+
+    @property
+    def call(self) -> CallContext:
+        """The call under the names of `realtime_sync.tools`, for functions that take that."""
+        from ..tools.call_context import CallContext  # only a tool needs it
+
+        if self._call is None:  # made by hand
+            self._call = CallContext(
+                name=self.tool_name,
+                call_id=self.tool_call_id,
+                arguments=self.tool_arguments,
+                context=self.context,
+            )
+        return self._call

@@ -49,6 +49,7 @@ class Tool:
         arguments: the arguments as one object; None when the program has declared the tool
             itself, so that they are passed as they come.
         context_name: the parameter that is given the `CallContext`, or None.
+        context_type: its class.
     """
 
     name: str
@@ -56,13 +57,13 @@ class Tool:
     description: str = ""
     arguments: ObjectOf | None = None
     context_name: str | None = None
+    context_type: type = CallContext
 
     @classmethod
     def undeclared(cls, name: str, function: Function) -> Tool:
         """Return a tool whose schema is the program's own affair."""
-        return cls(
-            name, function, context_name=_context_name(_hints_or_none(function), (CallContext,))
-        )
+        context_name, _ = _context_of(_hints_or_none(function), (CallContext,))
+        return cls(name, function, context_name=context_name)
 
     def declaration(self) -> JsonDict:
         """Return what the session or the response is told."""
@@ -125,14 +126,13 @@ def describe(
         docstring_style: the only one that is looked for; each section's own by default.
         strict: False leaves parameters with a default out of the required ones, and ignores what
             the model adds.
-        context_types: a parameter of one of these is left out of the schema and is given the
-            `CallContext`.
+        context_types: a parameter of one of these is the program's own: the schema leaves it out.
     """
     name = _checked_name(function, name)
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigError(f"{name} is async and nobody would await it; give a plain function")
     hints = _hints(function, name)
-    context_name = _context_name(hints, context_types)
+    context_name, context_type = _context_of(hints, context_types)
     docstring = inspect.getdoc(_plain_function(function)) if use_docstring else None
     doc = read_docstring(docstring, style=docstring_style)
     members = [
@@ -142,7 +142,7 @@ def describe(
     ]
     arguments = ObjectOf(tuple(members), dict, strict)
     text = doc.description if description is None else description
-    return Tool(name, function, text, arguments, context_name)
+    return Tool(name, function, text, arguments, context_name, context_type)
 
 
 def by_name(functions: Functions | None) -> dict[str, Function]:
@@ -257,11 +257,11 @@ def _hints_or_none(function: Function) -> dict[str, Any]:
         return {}
 
 
-def _context_name(hints: dict[str, Any], types: tuple[type, ...]) -> str | None:
-    """Return the parameter that is to get the `CallContext`."""
+def _context_of(hints: dict[str, Any], types: tuple[type, ...]) -> tuple[str | None, type]:
+    """Return the first parameter of one of ``types``, and its class."""
     for name, hint in hints.items():
         cls = get_args(hint)[0] if get_origin(hint) is Annotated else hint
         cls = get_origin(cls) or cls  # of a generic class
         if isinstance(cls, type) and issubclass(cls, types) and name != "return":
-            return name
-    return None
+            return name, cls
+    return None, CallContext

@@ -1,0 +1,48 @@
+"""What holds for all functions that a program gives to its agents."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import UserError
+from .run_context import RunContextWrapper
+
+__all__ = ["Switch", "enabled", "name_of", "require_blocking"]
+
+Switch = bool | Callable[[RunContextWrapper[Any], Any], bool]
+"""Whether something may be used: yes, no, or a function of the context and the agent."""
+
+
+def require_blocking(function: object, what: str) -> None:
+    """Refuse a function that nobody would await.
+
+    Args:
+        function: None, a bool and other values without code pass.
+        what: names it in the error.
+
+    Raises:
+        UserError: ``function`` is async.
+    """
+    plain = function
+    while isinstance(plain, functools.partial):
+        plain = plain.func
+    if not inspect.isroutine(plain) and not inspect.isclass(plain):
+        plain = getattr(type(plain), "__call__", None)  # noqa: B004 -- its code, not whether it has any
+    if inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
+        raise UserError(
+            f"{what} is async and nobody would await it; write def instead of async def: it runs "
+            "on a thread of its own, where it may block"
+        )
+
+
+def enabled(switch: Switch, context: RunContextWrapper[Any], agent: object) -> bool:
+    """Return whether something that has such a switch may be used now."""
+    return bool(switch(context, agent)) if callable(switch) else switch
+
+
+def name_of(function: object) -> str:
+    """Return what a function is called in messages."""
+    return getattr(function, "__name__", None) or type(function).__name__
