@@ -1,0 +1,18 @@
+"""The examples in the docstrings run."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+from realtime_sync import agents
+
+HOMES = [f"{agents.__name__}.{module.name}" for module in pkgutil.iter_modules(agents.__path__)]
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_examples(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
