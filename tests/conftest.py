@@ -6,7 +6,14 @@ import signal
 
 import with_fast
 
-pytest_plugins = ["groups", "guards", "leaks", "programs", "sound_card"]
+pytest_plugins = [
+    "groups",
+    "guards",
+    "leaks",
+    "programs",
+    "realtime_sync.testing.fixtures",
+    "sound_card",
+]
 
 # What is proved is the base install; `unit/test_fast.py` repeats with the extra what depends on it.
 if not with_fast.WANTED:

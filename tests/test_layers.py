@@ -72,6 +72,7 @@ DOORS = {
     "pocketsphinx": ("local/",),
     "click": ("cli/",),
     "rich": ("cli/",),
+    "pytest": ("testing/fixtures.py",),
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))

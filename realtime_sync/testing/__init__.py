@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .. import _lazy
 
 if TYPE_CHECKING:
+    from .memory_sound import MemorySink, MemorySource
     from .scripted_client import ScriptedClient
     from .scripted_server import ScriptedServer
     from .steps import Expectation, ScriptError, Step, UnconsumedSteps, UnexpectedSend
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
         text_answer,
         user_turn,
     )
+    from .virtual_clock import VirtualClock
 
 _HOME = {
     "Expectation": "steps",
     "LinkEnd": "traffic",
+    "MemorySink": "memory_sound",
+    "MemorySource": "memory_sound",
     "ScriptError": "steps",
     "ScriptedClient": "scripted_client",
     "ScriptedServer": "scripted_server",
@@ -38,6 +42,7 @@ _HOME = {
     "Traffic": "traffic",
     "UnconsumedSteps": "steps",
     "UnexpectedSend": "steps",
+    "VirtualClock": "virtual_clock",
     "close_link": "traffic",
     "drop_link": "traffic",
     "error": "traffic",
@@ -53,6 +58,8 @@ _HOME = {
 __all__ = [
     "Expectation",
     "LinkEnd",
+    "MemorySink",
+    "MemorySource",
     "ScriptError",
     "ScriptedClient",
     "ScriptedServer",
@@ -60,6 +67,7 @@ __all__ = [
     "Traffic",
     "UnconsumedSteps",
     "UnexpectedSend",
+    "VirtualClock",
     "close_link",
     "drop_link",
     "error",

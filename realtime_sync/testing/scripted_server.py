@@ -6,6 +6,7 @@ import itertools
 import json
 import logging
 import threading
+from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .._types import JsonDict
 from ..errors import ConnectionClosed
 from ..transport import MemoryPeer, MemoryTransport, Transport, TransportOptions, memory_pair
-from .scripted_session import ScriptedSession
+from .scripted_session import APPEND, ScriptedSession
 from .steps import Expectation, ScriptError, ServerScript, Step, UnconsumedSteps, matches
 from .traffic import LinkEnd, Traffic
 
@@ -92,6 +93,12 @@ class ScriptedServer:
         """Every event that the client has sent, in wire form, over all links."""
         with self._changed:
             return list(self._sent)
+
+    @property
+    def heard(self) -> bytes:
+        """All the sound that the client has appended, in the session's encoding."""
+        sound = (each["audio"] for each in self.sent if each["type"] == APPEND)
+        return b"".join(map(b64decode, sound))
 
     @property
     def urls(self) -> list[str]:

@@ -14,9 +14,9 @@ from .._types import JsonDict
 from .steps import ServerScript, UnexpectedSend
 from .traffic import LinkEnd, Traffic, error, item_events, session_created
 
-__all__ = ["ScriptedSession"]
+__all__ = ["APPEND", "ScriptedSession"]
 
-_AUDIO = "input_audio_buffer.append"
+APPEND = "input_audio_buffer.append"
 _CREATE = "response.create"
 _NOTHING: JsonDict = {}
 
@@ -91,7 +91,7 @@ class ScriptedSession:
             return self.play([*confirmed, *reaction], message)
         if message["type"] == _CREATE:
             return self.play(self._answer(message), message)
-        if self._strict and message["type"] != _AUDIO:
+        if self._strict and message["type"] != APPEND:
             raise UnexpectedSend(message, self._script.next_expectation)
         return self.play(self._confirmation(message), message)
 

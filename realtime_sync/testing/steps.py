@@ -62,7 +62,7 @@ class UnconsumedSteps(ScriptError):  # noqa: N818 -- likewise
 
     def __str__(self) -> str:
         wanted = "an answer" if self.expected is None else f"{self.expected!r:.300}"
-        return f"{self.remaining_steps} steps of the script are left, the next one is {wanted}"
+        return f"steps left of the script: {self.remaining_steps}, and the next is {wanted}"
 
 
 @frozen

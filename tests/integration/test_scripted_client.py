@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from guards import Guard
 
 from realtime_sync import (
     ConnectError,
@@ -14,11 +15,15 @@ from realtime_sync import (
     ReconnectPolicy,
     ServerError,
 )
+from realtime_sync._threads import spawn
 from realtime_sync.testing import (
+    MemorySink,
+    MemorySource,
     ScriptedClient,
     ScriptedServer,
     Step,
     UnexpectedSend,
+    VirtualClock,
     close_link,
     drop_link,
     error,
@@ -27,6 +32,7 @@ from realtime_sync.testing import (
     text_answer,
     user_turn,
 )
+from realtime_sync.voice import VoiceLoop
 
 GUARD_S = 30.0
 AT_ONCE = ReconnectPolicy(initial_delay=0, max_retries=3)
@@ -132,3 +138,45 @@ def test_a_transport_of_the_connection_s_own_goes_first() -> None:
     server, other = ScriptedServer(), ScriptedServer()
     with ScriptedClient(server).realtime.connect(transport=other.open):
         assert (len(server.urls), len(other.urls)) == (0, 1)
+
+
+# -- a spoken conversation -------------------------------------------------------------------------
+
+
+class Talk:
+    """A loop in a thread of its own, on a clock that the test moves."""
+
+    def __init__(self, server: ScriptedServer, connection: RealtimeConnection) -> None:
+        self.clock = VirtualClock()
+        self.source, self.sink = MemorySource(), MemorySink(clock=self.clock)
+        self._loop = VoiceLoop(connection, self.source, self.sink)
+        self._thread = spawn(self._loop.run, name="test")
+
+    def end(self, guard: Guard) -> None:
+        self._loop.close()
+        guard.join(self._thread)
+
+
+def test_a_conversation_without_sound_is_interrupted_where_the_clock_stands(guard: Guard) -> None:
+    server = ScriptedServer([spoken_answer("A long story.", audio_ms=2000, item_id="item_story")])
+    with server, ScriptedClient(server).realtime.connect() as connection:
+        talk = Talk(server, connection)
+        server.emit(user_turn("Tell me a story."))
+        talk.sink.wait_written(2000)
+        talk.clock.advance(0.5)
+        server.emit(user_turn("Stop.")[:1])
+        truncate = server.wait_sent("conversation.item.truncate")
+        talk.clock.advance(5.0)
+        assert (truncate["item_id"], truncate["audio_end_ms"]) == ("item_story", 500)
+        assert len(talk.sink.heard("item_story")) == 2 * 24 * 500
+        talk.end(guard)
+
+
+def test_what_the_source_says_is_what_the_server_hears(guard: Guard) -> None:
+    server = ScriptedServer()
+    with server, ScriptedClient(server).realtime.connect() as connection:
+        talk = Talk(server, connection)
+        talk.source.say(b"\x10\x00" * 960)
+        server.wait_sent("input_audio_buffer.append", count=2)
+        assert server.heard == b"\x10\x00" * 960
+        talk.end(guard)

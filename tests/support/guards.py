@@ -16,6 +16,10 @@ from typing import NoReturn, TypeVar
 
 import pytest
 
+from realtime_sync.testing import VirtualClock
+
+__all__ = ["GUARD_S", "Guard", "VirtualClock"]
+
 GUARD_S = 30.0
 _POLL_S = 0.01
 
@@ -62,22 +66,6 @@ class Guard:
         # The real stderr: pytest's replacement has no file descriptor to write to.
         faulthandler.dump_traceback(file=sys.__stderr__ or 2, all_threads=True)
         pytest.fail(f"hang guard: {what} did not come within {self.seconds:g} s", pytrace=True)
-
-
-class VirtualClock:
-    """A monotonic clock that only moves when the test says so; call it like `time.monotonic`."""
-
-    def __init__(self, now: float = 1000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass."""
-        if seconds < 0:
-            raise ValueError(f"a monotonic clock does not go back (got {seconds} s)")
-        self.now += seconds
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,14 +15,6 @@ from realtime_sync import Local
 REPOSITORY = Path(__file__).parents[2]
 _LIMIT_S = 100  # below the limit of a test, so that the program's output is shown
 _NONE: Mapping[str, str] = {}
-
-
-@pytest.fixture(scope="session")
-def local_server() -> Iterator[Local]:
-    """One embedded server for the whole run, with ``.url`` and ``.api_key``."""
-    with Local() as client:
-        assert client.url
-        yield client
 
 
 class Program:

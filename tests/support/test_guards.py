@@ -4,7 +4,7 @@ import queue
 import threading
 
 import pytest
-from guards import Guard, VirtualClock
+from guards import Guard
 
 
 def test_a_guard_returns_what_came(guard: Guard) -> None:
@@ -39,12 +39,3 @@ def test_a_guard_fails_for_a_thread_that_does_not_end() -> None:
         Guard(0.01).join(thread)
     end.set()
     thread.join()
-
-
-def test_a_virtual_clock_moves_only_by_hand(virtual_clock: VirtualClock) -> None:
-    start = virtual_clock()
-    assert virtual_clock() == start
-    virtual_clock.advance(2.5)
-    assert virtual_clock() == start + 2.5
-    with pytest.raises(ValueError, match="does not go back"):
-        virtual_clock.advance(-1)

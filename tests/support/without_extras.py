@@ -31,8 +31,9 @@ EXTRAS = (
     "starlette",
     "uvicorn",
 )
-# Whole programs, each behind its own extra; everything else must be importable.
-NEED_AN_EXTRA = ("realtime_sync.local", "realtime_sync.cli")
+# Whole programs, each behind its own extra, and what pytest loads; everything else must be
+# importable.
+NEED_MORE = ("realtime_sync.local", "realtime_sync.cli", "realtime_sync.testing.fixtures")
 
 
 def is_there(name: str) -> bool:
@@ -89,7 +90,7 @@ def main() -> None:
     for name in filter(is_there, EXTRAS):
         raise SystemExit(f"{name} is installed: this check must run without extras")
     for module in pkgutil.walk_packages(realtime_sync.__path__, "realtime_sync."):
-        if not module.name.startswith(NEED_AN_EXTRA) and not module.name.endswith("__main__"):
+        if not module.name.startswith(NEED_MORE) and not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for name in realtime_sync.__all__:
         getattr(realtime_sync, name)

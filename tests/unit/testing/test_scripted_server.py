@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -74,6 +75,15 @@ def test_what_is_sent_is_noted() -> None:
     assert server.urls == ["ws://scripted/v1/realtime"]
 
 
+def test_what_it_hears_is_the_sound_that_was_appended() -> None:
+    server = ScriptedServer()
+    link = connect(server)
+    for sound in (b"one", b"two"):
+        send(link, "input_audio_buffer.append", audio=b64encode(sound).decode())
+        send(link, "input_audio_buffer.commit")
+    assert server.heard == b"onetwo"
+
+
 def test_the_second_of_its_kind_can_be_waited_for() -> None:
     server = ScriptedServer()
     link = connect(server)
@@ -87,7 +97,7 @@ def test_the_second_of_its_kind_can_be_waited_for() -> None:
 def test_steps_that_are_left_are_told() -> None:
     server = ScriptedServer([Step("response.cancel"), text_answer("Never.")])
     connect(server)
-    with pytest.raises(UnconsumedSteps, match=r"2 steps.*'response\.cancel'") as caught:
+    with pytest.raises(UnconsumedSteps, match=r"script: 2, .*'response\.cancel'") as caught:
         server.assert_complete()
     assert caught.value.remaining_steps == server.remaining_steps == 2
     with pytest.raises(UnconsumedSteps), server:

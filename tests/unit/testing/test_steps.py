@@ -82,5 +82,5 @@ def test_errors_survive_a_pickle(error: Any) -> None:
 
 
 def test_what_is_left_is_named() -> None:
-    assert str(UnconsumedSteps(1, None)).endswith("the next one is an answer")
+    assert str(UnconsumedSteps(1, None)).endswith("the next is an answer")
     assert str(UnexpectedSend({"type": "a"}, "b")).endswith("next is 'b'")

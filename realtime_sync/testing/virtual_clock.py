@@ -1,0 +1,54 @@
+"""Time that only passes when a test says so."""
+
+from __future__ import annotations
+
+import threading
+
+__all__ = ["VirtualClock"]
+
+_POLL_S = 0.005  # how soon a wait notices that the clock was moved
+
+
+class VirtualClock:
+    """A monotonic clock that a test moves; called like `time.monotonic`.
+
+    For everything that takes a ``clock``: `MemorySink`, `realtime_sync.audio.VirtualMicrophone`,
+    `realtime_sync.voice.VoiceLoop`.
+
+    Args:
+        now: where it begins, in seconds.
+
+    Attributes:
+        now: what it shows.
+
+    Threads:
+        One thread moves it; any may read it and wait.
+    """
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        """Return the time in seconds."""
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass.
+
+        Raises:
+            ValueError: they are negative.
+        """
+        if seconds < 0:
+            raise ValueError(f"a monotonic clock does not go back (got {seconds} s)")
+        self.now += seconds
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Wait until ``event`` is set, or until the clock was moved by ``seconds``.
+
+        Returns:
+            Whether it is set.
+        """
+        due = self.now + seconds
+        while not event.is_set() and self.now < due:
+            event.wait(_POLL_S)
+        return event.is_set()
