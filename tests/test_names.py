@@ -32,8 +32,7 @@ SAME_CONCEPT = {
 # Class names of two things, with the reason.
 PORTED = {
     "RealtimeError": "the root of the exceptions; in agents an event, whose name programs know",
-    "FunctionTool": "a session's function, as an event has it; in agents a tool under the name that "
-    "programs know",
+    "FunctionTool": "a function of a session; in agents a tool, whose name programs know",
 }
 
 

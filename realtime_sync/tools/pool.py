@@ -206,6 +206,12 @@ class ToolPool:
                 if self._end(job, why):
                     log.warning("tool %s", why)
 
+    def runs_here(self) -> bool:
+        """Whether the calling thread is one of the pool's."""
+        me = threading.current_thread()
+        with self._lock:
+            return me in self._running or me in self._abandoned
+
     def close(self, deadline: Deadline) -> None:
         """Let no further call begin, and wait until ``deadline`` for those under way.
 
