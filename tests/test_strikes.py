@@ -17,6 +17,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "realtime_sync"
 PARTS = (
+    "agents",
     "connection",
     "conversation",
     "tools",

@@ -9,6 +9,7 @@ from typing import Any, Generic
 
 from ..errors import UserError
 from .run_context import RunContextWrapper, TContext
+from .user_code import enabled
 
 __all__ = ["RealtimeAgent"]
 
@@ -67,6 +68,10 @@ class RealtimeAgent(Generic[TContext]):
     def clone(self, **changes: Any) -> RealtimeAgent[TContext]:
         """Return a copy with some fields changed; lists that are not given are shared."""
         return dataclasses.replace(self, **changes)
+
+    def get_all_tools(self, run_context: RunContextWrapper[TContext]) -> list[Any]:
+        """Return the tools that the model may call now: those that are enabled."""
+        return [tool for tool in self.tools if enabled(tool.is_enabled, run_context, self)]
 
     def get_system_prompt(self, run_context: RunContextWrapper[TContext]) -> str | None:
         """Return what the model is told.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = [
+    "FAILURE_TEXT",
     "FunctionTool",
     "FunctionToolOptions",
     "Invocation",
@@ -46,6 +47,8 @@ ToolErrorFunction = Callable[[RunContextWrapper[Any], Exception], str]
 
 NeedsApproval = bool | Callable[[RunContextWrapper[Any], dict[str, Any], str], bool]
 """Whether a call is to be approved: yes, no, or a function of context, arguments and call id."""
+
+FAILURE_TEXT = "An error occurred while running the tool. Please try again."
 
 TimeoutBehavior = Literal["error_as_result", "raise_exception"]
 _TIMEOUT_BEHAVIORS = ("error_as_result", "raise_exception")
@@ -144,7 +147,7 @@ class ToolErrorFormatterArgs(Generic[TContext]):
 
 def default_tool_error_function(ctx: RunContextWrapper[Any], error: Exception) -> str:
     """Return what the model is told of a tool that failed: nothing of the exception."""
-    return "An error occurred while running the tool. Please try again."
+    return FAILURE_TEXT
 
 
 class Invocation:
