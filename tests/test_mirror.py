@@ -15,6 +15,8 @@ UNIT = REPOSITORY / "tests" / "unit"
 
 # Tests of a concept that several modules have together, with the reason.
 CONCEPTS = {
+    "agents/conformance": "all names and fields against the published package",
+    "agents/examples": "the docstrings of all modules",
     "connection/mutated_events": "odd events in every way in which a program takes them",
     "events/mutated_events": "odd events of every type, and every way of reading one",
     "voice/mutated_events": "odd events in a spoken conversation",

@@ -23,6 +23,8 @@ SAME_CONCEPT = {
     "items": "items: those of the protocol, and those that an agent's program gets",
     "events": "what a part tells the program: the voice loop, and a session of agents",
     "responses": "responses: their events, and which of them run",
+    "rules": "what decides, and is pure: for a conversation, and for the agents in it",
+    "session": "the session: what is known of it, and for a program of agents the live one",
     "usage": "tokens: what an agent's session has used, and what the server counts",
     "translation": "the translation session: its events, its connection, its server",
     "calls": "calls over WebRTC and SIP: their REST routes, at the client and at the server",

@@ -33,6 +33,11 @@ class Dispatch:
     tools: dict[str, FunctionTool] = field(factory=dict)
     handoffs: dict[str, Handoff[Any, Any]] = field(factory=dict)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What the model may call."""
+        return frozenset(self.tools) | frozenset(self.handoffs)
+
     def declarations(self) -> list[JsonDict]:
         """Return what the session is told of the tools and the handoffs."""
         tools = [

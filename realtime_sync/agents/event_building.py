@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..conversation.history import HistoryChange
+from .._latest import keep_latest
+from ..conversation.history import FOLLOWED, VIEWED, History
 from ..conversation.history_item import HistoryItem
 from ..events.base import Event
 from ..voice.events import FalseInterruption, Interrupted, UnreadableMessage
@@ -32,7 +33,7 @@ from .events import (
     RealtimeToolEnd,
     RealtimeToolStart,
 )
-from .items import RealtimeItem, item_of
+from .items import RealtimeItem, RealtimeToolCallItem, item_of
 from .model_events import (
     RealtimeModelAudioEvent,
     RealtimeModelAudioInterruptedEvent,
@@ -50,24 +51,25 @@ from .notes import (
     ApprovalAsked,
     AudioNote,
     AudioOver,
-    CallEnded,
-    CallStarted,
     Fault,
     Switched,
+    ToolBegan,
+    ToolOver,
     Tripped,
 )
 from .session_box import Happening
 
 __all__ = ["EventBuilder"]
 
-# What changes a history without being worth an event: the words come with the next one.
-_QUIET = (
+_MAX_OUTPUTS = 256
+# What changes a history and is worth an event; further words come with the next of these.
+_SHOWN = VIEWED - {
     "conversation.item.input_audio_transcription.delta",
     "response.output_audio_transcript.delta",
     "response.output_audio_transcript.done",
     "response.output_text.delta",
     "response.output_text.done",
-)
+}
 
 
 class EventBuilder:
@@ -75,21 +77,24 @@ class EventBuilder:
 
     Args:
         info: is a part of every event.
+        is_out_of_band: whether a response, by its id, is none of the conversation's.
 
     Threads: one at a time.
     """
 
-    def __init__(self, info: RealtimeEventInfo) -> None:
+    def __init__(
+        self, info: RealtimeEventInfo, is_out_of_band: Callable[[str], bool] = lambda _: False
+    ) -> None:
         self._info = info
-        self._history = ShownHistory()
+        self._history = ShownHistory(is_out_of_band)
         self._makers: dict[type, Callable[[Any], Iterator[RealtimeSessionEvent]]] = {
             AgentDone: self._agent_done,
             AgentSpeaks: self._agent_speaks,
             ApprovalAsked: self._approval_asked,
             AudioNote: self._audio,
             AudioOver: self._audio_over,
-            CallEnded: self._call_ended,
-            CallStarted: self._call_started,
+            ToolOver: self._tool_over,
+            ToolBegan: self._tool_began,
             FalseInterruption: self._false_interruption,
             Fault: self._fault,
             Interrupted: self._interrupted,
@@ -109,14 +114,13 @@ class EventBuilder:
         if maker is not None:
             yield from maker(event)
         elif isinstance(event, Event):
-            yield from self._of_the_server(event, happening)
+            yield from self._of_the_server(event)
 
     # -- events of the server's --------------------------------------------------------------------
 
-    def _of_the_server(self, event: Any, happening: Happening) -> Iterator[RealtimeSessionEvent]:
-        self._history.take(happening.changes)
-        seen = bool(happening.changes) and event.type not in _QUIET
-        changed = self._history.look() if seen else None
+    def _of_the_server(self, event: Any) -> Iterator[RealtimeSessionEvent]:
+        self._history.take(event)
+        changed = self._history.look() if event.type in _SHOWN else None
         for data in model_events_of(event):
             yield self._raw(data)
             match data:
@@ -149,10 +153,10 @@ class EventBuilder:
     def _switched(self, note: Switched) -> Iterator[RealtimeSessionEvent]:
         yield RealtimeHandoffEvent(note.before, note.after, self._info)
 
-    def _call_started(self, note: CallStarted) -> Iterator[RealtimeSessionEvent]:
+    def _tool_began(self, note: ToolBegan) -> Iterator[RealtimeSessionEvent]:
         yield RealtimeToolStart(note.agent, note.tool, note.arguments, self._info)
 
-    def _call_ended(self, note: CallEnded) -> Iterator[RealtimeSessionEvent]:
+    def _tool_over(self, note: ToolOver) -> Iterator[RealtimeSessionEvent]:
         item = self._history.give_output(note.call_id, note.text)
         if item is not None:
             self._history.look()
@@ -188,30 +192,43 @@ class EventBuilder:
             yield RealtimeAudioInterrupted(self._info, item_id, report.content_index)
 
     def _false_interruption(self, report: FalseInterruption) -> Iterator[RealtimeSessionEvent]:
+        if report.item_id is not None:
+            self._history.remove(report.item_id)
         yield self._raw(
             RealtimeModelFalseInterruptionEvent(report.item_id, report.transcript, report.paused_ms)
         )
 
 
 class ShownHistory:
-    """The history as the program has seen it, by the changes that it was told.
+    """The history as the program has seen it: as far as the events say that it has got.
 
-    Calls have their outputs in them; what nobody said, or is to answer, is left out.
+    It has a history of its own, since the connection's is ahead of what the program gets. Calls
+    have their outputs in them.
+
+    Args:
+        is_out_of_band: whether a response, by its id, is none of the conversation's.
 
     Threads: one at a time.
     """
 
-    def __init__(self) -> None:
-        self._known: dict[str, HistoryItem] = {}  # in order
-        self._outputs: dict[str, str] = {}  # by call id
+    def __init__(self, is_out_of_band: Callable[[str], bool]) -> None:
+        self._history = History(is_out_of_band)
+        self._view = self._history.open_view()
+        self._outputs: dict[str, str] = {}  # by call id, before the server says so
         # What was made of an item, and of what else it was made.
         self._made: dict[str, tuple[HistoryItem, str | None, str | None, RealtimeItem | None]] = {}
         self._seen: list[RealtimeItem] = []  # at the last look
 
-    def take(self, changes: tuple[HistoryChange, ...]) -> None:
-        """Take what has changed."""
-        for change in changes:
-            self._apply(change)
+    def take(self, event: Any) -> None:
+        """Take an event of the server's."""
+        if event.type in FOLLOWED and event.type != "response.output_audio.delta":
+            self._history.receive(event)
+        if event.type in VIEWED:
+            self._view.receive(event)
+
+    def remove(self, item_id: str) -> None:
+        """Take that an item is none of the conversation's."""
+        self._history.ignore(item_id)
 
     def look(self) -> RealtimeItem | bool | None:
         """Return an item that was added since the last look, True for other changes, or None."""
@@ -226,46 +243,25 @@ class ShownHistory:
     def give_output(self, call_id: str, output: str) -> RealtimeItem | None:
         """Take the output of a call; return its item, None where it is not known."""
         self._outputs[call_id] = output
-        calls = (item for item in self._known.values() if item.type == "function_call")
-        call = next((item for item in calls if item.call_id == call_id), None)
-        return None if call is None else self._item(call, self._made[call.id][1])
+        keep_latest(self._outputs, _MAX_OUTPUTS)
+        self._seen = self.items
+        calls = (item for item in self._seen if isinstance(item, RealtimeToolCallItem))
+        return next((item for item in calls if item.call_id == call_id), None)
 
     @property
     def items(self) -> list[RealtimeItem]:
         """The items in order, each as it is now."""
+        known = self._view.items
+        told = {i.call_id: i.output for i in known if i.type == "function_call_output"}
+        made, self._made = self._made, {}
         items: list[RealtimeItem] = []
-        for known in self._known.values():
-            item = self._item(known, items[-1].item_id if items else None)
-            if item is not None:
-                items.append(item)
+        for each in known:
+            previous = items[-1].item_id if items else None
+            output = told.get(each.call_id, self._outputs.get(each.call_id))
+            old = made.get(each.id)
+            if old is None or old[0] is not each or old[1:3] != (previous, output):
+                old = (each, previous, output, item_of(each, previous, output=output))
+            self._made[each.id] = old
+            if old[3] is not None:
+                items.append(old[3])
         return items
-
-    def _apply(self, change: HistoryChange) -> None:
-        before, after = change.before, change.after
-        if after is None:
-            assert before is not None
-            self._known.pop(before.id, None)
-            self._made.pop(before.id, None)
-            self._outputs.pop(before.call_id, None)
-            return
-        if after.type == "function_call_output" and after.output is not None:
-            self._outputs[after.call_id] = after.output
-        if before is not None and after.id in self._known:
-            self._known[after.id] = after
-        else:
-            self._insert(after, change.previous_id)
-
-    def _insert(self, item: HistoryItem, previous_id: str | None) -> None:
-        others = [other for other in self._known.values() if other.id != item.id]
-        ids = [None, *(other.id for other in others)]
-        place = ids.index(previous_id) if previous_id in ids else len(others)
-        others.insert(place, item)
-        self._known = {other.id: other for other in others}
-
-    def _item(self, known: HistoryItem, previous_id: str | None) -> RealtimeItem | None:
-        output = self._outputs.get(known.call_id) if known.type == "function_call" else None
-        made = self._made.get(known.id)
-        if made is None or made[0] is not known or made[1:3] != (previous_id, output):
-            item = item_of(known, previous_id, output=output)
-            made = self._made[known.id] = (known, previous_id, output, item)
-        return made[3]

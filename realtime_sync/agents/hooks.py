@@ -235,6 +235,10 @@ class HookRunner:
         self._call(self._hooks, name, *told)
         self._call(agent.hooks, name, *told)
 
+    def runs_here(self) -> bool:
+        """Whether the calling thread is the hooks' own."""
+        return threading.current_thread() is self._thread
+
     def close(self, deadline: Deadline) -> None:
         """Call what waits until ``deadline``, and nothing more.
 

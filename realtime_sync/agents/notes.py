@@ -19,10 +19,10 @@ __all__ = [
     "ApprovalAsked",
     "AudioNote",
     "AudioOver",
-    "CallEnded",
-    "CallStarted",
     "Fault",
     "Switched",
+    "ToolBegan",
+    "ToolOver",
     "Tripped",
 ]
 
@@ -55,7 +55,7 @@ class Switched:
 
 
 @frozen
-class CallStarted:
+class ToolBegan:
     """A tool begins to run.
 
     Attributes:
@@ -70,7 +70,7 @@ class CallStarted:
 
 
 @frozen
-class CallEnded:
+class ToolOver:
     """A call has its output.
 
     Attributes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import queue
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from attrs import frozen
 
-from ..conversation.history import HistoryChange
+from .._deadline import Deadline
+from .._signal_safe import Latch
 from ..voice.event_box import EventBox
 
 __all__ = ["Happening", "NoAudience", "SessionBox"]
@@ -23,13 +25,11 @@ class Happening:
 
     Attributes:
         event: that.
-        changes: of the history.
         size: bytes, roughly.
         type: the event's.
     """
 
     event: Any
-    changes: tuple[HistoryChange, ...]
     size: int
     type: str
 
@@ -68,11 +68,11 @@ class SessionBox:
         """Whether the engine may go on."""
         return not self._waits or self._put_bytes - self._got_bytes < self._max_bytes
 
-    def put(self, event: Any, changes: Sequence[HistoryChange] = ()) -> None:
+    def put(self, event: Any) -> None:
         """Add what happened; never waits."""
         size = _size_of(event)
         self._put_bytes += size
-        self._box.put(Happening(event, tuple(changes), size, event.type))
+        self._box.put(Happening(event, size, event.type))
 
     def get(self, timeout: float | None = None) -> Happening:
         """Return what happened next.
@@ -98,13 +98,30 @@ class NoAudience:
 
     has_room = True
     dropped = 0
-    closed = False
 
-    def put(self, event: object, changes: Sequence[HistoryChange] = ()) -> None:
+    def __init__(self) -> None:
+        self._over = Latch()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session is over."""
+        return self._over.is_set
+
+    def put(self, event: object) -> None:
         """Tell nobody."""
 
+    def get(self, timeout: float | None = None) -> Happening:
+        """Wait until the session is over.
+
+        Raises:
+            queue.Empty: it is, or the time.
+        """
+        self._over.wait(Deadline(timeout))
+        raise queue.Empty
+
     def close(self) -> None:
-        """Nobody waits."""
+        """Tell whoever waits for the end."""
+        self._over.set()
 
 
 def _size_of(event: Any) -> int:

@@ -32,7 +32,13 @@ from .run_config import (
     RealtimeSessionModelSettings,
 )
 
-__all__ = ["SessionSettings", "changed_fields", "resolve_settings", "session_payload"]
+__all__ = [
+    "SessionSettings",
+    "changed_fields",
+    "merged_fields",
+    "resolve_settings",
+    "session_payload",
+]
 
 # Where a field stands in a session: ("audio", "input", "format").
 _Path = tuple[str, ...]
@@ -153,6 +159,16 @@ def changed_fields(before: JsonDict, after: JsonDict) -> JsonDict:
     if ("prompt",) in old and ("prompt",) not in new:
         changed["prompt",] = None
     return {"type": "realtime", **_nested(changed)} if changed else {}
+
+
+def merged_fields(before: JsonDict, changes: JsonDict) -> JsonDict:
+    """Return a session with some of its fields changed.
+
+    Args:
+        before: as `session_payload` returned it.
+        changes: fields of a session, in GA's form.
+    """
+    return {"type": "realtime", **_nested({**_fields_of(before), **_fields_of(changes)})}
 
 
 # -- fields and their places -----------------------------------------------------------------------

@@ -20,7 +20,7 @@ from ..clients.local import Local
 from ..errors import ConfigError, RealtimeError
 from ._wording import in_our_words
 
-__all__ = ["Check", "run_checks"]
+__all__ = ["Finding", "run_checks"]
 
 State = Literal["ok", "missing", "optional"]
 
@@ -39,7 +39,7 @@ _DRAIN_S = 10.0
 
 
 @frozen
-class Check:
+class Finding:
     """What one look has found.
 
     Attributes:
@@ -56,10 +56,10 @@ class Check:
     fix: str | None = None
 
 
-def run_checks() -> Iterator[Check]:
+def run_checks() -> Iterator[Finding]:
     """Look at everything that a spoken conversation needs; the slowest comes last."""
     yield _python()
-    yield Check("realtime_sync", "ok", __version__)
+    yield Finding("realtime_sync", "ok", __version__)
     yield from _extras()
     portaudio = _portaudio()
     yield portaudio
@@ -71,22 +71,24 @@ def run_checks() -> Iterator[Check]:
     yield _embedded_server()
 
 
-def _python() -> Check:
+def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] >= _OLDEST_PYTHON:
-        return Check("Python", "ok", version)
+        return Finding("Python", "ok", version)
     oldest = ".".join(map(str, _OLDEST_PYTHON))
-    return Check("Python", "missing", f"{version} is too old", f"install Python {oldest} or newer")
+    return Finding(
+        "Python", "missing", f"{version} is too old", f"install Python {oldest} or newer"
+    )
 
 
-def _extras() -> Iterator[Check]:
+def _extras() -> Iterator[Finding]:
     """Look for the packages of each extra, as the installed metadata list them."""
     packages: dict[str, list[tuple[str, str]]] = {}
     try:
         requirements = metadata.requires("realtime_sync") or []
     except metadata.PackageNotFoundError:
         fix = "in its folder: pip install -e '.[audio,cli,local]'"
-        yield Check("extras", "missing", "unknown: these are only realtime_sync's files", fix)
+        yield Finding("extras", "missing", "unknown: these are only realtime_sync's files", fix)
         return
     for requirement in requirements:
         if match := _EXTRA.match(requirement):
@@ -97,13 +99,13 @@ def _extras() -> Iterator[Check]:
         yield _extra(extra, packages[extra])
 
 
-def _extra(extra: str, packages: list[tuple[str, str]]) -> Check:
+def _extra(extra: str, packages: list[tuple[str, str]]) -> Finding:
     absent = [text for name, least in packages if (text := _lack(name, least))]
     if not absent:
         there = ", ".join(f"{name} {metadata.version(name)}" for name, _ in packages)
-        return Check(f"extra [{extra}]", "ok", there)
+        return Finding(f"extra [{extra}]", "ok", there)
     first = _BUILD_PYAUDIO.get(sys.platform, "") if "pyaudio" in " ".join(absent) else ""
-    return Check(
+    return Finding(
         f"extra [{extra}]",
         "missing" if extra in _NEEDED_EXTRAS else "optional",
         f"not installed: {', '.join(absent)}",
@@ -124,34 +126,36 @@ def _numbers(version: str) -> list[int]:
     return [int(digits) for digits in re.findall(r"\d+", version)]
 
 
-def _portaudio() -> Check:
+def _portaudio() -> Finding:
     try:
-        return Check("PortAudio", "ok", portaudio_version())
+        return Finding("PortAudio", "ok", portaudio_version())
     except ConfigError as exc:
         return _failed("PortAudio", exc)
 
 
-def _microphone(found: list[Device]) -> Check:
+def _microphone(found: list[Device]) -> Finding:
     able = [device for device in found if device.input_channels]
     if not able:
-        return Check("microphone", "missing", "none", f"connect one, {_WITHOUT_SOUND}")
+        return Finding("microphone", "missing", "none", f"connect one, {_WITHOUT_SOUND}")
     try:
         with Microphone() as microphone:
             next(iter(microphone))
     except RealtimeError as exc:
         return _failed("microphone", exc)
-    return Check("microphone", "ok", _names(able, next((d for d in able if d.default_input), None)))
+    return Finding(
+        "microphone", "ok", _names(able, next((d for d in able if d.default_input), None))
+    )
 
 
-def _speaker(found: list[Device]) -> Check:
+def _speaker(found: list[Device]) -> Finding:
     able = [device for device in found if device.output_channels]
     if not able:
-        return Check("speaker", "missing", "none", f"connect one, {_WITHOUT_SOUND}")
+        return Finding("speaker", "missing", "none", f"connect one, {_WITHOUT_SOUND}")
     try:
         with Speaker() as speaker:
             speaker.write(silence(100))
             if not speaker.drain(_DRAIN_S):
-                return Check(
+                return Finding(
                     "speaker",
                     "missing",
                     "it opens and plays nothing",
@@ -159,7 +163,7 @@ def _speaker(found: list[Device]) -> Check:
                 )
     except RealtimeError as exc:
         return _failed("speaker", exc)
-    return Check("speaker", "ok", _names(able, next((d for d in able if d.default_output), None)))
+    return Finding("speaker", "ok", _names(able, next((d for d in able if d.default_output), None)))
 
 
 def _names(able: list[Device], default: Device | None) -> str:
@@ -167,25 +171,25 @@ def _names(able: list[Device], default: Device | None) -> str:
     return f"{name!r} works" + (f", of {len(able)} devices" if len(able) > 1 else "")
 
 
-def _sound_server(found: list[Device]) -> Check:
+def _sound_server(found: list[Device]) -> Finding:
     """Look for PulseAudio, or PipeWire in its place: on a desktop all sound goes through it."""
     name = "sound server"
     if not sys.platform.startswith("linux"):
-        return Check(name, "ok", "part of the system")
+        return Finding(name, "ok", "part of the system")
     address = os.environ.get("PULSE_SERVER", "").rpartition("}")[2]
     if address.startswith(("tcp", "tcp4", "tcp6")):
-        return Check(name, "ok", f"{address}, on another machine: not looked at")
+        return Finding(name, "ok", f"{address}, on another machine: not looked at")
     folder = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     path = address.removeprefix("unix:") or f"{folder}/pulse/native"
     if not _answers(path):
         if found:
-            return Check(name, "optional", "none; the devices work without one")
+            return Finding(name, "optional", "none; the devices work without one")
         start = "systemctl --user start pipewire-pulse, or: pulseaudio --start"
-        return Check(name, "missing", f"nobody answers at {path}", start)
+        return Finding(name, "missing", f"nobody answers at {path}", start)
     if not found and not any(Path("/").glob("usr/lib*/*/alsa-lib/libasound_module_pcm_pulse.so")):
         fix = "apt-get install -y --no-install-recommends libasound2-plugins"
-        return Check(name, "missing", "it runs, but ALSA's plugin for it is not installed", fix)
-    return Check(name, "ok", f"it answers at {path}")
+        return Finding(name, "missing", "it runs, but ALSA's plugin for it is not installed", fix)
+    return Finding(name, "ok", f"it answers at {path}")
 
 
 def _answers(path: str) -> bool:
@@ -198,18 +202,18 @@ def _answers(path: str) -> bool:
     return True
 
 
-def _embedded_server() -> Check:
+def _embedded_server() -> Finding:
     try:
         with Local() as client:
-            return Check("embedded server", "ok", f"it starts, and was at {client.url}")
+            return Finding("embedded server", "ok", f"it starts, and was at {client.url}")
     except RealtimeError as exc:
         return _failed("embedded server", exc)
 
 
-def _failed(name: str, exc: RealtimeError) -> Check:
+def _failed(name: str, exc: RealtimeError) -> Finding:
     """Split a message of ours, "what is wrong; what to do" or "what is wrong: the command"."""
     message = in_our_words(str(exc))
     what, mark, remedy = message.partition("; ")
     if not mark:
         what, _, remedy = message.rpartition(": ")
-    return Check(name, "missing", what or remedy, remedy if what else None)
+    return Finding(name, "missing", what or remedy, remedy if what else None)

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from ._checks import Check, run_checks
+from ._checks import Finding, run_checks
 
 __all__ = ["doctor"]
 
@@ -24,7 +24,7 @@ def doctor(as_json: bool) -> int:
     The exit code is 1 when something needed is missing or broken.
     """
     console = Console(highlight=False)
-    found: list[Check] = []
+    found: list[Finding] = []
     for check in run_checks():
         found.append(check)
         if not as_json:
@@ -40,7 +40,7 @@ def doctor(as_json: bool) -> int:
     return 1 if lacking else 0
 
 
-def _line(check: Check) -> Text:
+def _line(check: Finding) -> Text:
     mark, style = _MARKS[check.state]
     line = Text.assemble((f"{mark:9}", style), f"{check.name:17}", check.detail)
     if check.fix:

@@ -354,12 +354,10 @@ class HistoryChange:
     Attributes:
         before: None for an item that is new.
         after: None for one that is gone.
-        previous_id: the item that stands before it now; None where it is the first, or gone.
     """
 
     before: HistoryItem | None
     after: HistoryItem | None
-    previous_id: str | None = None
 
 
 class HistoryView:
@@ -376,8 +374,7 @@ class HistoryView:
         self._history = history
         self._partial: dict[str, tuple[HistoryPart, ...]] = {}
         self._played: dict[str, int] = {}
-        # As whoever feeds this knows them: each with the one before it.
-        self._told: dict[str, tuple[HistoryItem, str | None]] = {}
+        self._told: dict[str, HistoryItem] = {}  # as whoever feeds this knows them
 
     def close(self) -> None:
         """End the view; more than once is fine."""
@@ -481,24 +478,16 @@ class HistoryView:
         return heard(words, heard_ms, self._history.received_ms(item_id, bytes_per_s))
 
     def _changes(self) -> list[HistoryChange]:
-        items = self.items
-        ids = [None, *(item.id for item in items)]
-        now = {item.id: (item, previous) for item, previous in zip(items, ids, strict=False)}
+        now = {item.id: item for item in self.items}
+        gone = [HistoryChange(self._told[i], None) for i in self._told if i not in now]
         before, self._told = self._told, now
-        gone = [HistoryChange(item, None) for i, (item, _) in before.items() if i not in now]
-        changed = [key for key, told in now.items() if before.get(key) != told]
-        return gone + [HistoryChange(before.get(key, (None,))[0], *now[key]) for key in changed]
+        others = ((before.get(item_id), item) for item_id, item in now.items())
+        return gone + [HistoryChange(old, new) for old, new in others if old != new]
 
     def _changes_of(self, item: HistoryItem) -> list[HistoryChange]:
-        told = self._told.get(item.id)
-        before, previous = told or (None, self._previous_of(item.id))
-        after = self.completed(item)
-        self._told[item.id] = (after, previous)
-        return [HistoryChange(before, after, previous)] if before != after else []
-
-    def _previous_of(self, item_id: str) -> str | None:
-        ids = [None, *self._history.items]
-        return ids[ids.index(item_id) - 1] if item_id in self._history.items else None
+        before = self._told.get(item.id)
+        after = self._told[item.id] = self.completed(item)
+        return [HistoryChange(before, after)] if before != after else []
 
 
 _PART_TYPES = {

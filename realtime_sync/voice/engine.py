@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from typing import Literal
 
 from attrs import define, field
 
@@ -62,7 +63,7 @@ from .rules import VoiceState
 from .seams import Audience, FurtherRules, Input
 from .transcript import Transcript
 
-__all__ = ["VoiceEngine"]
+__all__ = ["EndedBy", "VoiceEngine"]
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ _FULL_FOR_S = 5.0  # so long a program may take no events before it is warned
 _WORTH_A_WARNING = (AnswerFailed, AudioDropped, RuleUnavailable, ToolsUnmatched, TurnLost)
 
 Decision = Callable[[], list[Effect]]
+EndedBy = Literal["stop", "server", "source", "idle"]
 
 
 @define(eq=False)
@@ -103,6 +105,8 @@ class VoiceEngine:
     Attributes:
         failure: what has ended it, once the audience is told that nothing more will come; None
             for a good end.
+        ended_by: what has ended it, as ``failure``: `stop`, the server, a source that had no more,
+            or an idle rule.
         idle: whether nothing has gone on for a moment.
         metrics: the figures of the latest turns; replaced as a whole.
         transcript: what was said and heard.
@@ -127,6 +131,7 @@ class VoiceEngine:
         clock: Callable[[], float],
     ) -> None:
         self.failure: BaseException | None = None
+        self.ended_by: EndedBy = "stop"
         self.idle = False
         self.metrics: tuple[TurnMetrics, ...] = ()
         self.transcript = Transcript(
@@ -228,6 +233,7 @@ class VoiceEngine:
             try:
                 event = self._next_event()
             except ConnectionClosedOK:
+                self.ended_by = "server"
                 self._play_out()
                 return
             except RemoteProtocolError as error:
@@ -269,12 +275,12 @@ class VoiceEngine:
             self._leave_out(error)
         for rules in self._further:
             self._act(rules.receive(event))
-        changes = self.transcript.receive(event)
+        self.transcript.receive(event)
         self._look_at_position()
         if self._busy_by_rule:
             self.idle = False
             self._quiet_since = self._event_at
-        self._audience.put(event, changes)
+        self._audience.put(event)
 
     def _tick(self) -> None:
         self._act(self._state.tick())
@@ -309,7 +315,7 @@ class VoiceEngine:
         if self._input.ended:
             if now - self._quiet_since >= self._idle_timeout:
                 self._raise_failures()  # a source that fails has ended, too
-                self._over = True
+                self._over, self.ended_by = True, "source"
             self._check_answer(now - self._event_at)
 
     def _busy(self) -> bool:
@@ -426,7 +432,7 @@ class VoiceEngine:
             case Report(event):
                 self._note(event)
             case EndTalk():
-                self._over = True
+                self._over, self.ended_by = True, "idle"
             case _:
                 return self._send(effect)
         return None

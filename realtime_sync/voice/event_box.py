@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,6 @@ from .._deadline import Deadline
 from ..errors import QueueFullError
 
 if TYPE_CHECKING:
-    from ..conversation.history import HistoryChange
     from ..events import ServerEvent
     from .events import VoiceEvent
 
@@ -71,12 +69,8 @@ class EventBox:
         """It always has: what a full box drops, it chooses itself."""
         return True
 
-    def put(self, event: Any, changes: Sequence[HistoryChange] = ()) -> None:
+    def put(self, event: Any) -> None:
         """Add an event; never waits. A closed box takes none, and says nothing.
-
-        Args:
-            event: a `ServerEvent` or a `VoiceEvent`.
-            changes: of the history; of no concern to a program that follows the events.
 
         Raises:
             QueueFullError: there is no room, and nothing that may be dropped.

@@ -17,12 +17,12 @@ from ..errors import ConcurrencyError, ConfigError
 from ..events.base import plain
 from ..events.wire_values import as_object
 from ..tools.schema import Functions, Tool, by_name
-from ._hearing import Hearing
 from ._voice_connection import VoiceConnection
 from .call_runner import PooledTools
 from .engine import VoiceEngine
 from .event_box import EventBox
 from .events import TurnMetrics, VoiceEvent
+from .hearing import Hearing
 from .idle import IdleRule
 from .interruptions import Interruptions
 from .output import SinkOutput

@@ -8,9 +8,9 @@ from typing import Protocol
 from .._deadline import Deadline
 from ..audio.base import Sink
 from ..conversation.session import SoundFormat
-from ._hearing import Hearing
 from .conversion import OutputConverter
 from .effects import Flush, Part, Play
+from .hearing import Hearing
 from .player import Player
 
 __all__ = ["Output", "SinkOutput"]

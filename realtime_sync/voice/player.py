@@ -13,8 +13,8 @@ from .._deadline import Deadline
 from .._signal_safe import Latch
 from .._threads import join_all, spawn
 from ..audio.base import Sink
-from ._hearing import Hearing
 from .effects import Part
+from .hearing import Hearing
 
 __all__ = ["Player"]
 

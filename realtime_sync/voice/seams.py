@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from .._deadline import Deadline
-from ..conversation.history import HistoryChange
 from .effects import Effect
 
 if TYPE_CHECKING:
@@ -73,8 +71,8 @@ class Audience(Protocol):
     def has_room(self) -> bool:
         """Whether the engine may take another event of the connection's."""
 
-    def put(self, event: object, changes: Sequence[HistoryChange] = ()) -> None:
-        """Tell of an event or a report, and of what it has changed in the history.
+    def put(self, event: object) -> None:
+        """Tell of an event or a report.
 
         Raises:
             QueueFullError: there is no room, and nothing that may be left out.

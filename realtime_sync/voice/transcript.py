@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..conversation.history import VIEWED, History, HistoryChange, HistoryView
+from ..conversation.history import VIEWED, History, HistoryView
 from ..conversation.history_item import HistoryItem, HistoryPart
 from ..conversation.session import SoundFormat
 from .effects import SLACK_MS, Part
@@ -53,9 +53,10 @@ class Transcript:
         """End; what was said can still be read."""
         self._view.close()
 
-    def receive(self, event: ServerEvent) -> list[HistoryChange]:
-        """Take the words of an event, if it has some; return what has changed."""
-        return self._view.receive(event) if event.type in VIEWED else []
+    def receive(self, event: ServerEvent) -> None:
+        """Take the words of an event, if it has some."""
+        if event.type in VIEWED:
+            self._view.receive(event)
 
     def plays(self, part: Part) -> None:
         """Take that some audio of a part was given to the sink."""

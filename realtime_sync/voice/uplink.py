@@ -9,11 +9,11 @@ from .._deadline import Deadline
 from .._threads import join_all, spawn
 from ..audio.base import Source
 from ..errors import ConfigError, ConnectionClosed
-from ._hearing import Hearing
 from ._sending import send
 from ._voice_connection import VoiceConnection
 from .conversion import InputConverter
 from .effects import Append, Effect, UserStarted, UserStopped
+from .hearing import Hearing
 from .rules import VoiceState
 from .turns import PushToTalk, Turns
 

@@ -282,9 +282,9 @@ def make_loop(
     box = loop._box
     put = box.put
 
-    def note(message: Any, changes: Any = ()) -> None:
+    def note(message: Any) -> None:
         working.append(None)
-        put(message, changes)
+        put(message)
 
     box.put = note  # type: ignore[method-assign]
     connection.is_settled = lambda: not working and has_written()

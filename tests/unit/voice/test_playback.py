@@ -12,7 +12,7 @@ from audio_clock import AudioClock
 from realtime_sync.audio import StereoRecorder
 from realtime_sync.audio.virtual import VirtualSpeaker
 from realtime_sync.errors import ConfigError
-from realtime_sync.voice._hearing import Hearing
+from realtime_sync.voice.hearing import Hearing
 from realtime_sync.voice.playback import PlayedSignal, Playing
 
 RATE = 24_000

@@ -19,7 +19,7 @@ from realtime_sync.audio.base import Sink
 from realtime_sync.audio.speaker import Speaker
 from realtime_sync.audio.virtual import VirtualSpeaker
 from realtime_sync.errors import DeviceError
-from realtime_sync.voice._hearing import Hearing
+from realtime_sync.voice.hearing import Hearing
 from realtime_sync.voice.player import Player
 
 RATE = 1000  # a sample is a millisecond

@@ -1,0 +1,377 @@
+"""The running side of a session: its connection, its engine and its pools."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, cast
+
+from attrs import evolve
+
+from .._deadline import Deadline
+from .._types import JsonDict
+from ..audio.base import SinkLike, SourceLike, as_sink, as_source
+from ..connection.connection import RealtimeConnection
+from ..conversation.session import SoundFormat
+from ..conversation.tool_calls import ToolCalls
+from ..errors import AgentError, ConnectionClosedOK, RealtimeTimeout
+from ..voice.effects import Effect, Report
+from ..voice.engine import VoiceEngine
+from ..voice.events import Interrupted
+from ..voice.hearing import Hearing
+from ..voice.output import Output, SinkOutput
+from ..voice.rules import VoiceState
+from ..voice.seams import Input
+from ..voice.turns import make_turns
+from ..voice.uplink import Uplink
+from .agent import RealtimeAgent
+from .answer_outputs import HeldOutput, TellingOutput
+from .by_hand import ByHandInput, ByHandOutput
+from .dispatch import Dispatch, dispatch_of
+from .hold_back import HoldBack
+from .hook_feed import HookFeed
+from .hooks import HookRunner
+from .model import RealtimeModelConfig, TransportConfig
+from .model_link import connection_to
+from .notes import AudioNote, Fault, Tripped
+from .rules import AgentRules
+from .run_config import RealtimeRunConfig, RealtimeSessionModelSettings
+from .run_context import RunContextWrapper
+from .run_result import EndReason
+from .session_box import Happening, NoAudience, SessionBox
+from .session_settings import SessionSettings, resolve_settings, session_payload
+from .session_work import SessionWork
+
+if TYPE_CHECKING:
+    from ..clients.base import Client
+
+__all__ = ["Live"]
+
+_CLOSE_S = 3.0
+_IDLE_TIMEOUT_S = 2.0
+_ANSWER_TIMEOUT_S = 30.0
+_BY_HAND_HZ = 24_000
+_REASONS: dict[str, EndReason] = {
+    "stop": "closed",
+    "server": "server_closed",
+    "source": "source_ended",
+    "idle": "idle",
+}
+
+
+class Live:
+    """What a session is made of while it runs.
+
+    Args:
+        agent: who begins.
+        context: of the session.
+        client, model_config, run_config: see `RealtimeSession`.
+        transport: options of the link.
+        audio: a source and a sink; None for a program that sends and plays sound itself.
+        hooks: of the run.
+        events: whether somebody iterates.
+
+    Attributes:
+        connection: to the model, from `open` on.
+        box: what happened, for the program.
+        interruptions: how often an answer was interrupted.
+        trips: how often a guardrail forbade something.
+
+    Threads: `open` and `close` belong to whoever enters and leaves; all else to any.
+    """
+
+    connection: RealtimeConnection
+
+    def __init__(
+        self,
+        agent: RealtimeAgent[Any],
+        context: RunContextWrapper[Any],
+        *,
+        client: Client | None,
+        model_config: RealtimeModelConfig,
+        run_config: RealtimeRunConfig,
+        transport: TransportConfig,
+        audio: tuple[SourceLike, SinkLike] | None,
+        hooks: Any,
+        events: bool,
+    ) -> None:
+        self.interruptions = 0
+        self.trips = 0
+        self._context = context
+        self._config = run_config
+        self._tracker = model_config.get("playback_tracker")
+        self._audio = audio
+        self._settings = resolve_settings(run_config, model_config)
+        self._dispatch = _first_dispatch(agent, context, self._settings)
+        self._payload = self._session_for(self._dispatch)
+        self._manager = connection_to(
+            self._settings.model, client=client, config=model_config, transport=transport
+        )
+        self._hooks = HookRunner(hooks, self._hook_failed)
+        self._feed = HookFeed(self._hooks, context, lambda: self.rules.dispatch.agent)
+        self.box = SessionBox(waits=audio is None, on_room=self._wake) if events else NoAudience()
+        self._by_hand: ByHandOutput | None = None
+        self._stack = ExitStack()
+
+    # -- its life ----------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Connect, tell the model of the first agent, and begin.
+
+        Raises:
+            ConfigError, ConnectError, ApiError, ConnectionClosed: as a connection's opening.
+        """
+        self.connection = self._stack.enter_context(self._manager)
+        self._assemble()
+        self.connection.session.update(session=cast("Any", self._payload))
+        self._stack.callback(self._end_engine)
+        self.engine.start()
+
+    def stop(self) -> None:
+        """End soon; does not wait for it."""
+        if hasattr(self, "engine"):
+            self.engine.stop()
+
+    def close(self) -> None:
+        """End, and give everything back; more than once is fine."""
+        self._stack.close()
+
+    def _end_engine(self) -> None:
+        self.engine.stop()
+        self.engine.join()
+        self._hooks.close(Deadline(_CLOSE_S))
+
+    def is_own_thread(self) -> bool:
+        """Whether this thread is one of the session's own, which it waits for at the end."""
+        return self._hooks.runs_here() or self._work.is_own_thread()
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What has ended it; None for a good end, or none yet."""
+        return self.engine.failure
+
+    @property
+    def end_reason(self) -> EndReason:
+        """Why it was over, unless it failed."""
+        return _REASONS[self.engine.ended_by]
+
+    # -- what it is made of ------------------------------------------------------------------------
+
+    def _assemble(self) -> None:
+        connection, config = self.connection, self._config
+        calls = ToolCalls(self._dispatch.names, declared=lambda: connection.session.declared_tools)
+        output, gate = self._output()
+        interruptions = config.get("interruptions", True)
+        state = self._state = VoiceState(
+            sink_rate=self._sink_hz,
+            known=connection.session.known,
+            responses=connection.response,
+            history=connection.conversation.history,
+            calls=calls,
+            interruptions=interruptions,
+            ends_on_speech=connection.session.ends_responses_on_speech,
+            server_tools=connection.session.server_tools,
+            idle=config.get("idle"),
+            is_silent=lambda: output.idle,
+            handed_ms=output.handed_ms,
+            played_ms=output.played_ms,
+            underruns=lambda: output.underruns,
+            clock=time.monotonic,
+        )
+        rules = self.rules = AgentRules(
+            state,
+            calls,
+            dispatch=self._dispatch,
+            sent=self._payload,
+            usage=self._context.usage,
+            is_out_of_band=connection.response.is_out_of_band,
+            is_checked=lambda agent: bool(self._work.output_guardrails(agent)),
+            debounce=config.get("guardrails_settings", {}).get("debounce_text_length", 100),
+            gate=gate,
+        )
+        self._work = SessionWork(
+            self._context,
+            rules,
+            post=lambda decision: self.engine.post(decision),
+            session_for=self._session_for,
+            config=config,
+            fails_closed=gate is not None,
+        )
+        self.engine = VoiceEngine(
+            connection,
+            output,
+            state=state,
+            input=self._input(state),
+            calls=self._work,
+            audience=_Audience(self),
+            further=[rules],
+            idle_timeout=_IDLE_TIMEOUT_S,
+            answer_timeout=_ANSWER_TIMEOUT_S,
+            clock=time.monotonic,
+        )
+
+    def _output(self) -> tuple[Output, HeldOutput | None]:
+        output: Output
+        sound = self._sound
+        if self._audio is None:
+            self._by_hand = output = ByHandOutput(
+                self._report, sound_format=sound, tracker=self._tracker
+            )
+        else:
+            source, sink = self._audio
+            self._source, self._sink = as_source(source), as_sink(sink)
+            self._hearing = Hearing(
+                self._sink,
+                rate=self._source.rate,
+                echo=None,
+                half_duplex=False,
+                clock=time.monotonic,
+            )
+            plain = SinkOutput(
+                self._sink,
+                self._hearing,
+                sound_format=sound,
+                on_failure=lambda _: self.connection.wake(),
+            )
+            output = TellingOutput(plain, self._report, sound_format=sound)
+        mode = self._config.get("hold_back")
+        if mode is None:
+            return output, None
+        speed = self._payload.get("audio", {}).get("output", {}).get("speed") or 1.0
+        held = HeldOutput(output, HoldBack(mode, speed=speed), self._report, sound_format=sound)
+        return held, held
+
+    def _input(self, state: VoiceState) -> Input:
+        if self._audio is None:
+            return ByHandInput()
+        return Uplink(
+            self.connection,
+            self._source,
+            hearing=self._hearing,
+            turns=make_turns(self._source.rate, push_to_talk=False, vad=None),
+            state=state,
+            decide=lambda decision: self.engine.call(decision),
+        )
+
+    def _sound(self) -> SoundFormat:
+        return self.connection.session_facts.output
+
+    @property
+    def _sink_hz(self) -> int:
+        return _BY_HAND_HZ if self._audio is None else self._sink.rate
+
+    def _report(self, note: object) -> None:
+        self.engine.report(note)
+
+    def _hook_failed(self, name: str, error: BaseException) -> None:
+        fault = Fault(AgentError(f"the hook {name} failed: {error!r}"))
+        self.engine.post(lambda: [Report(fault)])
+
+    def _wake(self) -> None:
+        self.engine.post(list)  # no effect: it only looks again
+
+    def _session_for(self, dispatch: Dispatch) -> JsonDict:
+        """Return what the session is to be for an agent."""
+        agent = dispatch.agent
+        starting = self._settings.starting if dispatch is self._dispatch else {}
+        return session_payload(
+            self._settings,
+            instructions=dispatch.instructions,
+            prompt=starting.get("prompt", agent.prompt),
+            tools=dispatch.declarations(),
+            voice=agent.voice,
+        )
+
+    # -- what the program wants --------------------------------------------------------------------
+
+    def switch_to(self, agent: RealtimeAgent[Any]) -> None:
+        """Let an agent have the word; see `RealtimeSession.update_agent`."""
+        dispatch = dispatch_of(agent, self._context)
+        session = self._session_for(dispatch)
+        self.engine.call(lambda: self.rules.switch(dispatch, session))
+
+    def change(self, settings: RealtimeSessionModelSettings) -> None:
+        """Change settings of the session; see `RealtimeSession.update_settings`."""
+        changes = resolve_settings({"model_settings": settings}, defaults={})
+        self.engine.call(lambda: self.rules.change(changes.session))
+
+    def decide(self, decision: Callable[[VoiceState], list[Effect]]) -> None:
+        """Have the engine decide something, and return when it has acted.
+
+        Raises:
+            ConnectionClosed: something could not be sent.
+        """
+        self.engine.call(lambda: decision(self._state))
+
+    def approve(self, call_id: str, *, always: bool) -> bool:
+        """Let a call run that waits for it; return whether one did."""
+        return self._work.approve(call_id, always=always)
+
+    def reject(self, call_id: str, *, always: bool, message: str | None) -> bool:
+        """Let a call not run that waits for it; return whether one did."""
+        return self._work.reject(call_id, always=always, message=message)
+
+    def deliver(self, note: AudioNote) -> bool:
+        """Take that the program gets a piece of sound; False if it is not to have it any more."""
+        return self._by_hand is None or self._by_hand.deliver(note)
+
+    def take(self, deadline: Deadline) -> Happening | None:
+        """Return what has happened next; None when nothing will.
+
+        Raises:
+            RealtimeTimeout: nothing did in time.
+        """
+        try:
+            return self.box.get(deadline.remaining())
+        except queue.Empty:
+            if self.box.closed:
+                return None
+            raise RealtimeTimeout("nothing has happened in the session in time") from None
+
+    @property
+    def final_output(self) -> str | None:
+        """The last words of an agent, as far as they were heard."""
+        transcript = self.engine.transcript
+        said = [item for item in transcript.items if item.role == "assistant"]
+        return transcript.heard(said[-1].id) if said else None
+
+    def note(self, event: object) -> None:
+        """Take what happened: for the figures, the hooks and the program. The engine's thread."""
+        if isinstance(event, Interrupted):
+            self.interruptions += 1
+        elif isinstance(event, Tripped):
+            self.trips += 1
+        self._feed.take(event)
+        self.box.put(event)
+
+    def end(self) -> BaseException:
+        """Return what a call is to raise that can't be done because the session is over."""
+        return self.failure or ConnectionClosedOK(1000, "the session is closed")
+
+
+def _first_dispatch(
+    agent: RealtimeAgent[Any], context: RunContextWrapper[Any], settings: SessionSettings
+) -> Dispatch:
+    """Return the first agent's, with what the model config says in the place of its own."""
+    told = ("instructions", "tools", "handoffs")
+    changes = {name: settings.starting[name] for name in told if name in settings.starting}
+    return evolve(dispatch_of(agent.clone(**changes), context), agent=agent)
+
+
+class _Audience:
+    """What the engine tells of a session; see `realtime_sync.voice.seams.Audience`."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self.close = live.box.close
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the program has taken enough of what happened."""
+        return self._live.box.has_room
+
+    def put(self, event: object) -> None:
+        """Tell of something."""
+        self._live.note(event)

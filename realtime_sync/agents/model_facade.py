@@ -1,0 +1,159 @@
+"""The model of a session under the peer's names: a door to its connection, for raw use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..errors import ConfigError, UserError
+from .model import RealtimeModel, RealtimeModelConfig, RealtimeModelListener, TransportConfig
+from .model_inputs import (
+    RealtimeModelSendAudio,
+    RealtimeModelSendEvent,
+    RealtimeModelSendInterrupt,
+    RealtimeModelSendRawMessage,
+    RealtimeModelSendSessionUpdate,
+    RealtimeModelSendToolOutput,
+    RealtimeModelSendUserInput,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .model_events import RealtimeModelEvent, RealtimeModelFurtherEvent
+    from .run_config import RealtimeSessionModelSettings, RealtimeUserInput
+
+__all__ = ["OpenAIRealtimeWebSocketModel", "SessionDoor", "facade_of"]
+
+
+class SessionDoor(Protocol):
+    """What of a session a model is the door to; see `RealtimeSession`."""
+
+    def send_raw(self, event: dict[str, Any]) -> None:
+        """Send an event as it is."""
+
+    def send_message(self, message: RealtimeUserInput) -> None:
+        """Send a message of the user's."""
+
+    def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
+        """Send some of what the user says."""
+
+    def send_output(self, call_id: str, output: str, *, respond: bool = True) -> None:
+        """Answer a call."""
+
+    def interrupt(self) -> None:
+        """Silence the answer."""
+
+    def update_settings(self, settings: RealtimeSessionModelSettings) -> None:
+        """Change settings."""
+
+    def close(self) -> None:
+        """End the session."""
+
+
+class OpenAIRealtimeWebSocketModel(RealtimeModel):
+    """The model behind a session: what it tells, and what can be sent to it beside the session.
+
+    The session makes the connection, whatever client it has; this is how programs reach it that
+    were written for the peer.
+
+    Args:
+        transport_config: how the link is kept.
+
+    Threads: listeners are called in the thread that iterates over the session; `send_event` may be
+        called from any.
+    """
+
+    def __init__(self, *, transport_config: TransportConfig | None = None) -> None:
+        self.transport_config: TransportConfig = transport_config or {}
+        self._listeners: list[RealtimeModelListener] = []
+        self._session: SessionDoor | None = None
+
+    def bind(self, session: SessionDoor) -> None:
+        """Take the session whose model this is.
+
+        Raises:
+            UserError: it has one already.
+        """
+        if self._session is not None:
+            raise UserError("this model belongs to another session; make a new one for each")
+        self._session = session
+
+    def connect(self, options: RealtimeModelConfig) -> None:
+        """Refuse: it is the session that connects.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError("the session connects its model: enter the session instead")
+
+    def add_listener(self, listener: RealtimeModelListener) -> None:
+        """Have a listener called with whatever the model tells, as somebody iterates."""
+        if listener not in self._listeners:
+            self._listeners.append(listener)
+
+    def remove_listener(self, listener: RealtimeModelListener) -> None:
+        """Call a listener no more."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
+    def tell(self, event: RealtimeModelEvent | RealtimeModelFurtherEvent) -> None:
+        """Call the listeners."""
+        for listener in list(self._listeners):
+            listener.on_event(event)
+
+    def send_event(self, event: RealtimeModelSendEvent) -> None:
+        """Send something to the model.
+
+        Raises:
+            UserError: the session is not entered, or this is nothing that can be sent.
+            ConnectionClosed: the connection is over.
+        """
+        session = self._bound()
+        match event:
+            case RealtimeModelSendRawMessage(message):
+                session.send_raw({"type": message["type"], **message.get("other_data", {})})
+            case RealtimeModelSendUserInput(user_input):
+                session.send_message(user_input)
+            case RealtimeModelSendAudio(audio, commit):
+                session.send_audio(audio, commit=commit)
+            case RealtimeModelSendToolOutput(call, output, start_response):
+                session.send_output(call.call_id, output, respond=start_response)
+            case RealtimeModelSendInterrupt():
+                session.interrupt()
+            case RealtimeModelSendSessionUpdate(settings):
+                session.update_settings(settings)
+            case _:
+                raise UserError(f"{event!r:.80} is nothing that can be sent to a model")
+
+    def send_event_if(self, event: RealtimeModelSendEvent, send_if: Callable[[], bool]) -> bool:
+        """Send something if ``send_if`` still says so; return whether it was sent."""
+        if not send_if():
+            return False
+        self.send_event(event)
+        return True
+
+    def close(self) -> None:
+        """Close the session."""
+        self._bound().close()
+
+    def _bound(self) -> SessionDoor:
+        if self._session is None:
+            raise UserError("this model has no session yet; pass it to RealtimeRunner(model=…)")
+        return self._session
+
+
+def facade_of(model: object) -> OpenAIRealtimeWebSocketModel:
+    """Return the facade that a session uses.
+
+    Raises:
+        ConfigError: it is another kind of model.
+    """
+    if model is None:
+        return OpenAIRealtimeWebSocketModel()
+    if not isinstance(model, OpenAIRealtimeWebSocketModel):
+        raise ConfigError(
+            f"model={type(model).__name__} can't be used: a session makes its own connection. To "
+            "test without a server, use realtime_sync.testing; for another wire, "
+            "client.realtime.connect(transport=…)"
+        )
+    return model

@@ -1,0 +1,496 @@
+"""A live session: the program's way to a conversation of agents."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic
+
+from .._deadline import Deadline
+from .._signal_safe import Claim
+from .._types import JsonDict
+from ..audio.base import SinkLike, SourceLike
+from ..audio.microphone import Microphone
+from ..audio.speaker import Speaker
+from ..connection.connection import RealtimeConnection
+from ..errors import ConcurrencyError, RealtimeTimeout, UserError
+from ..events.wire_values import as_object
+from ..voice.rules import VoiceState
+from .agent import RealtimeAgent
+from .event_building import EventBuilder
+from .events import RealtimeEventInfo, RealtimeRawModelEvent, RealtimeSessionEvent
+from .items import RealtimeItem, items_of
+from .live import Live
+from .model import RealtimeModel, RealtimeModelConfig
+from .model_facade import OpenAIRealtimeWebSocketModel, facade_of
+from .notes import AudioNote
+from .run_config import RealtimeRunConfig, RealtimeSessionModelSettings, RealtimeUserInput
+from .run_context import RunContextWrapper, TContext
+from .run_result import EndReason, RealtimeResult
+from .usage import Usage
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..clients.base import Client
+
+__all__ = ["Audio", "RealtimeSession"]
+
+Audio = tuple[SourceLike, SinkLike] | str | None
+"""What a session hears and is heard on: a source and a sink, "default" for the system's microphone
+and speaker, or None for a program that sends and plays sound itself."""
+
+
+class RealtimeSession(Generic[TContext]):
+    """A conversation with agents, from `enter` to `close`.
+
+    ::
+
+        with RealtimeRunner(agent).run() as session:
+            session.send_message("Hello!")
+            for event in session:
+                if event.type == "audio":
+                    play(event.audio.data)
+
+    Args:
+        model: a facade such as `OpenAIRealtimeWebSocketModel`; by default that.
+        agent: who begins.
+        context: handed to tools, guardrails, hooks and instructions; the model never sees it.
+        model_config: how the model is reached, and the settings it begins with.
+        run_config: settings of the whole run.
+        client: whose model it is; `realtime_sync.OpenAI` from the environment by default.
+        audio: a source and a sink, or "default"; None for a program that calls `send_audio` and
+            plays the ``audio`` events.
+        hooks: `RealtimeRunHooks`, called as the session goes on.
+        events: whether somebody iterates; False keeps no events.
+
+    Raises:
+        UserError: something of that can't work.
+
+    Threads:
+        One at a time iterates or calls `recv` and `talk`; all else may be called from any, also
+        from tools and hooks. See docs/agents.md.
+    """
+
+    def __init__(
+        self,
+        model: RealtimeModel | None = None,
+        agent: RealtimeAgent[Any] | None = None,
+        context: TContext | None = None,
+        model_config: RealtimeModelConfig | None = None,
+        run_config: RealtimeRunConfig | None = None,
+        *,
+        client: Client | None = None,
+        audio: Audio = None,
+        hooks: Any = None,
+        events: bool = True,
+    ) -> None:
+        _check_audio(audio)
+        self._agent = agent
+        self._context = RunContextWrapper[Any](context)
+        self._model_config: RealtimeModelConfig = model_config or {}
+        self._run_config: RealtimeRunConfig = run_config or {}
+        self._client = client
+        self._audio = audio
+        self._hooks = hooks
+        self._wants_events = events
+        self._model = facade_of(model)
+        self._model.bind(self)
+        self._ready: deque[RealtimeSessionEvent] = deque()
+        self._entered = Claim()
+        self._consumer = Claim()
+        self._live: Live | None = None
+        self._stack = ExitStack()
+        self._began_at = 0.0
+
+    # -- its life ----------------------------------------------------------------------------------
+
+    def enter(self) -> Self:
+        """Connect, and begin; whoever calls this calls `close`.
+
+        Raises:
+            UserError: the agent or a setting can't work.
+            ConfigError, ConnectError, ApiError: as a connection's opening.
+            AudioError: a device can't be opened.
+            ConcurrencyError: it was entered before.
+        """
+        agent = self._agent
+        if not isinstance(agent, RealtimeAgent):
+            raise UserError(f"a session begins with a RealtimeAgent, not {agent!r:.80}")
+        run = object()
+        if self._entered.setdefault("now", run) is not run:
+            raise ConcurrencyError("a session is entered once; make a new one")
+        with ExitStack() as stack:
+            live = Live(
+                agent,
+                self._context,
+                client=self._client,
+                model_config=self._model_config,
+                run_config=self._run_config,
+                transport=self._model.transport_config,
+                audio=_opened(self._audio, stack),
+                hooks=self._hooks,
+                events=self._wants_events,
+            )
+            stack.callback(live.close)
+            live.open()
+            self._live = live
+            self._builder = EventBuilder(
+                RealtimeEventInfo(self._context), live.connection.response.is_out_of_band
+            )
+            self._ready.append(self._builder.first())
+            self._began_at = time.monotonic()
+            self._stack = stack.pop_all()
+        return self
+
+    def close(self) -> None:
+        """End the session. More than once is fine, and from any thread.
+
+        In a tool or a hook it only asks for the end.
+        """
+        live = self._live
+        if live is None:
+            return
+        live.stop()
+        if not live.is_own_thread():
+            self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self.enter()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def bind(self, agent: RealtimeAgent[Any], **settings: Any) -> None:
+        """Give a session that is not entered what `RealtimeRunner.run` was given.
+
+        Raises:
+            UserError: it was entered, or has another agent.
+        """
+        if self._live is not None or self._agent not in (None, agent):
+            raise UserError("this session was entered, or belongs to another agent; make a new one")
+        self._agent = agent
+        context = settings.get("context")
+        if context is not None:
+            self._context.context = context
+        self._hooks = settings.get("hooks") or self._hooks
+        self._run_config = {**(settings.get("config") or {}), **self._run_config}
+
+    # -- what happens ------------------------------------------------------------------------------
+
+    def recv(self, timeout: float | None = None) -> RealtimeSessionEvent:
+        """Return the next event.
+
+        Args:
+            timeout: seconds; None waits as long as it takes.
+
+        Raises:
+            RealtimeTimeout: nothing happened in time.
+            ConnectionClosedOK: the session is over.
+            Exception: what has ended the session: `ConnectionClosedError`, or what a tool or a
+                guardrail raised that is to be fatal.
+            ConcurrencyError: somebody else does so at this moment.
+        """
+        event = self._next(Deadline(timeout))
+        if event is None:
+            raise self._running().end()
+        return event
+
+    def __iter__(self) -> Iterator[RealtimeSessionEvent]:
+        """Yield what happens until the session is over; left with ``break`` it can be taken up.
+
+        Raises:
+            Exception: as `recv`, but for a good end.
+        """
+        while (event := self._next(Deadline(None))) is not None:
+            yield event
+        failure = self._running().failure
+        if failure is not None:
+            raise failure
+
+    def talk(self, timeout: float | None = None) -> RealtimeResult:
+        """Let the conversation go on until it is over, and close.
+
+        It is over when the source has ended and the last answer was heard, when an idle rule ends
+        it, when the server closes, when somebody calls `close`, or after ``timeout``. A session
+        that was not entered is.
+
+        Args:
+            timeout: seconds; None for as long as it takes.
+
+        Raises:
+            Exception: as `recv`, but for a good end.
+        """
+        if self._live is None:
+            self.enter()
+        try:
+            ended = self._pass_over(Deadline(timeout))
+            live = self._running()
+            if ended and live.failure is not None:
+                raise live.failure
+            return self._result(live.end_reason if ended else "timeout")
+        finally:
+            self.close()
+
+    def _pass_over(self, deadline: Deadline) -> bool:
+        """Let events pass until the session is over; return whether it is."""
+        try:
+            while self._next(deadline) is not None:
+                pass
+        except RealtimeTimeout:
+            return False
+        return True
+
+    def _next(self, deadline: Deadline) -> RealtimeSessionEvent | None:
+        """Return the next event; None when there will be none."""
+        consumer, token = self._consumer, [threading.get_ident()]
+        try:  # see `Claim`
+            if consumer.setdefault("now", token) is not token:
+                raise ConcurrencyError("another thread takes this session's events at this moment")
+            if not self._ready and not self._make_ready(deadline):
+                return None
+            event = self._ready[0]
+            del self._ready[0]
+            return event
+        finally:
+            if "now" in consumer and consumer["now"] is token:
+                del consumer["now"]
+
+    def _make_ready(self, deadline: Deadline) -> bool:
+        """Make events of what has happened; return whether there are any."""
+        live = self._running()
+        while not self._ready:
+            happening = live.take(deadline)
+            if happening is None:
+                return False
+            note = happening.event
+            if isinstance(note, AudioNote) and not live.deliver(note):
+                continue
+            events = [*self._builder.build(happening)]
+            for event in events:
+                if isinstance(event, RealtimeRawModelEvent):
+                    self._model.tell(event.data)
+            self._ready.extend(events)
+        return True
+
+    def _result(self, reason: EndReason) -> RealtimeResult:
+        live = self._running()
+        return RealtimeResult(
+            final_output=live.final_output,
+            last_agent=live.rules.dispatch.agent,
+            history=self.history,
+            usage=self.usage,
+            context_wrapper=self._context,
+            end_reason=reason,
+            duration_s=time.monotonic() - self._began_at,
+            interruptions=live.interruptions,
+            guardrail_trips=live.trips,
+            dropped_events=live.box.dropped,
+        )
+
+    # -- what the program wants --------------------------------------------------------------------
+
+    def send_message(self, message: RealtimeUserInput) -> None:
+        """Send a message of the user's, and have it answered.
+
+        Args:
+            message: a text, or ``{"type": "message", "role": "user", "content": [...]}`` with
+                texts and images.
+
+        Raises:
+            UserError: it is neither.
+            ConnectionClosed: the connection is over.
+        """
+        live = self._running()
+        live.connection.conversation.item.create(item=_user_item(message))
+        live.decide(VoiceState.owe_answer)
+
+    def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
+        """Send some of what the user says.
+
+        Args:
+            audio: in the session's input format: PCM16 mono, little-endian, 24 kHz by default.
+            commit: whether this ends the turn. It is answered then, where the session finds no
+                turns by itself.
+
+        Raises:
+            UserError: the session has a source of its own.
+            FormatError: it is not whole samples.
+            ConnectionClosed: the connection is over.
+        """
+        live = self._running()
+        if self._audio is not None:
+            raise UserError("this session hears its own source; send_audio is for one without")
+        buffer = live.connection.input_audio_buffer
+        if audio:
+            buffer.append(audio=audio)
+        if commit:
+            buffer.commit()
+            if not live.connection.session_facts.turns.detected:
+                live.decide(VoiceState.owe_answer)
+
+    def interrupt(self) -> None:
+        """Silence the answer and cancel what still comes of it, as if the user had spoken.
+
+        Raises:
+            ConnectionClosed: the connection is over.
+        """
+        self._running().decide(VoiceState.interrupt)
+
+    def say(self, text: str, *, interruptible: bool = True) -> None:
+        """Have the model say ``text``, word for word, as soon as nothing else goes on.
+
+        Args:
+            text: what is said.
+            interruptible: whether the user's voice interrupts it.
+
+        Raises:
+            UserError: there are no words.
+            ConnectionClosed: the connection is over.
+        """
+        if not isinstance(text, str) or not text.strip():
+            raise UserError(f"say() takes the words to be said, not {text!r:.80}")
+        self._running().decide(lambda state: state.say(text, interruptible=interruptible))
+
+    def update_agent(self, agent: RealtimeAgent[Any]) -> None:
+        """Let another agent have the word, from the next answer on.
+
+        Raises:
+            UserError: the agent can't work.
+            ConnectionClosed: the connection is over.
+        """
+        if not isinstance(agent, RealtimeAgent):
+            raise UserError(f"update_agent() takes a RealtimeAgent, not {agent!r:.80}")
+        self._running().switch_to(agent)
+
+    def approve_tool_call(self, call_id: str, *, always: bool = False) -> bool:
+        """Let a call run that waits for it (``tool_approval_required``).
+
+        Args:
+            call_id: of the event.
+            always: let all calls of this tool run from now on.
+
+        Returns:
+            Whether there was such a call.
+        """
+        return self._running().approve(call_id, always=always)
+
+    def reject_tool_call(
+        self, call_id: str, *, always: bool = False, rejection_message: str | None = None
+    ) -> bool:
+        """Let a call not run that waits (``tool_approval_required``); the model is told.
+
+        Args:
+            call_id: of the event.
+            always: reject all calls of this tool from now on.
+            rejection_message: what the model is told.
+
+        Returns:
+            Whether there was such a call.
+        """
+        return self._running().reject(call_id, always=always, message=rejection_message)
+
+    def send_raw(self, event: dict[str, Any]) -> None:
+        """Send an event of the protocol as it is.
+
+        Raises:
+            LocalProtocolError: it is no event.
+            ConnectionClosed: the connection is over.
+        """
+        self._running().connection.send(event)
+
+    def send_output(self, call_id: str, output: str, *, respond: bool = True) -> None:
+        """Answer a call that no tool of the agents' does.
+
+        Args:
+            call_id: of the call.
+            output: what the model is told.
+            respond: whether it is to go on with that.
+
+        Raises:
+            ConnectionClosed: the connection is over.
+        """
+        live = self._running()
+        item = {"type": "function_call_output", "call_id": call_id, "output": output}
+        live.connection.conversation.item.create(item=item)
+        if respond:
+            live.decide(VoiceState.owe_answer)
+
+    def update_settings(self, settings: RealtimeSessionModelSettings) -> None:
+        """Change what the session asks of its model; what is not given stays as it is.
+
+        Raises:
+            UserError: a setting is unknown, or can't be meant.
+            ConnectionClosed: the connection is over.
+        """
+        self._running().change(settings)
+
+    # -- what is so --------------------------------------------------------------------------------
+
+    @property
+    def model(self) -> OpenAIRealtimeWebSocketModel:
+        """The model under the peer's name, for listeners and raw events."""
+        return self._model
+
+    @property
+    def connection(self) -> RealtimeConnection:
+        """The connection below; the session alone consumes its events."""
+        return self._running().connection
+
+    @property
+    def current_agent(self) -> RealtimeAgent[Any]:
+        """Who has the word."""
+        return self._running().rules.dispatch.agent
+
+    @property
+    def history(self) -> list[RealtimeItem]:
+        """What was said, in order, as far as it is known now."""
+        return items_of(self._running().engine.transcript.items)
+
+    @property
+    def usage(self) -> Usage:
+        """What the session has used so far."""
+        return self._context.usage
+
+    def _running(self) -> Live:
+        if self._live is None:
+            raise UserError("this session is not entered; use: with runner.run() as session")
+        return self._live
+
+
+def _user_item(message: RealtimeUserInput) -> JsonDict:
+    if isinstance(message, str):
+        content: Any = [{"type": "input_text", "text": message}]
+    else:
+        content = as_object(message).get("content")
+    if not isinstance(content, list) or not content:
+        raise UserError(
+            f"a message is a text, or a dictionary with type, role and content, not {message!r:.80}"
+        )
+    return {"type": "message", "role": "user", "content": content}
+
+
+def _check_audio(audio: object) -> None:
+    pair = isinstance(audio, tuple) and len(audio) == 2
+    if audio is not None and audio != "default" and not pair:
+        raise UserError(f'audio={audio!r:.80} is no (source, sink), "default" or None')
+
+
+def _opened(audio: Audio, stack: ExitStack) -> tuple[SourceLike, SinkLike] | None:
+    """Return source and sink, with their devices open; what is opened here the stack closes."""
+    if audio is None:
+        return None
+    pair = (Microphone(), Speaker()) if isinstance(audio, str) else audio
+    for device in pair:
+        if isinstance(device, Microphone | Speaker) and not device.is_open:
+            stack.enter_context(device)
+    return pair
