@@ -78,6 +78,10 @@ class VoiceConnection(Protocol):
     """What the loop needs of a connection; `realtime_sync`'s own has it."""
 
     @property
+    def closed(self) -> bool:
+        """Whether it is over, or being closed."""
+
+    @property
     def input_audio_buffer(self) -> _BufferCalls:
         """Takes what the user says."""
 

@@ -156,6 +156,7 @@ class VoiceEngine:
         # The rest belongs to the engine's thread.
         self._reports: deque[VoiceEvent] = deque()  # until the event that caused them is told
         self._over = False  # the conversation has come to its end
+        self._was_closed = False  # the connection, before the conversation began
         self._quiet_since = self._event_at = self._looked_at = clock()
 
     def start(self) -> None:
@@ -212,6 +213,7 @@ class VoiceEngine:
 
     def _run(self) -> None:
         try:
+            self._was_closed = self._connection.closed
             self.transcript.open()
             self._player.start()
             self._uplink.start()
@@ -231,7 +233,9 @@ class VoiceEngine:
             event = None
             try:
                 event = self._connection.poll(self._time_to_wait())
-            except ConnectionClosedOK:
+            except ConnectionClosedOK as end:
+                if self._was_closed and end.closed_by == "this side":
+                    raise  # there was nobody to talk to
                 self._play_out()
                 return
             except RemoteProtocolError as error:
@@ -310,7 +314,7 @@ class VoiceEngine:
             )
 
     def _play_out(self) -> None:
-        """The server has closed on purpose: what it had said before is still heard."""
+        """The connection was closed on purpose: what had come before is still heard."""
         self._act(self._state.over())
         while not self._stopping.is_set and not self._player.drain(_TICK_S):
             self._do_commands()

@@ -223,7 +223,10 @@ class VoiceLoop:
     def run(self) -> None:
         """Talk until the source has ended and the last answer was heard, or until `close`.
 
+        A connection that is closed on purpose meanwhile, by either side, is a good end as well.
+
         Raises:
+            ConnectionClosedOK: the program had closed the connection before.
             ConnectionClosedError: the connection broke.
             RealtimeTimeout: the server owes an answer and is silent.
             ConfigError: the session's audio format is one that nobody here speaks, both the

@@ -14,6 +14,7 @@ from guards import Guard
 
 from realtime_sync import Local
 from realtime_sync.audio.virtual import VirtualMicrophone, VirtualSpeaker
+from realtime_sync.errors import ConnectionClosedOK
 from realtime_sync.events import ErrorEvent
 from realtime_sync.voice import AnswerStarted, Interrupted, ToolFinished, VoiceLoop
 
@@ -123,3 +124,22 @@ def test_an_interruption_truncates_what_plays(ws_server: Server, server_interrup
         talk.wait_for("response.output_audio.done", 2)
         Guard().until(lambda: talk.loop.idle, "the end of the answer")
     assert talk.none_of(ErrorEvent)
+
+
+def test_a_connection_that_was_closed_before_is_told_as_recv_tells_it(ws_server: Server) -> None:
+    with Local(url=ws_server.url, api_key=ws_server.key).realtime.connect() as connection:
+        connection.close(reason="done")
+        with pytest.raises(ConnectionClosedOK) as told:
+            VoiceLoop(connection, VirtualMicrophone(), VirtualSpeaker()).run()
+        with pytest.raises(ConnectionClosedOK) as again:
+            connection.recv()
+    assert str(told.value) == str(again.value)
+    assert told.value.closed_by == "this side"
+
+
+def test_one_that_the_program_closes_meanwhile_ends_the_talk(ws_server: Server) -> None:
+    with talking(ws_server, {}) as talk:
+        talk.wait_for("session.updated")
+        talk.connection.close()
+        Guard().join(talk.thread)
+        assert talk.failure is None

@@ -148,6 +148,7 @@ class ScriptedConnection(ScriptedFacts):
         self._react = react
         # Whether nobody has anything left to do at this moment, so that time may pass.
         self.is_settled: Callable[[], bool] = lambda: True
+        self.closed = False
         self.ends_responses_on_speech = False
         self.server_tools: frozenset[str] = frozenset()
         self._line: queue.SimpleQueue[ServerEvent | Exception | None] = queue.SimpleQueue()

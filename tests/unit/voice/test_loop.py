@@ -297,6 +297,28 @@ def test_a_server_that_closes_in_order_is_heard_to_the_end(
     assert source.closed.is_set()
 
 
+def test_a_connection_that_the_program_had_closed_is_an_error(
+    clock: AudioClock, sink: VirtualSpeaker
+) -> None:
+    source = ListSource(wait=True)
+    connection = ScriptedConnection(clock, *ANSWER, ConnectionClosedOK(1000, closed_by="this side"))
+    connection.closed = True
+    with pytest.raises(ConnectionClosedOK, match=r"connect\(\) opens another"):
+        talk(connection, sink, source)
+    assert source.closed.is_set()
+    assert sink.drain(0)
+
+
+@pytest.mark.parametrize(("was_closed", "by"), [(False, "this side"), (True, "the server")])
+def test_any_other_good_end_is_the_end(
+    clock: AudioClock, sink: VirtualSpeaker, was_closed: bool, by: str
+) -> None:
+    connection = ScriptedConnection(clock, *ANSWER, ConnectionClosedOK(1000, closed_by=by))
+    connection.closed = was_closed
+    talk(connection, sink, ListSource(wait=True))
+    assert sink.played_ms("a") == 500
+
+
 def test_a_lost_connection_ends_it_at_once(clock: AudioClock, sink: VirtualSpeaker) -> None:
     source = ListSource(wait=True)
     with pytest.raises(ConnectionClosedError, match="link lost"):
