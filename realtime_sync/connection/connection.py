@@ -413,6 +413,11 @@ class RealtimeConnection(Registration, Observing):
         life = self._link.lifecycle
         return self._home.left or life.closing.is_set or self._queue.end is not None
 
+    @property
+    def reconnecting(self) -> bool:
+        """Whether the link is being made anew, so that nothing can come at this moment."""
+        return self._link.lifecycle.state.makes_anew
+
     def _is_interrupted(self) -> bool:
         """Whether this thread stands in another call of this connection, further out.
 

@@ -59,6 +59,7 @@ class _ResponseCalls(ResponseFacts, Protocol):
         when_idle: bool = False,
     ) -> None: ...
     def cancel(self, *, response_id: str | None = None) -> None: ...
+    def give_up(self, *, response_id: str | None = None, event_id: str | None = None) -> None: ...
     def withdraw(self, *, event_id: str) -> bool: ...
 
 
@@ -80,6 +81,10 @@ class VoiceConnection(Protocol):
     @property
     def closed(self) -> bool:
         """Whether it is over, or being closed."""
+
+    @property
+    def reconnecting(self) -> bool:
+        """Whether its link is being made anew, so that nothing can come."""
 
     @property
     def input_audio_buffer(self) -> _BufferCalls:

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from .._types import JsonDict
 from .events import VoiceEvent
+from .overdue import Owed
 
 __all__ = [
     "SLACK_MS",
@@ -21,6 +22,7 @@ __all__ = [
     "Effect",
     "EndTalk",
     "Flush",
+    "GiveUp",
     "IgnoreItem",
     "Part",
     "Pause",
@@ -81,6 +83,13 @@ class CancelResponse:
     """Send ``response.cancel``."""
 
     response_id: str
+
+
+@frozen
+class GiveUp:
+    """Have the connection wait no longer for what is overdue."""
+
+    overdue: Owed
 
 
 @frozen
@@ -220,6 +229,7 @@ Effect = (
     | DeleteItem
     | EndTalk
     | Flush
+    | GiveUp
     | IgnoreItem
     | Pause
     | Play

@@ -40,6 +40,7 @@ from .effects import (
     Effect,
     EndTalk,
     Flush,
+    GiveUp,
     IgnoreItem,
     Part,
     Pause,
@@ -289,6 +290,8 @@ class VoiceEngine:
                 self._raise_failures()  # a source that fails has ended, too
                 self._over = True
             self._check_answer(now - self._event_at)
+        reconnecting = self._connection.reconnecting
+        self._act(self._state.give_up_overdue(reconnecting=reconnecting))
 
     def _busy(self) -> bool:
         self._look_at_position()
@@ -403,6 +406,10 @@ class VoiceEngine:
                 self._pool.run(call, self._tools, self._tool_finished)
             case Report(event):
                 self._note(event)
+            case GiveUp(overdue):
+                self._connection.response.give_up(
+                    response_id=overdue.response_id, event_id=overdue.request
+                )
             case EndTalk():
                 self._over = True
             case _:

@@ -83,8 +83,10 @@ class VoiceLoop:
             out; None for as long as it takes.
         idle_timeout: when the source has ended, so many seconds without anything going on are
             the end of the conversation; 2 by default.
-        answer_timeout: when the source has ended and an answer is due, so many seconds without
-            an event are an error; 30 by default.
+        answer_timeout: so many seconds may pass without anything of an answer that is asked for or
+            has begun, while nothing is left to be played; 30 by default. Then it is cancelled,
+            reported as `AnswerFailed` and taken for over, so that what waits for its end goes on.
+            When the source has ended, so many seconds without any event are an error.
         clock: for tests.
 
     Raises:
@@ -136,6 +138,7 @@ class VoiceLoop:
             ends_on_speech=connection.session.ends_responses_on_speech,
             manual_turns=push_to_talk or vad is not None,
             server_tools=connection.session.server_tools,
+            answer_timeout=answer_timeout,
             idle=idle,
             is_silent=lambda: self._engine.is_silent,
             handed_ms=lambda part: sink.handed_ms(*part),

@@ -117,6 +117,8 @@ class Conversation:
         self._chunks = self._updated = self._quiet = 0
         self._stands_still: Callable[[], bool] = _never
         room.on_chunk = self._next_chunk
+        # A server that takes a second on a busy machine takes half a minute of the room's time.
+        options.setdefault("answer_timeout", 600)
         self.loop = VoiceLoop(
             connection, room, room.speaker, on_event=self._note, clock=clock, **options
         )

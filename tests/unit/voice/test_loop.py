@@ -40,6 +40,7 @@ from realtime_sync.errors import (
     RemoteProtocolError,
 )
 from realtime_sync.voice import (
+    AnswerFailed,
     IdleRule,
     Interrupted,
     ToolFinished,
@@ -458,6 +459,46 @@ def test_an_answer_that_never_comes_is_an_error(clock: AudioClock, sink: Virtual
         with pytest.raises(RealtimeTimeout, match="owes an answer"):
             talk(ScriptedConnection(clock, *script), sink)
         assert clock() - began == pytest.approx(30, abs=0.5)
+
+
+def test_an_answer_that_never_ends_is_given_up_and_the_next_is_asked_for(
+    clock: AudioClock, sink: VirtualSpeaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    def react(message: dict[str, Any]) -> list[Any]:
+        if message["type"] != "response.create":
+            return []
+        loop.close()
+        return [created("r2")]
+
+    events: list[Any] = []
+
+    def note(message: Any) -> None:
+        events.append(message)
+        if message.type == "voice.answer_started":
+            loop.say("Are you there?")
+
+    connection = ScriptedConnection(clock, *ANSWER[:5], react=react)
+    loop = make_loop(connection, ListSource(wait=True), sink, note, answer_timeout=12)
+    began = clock()
+    loop.run()
+    assert connection.types() == ["response.cancel", "response.create"]
+    assert connection.sent[0]["response_id"] == "r1"
+    assert sink.played_ms("a") == 500
+    assert clock() - began == pytest.approx(12, abs=1)
+    (failed,) = [e for e in events if isinstance(e, AnswerFailed)]
+    assert (failed.response_id, failed.status) == ("r1", "timed_out")
+    assert failed.reason == "nothing has come of it for 12 s"
+    assert str(failed) in caplog.text
+
+
+def test_one_that_never_ends_does_not_keep_an_idle_rule_waiting(
+    clock: AudioClock, sink: VirtualSpeaker
+) -> None:
+    events: list[Any] = []
+    connection = ScriptedConnection(clock, *ANSWER[:5])
+    idle = IdleRule(after_s=5, end_after_s=5)
+    make_loop(connection, ListSource(wait=True), sink, events.append, idle=idle).run()
+    assert [e.type for e in events if e.type.startswith("voice.")][-1] == "voice.idle_ended"
 
 
 def test_it_can_be_closed_from_another_thread(
