@@ -301,7 +301,8 @@ class RealtimeConnection(Registration, Observing):
                 model is asked to go on (after a function call's output, for example).
             tools: functions that the model may call in this turn beside the session's own: one, a
                 list, or a mapping of names; see `realtime_sync.tools.function_schema` for how
-                they are declared. One that has a parameter of the type `CallContext` learns there
+                they are declared, and `realtime_sync.tools.describe` for tools that are described
+                already. One that has a parameter of the type `CallContext` learns there
                 whether anybody still waits for it.
             timeout: seconds for the whole turn; None waits until the connection ends.
             response: settings of this answer alone, e.g. ``{"output_modalities": ["text"]}``.

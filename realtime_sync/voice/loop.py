@@ -16,7 +16,7 @@ from ..conversation.tool_calls import ToolCalls
 from ..errors import ConcurrencyError, ConfigError
 from ..events.base import plain
 from ..events.wire_values import as_object
-from ..tools.schema import Functions, Tool, by_name
+from ..tools.schema import Functions, take_all
 from ._hearing import Hearing
 from ._voice_connection import VoiceConnection
 from .engine import VoiceEngine
@@ -62,8 +62,9 @@ class VoiceLoop:
         tools: functions by name, or a list of functions; each is called with the model's
             arguments as keywords, on a thread beside the conversation, and returns text or
             anything that becomes JSON. The session must have declared them (`function_schema`
-            makes declarations). Calls of other names that it declares are left to whoever declared
-            those.
+            makes declarations). Of what `realtime_sync.tools.describe` made the arguments are
+            checked and converted first, and null keeps a default. Calls of other names that the
+            session declares are left to whoever declared those.
         unknown_tools: what becomes of calls whose name nobody has declared: "refuse" tells the
             model that there is no such tool; "leave" is for a program that runs beside another
             one, which answers them.
@@ -123,7 +124,7 @@ class VoiceLoop:
         if push_to_talk and isinstance(interruptions, Interruptions):
             interruptions = evolve(interruptions, backchannels=None)  # the button decides
         hearing = Hearing(sink, rate=source.rate, echo=echo, half_duplex=half_duplex, clock=clock)
-        own_tools = {name: Tool.undeclared(name, f) for name, f in by_name(tools).items()}
+        own_tools = take_all(tools)
         self._state = VoiceState(
             sink_rate=sink.rate,
             known=connection.session.known,

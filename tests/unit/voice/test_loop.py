@@ -39,6 +39,7 @@ from realtime_sync.errors import (
     RealtimeTimeout,
     RemoteProtocolError,
 )
+from realtime_sync.tools import CallContext, describe
 from realtime_sync.voice import (
     AnswerFailed,
     IdleRule,
@@ -204,6 +205,28 @@ def test_tools_run_beside_the_conversation_and_one_response_follows(
     assert len([e for e in events if isinstance(e, ToolStarted)]) == 4
     finished = {e.call_id: e.failed for e in events if isinstance(e, ToolFinished)}
     assert finished == {"c1": False, "c2": True, "c3": True, "c4": True}
+
+
+def test_what_is_described_is_called_with_checked_arguments(
+    clock: AudioClock, sink: VirtualSpeaker
+) -> None:
+    def weather(city: str, call: CallContext, days: int = 7) -> str:
+        return f"{city}, {days} days, {call.call_id}"
+
+    calls = (
+        call_done("r1", "c1", "weather", '{"city": "Rome", "days": null}'),
+        call_done("r1", "c2", "weather", '{"city": "Rome", "days": 2}'),
+        call_done("r1", "c3", "weather", '{"city": "Rome", "days": "many"}'),
+    )
+    react = lambda message: (  # noqa: E731
+        [created("r2"), done("r2")] if message["type"] == "response.create" else []
+    )
+    connection = ScriptedConnection(clock, *ANSWER[:4], *calls, done("r1"), react=react)
+    talk(connection, sink, tools=[describe(weather)])
+    outputs = {m["item"]["call_id"]: m["item"]["output"] for m in connection.sent[:-1]}
+    assert outputs.pop("c1") == "Rome, 7 days, c1"
+    assert outputs.pop("c2") == "Rome, 2 days, c2"
+    assert "days must be" in outputs.pop("c3")
 
 
 @pytest.mark.parametrize(("unknown_tools", "sent"), [("refuse", 2), ("leave", 0)])
