@@ -58,6 +58,7 @@ __all__ = ["TalkScreen"]
 _MAX_ARGUMENTS = 200
 _PATIENCE_S = 5.0  # an answer that has not begun by then is worth a line
 _BYTES_PER_S = 48_000  # PCM16 at 24 kHz
+_FAILED = {"failed": "failed", "incomplete": "is incomplete", "timed_out": "does not come"}
 
 
 class TalkScreen:
@@ -256,8 +257,8 @@ class TalkScreen:
             self.progress.failures += 1
             self._warn("there will be no answer: the server refuses it")
             return
-        self.progress.failures += event.status == "failed"
-        what = "failed" if event.status == "failed" else "is incomplete"
+        self.progress.failures += event.status != "incomplete"
+        what = _FAILED[event.status]
         self._warn(f"the answer {what}: {event.reason or 'no reason given'}")
 
     def _resumed(self, event: Resumed) -> None:

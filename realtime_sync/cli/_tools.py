@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from ..errors import ConfigError
 from ..tools.schema import Function, Tool, describe
 
-__all__ = ["get_weather", "load_tools", "with_checked_arguments"]
+__all__ = ["get_weather", "load_tools"]
 
 
 def get_weather(city: str) -> dict[str, object]:
@@ -37,19 +35,6 @@ def load_tools(names: Sequence[str]) -> dict[str, Tool]:
             raise ConfigError(f"--tools {name}: two tools are called {tool.name}; leave one out")
         tools[tool.name] = tool
     return tools
-
-
-def with_checked_arguments(tool: Tool) -> Function:
-    """Return the tool's function with what its declaration promises: null is the default."""
-    arguments = tool.arguments
-    assert arguments is not None  # it was described
-
-    @functools.wraps(tool.function)
-    def call(**values: Any) -> Any:
-        context = {key: values.pop(key) for key in [tool.context_name] if key in values}
-        return tool.function(**arguments.build(values, ""), **context)
-
-    return call
 
 
 def _load(name: str) -> Function:

@@ -30,7 +30,7 @@ from ._logs import logs_to
 from ._providers import MODELS, PROVIDERS, TRANSCRIBERS, open_client
 from ._screen import TalkScreen
 from ._silence import SilenceWatch
-from ._tools import get_weather, load_tools, with_checked_arguments
+from ._tools import get_weather, load_tools
 from ._wording import in_our_words
 
 __all__ = ["talk"]
@@ -185,7 +185,7 @@ def talk(
             connection,
             _Metered(source, screen, watch),
             sink,
-            tools={name: with_checked_arguments(tool) for name, tool in tools.items()},
+            tools=tools,
             on_event=screen.show,
             push_to_talk=push_to_talk,
             half_duplex=half_duplex,

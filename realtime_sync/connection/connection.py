@@ -301,7 +301,8 @@ class RealtimeConnection(Registration, Observing):
                 model is asked to go on (after a function call's output, for example).
             tools: functions that the model may call in this turn beside the session's own: one, a
                 list, or a mapping of names; see `realtime_sync.tools.function_schema` for how
-                they are declared. One that has a parameter of the type `CallContext` learns there
+                they are declared, and `realtime_sync.tools.describe` for tools that are described
+                already. One that has a parameter of the type `CallContext` learns there
                 whether anybody still waits for it.
             timeout: seconds for the whole turn; None waits until the connection ends.
             response: settings of this answer alone, e.g. ``{"output_modalities": ["text"]}``.
@@ -412,6 +413,11 @@ class RealtimeConnection(Registration, Observing):
         """Whether the connection is over or being closed by us; events may still be queued."""
         life = self._link.lifecycle
         return self._home.left or life.closing.is_set or self._queue.end is not None
+
+    @property
+    def reconnecting(self) -> bool:
+        """Whether the link is being made anew, so that nothing can come at this moment."""
+        return self._link.lifecycle.state.makes_anew
 
     def _is_interrupted(self) -> bool:
         """Whether this thread stands in another call of this connection, further out.

@@ -183,6 +183,18 @@ class ResponseResource(_Resource):
         """
         return self._sender.withdraw(event_id)
 
+    def give_up(self, *, response_id: str | None = None, event_id: str | None = None) -> None:
+        """Wait no longer for the end of a response, or for the answer to a request.
+
+        For a server that has forgotten them: what waits its turn (``when_idle``) goes out. The
+        server is told nothing, so `cancel` the response before.
+
+        Args:
+            response_id: a response that is taken for over.
+            event_id: a ``response.create`` that is taken for unanswered.
+        """
+        self._state.give_up(response_id=response_id, event_id=event_id)
+
     @property
     def busy(self) -> bool:
         """Whether a response of the conversation is running or asked for, at this moment."""

@@ -274,6 +274,15 @@ class ConnectionState:
             self._unconfirmed.drop(event_id)
             self._responses.forget(event_id)
 
+    def give_up(self, *, response_id: str | None, event_id: str | None) -> None:
+        """Take that a response will not end, or that a request will not be answered."""
+        if event_id is not None:
+            self.forget(event_id)
+        if response_id is not None:
+            with self._lock:
+                self._settle(self._responses.not_active(response_id))
+        self._send_owed()
+
     def withdraw(self, event_id: str) -> bool:
         """Forget a request that still waits its turn; return whether it did."""
         with self._lock:

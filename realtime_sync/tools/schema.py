@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .._types import JsonDict
 from ..errors import ConfigError
@@ -25,22 +25,20 @@ __all__ = [
     "Function",
     "Functions",
     "Tool",
-    "by_name",
     "describe",
     "describe_all",
     "function_schema",
+    "take_all",
 ]
 
 Function = Callable[..., Any]
-Functions = Function | Mapping[str, Function] | Sequence[Function]
-"""What a program gives as its tools."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # what servers take
 
 
 @frozen
 class Tool:
-    """A function that the model may call.
+    """A function that the model may call; `describe` makes one.
 
     Attributes:
         name: what the model calls it.
@@ -66,12 +64,21 @@ class Tool:
         return cls(name, function, context_name=context_name)
 
     def declaration(self) -> JsonDict:
-        """Return what the session or the response is told."""
-        assert self.arguments is not None
+        """Return what the session or the response is told.
+
+        Raises:
+            ConfigError: it was not described.
+        """
+        if self.arguments is None:
+            raise ConfigError(f"the tool {self.name} has no schema; describe() makes one that has")
         declaration: JsonDict = {"type": "function", "name": self.name}
         if self.description:
             declaration["description"] = self.description
         return {**declaration, "parameters": self.arguments.schema()}
+
+
+Functions = Function | Tool | Mapping[str, Function | Tool] | Sequence[Function | Tool]
+"""What a program gives as its tools."""
 
 
 def function_schema(function: Function, *, name: str | None = None) -> RealtimeFunctionToolParam:
@@ -116,17 +123,29 @@ def describe(
     strict: bool = True,
     context_types: tuple[type, ...] = (CallContext,),
 ) -> Tool:
-    """Return a function as a tool; see `function_schema`.
+    """Return a function as a tool, whose arguments are checked before it is called.
+
+    ``tools=`` takes it, and its `Tool.declaration` is what `function_schema` returns. A parameter
+    with a default keeps it where the model says null, as the declaration promises.
 
     Args:
-        function: annotated.
-        name: what the model calls it; the function's own name by default.
+        function: as for `function_schema`.
+        name: as for `function_schema`.
         description: in place of that of the docstring.
         use_docstring: whether the docstring describes the function and its parameters.
         docstring_style: the only one that is looked for; each section's own by default.
         strict: False leaves parameters with a default out of the required ones, and ignores what
             the model adds.
         context_types: a parameter of one of these is the program's own: the schema leaves it out.
+
+    Raises:
+        ConfigError: as `function_schema`.
+
+    Example:
+        >>> def add(a: int, b: int = 0) -> int:
+        ...     return a + b
+        >>> describe(add, name="plus").declaration() == function_schema(add, name="plus")
+        True
     """
     name = _checked_name(function, name)
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
@@ -145,37 +164,59 @@ def describe(
     return Tool(name, function, text, arguments, context_name, context_type)
 
 
-def by_name(functions: Functions | None) -> dict[str, Function]:
-    """Return the functions that a program gives as tools, by name.
+def describe_all(functions: Functions | None) -> dict[str, Tool]:
+    """Return the tools that a program gives and has not declared: described, by name.
+
+    Raises:
+        ConfigError: as `describe`; or something is no function, has no usable name, or two have
+            the same.
+    """
+    return {
+        name: each if isinstance(each, Tool) else describe(each, name=name)
+        for name, each in _by_name(functions).items()
+    }
+
+
+def take_all(functions: Functions | None) -> dict[str, Tool]:
+    """Return the tools that a program gives and has declared itself, by name.
+
+    The arguments of what it has described are checked; a plain function gets them as they come.
 
     Raises:
         ConfigError: something is no function, has no usable name, or two have the same.
     """
+    return {
+        name: each if isinstance(each, Tool) else Tool.undeclared(name, each)
+        for name, each in _by_name(functions).items()
+    }
+
+
+def _by_name(functions: Functions | None) -> dict[str, Function | Tool]:
     if functions is None:
         return {}
     if isinstance(functions, Mapping):
-        for function in functions.values():
-            _check_callable(function)
-        return dict(functions)
-    if callable(functions):
+        return {name: _renamed(each, name) for name, each in functions.items()}
+    if callable(functions) or isinstance(functions, Tool):
         functions = [functions]
     if not isinstance(functions, Iterable):
         raise ConfigError(
             f"tools= takes a function, a list of functions or a mapping of names to functions, not "
             f"{type(functions).__name__}"
         )
-    found: dict[str, Function] = {}
-    for function in functions:
-        name = _checked_name(function, None)
+    found: dict[str, Function | Tool] = {}
+    for each in functions:
+        name = each.name if isinstance(each, Tool) else _checked_name(each, None)
         if name in found:
             raise ConfigError(f"two tools are called {name}; give a mapping of names to functions")
-        found[name] = function
+        found[name] = each
     return found
 
 
-def describe_all(functions: Functions | None) -> dict[str, Tool]:
-    """Return the tools that a program gives, described, by name."""
-    return {name: describe(function, name=name) for name, function in by_name(functions).items()}
+def _renamed(function: Function | Tool, name: str) -> Function | Tool:
+    if isinstance(function, Tool):
+        return evolve(function, name=_checked_name(function.function, name))
+    _check_callable(function)
+    return function
 
 
 def _check_callable(function: object) -> None:

@@ -59,6 +59,7 @@ class _ResponseCalls(ResponseFacts, Protocol):
         when_idle: bool = False,
     ) -> None: ...
     def cancel(self, *, response_id: str | None = None) -> None: ...
+    def give_up(self, *, response_id: str | None = None, event_id: str | None = None) -> None: ...
     def withdraw(self, *, event_id: str) -> bool: ...
 
 
@@ -76,6 +77,14 @@ class _SessionCalls(Protocol):
 
 class VoiceConnection(Protocol):
     """What the loop needs of a connection; `realtime_sync`'s own has it."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is over, or being closed."""
+
+    @property
+    def reconnecting(self) -> bool:
+        """Whether its link is being made anew, so that nothing can come."""
 
     @property
     def input_audio_buffer(self) -> _BufferCalls:

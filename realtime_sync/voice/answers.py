@@ -196,6 +196,22 @@ class Answers:
         for answer in self._answers.values():
             answer.done = answer.done or answer.dropped
 
+    def give_up(self, response_id: str, handed_ms: Callable[[Part], int]) -> bool:
+        """Take that a response will not end, and that all that has come of it was heard.
+
+        Args:
+            response_id: of one that has begun.
+            handed_ms: how much of a part went to the device.
+
+        Returns:
+            Whether anything of it was heard.
+        """
+        answer = self._answers[response_id]
+        answer.done = answer.dropped = True
+        came = [part for part, heard in self._parts.items() if heard.response_id == response_id]
+        answer.settled.update(item_id for item_id, _ in came)
+        return any(map(handed_ms, came))
+
     def link_lost(self, handed_ms: Callable[[Part], int]) -> tuple[list[TrackedAnswer], bool]:
         """Take that no more comes of any response, and that the server has new items.
 

@@ -102,18 +102,19 @@ class Asks:
     def _create(self, params: JsonDict | None) -> CreateResponse:
         self._creates += 1
         event_id = f"voice_create_{self._creates}"
-        self._asked = [*self._gone_out(), event_id]  # of several that wait, the latest is sent
+        self._asked = [*self.gone_out, event_id]  # of several that wait, the latest is sent
         # What somebody wants to be said is not withdrawn for a user's turn; it is interrupted.
         self._withdrawable = event_id if params is None else None
         return CreateResponse(event_id, params)
 
-    def _gone_out(self) -> list[str]:
-        """Return which of the requests do not wait for the end of a response."""
+    @property
+    def gone_out(self) -> list[str]:
+        """The requests without an answer that do not wait for the end of a response."""
         return [event_id for event_id in self._asked if not self._facts.is_waiting(event_id)]
 
     def begun(self) -> Begun:
         """Take that a response has begun, and return what it answers."""
-        begun = self._gone_out()
+        begun = self.gone_out
         self._asked = [event_id for event_id in self._asked if event_id not in begun]
         sayings = [self._asked_sayings.pop(event_id, None) for event_id in begun]
         return Begun(
@@ -130,6 +131,12 @@ class Asks:
         for event_id in requests:
             self._asked_sayings.pop(event_id, None)
         return True
+
+    def give_up(self, event_id: str) -> Saying | None:
+        """Take that a request will not be answered; return what was to be said by it."""
+        saying = self._asked_sayings.get(event_id)
+        self.refused([event_id])
+        return saying
 
     def cut(self, *, cancel: bool) -> None:
         """Take an interruption.

@@ -7,6 +7,7 @@ from typing import Literal
 from attrs import frozen
 
 from .._types import JsonDict
+from .overdue import Owed
 
 __all__ = [
     "SLACK_MS",
@@ -22,6 +23,7 @@ __all__ = [
     "Effect",
     "EndTalk",
     "Flush",
+    "GiveUp",
     "IgnoreItem",
     "Part",
     "Pause",
@@ -87,6 +89,13 @@ class CancelResponse:
     """Send ``response.cancel``."""
 
     response_id: str
+
+
+@frozen
+class GiveUp:
+    """Have the connection wait no longer for what is overdue."""
+
+    overdue: Owed
 
 
 @frozen
@@ -258,6 +267,7 @@ Effect = (
     | DeleteItem
     | EndTalk
     | Flush
+    | GiveUp
     | IgnoreItem
     | Pause
     | Play

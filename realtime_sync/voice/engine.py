@@ -37,6 +37,7 @@ from .effects import (
     Effect,
     EndTalk,
     Flush,
+    GiveUp,
     IgnoreItem,
     Part,
     Pause,
@@ -156,6 +157,7 @@ class VoiceEngine:
         self._reports: deque[object] = deque()  # until the event that caused them is told
         self._over = False  # the conversation has come to its end
         self._full_since: float | None = None  # the audience has no room
+        self._was_closed = False  # the connection, before the conversation began
         self._quiet_since = self._event_at = self._looked_at = clock()
 
     def start(self) -> None:
@@ -211,6 +213,7 @@ class VoiceEngine:
 
     def _run(self) -> None:
         try:
+            self._was_closed = self._connection.closed
             self.transcript.open()
             self._output.start()
             self._input.start()
@@ -232,7 +235,9 @@ class VoiceEngine:
             event = None
             try:
                 event = self._next_event()
-            except ConnectionClosedOK:
+            except ConnectionClosedOK as end:
+                if self._was_closed and end.closed_by == "this side":
+                    raise  # there was nobody to talk to
                 self.ended_by = "server"
                 self._play_out()
                 return
@@ -317,6 +322,8 @@ class VoiceEngine:
                 self._raise_failures()  # a source that fails has ended, too
                 self._over, self.ended_by = True, "source"
             self._check_answer(now - self._event_at)
+        reconnecting = self._connection.reconnecting
+        self._act(self._state.give_up_overdue(reconnecting=reconnecting))
 
     def _busy(self) -> bool:
         self._look_at_position()
@@ -342,7 +349,7 @@ class VoiceEngine:
             )
 
     def _play_out(self) -> None:
-        """The server has closed on purpose: what it had said before is still heard."""
+        """The connection was closed on purpose: what had come before is still heard."""
         self._act(self._state.over())
         while not self._stopping.is_set and not self._output.drain(_TICK_S):
             self._do_commands()
@@ -431,6 +438,10 @@ class VoiceEngine:
                 self._calls.run(effect, self.post)
             case Report(event):
                 self._note(event)
+            case GiveUp(overdue):
+                self._connection.response.give_up(
+                    response_id=overdue.response_id, event_id=overdue.request
+                )
             case EndTalk():
                 self._over, self.ended_by = True, "idle"
             case _:

@@ -138,14 +138,16 @@ class AnswerFailed:
     """An answer will not come, or not all of it; nobody waits for it any more.
 
     Attributes:
-        response_id: None for one that was refused before it began.
-        status: "failed" or "incomplete" as the server says, or "refused".
-        reason: what the server says about it; ``""`` when it says nothing.
+        response_id: None for one that never began.
+        status: "failed" or "incomplete" as the server says; "refused"; or "timed_out": nothing has
+            come of it for the loop's ``answer_timeout``.
+        reason: what the server says about it, ``""`` when it says nothing; or for how long nothing
+            has come.
     """
 
     type: Literal["voice.answer_failed"] = "voice.answer_failed"
     response_id: str | None
-    status: Literal["failed", "incomplete", "refused"]
+    status: Literal["failed", "incomplete", "refused", "timed_out"]
     reason: str
 
 

@@ -16,7 +16,7 @@ from ..conversation.tool_calls import ToolCalls
 from ..errors import ConcurrencyError, ConfigError
 from ..events.base import plain
 from ..events.wire_values import as_object
-from ..tools.schema import Functions, Tool, by_name
+from ..tools.schema import Functions, take_all
 from ._voice_connection import VoiceConnection
 from .call_runner import PooledTools
 from .engine import VoiceEngine
@@ -65,8 +65,9 @@ class VoiceLoop:
         tools: functions by name, or a list of functions; each is called with the model's
             arguments as keywords, on a thread beside the conversation, and returns text or
             anything that becomes JSON. The session must have declared them (`function_schema`
-            makes declarations). Calls of other names that it declares are left to whoever declared
-            those.
+            makes declarations). Of what `realtime_sync.tools.describe` made the arguments are
+            checked and converted first, and null keeps a default. Calls of other names that the
+            session declares are left to whoever declared those.
         unknown_tools: what becomes of calls whose name nobody has declared: "refuse" tells the
             model that there is no such tool; "leave" is for a program that runs beside another
             one, which answers them.
@@ -86,8 +87,10 @@ class VoiceLoop:
             out; None for as long as it takes.
         idle_timeout: when the source has ended, so many seconds without anything going on are
             the end of the conversation; 2 by default.
-        answer_timeout: when the source has ended and an answer is due, so many seconds without
-            an event are an error; 30 by default.
+        answer_timeout: so many seconds may pass without anything of an answer that is asked for or
+            has begun, while nothing is left to be played; 30 by default. Then it is cancelled,
+            reported as `AnswerFailed` and taken for over, so that what waits for its end goes on.
+            When the source has ended, so many seconds without any event are an error.
         clock: for tests.
 
     Raises:
@@ -130,7 +133,7 @@ class VoiceLoop:
             sound_format=lambda: connection.session_facts.output,
             on_failure=lambda _: connection.wake(),
         )
-        own_tools = {name: Tool.undeclared(name, f) for name, f in by_name(tools).items()}
+        own_tools = take_all(tools)
         self._state = VoiceState(
             sink_rate=sink.rate,
             known=connection.session.known,
@@ -145,6 +148,7 @@ class VoiceLoop:
             ends_on_speech=connection.session.ends_responses_on_speech,
             manual_turns=push_to_talk or vad is not None,
             server_tools=connection.session.server_tools,
+            answer_timeout=answer_timeout,
             idle=idle,
             is_silent=lambda: output.idle,
             handed_ms=output.handed_ms,
@@ -232,7 +236,10 @@ class VoiceLoop:
     def run(self) -> None:
         """Talk until the source has ended and the last answer was heard, or until `close`.
 
+        A connection that is closed on purpose meanwhile, by either side, is a good end as well.
+
         Raises:
+            ConnectionClosedOK: the program had closed the connection before.
             ConnectionClosedError: the connection broke.
             RealtimeTimeout: the server owes an answer and is silent.
             ConfigError: the session's audio format is one that nobody here speaks, both the

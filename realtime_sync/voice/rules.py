@@ -43,7 +43,7 @@ from ..events.server import detail_of, words_of
 from ..events.wire_values import as_id, as_index, as_number, as_object, as_text
 from ._voice_connection import ResponseFacts
 from .answers import Answers, TrackedAnswer
-from .asks import Asks
+from .asks import Asks, Saying
 from .conversion import check_formats
 from .effects import (
     AskForOwed,
@@ -54,6 +54,7 @@ from .effects import (
     Effect,
     EndTalk,
     Flush,
+    GiveUp,
     IgnoreItem,
     Part,
     Pause,
@@ -86,6 +87,7 @@ from .events import (
 from .idle import IdleRule, IdleWatch
 from .interruptions import Interruptions, Verdicts
 from .metrics import TurnMeter
+from .overdue import OverdueWatch, Owed
 from .turn_control import TurnControl
 
 if TYPE_CHECKING:
@@ -93,6 +95,9 @@ if TYPE_CHECKING:
     from ..events import ServerEvent
 
 __all__ = ["VoiceState"]
+
+# What says of itself whether a response runs.
+_BOUNDS = (ResponseCreated, ResponseDone)
 
 _Ignored = Literal["false_interruption", "too_short"]
 
@@ -121,6 +126,7 @@ class VoiceState:
         manual_turns: whether turns are found here, by a button or a detector, and the server must
             not detect any.
         server_tools: functions that the server answers itself.
+        answer_timeout: after so many seconds without anything, what the server owes is given up.
         idle: what happens when nobody says anything.
         is_silent: whether all that was to be played is heard.
         handed_ms: how much of a part went to the sink's device.
@@ -145,6 +151,7 @@ class VoiceState:
         ends_on_speech: bool = False,
         manual_turns: bool = False,
         server_tools: Collection[str] = (),
+        answer_timeout: float = 30.0,
         idle: IdleRule | None = None,
         is_silent: Callable[[], bool] = lambda: True,
         handed_ms: Callable[[Part], int] = lambda _: 0,
@@ -167,6 +174,7 @@ class VoiceState:
             sound_format=lambda: known.facts.output,
             sink_rate=sink_rate,
         )
+        self._overdue = OverdueWatch(answer_timeout, clock=clock)
         self._idle = IdleWatch(idle, clock=clock) if idle is not None else None
         self._told_tools = False
 
@@ -198,6 +206,8 @@ class VoiceState:
         self._cut: list[str] = []  # responses interrupted just now, until `silenced`
         self._cancel_cut = False
         self._cut_due = False  # the response that the server owes is interrupted already
+        # What was given up since the last event: perhaps the link was dead, and is lost at last.
+        self._given_up: list[Saying | None] = []
         self._lost_calls: dict[str, None] = {}
         self._earlier_updates: frozenset[str] = frozenset()  # of the session, before `begin`
 
@@ -271,6 +281,10 @@ class VoiceState:
             ConfigError: the session is not one that this loop can hold.
             ServerError: it refuses an update of the session that was sent before `begin`.
         """
+        if not isinstance(event, Reconnected):
+            self._given_up.clear()
+        if event.type.startswith("response.") and type(event) not in _BOUNDS:
+            self._overdue.came(as_id(as_came(event, "response_id")))
         handler = self._handlers.get(type(event))
         return handler(event) if handler else []
 
@@ -300,6 +314,19 @@ class VoiceState:
         rule = self._idle.rule
         words = rule.instructions if rule.say is None else _SAY.format(rule.say)
         return [Report(IdlePrompted(silent_s=silent_s)), *self.respond({"instructions": words})]
+
+    def give_up_overdue(self, *, reconnecting: bool) -> list[Effect]:
+        """Give up what the server owes and of which nothing has come for too long.
+
+        Args:
+            reconnecting: the link is being made anew, so that nothing can come.
+        """
+        is_held = reconnecting or self.tools_running or self._paused_at is not None
+        overdue = self._overdue.look(
+            self._owed_by_the_server, is_held=is_held, is_silent=self._is_silent
+        )
+        effects = [effect for each in overdue for effect in self._give_up(each)]
+        return [*effects, AskForOwed()] if effects else []
 
     def interrupt(self) -> list[Effect]:
         """Interrupt the answer by hand: the server does not know of it, so it is cancelled."""
@@ -748,6 +775,47 @@ class VoiceState:
             effects.append(Commit())
         return effects
 
+    # -- what the server does not bring ----------------------------------------------------------
+
+    @property
+    def _owed_by_the_server(self) -> list[Owed]:
+        """What it is to do next: what it is to begin may wait for what is to end."""
+        if running := self._answers.running:
+            return [Owed(response_id=response_id) for response_id in running]
+        owed = [Owed(request=event_id) for event_id in self._asks.gone_out]
+        return [*owed, Owed()] if self._answer_due else owed
+
+    def _give_up(self, overdue: Owed) -> list[Effect]:
+        """Take that something is over, or will not begin; what else is owed goes out."""
+        self._turn_open = False
+        if overdue.response_id is not None:
+            effects = self._give_up_response(overdue.response_id)
+        elif overdue.request is not None:
+            effects = [self._timed_out(None)]
+            self._given_up.append(self._asks.give_up(overdue.request))
+        else:
+            effects = [self._timed_out(None)]
+            self._given_up.append(None)
+            self._answer_due = self._cut_due = False
+        return [*effects, GiveUp(overdue)]
+
+    def _give_up_response(self, response_id: str) -> list[Effect]:
+        answer = self._answers.answer(response_id)
+        interrupted = answer.dropped
+        owed = self._calls.over(response_id, interrupted=interrupted)
+        self._asks.owed = owed or self._asks.owed
+        heard = self._answers.give_up(response_id, self._handed_ms)
+        if interrupted:  # it is cancelled already, and nobody has waited for it
+            return []
+        if not heard and not owed:
+            self._given_up.append(answer.saying)
+        return [CancelResponse(response_id), self._timed_out(response_id)]
+
+    def _timed_out(self, response_id: str | None) -> Report:
+        reason = self._overdue.reason
+        failed = AnswerFailed(response_id=response_id, status="timed_out", reason=reason)
+        return Report(failed)
+
     # -- a link that was lost --------------------------------------------------------------------
 
     def _reconnected(self, event: Reconnected) -> list[Effect]:
@@ -758,9 +826,11 @@ class VoiceState:
         effects = self._settle_lost_turn(event.lost_items, answer_lost=bool(unheard))
         turn_lost = bool(effects)
         self._settle_lost_calls()
-        self._asks.say_again([each.saying for each in unheard if each.saying is not None])
+        wanted = [*self._given_up, *(each.saying for each in unheard)]
+        self._given_up.clear()
+        self._asks.say_again([saying for saying in wanted if saying is not None])
         # While tools run, the answer comes with their outputs.
-        lost = any(each.saying is None for each in unheard) and not self.tools_running
+        lost = None in wanted and not self.tools_running
         if unheard and buffered:
             effects.append(Silence(()))  # none of it was heard, and it will be said again
         due = self._asks.link_lost() or lost or self._answer_due

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 from embedded import QUESTIONS, Server, question, run_server
+from fault_proxy import FaultProxy, Kind
 from pauses import pauses_in
 from room import Conversation
 from room import conversing as conversing_in_a_room
@@ -19,6 +22,8 @@ from realtime_sync.local.speech.espeak import EspeakSynthesizer
 from realtime_sync.voice import IdleRule, Interruptions
 
 HEARD = "conversation.item.input_audio_transcription.completed"
+SPEAKS = "input_audio_buffer.speech_started"
+HAS_SPOKEN = "input_audio_buffer.speech_stopped"
 WRITTEN: dict[str, Any] = {"audio": {"input": {"transcription": {"model": "local"}}}}
 MANUAL: dict[str, Any] = {
     "audio": {"input": {"turn_detection": None, "transcription": {"model": "local"}}}
@@ -84,6 +89,51 @@ def check_gone(talk: Conversation, item_id: str) -> None:
     talk.events.remove(error)
 
 
+@contextmanager
+def without_verdicts(server: Server) -> Iterator[None]:
+    """Let the server's recogniser stand still: it has heard nothing until this is over."""
+    workers = psutil.Process(server.process.pid).children()
+    (recogniser,) = (worker for worker in workers if "transcribe" in worker.cmdline())
+    recogniser.suspend()
+    try:
+        yield
+    finally:
+        recogniser.resume()
+
+
+@contextmanager
+def nothing_written_down(server: Server) -> Iterator[None]:
+    """Let the server's recogniser stand still: no words are known before this is over."""
+    workers = psutil.Process(server.process.pid).children()
+    (recogniser,) = (worker for worker in workers if "transcribe" in worker.cmdline())
+    recogniser.suspend()
+    try:
+        yield
+    finally:
+        recogniser.resume()
+
+
+@contextmanager
+def beginning_again(
+    talk: Conversation, server: Server, first: bytes, second: bytes
+) -> Iterator[None]:
+    """Say something over an answer, and begin anew before the words of it are known.
+
+    In the block these are known, and the second is still spoken.
+    """
+    with talk.standing_still_from(SPEAKS, 3):
+        with nothing_written_down(server):
+            talk.room.user.say(first)
+            talk.wait_for(HAS_SPOKEN, 2)
+            talk.room.user.say(second)
+            talk.wait_for(SPEAKS, 3)
+            talk.catch_up()
+            assert talk.of("voice.resumed") == talk.of("voice.interrupted") == []
+        talk.wait_for(HEARD, 2)
+        talk.catch_up()
+        yield
+
+
 @pytest.fixture(scope="module")
 def strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that understands the questions, and takes nothing else for words."""
@@ -141,6 +191,85 @@ def test_a_real_interruption_is_answered_once(ws_server: Server) -> None:
         assert kinds.index("conversation.item.truncated") < kinds.index(
             "response.created", kinds.index("voice.paused")
         )
+
+
+def test_two_false_ones_end_the_pause_when_nobody_speaks(ws_server: Server) -> None:
+    with conversing(ws_server, session=WRITTEN, interruptions=BY_WORDS) as talk:
+        settle(talk)
+        item_id = ask(talk, "count")
+        with beginning_again(talk, ws_server, okay(), okay()):
+            assert talk.of("voice.resumed") == [], "the user speaks"
+        false = talk.wait_for("voice.false_interruption")
+        assert false.transcript == "okay okay"
+        ignored = [event.item_id for event in talk.of(SPEAKS)[1:]]
+        assert false.item_id == ignored[-1]
+        talk.hear_out()
+        for each in ignored:
+            check_gone(talk, each)
+        assert [item.id for item in talk.loop.history if item.ignored] == ignored
+        assert len(talk.of("voice.paused")) == len(talk.of("voice.resumed")) == 1
+        assert len(talk.of("voice.false_interruption")) == len(talk.of("response.created")) == 1
+        assert talk.of("conversation.item.truncated") == talk.of("voice.interrupted") == []
+        assert talk.room.speaker.played_ms(item_id) > 5_000
+        check_heard_whole(talk, pauses=1)
+
+
+@pytest.mark.parametrize("real_one", ["first", "second"])
+def test_one_real_of_two_makes_both_real(ws_server: Server, real_one: str) -> None:
+    rule = Interruptions(resume=True, verdict_s=600, max_backchannel_ms=60_000)  # words alone
+    real, false = question("stop"), okay()
+    said = (real, false) if real_one == "first" else (false, real)
+    with conversing(ws_server, session=WRITTEN, interruptions=rule) as talk:
+        settle(talk)
+        item_id = ask(talk, "story")
+        with beginning_again(talk, ws_server, *said):
+            assert len(talk.of("voice.interrupted")) == (real_one == "first")
+            assert len(talk.of("response.created")) == 1, "the user speaks"
+        interrupted = talk.wait_for("voice.interrupted")
+        truncated = talk.wait_for("conversation.item.truncated")
+        assert (truncated.item_id, truncated.audio_end_ms) == (item_id, interrupted.audio_end_ms)
+        assert interrupted.item_id == item_id
+        talk.wait_for("voice.answer_started", 2)
+        talk.hear_out()
+        assert len(talk.of("response.created")) == 2
+        assert len(talk.of("voice.paused")) == len(talk.of("voice.interrupted")) == 1
+        turns = [item for item in talk.loop.history if item.role == "user"]
+        assert [item.id for item in turns] == [event.item_id for event in talk.of(SPEAKS)]
+        assert not any(item.ignored for item in turns)
+        assert talk.of("voice.false_interruption") == talk.of("voice.turn_lost") == []
+        if real_one == "second":
+            assert transcripts(talk)[-1] == STOPPED
+
+
+def test_a_lost_link_ends_the_pause_and_the_talk_goes_on(ws_server: Server) -> None:
+    with (
+        FaultProxy(ws_server.url) as proxy,
+        conversing(ws_server, session=WRITTEN, interruptions=BY_WORDS, proxy=proxy) as talk,
+    ):
+        settle(talk)
+        item_id = ask(talk, "count")
+        with nothing_written_down(ws_server):
+            talk.room.user.say(okay())
+            talk.wait_for(HAS_SPOKEN, 2)
+            talk.catch_up()
+            assert talk.of("voice.resumed") == talk.of("voice.interrupted") == []
+            proxy.strike(Kind.DROP)
+            talk.wait_for("reconnected")
+        assert talk.wait_for("voice.turn_lost").item_id == talk.of(SPEAKS)[1].item_id
+        talk.wait_for("voice.resumed")
+        talk.hear_out()
+        check_heard_whole(talk, pauses=1)
+        assert talk.room.speaker.played_ms(item_id) > 500
+        talk.room.user.say(question("stop"))
+        talk.wait_for("voice.answer_started", 2)
+        talk.hear_out()
+        assert transcripts(talk)[-1] == STOPPED
+        assert len(talk.of("response.created")) == 2
+        assert len(talk.of("voice.paused")) == 1
+        assert talk.of("voice.interrupted") == talk.of("voice.false_interruption") == []
+        assert talk.of("conversation.item.truncated") == []
+        assert talk.of("conversation.item.deleted") == []
+        check_heard_whole(talk, pauses=1)
 
 
 def test_without_words_length_decides(ws_server: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,12 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 from embedded import Server, question
-from guards import Guard
+from guards import Guard, VirtualClock
+from raw_server import CLOSE, RawPeer
+from scripted_server import client, hear, say, scripted
 
 from realtime_sync import Local
 from realtime_sync.audio.virtual import VirtualMicrophone, VirtualSpeaker
+from realtime_sync.errors import ConnectionClosedOK
 from realtime_sync.events import ErrorEvent
-from realtime_sync.voice import AnswerStarted, Interrupted, ToolFinished, VoiceLoop
+from realtime_sync.voice import (
+    AnswerFailed,
+    AnswerStarted,
+    Interrupted,
+    ToolFinished,
+    VoiceLoop,
+)
 
 WEATHER = {
     "type": "function",
@@ -123,3 +133,74 @@ def test_an_interruption_truncates_what_plays(ws_server: Server, server_interrup
         talk.wait_for("response.output_audio.done", 2)
         Guard().until(lambda: talk.loop.idle, "the end of the answer")
     assert talk.none_of(ErrorEvent)
+
+
+def test_a_connection_that_was_closed_before_is_told_as_recv_tells_it(ws_server: Server) -> None:
+    with Local(url=ws_server.url, api_key=ws_server.key).realtime.connect() as connection:
+        connection.close(reason="done")
+        with pytest.raises(ConnectionClosedOK) as told:
+            VoiceLoop(connection, VirtualMicrophone(), VirtualSpeaker()).run()
+        with pytest.raises(ConnectionClosedOK) as again:
+            connection.recv()
+    assert str(told.value) == str(again.value)
+    assert told.value.closed_by == "this side"
+
+
+def test_one_that_the_program_closes_meanwhile_ends_the_talk(ws_server: Server) -> None:
+    with talking(ws_server, {}) as talk:
+        talk.wait_for("session.updated")
+        talk.connection.close()
+        Guard().join(talk.thread)
+        assert talk.failure is None
+
+
+def test_an_answer_that_the_server_never_ends_is_given_up(
+    guard: Guard, virtual_clock: VirtualClock
+) -> None:
+    def answer(peer: RawPeer, response_id: str, item_id: str) -> None:
+        fields = {"response_id": response_id, "item_id": item_id, "content_index": 0}
+        audio = b64encode(bytes(4_800)).decode()
+        say(peer, "response.output_audio.delta", output_index=0, delta=audio, **fields)
+
+    def hear_request(peer: RawPeer) -> dict[str, Any]:
+        while (event := hear(peer))["type"] == "input_audio_buffer.append":
+            pass
+        return event
+
+    def script(peer: RawPeer) -> None:
+        peer.accept()
+        say(peer, "session.created", session={"type": "realtime"})
+        say(peer, "response.created", response={"id": "r1"})
+        answer(peer, "r1", "a")
+        cancel = hear_request(peer)
+        assert (cancel["type"], cancel["response_id"]) == ("response.cancel", "r1")
+        create = hear_request(peer)
+        assert create["type"] == "response.create"
+        assert "Are you there?" in create["response"]["instructions"]
+        answer(peer, "r1", "late")
+        say(peer, "response.created", response={"id": "r2"})
+        answer(peer, "r2", "b")
+        say(peer, "response.done", response={"id": "r2", "status": "completed"})
+        while (message := peer.frame())[0] != CLOSE:
+            pass
+        peer.send(*message)
+
+    with scripted(script) as server, client(server).realtime.connect(model="m") as connection:
+        talk = Talk(connection, clock=virtual_clock)
+        talk.thread.start()
+        try:
+            talk.wait_for(AnswerStarted)
+            talk.loop.say("Are you there?")
+            guard.until(
+                lambda: virtual_clock.advance(5) or not talk.none_of(AnswerFailed),
+                "the end of the patience",
+            )
+            failed = talk.wait_for(AnswerFailed)
+            assert (failed.response_id, failed.status) == ("r1", "timed_out")
+            assert talk.wait_for(AnswerStarted, 2).response_id == "r2"
+            talk.wait_for("response.done")
+        finally:
+            talk.loop.close()
+            guard.join(talk.thread)
+        assert talk.failure is None
+        assert talk.speaker.played_ms("late") == 0

@@ -28,6 +28,10 @@ _PATHS = ((60, 1.0), (77, 0.4), (104, 0.2))
 _NORM = 10 ** (ECHO_DB / 20) / float(np.sqrt(sum(gain**2 for _, gain in _PATHS)))
 
 
+def _never() -> bool:
+    return False
+
+
 class RoomClock(VirtualClock):
     """The time in a room, which its microphone moves on with every chunk.
 
@@ -111,9 +115,10 @@ class Conversation:
         self._changed = threading.Condition()  # guards events and _updated
         self.connection = connection
         self._chunks = self._updated = self._quiet = 0
-        self._moves = threading.Event()
-        self._moves.set()
+        self._stands_still: Callable[[], bool] = _never
         room.on_chunk = self._next_chunk
+        # A server that takes a second on a busy machine takes half a minute of the room's time.
+        options.setdefault("answer_timeout", 600)
         self.loop = VoiceLoop(
             connection, room, room.speaker, on_event=self._note, clock=clock, **options
         )
@@ -158,14 +163,30 @@ class Conversation:
     @contextmanager
     def standing_still(self) -> Iterator[None]:
         """Let no time pass in the room: no more than the chunk that is under way is heard."""
-        self._moves.clear()
+        with self._standing_still_when(lambda: True):
+            yield
+
+    @contextmanager
+    def standing_still_from(self, kind: str, count: int) -> Iterator[None]:
+        """Let no time pass in the room from the moment that an event is told; see `wait_for`."""
+        with self._standing_still_when(lambda: len(self.of(kind)) >= count):
+            yield
+
+    @contextmanager
+    def _standing_still_when(self, condition: Callable[[], bool]) -> Iterator[None]:
+        self._stands_still = condition
         try:
             yield
         finally:
-            self._moves.set()
+            self._stands_still = _never
+            self._notify()
 
     def _next_chunk(self, spoken: bool) -> None:
-        Guard().wait(self._moves, "the end of a standstill")
+        with self._changed:
+            moves = self._changed.wait_for(
+                lambda: not self._stands_still(), timeout=Guard().seconds
+            )
+        assert moves, "a standstill did not end"
         self._notify()
         self._quiet = _CHUNKS_AFTER if spoken else max(0, self._quiet - 1)
         self._chunks += self._quiet > 0

@@ -148,6 +148,7 @@ class ScriptedConnection(ScriptedFacts):
         self._react = react
         # Whether nobody has anything left to do at this moment, so that time may pass.
         self.is_settled: Callable[[], bool] = lambda: True
+        self.closed = self.reconnecting = False
         self.ends_responses_on_speech = False
         self.server_tools: frozenset[str] = frozenset()
         self._line: queue.SimpleQueue[ServerEvent | Exception | None] = queue.SimpleQueue()
@@ -233,6 +234,9 @@ class ScriptedConnection(ScriptedFacts):
 
     def cancel(self, *, response_id: str | None = None) -> None:
         self._send("response.cancel", response_id=response_id)
+
+    def give_up(self, *, response_id: str | None = None, event_id: str | None = None) -> None:
+        self.state.give_up(response_id=response_id, event_id=event_id)
 
     def _post(self, request: dict[str, Any]) -> None:
         self.state.sent(request)

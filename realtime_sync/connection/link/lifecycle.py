@@ -22,6 +22,11 @@ class LinkState(Enum):
     CLOSING = "close() was called; the reader performs the closing handshake"
     CLOSED = "over; the queue tells how"
 
+    @property
+    def makes_anew(self) -> bool:
+        """Whether the next link is being made."""
+        return self in (LinkState.LOST, LinkState.RENEWING, LinkState.RENEWING_LOST)
+
 
 class LinkStep(Enum):
     """What happens to a link."""

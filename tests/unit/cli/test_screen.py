@@ -106,6 +106,7 @@ def test_what_goes_wrong_is_said() -> None:
         AnswerFailed(response_id="r1", status="failed", reason="out of memory"),
         done("r2", "incomplete"),
         AnswerFailed(response_id="r2", status="incomplete", reason=""),
+        AnswerFailed(response_id="r3", status="timed_out", reason="nothing has come of it"),
         event("error", error={"type": "server_error", "message": "no such item"}),
         AnswerFailed(response_id=None, status="refused", reason="no such item"),
         event(
@@ -121,13 +122,14 @@ def test_what_goes_wrong_is_said() -> None:
         "you: (nothing understood)",
         "error: the answer failed: out of memory",
         "error: the answer is incomplete: no reason given",
+        "error: the answer does not come: nothing has come of it",
         "error: no such item",
         "error: there will be no answer: the server refuses it",
         "error: not transcribed: too noisy",
         "t failed {}",
         "assistant: unfinished",
     ]
-    assert (screen.progress.answers, screen.progress.failures) == (1, 2)
+    assert (screen.progress.answers, screen.progress.failures) == (1, 3)
 
 
 def test_a_pause_and_how_it_ends() -> None:

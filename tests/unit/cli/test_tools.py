@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from realtime_sync.cli._tools import get_weather, load_tools, with_checked_arguments
+from realtime_sync.cli._tools import get_weather, load_tools
 from realtime_sync.errors import ConfigError
-from realtime_sync.tools.call_context import CallContext
-from realtime_sync.tools.kinds import ArgumentError
 from realtime_sync.tools.schema import describe
 
 MODULES = {
@@ -48,22 +46,6 @@ def test_a_function_is_imported_from_this_folder_and_described() -> None:
     assert list(tools) == ["add"]
     declared = tools["add"].declaration()
     assert (declared["name"], declared["description"]) == ("add", "Add two numbers.")
-
-
-def test_null_is_the_default_as_the_declaration_says() -> None:
-    add = with_checked_arguments(load_tools(["good_tools:add"])["add"])
-    assert add(a=1, b=None) == 8
-    assert add(a=1, b=2) == 3
-    with pytest.raises(ArgumentError, match="a must be"):
-        add(a="one", b=2)
-
-
-def test_a_function_may_learn_of_its_call() -> None:
-    def whose(name: str, call: CallContext) -> str:
-        return f"{name} {call.call_id}"
-
-    call = CallContext(name="whose", call_id="c1", arguments="{}")
-    assert with_checked_arguments(describe(whose))(name="mine", call=call) == "mine c1"
 
 
 def test_the_tool_for_demonstration_can_be_described() -> None:

@@ -66,3 +66,16 @@ def test_a_request_waits_for_the_end_of_a_response() -> None:
     assert not response.is_waiting("c2"), "the latest is sent"
     assert response.withdraw(event_id="c3")
     assert not response.is_waiting("c3")
+
+
+def test_a_response_that_never_ends_is_given_up() -> None:
+    link = DirectLink()
+    response = link.connection.response
+    link.arrive({"type": "response.created", "event_id": "e2", "response": {"id": "r1"}})
+    assert response.busy
+    response.give_up(response_id="r1")
+    assert not response.busy
+    response.create(event_id="c1", when_idle=True)
+    assert response.busy
+    response.give_up(event_id="c1")
+    assert not response.busy

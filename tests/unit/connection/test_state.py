@@ -212,6 +212,23 @@ def test_what_is_owed_is_posted_when_nothing_runs(state: ConnectionState) -> Non
     assert state.busy
 
 
+def test_what_is_given_up_keeps_nothing_waiting(state: ConnectionState) -> None:
+    posted: list[dict[str, Any]] = []
+    state.post = posted.append
+    state.receive(response("created", "r1"))
+    assert not state.ask_when_idle(create("first"))
+    state.give_up(response_id="another", event_id=None)
+    assert posted == []
+    state.give_up(response_id="r1", event_id=None)
+    assert posted == [create("first")]
+    assert not state.ask_when_idle(create("second"))
+    state.give_up(response_id=None, event_id="first")
+    assert posted[1:] == [create("second")]
+    state.give_up(response_id=None, event_id="second")
+    assert not state.busy
+    assert state.requested == frozenset()
+
+
 def test_a_post_that_fails_does_not_end_the_reader(state: ConnectionState) -> None:
     def full(_: object) -> None:
         raise QueueFullError("no room")

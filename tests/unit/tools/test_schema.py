@@ -16,7 +16,7 @@ from typing_extensions import NotRequired, Required
 
 from realtime_sync.errors import ConfigError
 from realtime_sync.tools import CallContext, function_schema, schema
-from realtime_sync.tools.schema import Tool, by_name, describe, describe_all
+from realtime_sync.tools.schema import Tool, describe, describe_all, take_all
 
 
 class Unit(Enum):
@@ -408,13 +408,39 @@ def first(x: str) -> None: ...
 def second(x: str) -> None: ...
 
 
-def test_functions_by_name() -> None:
-    assert by_name(None) == {}
-    assert by_name(first) == {"first": first}
-    assert by_name([first, second]) == {"first": first, "second": second}
-    assert by_name((first,)) == {"first": first}
-    assert by_name({"one": first}) == {"one": first}
-    assert [tool.name for tool in describe_all({"one": first}).values()] == ["one"]
+ONE = describe(first, name="one")
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (None, []),
+        (first, ["first"]),
+        ([first, second], ["first", "second"]),
+        ((first,), ["first"]),
+        ({"one": first}, ["one"]),
+        (ONE, ["one"]),
+        ([ONE, second], ["one", "second"]),
+        ({"two": ONE}, ["two"]),
+    ],
+)
+@pytest.mark.parametrize("take", [take_all, describe_all])
+def test_tools_by_name(take: Any, given: Any, names: list[str]) -> None:
+    tools = take(given)
+    assert list(tools) == [tool.name for tool in tools.values()] == names
+
+
+def test_what_is_described_is_taken_as_it_is() -> None:
+    for tools in (describe_all([ONE, second]), take_all([ONE, second])):
+        assert tools["one"] == ONE
+    assert take_all({"two": ONE})["two"].arguments == ONE.arguments
+    assert describe_all([second])["second"].arguments is not None
+    assert take_all([second])["second"].arguments is None
+
+
+def test_what_is_not_described_has_no_declaration() -> None:
+    with pytest.raises(ConfigError, match=r"first has no schema; describe\(\) makes one"):
+        Tool.undeclared("first", first).declaration()
 
 
 @pytest.mark.parametrize(
@@ -425,12 +451,15 @@ def test_functions_by_name() -> None:
         ([first, 7], "a tool is a function, not int: 7"),
         ({"one": "first"}, "a tool is a function, not str"),
         ([first, first], "two tools are called first"),
+        ([ONE, ONE], "two tools are called one"),
         ([lambda: None], "'<lambda>' is no name"),
+        ({"no name": ONE}, "'no name' is no name"),
     ],
 )
-def test_what_is_no_tool(given: Any, words: str) -> None:
+@pytest.mark.parametrize("take", [take_all, describe_all])
+def test_what_is_no_tool(take: Any, given: Any, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        by_name(given)
+        take(given)
 
 
 # -- docstrings ------------------------------------------------------------------------------------

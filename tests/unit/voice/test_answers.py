@@ -102,6 +102,16 @@ def test_what_was_interrupted_is_over_when_the_server_knows_nothing_of_it(answer
     assert answers.running == ["next"]
 
 
+def test_one_that_is_given_up_is_over_and_what_came_of_it_is_settled(answers: Sound) -> None:
+    answers.get(PART, 100)
+    answers.get(NEXT, 100, "other")
+    assert not answers.give_up("r", lambda _: 0)
+    assert answers.give_up("r", lambda part: 100 if part == PART else 0)
+    assert answers.running == ["other"]
+    assert answers.is_dropped("r")
+    assert answers.answer("r").settled == {"a"}
+
+
 def test_an_end_without_a_name_means_the_only_response_that_runs() -> None:
     answers = Answers(
         is_out_of_band=lambda key: key == "aside",

@@ -128,6 +128,19 @@ def test_what_nobody_has_heard_is_said_again_before_all_else(asks: Asks) -> None
     assert asks.is_protected
 
 
+def test_what_is_given_up_is_no_longer_asked_for(asks: Asks) -> None:
+    asks.say(GREETING, is_protected=True)
+    asks.next(is_quiet=yes)
+    assert asks.gone_out == ["voice_create_1"]
+    assert asks.give_up("voice_create_1") == Saying(GREETING, is_protected=True)
+    assert asks.gone_out == []
+    assert not asks.is_protected
+    asks.owed = True
+    asks.next(is_quiet=yes)
+    assert asks.give_up("voice_create_2") is None
+    assert not asks.is_awaited
+
+
 def test_a_refused_saying_is_no_longer_protected(asks: Asks) -> None:
     asks.say(GREETING, is_protected=True)
     asks.next(is_quiet=yes)

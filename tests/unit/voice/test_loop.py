@@ -39,7 +39,9 @@ from realtime_sync.errors import (
     RealtimeTimeout,
     RemoteProtocolError,
 )
+from realtime_sync.tools import CallContext, describe
 from realtime_sync.voice import (
+    AnswerFailed,
     IdleRule,
     Interrupted,
     ToolFinished,
@@ -205,6 +207,28 @@ def test_tools_run_beside_the_conversation_and_one_response_follows(
     assert finished == {"c1": False, "c2": True, "c3": True, "c4": True}
 
 
+def test_what_is_described_is_called_with_checked_arguments(
+    clock: AudioClock, sink: VirtualSpeaker
+) -> None:
+    def weather(city: str, call: CallContext, days: int = 7) -> str:
+        return f"{city}, {days} days, {call.call_id}"
+
+    calls = (
+        call_done("r1", "c1", "weather", '{"city": "Rome", "days": null}'),
+        call_done("r1", "c2", "weather", '{"city": "Rome", "days": 2}'),
+        call_done("r1", "c3", "weather", '{"city": "Rome", "days": "many"}'),
+    )
+    react = lambda message: (  # noqa: E731
+        [created("r2"), done("r2")] if message["type"] == "response.create" else []
+    )
+    connection = ScriptedConnection(clock, *ANSWER[:4], *calls, done("r1"), react=react)
+    talk(connection, sink, tools=[describe(weather)])
+    outputs = {m["item"]["call_id"]: m["item"]["output"] for m in connection.sent[:-1]}
+    assert outputs.pop("c1") == "Rome, 7 days, c1"
+    assert outputs.pop("c2") == "Rome, 2 days, c2"
+    assert "days must be" in outputs.pop("c3")
+
+
 @pytest.mark.parametrize(("unknown_tools", "sent"), [("refuse", 2), ("leave", 0)])
 def test_calls_that_nobody_declared(
     clock: AudioClock, sink: VirtualSpeaker, unknown_tools: str, sent: int
@@ -295,6 +319,28 @@ def test_a_server_that_closes_in_order_is_heard_to_the_end(
     talk(connection, sink, source)
     assert sink.played_ms("a") == 500
     assert source.closed.is_set()
+
+
+def test_a_connection_that_the_program_had_closed_is_an_error(
+    clock: AudioClock, sink: VirtualSpeaker
+) -> None:
+    source = ListSource(wait=True)
+    connection = ScriptedConnection(clock, *ANSWER, ConnectionClosedOK(1000, closed_by="this side"))
+    connection.closed = True
+    with pytest.raises(ConnectionClosedOK, match=r"connect\(\) opens another"):
+        talk(connection, sink, source)
+    assert source.closed.is_set()
+    assert sink.drain(0)
+
+
+@pytest.mark.parametrize(("was_closed", "by"), [(False, "this side"), (True, "the server")])
+def test_any_other_good_end_is_the_end(
+    clock: AudioClock, sink: VirtualSpeaker, was_closed: bool, by: str
+) -> None:
+    connection = ScriptedConnection(clock, *ANSWER, ConnectionClosedOK(1000, closed_by=by))
+    connection.closed = was_closed
+    talk(connection, sink, ListSource(wait=True))
+    assert sink.played_ms("a") == 500
 
 
 def test_a_lost_connection_ends_it_at_once(clock: AudioClock, sink: VirtualSpeaker) -> None:
@@ -436,6 +482,46 @@ def test_an_answer_that_never_comes_is_an_error(clock: AudioClock, sink: Virtual
         with pytest.raises(RealtimeTimeout, match="owes an answer"):
             talk(ScriptedConnection(clock, *script), sink)
         assert clock() - began == pytest.approx(30, abs=0.5)
+
+
+def test_an_answer_that_never_ends_is_given_up_and_the_next_is_asked_for(
+    clock: AudioClock, sink: VirtualSpeaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    def react(message: dict[str, Any]) -> list[Any]:
+        if message["type"] != "response.create":
+            return []
+        loop.close()
+        return [created("r2")]
+
+    events: list[Any] = []
+
+    def note(message: Any) -> None:
+        events.append(message)
+        if message.type == "voice.answer_started":
+            loop.say("Are you there?")
+
+    connection = ScriptedConnection(clock, *ANSWER[:5], react=react)
+    loop = make_loop(connection, ListSource(wait=True), sink, note, answer_timeout=12)
+    began = clock()
+    loop.run()
+    assert connection.types() == ["response.cancel", "response.create"]
+    assert connection.sent[0]["response_id"] == "r1"
+    assert sink.played_ms("a") == 500
+    assert clock() - began == pytest.approx(12, abs=1)
+    (failed,) = [e for e in events if isinstance(e, AnswerFailed)]
+    assert (failed.response_id, failed.status) == ("r1", "timed_out")
+    assert failed.reason == "nothing has come of it for 12 s"
+    assert str(failed) in caplog.text
+
+
+def test_one_that_never_ends_does_not_keep_an_idle_rule_waiting(
+    clock: AudioClock, sink: VirtualSpeaker
+) -> None:
+    events: list[Any] = []
+    connection = ScriptedConnection(clock, *ANSWER[:5])
+    idle = IdleRule(after_s=5, end_after_s=5)
+    make_loop(connection, ListSource(wait=True), sink, events.append, idle=idle).run()
+    assert [e.type for e in events if e.type.startswith("voice.")][-1] == "voice.idle_ended"
 
 
 def test_it_can_be_closed_from_another_thread(

@@ -60,6 +60,11 @@ def test_a_request_to_close_comes_before_every_other_step(state: LinkState, step
     assert life.step(LinkStep.END) is LinkState.CLOSED
 
 
+def test_the_next_link_is_made_from_the_loss_to_the_end_of_it() -> None:
+    made = {state for state in LinkState if state.makes_anew}
+    assert made == {LinkState.LOST, LinkState.RENEWING, LinkState.RENEWING_LOST}
+
+
 def test_the_first_request_to_close_counts() -> None:
     life = Lifecycle()
     assert not life.closing.is_set
