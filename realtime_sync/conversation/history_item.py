@@ -112,11 +112,15 @@ def read(wire: Any, *, done: bool) -> HistoryItem | None:
     content = wire.get("content")
     parts = tuple(map(_read_part, content)) if isinstance(content, list) else ()
     arguments, output = as_text(wire.get("arguments")), as_text(wire.get("output"))
-    says_something = bool(arguments or output or any(p.text or p.image_url for p in parts))
+    status = wire.get("status")
+    if status not in ("completed", "incomplete"):
+        # Not every server says a status; what says something already was created in one piece.
+        whole = status is None and _says_something(parts, arguments, output)
+        status = "completed" if done or whole else "in_progress"
     return HistoryItem(
         id=wire["id"],
         type=text(wire.get("type", "message")),
-        status=_status(wire.get("status"), done=done, says_something=says_something),
+        status=cast("ItemStatus", status),
         role=text(wire.get("role")),
         parts=parts,
         call_id=text(wire.get("call_id")),
@@ -137,13 +141,10 @@ def _read_part(part: Any) -> HistoryPart:
     )
 
 
-def _status(said: Any, *, done: bool, says_something: bool) -> ItemStatus:
-    if said in ("completed", "incomplete"):
-        return cast("ItemStatus", said)
-    if done:
-        return "completed"
-    # Not every server says a status; what says something already was created in one piece.
-    return "completed" if said is None and says_something else "in_progress"
+def _says_something(
+    parts: tuple[HistoryPart, ...], arguments: str | None, output: str | None
+) -> bool:
+    return bool(arguments or output or any(part.text or part.image_url for part in parts))
 
 
 def merged(older: HistoryItem, newer: HistoryItem) -> HistoryItem:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import random
 
-from barge_in import CALLBACK_MS, hold_trial, judge, summary
+from barge_in import (
+    CALLBACK_MS,
+    hold_trial,
+    hold_trials_among_reconnects,
+    judge,
+    judge_void,
+    summary,
+)
 from sound_card import SoundCard
 from sound_server import conversing
 
@@ -27,3 +34,14 @@ def test_an_interrupted_item_is_truncated_where_it_was_last_heard(sound_card: So
         ("truncation less what the monitor heard", off),
     ):
         print(f"{what:40} {summary(values)} ms")
+
+
+def test_interruptions_among_links_that_are_lost(sound_card: SoundCard) -> None:
+    rng = random.Random(5)
+    with sound_card.recording() as recording, conversing() as talk:
+        trials, void = hold_trials_among_reconnects(talk, recording, rng, count=4)
+        assert talk.errors == []
+    off = [judge(trial, recording.pcm) for trial in trials]
+    assert max(map(abs, off)) <= CALLBACK_MS, off
+    for trial in void:
+        judge_void(trial, recording.pcm)

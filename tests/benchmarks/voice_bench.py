@@ -2,7 +2,10 @@
 
 It runs on a virtual sound card of its own, so that anybody gets figures of the same kind. The
 table shows the latency of interruptions, how far a truncation is from what the monitor heard, and
-the CPU seconds (all threads of the client's process, user and system) of a minute.
+the CPU seconds (all threads of the client's process, user and system) of a minute. Interruptions
+are held alone, beside a slow callback, with links that are lost and made anew, and with both. It
+fails when anything is heard twice or never ends, or when the server has taken another truncation
+than the sink had handed out.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from barge_in import hold_trial, judge
+from attrs import frozen
+from barge_in import hold_trial, hold_trials_among_reconnects, judge, judge_void
 from embedded import QUESTIONS, run_server
 from sound_card import SoundCard, started_card
 from sound_server import conversing
@@ -33,33 +37,55 @@ _SLOW_S = 0.02  # for each event: slower than they come
 Row = tuple[str, list[float], str]
 
 
-def interruptions(card: SoundCard, count: int, *, callback_s: float = 0.0) -> list[Row]:
+@frozen
+class Interruptions:
+    """What came of interruptions.
+
+    Attributes:
+        rows: their figures.
+        cuts: how many links were cut among them.
+        void: how many more struck an answer whose link was gone; none of them is in ``rows``.
+    """
+
+    rows: list[Row]
+    cuts: int = 0
+    void: int = 0
+
+
+def interruptions(
+    card: SoundCard, count: int, *, callback_s: float = 0.0, reconnects: bool = False
+) -> Interruptions:
     """Interrupt answers of one, two and three items at random moments.
 
     Args:
         card: where they are played.
         count: how many of them.
         callback_s: how long ``on_event`` takes for each event.
+        reconnects: cut the link before each one, and once more in the middle of an answer after
+            every second one; the interruption of that answer is void.
     """
     rng = random.Random(4)
-    beside = f"; `on_event` takes {callback_s * 1000:g} ms" if callback_s else ""
     with card.recording() as recording, conversing(callback_s=callback_s) as talk:
-        trials = [hold_trial(talk, recording, rng, items=1 + n % 3) for n in range(count)]
+        if reconnects:
+            trials, void = hold_trials_among_reconnects(talk, recording, rng, count)
+        else:
+            trials = [hold_trial(talk, recording, rng, items=1 + n % 3) for n in range(count)]
+            void = []
         assert talk.errors == [], talk.errors
     off = [abs(judge(trial, recording.pcm)) for trial in trials]
-    return [
-        (
-            f"`speech_started` sent → speaker cleared{beside}",
-            [t.outcome.clear_ms for t in trials],
-            "ms",
-        ),
-        (
-            f"`speech_started` sent → next callback: fade, then silence{beside}",
-            [t.outcome.callback_ms for t in trials],
-            "ms",
-        ),
-        (f"truncation point against the monitor's last matched sample{beside}", off, "ms"),
-    ]
+    for each in void:
+        judge_void(each, recording.pcm)
+    beside = ["`on_event` takes " + f"{callback_s * 1000:g} ms"] if callback_s else []
+    beside += ["reconnects among them"] if reconnects else []
+    figures = {
+        "`speech_started` sent → speaker cleared": [t.outcome.clear_ms for t in trials],
+        "`speech_started` sent → next callback: fade, then silence": [
+            t.outcome.callback_ms for t in trials
+        ],
+        "truncation point against the monitor's last matched sample": off,
+    }
+    rows = [("; ".join((what, *beside)), values, "ms") for what, values in figures.items()]
+    return Interruptions(rows, talk.server.cuts, len(void))
 
 
 class Talk:
@@ -153,14 +179,25 @@ def main() -> None:
     options = parser.parse_args()
     with started_card() as card:
         os.environ.update(card.env)  # before PyAudio looks for devices
-        rows = interruptions(card, options.interruptions)
-        rows += interruptions(card, options.interruptions // 2, callback_s=_SLOW_S)
+        plain, fewer = options.interruptions, max(1, options.interruptions // 2)
+        held = [
+            interruptions(card, plain),
+            interruptions(card, fewer, callback_s=_SLOW_S),
+            interruptions(card, fewer, reconnects=True),
+            interruptions(card, fewer, callback_s=_SLOW_S, reconnects=True),
+        ]
+        rows = [row for each in held for row in each.rows]
         rows += costs(card, options.seconds, options.rounds)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
     print("| what | least | median | most | |\n|---|---|---|---|---|")
     for what, values, unit in rows:
         figures = (min(values), statistics.median(values), max(values))
         print(f"| {what} | " + " | ".join(f"{x:.1f}" for x in figures) + f" | {unit} |")
+    cuts, void = sum(each.cuts for each in held), sum(each.void for each in held)
+    print(
+        f"\n{cuts} links were cut. {void} interruptions more struck an answer whose link was gone:"
+        " nothing was truncated, and none of them is in a figure."
+    )
 
 
 if __name__ == "__main__":

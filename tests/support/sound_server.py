@@ -7,6 +7,7 @@ decided by the same rules; only the words and the network are missing.
 from __future__ import annotations
 
 import json
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,14 +20,15 @@ from bench import LOUD, LoudnessDetector
 from guards import Guard
 from numpy.typing import NDArray
 
+from realtime_sync import ReconnectPolicy
 from realtime_sync.audio import Speaker, VirtualMicrophone
 from realtime_sync.connection import ConnectionSettings, RealtimeConnection
-from realtime_sync.errors import RealtimeError
-from realtime_sync.events import ErrorEvent
+from realtime_sync.errors import ConnectionClosed, RealtimeError
+from realtime_sync.events import ErrorEvent, Reconnected
 from realtime_sync.local.protocol.conversation_session import ConversationSession, OnHeard
 from realtime_sync.local.protocol.response_builder import ResponseBuilder
 from realtime_sync.local.protocol.stored_items import StoredPart
-from realtime_sync.transport import MemoryPeer, memory_pair
+from realtime_sync.transport import MemoryPeer, Transport, memory_pair
 from realtime_sync.voice import Interrupted, VoiceLoop
 
 __all__ = ["Block", "Conversation", "Interruption", "SoundServer", "TimedSpeaker", "conversing"]
@@ -48,20 +50,62 @@ _SESSION: Any = {
 
 
 class SoundServer:
-    """The server's end of a link in memory.
+    """The server of a connection, one link after the other; each has a session of its own.
 
     Threads:
-        One serves the link; `answer` may be called from another.
+        One runs it; all else may be called from any.
 
     Attributes:
         interrupted_at: when the last ``speech_started`` was sent, by `time.monotonic`.
         words: what it understands of all that the user says from now on.
+        cuts: how many links it has cut.
     """
 
-    def __init__(self, peer: MemoryPeer) -> None:
+    def __init__(self) -> None:
         self.interrupted_at = 0.0
         self.words = ""
-        self._peer = peer
+        self.cuts = 0
+        self._links: queue.SimpleQueue[_Link | None] = queue.SimpleQueue()  # to be served
+        self._link: _Link | None = None  # the newest
+
+    def open(self, *_: object) -> tuple[Transport, None]:
+        """Make a link, as `ConnectionSettings.opener`."""
+        transport, peer = memory_pair()
+        self._link = _Link(self, peer)
+        self._links.put(self._link)
+        return transport, None
+
+    def run(self) -> None:
+        """Serve until `stop`."""
+        while (link := self._links.get()) is not None:
+            link.run()
+
+    def stop(self) -> None:
+        """Have `run` end after the last link."""
+        self._links.put(None)
+
+    def cut(self) -> None:
+        """Break the link, as a lost network does."""
+        assert self._link is not None
+        self.cuts += 1
+        self._link.peer.drop()
+
+    def answer(self, sounds: Sequence[Sound], *, late: Sound | None = None) -> list[str]:
+        """Say ``sounds`` over the newest link; see `_Link.answer`."""
+        assert self._link is not None
+        return self._link.answer(sounds, late=late)
+
+
+class _Link:
+    """The server's end of a link in memory, and the session on it.
+
+    Threads:
+        One runs it; `answer` may be called from another.
+    """
+
+    def __init__(self, server: SoundServer, peer: MemoryPeer) -> None:
+        self.peer = peer
+        self._server = server
         self._lock = threading.Lock()  # guards the session and what belongs to it
         self._responses: list[ResponseBuilder] = []
         self._asked: list[ResponseBuilder] = []  # by the client
@@ -78,11 +122,11 @@ class SoundServer:
 
     def run(self) -> None:
         """Serve until the link ends."""
-        with self._lock:
-            self._session.open()
         with suppress(RealtimeError):
+            with self._lock:
+                self._session.open()
             while True:
-                request = json.loads(self._peer.receive())
+                request = json.loads(self.peer.receive())
                 with self._lock:
                     for _ in self._session.handle(request):
                         pass
@@ -127,8 +171,9 @@ class SoundServer:
 
     def _emit(self, event: dict[str, Any]) -> None:
         if event["type"] == "input_audio_buffer.speech_started":
-            self.interrupted_at = time.monotonic()
-        self._peer.send(json.dumps(event))
+            self._server.interrupted_at = time.monotonic()
+        with suppress(ConnectionClosed):  # what is said into a lost link is lost
+            self.peer.send(json.dumps(event))
 
     # -- what the session asks for ---------------------------------------------------------------
 
@@ -141,7 +186,7 @@ class SoundServer:
     def recognise(
         self, part: StoredPart, done: OnHeard, *, language: str | None, prompt: str | None
     ) -> None:
-        part.heard = self.words
+        part.heard = self._server.words
         done(part, None)
 
 
@@ -257,7 +302,10 @@ class Conversation:
         Guard().until(lambda: self.speaker.asked_at, "the next callback")
         for item_id in event.deleted:
             self.wait_for(lambda e, i=item_id: _is(e, "conversation.item.deleted", i), since)  # type: ignore[misc]
-        self.wait_for(lambda e: _is(e, "conversation.item.truncated", event.item_id), since)
+        truncated = self.wait_for(
+            lambda e: _is(e, "conversation.item.truncated", event.item_id), since
+        )
+        assert truncated.audio_end_ms == event.audio_end_ms, "what the server has taken"
         self.wait_for(lambda e: e.type == "input_audio_buffer.speech_stopped", since)
         return Interruption(
             event=event,
@@ -265,12 +313,23 @@ class Conversation:
             callback_ms=(self.speaker.asked_at - self.server.interrupted_at) * 1000,
         )
 
+    def lose_link(self) -> None:
+        """Have the link cut, and wait until the talk goes on over another one."""
+        since = len(self.events)
+        self.server.cut()
+        self.wait_for(lambda event: isinstance(event, Reconnected), since)
+
     def speak(self, items: Sequence[str], after_ms: int) -> int:
         """Speak when that much of ``items`` was handed out; return how many events there were."""
+        since = self.wait_until_handed(items, after_ms)
+        self._microphone.say(np.full(RATE // 10, LOUD, "<i2"))
+        return since
+
+    def wait_until_handed(self, items: Sequence[str], ms: int) -> int:
+        """Wait until the device has that much of ``items``; return how many events came before."""
         since = len(self.events)
         handed = self.speaker.handed_ms
-        Guard().until(lambda: sum(map(handed, items)) >= after_ms, "that much of the answer")
-        self._microphone.say(np.full(RATE // 10, LOUD, "<i2"))
+        Guard().until(lambda: sum(map(handed, items)) >= ms, "that much of the answer")
         return since
 
     @property
@@ -299,9 +358,10 @@ def conversing(*, updates: int = 1, **loop: Any) -> Iterator[Conversation]:
         except BaseException as exc:
             failures.append(exc)
 
-    transport, peer = memory_pair()
-    server = SoundServer(peer)
-    connection = RealtimeConnection(transport, settings=ConnectionSettings())
+    server = SoundServer()
+    transport, _ = server.open()
+    settings = ConnectionSettings(opener=server.open, reconnect=ReconnectPolicy(initial_delay=0))
+    connection = RealtimeConnection(transport, settings=settings)
     connection.start()
     with TimedSpeaker() as speaker:
         talk = Conversation(server, connection, speaker, **loop)
@@ -316,5 +376,6 @@ def conversing(*, updates: int = 1, **loop: Any) -> Iterator[Conversation]:
             talk.loop.close()
             Guard().join(threads[1])
             connection.close()
+            server.stop()
             Guard().join(threads[0])
     assert not failures, failures

@@ -64,6 +64,19 @@ SESSION = json.dumps(
         },
     }
 )
+ITEM = json.dumps(
+    {
+        "type": "conversation.item.done",
+        "event_id": PART["event_id"],
+        "item": {
+            "id": PART["item_id"],
+            "type": "message",
+            "status": "completed",
+            "role": "assistant",
+            "content": [{"type": "output_audio", "transcript": "And then we went home."}],
+        },
+    }
+)
 SESSION_CREATED = SESSION.replace("session.updated", "session.created")
 CHUNK = bytes(960)
 
@@ -154,8 +167,8 @@ class Calls:
 
 @pytest.mark.parametrize(
     ("text", "most"),
-    [(WORDS, 14), (AUDIO, 22), (SESSION, 31)],
-    ids=["transcript delta", "audio delta", "session"],
+    [(WORDS, 14), (AUDIO, 22), (SESSION, 31), (ITEM, 24)],
+    ids=["transcript delta", "audio delta", "session", "item told again"],
 )
 def test_python_calls_to_receive_an_event(link: Link, text: str, most: float) -> None:
     link.arrive(text, 10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 from base64 import b64encode
 from typing import Any
 
@@ -221,6 +222,62 @@ def test_what_is_told_again_with_less_in_it_loses_nothing() -> None:
     respond(history, "done", output=[message("a", "assistant")])
     tell(history, "added", {**message("a", "assistant"), "status": "in_progress"})
     assert history.replay() == ([written("a", "Hi.", "assistant")], [])
+
+
+def test_words_of_the_user_that_are_told_after_their_transcript() -> None:
+    history = new_history()
+    item = message("u", "user", {"type": "input_audio", "transcript": "the first"})
+    done(history, item)
+    transcribed(history, "u", "the better")
+    tell(history, "done", {**item, "content": [{"type": "input_audio", "transcript": None}]})
+    assert texts(history) == ["the better"]
+    tell(history, "done", item)
+    assert texts(history) == ["the first"]
+
+
+def any_telling(rng: random.Random) -> ServerEvent:
+    """Return an event about one of two items, in one of a few forms, so that many repeat."""
+    item_id = rng.choice("ab")
+    part = {"type": rng.choice(("input_audio", "output_audio")), "transcript": rng.choice("xy")}
+    item = message(item_id, "user", *rng.choice(([], [part], [{}, part])))
+    if status := rng.choice((None, "in_progress", "completed", "incomplete")):
+        item["status"] = status
+    kind = rng.choice(
+        ("added", "done", "output_item.added", "output_item.done", "response", "heard", "deleted")
+    )
+    where = {} if rng.random() < 0.5 else {"previous_item_id": rng.choice((None, "a", "b"))}
+    match kind:
+        case "added" | "done":
+            return event(f"conversation.item.{kind}", item=item, **where)
+        case "response":
+            return event("response.done", response={"id": "r", "output": [item, item]})
+        case "heard":
+            name = "conversation.item.input_audio_transcription.completed"
+            return event(name, item_id=item_id, content_index=0, transcript=rng.choice("xyz"))
+        case "deleted":
+            return event("conversation.item.deleted", item_id=item_id)
+    return event(f"response.{kind}", response_id="r", output_index=0, item=item)
+
+
+def test_an_item_that_comes_in_the_same_form_again_is_as_if_it_was_read_again() -> None:
+    rng = random.Random(6)
+    for _ in range(300):
+        quick, slow = new_history(), new_history()
+        for telling in [any_telling(rng) for _ in range(12)]:
+            slow._told.clear()
+            quick.receive(telling)
+            slow.receive(telling)
+            assert list(quick.items.values()) == list(slow.items.values())
+        assert quick._unplaced == slow._unplaced
+
+
+def test_forms_in_which_items_came_are_kept_for_one_response() -> None:
+    history = new_history()
+    for number in range(20):
+        done(history, written(f"i{number}", "x"))
+    assert len(history._told) == 8
+    respond(history, "done", output=[])
+    assert history._told == {}
 
 
 def test_out_of_band_items_are_not_in_the_conversation() -> None:
