@@ -89,8 +89,9 @@ def test_every_public_module_says_what_it_promises(name: str) -> None:
         assert hasattr(module, key), f"{name}.__all__ names {key}, which is not there"
 
 
-def test_importing_the_package_loads_nothing_heavy() -> None:
-    loaded = run(f"import realtime_sync, sys; print([m for m in {HEAVY!r} if m in sys.modules])")
+@pytest.mark.parametrize("name", ["realtime_sync", "realtime_sync.agents"])
+def test_importing_the_package_loads_nothing_heavy(name: str) -> None:
+    loaded = run(f"import {name}, sys; print([m for m in {HEAVY!r} if m in sys.modules])")
     assert loaded == "[]\n"
 
 

@@ -89,6 +89,8 @@ def resolve_settings(
         {'audio': {'output': {'voice': 'marin'}, 'input': {'turn_detection': None}}}
     """
     run, connect = run_config or {}, model_config or {}
+    _check_keys(run, RealtimeRunConfig, "the run config")
+    _check_keys(connect, RealtimeModelConfig, "the model config")
     attached = "call_id" in connect
     sources = {
         "the defaults": _without_formats(defaults) if attached else defaults,

@@ -220,6 +220,20 @@ def test_keys_of_a_detector_may_be_in_camel_case() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"threshold": 0},
+        {"threshold": 1.0},
+        {"prefix_padding_ms": 0, "silence_duration_ms": 0, "idle_timeout_ms": 0},
+        {"eagerness": "low"},
+        {},
+    ],
+)
+def test_a_detector_is_sent_as_it_is_up_to_the_bounds(given: Any) -> None:
+    assert resolved({"turn_detection": given}).session["audio"]["input"]["turn_detection"] == given
+
+
 def test_a_detector_may_be_a_model() -> None:
     settings = resolved({"turn_detection": ServerVad(threshold=0.5)})
     detector = {"type": "server_vad", "threshold": 0.5}
@@ -265,6 +279,11 @@ def test_what_else_is_sent_as_it_is() -> None:
         ({"turn_detection": {"threshold": 1.1}}, "has threshold=1.1, which must be a number from"),
         ({"turn_detection": {"createResponse": 1}}, "has create_response=1, which must be True"),
         ({"turn_detection": {"silence_duration_ms": -1}}, "silence_duration_ms=-1, which must be"),
+        ({"turn_detection": {"threshold": -0.1}}, "has threshold=-0.1, which must be a number"),
+        ({"turn_detection": {"threshold": "x"}}, "has threshold='x', which must be a number"),
+        ({"turn_detection": {"prefix_padding_ms": True}}, "prefix_padding_ms=True, which must be"),
+        ({"turn_detection": {"idle_timeout_ms": 0.5}}, "idle_timeout_ms=0.5, which must be"),
+        ({"turn_detection": {"type": 5}}, "has type=5, which must be a text"),
         ({"turn_detection": {"eagerness": "very"}}, "eagerness='very', which must be 'auto'"),
         ({"input_audio_transcription": "whisper-1"}, "audio.input.transcription='whisper-1'"),
         ({"modalities": []}, r"modalities=\[\] must be"),
@@ -288,6 +307,22 @@ def test_what_can_not_be_meant_is_an_error_that_names_it(given: Any, message: st
     assert isinstance(caught.value, ConfigError)
     with pytest.raises(UserError, match=r"^initial_model_settings"):
         resolved(None, given)
+
+
+@pytest.mark.parametrize(
+    ("configs", "message"),
+    [
+        (
+            [{"hold_bak": "all"}],
+            "the run config: 'hold_bak' is unknown; there are model_settings, ",
+        ),
+        ([None, {"api-key": "x"}], "the model config: 'api-key' is unknown; there are api_key, "),
+        (["x"], "the run config must be a dictionary, got 'x'"),
+    ],
+)
+def test_a_config_has_known_keys_only(configs: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        resolve_settings(*configs)
 
 
 def test_settings_must_be_a_dictionary() -> None:

@@ -96,6 +96,7 @@ def test_a_cached_kind_without_a_price_costs_what_it_costs_uncached() -> None:
 
 def test_without_prices_nothing_costs_anything() -> None:
     assert Usage.from_wire(WIRE).cost({}) == 0
+    assert Usage.from_wire(WIRE).cost(dict.fromkeys(PRICES, 0)) == 0
 
 
 def test_tokens_whose_kind_is_not_told_count_as_text() -> None:
