@@ -236,6 +236,12 @@ def test_words_that_come_after_the_end_have_an_end_of_their_own() -> None:
     assert words.checks.response_done("r") == [checked("Hello. You!", final=True)]
 
 
+def test_a_check_of_such_words_is_not_the_final_one() -> None:
+    words = Words(10)
+    words.passed(words.done("Hello."))
+    assert words.delta(" You!") == checked("Hello. You!")
+
+
 # -- after a trip, and memory --------------------------------------------------------------------
 
 
