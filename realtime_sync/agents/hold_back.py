@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 from ..conversation.session import SoundFormat
 from ..errors import UserError
 from ..voice.effects import Part, Play
-from .output_checks import MOST_PARTS, Check
+from .output_checks import MOST_PARTS, OutputCheck
 
 __all__ = ["Dropped", "HoldBack", "Outgoing", "SoundEnd", "UncheckedSound"]
 
@@ -157,7 +157,7 @@ class HoldBack:
         >>> sound = Play(bytes(96_000), ("item_1", 0), "resp_1")
         >>> hold.audio(sound, SoundFormat("audio/pcm", 24_000)), hold.held_ms
         ([], 2000)
-        >>> check = Check("resp_1", ("item_1", 0), "What nobody has looked at,")
+        >>> check = OutputCheck("resp_1", ("item_1", 0), "What nobody has looked at,")
         >>> [len(play.audio) for play in hold.passed(check)], hold.held_ms
         ([3840], 1920)
     """
@@ -236,7 +236,7 @@ class HoldBack:
 
     # -- what was decided ------------------------------------------------------------------------
 
-    def passed(self, check: Check) -> list[Outgoing]:
+    def passed(self, check: OutputCheck) -> list[Outgoing]:
         """Take that words have passed; return what goes out now."""
         held = self._part(check.response_id, check.part)
         if held is None:

@@ -10,7 +10,7 @@ from .._latest import keep_latest
 from ..errors import UserError
 from ..voice.effects import Part
 
-__all__ = ["MOST_PARTS", "Check", "OutputChecks"]
+__all__ = ["MOST_PARTS", "OutputCheck", "OutputChecks"]
 
 MOST_PARTS = 64
 """More parts than these no response has; what a server puts into another one is not checked."""
@@ -26,7 +26,7 @@ _SENTENCE_END = re.compile(f"[{_MARKS}][{_CLOSING}]*(?=\\s|$)|[{_WIDE_MARKS}]")
 
 
 @frozen
-class Check:
+class OutputCheck:
     """Words that the guardrails are to look at.
 
     Attributes:
@@ -111,7 +111,7 @@ class OutputChecks:
         self._debounce = debounce
         self._responses: dict[str, _SpokenResponse] = {}
 
-    def delta(self, response_id: str, item_id: str, index: int, text: str) -> Check | None:
+    def delta(self, response_id: str, item_id: str, index: int, text: str) -> OutputCheck | None:
         """Take more words of a part; return the check that is to begin now, if one is."""
         words = self._words(response_id, (item_id, index))
         if words is None or not text:
@@ -123,7 +123,7 @@ class OutputChecks:
             return None
         return self._ask(response_id, (item_id, index), words)
 
-    def done(self, response_id: str, item_id: str, index: int, text: str) -> Check | None:
+    def done(self, response_id: str, item_id: str, index: int, text: str) -> OutputCheck | None:
         """Take that the words of a part are complete; return the check that is to begin now.
 
         Args:
@@ -138,7 +138,7 @@ class OutputChecks:
         words.text = text or words.text
         return self._finish(response_id, (item_id, index), words)
 
-    def response_done(self, response_id: str) -> list[Check]:
+    def response_done(self, response_id: str) -> list[OutputCheck]:
         """Take that a response is over, and so all of its words complete; return what begins."""
         response = self._responses.get(response_id)
         if response is None:
@@ -146,7 +146,7 @@ class OutputChecks:
         ends = [self._finish(response_id, part, words) for part, words in response.parts.items()]
         return [check for check in ends if check is not None]
 
-    def passed(self, check: Check) -> Check | None:
+    def passed(self, check: OutputCheck) -> OutputCheck | None:
         """Take that a check has passed; return the one that waited for it, if one did."""
         response = self._responses.get(check.response_id)
         words = None if response is None else response.parts.get(check.part)
@@ -155,7 +155,7 @@ class OutputChecks:
         words.running = False
         return self._ask(check.response_id, check.part, words) if words.waits else None
 
-    def tripped(self, check: Check) -> None:
+    def tripped(self, check: OutputCheck) -> None:
         """Take that a guardrail forbids what a check has: of its response no more is checked."""
         self.forget(check.response_id)
 
@@ -189,17 +189,17 @@ class OutputChecks:
         ends = [found.end() for found in _SENTENCE_END.finditer(new)]
         return bool(ends) and before + ends[-1] - len(words.asked) >= _LEAST_NEW
 
-    def _finish(self, response_id: str, part: Part, words: _Words) -> Check | None:
+    def _finish(self, response_id: str, part: Part, words: _Words) -> OutputCheck | None:
         words.over = True
         if not words.text or (words.asked_for_all and words.asked == words.text):
             return None
         return self._ask(response_id, part, words)
 
-    def _ask(self, response_id: str, part: Part, words: _Words) -> Check | None:
+    def _ask(self, response_id: str, part: Part, words: _Words) -> OutputCheck | None:
         if words.running:
             words.waits = True
             return None
         known = words.asked == words.text
         words.running, words.waits = True, False
         words.asked, words.asked_for_all = words.text, words.over
-        return Check(response_id, part, words.text, words.over, already_passed=known)
+        return OutputCheck(response_id, part, words.text, words.over, already_passed=known)

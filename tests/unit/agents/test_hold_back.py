@@ -16,7 +16,7 @@ from realtime_sync.agents.hold_back import (
     SoundEnd,
     UncheckedSound,
 )
-from realtime_sync.agents.output_checks import MOST_PARTS, Check, OutputChecks
+from realtime_sync.agents.output_checks import MOST_PARTS, OutputCheck, OutputChecks
 from realtime_sync.conversation.session import SoundFormat
 from realtime_sync.errors import UserError
 from realtime_sync.voice.effects import Part, Play
@@ -31,8 +31,10 @@ def sound(size: int, part: Part = PART, response_id: str = "r") -> Play:
     return Play(bytes(size), part, response_id)
 
 
-def passing(text: str, part: Part = PART, response_id: str = "r", *, final: bool = False) -> Check:
-    return Check(response_id, part, text, final)
+def passing(
+    text: str, part: Part = PART, response_id: str = "r", *, final: bool = False
+) -> OutputCheck:
+    return OutputCheck(response_id, part, text, final)
 
 
 def sizes(out: Iterable[Outgoing]) -> list[int]:
@@ -368,6 +370,15 @@ def test_what_is_held_is_bounded() -> None:
     assert hold.audio(sound(48), PCM) == []
 
 
+def test_what_went_out_is_not_held() -> None:
+    hold = with_words()
+    hold.passed(passing("x" * 1000, final=True))
+    for _ in range(3):
+        assert len(hold.audio(sound(16 * 1024 * 1024), PCM)) == 1
+    hold.words("r", PART, "more")
+    assert hold.audio(sound(32 * 1024 * 1024), PCM) == []
+
+
 def test_the_oldest_response_gives_way() -> None:
     hold = HoldBack("checked")
     for n in range(65):
@@ -436,14 +447,14 @@ class Conversation:
         self.hold = HoldBack(mode)
         self.checks = OutputChecks(debounce=30)
         self.draw = draw
-        self.running: list[Check] = []
+        self.running: list[OutputCheck] = []
         self.looked_at: dict[Part, int] = {}
         self.out: list[Outgoing] = []
 
     def take(self, out: list[Outgoing]) -> None:
         self.out += out
 
-    def begin(self, check: Check | None) -> None:
+    def begin(self, check: OutputCheck | None) -> None:
         if check is not None:
             self.running.append(check)
 

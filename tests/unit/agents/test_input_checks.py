@@ -67,6 +67,7 @@ def test_a_turn_is_told_twice_and_is_one(checks: Checks) -> None:
     checks.turn("item", before=True, beside=False)
     checks.words("item", "Hello")
     checks.turn("item", before=True, beside=True)
+    assert checks.words("item", "Hello") == []
     assert checks.passed(BEFORE) == [AnswerTurn()]
 
 
@@ -107,6 +108,7 @@ def test_it_does_not_wait_for_the_checks_beside_it(checks: Checks) -> None:
     checks.turn("item", before=True, beside=True)
     checks.words("item", "Hello")
     assert checks.passed(BEFORE) == [AnswerTurn()]
+    assert checks.passed(BEFORE) == [], "once"
     assert checks.answer("r"), "but its sound does"
     assert checks.passed(BESIDE) == [FreeSound("r")]
     assert not checks.answer("r2")
@@ -158,6 +160,15 @@ def test_what_answers_forbidden_words_is_not_heard(checks: Checks, check: InputC
     assert checks.passed(BEFORE) == []
     assert checks.passed(BESIDE) == []
     assert checks.next_expiry_s is None
+
+
+def test_what_is_forbidden_once_is_not_forbidden_again(checks: Checks) -> None:
+    checks.turn("item", before=False, beside=True)
+    checks.turn("later", before=False, beside=True)
+    checks.answer("r")
+    checks.words("item", "Hello")
+    assert checks.tripped(BESIDE) == [ForbidSound("r")]
+    assert checks.no_words("later") == [TurnUnchecked("later", "transcription_failed")]
 
 
 def test_an_earlier_turn_is_answered_when_a_later_one_is_forbidden(checks: Checks) -> None:
@@ -240,8 +251,8 @@ def test_nothing_waits_for_a_turn_that_was_none(checks: Checks) -> None:
     checks.turn("cough", before=True, beside=True)
     checks.answer("r")
     checks.words("item", "Hello")
-    assert checks.passed(BESIDE) == []
     assert checks.passed(BEFORE) == []
+    assert checks.passed(BESIDE) == []
     assert checks.forget("cough") == [AnswerTurn(), FreeSound("r")]
     assert checks.forget("cough") == []
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from realtime_sync.agents.output_checks import MOST_PARTS, Check, OutputChecks
+from realtime_sync.agents.output_checks import MOST_PARTS, OutputCheck, OutputChecks
 from realtime_sync.errors import UserError
 
 PART = ("item", 0)
@@ -18,19 +18,19 @@ class Words:
     def __init__(self, debounce: int = 100) -> None:
         self.checks = OutputChecks(debounce)
 
-    def delta(self, text: str) -> Check | None:
+    def delta(self, text: str) -> OutputCheck | None:
         return self.checks.delta("r", *PART, text)
 
-    def done(self, text: str = "") -> Check | None:
+    def done(self, text: str = "") -> OutputCheck | None:
         return self.checks.done("r", *PART, text)
 
-    def passed(self, check: Check | None) -> Check | None:
+    def passed(self, check: OutputCheck | None) -> OutputCheck | None:
         assert check is not None
         return self.checks.passed(check)
 
 
-def checked(text: str, *, final: bool = False, known: bool = False) -> Check:
-    return Check("r", PART, text, final, already_passed=known)
+def checked(text: str, *, final: bool = False, known: bool = False) -> OutputCheck:
+    return OutputCheck("r", PART, text, final, already_passed=known)
 
 
 @pytest.mark.parametrize("debounce", [0, -1, True, 1.5, None, "100"])
@@ -142,16 +142,16 @@ def test_an_outcome_that_nobody_waits_for_changes_nothing() -> None:
     running = words.delta("x" * 10)
     words.delta("x" * 10)
     assert words.passed(checked("x")) is None
-    assert words.checks.passed(Check("other", PART, "x")) is None
-    assert words.checks.passed(Check("r", ("other", 0), "x")) is None
+    assert words.checks.passed(OutputCheck("other", PART, "x")) is None
+    assert words.checks.passed(OutputCheck("r", ("other", 0), "x")) is None
     assert words.passed(running) == checked("x" * 20)
 
 
 def test_each_part_for_itself() -> None:
     checks = OutputChecks(5)
-    assert checks.delta("r", "item", 0, "first") == Check("r", ("item", 0), "first")
-    assert checks.delta("r", "item", 1, "other") == Check("r", ("item", 1), "other")
-    assert checks.delta("r2", "item2", 0, "third") == Check("r2", ("item2", 0), "third")
+    assert checks.delta("r", "item", 0, "first") == OutputCheck("r", ("item", 0), "first")
+    assert checks.delta("r", "item", 1, "other") == OutputCheck("r", ("item", 1), "other")
+    assert checks.delta("r2", "item2", 0, "third") == OutputCheck("r2", ("item2", 0), "third")
 
 
 # -- the final check -----------------------------------------------------------------------------
@@ -187,8 +187,8 @@ def test_it_comes_with_the_end_of_the_response_for_each_part_that_lacks_it() -> 
     checks.delta("other", "d", 0, "four")
     checks.done("r", "b", 0, "two")
     assert checks.response_done("r") == [
-        Check("r", ("a", 0), "one", final=True),
-        Check("r", ("c", 0), "three", final=True),
+        OutputCheck("r", ("a", 0), "one", final=True),
+        OutputCheck("r", ("c", 0), "three", final=True),
     ]
     assert checks.response_done("r") == []
     assert checks.response_done("never heard of") == []
@@ -234,6 +234,12 @@ def test_words_that_come_after_the_end_have_an_end_of_their_own() -> None:
     assert words.delta(" You!") is None
     assert words.passed(final) is None
     assert words.checks.response_done("r") == [checked("Hello. You!", final=True)]
+
+
+def test_a_check_of_such_words_is_not_the_final_one() -> None:
+    words = Words(10)
+    words.passed(words.done("Hello."))
+    assert words.delta(" You!") == checked("Hello. You!")
 
 
 # -- after a trip, and memory --------------------------------------------------------------------

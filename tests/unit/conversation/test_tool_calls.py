@@ -409,6 +409,15 @@ def test_set_aside_and_lost_it_owes_none(calls: ToolCalls) -> None:
     assert calls.finished("c2"), "the others are not concerned"
 
 
+def test_beside_an_output_that_was_lost_it_waits_for_the_end(calls: ToolCalls) -> None:
+    calls.called("r", call("c1"))
+    calls.called("r", call("c2"))
+    calls.set_aside("c1")
+    calls.lost("c2")
+    assert not calls.finished("c1")
+    assert not calls.over("r"), "as with any two calls"
+
+
 def test_a_lost_link_leaves_what_is_set_aside(calls: ToolCalls) -> None:
     calls.called("r", call())
     calls.set_aside("c1")
