@@ -64,7 +64,7 @@ class ScriptedServer:
 
     Threads:
         Any thread may call any method. Functions of the script are called on the thread that
-        sends, one at a time; they may call the server.
+        sends, one at a time; they may call `emit` and `extend`.
     """
 
     def __init__(
@@ -78,7 +78,8 @@ class ScriptedServer:
         self._fields = dict(session or {})
         self._counter = itertools.count(1)
         self._changed = threading.Condition()
-        # All guarded by _changed; while _working, whoever set it has the script and the session.
+        # All guarded by _changed, but for what is taken from the script: whoever has set _working
+        # does that, and nobody else.
         self._script = ServerScript(steps)
         self._sent: list[JsonDict] = []
         self._urls: list[str] = []

@@ -27,7 +27,7 @@ class _Running:
 
     Attributes:
         response: as it was created.
-        items: its items that are not done, and where they are in the output.
+        items: its items by their ids, each with its place in the output.
         parts: its parts that are not done: where, of which type, with which words so far.
     """
 
@@ -169,10 +169,8 @@ class ScriptedSession:
         running = self._running.get(event["response_id"])
         if running is None:
             return
-        if kind == "response.output_item.added":
+        if kind in ("response.output_item.added", "response.output_item.done"):
             running.items[event["item"]["id"]] = event["output_index"], event["item"]
-        elif kind == "response.output_item.done":
-            running.items.pop(event["item"]["id"], None)
         elif kind == "response.content_part.added":
             names = ("response_id", "item_id", "output_index", "content_index")
             place = {name: event[name] for name in names}
@@ -233,25 +231,18 @@ class ScriptedSession:
 
     def _end(self, running: _Running, reason: str) -> Traffic:
         """End a response before it is complete."""
-        response_id = running.response["id"]
         events: list[JsonDict] = []
         for place, kind, words in running.parts:
             events += _part_done(place, kind, "".join(words))
         output = []
         for index, item in running.items.values():
-            said = [
-                _content(kind, words)
-                for place, kind, words in running.parts
-                if place["item_id"] == item["id"]
-            ]
-            item = {**item, "status": "incomplete"}
-            if "content" in item:
-                item["content"] = said
+            if item["status"] == "in_progress":
+                item = _cut_short(item, running)
+                place = {"response_id": running.response["id"], "output_index": index}
+                events.append({"type": "response.output_item.done", **place, "item": item})
+                if running.response["conversation_id"]:
+                    events.append({"type": "conversation.item.done", "item": item})
             output.append(item)
-            where = {"response_id": response_id, "output_index": index}
-            events.append({"type": "response.output_item.done", **where, "item": item})
-            if running.response["conversation_id"]:
-                events.append({"type": "conversation.item.done", "item": item})
         details = {"type": "cancelled", "reason": reason}
         ended = {"status": "cancelled", "status_details": details, "output": output}
         return [*events, {"type": "response.done", "response": {**running.response, **ended}}]
@@ -331,6 +322,18 @@ def _is_out_of_band(message: JsonDict) -> bool:
 
 def _is_at(place: JsonDict, event: JsonDict) -> bool:
     return all(place[name] == event[name] for name in ("item_id", "content_index"))
+
+
+def _cut_short(item: JsonDict, running: _Running) -> JsonDict:
+    """Return an item that is not done, with what has come of it."""
+    item = {**item, "status": "incomplete"}
+    if "content" in item:
+        item["content"] = [
+            _content(kind, words)
+            for place, kind, words in running.parts
+            if place["item_id"] == item["id"]
+        ]
+    return item
 
 
 def _part_done(place: JsonDict, kind: str, words: str) -> list[JsonDict]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from realtime_sync.testing import (
     ScriptedClient,
     ScriptedServer,
     Step,
+    Traffic,
     UnexpectedSend,
     VirtualClock,
     close_link,
@@ -32,6 +34,7 @@ from realtime_sync.testing import (
     text_answer,
     user_turn,
 )
+from realtime_sync.transport import TransportOptions
 from realtime_sync.voice import VoiceLoop
 
 GUARD_S = 30.0
@@ -138,6 +141,32 @@ def test_a_transport_of_the_connection_s_own_goes_first() -> None:
     server, other = ScriptedServer(), ScriptedServer()
     with ScriptedClient(server).realtime.connect(transport=other.open):
         assert (len(server.urls), len(other.urls)) == (0, 1)
+
+
+def test_of_two_threads_that_send_at_once_the_first_answers_both(guard: Guard) -> None:
+    entered, leave = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def slow(message: dict[str, Any]) -> Traffic:
+        entered.set()
+        guard.wait(leave, "the second thread")
+        order.append(message["type"])
+        return ()
+
+    def quick(message: dict[str, Any]) -> Traffic:
+        order.append(message["type"])
+        return ()
+
+    server = ScriptedServer([Step("response.create", slow), Step("response.cancel", quick)])
+    link = server.open("ws://scripted/", {}, TransportOptions())
+    first = spawn(lambda: link.send('{"type": "response.create"}'), name="test")
+    guard.wait(entered, "the first thread")
+    link.send('{"type": "response.cancel"}')
+    assert order == []
+    leave.set()
+    guard.join(first)
+    assert order == ["response.create", "response.cancel"]
+    server.assert_complete()
 
 
 # -- a spoken conversation -------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from realtime_sync.testing import (
     Traffic,
     UnexpectedSend,
     error,
+    function_call,
+    one_response,
     spoken_answer,
     text_answer,
     user_turn,
@@ -253,6 +255,34 @@ def test_a_written_response_ends_likewise() -> None:
     assert events[-1]["response"]["output"][0]["content"] == [
         {"type": "output_text", "text": "Hello."}
     ]
+
+
+def test_what_was_done_before_a_cancel_stays_as_it_was() -> None:
+    whole = text_answer("Done.", item_id="item_a", response_id="resp_a")
+    peer = Peer(one_response(whole, text_answer("And", item_id="item_b", finished=False)))
+    peer.get("response.create")
+    events = peer.get("response.cancel")
+    assert types(events) == [
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "conversation.item.done",
+        "response.done",
+    ]
+    assert (events[2]["item"]["id"], events[2]["output_index"]) == ("item_b", 1)
+    output = events[-1]["response"]["output"]
+    assert [(item["id"], item["status"]) for item in output] == [
+        ("item_a", "completed"),
+        ("item_b", "incomplete"),
+    ]
+
+
+def test_a_call_that_was_cancelled_has_no_content() -> None:
+    peer = Peer(function_call("f", "{}", "call_a")[:3])
+    peer.get("response.create")
+    (call,) = peer.get("response.cancel")[-1]["response"]["output"]
+    assert (call["status"], call["call_id"]) == ("incomplete", "call_a")
+    assert "content" not in call
 
 
 def test_a_user_who_speaks_interrupts() -> None:
