@@ -64,8 +64,8 @@ REJECTION_TEXT = "Tool execution was not approved."
 ToolErrorFormatter = Callable[[ToolErrorFormatterArgs[Any]], str | None]
 """Says what the model is told of a call that was not approved; None for the default."""
 
-OnToolStart = Callable[[CallContext, RealtimeAgent[Any], FunctionTool], object]
-"""Is told that a function begins."""
+OnToolStart = Callable[[ToolContext[Any], FunctionTool], object]
+"""Is told that a function begins; the context has the call and the agent."""
 
 
 # -- outcomes --------------------------------------------------------------------------------------
@@ -81,6 +81,7 @@ class ToolReturned:
         tool: None where the agent has none of that name.
         output: what the function has returned, or what the model is told instead.
         text: the same as text: the output for the model.
+        context: which the program's functions were given.
         failed: whether it is not what the function has returned.
         error: what was raised, if anything was.
     """
@@ -90,6 +91,7 @@ class ToolReturned:
     tool: FunctionTool | Handoff[Any, Any] | None
     output: object
     text: str
+    context: ToolContext[Any]
     failed: bool = False
     error: BaseException | None = None
 
@@ -178,7 +180,7 @@ class _Run:
         name = self.call.name
         tool = self.dispatch.tools.get(name) or self.dispatch.handoffs.get(name)
         agent, text = self.dispatch.agent, output_text(output)
-        return ToolReturned(self.call, agent, tool, output, text, failed, error)
+        return ToolReturned(self.call, agent, tool, output, text, self.context, failed, error)
 
     def ended(self, why: str) -> ToolReturned:
         return self.returned(error_text(why), failed=True)
@@ -335,7 +337,7 @@ class ToolRunner:
         if message is not None:
             return run.returned(message, failed=True)
         if self._pool.allow(run.tool.timeout_seconds) and self._on_start is not None:
-            self._on_start(run.call, run.dispatch.agent, run.tool)
+            self._on_start(run.context, run.tool)
         return self._call(run)
 
     def _call(self, run: _Run) -> Outcome:

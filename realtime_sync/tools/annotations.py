@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 import attrs
 
 from ._docstrings import read_docstring
+from .constraints import constrained, words_of
 from .kinds import PLAIN, AnyOf, ArrayOf, Kind, MappingOf, Member, ObjectOf, OneOf, TupleOf
 
 __all__ = ["Indescribable", "description_in", "kind_of"]
@@ -57,7 +58,7 @@ def kind_of(annotation: Any, outer: tuple[Any, ...] = (), *, strict: bool = True
     if isinstance(annotation, type | None) and annotation in PLAIN:
         return PLAIN[annotation]
     if origin is Annotated:
-        return inner(args[0])
+        return _constrained(inner(args[0]), annotation)
     if origin is Union or origin is types.UnionType:
         return AnyOf(tuple(inner(arg) for arg in args))
     if origin is Literal:
@@ -76,10 +77,19 @@ def kind_of(annotation: Any, outer: tuple[Any, ...] = (), *, strict: bool = True
 
 
 def description_in(annotation: Any) -> str:
-    """Return the text in ``Annotated[…, "text"]``; empty where there is none."""
+    """Return the text in ``Annotated[…, "text"]``, or in its ``Field``; empty without one."""
     if get_origin(annotation) is not Annotated:
         return ""
-    return next((extra for extra in get_args(annotation)[1:] if isinstance(extra, str)), "")
+    extras = get_args(annotation)[1:]
+    texts = [x if isinstance(x, str) else getattr(x, "description", None) for x in extras]
+    return next((text for text in texts if text and isinstance(text, str)), "")
+
+
+def _constrained(kind: Kind, annotation: Any) -> Kind:
+    try:
+        return constrained(kind, annotation)
+    except ValueError as exc:
+        raise Indescribable(str(exc)) from exc
 
 
 def _literal(values: tuple[Any, ...]) -> Kind:
@@ -176,9 +186,7 @@ def _validating(cls: Any) -> Callable[..., Any]:
         try:
             return cls.model_validate(values)
         except ValueError as exc:
-            details = exc.errors() if hasattr(exc, "errors") else []
-            texts = [f"{'.'.join(map(str, d['loc']))}: {d['msg']}" for d in details]
-            raise ValueError("; ".join(texts) or str(exc)) from exc
+            raise ValueError(words_of(exc)) from exc
 
     return make
 

@@ -15,6 +15,7 @@ from ..errors import ConfigError
 from ._docstrings import DocstringStyle, read_docstring
 from .annotations import Indescribable, description_in, kind_of
 from .call_context import CallContext
+from .constraints import as_field
 from .kinds import Kind, Member, ObjectOf
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def function_schema(function: Function, *, name: str | None = None) -> RealtimeF
     Args:
         function: annotated with ``str``, ``int``, ``float``, ``bool``, lists, tuples, sets,
             ``dict[str, X]``, ``X | None`` and other unions, ``Literal``, enums, dataclasses,
-            attrs classes, TypedDicts or pydantic models, and whatever these contain.
+            attrs classes, TypedDicts or pydantic models, and whatever these contain; also with
+            pydantic's rules, as in ``Annotated[int, Field(gt=0)]``.
         name: what the model calls it; the function's own name by default.
 
     Raises:
@@ -154,14 +156,17 @@ def describe(
     context_name, context_type = _context_of(hints, context_types)
     docstring = inspect.getdoc(_plain_function(function)) if use_docstring else None
     doc = read_docstring(docstring, style=docstring_style)
-    members = [
-        _member(name, parameter, hints, doc.parameters, strict)
+    parameters = [
+        parameter
         for parameter in _signature(function, name).parameters.values()
         if parameter.name != context_name
     ]
+    members = [_member(name, each, hints, doc.parameters, strict) for each in parameters]
     arguments = ObjectOf(tuple(members), dict, strict)
     text = doc.description if description is None else description
-    return Tool(name, function, text, arguments, context_name, context_type)
+    return Tool(
+        name, _with_defaults(function, parameters), text, arguments, context_name, context_type
+    )
 
 
 def describe_all(functions: Functions | None) -> dict[str, Tool]:
@@ -249,14 +254,24 @@ def _member(
         raise ConfigError(f"{where} can't be given by name; take the '/' out of the signature")
     if parameter.name not in hints:
         raise ConfigError(f"{where} has no annotation; write {parameter.name}: str, for example")
-    annotation = hints[parameter.name]
+    annotation, _, has_default = as_field(hints[parameter.name], parameter.default)
     try:
         kind: Kind = kind_of(annotation, strict=strict)
     except Indescribable as exc:
         raise ConfigError(f"{where} can't be described: {exc}") from exc
     text = description_in(annotation) or texts.get(parameter.name, "")
-    optional = parameter.default is not parameter.empty
+    optional = has_default and parameter.default is not parameter.empty
     return Member(parameter.name, kind, optional=optional, description=text)
+
+
+def _with_defaults(function: Function, parameters: list[inspect.Parameter]) -> Function:
+    """Return a function whose defaults are values, where it has ``x: int = Field(default=1)``."""
+    defaults = {}
+    for parameter in parameters:
+        _, value, has_default = as_field(parameter.annotation, parameter.default)
+        if has_default and value is not parameter.default:
+            defaults[parameter.name] = value
+    return functools.partial(function, **defaults) if defaults else function
 
 
 def _signature(function: Function, name: str) -> inspect.Signature:

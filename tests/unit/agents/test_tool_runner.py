@@ -62,8 +62,9 @@ class Bench:
         self.outcomes.put(outcome)
         self.on_deliver(outcome)
 
-    def started(self, call: CallContext, agent: Any, tool: FunctionTool) -> None:
-        assert agent is self.agent
+    def started(self, context: ToolContext[Any], tool: FunctionTool) -> None:
+        assert context.agent is self.agent
+        assert context.call.name == tool.name
         self.steps.append(f"start {tool.name}")
 
     def tool(self, function: Callable[..., Any] | None = None, **options: Any) -> FunctionTool:
@@ -144,6 +145,7 @@ def test_a_call_and_its_output(bench: MakeBench) -> None:
     assert (outcome.call, outcome.agent, outcome.tool) == (call, made.agent, tool)
     assert (outcome.output, outcome.text) == ({"a": 1}, '{"a": 1}')
     assert (outcome.failed, outcome.error) == (False, None)
+    assert outcome.context.call is call
     assert made.steps == ["start f"]
 
 
@@ -523,6 +525,39 @@ def test_a_call_is_cancelled_before_the_pool_knows_of_it(bench: MakeBench) -> No
     made.call()
     assert made.returned() == ('{"error": "enough"}', True)
     assert ran == []
+
+
+def test_each_call_has_one_outcome_whatever_is_done_to_it(bench: MakeBench) -> None:
+    made = bench()
+    made.tool(lambda: "done", needs_approval=lambda context, arguments, call_id: call_id[0] == "a")
+    ids = [f"{'ab'[n % 2]}{n}" for n in range(200)]
+    stop = threading.Event()
+
+    def disturb(act: Callable[[str], object]) -> None:
+        while not stop.is_set():
+            for call_id in ids:
+                act(call_id)
+
+    acts: list[Callable[[str], object]] = [
+        made.runner.approve,
+        made.runner.reject,
+        lambda call_id: made.runner.cancel("enough", [call_id]),
+    ]
+    threads = [threading.Thread(target=disturb, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    dispatch = dispatch_of(made.agent, made.context)
+    for call_id in ids:
+        made.runner.run(CallContext(name="f", call_id=call_id, arguments="{}"), dispatch)
+    returned: list[str] = []
+    while len(returned) < len(ids):
+        outcome = made.outcome()
+        if isinstance(outcome, ToolReturned):
+            returned.append(outcome.call.call_id)
+    stop.set()
+    for thread in threads:
+        made.guard.join(thread)
+    assert sorted(returned) == sorted(ids)
 
 
 # -- time ------------------------------------------------------------------------------------------
