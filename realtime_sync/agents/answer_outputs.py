@@ -11,7 +11,7 @@ from ..voice.effects import Flush, Part, Play
 from ..voice.output import Output
 from .hold_back import Dropped, HoldBack, Outgoing, SoundEnd, UncheckedSound
 from .notes import AudioNote, AudioOver, Fault
-from .output_checks import Check
+from .output_checks import OutputCheck
 
 __all__ = ["HeldOutput", "OutputWrapper", "TellingOutput"]
 
@@ -168,7 +168,7 @@ class HeldOutput(OutputWrapper):
         """Take words of a part, before their check."""
         self._hold.words(response_id, part, text, whole=whole)
 
-    def passed(self, check: Check) -> None:
+    def passed(self, check: OutputCheck) -> None:
         """Hand on what words have passed for."""
         self._do(self._hold.passed(check))
 

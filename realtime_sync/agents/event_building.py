@@ -154,15 +154,19 @@ class EventBuilder:
         yield RealtimeHandoffEvent(note.before, note.after, self._info)
 
     def _tool_began(self, note: ToolBegan) -> Iterator[RealtimeSessionEvent]:
-        yield RealtimeToolStart(note.agent, note.tool, note.arguments, self._info)
+        context = note.context
+        yield RealtimeToolStart(context.agent, note.tool, context.tool_arguments, self._info)
 
     def _tool_over(self, note: ToolOver) -> Iterator[RealtimeSessionEvent]:
-        item = self._history.give_output(note.call_id, note.text)
+        context = note.context
+        item = self._history.give_output(context.tool_call_id, note.text)
         if item is not None:
             self._history.look()
             yield self._raw(RealtimeModelItemUpdatedEvent(item))
             yield self._shown(True)
-        yield RealtimeToolEnd(note.agent, note.tool, note.arguments, note.output, self._info)
+        yield RealtimeToolEnd(
+            context.agent, note.tool, context.tool_arguments, note.output, self._info
+        )
 
     def _approval_asked(self, note: ApprovalAsked) -> Iterator[RealtimeSessionEvent]:
         yield RealtimeToolApprovalRequired(

@@ -18,7 +18,7 @@ from ..voice.events import IdleEnded, IdlePrompted, Interrupted
 from .agent import RealtimeAgent
 from .hooks import HookRunner
 from .notes import AgentDone, AgentSpeaks, Fault, Switched, ToolBegan, ToolOver
-from .run_context import RunContextWrapper, ToolContext
+from .run_context import RunContextWrapper
 
 __all__ = ["HookFeed"]
 
@@ -100,19 +100,8 @@ class HookFeed:
         self._tell("on_interruption", item_id, report.audio_end_ms)
 
     def _tool_began(self, note: ToolBegan) -> None:
-        context = self._of_the_call(note)
-        self._runner.tell("on_tool_start", context, note.agent, note.tool)
+        self._runner.tell("on_tool_start", note.context, note.context.agent, note.tool)
 
     def _tool_over(self, note: ToolOver) -> None:
-        context = self._of_the_call(note)
-        self._runner.tell("on_tool_end", context, note.agent, note.tool, note.output)
-
-    def _of_the_call(self, note: ToolBegan | ToolOver) -> ToolContext[Any]:
-        return ToolContext(
-            self._context.context,
-            self._context.usage,
-            note.tool.name,
-            note.call_id,
-            note.arguments,
-            note.agent,
-        )
+        context = note.context
+        self._runner.tell("on_tool_end", context, context.agent, note.tool, note.output)

@@ -12,6 +12,8 @@ from attrs import define, frozen
 from ..errors import RealtimeError
 from ..voice.effects import Part
 from .agent import RealtimeAgent
+from .function_tool import FunctionTool
+from .run_context import ToolContext
 
 __all__ = [
     "AgentDone",
@@ -59,13 +61,11 @@ class ToolBegan:
     """A tool begins to run.
 
     Attributes:
-        arguments: JSON text.
+        context: which it is given; it has the call and the agent.
     """
 
-    agent: Agent
-    tool: Any
-    call_id: str
-    arguments: str
+    context: ToolContext[Any]
+    tool: FunctionTool
     type: Literal["tool_start"] = "tool_start"
 
 
@@ -74,14 +74,13 @@ class ToolOver:
     """A call has its output.
 
     Attributes:
+        context: which the tool was given; it has the call and the agent.
         output: what the tool returned.
         text: what the model is told.
     """
 
-    agent: Agent
-    tool: Any
-    call_id: str
-    arguments: str
+    context: ToolContext[Any]
+    tool: FunctionTool
     output: Any
     text: str
     type: Literal["tool_end"] = "tool_end"
@@ -92,7 +91,7 @@ class ApprovalAsked:
     """A call waits for the program's consent."""
 
     agent: Agent
-    tool: Any
+    tool: FunctionTool
     call_id: str
     arguments: str
     type: Literal["tool_approval_required"] = "tool_approval_required"

@@ -31,7 +31,7 @@ from ..voice.rules import VoiceState
 from .agent import RealtimeAgent
 from .dispatch import Dispatch
 from .notes import AgentDone, AgentSpeaks, ApprovalAsked, Switched, ToolOver, Tripped
-from .output_checks import Check, OutputChecks
+from .output_checks import OutputCheck, OutputChecks
 from .session_settings import changed_fields, merged_fields
 from .usage import Usage
 
@@ -48,7 +48,7 @@ class Gate(Protocol):
     def words(self, response_id: str, part: Part, text: str, *, whole: bool = False) -> None:
         """Take words of a part, before their check."""
 
-    def passed(self, check: Check) -> None:
+    def passed(self, check: OutputCheck) -> None:
         """Take that words have passed."""
 
     def response_over(self, response_id: str) -> None:
@@ -63,7 +63,7 @@ class CheckOutput:
     """Have the guardrails of an agent look at its words."""
 
     agent: RealtimeAgent[Any]
-    check: Check
+    check: OutputCheck
 
 
 class AgentRules:
@@ -181,7 +181,7 @@ class AgentRules:
         check = take(response_id, item_id, index, text)
         return self._begin_checks([check] if check is not None else [])
 
-    def _begin_checks(self, checks: Sequence[Check]) -> list[Effect]:
+    def _begin_checks(self, checks: Sequence[OutputCheck]) -> list[Effect]:
         effects: list[Effect] = []
         for check in checks:
             if check.already_passed:
@@ -190,14 +190,16 @@ class AgentRules:
                 effects.append(RunAside(CheckOutput(self._speaker(check.response_id), check)))
         return effects
 
-    def passed(self, check: Check) -> list[Effect]:
+    def passed(self, check: OutputCheck) -> list[Effect]:
         """Take that no guardrail forbids words, or that nobody could say so in time."""
         if self._gate is not None:
             self._gate.passed(check)
         following = self._checks.passed(check)
         return [] if following is None else self._begin_checks([following])
 
-    def tripped(self, check: Check, results: Sequence[Any], names: Sequence[str]) -> list[Effect]:
+    def tripped(
+        self, check: OutputCheck, results: Sequence[Any], names: Sequence[str]
+    ) -> list[Effect]:
         """Take that guardrails forbid words: they are not heard further, and the model is told.
 
         Args:
@@ -228,7 +230,7 @@ class AgentRules:
 
     def returned(self, over: ToolOver) -> list[Effect]:
         """Take what a tool has returned, or why it has not run."""
-        return [*self.answered(over.call_id, over.tool.name, over.text), Report(over)]
+        return [*self.answered(over.context.tool_call_id, over.tool.name, over.text), Report(over)]
 
     def awaits_approval(self, asked: ApprovalAsked) -> list[Effect]:
         """Take that a call waits for the program's consent; it holds no other call back."""

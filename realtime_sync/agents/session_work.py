@@ -19,10 +19,10 @@ from .dispatch import Dispatch
 from .function_tool import FunctionTool
 from .guardrails import GuardrailFunctionOutput, OutputGuardrail, OutputGuardrailResult
 from .notes import ApprovalAsked, Fault, ToolBegan, ToolOver
-from .output_checks import Check
+from .output_checks import OutputCheck
 from .rules import AgentRules, CheckOutput
 from .run_config import RealtimeRunConfig
-from .run_context import RunContextWrapper
+from .run_context import RunContextWrapper, ToolContext
 from .tool_runner import (
     ApprovalNeeded,
     HandedOff,
@@ -112,9 +112,8 @@ class SessionWork:
 
     # -- tools, on threads of the pool -------------------------------------------------------------
 
-    def _began(self, call: CallContext, agent: RealtimeAgent[Any], tool: FunctionTool) -> None:
-        began = ToolBegan(agent, tool, call.call_id, _text(call))
-        self._post(lambda: [Report(began)])
+    def _began(self, context: ToolContext[Any], tool: FunctionTool) -> None:
+        self._post(lambda: [Report(ToolBegan(context, tool))])
 
     def _take(self, outcome: Outcome) -> None:
         match outcome:
@@ -133,9 +132,7 @@ class SessionWork:
         if not isinstance(outcome.tool, FunctionTool):
             fault = Fault(ModelBehaviorError(f"{outcome.text} ({call.name})"))
             return [*self._rules.answered(call.call_id, call.name, outcome.text), Report(fault)]
-        over = ToolOver(
-            outcome.agent, outcome.tool, call.call_id, _text(call), outcome.output, outcome.text
-        )
+        over = ToolOver(outcome.context, outcome.tool, outcome.output, outcome.text)
         return self._rules.returned(over)
 
     def _handed_off(self, outcome: HandedOff) -> None:
@@ -158,7 +155,7 @@ class SessionWork:
         found = {id(each): each for each in (*agent.output_guardrails, *self._guardrails)}
         return list(found.values())
 
-    def _check(self, agent: RealtimeAgent[Any], check: Check) -> None:
+    def _check(self, agent: RealtimeAgent[Any], check: OutputCheck) -> None:
         call = CallContext(name="guardrails", call_id=check.part[0], arguments="")
         self._checkers.submit(
             call,
@@ -167,13 +164,13 @@ class SessionWork:
             timeout=_CHECK_TIMEOUT_S,
         )
 
-    def _look(self, agent: RealtimeAgent[Any], check: Check) -> _Found:
+    def _look(self, agent: RealtimeAgent[Any], check: OutputCheck) -> _Found:
         """Return the results of the guardrails that forbid words. On a thread of the pool."""
         results = (self._ask(each, agent, check) for each in self.output_guardrails(agent))
         return tuple(each for each in results if each.output.tripwire_triggered)
 
     def _ask(
-        self, guardrail: OutputGuardrail[Any], agent: RealtimeAgent[Any], check: Check
+        self, guardrail: OutputGuardrail[Any], agent: RealtimeAgent[Any], check: OutputCheck
     ) -> OutputGuardrailResult:
         try:
             return guardrail.run(self._context, agent, check.text)
@@ -185,7 +182,7 @@ class SessionWork:
     def _looked(
         self,
         agent: RealtimeAgent[Any],
-        check: Check,
+        check: OutputCheck,
         _: CallContext,
         found: _Found | BaseException,
     ) -> None:
@@ -197,7 +194,9 @@ class SessionWork:
         else:
             self._post(lambda: self._rules.passed(check))
 
-    def _unanswered(self, agent: RealtimeAgent[Any], check: Check, error: BaseException) -> _Found:
+    def _unanswered(
+        self, agent: RealtimeAgent[Any], check: OutputCheck, error: BaseException
+    ) -> _Found:
         """Return what counts as found where the guardrails gave no answer."""
         why = f"in {_CHECK_TIMEOUT_S:g} s" if isinstance(error, CallExpired) else f"({error})"
         log.warning("the guardrails of %r have not looked at its words %s", agent.name, why)
