@@ -56,11 +56,13 @@ class Bench:
             self.pool, self.context, self.deliver, on_start=self.started, **options
         )
         self.agent: RealtimeAgent[Any] = RealtimeAgent("front")
-        self.on_deliver: Callable[[Any], object] = lambda outcome: None
+        self.before_deliver: Callable[[Any], object] = lambda outcome: None
+        self.after_deliver: Callable[[Any], object] = lambda outcome: None
 
     def deliver(self, outcome: Any) -> None:
+        self.before_deliver(outcome)
         self.outcomes.put(outcome)
-        self.on_deliver(outcome)
+        self.after_deliver(outcome)
 
     def started(self, context: ToolContext[Any], tool: FunctionTool) -> None:
         assert context.agent is self.agent
@@ -491,7 +493,7 @@ def test_calls_are_cancelled_wherever_they_are(bench: MakeBench) -> None:
 def test_a_call_is_cancelled_while_the_program_is_asked(bench: MakeBench) -> None:
     made = bench()
     made.tool(lambda: 1, needs_approval=True)
-    made.on_deliver = lambda outcome: (
+    made.before_deliver = lambda outcome: (
         made.runner.cancel("enough") if isinstance(outcome, ApprovalNeeded) else None
     )
     made.call()
@@ -503,7 +505,7 @@ def test_a_call_is_cancelled_while_the_program_is_asked(bench: MakeBench) -> Non
 def test_an_answer_while_the_program_is_asked(bench: MakeBench) -> None:
     made = bench()
     made.tool(lambda: 1, needs_approval=True)
-    made.on_deliver = lambda outcome: (
+    made.after_deliver = lambda outcome: (
         made.runner.approve("c1") if isinstance(outcome, ApprovalNeeded) else None
     )
     made.call()

@@ -446,6 +446,22 @@ def test_work_may_take_its_limit_away(bench: MakeBench, virtual_clock: VirtualCl
     assert made.outcome() == ("c1", "let go")
 
 
+def test_work_that_outlasts_the_pool_gets_no_time(bench: MakeBench) -> None:
+    made = bench()
+    allowed: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def work(call: CallContext) -> None:
+        made.hold(call)
+        allowed.put(made.pool.allow(5.0))
+
+    made.submit("c1", work)
+    made.has_begun()
+    made.pool.close(Deadline(0))
+    made.gate.set()
+    assert made.guard.get(allowed, "the answer") is False
+    assert made.outcomes.empty()
+
+
 def test_after_closing_no_work_runs(bench: MakeBench) -> None:
     made = bench()
     made.pool.close(Deadline(0))
