@@ -37,6 +37,7 @@ from realtime_sync.errors import (
 )
 from realtime_sync.events import Reconnected
 from realtime_sync.voice import IdleRule, Interruptions, VoiceLoop
+from realtime_sync.voice.effects import CreateItem
 
 CHUNK = b"\1\0" * 480
 OFF = {"create_response": False, "interrupt_response": False}
@@ -592,3 +593,122 @@ def test_a_button_needs_no_words() -> None:
         talk.wait_for("session.updated")
         talk.loop.press()
     assert talk.failure is None
+
+
+# -- what it works with ----------------------------------------------------------------------------
+
+
+class Besides:
+    """Further rules that note what they are asked, and want one thing done."""
+
+    busy = False
+    due_at: float | None = None
+
+    def __init__(self, loop: VoiceLoop) -> None:
+        self.asked: list[Any] = []
+        self._state = loop._state
+
+    def begin(self) -> list[Any]:
+        self.asked.append("begin")
+        return []
+
+    def receive(self, told: Any) -> list[Any]:
+        self.asked.append((told.type, self._state.busy))
+        return [CreateItem({"type": "message"})] if told.type == "response.done" else []
+
+    def tick(self) -> list[Any]:
+        return []
+
+
+def test_further_rules_are_asked_after_those_of_the_conversation() -> None:
+    talk = Talk(session(), created("r1"))
+    rules = Besides(talk.loop)
+    talk.loop._engine._further = (rules,)
+    with talk:
+        talk.wait_for("response.created")
+        talk.connection.feed(done("r1"))
+        assert talk.wait_sent("conversation.item.create")["item"] == {"type": "message"}
+    assert rules.asked[:2] == ["begin", ("session.updated", False)]
+    assert ("response.created", True) in rules.asked, "the other rules know of it already"
+
+
+def test_busy_further_rules_keep_it_going(guard: Guard) -> None:
+    talk = Talk(session())
+    rules = Besides(talk.loop)
+    rules.busy = True
+    talk.loop._engine._further = (rules,)
+    with talk:
+        talk.wait_for("session.updated")
+        assert talk.loop.idle is False
+        rules.busy = False
+        talk.clock.advance(1)
+        guard.until(lambda: talk.loop.idle, "nothing to be going on")
+
+
+class FullBox:
+    """An audience that has no room, until a test makes some."""
+
+    def __init__(self, loop: VoiceLoop) -> None:
+        self.has_room = False
+        self._box = loop._box
+        self.put, self.close = self._box.put, self._box.close
+
+
+def full(talk: Talk) -> FullBox:
+    box = talk.loop._engine._audience = FullBox(talk.loop)  # type: ignore[assignment]
+    return box  # type: ignore[return-value]
+
+
+def test_while_nobody_takes_events_it_takes_none_but_obeys(guard: Guard) -> None:
+    talk = Talk(session(), created("r1"), delta("r1", "a", 500))
+    box = full(talk)
+    with talk:
+        talk.loop.respond({"instructions": "Go on."})
+        assert talk.wait_sent("response.create")["response"] == {"instructions": "Go on."}
+        assert talk.events == []
+        box.has_room = True
+        talk.loop._engine.post(list)
+        talk.wait_for("response.output_audio.delta")
+
+
+def test_who_takes_no_events_for_long_is_warned_once(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    talk = Talk(session())
+    full(talk)
+    with talk:
+        engine = talk.loop._engine
+        guard.until(lambda: engine._full_since is not None, "the engine to wait")
+        talk.clock.advance(4.9)
+        engine.call(list)
+        engine.call(list)
+        assert caplog.messages == []
+        talk.clock.advance(0.1)
+        for _ in range(4):
+            engine.call(list)
+    (message,) = caplog.messages
+    assert "5 s" in message
+
+
+@pytest.mark.parametrize("by", ["stop", "server", "source", "idle"])
+def test_it_says_what_has_ended_it(guard: Guard, by: str) -> None:
+    rule = IdleRule(after_s=5, end_after_s=10) if by == "idle" else None
+    talk = Talk(session(), idle=rule)
+    with talk:
+        talk.wait_for("session.updated")
+        if by == "server":
+            talk.connection.feed(ConnectionClosedOK(1000, "", closed_by="the server"))
+        elif by == "source":
+            talk.source.end()
+        if by in ("source", "idle"):
+            guard.until(lambda: passing(talk), "the end")
+        elif by == "stop":
+            talk.loop.close()
+        assert talk.ends() is None
+    assert talk.loop._engine.ended_by == by
+
+
+def passing(talk: Talk) -> bool:
+    """Let time pass; return whether the talk is over."""
+    talk.clock.advance(0.5)
+    return not talk.thread.is_alive()
