@@ -117,6 +117,13 @@ def test_cached_tokens_whose_kind_is_not_told_count_as_text() -> None:
     assert cost == pytest.approx((6 * 4 + 4 * 1) / 1e6)
 
 
+def test_cached_text_that_is_not_told_is_what_is_left_of_the_cached_tokens() -> None:
+    cached = {"audio_tokens": 200, "image_tokens": 10}
+    details = {"cached_tokens": 260, "cached_tokens_details": cached}
+    usage = Usage.from_wire({"input_token_details": details})
+    assert usage.input_tokens_details.cached_text_tokens == 50
+
+
 @pytest.mark.parametrize(
     ("prices", "message"),
     [
