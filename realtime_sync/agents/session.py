@@ -121,6 +121,7 @@ class RealtimeSession(Generic[TContext]):
         agent = self._agent
         if not isinstance(agent, RealtimeAgent):
             raise UserError(f"a session begins with a RealtimeAgent, not {agent!r:.80}")
+        self._model.check(self._model_config)
         run = object()
         if self._entered.setdefault("now", run) is not run:
             raise ConcurrencyError("a session is entered once; make a new one")
