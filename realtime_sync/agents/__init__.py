@@ -34,6 +34,36 @@ if TYPE_CHECKING:
         RealtimeToolEnd,
         RealtimeToolStart,
     )
+    from .function_tools import (
+        FunctionTool,
+        Tool,
+        ToolErrorFormatterArgs,
+        default_tool_error_function,
+        function_tool,
+        tool,
+        tool_namespace,
+    )
+    from .guardrails import (
+        GuardrailFunctionOutput,
+        InputGuardrail,
+        InputGuardrailResult,
+        OutputGuardrail,
+        OutputGuardrailResult,
+        input_guardrail,
+        output_guardrail,
+    )
+    from .handoff_prompt import (
+        RECOMMENDED_PROMPT_PREFIX,
+    )
+    from .handoffs import (
+        Handoff,
+        handoff,
+        realtime_handoff,
+    )
+    from .hooks import (
+        RealtimeAgentHooks,
+        RealtimeRunHooks,
+    )
     from .items import (
         AssistantAudio,
         AssistantMessageItem,
@@ -93,6 +123,9 @@ if TYPE_CHECKING:
         RealtimeModelTurnStartedEvent,
         RealtimeModelUsageEvent,
     )
+    from .model_facade import (
+        OpenAIRealtimeWebSocketModel,
+    )
     from .model_inputs import (
         RealtimeModelInputImageContent,
         RealtimeModelInputTextContent,
@@ -135,6 +168,33 @@ if TYPE_CHECKING:
         RunContextWrapper,
         ToolContext,
     )
+    from .run_result import (
+        EndReason,
+        RealtimeResult,
+    )
+    from .runner import (
+        RealtimeRunner,
+    )
+    from .session import (
+        RealtimeSession,
+    )
+    from .sip_model import (
+        OpenAIRealtimeSIPModel,
+    )
+    from .tool_guardrails import (
+        ToolGuardrailFunctionOutput,
+        ToolInputGuardrail,
+        ToolInputGuardrailData,
+        ToolInputGuardrailTripwireTriggered,
+        ToolOutputGuardrail,
+        ToolOutputGuardrailData,
+        ToolOutputGuardrailTripwireTriggered,
+        tool_input_guardrail,
+        tool_output_guardrail,
+    )
+    from .tool_runner import (
+        ToolErrorFormatter,
+    )
     from .usage import (
         Usage,
         UsageInputDetails,
@@ -143,14 +203,26 @@ if TYPE_CHECKING:
 
 _HOME = {
     "DEFAULT_MODEL_SETTINGS": "model",
+    "RECOMMENDED_PROMPT_PREFIX": "handoff_prompt",
     "AssistantAudio": "items",
     "AssistantMessageItem": "items",
     "AssistantText": "items",
+    "EndReason": "run_result",
+    "FunctionTool": "function_tools",
+    "GuardrailFunctionOutput": "guardrails",
+    "Handoff": "handoffs",
     "InputAudio": "items",
+    "InputGuardrail": "guardrails",
+    "InputGuardrailResult": "guardrails",
     "InputImage": "items",
     "InputText": "items",
+    "OpenAIRealtimeSIPModel": "sip_model",
+    "OpenAIRealtimeWebSocketModel": "model_facade",
+    "OutputGuardrail": "guardrails",
+    "OutputGuardrailResult": "guardrails",
     "RealtimeAgent": "agent",
     "RealtimeAgentEndEvent": "events",
+    "RealtimeAgentHooks": "hooks",
     "RealtimeAgentStartEvent": "events",
     "RealtimeAudio": "events",
     "RealtimeAudioConfig": "run_config",
@@ -229,7 +301,11 @@ _HOME = {
     "RealtimeReasoningConfig": "run_config",
     "RealtimeReasoningEffort": "run_config",
     "RealtimeResponse": "items",
+    "RealtimeResult": "run_result",
     "RealtimeRunConfig": "run_config",
+    "RealtimeRunHooks": "hooks",
+    "RealtimeRunner": "runner",
+    "RealtimeSession": "session",
     "RealtimeSessionEvent": "events",
     "RealtimeSessionModelSettings": "run_config",
     "RealtimeToolApprovalRequired": "events",
@@ -245,26 +321,58 @@ _HOME = {
     "RealtimeVoice": "run_config",
     "RunContextWrapper": "run_context",
     "SystemMessageItem": "items",
+    "Tool": "function_tools",
     "ToolContext": "run_context",
+    "ToolErrorFormatter": "tool_runner",
+    "ToolErrorFormatterArgs": "function_tools",
+    "ToolGuardrailFunctionOutput": "tool_guardrails",
+    "ToolInputGuardrail": "tool_guardrails",
+    "ToolInputGuardrailData": "tool_guardrails",
+    "ToolInputGuardrailTripwireTriggered": "tool_guardrails",
+    "ToolOutputGuardrail": "tool_guardrails",
+    "ToolOutputGuardrailData": "tool_guardrails",
+    "ToolOutputGuardrailTripwireTriggered": "tool_guardrails",
     "TransportConfig": "model",
     "Usage": "usage",
     "UsageInputDetails": "usage",
     "UsageOutputDetails": "usage",
     "UserMessageItem": "items",
+    "default_tool_error_function": "function_tools",
+    "function_tool": "function_tools",
     "get_api_key": "model",
+    "handoff": "handoffs",
+    "input_guardrail": "guardrails",
+    "output_guardrail": "guardrails",
+    "realtime_handoff": "handoffs",
+    "tool": "function_tools",
+    "tool_input_guardrail": "tool_guardrails",
+    "tool_namespace": "function_tools",
+    "tool_output_guardrail": "tool_guardrails",
 }
 
 __all__ = [
     "DEFAULT_MODEL_SETTINGS",
+    "RECOMMENDED_PROMPT_PREFIX",
     "AssistantAudio",
     "AssistantMessageItem",
     "AssistantText",
+    "EndReason",
+    "FunctionTool",
+    "GuardrailFunctionOutput",
+    "Handoff",
     "InputAudio",
+    "InputGuardrail",
+    "InputGuardrailResult",
     "InputImage",
     "InputText",
     "ModelBehaviorError",
+    "OpenAIRealtimeSIPModel",
+    "OpenAIRealtimeWebSocketModel",
+    "OutputGuardrail",
+    "OutputGuardrailResult",
     "RealtimeAgent",
     "RealtimeAgentEndEvent",
+    "RealtimeAgentHooks",
     "RealtimeAgentStartEvent",
     "RealtimeAudio",
     "RealtimeAudioConfig",
@@ -343,7 +451,11 @@ __all__ = [
     "RealtimeReasoningConfig",
     "RealtimeReasoningEffort",
     "RealtimeResponse",
+    "RealtimeResult",
     "RealtimeRunConfig",
+    "RealtimeRunHooks",
+    "RealtimeRunner",
+    "RealtimeSession",
     "RealtimeSessionEvent",
     "RealtimeSessionModelSettings",
     "RealtimeToolApprovalRequired",
@@ -359,7 +471,17 @@ __all__ = [
     "RealtimeVoice",
     "RunContextWrapper",
     "SystemMessageItem",
+    "Tool",
     "ToolContext",
+    "ToolErrorFormatter",
+    "ToolErrorFormatterArgs",
+    "ToolGuardrailFunctionOutput",
+    "ToolInputGuardrail",
+    "ToolInputGuardrailData",
+    "ToolInputGuardrailTripwireTriggered",
+    "ToolOutputGuardrail",
+    "ToolOutputGuardrailData",
+    "ToolOutputGuardrailTripwireTriggered",
     "ToolTimeoutError",
     "TransportConfig",
     "Usage",
@@ -367,7 +489,17 @@ __all__ = [
     "UsageOutputDetails",
     "UserError",
     "UserMessageItem",
+    "default_tool_error_function",
+    "function_tool",
     "get_api_key",
+    "handoff",
+    "input_guardrail",
+    "output_guardrail",
+    "realtime_handoff",
+    "tool",
+    "tool_input_guardrail",
+    "tool_namespace",
+    "tool_output_guardrail",
 ]
 
 __getattr__, __dir__ = _lazy.resolver(__name__, _HOME)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from .._types import JsonDict
 from ..errors import UserError
 from .agent import RealtimeAgent
-from .function_tool import FunctionTool
+from .function_tools import FunctionTool
 from .handoffs import Handoff, realtime_handoff
 from .run_context import RunContextWrapper
+from .session_settings import SessionSettings, session_payload
 from .user_code import enabled
 
-__all__ = ["Dispatch", "dispatch_of"]
+__all__ = ["Dispatch", "dispatch_of", "first_dispatch", "session_of"]
 
 
 @frozen(eq=False)
@@ -75,6 +77,47 @@ def dispatch_of(agent: RealtimeAgent[Any], context: RunContextWrapper[Any]) -> D
         if name in handoffs:
             raise _twice(name, agent)
     return Dispatch(agent, agent.get_system_prompt(context), tools, handoffs)
+
+
+def first_dispatch(
+    agent: RealtimeAgent[Any], context: RunContextWrapper[Any], starting: Mapping[str, Any]
+) -> Dispatch:
+    """Take the snapshot of the agent that begins.
+
+    Args:
+        agent: who begins.
+        context: see `dispatch_of`.
+        starting: what is said in the place of its own, see `SessionSettings`.
+
+    Raises:
+        UserError, Exception: as `dispatch_of`.
+    """
+    told = ("instructions", "tools", "handoffs")
+    changes = {name: starting[name] for name in told if name in starting}
+    return evolve(dispatch_of(agent.clone(**changes), context), agent=agent)
+
+
+def session_of(
+    dispatch: Dispatch, settings: SessionSettings, starting: Mapping[str, Any]
+) -> JsonDict:
+    """Return the session that an agent has, in GA's form.
+
+    Args:
+        dispatch: the agent's.
+        settings: of all agents.
+        starting: for the one that begins, what is said in the place of its own.
+
+    Raises:
+        UserError: its prompt or its voice can't be meant.
+    """
+    agent = dispatch.agent
+    return session_payload(
+        settings,
+        instructions=dispatch.instructions,
+        prompt=starting.get("prompt", agent.prompt),
+        tools=dispatch.declarations(),
+        voice=agent.voice,
+    )
 
 
 def _declaration(name: str, description: str, parameters: JsonDict) -> JsonDict:

@@ -14,7 +14,7 @@ from .._deadline import Deadline
 from .._threads import join_all, spawn
 from ..errors import RealtimeError
 from .agent import RealtimeAgent
-from .function_tool import FunctionTool
+from .function_tools import FunctionTool
 from .run_context import RunContextWrapper, TContext
 from .user_code import require_blocking
 

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
-from attrs import evolve
-
 from .._deadline import Deadline
 from .._types import JsonDict
 from ..audio.base import SinkLike, SourceLike, as_sink, as_source
@@ -29,7 +27,7 @@ from ..voice.uplink import Uplink
 from .agent import RealtimeAgent
 from .answer_outputs import HeldOutput, TellingOutput
 from .by_hand import ByHandInput, ByHandOutput
-from .dispatch import Dispatch, dispatch_of
+from .dispatch import Dispatch, dispatch_of, first_dispatch, session_of
 from .hold_back import HoldBack
 from .hook_feed import HookFeed
 from .hooks import HookRunner
@@ -41,7 +39,7 @@ from .run_config import RealtimeRunConfig, RealtimeSessionModelSettings
 from .run_context import RunContextWrapper
 from .run_result import EndReason
 from .session_box import Happening, NoAudience, SessionBox
-from .session_settings import SessionSettings, resolve_settings, session_payload
+from .session_settings import resolve_settings
 from .session_work import SessionWork
 
 if TYPE_CHECKING:
@@ -104,7 +102,7 @@ class Live:
         self._tracker = model_config.get("playback_tracker")
         self._audio = audio
         self._settings = resolve_settings(run_config, model_config)
-        self._dispatch = _first_dispatch(agent, context, self._settings)
+        self._dispatch = first_dispatch(agent, context, self._settings.starting)
         self._payload = self._session_for(self._dispatch)
         self._manager = connection_to(
             self._settings.model, client=client, config=model_config, transport=transport
@@ -274,15 +272,8 @@ class Live:
 
     def _session_for(self, dispatch: Dispatch) -> JsonDict:
         """Return what the session is to be for an agent."""
-        agent = dispatch.agent
         starting = self._settings.starting if dispatch is self._dispatch else {}
-        return session_payload(
-            self._settings,
-            instructions=dispatch.instructions,
-            prompt=starting.get("prompt", agent.prompt),
-            tools=dispatch.declarations(),
-            voice=agent.voice,
-        )
+        return session_of(dispatch, self._settings, starting)
 
     # -- what the program wants --------------------------------------------------------------------
 
@@ -349,15 +340,6 @@ class Live:
     def end(self) -> BaseException:
         """Return what a call is to raise that can't be done because the session is over."""
         return self.failure or ConnectionClosedOK(1000, "the session is closed")
-
-
-def _first_dispatch(
-    agent: RealtimeAgent[Any], context: RunContextWrapper[Any], settings: SessionSettings
-) -> Dispatch:
-    """Return the first agent's, with what the model config says in the place of its own."""
-    told = ("instructions", "tools", "handoffs")
-    changes = {name: settings.starting[name] for name in told if name in settings.starting}
-    return evolve(dispatch_of(agent.clone(**changes), context), agent=agent)
 
 
 class _Audience:

@@ -78,6 +78,13 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             raise UserError("this model belongs to another session; make a new one for each")
         self._session = session
 
+    def check(self, config: RealtimeModelConfig) -> None:
+        """Check what the session is to be connected by; here, anything is fine.
+
+        Raises:
+            UserError: this kind of model can't be reached by that.
+        """
+
     def connect(self, options: RealtimeModelConfig) -> None:
         """Refuse: it is the session that connects.
 

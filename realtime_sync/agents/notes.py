@@ -12,7 +12,7 @@ from attrs import define, frozen
 from ..errors import RealtimeError
 from ..voice.effects import Part
 from .agent import RealtimeAgent
-from .function_tool import FunctionTool
+from .function_tools import FunctionTool
 from .run_context import ToolContext
 
 __all__ = [

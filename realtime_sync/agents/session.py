@@ -65,7 +65,7 @@ class RealtimeSession(Generic[TContext]):
         client: whose model it is; `realtime_sync.OpenAI` from the environment by default.
         audio: a source and a sink, or "default"; None for a program that calls `send_audio` and
             plays the ``audio`` events.
-        hooks: `RealtimeRunHooks`, called as the session goes on.
+        hooks: `RealtimeRunHooks`, called as the session goes on; those of the run config by default.
         events: whether somebody iterates; False keeps no events.
 
     Raises:
@@ -121,6 +121,7 @@ class RealtimeSession(Generic[TContext]):
         agent = self._agent
         if not isinstance(agent, RealtimeAgent):
             raise UserError(f"a session begins with a RealtimeAgent, not {agent!r:.80}")
+        self._model.check(self._model_config)
         run = object()
         if self._entered.setdefault("now", run) is not run:
             raise ConcurrencyError("a session is entered once; make a new one")
@@ -133,7 +134,7 @@ class RealtimeSession(Generic[TContext]):
                 run_config=self._run_config,
                 transport=self._model.transport_config,
                 audio=_opened(self._audio, stack),
-                hooks=self._hooks,
+                hooks=self._hooks or self._run_config.get("hooks"),
                 events=self._wants_events,
             )
             stack.callback(live.close)

@@ -38,6 +38,7 @@ __all__ = [
     "merged_fields",
     "resolve_settings",
     "session_payload",
+    "without_formats",
 ]
 
 # Where a field stands in a session: ("audio", "input", "format").
@@ -93,7 +94,7 @@ def resolve_settings(
     _check_keys(connect, RealtimeModelConfig, "the model config")
     attached = "call_id" in connect
     sources = {
-        "the defaults": _without_formats(defaults) if attached else defaults,
+        "the defaults": without_formats(defaults) if attached else defaults,
         "model_settings": run.get("model_settings") or _NOTHING,
         "initial_model_settings": connect.get("initial_model_settings") or _NOTHING,
     }
@@ -173,6 +174,13 @@ def merged_fields(before: JsonDict, changes: JsonDict) -> JsonDict:
     return {"type": "realtime", **_nested({**_fields_of(before), **_fields_of(changes)})}
 
 
+def without_formats(settings: RealtimeSessionModelSettings) -> RealtimeSessionModelSettings:
+    """Return settings that leave the audio formats to the call, which has its own."""
+    formats = ("input_audio_format", "output_audio_format")
+    kept = {name: value for name, value in settings.items() if name not in formats}
+    return cast("RealtimeSessionModelSettings", kept)
+
+
 # -- fields and their places -----------------------------------------------------------------------
 
 
@@ -215,12 +223,6 @@ def _value(where: str, path: Sequence[str], value: Any, read: Callable[[Any], An
 def _need(fine: object, rule: str) -> None:
     if not fine:
         raise _Wrong(rule)
-
-
-def _without_formats(settings: RealtimeSessionModelSettings) -> RealtimeSessionModelSettings:
-    formats = ("input_audio_format", "output_audio_format")
-    kept = {name: value for name, value in settings.items() if name not in formats}
-    return cast("RealtimeSessionModelSettings", kept)
 
 
 def _checked(source: Any, where: str) -> JsonDict:

@@ -16,7 +16,7 @@ from ..voice.call_runner import Post
 from ..voice.effects import Effect, Report, RunAside, RunTool
 from .agent import RealtimeAgent
 from .dispatch import Dispatch
-from .function_tool import FunctionTool
+from .function_tools import FunctionTool
 from .guardrails import GuardrailFunctionOutput, OutputGuardrail, OutputGuardrailResult
 from .notes import ApprovalAsked, Fault, ToolBegan, ToolOver
 from .output_checks import OutputCheck

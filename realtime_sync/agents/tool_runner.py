@@ -27,7 +27,7 @@ from ..tools.outputs import error_text, output_text
 from ..tools.pool import CallEnded, CallExpired, ToolPool
 from .agent import RealtimeAgent
 from .dispatch import Dispatch, dispatch_of
-from .function_tool import (
+from .function_tools import (
     FAILURE_TEXT,
     FunctionTool,
     Invocation,

@@ -25,7 +25,7 @@ from beta_rules import AzureRules
 from dialect_server import Front, open_front
 from embedded import QUESTIONS, Server
 from guards import Guard
-from port_rule import BY_HAND, PAIRS, PORTED, changed_lines, difference, port
+from port_rule import AGENT_PAIRS, BY_HAND, PAIRS, PORTED, changed_lines, difference, port
 from programs import REPOSITORY, Program
 from raw_server import CLOSE, PING, PONG, TEXT, RawPeer, RawServer, close_payload
 
@@ -39,8 +39,10 @@ ANSWERS = "Message: Hello! How can I help you?.*Message: one, two, three.*Messag
 
 
 def test_every_ported_sample_is_here() -> None:
-    pairs = {f"{name}{suffix}.py" for name in (*PAIRS, *BY_HAND) for suffix in ("", "_before")}
-    assert {path.name for path in PORTED.glob("*.py")} == {*pairs, "push_to_talk.py"}
+    names = (*PAIRS, *AGENT_PAIRS, *BY_HAND)
+    pairs = {f"{name}{suffix}.py" for name in names for suffix in ("", "_before")}
+    anew = {"push_to_talk.py", "agents_cli.py"}
+    assert {path.name for path in PORTED.glob("*.py")} == {*pairs, *anew}
 
 
 @pytest.mark.parametrize("name", PAIRS)

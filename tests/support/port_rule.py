@@ -1,4 +1,4 @@
-"""The rule by which a program on the `openai` package's async client is ported, as code.
+"""The rule by which a program on `openai` or `openai-agents` is ported, as code.
 
 Run as a program it prints the differences of the ported samples, as ``docs/porting.md`` has them.
 """
@@ -10,7 +10,9 @@ import re
 from pathlib import Path
 
 PORTED = Path(__file__).parents[2] / "samples" / "ported"
+# On the `openai` package, and on `openai-agents`.
 PAIRS = ("realtime", "azure_realtime")
+AGENT_PAIRS = ("agents_quickstart", "agents_app_agent", "agents_sip_agents")
 # Ported by the rule, and by hand where our devices and threads stand for what was there.
 BY_HAND = ("yandex_voice_agent",)
 
@@ -19,6 +21,8 @@ _RULE = (
     (r"^from openai import", "from realtime_sync import"),
     (r"\bAsync(?=OpenAI|AzureOpenAI|RealtimeConnection)", ""),
     # What the event loop was needed for goes.
+    (r"^import asyncio\n(?=(?:.*\n)*.*\basyncio\.sleep\()", "import time\n"),
+    (r"\bawait asyncio\.sleep\(", "time.sleep("),
     (r"^import asyncio\n\n?", ""),
     (r"\bawait asyncio\.to_thread\((\w+), ", r"\1("),
     (r"\basyncio\.run\((\w+\(.*\))\)$", r"\1"),
@@ -26,12 +30,43 @@ _RULE = (
     (r"\b(?:async|await) ", ""),
 )
 
+# One import from the agents' package, on one line or in parentheses.
+_FROM_AGENTS = re.compile(
+    r"^from agents(?:\.[\w.]+)? import (?P<names>\([^)]*\)|.*)\n", flags=re.MULTILINE
+)
+LINE_LENGTH = 100
+
 
 def port(program: str) -> str:
     """Return ``program`` for `realtime_sync`."""
+    program = _with_flat_agents(program)
     for pattern, replacement in _RULE:
         program = re.sub(pattern, replacement, program, flags=re.MULTILINE)
-    return program
+    return _with_sorted_imports(program)
+
+
+def _with_flat_agents(program: str) -> str:
+    """Import from one place what came from several modules of the agents' package."""
+    found = [*_FROM_AGENTS.finditer(program)]
+    if not found:
+        return program
+    names = {name for match in found for name in re.findall(r"\w+", match["names"])}
+    ordered = sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    line = f"from realtime_sync.agents import {', '.join(ordered)}\n"
+    if len(line) > LINE_LENGTH + 1:
+        listed = "".join(f"    {name},\n" for name in ordered)
+        line = f"from realtime_sync.agents import (\n{listed})\n"
+    start, end = found[0].start(), found[-1].end()
+    return program[:start] + line + program[end:]
+
+
+def _with_sorted_imports(program: str) -> str:
+    """Put the first lines of imports in their order, as ``time`` is not where ``asyncio`` was."""
+    block = re.search(r"^(?:import \w+\n)+", program, flags=re.MULTILINE)
+    if block is None:
+        return program
+    lines = sorted(block[0].splitlines(keepends=True))
+    return program[: block.start()] + "".join(lines) + program[block.end() :]
 
 
 def difference(name: str) -> str:
@@ -55,5 +90,5 @@ def changed_lines(name: str) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    for pair in PAIRS:
+    for pair in (*PAIRS, *AGENT_PAIRS):
         print(f"```diff\n{difference(pair)}```\n{changed_lines(pair)}\n")

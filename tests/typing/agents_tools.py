@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from typing_extensions import assert_type
 
 from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.function_tool import (
+from realtime_sync.agents.function_tools import (
     FunctionTool,
     ToolErrorFormatterArgs,
     function_tool,

@@ -1,7 +1,11 @@
-"""User code is typed: what is right passes ``mypy --strict``, and mistakes are found."""
+"""User code is typed: what is right passes ``mypy --strict``, and mistakes are found.
+
+A program of agents passes the strict mode of pyright, too; ``basedpyright`` brings its own node.
+"""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -19,3 +23,22 @@ def test_user_code_under_mypy_strict() -> None:
         timeout=110,
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_program_of_agents_under_pyright_strict(tmp_path: Path) -> None:
+    config = {
+        "include": [str(path) for path in sorted(HERE.glob("agents_*.py"))],
+        "extraPaths": [str(REPOSITORY)],
+        "pythonVersion": "3.10",
+        "typeCheckingMode": "strict",
+    }
+    file = tmp_path / "pyrightconfig.json"
+    file.write_text(json.dumps(config))
+    result = subprocess.run(
+        [sys.executable, "-m", "basedpyright", "-p", str(file), "--pythonpath", sys.executable],
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "0 errors" in result.stdout

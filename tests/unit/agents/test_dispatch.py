@@ -8,7 +8,7 @@ import pytest
 
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.dispatch import Dispatch, dispatch_of
-from realtime_sync.agents.function_tool import FunctionTool, function_tool, tool_namespace
+from realtime_sync.agents.function_tools import FunctionTool, function_tool, tool_namespace
 from realtime_sync.agents.handoffs import realtime_handoff
 from realtime_sync.agents.run_context import RunContextWrapper
 from realtime_sync.errors import UserError

@@ -14,7 +14,7 @@ from guards import Guard, VirtualClock
 from realtime_sync._deadline import Deadline
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.dispatch import Dispatch, dispatch_of
-from realtime_sync.agents.function_tool import FunctionTool, ToolErrorFormatterArgs, function_tool
+from realtime_sync.agents.function_tools import FunctionTool, ToolErrorFormatterArgs, function_tool
 from realtime_sync.agents.handoffs import realtime_handoff
 from realtime_sync.agents.run_context import RunContextWrapper, ToolContext
 from realtime_sync.agents.tool_guardrails import (

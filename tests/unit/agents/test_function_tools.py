@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from realtime_sync.agents import function_tool as module
-from realtime_sync.agents.function_tool import (
+from realtime_sync.agents import function_tools as module
+from realtime_sync.agents.function_tools import (
     FunctionTool,
     ToolErrorFormatterArgs,
     default_tool_error_function,
