@@ -16,10 +16,13 @@ from .._latest import keep_latest
 from .._types import JsonDict
 from ..conversation.tool_calls import ToolCalls
 from ..events import (
+    Reconnected,
     ResponseCreated,
     ResponseDone,
+    ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputAudioTranscriptDone,
+    ResponseOutputItemDone,
     ResponseOutputTextDelta,
     ResponseOutputTextDone,
     ServerEvent,
@@ -30,9 +33,10 @@ from ..voice.effects import CreateItem, Effect, Part, Report, RunAside, UpdateSe
 from ..voice.rules import VoiceState
 from .agent import RealtimeAgent
 from .dispatch import Dispatch
-from .notes import AgentDone, AgentSpeaks, ApprovalAsked, Switched, ToolOver, Tripped
+from .notes import AgentDone, AgentSpeaks, ApprovalAsked, Fault, Switched, ToolOver, Tripped
 from .output_checks import OutputCheck, OutputChecks
-from .session_settings import changed_fields, merged_fields
+from .repeated_calls import RepeatedCalls
+from .sent_session import SentSession
 from .usage import Usage
 
 __all__ = ["AgentRules", "CheckOutput", "Gate"]
@@ -105,13 +109,14 @@ class AgentRules:
         self.dispatch = dispatch
         self._voice = voice
         self._calls = calls
-        self._sent = sent
+        self._session = SentSession(sent)
         self._usage = usage
         self._is_out_of_band = is_out_of_band
         self._is_checked = is_checked
         self._checks = OutputChecks(debounce)
         self._gate = gate
         self._speakers: dict[str, RealtimeAgent[Any]] = {}  # by response
+        self._repeated = RepeatedCalls()
         self._updates = 0
 
     # -- what happens ------------------------------------------------------------------------------
@@ -127,6 +132,8 @@ class AgentRules:
     def receive(self, event: ServerEvent) -> list[Effect]:
         """Take an event of the server's."""
         match event:
+            case ResponseOutputAudioDelta():
+                self._session.spoken()
             case ResponseOutputAudioTranscriptDelta() | ResponseOutputTextDelta():
                 return self._words(event, as_text(event.delta) or "", whole=False)
             case ResponseOutputAudioTranscriptDone():
@@ -137,6 +144,11 @@ class AgentRules:
                 return self._response_created(as_object(as_came(event, "response")))
             case ResponseDone():
                 return self._response_done(as_object(as_came(event, "response")))
+            case ResponseOutputItemDone():
+                fault = self._repeated.called(as_object(as_came(event, "item")))
+                return [] if fault is None else [Report(Fault(fault))]
+            case Reconnected():
+                return self._update(self._session.link_made_anew())
         return []
 
     def _response_created(self, response: JsonDict) -> list[Effect]:
@@ -272,7 +284,7 @@ class AgentRules:
         """
         self.dispatch = dispatch
         self._calls.set_ours(dispatch.names)
-        return self._update(session)
+        return self._update(self._session.replaced(session))
 
     def change(self, fields: JsonDict) -> list[Effect]:
         """Take that fields of the session are to be others, for this agent and the next ones.
@@ -280,11 +292,9 @@ class AgentRules:
         Args:
             fields: of a session, in GA's form.
         """
-        return self._update(merged_fields(self._sent, fields))
+        return self._update(self._session.changed(fields))
 
-    def _update(self, session: JsonDict) -> list[Effect]:
-        update = changed_fields(self._sent, session)
-        self._sent = session
+    def _update(self, update: JsonDict) -> list[Effect]:
         if not update:
             return []
         self._updates += 1
