@@ -32,10 +32,10 @@ from ..events.wire_values import as_id, as_index, as_object, as_text
 from ..voice.effects import CreateItem, Effect, Part, Report, RunAside, UpdateSession
 from ..voice.rules import VoiceState
 from .agent import RealtimeAgent
+from .call_faults import CallFaults
 from .dispatch import Dispatch
 from .notes import AgentDone, AgentSpeaks, ApprovalAsked, Fault, Switched, ToolOver, Tripped
 from .output_checks import OutputCheck, OutputChecks
-from .repeated_calls import RepeatedCalls
 from .sent_session import SentSession
 from .usage import Usage
 
@@ -116,7 +116,7 @@ class AgentRules:
         self._checks = OutputChecks(debounce)
         self._gate = gate
         self._speakers: dict[str, RealtimeAgent[Any]] = {}  # by response
-        self._repeated = RepeatedCalls()
+        self._faults = CallFaults(calls.is_left)
         self._updates = 0
 
     # -- what happens ------------------------------------------------------------------------------
@@ -145,8 +145,7 @@ class AgentRules:
             case ResponseDone():
                 return self._response_done(as_object(as_came(event, "response")))
             case ResponseOutputItemDone():
-                fault = self._repeated.called(as_object(as_came(event, "item")))
-                return [] if fault is None else [Report(Fault(fault))]
+                return self._item_done(event)
             case Reconnected():
                 return self._update(self._session.link_made_anew())
         return []
@@ -171,6 +170,12 @@ class AgentRules:
             if self._gate is not None:
                 self._gate.response_over(response_id)
         return [*effects, Report(AgentDone(self._speaker(response_id)))]
+
+    def _item_done(self, event: ResponseOutputItemDone) -> list[Effect]:
+        if self._is_out_of_band(as_id(event.response_id) or ""):
+            return []
+        wrong = self._faults.called(as_object(as_came(event, "item")), self.dispatch.names)
+        return [] if wrong is None else [Report(Fault(wrong))]
 
     def _speaker(self, response_id: str) -> RealtimeAgent[Any]:
         return self._speakers.get(response_id, self.dispatch.agent)

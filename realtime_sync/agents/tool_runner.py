@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ..errors import ToolTimeoutError, UserError
 from ..tools.arguments import read_arguments
@@ -78,7 +78,7 @@ class ToolReturned:
     Attributes:
         call: that it belongs to.
         agent: whose call it was.
-        tool: None where the agent has none of that name.
+        tool: None where the agent has none of that name, or none that is enabled.
         output: what the function has returned, or what the model is told instead.
         text: the same as text: the output for the model.
         context: which the program's functions were given.
@@ -181,6 +181,10 @@ class _Run:
         tool = self.dispatch.tools.get(name) or self.dispatch.handoffs.get(name)
         agent, text = self.dispatch.agent, output_text(output)
         return ToolReturned(self.call, agent, tool, output, text, self.context, failed, error)
+
+    def not_found(self) -> ToolReturned:
+        text = f"Tool {self.call.name} not found"
+        return evolve(self.returned(text, failed=True), tool=None)
 
     def ended(self, why: str) -> ToolReturned:
         return self.returned(error_text(why), failed=True)
@@ -305,7 +309,7 @@ class ToolRunner:
         name, dispatch = run.call.name, run.dispatch
         found = dispatch.tools.get(name) or dispatch.handoffs.get(name)
         if found is None or not enabled(found.is_enabled, run.context, dispatch.agent):
-            return run.returned(f"Tool {name} not found", failed=True)
+            return run.not_found()
         if isinstance(found, Handoff):
             return self._hand_over(run, found)
         try:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from guards import GUARD_S
 
 from realtime_sync.agents.events import RealtimeSessionEvent
 from realtime_sync.agents.session import RealtimeSession
 from realtime_sync.testing import ScriptedClient, ScriptedServer
 
-__all__ = ["kinds", "rest", "sent_types", "session_with", "take", "take_until"]
+__all__ = [
+    "begin",
+    "kinds",
+    "rest",
+    "sent_types",
+    "session_with",
+    "take",
+    "take_until",
+    "take_until_raw",
+    "until_error",
+]
 
 
 def session_with(server: ScriptedServer, agent: Any, **options: Any) -> RealtimeSession[Any]:
@@ -33,9 +44,39 @@ def take_until(
     return taken
 
 
+def begin(session: RealtimeSession[Any]) -> None:
+    """Take the events of a session's beginning; the server has it as it is to be then."""
+    assert take_until(session, "history_updated")
+    assert take_until_raw(session, "session.updated")
+
+
+def take_until_raw(session: RealtimeSession[Any], kind: str) -> list[RealtimeSessionEvent]:
+    """Return events up to the one that has an event of the server's of this type."""
+    taken: list[RealtimeSessionEvent] = []
+    while not taken or _wire_type(taken[-1]) != kind:
+        taken.append(take(session))
+    return taken
+
+
+def _wire_type(event: RealtimeSessionEvent) -> object:
+    data: Any = event.data if event.type == "raw_model_event" else None
+    is_raw = data is not None and data.type == "raw_server_event"
+    return data.data["type"] if is_raw else None
+
+
 def rest(session: RealtimeSession[Any]) -> list[RealtimeSessionEvent]:
     """Return all that still comes."""
     return list(session)
+
+
+def until_error(session: RealtimeSession[Any]) -> tuple[list[RealtimeSessionEvent], Exception]:
+    """Return what comes until the iteration raises, and what it raises."""
+    events: list[RealtimeSessionEvent] = []
+    try:
+        events.extend(session)  # keeps what came before it raised
+    except Exception as exc:
+        return events, exc
+    pytest.fail("the session has come to a good end")
 
 
 def kinds(events: list[RealtimeSessionEvent], *, data: bool = False) -> list[str]:
