@@ -43,7 +43,7 @@ __all__ = ["AgentRules", "CheckOutput", "Gate"]
 
 _MAX_RESPONSES = 64
 _FOLLOW_UP = "guardrail triggered: {}"  # the peer's words: models are used to them
-_SECOND_HANDOFF = "Another handoff of the same answer came first, so this one is not made."
+_SECOND_HANDOFF = "Another handoff came first, so this one is not made."
 
 
 class Gate(Protocol):
@@ -86,6 +86,7 @@ class AgentRules:
 
     Attributes:
         dispatch: the agent that has the word, and what it may call; replaced as a whole.
+        calling: the one whose calls come now: that of the running response, or else the same.
 
     Threads: one at a time: the engine's. ``dispatch`` may be read from any.
     """
@@ -106,7 +107,7 @@ class AgentRules:
         debounce: int = 100,
         gate: Gate | None = None,
     ) -> None:
-        self.dispatch = dispatch
+        self.dispatch = self.calling = dispatch
         self._voice = voice
         self._calls = calls
         self._session = SentSession(sent)
@@ -118,6 +119,8 @@ class AgentRules:
         self._speakers: dict[str, RealtimeAgent[Any]] = {}  # by response
         self._faults = CallFaults(calls.is_left)
         self._updates = 0
+        self._running = ""  # the response of the conversation
+        self._handoff: str | None = None  # the call that is under way
 
     # -- what happens ------------------------------------------------------------------------------
 
@@ -147,6 +150,7 @@ class AgentRules:
             case ResponseOutputItemDone():
                 return self._item_done(event)
             case Reconnected():
+                self._end_response()
                 return self._update(self._session.link_made_anew())
         return []
 
@@ -154,6 +158,7 @@ class AgentRules:
         response_id = as_id(response.get("id")) or ""
         if self._is_out_of_band(response_id):
             return []
+        self._running = response_id
         self._speakers[response_id] = self.dispatch.agent
         keep_latest(self._speakers, _MAX_RESPONSES)
         return [Report(AgentSpeaks(self.dispatch.agent))]
@@ -164,6 +169,7 @@ class AgentRules:
             self._usage.add(Usage.from_wire(usage))
         if self._is_out_of_band(response_id):
             return []
+        self._end_response()
         effects: list[Effect] = []
         if self._guards(response_id):
             effects += self._begin_checks(self._checks.response_done(response_id))
@@ -174,8 +180,16 @@ class AgentRules:
     def _item_done(self, event: ResponseOutputItemDone) -> list[Effect]:
         if self._is_out_of_band(as_id(event.response_id) or ""):
             return []
-        wrong = self._faults.called(as_object(as_came(event, "item")), self.dispatch.names)
+        wrong = self._faults.called(as_object(as_came(event, "item")), self.calling.names)
         return [] if wrong is None else [Report(Fault(wrong))]
+
+    def _end_response(self) -> None:
+        self._running = ""
+        self._set_calling(self.dispatch)
+
+    def _set_calling(self, dispatch: Dispatch) -> None:
+        self.calling = dispatch
+        self._calls.set_ours(dispatch.names)
 
     def _speaker(self, response_id: str) -> RealtimeAgent[Any]:
         return self._speakers.get(response_id, self.dispatch.agent)
@@ -243,6 +257,8 @@ class AgentRules:
 
     def answered(self, call_id: str, name: str, text: str) -> list[Effect]:
         """Take what the model is told of a call that no tool has answered."""
+        if call_id == self._handoff:
+            self._handoff = None
         return self._voice.tool_returned(call_id, name, text)
 
     def returned(self, over: ToolOver) -> list[Effect]:
@@ -253,6 +269,20 @@ class AgentRules:
         """Take that a call waits for the program's consent; it holds no other call back."""
         owed = self._calls.set_aside(asked.call_id)
         return [Report(asked), *(self._voice.owe_answer() if owed else [])]
+
+    def begin_handoff(self, call_id: str) -> bool:
+        """Take that the model calls a handoff; return whether it may be made.
+
+        One is made at a time, and of an agent that has handed over already none is.
+        """
+        if self._handoff is not None or self.calling is not self.dispatch:
+            return False
+        self._handoff = call_id
+        return True
+
+    def refuse_handoff(self, call_id: str, name: str) -> list[Effect]:
+        """Tell the model that a handoff is not made."""
+        return self.answered(call_id, name, _SECOND_HANDOFF)
 
     def handed_over(
         self,
@@ -270,13 +300,13 @@ class AgentRules:
             call_id: of the call.
             name: what it has called.
             text: its output.
-            before: who had the word when the model called. If somebody else has it by now, a
-                handoff of the same answer came first, and counts.
+            before: who had the word when the model called. If somebody else has it by now, the
+                program has decided otherwise, and that counts.
             dispatch: the new agent, and what it may call.
             session: what the session is to be for it.
         """
         if before is not self.dispatch.agent:
-            return self.answered(call_id, name, _SECOND_HANDOFF)
+            return self.refuse_handoff(call_id, name)
         switched = Report(Switched(before, dispatch.agent))
         return [switched, *self.switch(dispatch, session), *self.answered(call_id, name, text)]
 
@@ -288,7 +318,7 @@ class AgentRules:
             session: what the session is to be for it.
         """
         self.dispatch = dispatch
-        self._calls.set_ours(dispatch.names)
+        self._set_calling(self.calling if self._running else dispatch)
         return self._update(self._session.replaced(session))
 
     def change(self, fields: JsonDict) -> list[Effect]:

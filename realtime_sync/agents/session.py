@@ -381,7 +381,7 @@ class RealtimeSession(Generic[TContext]):
 
         Args:
             call_id: of the event.
-            always: let all calls of this tool run from now on.
+            always: let all further calls of this tool by the same agent run.
 
         Returns:
             Whether there was such a call.
@@ -395,7 +395,7 @@ class RealtimeSession(Generic[TContext]):
 
         Args:
             call_id: of the event.
-            always: reject all calls of this tool from now on.
+            always: reject all further calls of this tool by the same agent.
             rejection_message: what the model is told.
 
         Returns:

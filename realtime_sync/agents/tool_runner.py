@@ -174,6 +174,10 @@ class _Run:
     def tool(self) -> FunctionTool:
         return self.dispatch.tools[self.call.name]
 
+    @property
+    def approval_key(self) -> tuple[int, str]:
+        return id(self.dispatch.agent), self.call.name
+
     def returned(
         self, output: object, *, failed: bool = False, error: BaseException | None = None
     ) -> ToolReturned:
@@ -192,7 +196,7 @@ class _Run:
 
 @frozen
 class _Verdict:
-    """What the program wants done with all further calls of a tool."""
+    """What the program wants done with all further calls of an agent's tool."""
 
     approved: bool
     message: str | None = None
@@ -231,9 +235,11 @@ class ToolRunner:
         self._on_start = on_start
         self._error_formatter = error_formatter
         self._pre_approval_guardrails = pre_approval_guardrails
-        self._lock = threading.Lock()  # guards the two below, and the state of each run
+        self._lock = threading.Lock()  # guards all below, and the state of each run
         self._runs: dict[str, _Run] = {}  # by call id, until their last outcome
-        self._verdicts: dict[str, _Verdict] = {}  # by the tool's name
+        # By the agent and the tool's name: what is decided for one agent is for no other.
+        self._verdicts: dict[tuple[int, str], _Verdict] = {}
+        self._decided_for: dict[int, RealtimeAgent[Any]] = {}  # so that no id is another agent's
 
     def run(self, call: CallContext, dispatch: Dispatch) -> None:
         """Run a call as soon as a thread is free.
@@ -261,7 +267,7 @@ class ToolRunner:
 
         Args:
             call_id: of the call.
-            always: whether further calls of this tool need none.
+            always: whether further calls of this tool by the same agent need none.
 
         Returns:
             False when no such call waits.
@@ -273,7 +279,7 @@ class ToolRunner:
 
         Args:
             call_id: of the call.
-            always: whether further calls of this tool are rejected as well.
+            always: whether further calls of it by the same agent are rejected as well.
             message: what the model is told.
 
         Returns:
@@ -322,7 +328,7 @@ class ToolRunner:
         """Return None when a call needs no approval, or has it."""
         tool = run.tool
         with self._lock:
-            verdict = self._verdicts.get(tool.name)
+            verdict = self._verdicts.get(run.approval_key)
         if verdict is not None:
             return None if verdict.approved else self._rejected(run, message=verdict.message)
         needed = tool.needs_approval
@@ -483,7 +489,8 @@ class ToolRunner:
                 return False
             run.waits = False
             if always:
-                self._verdicts[run.tool.name] = verdict
+                self._verdicts[run.approval_key] = verdict
+                self._decided_for[id(run.dispatch.agent)] = run.dispatch.agent
         self._submit(run, step)
         return True
 

@@ -6,7 +6,16 @@ import threading
 from typing import Any
 
 import pytest
-from agent_talk import begin, kinds, rest, sent_types, session_with, take_until, until_error
+from agent_talk import (
+    begin,
+    kinds,
+    rest,
+    sent_types,
+    session_with,
+    take_until,
+    take_until_raw,
+    until_error,
+)
 from guards import GUARD_S, Guard
 
 from realtime_sync.agents.agent import RealtimeAgent
@@ -573,18 +582,12 @@ def test_an_output_after_a_reconnect_is_sent_where_the_call_is_still_there() -> 
         session.send_message("Now!")
         take_until(session, "agent_end")
         server.emit(drop_link())
-        events: list[Any] = []
-        while not any(is_reconnected(event) for event in events):
-            events += take_until(session, "raw_model_event")
+        events = take_until_raw(session, "reconnected")
         go_on.set()
         take_until(session, "agent_end")
     assert output_of(server) == "found"
     told = [event.data.type for event in events if event.type == "raw_model_event"]
     assert "reconnecting" in told
-
-
-def is_reconnected(event: Any) -> bool:
-    return event.type == "raw_model_event" and event.data.type == "reconnected"
 
 
 def test_a_call_at_the_very_end_of_the_session(guard: Guard) -> None:

@@ -51,17 +51,18 @@ def begin(session: RealtimeSession[Any]) -> None:
 
 
 def take_until_raw(session: RealtimeSession[Any], kind: str) -> list[RealtimeSessionEvent]:
-    """Return events up to the one that has an event of the server's of this type."""
+    """Return events up to the raw one of this type, of the server's or of ours."""
     taken: list[RealtimeSessionEvent] = []
-    while not taken or _wire_type(taken[-1]) != kind:
+    while not taken or _raw_type(taken[-1]) != kind:
         taken.append(take(session))
     return taken
 
 
-def _wire_type(event: RealtimeSessionEvent) -> object:
-    data: Any = event.data if event.type == "raw_model_event" else None
-    is_raw = data is not None and data.type == "raw_server_event"
-    return data.data["type"] if is_raw else None
+def _raw_type(event: RealtimeSessionEvent) -> object:
+    if event.type != "raw_model_event":
+        return None
+    data = event.data
+    return data.data["type"] if data.type == "raw_server_event" else data.type
 
 
 def rest(session: RealtimeSession[Any]) -> list[RealtimeSessionEvent]:
