@@ -48,6 +48,7 @@ class ByHandOutput:
         report: tells the program; called in the engine's thread.
         sound_format: of the audio that comes, at this moment.
         tracker: of the program.
+        has_audience: whether the program takes the pieces; without that they count as taken.
         clock: seconds, monotonic.
 
     Threads: `deliver` belongs to the thread that iterates; all else to the engine's, but for
@@ -64,12 +65,15 @@ class ByHandOutput:
         *,
         sound_format: Callable[[], SoundFormat],
         tracker: RealtimePlaybackTracker | None = None,
+        has_audience: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._report = report
         self._format = sound_format
         self._tracker = tracker
+        self._has_audience = has_audience
         self._clock = clock
+        self._tracked: SoundFormat | None = None  # what the tracker was told; the engine's
         self._lock = threading.Lock()  # guards the rest
         self._waiting: deque[AudioNote] = deque()  # the program has yet to take them
         self._given_s: dict[Part, float] = {}  # that the program has
@@ -82,12 +86,23 @@ class ByHandOutput:
 
     def play(self, play: Play) -> bool:
         """See `Output.play`."""
-        duration_s = len(play.audio) / self._format().bytes_per_s
+        told = self._told_format()
+        duration_s = len(play.audio) / told.bytes_per_s
         note = AudioNote(play.part, play.response_id, play.audio, duration_s)
+        if not self._has_audience:
+            return self.deliver(note)
         with self._lock:
             self._waiting.append(note)
         self._report(note)
         return True
+
+    def _told_format(self) -> SoundFormat:
+        """Return what the audio is; the tracker reckons with it, too."""
+        told = self._format()
+        if self._tracker is not None and told is not self._tracked:
+            self._tracked = told
+            self._tracker.set_audio_format({"type": told.type, "rate": told.hz})
+        return told
 
     def flush(self, end: Flush) -> bool:
         """See `Output.flush`."""

@@ -43,6 +43,7 @@ from .model_events import (
     RealtimeModelFurtherEvent,
     RealtimeModelInputAudioTimeoutTriggeredEvent,
     RealtimeModelItemUpdatedEvent,
+    RealtimeModelReconnectingEvent,
 )
 from .model_translation import model_events_of
 from .notes import (
@@ -52,6 +53,7 @@ from .notes import (
     AudioNote,
     AudioOver,
     Fault,
+    LinkLost,
     Switched,
     ToolBegan,
     ToolOver,
@@ -98,6 +100,7 @@ class EventBuilder:
             FalseInterruption: self._false_interruption,
             Fault: self._fault,
             Interrupted: self._interrupted,
+            LinkLost: self._link_lost,
             Switched: self._switched,
             Tripped: self._tripped,
             UnreadableMessage: self._fault,
@@ -186,6 +189,9 @@ class EventBuilder:
 
     def _fault(self, note: Fault | UnreadableMessage) -> Iterator[RealtimeSessionEvent]:
         yield RealtimeError(note.error, self._info)
+
+    def _link_lost(self, note: LinkLost) -> Iterator[RealtimeSessionEvent]:
+        yield self._raw(RealtimeModelReconnectingEvent(note.attempt, note.delay_s, note.close_code))
 
     # -- reports of the engine's -------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
@@ -12,6 +11,7 @@ from .._deadline import Deadline
 from .._types import JsonDict
 from ..audio.base import SinkLike, SourceLike, as_sink, as_source
 from ..connection.connection import RealtimeConnection
+from ..connection.reconnect import ReconnectingEvent
 from ..conversation.session import SoundFormat
 from ..conversation.tool_calls import ToolCalls
 from ..errors import AgentError, ConnectionClosedOK, RealtimeTimeout
@@ -33,7 +33,7 @@ from .hook_feed import HookFeed
 from .hooks import HookRunner
 from .model import RealtimeModelConfig, TransportConfig
 from .model_link import connection_to
-from .notes import AudioNote, Fault, Tripped
+from .notes import AudioNote, Fault, LinkLost, Tripped
 from .rules import AgentRules
 from .run_config import RealtimeRunConfig, RealtimeSessionModelSettings
 from .run_context import RunContextWrapper
@@ -70,6 +70,7 @@ class Live:
         audio: a source and a sink; None for a program that sends and plays sound itself.
         hooks: of the run.
         events: whether somebody iterates.
+        clock: seconds, monotonic.
 
     Attributes:
         connection: to the model, from `open` on.
@@ -94,7 +95,10 @@ class Live:
         audio: tuple[SourceLike, SinkLike] | None,
         hooks: Any,
         events: bool,
+        clock: Callable[[], float],
     ) -> None:
+        self._clock = clock
+        self._wants_events = events
         self.interruptions = 0
         self.trips = 0
         self._context = context
@@ -105,7 +109,11 @@ class Live:
         self._dispatch = first_dispatch(agent, context, self._settings.starting)
         self._payload = self._session_for(self._dispatch)
         self._manager = connection_to(
-            self._settings.model, client=client, config=model_config, transport=transport
+            self._settings.model,
+            client=client,
+            config=model_config,
+            transport=transport,
+            on_reconnecting=self._link_lost,
         )
         self._hooks = HookRunner(hooks, self._hook_failed)
         self._feed = HookFeed(self._hooks, context, lambda: self.rules.dispatch.agent)
@@ -176,7 +184,7 @@ class Live:
             handed_ms=output.handed_ms,
             played_ms=output.played_ms,
             underruns=lambda: output.underruns,
-            clock=time.monotonic,
+            clock=self._clock,
         )
         rules = self.rules = AgentRules(
             state,
@@ -207,7 +215,7 @@ class Live:
             further=[rules],
             idle_timeout=_IDLE_TIMEOUT_S,
             answer_timeout=_ANSWER_TIMEOUT_S,
-            clock=time.monotonic,
+            clock=self._clock,
         )
 
     def _output(self) -> tuple[Output, HeldOutput | None]:
@@ -215,7 +223,11 @@ class Live:
         sound = self._sound
         if self._audio is None:
             self._by_hand = output = ByHandOutput(
-                self._report, sound_format=sound, tracker=self._tracker
+                self._report,
+                sound_format=sound,
+                tracker=self._tracker,
+                has_audience=self._wants_events,
+                clock=self._clock,
             )
         else:
             source, sink = self._audio
@@ -225,7 +237,7 @@ class Live:
                 rate=self._source.rate,
                 echo=None,
                 half_duplex=False,
-                clock=time.monotonic,
+                clock=self._clock,
             )
             plain = SinkOutput(
                 self._sink,
@@ -267,6 +279,11 @@ class Live:
         fault = Fault(AgentError(f"the hook {name} failed: {error!r}"))
         self.engine.post(lambda: [Report(fault)])
 
+    def _link_lost(self, event: ReconnectingEvent) -> None:
+        note = LinkLost(event.attempt, event.delay, event.close_code)
+        if hasattr(self, "engine"):
+            self.engine.post(lambda: [Report(note)])
+
     def _wake(self) -> None:
         self.engine.post(list)  # no effect: it only looks again
 
@@ -281,20 +298,25 @@ class Live:
         """Let an agent have the word; see `RealtimeSession.update_agent`."""
         dispatch = dispatch_of(agent, self._context)
         session = self._session_for(dispatch)
-        self.engine.call(lambda: self.rules.switch(dispatch, session))
+        self._call(lambda: self.rules.switch(dispatch, session))
 
     def change(self, settings: RealtimeSessionModelSettings) -> None:
         """Change settings of the session; see `RealtimeSession.update_settings`."""
         changes = resolve_settings({"model_settings": settings}, defaults={})
-        self.engine.call(lambda: self.rules.change(changes.session))
+        self._call(lambda: self.rules.change(changes.session))
 
     def decide(self, decision: Callable[[VoiceState], list[Effect]]) -> None:
         """Have the engine decide something, and return when it has acted.
 
         Raises:
-            ConnectionClosed: something could not be sent.
+            ConnectionClosed: something could not be sent, or the session is over.
         """
-        self.engine.call(lambda: decision(self._state))
+        self._call(lambda: decision(self._state))
+
+    def _call(self, decision: Callable[[], list[Effect]]) -> None:
+        if self.box.closed:
+            raise self.end()
+        self.engine.call(decision)
 
     def approve(self, call_id: str, *, always: bool) -> bool:
         """Let a call run that waits for it; return whether one did."""

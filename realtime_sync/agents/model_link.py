@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..clients.openai import OpenAI
-from ..connection.reconnect import ReconnectPolicy
+from ..connection.reconnect import OnReconnecting, ReconnectPolicy
 from ..errors import UserError
 from ..transport import Transport, TransportOptions, connect
 from .model import RealtimeModelConfig, TransportConfig
@@ -32,6 +32,7 @@ def connection_to(
     client: Client | None,
     config: RealtimeModelConfig,
     transport: TransportConfig,
+    on_reconnecting: OnReconnecting,
 ) -> RealtimeConnectionManager:
     """Return the connection of a session, to be opened.
 
@@ -42,6 +43,7 @@ def connection_to(
         client: `OpenAI` from the environment by default. What ``config`` says counts more.
         config: says a key, an address, headers or a call.
         transport: options of the link.
+        on_reconnecting: is told before each attempt to make it anew.
 
     Raises:
         ConfigError: there is no key, or an option is wrong.
@@ -56,6 +58,7 @@ def connection_to(
         call_id=call_id,
         websocket_connection_options=_options(transport),
         reconnect=None if call_id else ReconnectPolicy(),
+        on_reconnecting=None if call_id else on_reconnecting,
         transport=_Elsewhere(url, headers) if url or headers else None,
     )
 

@@ -22,6 +22,7 @@ __all__ = [
     "AudioNote",
     "AudioOver",
     "Fault",
+    "LinkLost",
     "Switched",
     "ToolBegan",
     "ToolOver",
@@ -136,6 +137,22 @@ class Tripped:
     message: str
     kind: Literal["output", "input"]
     type: Literal["guardrail_tripped"] = "guardrail_tripped"
+
+
+@frozen
+class LinkLost:
+    """The link is lost, and another is tried.
+
+    Attributes:
+        attempt: counted from 1.
+        delay_s: seconds until the attempt.
+        close_code: of the link that was lost.
+    """
+
+    attempt: int
+    delay_s: float
+    close_code: int
+    type: Literal["reconnecting"] = "reconnecting"
 
 
 @frozen

@@ -16,10 +16,13 @@ from .._latest import keep_latest
 from .._types import JsonDict
 from ..conversation.tool_calls import ToolCalls
 from ..events import (
+    Reconnected,
     ResponseCreated,
     ResponseDone,
+    ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputAudioTranscriptDone,
+    ResponseOutputItemDone,
     ResponseOutputTextDelta,
     ResponseOutputTextDone,
     ServerEvent,
@@ -29,17 +32,18 @@ from ..events.wire_values import as_id, as_index, as_object, as_text
 from ..voice.effects import CreateItem, Effect, Part, Report, RunAside, UpdateSession
 from ..voice.rules import VoiceState
 from .agent import RealtimeAgent
+from .call_faults import CallFaults
 from .dispatch import Dispatch
-from .notes import AgentDone, AgentSpeaks, ApprovalAsked, Switched, ToolOver, Tripped
+from .notes import AgentDone, AgentSpeaks, ApprovalAsked, Fault, Switched, ToolOver, Tripped
 from .output_checks import OutputCheck, OutputChecks
-from .session_settings import changed_fields, merged_fields
+from .sent_session import SentSession
 from .usage import Usage
 
 __all__ = ["AgentRules", "CheckOutput", "Gate"]
 
 _MAX_RESPONSES = 64
 _FOLLOW_UP = "guardrail triggered: {}"  # the peer's words: models are used to them
-_SECOND_HANDOFF = "Another handoff of the same answer came first, so this one is not made."
+_SECOND_HANDOFF = "Another handoff came first, so this one is not made."
 
 
 class Gate(Protocol):
@@ -82,6 +86,7 @@ class AgentRules:
 
     Attributes:
         dispatch: the agent that has the word, and what it may call; replaced as a whole.
+        calling: the one whose calls come now: that of the running response, or else the same.
 
     Threads: one at a time: the engine's. ``dispatch`` may be read from any.
     """
@@ -102,17 +107,20 @@ class AgentRules:
         debounce: int = 100,
         gate: Gate | None = None,
     ) -> None:
-        self.dispatch = dispatch
+        self.dispatch = self.calling = dispatch
         self._voice = voice
         self._calls = calls
-        self._sent = sent
+        self._session = SentSession(sent)
         self._usage = usage
         self._is_out_of_band = is_out_of_band
         self._is_checked = is_checked
         self._checks = OutputChecks(debounce)
         self._gate = gate
         self._speakers: dict[str, RealtimeAgent[Any]] = {}  # by response
+        self._faults = CallFaults(calls.is_left)
         self._updates = 0
+        self._running = ""  # the response of the conversation
+        self._handoff: str | None = None  # the call that is under way
 
     # -- what happens ------------------------------------------------------------------------------
 
@@ -127,6 +135,8 @@ class AgentRules:
     def receive(self, event: ServerEvent) -> list[Effect]:
         """Take an event of the server's."""
         match event:
+            case ResponseOutputAudioDelta():
+                self._session.spoken()
             case ResponseOutputAudioTranscriptDelta() | ResponseOutputTextDelta():
                 return self._words(event, as_text(event.delta) or "", whole=False)
             case ResponseOutputAudioTranscriptDone():
@@ -137,12 +147,18 @@ class AgentRules:
                 return self._response_created(as_object(as_came(event, "response")))
             case ResponseDone():
                 return self._response_done(as_object(as_came(event, "response")))
+            case ResponseOutputItemDone():
+                return self._item_done(event)
+            case Reconnected():
+                self._end_response()
+                return self._update(self._session.link_made_anew())
         return []
 
     def _response_created(self, response: JsonDict) -> list[Effect]:
         response_id = as_id(response.get("id")) or ""
         if self._is_out_of_band(response_id):
             return []
+        self._running = response_id
         self._speakers[response_id] = self.dispatch.agent
         keep_latest(self._speakers, _MAX_RESPONSES)
         return [Report(AgentSpeaks(self.dispatch.agent))]
@@ -153,12 +169,27 @@ class AgentRules:
             self._usage.add(Usage.from_wire(usage))
         if self._is_out_of_band(response_id):
             return []
+        self._end_response()
         effects: list[Effect] = []
         if self._guards(response_id):
             effects += self._begin_checks(self._checks.response_done(response_id))
             if self._gate is not None:
                 self._gate.response_over(response_id)
         return [*effects, Report(AgentDone(self._speaker(response_id)))]
+
+    def _item_done(self, event: ResponseOutputItemDone) -> list[Effect]:
+        if self._is_out_of_band(as_id(event.response_id) or ""):
+            return []
+        wrong = self._faults.called(as_object(as_came(event, "item")), self.calling.names)
+        return [] if wrong is None else [Report(Fault(wrong))]
+
+    def _end_response(self) -> None:
+        self._running = ""
+        self._set_calling(self.dispatch)
+
+    def _set_calling(self, dispatch: Dispatch) -> None:
+        self.calling = dispatch
+        self._calls.set_ours(dispatch.names)
 
     def _speaker(self, response_id: str) -> RealtimeAgent[Any]:
         return self._speakers.get(response_id, self.dispatch.agent)
@@ -226,6 +257,8 @@ class AgentRules:
 
     def answered(self, call_id: str, name: str, text: str) -> list[Effect]:
         """Take what the model is told of a call that no tool has answered."""
+        if call_id == self._handoff:
+            self._handoff = None
         return self._voice.tool_returned(call_id, name, text)
 
     def returned(self, over: ToolOver) -> list[Effect]:
@@ -236,6 +269,20 @@ class AgentRules:
         """Take that a call waits for the program's consent; it holds no other call back."""
         owed = self._calls.set_aside(asked.call_id)
         return [Report(asked), *(self._voice.owe_answer() if owed else [])]
+
+    def begin_handoff(self, call_id: str) -> bool:
+        """Take that the model calls a handoff; return whether it may be made.
+
+        One is made at a time, and of an agent that has handed over already none is.
+        """
+        if self._handoff is not None or self.calling is not self.dispatch:
+            return False
+        self._handoff = call_id
+        return True
+
+    def refuse_handoff(self, call_id: str, name: str) -> list[Effect]:
+        """Tell the model that a handoff is not made."""
+        return self.answered(call_id, name, _SECOND_HANDOFF)
 
     def handed_over(
         self,
@@ -253,13 +300,13 @@ class AgentRules:
             call_id: of the call.
             name: what it has called.
             text: its output.
-            before: who had the word when the model called. If somebody else has it by now, a
-                handoff of the same answer came first, and counts.
+            before: who had the word when the model called. If somebody else has it by now, the
+                program has decided otherwise, and that counts.
             dispatch: the new agent, and what it may call.
             session: what the session is to be for it.
         """
         if before is not self.dispatch.agent:
-            return self.answered(call_id, name, _SECOND_HANDOFF)
+            return self.refuse_handoff(call_id, name)
         switched = Report(Switched(before, dispatch.agent))
         return [switched, *self.switch(dispatch, session), *self.answered(call_id, name, text)]
 
@@ -271,8 +318,8 @@ class AgentRules:
             session: what the session is to be for it.
         """
         self.dispatch = dispatch
-        self._calls.set_ours(dispatch.names)
-        return self._update(session)
+        self._set_calling(self.calling if self._running else dispatch)
+        return self._update(self._session.replaced(session))
 
     def change(self, fields: JsonDict) -> list[Effect]:
         """Take that fields of the session are to be others, for this agent and the next ones.
@@ -280,11 +327,9 @@ class AgentRules:
         Args:
             fields: of a session, in GA's form.
         """
-        return self._update(merged_fields(self._sent, fields))
+        return self._update(self._session.changed(fields))
 
-    def _update(self, session: JsonDict) -> list[Effect]:
-        update = changed_fields(self._sent, session)
-        self._sent = session
+    def _update(self, update: JsonDict) -> list[Effect]:
         if not update:
             return []
         self._updates += 1

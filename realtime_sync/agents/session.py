@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic
@@ -67,6 +67,7 @@ class RealtimeSession(Generic[TContext]):
             plays the ``audio`` events.
         hooks: `RealtimeRunHooks`, called as the session goes on; those of the run config by default.
         events: whether somebody iterates; False keeps no events.
+        clock: for tests.
 
     Raises:
         UserError: something of that can't work.
@@ -88,6 +89,7 @@ class RealtimeSession(Generic[TContext]):
         audio: Audio = None,
         hooks: Any = None,
         events: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         _check_audio(audio)
         self._agent = agent
@@ -98,6 +100,7 @@ class RealtimeSession(Generic[TContext]):
         self._audio = audio
         self._hooks = hooks
         self._wants_events = events
+        self._clock = clock
         self._model = facade_of(model)
         self._model.bind(self)
         self._ready: deque[RealtimeSessionEvent] = deque()
@@ -136,6 +139,7 @@ class RealtimeSession(Generic[TContext]):
                 audio=_opened(self._audio, stack),
                 hooks=self._hooks or self._run_config.get("hooks"),
                 events=self._wants_events,
+                clock=self._clock,
             )
             stack.callback(live.close)
             live.open()
@@ -144,7 +148,7 @@ class RealtimeSession(Generic[TContext]):
                 RealtimeEventInfo(self._context), live.connection.response.is_out_of_band
             )
             self._ready.append(self._builder.first())
-            self._began_at = time.monotonic()
+            self._began_at = self._clock()
             self._stack = stack.pop_all()
         return self
 
@@ -292,7 +296,7 @@ class RealtimeSession(Generic[TContext]):
             usage=self.usage,
             context_wrapper=self._context,
             end_reason=reason,
-            duration_s=time.monotonic() - self._began_at,
+            duration_s=self._clock() - self._began_at,
             interruptions=live.interruptions,
             guardrail_trips=live.trips,
             dropped_events=live.box.dropped,
@@ -378,7 +382,7 @@ class RealtimeSession(Generic[TContext]):
 
         Args:
             call_id: of the event.
-            always: let all calls of this tool run from now on.
+            always: let all further calls of this tool by the same agent run.
 
         Returns:
             Whether there was such a call.
@@ -392,7 +396,7 @@ class RealtimeSession(Generic[TContext]):
 
         Args:
             call_id: of the event.
-            always: reject all calls of this tool from now on.
+            always: reject all further calls of this tool by the same agent.
             rejection_message: what the model is told.
 
         Returns:

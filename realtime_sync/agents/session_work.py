@@ -97,7 +97,11 @@ class SessionWork:
                     arguments=arguments,
                     context=self._context.context,
                 )
-                self._tools.run(call, self._rules.dispatch)
+                dispatch = self._rules.calling
+                if name in dispatch.handoffs and not self._rules.begin_handoff(call_id):
+                    self._post(lambda: self._rules.refuse_handoff(call_id, name))
+                else:
+                    self._tools.run(call, dispatch)
             case RunAside(CheckOutput(agent, check)):
                 self._check(agent, check)
 

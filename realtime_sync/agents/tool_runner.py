@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ..errors import ToolTimeoutError, UserError
 from ..tools.arguments import read_arguments
@@ -78,7 +78,7 @@ class ToolReturned:
     Attributes:
         call: that it belongs to.
         agent: whose call it was.
-        tool: None where the agent has none of that name.
+        tool: None where the agent has none of that name, or none that is enabled.
         output: what the function has returned, or what the model is told instead.
         text: the same as text: the output for the model.
         context: which the program's functions were given.
@@ -174,6 +174,10 @@ class _Run:
     def tool(self) -> FunctionTool:
         return self.dispatch.tools[self.call.name]
 
+    @property
+    def approval_key(self) -> tuple[int, str]:
+        return id(self.dispatch.agent), self.call.name
+
     def returned(
         self, output: object, *, failed: bool = False, error: BaseException | None = None
     ) -> ToolReturned:
@@ -182,13 +186,17 @@ class _Run:
         agent, text = self.dispatch.agent, output_text(output)
         return ToolReturned(self.call, agent, tool, output, text, self.context, failed, error)
 
+    def not_found(self) -> ToolReturned:
+        text = f"Tool {self.call.name} not found"
+        return evolve(self.returned(text, failed=True), tool=None)
+
     def ended(self, why: str) -> ToolReturned:
         return self.returned(error_text(why), failed=True)
 
 
 @frozen
 class _Verdict:
-    """What the program wants done with all further calls of a tool."""
+    """What the program wants done with all further calls of an agent's tool."""
 
     approved: bool
     message: str | None = None
@@ -227,9 +235,11 @@ class ToolRunner:
         self._on_start = on_start
         self._error_formatter = error_formatter
         self._pre_approval_guardrails = pre_approval_guardrails
-        self._lock = threading.Lock()  # guards the two below, and the state of each run
+        self._lock = threading.Lock()  # guards all below, and the state of each run
         self._runs: dict[str, _Run] = {}  # by call id, until their last outcome
-        self._verdicts: dict[str, _Verdict] = {}  # by the tool's name
+        # By the agent and the tool's name: what is decided for one agent is for no other.
+        self._verdicts: dict[tuple[int, str], _Verdict] = {}
+        self._decided_for: dict[int, RealtimeAgent[Any]] = {}  # so that no id is another agent's
 
     def run(self, call: CallContext, dispatch: Dispatch) -> None:
         """Run a call as soon as a thread is free.
@@ -257,7 +267,7 @@ class ToolRunner:
 
         Args:
             call_id: of the call.
-            always: whether further calls of this tool need none.
+            always: whether further calls of this tool by the same agent need none.
 
         Returns:
             False when no such call waits.
@@ -269,7 +279,7 @@ class ToolRunner:
 
         Args:
             call_id: of the call.
-            always: whether further calls of this tool are rejected as well.
+            always: whether further calls of it by the same agent are rejected as well.
             message: what the model is told.
 
         Returns:
@@ -305,7 +315,7 @@ class ToolRunner:
         name, dispatch = run.call.name, run.dispatch
         found = dispatch.tools.get(name) or dispatch.handoffs.get(name)
         if found is None or not enabled(found.is_enabled, run.context, dispatch.agent):
-            return run.returned(f"Tool {name} not found", failed=True)
+            return run.not_found()
         if isinstance(found, Handoff):
             return self._hand_over(run, found)
         try:
@@ -318,7 +328,7 @@ class ToolRunner:
         """Return None when a call needs no approval, or has it."""
         tool = run.tool
         with self._lock:
-            verdict = self._verdicts.get(tool.name)
+            verdict = self._verdicts.get(run.approval_key)
         if verdict is not None:
             return None if verdict.approved else self._rejected(run, message=verdict.message)
         needed = tool.needs_approval
@@ -479,7 +489,8 @@ class ToolRunner:
                 return False
             run.waits = False
             if always:
-                self._verdicts[run.tool.name] = verdict
+                self._verdicts[run.approval_key] = verdict
+                self._decided_for[id(run.dispatch.agent)] = run.dispatch.agent
         self._submit(run, step)
         return True
 

@@ -166,7 +166,7 @@ class ScriptedSession:
         if kind == "response.done":
             self._running.pop(event["response"]["id"], None)
             return
-        running = self._running.get(event["response_id"])
+        running = self._running.get(event.get("response_id", ""))
         if running is None:
             return
         if kind in ("response.output_item.added", "response.output_item.done"):
