@@ -30,9 +30,12 @@ from .agent import RealtimeAgent
 from .answer_outputs import HeldOutput, TellingOutput
 from .by_hand import ByHandInput, ByHandOutput
 from .dispatch import Dispatch, dispatch_of
+from .guardrail_runner import GuardrailRunner
+from .guardrails import Guardrails
 from .hold_back import HoldBack
 from .hook_feed import HookFeed
 from .hooks import HookRunner
+from .input_rules import InputRules
 from .model import RealtimeModelConfig, TransportConfig
 from .model_link import connection_to
 from .notes import AudioNote, Fault, Tripped
@@ -104,6 +107,7 @@ class Live:
         self._tracker = model_config.get("playback_tracker")
         self._audio = audio
         self._settings = resolve_settings(run_config, model_config)
+        self._guardrails = Guardrails(run_config)
         self._dispatch = _first_dispatch(agent, context, self._settings)
         self._payload = self._session_for(self._dispatch)
         self._manager = connection_to(
@@ -162,7 +166,7 @@ class Live:
     def _assemble(self) -> None:
         connection, config = self.connection, self._config
         calls = ToolCalls(self._dispatch.names, declared=lambda: connection.session.declared_tools)
-        output, gate = self._output()
+        output = self._output()
         interruptions = config.get("interruptions", True)
         state = self._state = VoiceState(
             sink_rate=self._sink_hz,
@@ -174,6 +178,7 @@ class Live:
             ends_on_speech=connection.session.ends_responses_on_speech,
             server_tools=connection.session.server_tools,
             idle=config.get("idle"),
+            holds_asks=lambda: rules.holds_asks or input_rules.holds_asks,
             is_silent=lambda: output.idle,
             handed_ms=output.handed_ms,
             played_ms=output.played_ms,
@@ -187,17 +192,34 @@ class Live:
             sent=self._payload,
             usage=self._context.usage,
             is_out_of_band=connection.response.is_out_of_band,
-            is_checked=lambda agent: bool(self._work.output_guardrails(agent)),
+            is_checked=lambda agent: bool(self._guardrails.of_output(agent)),
             debounce=config.get("guardrails_settings", {}).get("debounce_text_length", 100),
-            gate=gate,
+            gate=output,
+        )
+        input_rules = self.input_rules = InputRules(
+            state,
+            output,
+            guardrails=self._guardrails,
+            agent=lambda: rules.dispatch.agent,
+            follow_up=rules.follow_up,
+            is_out_of_band=connection.response.is_out_of_band,
+            clock=time.monotonic,
+        )
+        checkers = GuardrailRunner(
+            self._context,
+            self._guardrails,
+            output_rules=rules,
+            input_rules=input_rules,
+            post=lambda decision: self.engine.post(decision),
+            holds_back=config.get("hold_back") is not None,
         )
         self._work = SessionWork(
             self._context,
             rules,
+            checkers,
             post=lambda decision: self.engine.post(decision),
             session_for=self._session_for,
             config=config,
-            fails_closed=gate is not None,
         )
         self.engine = VoiceEngine(
             connection,
@@ -206,13 +228,13 @@ class Live:
             input=self._input(state),
             calls=self._work,
             audience=_Audience(self),
-            further=[rules],
+            further=[rules, input_rules],
             idle_timeout=_IDLE_TIMEOUT_S,
             answer_timeout=_ANSWER_TIMEOUT_S,
             clock=time.monotonic,
         )
 
-    def _output(self) -> tuple[Output, HeldOutput | None]:
+    def _output(self) -> HeldOutput:
         output: Output
         sound = self._sound
         if self._audio is None:
@@ -236,12 +258,13 @@ class Live:
                 on_failure=lambda _: self.connection.wake(),
             )
             output = TellingOutput(plain, self._report, sound_format=sound)
-        mode = self._config.get("hold_back")
-        if mode is None:
-            return output, None
-        speed = self._payload.get("audio", {}).get("output", {}).get("speed") or 1.0
-        held = HeldOutput(output, HoldBack(mode, speed=speed), self._report, sound_format=sound)
-        return held, held
+        hold = HoldBack(
+            self._config.get("hold_back"),
+            speed=_speed_of(self._payload) or 1.0,
+            is_checked=lambda response_id: self.rules.guards(response_id),
+        )
+        self._held = HeldOutput(output, hold, self._report, sound_format=sound)
+        return self._held
 
     def _input(self, state: VoiceState) -> Input:
         if self._audio is None:
@@ -273,8 +296,14 @@ class Live:
         self.engine.post(list)  # no effect: it only looks again
 
     def _session_for(self, dispatch: Dispatch) -> JsonDict:
-        """Return what the session is to be for an agent."""
+        """Return what the session is to be for an agent.
+
+        Raises:
+            UserError: its guardrails, prompt or voice can't be meant.
+        """
         agent = dispatch.agent
+        heard = self._settings.session.get("audio", {}).get("input", {})
+        self._guardrails.check(agent, transcribes=heard.get("transcription") is not None)
         starting = self._settings.starting if dispatch is self._dispatch else {}
         return session_payload(
             self._settings,
@@ -295,7 +324,12 @@ class Live:
     def change(self, settings: RealtimeSessionModelSettings) -> None:
         """Change settings of the session; see `RealtimeSession.update_settings`."""
         changes = resolve_settings({"model_settings": settings}, defaults={})
-        self.engine.call(lambda: self.rules.change(changes.session))
+        self.engine.call(lambda: self._change(changes.session))
+
+    def _change(self, fields: JsonDict) -> list[Effect]:
+        if (speed := _speed_of(fields)) is not None:
+            self._held.set_speed(speed)
+        return self.rules.change(fields)
 
     def decide(self, decision: Callable[[VoiceState], list[Effect]]) -> None:
         """Have the engine decide something, and return when it has acted.
@@ -304,6 +338,20 @@ class Live:
             ConnectionClosed: something could not be sent.
         """
         self.engine.call(lambda: decision(self._state))
+
+    @property
+    def checks_input(self) -> bool:
+        """Whether what the user says to the agent that has the word is checked."""
+        return bool(self._guardrails.of_input(self.rules.dispatch.agent))
+
+    def check_message(self, item: JsonDict) -> None:
+        """Send a message of the user's when its words have passed."""
+        self.engine.call(lambda: self.input_rules.message(item))
+
+    def expect_turn(self) -> None:
+        """Take that a turn is about to be committed."""
+        if self.checks_input:
+            self.engine.call(self.input_rules.expect_turn)
 
     def approve(self, call_id: str, *, always: bool) -> bool:
         """Let a call run that waits for it; return whether one did."""
@@ -349,6 +397,12 @@ class Live:
     def end(self) -> BaseException:
         """Return what a call is to raise that can't be done because the session is over."""
         return self.failure or ConnectionClosedOK(1000, "the session is closed")
+
+
+def _speed_of(session: JsonDict) -> float | None:
+    """Return how fast the model is to speak, where the session says so."""
+    speed: float | None = session.get("audio", {}).get("output", {}).get("speed")
+    return speed
 
 
 def _first_dispatch(
