@@ -59,7 +59,7 @@ _WHY = {
 }
 
 FollowUp = Callable[[Sequence[str], Sequence[str]], list[Effect]]
-"""Tells the model which guardrails have tripped, once some responses are over."""
+"""Tells the model which guardrails have tripped, once some responses are over; see `AgentRules`."""
 
 
 class InputGate(Protocol):
@@ -339,8 +339,8 @@ class InputRules:
         self, item_id: str, outcomes: Sequence[InputOutcome], names: Sequence[str]
     ) -> list[Effect]:
         """Let nothing be heard of what answers a turn, and have the model answer that."""
-        self._voice.forbid_due()
-        told = self._follow_up(names, _forbidden(outcomes))
+        due = [""] if self._voice.forbid_due() else []
+        told = self._follow_up(names, [*_forbidden(outcomes), *due])
         gone: list[Effect] = [DeleteItem(item_id)] if item_id else []
         return [*gone, *self._silence(outcomes), *told]
 

@@ -84,10 +84,15 @@ class CheckOutput:
 
 @define(eq=False)
 class _Untold:
-    """What the model is told when some responses are over."""
+    """What the model is told when some responses are over.
+
+    Attributes:
+        text: the words.
+        after: the responses; ``""`` for the one that the server owes.
+    """
 
     text: str
-    after: tuple[str, ...]
+    after: list[str]
 
 
 class AgentRules:
@@ -184,6 +189,8 @@ class AgentRules:
         response_id = as_id(response.get("id")) or ""
         if self._is_out_of_band(response_id):
             return []
+        for each in self._untold:
+            each.after = [other or response_id for other in each.after]
         self._speakers[response_id] = self.dispatch.agent
         keep_latest(self._speakers, _MAX_RESPONSES)
         return [Report(AgentSpeaks(self.dispatch.agent))]
@@ -272,13 +279,14 @@ class AgentRules:
 
         Args:
             names: of the guardrails.
-            after: responses that have to be over before: what is to be deleted of them is
-                deleted by then, so that the answer does not follow from it.
+            after: responses that have to be over before, ``""`` for the one that the server owes:
+                what is to be deleted of them is deleted by then, so that the answer does not
+                follow from it.
         """
         text = _FOLLOW_UP.format(", ".join(names))
         if not any(map(self._voice.runs, after)):
             return self._tell(text)
-        self._untold.append(_Untold(text, tuple(after)))
+        self._untold.append(_Untold(text, [*after]))
         return []
 
     def _tell(self, text: str) -> list[Effect]:

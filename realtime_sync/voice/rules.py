@@ -210,7 +210,7 @@ class VoiceState:
         self._cut: list[str] = []  # responses interrupted just now, until `silenced`
         self._cancel_cut = False
         self._cut_due = False  # the response that the server owes is interrupted already
-        self._forbidden_due = False  # … or forbidden, so that it answers nothing
+        self._forbidden_due = False  # … or forbidden
         # What was given up since the last event: perhaps the link was dead, and is lost at last.
         self._given_up: list[Saying | None] = []
         self._lost_calls: dict[str, None] = {}
@@ -361,8 +361,12 @@ class VoiceState:
         return self.ask_for_owed()
 
     def runs(self, response_id: str) -> bool:
-        """Return whether more may come of a response, wanted or not."""
-        return response_id in self._answers.running
+        """Return whether more may come of a response, wanted or not.
+
+        Args:
+            response_id: it; ``""`` for one that the server owes, and that is forbidden.
+        """
+        return response_id in self._answers.running if response_id else self._forbidden_due
 
     def answer_turns(self) -> list[Effect]:
         """Ask for the answer to each turn here from now on, where the server makes it by itself."""
@@ -392,12 +396,10 @@ class VoiceState:
             return [CancelResponse(response_id), *self._withdraw()]
         return [*map(DeleteItem, unheard), *self._withdraw()]
 
-    def forbid_due(self) -> None:
-        """Let nothing be heard of the answer that the server owes, if it owes one.
-
-        It answers nothing: what is owed stays owed.
-        """
+    def forbid_due(self) -> bool:
+        """Let nothing be heard of the answer that the server owes; return whether it owes one."""
         self._forbidden_due = self._answer_due
+        return self._answer_due
 
     def user_started(self, silence_ms: int = 0) -> list[Effect]:
         """Take that a turn of the user's was found to begin here.
@@ -718,7 +720,7 @@ class VoiceState:
         begun = self._asks.begun()
         answer.saying = begun.saying
         cut = self._cut_due or self._forbidden_due or begun.is_cut
-        if (self._answer_due or not begun.asked) and not self._forbidden_due:
+        if self._answer_due or not begun.asked:
             # It begins with all outputs that were sent so far. What we have asked for ourselves
             # does not: it was asked for before them.
             self._asks.owed = False
