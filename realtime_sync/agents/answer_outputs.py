@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from attrs import evolve
+
 from .._deadline import Deadline
+from .._latest import keep_latest
 from ..conversation.session import SoundFormat
 from ..errors import ModelBehaviorError
 from ..voice.effects import Flush, Part, Play
 from ..voice.output import Output
 from .hold_back import Dropped, HoldBack, Outgoing, SoundEnd, UncheckedSound
 from .notes import AudioNote, AudioOver, Fault
-from .output_checks import OutputCheck
+from .output_checks import MOST_PARTS, OutputCheck
 
 __all__ = ["HeldOutput", "OutputWrapper", "TellingOutput"]
+
+_LATEST = 4 * MOST_PARTS
 
 
 class OutputWrapper:
@@ -126,6 +131,10 @@ class TellingOutput(OutputWrapper):
 class HeldOutput(OutputWrapper):
     """Hands on no more of an answer than its words have passed their checks.
 
+    Words that the server calls complete may be so only because the response was cancelled, with
+    sound that goes further. So the final check of an item counts as such when the item is complete,
+    or its response.
+
     Args:
         output: plays.
         hold: says how much may go out.
@@ -143,6 +152,8 @@ class HeldOutput(OutputWrapper):
     ) -> None:
         super().__init__(output)
         self._hold = hold
+        self._complete: dict[str, None] = {}  # items and responses
+        self._finals: dict[Part, OutputCheck] = {}  # passed, of items that may not be complete
         self._report = report
         self._format = sound_format
 
@@ -168,13 +179,49 @@ class HeldOutput(OutputWrapper):
         """Take words of a part, before their check."""
         self._hold.words(response_id, part, text, whole=whole)
 
+    def set_speed(self, speed: float) -> None:
+        """Take the speed of the voice, for the answers that begin from now on."""
+        self._hold.speed = speed
+
     def passed(self, check: OutputCheck) -> None:
         """Hand on what words have passed for."""
+        if check.final and self._complete.keys().isdisjoint((check.part[0], check.response_id)):
+            self._finals[check.part] = check
+            keep_latest(self._finals, _LATEST)
+            check = evolve(check, final=False)
         self._do(self._hold.passed(check))
 
+    def item_over(self, item_id: str) -> None:
+        """Take that the words and the sound of an item are complete."""
+        self._is_complete(item_id)
+
     def response_over(self, response_id: str) -> None:
-        """Take that no more comes of a response."""
+        """Take that a response has come to its end."""
+        self._is_complete(response_id)
         self._do(self._hold.response_over(response_id))
+
+    def cut_off(self, response_id: str) -> None:
+        """Take that a response has no end: what is held of it is dropped."""
+        self._end_parts(self._hold.trip(response_id))
+
+    def link_lost(self) -> None:
+        """Take that the responses that are not over have no end."""
+        self._end_parts(self._hold.link_lost())
+
+    def _is_complete(self, name: str) -> None:
+        self._complete[name] = None
+        keep_latest(self._complete, _LATEST)
+        passed = [c for c in self._finals.values() if name in (c.part[0], c.response_id)]
+        for check in passed:
+            del self._finals[check.part]
+            self._do(self._hold.passed(check))
+
+    def _end_parts(self, out: list[Outgoing]) -> None:
+        """Do what is to be done, and end the parts that were cut off after their beginning."""
+        for each in out:
+            if isinstance(each, Dropped) and each.ms and each.released_ms:
+                super().flush(Flush(each.part, each.response_id))
+        self._do(out)
 
     def hold(self, response_id: str) -> None:
         """Hand on nothing of a response until `free`."""

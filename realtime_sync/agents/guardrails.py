@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, overload
+from itertools import chain
+from typing import Any, Generic, TypeVar, overload
 
 from ..errors import UserError
 from .agent import RealtimeAgent
+from .run_config import RealtimeRunConfig
 from .run_context import RunContextWrapper, TContext
 
 __all__ = [
     "GuardrailFunctionOutput",
+    "Guardrails",
     "InputGuardrail",
     "InputGuardrailResult",
     "OutputGuardrail",
@@ -217,6 +220,65 @@ def output_guardrail(
         return OutputGuardrail(function, name or _name_of(function))
 
     return decorate if func is None else decorate(func)
+
+
+_G = TypeVar("_G")
+
+
+class Guardrails:
+    """The guardrails that count for an agent: its own, and those of the run; each once.
+
+    Args:
+        config: of the run.
+    """
+
+    def __init__(self, config: RealtimeRunConfig) -> None:
+        self._input = config.get("input_guardrails", ())
+        self._output = config.get("output_guardrails", ())
+
+    def of_input(self, agent: RealtimeAgent[Any]) -> list[InputGuardrail[Any]]:
+        """Return those that look at what the user says to an agent.
+
+        Raises:
+            UserError: one is no input guardrail.
+        """
+        return _each_once(InputGuardrail, "input_guardrail", agent.input_guardrails, self._input)
+
+    def of_output(self, agent: RealtimeAgent[Any]) -> list[OutputGuardrail[Any]]:
+        """Return those that look at what an agent says.
+
+        Raises:
+            UserError: one is no output guardrail.
+        """
+        return _each_once(
+            OutputGuardrail, "output_guardrail", agent.output_guardrails, self._output
+        )
+
+    def check(self, agent: RealtimeAgent[Any], *, transcribes: bool) -> None:
+        """Check that the guardrails of an agent can do their work.
+
+        Args:
+            agent: it.
+            transcribes: whether what the user says is written down.
+
+        Raises:
+            UserError: one is no guardrail, or nobody would know what the user has said.
+        """
+        self.of_output(agent)
+        if self.of_input(agent) and not transcribes:
+            raise UserError(
+                f"the input guardrails of {agent.name!r} look at what the user says, and the "
+                "session does not write it down; set audio.input.transcription"
+            )
+
+
+def _each_once(kind: type[_G], decorator: str, *given: Iterable[object]) -> list[_G]:
+    found: dict[int, _G] = {}
+    for each in chain(*given):
+        if not isinstance(each, kind):
+            raise UserError(f"{each!r:.80} is no guardrail; decorate it with @{decorator}")
+        found[id(each)] = each
+    return list(found.values())
 
 
 def _require_function(function: object) -> None:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, cast, overload
 
 from ..errors import ModelBehaviorError, UserError
 from ..tools.annotations import Indescribable, kind_of
@@ -17,9 +17,17 @@ from .agent import RealtimeAgent
 from .run_context import RunContextWrapper, TContext
 from .user_code import Switch, require_blocking
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+else:
+    from typing import TypeVar
+
 __all__ = ["Handoff", "handoff", "realtime_handoff"]
 
-TAgent = TypeVar("TAgent")
+if TYPE_CHECKING:  # what stands behind a variable with a default needs one
+    TAgent = TypeVar("TAgent", default=Any)
+else:
+    TAgent = TypeVar("TAgent")
 TInput = TypeVar("TInput")
 
 OnHandoff = Callable[[RunContextWrapper[Any]], Any]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Literal
 
 from attrs import define, field, frozen
@@ -67,12 +67,14 @@ class _HeldResponse:
     """What is known of a response.
 
     Attributes:
+        is_checked: guardrails look at its words.
         stopped: nothing of it goes out for now, whatever was checked.
         over: no more parts come.
         tripped: nothing of it goes out any more.
         parts: those that have words or sound.
     """
 
+    is_checked: bool = True
     stopped: bool = False
     over: bool = False
     tripped: bool = False
@@ -138,6 +140,8 @@ class HoldBack:
             ``"answer"``: nothing until the response is over and the final checks of all of its
             parts have passed. None: everything goes out, except for what `hold` holds.
         speed: of the voice, as the session has it.
+        is_checked: whether guardrails look at the words of a response; asked once for each. Sound
+            of others goes out as if ``mode`` were None.
 
     Attributes:
         speed: set it before a response begins whose voice has another one.
@@ -162,11 +166,18 @@ class HoldBack:
         ([3840], 1920)
     """
 
-    def __init__(self, mode: Literal["checked", "answer"] | None, *, speed: float = 1.0) -> None:
+    def __init__(
+        self,
+        mode: Literal["checked", "answer"] | None,
+        *,
+        speed: float = 1.0,
+        is_checked: Callable[[str], bool] = lambda _: True,
+    ) -> None:
         if mode not in ("checked", "answer", None):
             raise UserError(f"hold_back={mode!r} is unknown; use 'checked', 'answer' or None")
         self.speed = speed
         self._mode = mode
+        self._is_checked = is_checked
         self._responses: dict[str, _HeldResponse] = {}
         # In the order of the wire: pieces of sound, and None where that of a part is complete.
         self._queue: deque[tuple[_HeldPart, bytes | None]] = deque()
@@ -266,6 +277,11 @@ class HoldBack:
         response.tripped = True
         return [*self._drop(p for p in response.parts.values() if p.has_sound), *self._release()]
 
+    def link_lost(self) -> list[Outgoing]:
+        """Drop the responses that are not over: neither their words nor their ends will come."""
+        running = [key for key, response in self._responses.items() if not response.over]
+        return [each for response_id in running for each in self.trip(response_id)]
+
     def clear(self, parts: Collection[Part] | None = None) -> list[Outgoing]:
         """Drop what is held of some parts, or of all; return what goes out now.
 
@@ -282,7 +298,8 @@ class HoldBack:
             while len(self._responses) >= _MAX_RESPONSES:
                 oldest = self._responses.pop(next(iter(self._responses)))
                 self._drop(oldest.parts.values())
-            response = self._responses[response_id] = _HeldResponse()
+            is_checked = self._mode is not None and self._is_checked(response_id)
+            response = self._responses[response_id] = _HeldResponse(is_checked)
         return response
 
     def _part(self, response_id: str, part: Part) -> _HeldPart | None:
@@ -297,7 +314,7 @@ class HoldBack:
 
     def _drop_unchecked(self, response_id: str) -> list[Outgoing]:
         response = self._response(response_id)
-        if self._mode is None or not response.over:
+        if not response.is_checked or not response.over:
             return []
         unchecked = [part for part in response.parts.values() if part.is_unchecked]
         return self._drop((p for p in unchecked if p.held_bytes), told_as=UncheckedSound)
@@ -341,7 +358,7 @@ class HoldBack:
         response = self._responses[held.response_id]
         if response.stopped:
             return 0
-        if self._mode is None:
+        if not response.is_checked:
             return size
         if self._mode == "answer":
             parts = response.parts.values()

@@ -143,7 +143,7 @@ class InputChecks:
         """Take that a turn of the user's is over; its words are to come.
 
         Args:
-            item_id: of the turn.
+            item_id: of the turn; ``""`` until it is known.
             before: there are guardrails that its answer waits for.
             beside: there are guardrails that the sound of its answer waits for.
         """
@@ -151,6 +151,20 @@ class InputChecks:
         if due and item_id not in self._turns:
             self._turns[item_id] = _UncheckedTurn(due, self._clock())
             keep_latest(self._turns, _MAX_TURNS)
+
+    def name(self, item_id: str) -> None:
+        """Take which item the turn has become that was told as ``""``, if there is one."""
+        if (turn := self._turns.pop("", None)) is None:
+            return
+        self._turns.setdefault(item_id, turn)
+        for waits_for in self._answers.values():
+            if "" in waits_for:
+                waits_for.remove("")
+                waits_for.add(item_id)
+
+    def waits_for(self, item_id: str) -> bool:
+        """Return whether the words of a turn have neither passed nor been forbidden yet."""
+        return item_id in self._turns
 
     def words(self, item_id: str, text: str) -> list[InputOutcome]:
         """Take the words of a turn; return the checks that are to begin now, or what goes on."""
@@ -176,6 +190,14 @@ class InputChecks:
         self._answers[response_id] = set(self._turns)
         keep_latest(self._answers, _MAX_ANSWERS)
         return True
+
+    def link_lost(self) -> list[InputOutcome]:
+        """Take that the turns are lost whose words have not come; return what comes of it.
+
+        Nobody is to hear what answers them. The words of the others are still checked.
+        """
+        lost = [item_id for item_id, turn in self._turns.items() if not turn.has_words]
+        return [outcome for item_id in lost for outcome in self._forbid(item_id)]
 
     def forget(self, item_id: str) -> list[InputOutcome]:
         """Take that a turn was none, or is lost: nothing waits for it; return what goes on."""

@@ -28,9 +28,12 @@ from .agent import RealtimeAgent
 from .answer_outputs import HeldOutput, TellingOutput
 from .by_hand import ByHandInput, ByHandOutput
 from .dispatch import Dispatch, dispatch_of, first_dispatch, session_of
+from .guardrail_runner import GuardrailRunner
+from .guardrails import Guardrails
 from .hold_back import HoldBack
 from .hook_feed import HookFeed
 from .hooks import HookRunner
+from .input_rules import InputRules
 from .model import RealtimeModelConfig, TransportConfig
 from .model_link import connection_to
 from .notes import AudioNote, Fault, LinkLost, Tripped
@@ -106,6 +109,7 @@ class Live:
         self._tracker = model_config.get("playback_tracker")
         self._audio = audio
         self._settings = resolve_settings(run_config, model_config)
+        self._guardrails = Guardrails(run_config)
         self._dispatch = first_dispatch(agent, context, self._settings.starting)
         self._payload = self._session_for(self._dispatch)
         self._manager = connection_to(
@@ -168,7 +172,7 @@ class Live:
     def _assemble(self) -> None:
         connection, config = self.connection, self._config
         calls = ToolCalls(self._dispatch.names, declared=lambda: connection.session.declared_tools)
-        output, gate = self._output()
+        output = self._output()
         interruptions = config.get("interruptions", True)
         state = self._state = VoiceState(
             sink_rate=self._sink_hz,
@@ -180,6 +184,7 @@ class Live:
             ends_on_speech=connection.session.ends_responses_on_speech,
             server_tools=connection.session.server_tools,
             idle=config.get("idle"),
+            holds_asks=lambda: rules.holds_asks or input_rules.holds_asks,
             is_silent=lambda: output.idle,
             handed_ms=output.handed_ms,
             played_ms=output.played_ms,
@@ -193,17 +198,34 @@ class Live:
             sent=self._payload,
             usage=self._context.usage,
             is_out_of_band=connection.response.is_out_of_band,
-            is_checked=lambda agent: bool(self._work.output_guardrails(agent)),
+            is_checked=lambda agent: bool(self._guardrails.of_output(agent)),
             debounce=config.get("guardrails_settings", {}).get("debounce_text_length", 100),
-            gate=gate,
+            gate=output,
+        )
+        input_rules = self.input_rules = InputRules(
+            state,
+            output,
+            guardrails=self._guardrails,
+            agent=lambda: rules.dispatch.agent,
+            follow_up=rules.follow_up,
+            is_out_of_band=connection.response.is_out_of_band,
+            clock=self._clock,
+        )
+        checkers = GuardrailRunner(
+            self._context,
+            self._guardrails,
+            output_rules=rules,
+            input_rules=input_rules,
+            post=lambda decision: self.engine.post(decision),
+            holds_back=config.get("hold_back") is not None,
         )
         self._work = SessionWork(
             self._context,
             rules,
+            checkers,
             post=lambda decision: self.engine.post(decision),
             session_for=self._session_for,
             config=config,
-            fails_closed=gate is not None,
         )
         self.engine = VoiceEngine(
             connection,
@@ -212,13 +234,13 @@ class Live:
             input=self._input(state),
             calls=self._work,
             audience=_Audience(self),
-            further=[rules],
+            further=[rules, input_rules],
             idle_timeout=_IDLE_TIMEOUT_S,
             answer_timeout=_ANSWER_TIMEOUT_S,
             clock=self._clock,
         )
 
-    def _output(self) -> tuple[Output, HeldOutput | None]:
+    def _output(self) -> HeldOutput:
         output: Output
         sound = self._sound
         if self._audio is None:
@@ -246,12 +268,13 @@ class Live:
                 on_failure=lambda _: self.connection.wake(),
             )
             output = TellingOutput(plain, self._report, sound_format=sound)
-        mode = self._config.get("hold_back")
-        if mode is None:
-            return output, None
-        speed = self._payload.get("audio", {}).get("output", {}).get("speed") or 1.0
-        held = HeldOutput(output, HoldBack(mode, speed=speed), self._report, sound_format=sound)
-        return held, held
+        hold = HoldBack(
+            self._config.get("hold_back"),
+            speed=_speed_of(self._payload) or 1.0,
+            is_checked=lambda response_id: self.rules.guards(response_id),
+        )
+        self._held = HeldOutput(output, hold, self._report, sound_format=sound)
+        return self._held
 
     def _input(self, state: VoiceState) -> Input:
         if self._audio is None:
@@ -288,7 +311,13 @@ class Live:
         self.engine.post(list)  # no effect: it only looks again
 
     def _session_for(self, dispatch: Dispatch) -> JsonDict:
-        """Return what the session is to be for an agent."""
+        """Return what the session is to be for an agent.
+
+        Raises:
+            UserError: its guardrails, prompt or voice can't be meant.
+        """
+        heard = self._settings.session.get("audio", {}).get("input", {})
+        self._guardrails.check(dispatch.agent, transcribes=heard.get("transcription") is not None)
         starting = self._settings.starting if dispatch is self._dispatch else {}
         return session_of(dispatch, self._settings, starting)
 
@@ -303,7 +332,12 @@ class Live:
     def change(self, settings: RealtimeSessionModelSettings) -> None:
         """Change settings of the session; see `RealtimeSession.update_settings`."""
         changes = resolve_settings({"model_settings": settings}, defaults={})
-        self._call(lambda: self.rules.change(changes.session))
+        self._call(lambda: self._change(changes.session))
+
+    def _change(self, fields: JsonDict) -> list[Effect]:
+        if (speed := _speed_of(fields)) is not None:
+            self._held.set_speed(speed)
+        return self.rules.change(fields)
 
     def decide(self, decision: Callable[[VoiceState], list[Effect]]) -> None:
         """Have the engine decide something, and return when it has acted.
@@ -317,6 +351,20 @@ class Live:
         if self.box.closed:
             raise self.end()
         self.engine.call(decision)
+
+    @property
+    def checks_input(self) -> bool:
+        """Whether what the user says to the agent that has the word is checked."""
+        return bool(self._guardrails.of_input(self.rules.dispatch.agent))
+
+    def check_message(self, item: JsonDict) -> None:
+        """Send a message of the user's when its words have passed."""
+        self.engine.call(lambda: self.input_rules.message(item))
+
+    def expect_turn(self) -> None:
+        """Take that a turn is about to be committed."""
+        if self.checks_input:
+            self.engine.call(self.input_rules.expect_turn)
 
     def approve(self, call_id: str, *, always: bool) -> bool:
         """Let a call run that waits for it; return whether one did."""
@@ -362,6 +410,12 @@ class Live:
     def end(self) -> BaseException:
         """Return what a call is to raise that can't be done because the session is over."""
         return self.failure or ConnectionClosedOK(1000, "the session is closed")
+
+
+def _speed_of(session: JsonDict) -> float | None:
+    """Return how fast the model is to speak, where the session says so."""
+    speed: float | None = session.get("audio", {}).get("output", {}).get("speed")
+    return speed
 
 
 class _Audience:

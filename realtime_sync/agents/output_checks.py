@@ -155,9 +155,15 @@ class OutputChecks:
         words.running = False
         return self._ask(check.response_id, check.part, words) if words.waits else None
 
-    def tripped(self, check: OutputCheck) -> None:
-        """Take that a guardrail forbids what a check has: of its response no more is checked."""
+    def tripped(self, check: OutputCheck) -> bool:
+        """Take that a guardrail forbids what a check has: of its response no more is checked.
+
+        Returns:
+            Whether anything of it was still to be checked.
+        """
+        was_open = not self._response(check.response_id).ended
         self.forget(check.response_id)
+        return was_open
 
     def forget(self, response_id: str) -> None:
         """Take that nobody will hear more of a response: none of its words is to be checked."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import define, frozen
 
 from .._latest import keep_latest
 from .._types import JsonDict
@@ -55,8 +55,17 @@ class Gate(Protocol):
     def passed(self, check: OutputCheck) -> None:
         """Take that words have passed."""
 
+    def item_over(self, item_id: str) -> None:
+        """Take that the words and the sound of an item are complete."""
+
     def response_over(self, response_id: str) -> None:
-        """Take that no more comes of a response."""
+        """Take that a response has come to its end."""
+
+    def cut_off(self, response_id: str) -> None:
+        """Take that a response has no end: what is held of it is dropped."""
+
+    def link_lost(self) -> None:
+        """Take that the responses that are not over have no end."""
 
     def trip(self, response_id: str) -> bool:
         """Drop what is held of a response; return whether some of it went out before."""
@@ -68,6 +77,24 @@ class CheckOutput:
 
     agent: RealtimeAgent[Any]
     check: OutputCheck
+
+    @property
+    def text(self) -> str:
+        """The words."""
+        return self.check.text
+
+
+@define(eq=False)
+class _Untold:
+    """What the model is told when some responses are over.
+
+    Attributes:
+        text: the words.
+        after: the responses; ``""`` for the one that the server owes.
+    """
+
+    text: str
+    after: list[str]
 
 
 class AgentRules:
@@ -91,7 +118,6 @@ class AgentRules:
     Threads: one at a time: the engine's. ``dispatch`` may be read from any.
     """
 
-    busy = False
     due_at: float | None = None
 
     def __init__(
@@ -118,6 +144,7 @@ class AgentRules:
         self._gate = gate
         self._speakers: dict[str, RealtimeAgent[Any]] = {}  # by response
         self._faults = CallFaults(calls.is_left)
+        self._untold: list[_Untold] = []
         self._updates = 0
         self._running = ""  # the response of the conversation
         self._handoff: str | None = None  # the call that is under way
@@ -128,9 +155,22 @@ class AgentRules:
         """Take that the conversation begins."""
         return []
 
+    @property
+    def busy(self) -> bool:
+        """Whether the model is still to be told of a guardrail that has tripped."""
+        return bool(self._untold)
+
+    @property
+    def holds_asks(self) -> bool:
+        """Whether no answer may be asked for now: the model is to be told something before."""
+        return bool(self._untold)
+
     def tick(self) -> list[Effect]:
-        """Nothing of this waits for a time."""
-        return []
+        """Take that time has passed, or that a response may be over."""
+        ready = [each for each in self._untold if not any(map(self._voice.runs, each.after))]
+        for each in ready:
+            self._untold.remove(each)
+        return [effect for each in ready for effect in self._tell(each.text)]
 
     def receive(self, event: ServerEvent) -> list[Effect]:
         """Take an event of the server's."""
@@ -150,6 +190,8 @@ class AgentRules:
             case ResponseOutputItemDone():
                 return self._item_done(event)
             case Reconnected():
+                if self._gate is not None:
+                    self._gate.link_lost()
                 self._end_response()
                 return self._update(self._session.link_made_anew())
         return []
@@ -159,6 +201,8 @@ class AgentRules:
         if self._is_out_of_band(response_id):
             return []
         self._running = response_id
+        for each in self._untold:
+            each.after = [other or response_id for other in each.after]
         self._speakers[response_id] = self.dispatch.agent
         keep_latest(self._speakers, _MAX_RESPONSES)
         return [Report(AgentSpeaks(self.dispatch.agent))]
@@ -171,16 +215,21 @@ class AgentRules:
             return []
         self._end_response()
         effects: list[Effect] = []
-        if self._guards(response_id):
+        if self.guards(response_id):
             effects += self._begin_checks(self._checks.response_done(response_id))
-            if self._gate is not None:
-                self._gate.response_over(response_id)
+        if self._gate is not None:
+            was_cut = response.get("status") in ("cancelled", "failed")
+            take = self._gate.cut_off if was_cut else self._gate.response_over
+            take(response_id)
         return [*effects, Report(AgentDone(self._speaker(response_id)))]
 
     def _item_done(self, event: ResponseOutputItemDone) -> list[Effect]:
         if self._is_out_of_band(as_id(event.response_id) or ""):
             return []
-        wrong = self._faults.called(as_object(as_came(event, "item")), self.calling.names)
+        item = as_object(as_came(event, "item"))
+        if self._gate is not None and item.get("status") in (None, "completed"):
+            self._gate.item_over(as_id(item.get("id")) or "")
+        wrong = self._faults.called(item, self.calling.names)
         return [] if wrong is None else [Report(Fault(wrong))]
 
     def _end_response(self) -> None:
@@ -196,14 +245,15 @@ class AgentRules:
 
     # -- guardrails --------------------------------------------------------------------------------
 
-    def _guards(self, response_id: str) -> bool:
+    def guards(self, response_id: str) -> bool:
+        """Whether guardrails look at the words of a response."""
         return not self._is_out_of_band(response_id) and self._is_checked(
             self._speaker(response_id)
         )
 
     def _words(self, event: Any, text: str, *, whole: bool) -> list[Effect]:
         response_id, item_id = as_id(event.response_id) or "", as_id(event.item_id) or ""
-        if not self._guards(response_id):
+        if not self.guards(response_id):
             return []
         index = as_index(event.content_index)
         if self._gate is not None:
@@ -238,14 +288,31 @@ class AgentRules:
             results: of the guardrails that forbid them.
             names: of those.
         """
-        self._checks.tripped(check)
         response_id = check.response_id
+        if not self._checks.tripped(check):
+            return []  # another check of it has done all that
         is_handed = self._gate.trip(response_id) if self._gate is not None else True
+        told = self.follow_up(names, [response_id])
         return [
             Report(Tripped(tuple(results), check.text, "output")),
             *self._voice.forbid(response_id, is_handed=is_handed),
-            *self._tell(_FOLLOW_UP.format(", ".join(names))),
+            *told,
         ]
+
+    def follow_up(self, names: Sequence[str], after: Sequence[str]) -> list[Effect]:
+        """Tell the model which guardrails have tripped, and have it answer that.
+
+        Args:
+            names: of the guardrails.
+            after: responses that have to be over before, ``""`` for the one that the server owes:
+                what is to be deleted of them is deleted by then, so that the answer does not
+                follow from it.
+        """
+        text = _FOLLOW_UP.format(", ".join(names))
+        if not any(map(self._voice.runs, after)):
+            return self._tell(text)
+        self._untold.append(_Untold(text, [*after]))
+        return []
 
     def _tell(self, text: str) -> list[Effect]:
         """Tell the model something as if the user had, and have it answer."""

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic
 
 from .usage import Usage
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
     from ..tools.call_context import CallContext
+else:
+    from typing import TypeVar
 
 __all__ = ["RunContextWrapper", "TContext", "ToolContext"]
 
-TContext = TypeVar("TContext")
+if TYPE_CHECKING:  # a program that has no context need not say so
+    TContext = TypeVar("TContext", default=Any)
+else:
+    TContext = TypeVar("TContext")
 
 
 @dataclass(eq=False)

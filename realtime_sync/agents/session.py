@@ -65,7 +65,8 @@ class RealtimeSession(Generic[TContext]):
         client: whose model it is; `realtime_sync.OpenAI` from the environment by default.
         audio: a source and a sink, or "default"; None for a program that calls `send_audio` and
             plays the ``audio`` events.
-        hooks: `RealtimeRunHooks`, called as the session goes on; those of the run config by default.
+        hooks: `RealtimeRunHooks`, called as the session goes on; by default those of the run
+            config.
         events: whether somebody iterates; False keeps no events.
         clock: for tests.
 
@@ -307,6 +308,9 @@ class RealtimeSession(Generic[TContext]):
     def send_message(self, message: RealtimeUserInput) -> None:
         """Send a message of the user's, and have it answered.
 
+        Where the agent has input guardrails, it is sent as soon as they have passed its texts;
+        this does not wait for them.
+
         Args:
             message: a text, or ``{"type": "message", "role": "user", "content": [...]}`` with
                 texts and images.
@@ -315,8 +319,11 @@ class RealtimeSession(Generic[TContext]):
             UserError: it is neither.
             ConnectionClosed: the connection is over.
         """
-        live = self._running()
-        live.connection.conversation.item.create(item=_user_item(message))
+        live, item = self._running(), _user_item(message)
+        if live.checks_input:
+            live.check_message(item)
+            return
+        live.connection.conversation.item.create(item=item)
         live.decide(VoiceState.owe_answer)
 
     def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
@@ -339,6 +346,7 @@ class RealtimeSession(Generic[TContext]):
         if audio:
             buffer.append(audio=audio)
         if commit:
+            live.expect_turn()
             buffer.commit()
             if not live.connection.session_facts.turns.detected:
                 live.decide(VoiceState.owe_answer)

@@ -128,6 +128,7 @@ class VoiceState:
         server_tools: functions that the server answers itself.
         answer_timeout: after so many seconds without anything, what the server owes is given up.
         idle: what happens when nobody says anything.
+        holds_asks: whether no answer may be asked for now, for a reason that others know.
         is_silent: whether all that was to be played is heard.
         handed_ms: how much of a part went to the sink's device.
         played_ms: how much of a part was heard.
@@ -153,6 +154,7 @@ class VoiceState:
         server_tools: Collection[str] = (),
         answer_timeout: float = 30.0,
         idle: IdleRule | None = None,
+        holds_asks: Callable[[], bool] = lambda: False,
         is_silent: Callable[[], bool] = lambda: True,
         handed_ms: Callable[[Part], int] = lambda _: 0,
         played_ms: Callable[[Part], int] = lambda _: 0,
@@ -164,6 +166,8 @@ class VoiceState:
         self._calls = calls
         self._manual_turns = manual_turns
         self._server_tools = frozenset(server_tools)
+        self._holds_asks = holds_asks
+        self._ends_on_speech = ends_on_speech
         self._is_silent = is_silent
         self._handed_ms = handed_ms
         self._played_ms = played_ms
@@ -206,6 +210,7 @@ class VoiceState:
         self._cut: list[str] = []  # responses interrupted just now, until `silenced`
         self._cancel_cut = False
         self._cut_due = False  # the response that the server owes is interrupted already
+        self._forbidden_due = False  # … or forbidden
         # What was given up since the last event: perhaps the link was dead, and is lost at last.
         self._given_up: list[Saying | None] = []
         self._lost_calls: dict[str, None] = {}
@@ -355,24 +360,46 @@ class VoiceState:
         self._asks.owed = True
         return self.ask_for_owed()
 
+    def runs(self, response_id: str) -> bool:
+        """Return whether more may come of a response, wanted or not.
+
+        Args:
+            response_id: it; ``""`` for one that the server owes, and that is forbidden.
+        """
+        return response_id in self._answers.running if response_id else self._forbidden_due
+
+    def answer_turns(self) -> list[Effect]:
+        """Ask for the answer to each turn here from now on, where the server makes it by itself."""
+        if self._control is None and not self._manual_turns:
+            self._control = TurnControl(
+                self._known, ends_on_speech=self._ends_on_speech, interruptions=False
+            )
+        return self._settle_turns()
+
     def forbid(self, response_id: str, *, is_handed: bool) -> list[Effect]:
-        """Let no more be heard of one answer, whatever else goes on.
+        """Let no more be heard of one answer; what is asked for and may still wait stays owed.
 
         Args:
             response_id: it.
             is_handed: whether its sound, if it has some, has gone to the sink, which can't tell it
-                from what else it has, and falls silent.
+                from what else it has, and falls silent. Then what runs is cancelled as well.
         """
         was_running = response_id in self._answers.awaited
-        self._answers.answer(response_id).dropped = True
         if is_handed and self._answers.has_sound(response_id):
-            self._cut += [response_id] if was_running else []
+            self._cut += self._answers.drop()
+            self._answers.answer(response_id).dropped = True
             self._cancel_cut = True
-            return [Silence(self._answers.parts)]
+            return [Silence(self._answers.parts), *self._withdraw()]
+        self._answers.answer(response_id).dropped = True
+        unheard = self._answers.forget(response_id)
         if was_running:  # `response.done` names what is to be deleted
-            self._answers.forget(response_id)
-            return [CancelResponse(response_id)]
-        return [DeleteItem(item_id) for item_id in self._answers.forget(response_id)]
+            return [CancelResponse(response_id), *self._withdraw()]
+        return [*map(DeleteItem, unheard), *self._withdraw()]
+
+    def forbid_due(self) -> bool:
+        """Let nothing be heard of the answer that the server owes; return whether it owes one."""
+        self._forbidden_due = self._answer_due
+        return self._answer_due
 
     def user_started(self, silence_ms: int = 0) -> list[Effect]:
         """Take that a turn of the user's was found to begin here.
@@ -472,6 +499,8 @@ class VoiceState:
 
         The connection asks for one response at a time.
         """
+        if not self._asks.is_due or self._holds_asks():
+            return []
         if self._speaking or self._answer_due or self._verdicts.are_open or self._to_delete:
             return []
         create = self._asks.next(is_quiet=lambda: not self._answers.running and self._is_silent())
@@ -515,8 +544,13 @@ class VoiceState:
     def _decides(self) -> bool:
         """Whether it is decided here, and not by the server, what interrupts an answer."""
         if self._control is not None:
-            return self._control.active
+            return self._control.active and self._control.interruptions
         return self._manual_turns and (self._rule is not None or not self._allowed)
+
+    @property
+    def _asks_itself(self) -> bool:
+        """Whether the answer to a turn is asked for here, and not made by the server by itself."""
+        return self._decides or (self._control is not None and self._control.active)
 
     @property
     def _answering(self) -> bool:
@@ -573,7 +607,7 @@ class VoiceState:
             self._verdicts.stopped(as_number(event.audio_end_ms))
             return self._give_verdict()
         effects = self._speech_ended()
-        if self._decides:
+        if self._asks_itself:
             answered = self._asks.owed = True
         else:
             answered = self._answer_due = self._known.facts.answers
@@ -685,12 +719,12 @@ class VoiceState:
             return []
         begun = self._asks.begun()
         answer.saying = begun.saying
-        cut = self._cut_due or begun.is_cut
+        cut = self._cut_due or self._forbidden_due or begun.is_cut
         if self._answer_due or not begun.asked:
             # It begins with all outputs that were sent so far. What we have asked for ourselves
             # does not: it was asked for before them.
             self._asks.owed = False
-        self._answer_due = self._cut_due = False
+        self._answer_due = self._cut_due = self._forbidden_due = False
         answer.dropped = cut
         return [CancelResponse(response_id)] if cut and response_id else []
 
@@ -796,7 +830,7 @@ class VoiceState:
         else:
             effects = [self._timed_out(None)]
             self._given_up.append(None)
-            self._answer_due = self._cut_due = False
+            self._answer_due = self._cut_due = self._forbidden_due = False
         return [*effects, GiveUp(overdue)]
 
     def _give_up_response(self, response_id: str) -> list[Effect]:
@@ -836,7 +870,7 @@ class VoiceState:
         due = self._asks.link_lost() or lost or self._answer_due
         # Without the turn, the model would answer once more what was answered before it.
         due = due and (not turn_lost or self._ends_with("user", "function_call_output"))
-        self._answer_due = self._cut_due = False
+        self._answer_due = self._cut_due = self._forbidden_due = False
         self._asks.owed = self._asks.owed or due or (self._turn_open and self._ends_with("user"))
         self._turn_open = False
         self._verdicts.clear()

@@ -12,9 +12,7 @@ from .events import RuleUnavailable
 __all__ = ["TurnControl"]
 
 _ENDS_BY_ITSELF = "the server ends a response by itself as soon as the user speaks"
-_NOT_TAKEN = (
-    "the server does not switch off interrupt_response and create_response of its turn detection"
-)
+_NOT_TAKEN = "the server does not switch off {} of its turn detection"
 
 
 class TurnControl:
@@ -22,22 +20,28 @@ class TurnControl:
 
     Only with ``interrupt_response`` *and* ``create_response`` off is the loop alone responsible.
     With the first one alone a server refuses the turn that is over while a response is running,
-    and answers an "mhm".
+    and answers an "mhm". The second one alone is enough for who only wants to say when a turn is
+    answered, and leaves it to the server what interrupts an answer.
 
     Args:
         known: what is known of the session.
         ends_on_speech: whether the server ends responses when the user speaks, whatever is set.
+        interruptions: whether the loop decides about these, too; else only about answers.
 
     Attributes:
         active: whether the loop alone decides.
+        interruptions: as it was given.
 
     Threads: one at a time.
     """
 
-    def __init__(self, known: SessionState, *, ends_on_speech: bool) -> None:
+    def __init__(
+        self, known: SessionState, *, ends_on_speech: bool, interruptions: bool = True
+    ) -> None:
         self.active = False
+        self.interruptions = interruptions
         self._known = known
-        self._unavailable = _ENDS_BY_ITSELF if ends_on_speech else ""
+        self._unavailable = _ENDS_BY_ITSELF if ends_on_speech and interruptions else ""
         self._told = False
         self._updates = 0
         self._latest: str | None = None
@@ -51,7 +55,7 @@ class TurnControl:
     def settle(self) -> list[Effect]:
         """Look at the session, whenever something was said of it."""
         turns = self._known.facts.turns
-        is_off = turns.detected and not turns.answers and not turns.interrupts
+        is_off = turns.detected and not any(self._flags.values())
         if self._known.under_way:
             # What is under way may be our own request: it counts when the server has taken it.
             self.active = self.active and is_off
@@ -61,7 +65,7 @@ class TurnControl:
             return []
         if not is_off and self._latest in self._known.sent_ids[-1:]:
             # Nothing was asked for since, so this is the answer to it.
-            self._unavailable = self._unavailable or _NOT_TAKEN
+            self._unavailable = self._unavailable or _NOT_TAKEN.format(" and ".join(self._flags))
         if self._unavailable:
             return self._tell()
         return [] if is_off else [self._update()]
@@ -82,10 +86,7 @@ class TurnControl:
     def _update(self) -> UpdateTurns:
         self._updates += 1
         self._latest = f"voice_turns_{self._updates}"
-        turns = self._known.facts.turns
-        self._before = {
-            "create_response": turns.answers, "interrupt_response": turns.interrupts,
-        }  # fmt: skip
+        self._before = self._flags
         return UpdateTurns(self._latest, {**self._detection, **dict.fromkeys(self._before, False)})
 
     def restore(self) -> list[Effect]:
@@ -95,6 +96,13 @@ class TurnControl:
         return [
             UpdateTurns(f"voice_turns_{self._updates + 1}", {**self._detection, **self._before})
         ]
+
+    @property
+    def _flags(self) -> JsonDict:
+        """What is to be off, as it is."""
+        turns = self._known.facts.turns
+        flags: JsonDict = {"interrupt_response": turns.interrupts} if self.interruptions else {}
+        return {**flags, "create_response": turns.answers}
 
     @property
     def _detection(self) -> JsonDict:

@@ -21,7 +21,7 @@ from realtime_sync import (
 )
 from realtime_sync._threads import spawn
 from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.function_tool import function_tool
+from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.hooks import RealtimeRunHooks
 from realtime_sync.agents.model import RealtimeModelListener
 from realtime_sync.agents.model_facade import OpenAIRealtimeWebSocketModel

@@ -22,7 +22,7 @@ from guards import GUARD_S
 
 from realtime_sync import ServerError
 from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.function_tool import function_tool
+from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.handoffs import realtime_handoff
 from realtime_sync.agents.session import RealtimeSession
 from realtime_sync.errors import AgentError, UserError

@@ -19,7 +19,7 @@ from agent_talk import (
 from guards import GUARD_S, Guard
 
 from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.function_tool import (
+from realtime_sync.agents.function_tools import (
     FunctionTool,
     ToolErrorFormatterArgs,
     function_tool,
