@@ -42,6 +42,7 @@ from realtime_sync.voice.effects import (
     SendToolOutput,
     Silence,
     TruncateItem,
+    UpdateTurns,
     UserStopped,
     WithdrawRequest,
 )
@@ -947,3 +948,109 @@ def test_a_request_that_waits_its_turn_has_time(state: VoiceState, clock: Virtua
     feed(state, done("r1"), created("other"))
     asks(state)
     assert wait(state, clock, 30)[:2] == [CancelResponse("other"), failed("other")]
+
+
+# -- what others decide --------------------------------------------------------------------------
+
+
+def test_an_answer_that_is_forbidden_before_it_was_handed_on_is_deleted_at_its_end(
+    state: VoiceState,
+) -> None:
+    feed(state, created("r1"), delta("r1", "a", 100))
+    assert state.forbid("r1", is_handed=False) == [CancelResponse("r1")]
+    assert state.runs("r1")
+    assert not state.plays("r1")
+    spoken = {"id": "a", "type": "message", "content": [{"type": "output_audio"}]}
+    wire = {"id": "r1", "status": "cancelled", "output": [spoken]}
+    assert feed(state, event("response.done", response=wire)) == [DeleteItem("a")]
+    assert not state.runs("r1")
+
+
+def test_one_that_is_over_is_deleted_at_once(state: VoiceState) -> None:
+    feed(state, created("r1"), delta("r1", "a", 100), delta("r1", "b", 100), done("r1"))
+    assert state.forbid("r1", is_handed=False) == [DeleteItem("a"), DeleteItem("b")]
+    assert state.forbid("r1", is_handed=False) == []
+
+
+def test_one_that_was_handed_on_is_truncated_where_it_was_heard(state: VoiceState) -> None:
+    feed(state, created("r1"), delta("r1", "a", 100))
+    assert state.forbid("r1", is_handed=True) == [Silence((("a", 0),))]
+    effects = state.silenced({("a", 0): 60})
+    assert acts(effects) == [CancelResponse("r1"), TruncateItem(("a", 0), 60)]
+
+
+def test_what_runs_meanwhile_is_cancelled_with_it(state: VoiceState) -> None:
+    """The sink falls silent, so that nobody would hear the beginning of the other one."""
+    feed(state, created("r1"), delta("r1", "a", 100), done("r1"))
+    feed(state, created("r2"), delta("r2", "b", 100))
+    state.forbid("r1", is_handed=True)
+    effects = state.silenced({("a", 0): 60, ("b", 0): 0})
+    assert acts(effects) == [CancelResponse("r2"), TruncateItem(("a", 0), 60), DeleteItem("b")]
+    assert not state.plays("r2")
+
+
+def test_a_written_one_is_cancelled_if_it_still_runs(state: VoiceState) -> None:
+    feed(state, created("r1"))
+    assert state.forbid("r1", is_handed=True) == [CancelResponse("r1")]
+    feed(state, done("r1", "cancelled"), created("r2"), done("r2"))
+    assert state.forbid("r2", is_handed=True) == []
+
+
+def test_what_is_asked_for_behind_a_forbidden_answer_stays_owed(state: VoiceState) -> None:
+    feed(state, created("r1"))
+    assert state.owe_answer() == [asks(state)]
+    withdrawn = WithdrawRequest("voice_create_1")
+    assert state.forbid("r1", is_handed=False) == [CancelResponse("r1"), withdrawn]
+
+
+def test_the_answer_that_the_server_owes_may_be_forbidden_before_it_begins(
+    state: VoiceState,
+) -> None:
+    assert not state.forbid_due()
+    assert not state.runs("")
+    feed(state, session(), speech_started(), speech_stopped())
+    assert state.forbid_due()
+    assert state.runs("")
+    assert feed(state, created("r1")) == [CancelResponse("r1")]
+    assert not state.runs("")
+    assert feed(state, delta("r1", "a", 100)) == []
+    feed(state, done("r1", "cancelled"))
+    assert feed(state, created("r2"), delta("r2", "b", 20)) != [CancelResponse("r2")]
+    assert state.plays("r2")
+
+
+def test_who_is_owed_an_answer_over_a_new_link_is_not_forbidden_it(state: VoiceState) -> None:
+    feed(state, session(), speech_started(), speech_stopped())
+    state.forbid_due()
+    reconnect(state)
+    assert not state.runs("")
+
+
+def test_no_answer_is_asked_for_while_others_hold_it(clock: VirtualClock) -> None:
+    held = True
+    state = make_state(ScriptedFacts(), clock, holds_asks=lambda: held)
+    assert state.owe_answer() == []
+    assert state.tick() == []
+    assert state.busy
+    held = False
+    assert state.tick() == [asks(state)]
+
+
+def test_the_answers_to_turns_may_be_asked_for_here(state: VoiceState) -> None:
+    feed(state, session(interrupt_response=True))
+    (update,) = state.answer_turns()
+    assert isinstance(update, UpdateTurns)
+    assert update.turn_detection["create_response"] is False
+    assert feed(state, speech_started(), speech_stopped()) == [Silence(())], "not yet"
+    feed(state, created("r1"), done("r1"))
+    feed(state, session(create_response=False, interrupt_response=True))
+    assert feed(state, created("r2"), speech_started()) == [Silence(())]
+    assert acts(state.silenced({})) == [], "the server interrupts"
+    assert feed(state, speech_stopped()) == [asks(state)]
+
+
+def test_where_they_are_already_nothing_changes(clock: VirtualClock) -> None:
+    state = make_state(ScriptedFacts(), clock, interruptions=False)
+    feed(state, session(create_response=False, interrupt_response=False))
+    assert state.answer_turns() == []
+    assert feed(state, created("r1"), speech_started()) == [], "nobody interrupts"

@@ -20,9 +20,11 @@ OFF = {"create_response": False, "interrupt_response": False}
 class Server:
     """What a server reports, and the control that looks at it after each report."""
 
-    def __init__(self, *, ends_on_speech: bool = False) -> None:
+    def __init__(self, *, ends_on_speech: bool = False, interruptions: bool = True) -> None:
         self.known = SessionState()
-        self.control = TurnControl(self.known, ends_on_speech=ends_on_speech)
+        self.control = TurnControl(
+            self.known, ends_on_speech=ends_on_speech, interruptions=interruptions
+        )
 
     def reports(self, detection: Any, kind: str = "updated") -> list[Effect]:
         wire = {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}
@@ -216,3 +218,32 @@ def test_what_the_program_had_off_stays_off_at_the_end() -> None:
     server.reports({"type": "server_vad", **OFF})
     assert server.control.active
     assert server.control.restore() == []
+
+
+# -- answers alone -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("interrupts", [True, False])
+def test_who_only_says_when_a_turn_is_answered_leaves_interruptions_alone(interrupts: bool) -> None:
+    server = Server(interruptions=False)
+    told = {"type": "server_vad", "create_response": True, "interrupt_response": interrupts}
+    off = {**told, "create_response": False}
+    assert server.reports(told, "created") == [UpdateTurns("voice_turns_1", off)]
+    assert server.reports(off) == []
+    assert server.control.active
+    assert server.control.restore() == [UpdateTurns("voice_turns_2", told)]
+
+
+def test_that_a_server_ends_responses_by_itself_is_no_hindrance_then() -> None:
+    server = Server(ends_on_speech=True, interruptions=False)
+    server.reports({"type": "server_vad", **ON}, "created")
+    server.reports({"type": "server_vad", **ON, "create_response": False})
+    assert server.control.active
+
+
+def test_a_server_that_answers_all_the_same_is_told() -> None:
+    server = Server(interruptions=False)
+    server.reports({"type": "server_vad", **ON}, "created")
+    (reason,) = reasons(server.reports({"type": "server_vad", **ON}))
+    assert reason == "the server does not switch off create_response of its turn detection"
+    assert not server.control.active
