@@ -94,12 +94,6 @@ _TellsOfItem = ConversationItemAdded | ConversationItemCreated | ConversationIte
 _UserWords = (
     ConversationItemInputAudioTranscriptionCompleted | ConversationItemInputAudioTranscriptionFailed
 )
-_WholeWords = ResponseOutputAudioTranscriptDone | ResponseOutputTextDone
-_PartialWords = (
-    ConversationItemInputAudioTranscriptionDelta
-    | ResponseOutputAudioTranscriptDelta
-    | ResponseOutputTextDelta
-)
 
 
 class History:
@@ -416,37 +410,36 @@ class HistoryView:
 
     def receive(self, event: ServerEvent) -> list[HistoryChange]:
         """Take note of a consumed event; return what has changed since the last one."""
-        match event:
-            case (
-                ConversationItemInputAudioTranscriptionDelta()
-                | ResponseOutputAudioTranscriptDelta()
-                | ResponseOutputTextDelta()
-            ):
-                return self._hear(event, text_of(event.delta), goes_on=True)
-            case ResponseOutputAudioTranscriptDone():
-                return self._hear(event, text_of(event.transcript), goes_on=False)
-            case ResponseOutputTextDone():
-                return self._hear(event, text_of(event.text), goes_on=False)
-            case Reconnected():
-                return self._changes()
-        return self._changes() if event.type in FOLLOWED else []
+        if type(event) in _WORDS:
+            item = self.take(event)
+            return [] if item is None else self._changes_of(item)
+        if event.type in FOLLOWED or isinstance(event, Reconnected):
+            return self._changes()
+        return []
 
-    def _hear(
-        self, event: _PartialWords | _WholeWords, words: str, *, goes_on: bool
-    ) -> list[HistoryChange]:
-        item = self._history.items.get(item_id := text_of(event.item_id))
+    def take(self, event: ServerEvent) -> HistoryItem | None:
+        """Take note of a consumed event's words, if it has some; return the item that they are of.
+
+        It is all that is needed for `items`. Looking for changes, as `receive` does, takes longer
+        the longer the conversation is.
+        """
+        form = _WORDS.get(type(event))
+        if form is None:
+            return None
+        values: Any = event
+        item = self._history.items.get(item_id := text_of(values.item_id))
+        words = text_of(getattr(values, form.field))
         if item is None or not words:
-            return []  # it is beside the conversation, or deleted
+            return None  # it is beside the conversation, or deleted
         known = self._partial.get(item_id)
         if known is None:
             self._prune()
             known = ()
-        kind = _PART_TYPES[type(event)]
-        new = _parts_with(event.content_index, kind, words)
-        if goes_on and 0 < len(new) <= len(known):
-            new = _parts_with(event.content_index, kind, known[len(new) - 1].text + words)
+        new = _parts_with(values.content_index, form.kind, words)
+        if form.goes_on and 0 < len(new) <= len(known):
+            new = _parts_with(values.content_index, form.kind, known[len(new) - 1].text + words)
         self._partial[item_id] = merged_parts(known, new)
-        return self._changes_of(item)
+        return item
 
     def played(self, item_id: str, ms: int | None) -> None:
         """Take note of how much of an item's audio was played so far.
@@ -463,9 +456,11 @@ class HistoryView:
         self._played[item_id] = ms
 
     def _prune(self) -> None:
-        """Forget what belongs to items that are gone, so that it does not grow for ever."""
+        """Forget what is of no use any more, so that it does not grow for ever."""
         items = self._history.items
-        self._partial = {i: parts for i, parts in self._partial.items() if i in items}
+        self._partial = {
+            i: parts for i, parts in self._partial.items() if i in items and not _is_whole(items[i])
+        }
         self._played = {i: ms for i, ms in self._played.items() if i in items}
 
     def played_ms(self, item_id: str) -> int | None:
@@ -479,14 +474,16 @@ class HistoryView:
         partial = self._partial.get(item.id)
         if partial is None:
             return item
-        if item.status != "in_progress" and any(part.text for part in item.parts):
-            return item  # the whole words have come
-        return evolve(item, parts=merged_parts(item.parts, partial))
+        return item if _is_whole(item) else evolve(item, parts=merged_parts(item.parts, partial))
 
     @property
     def items(self) -> list[HistoryItem]:
         """The conversation as it is now, in order."""
-        return [self.completed(item) for item in self._history.items.values()]
+        partial, is_ignored = self._partial, self._history.is_ignored
+        return [
+            self.completed(item) if item.id in partial or is_ignored(item.id) else item
+            for item in self._history.items.values()
+        ]
 
     def heard(
         self,
@@ -524,13 +521,27 @@ class HistoryView:
         return [HistoryChange(before, after)] if before != after else []
 
 
-_PART_TYPES = {
-    ConversationItemInputAudioTranscriptionDelta: "input_audio",
-    ResponseOutputAudioTranscriptDelta: "output_audio",
-    ResponseOutputAudioTranscriptDone: "output_audio",
-    ResponseOutputTextDelta: "output_text",
-    ResponseOutputTextDone: "output_text",
+@frozen
+class _WordsOf:
+    """Where an event has its words: of which kind of part, and whether they go on."""
+
+    kind: str
+    field: str
+    goes_on: bool
+
+
+_WORDS: dict[type, _WordsOf] = {
+    ConversationItemInputAudioTranscriptionDelta: _WordsOf("input_audio", "delta", goes_on=True),
+    ResponseOutputAudioTranscriptDelta: _WordsOf("output_audio", "delta", goes_on=True),
+    ResponseOutputAudioTranscriptDone: _WordsOf("output_audio", "transcript", goes_on=False),
+    ResponseOutputTextDelta: _WordsOf("output_text", "delta", goes_on=True),
+    ResponseOutputTextDone: _WordsOf("output_text", "text", goes_on=False),
 }
+
+
+def _is_whole(item: HistoryItem) -> bool:
+    """Whether all words of an item have come, so that the partial ones do not count."""
+    return item.status != "in_progress" and any(part.text for part in item.parts)
 
 
 def _id_in(wire: Any) -> str:
