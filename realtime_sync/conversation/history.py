@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from attrs import evolve, frozen
 
@@ -85,6 +85,8 @@ _LATEST = 64
 _MOST_TOLD = 8
 # A content index beyond this is a server's mistake.
 _MAX_PARTS = 64
+# So many partial words of an item wait to be put together.
+_MOST_WORDS = 32
 PCM_BYTES_PER_S = 48_000  # PCM16 at 24 kHz
 G711_BYTES_PER_S = 8_000
 
@@ -204,8 +206,10 @@ class History:
             self._put({"id": item_id, "role": "user"}, done=True)
         item = self._items.get(item_id)
         if item is not None and isinstance(event, ConversationItemInputAudioTranscriptionCompleted):
-            words = _parts_with(event.content_index, "input_audio", text_of(event.transcript))
-            self._items[item_id] = evolve(item, parts=merged_parts(item.parts, words))
+            words = text_of(event.transcript)
+            said = _Words(event.content_index, "input_audio", words, goes_on=False)
+            parts = merged_parts(item.parts, _put_together([said]))
+            self._items[item_id] = evolve(item, parts=parts)
 
     def _delete(self, item_id: str) -> None:
         _remember(self._deleted, item_id)
@@ -400,7 +404,8 @@ class HistoryView:
 
     def __init__(self, history: History) -> None:
         self._history = history
-        self._partial: dict[str, tuple[HistoryPart, ...]] = {}
+        # As they came, by item: they are put together when somebody asks.
+        self._partial: dict[str, list[_Words]] = {}
         self._played: dict[str, int] = {}
         self._told: dict[str, HistoryItem] = {}  # as whoever feeds this knows them
 
@@ -431,14 +436,14 @@ class HistoryView:
         words = text_of(getattr(values, form.field))
         if item is None or not words:
             return None  # it is beside the conversation, or deleted
-        known = self._partial.get(item_id)
-        if known is None:
+        if item_id not in self._partial:
             self._prune()
-            known = ()
-        new = _parts_with(values.content_index, form.kind, words)
-        if form.goes_on and 0 < len(new) <= len(known):
-            new = _parts_with(values.content_index, form.kind, known[len(new) - 1].text + words)
-        self._partial[item_id] = merged_parts(known, new)
+        partial = self._partial.setdefault(item_id, [])
+        partial.append(_Words(values.content_index, form.kind, words, form.goes_on))
+        if len(partial) >= _MOST_WORDS:
+            parts = _put_together(partial)
+            whole = [_Words(i, p.type, p.text, goes_on=False) for i, p in enumerate(parts)]
+            self._partial[item_id] = whole
         return item
 
     def played(self, item_id: str, ms: int | None) -> None:
@@ -474,7 +479,11 @@ class HistoryView:
         partial = self._partial.get(item.id)
         if partial is None:
             return item
-        return item if _is_whole(item) else evolve(item, parts=merged_parts(item.parts, partial))
+        return (
+            item
+            if _is_whole(item)
+            else evolve(item, parts=merged_parts(item.parts, _put_together(partial)))
+        )
 
     @property
     def items(self) -> list[HistoryItem]:
@@ -521,6 +530,15 @@ class HistoryView:
         return [HistoryChange(before, after)] if before != after else []
 
 
+class _Words(NamedTuple):
+    """Words of an item that has not all of them yet, as an event brought them."""
+
+    index: Any
+    kind: str
+    text: str
+    goes_on: bool
+
+
 @frozen
 class _WordsOf:
     """Where an event has its words: of which kind of part, and whether they go on."""
@@ -548,13 +566,21 @@ def _id_in(wire: Any) -> str:
     return text_of(wire.get("id")) if isinstance(wire, dict) else ""
 
 
-def _parts_with(index: Any, kind: str, words: str) -> tuple[HistoryPart, ...]:
-    """Return parts of which that at ``index`` has ``words`` and the others nothing."""
-    if not isinstance(index, int):
-        index = 0  # no server has a second part without saying so
-    if not 0 <= index < _MAX_PARTS:
-        return ()
-    return (*[HistoryPart("")] * index, HistoryPart(kind, words))
+def _put_together(partial: Sequence[_Words]) -> tuple[HistoryPart, ...]:
+    """Return the parts that words make, in the order in which they came."""
+    kinds: dict[int, str] = {}
+    texts: dict[int, str] = {}
+    for words in tuple(partial):  # it may grow meanwhile
+        index = words.index if isinstance(words.index, int) else 0  # a server's mistake
+        if not 0 <= index < _MAX_PARTS:
+            continue
+        kinds[index] = words.kind or kinds.get(index, "")
+        said = texts.get(index, "") + words.text if words.goes_on else words.text
+        texts[index] = said or texts.get(index, "")
+    return tuple(
+        HistoryPart(kinds.get(index, ""), texts.get(index, ""))
+        for index in range(max(texts, default=-1) + 1)
+    )
 
 
 def _milliseconds(value: Any) -> int | None:
