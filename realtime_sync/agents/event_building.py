@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from attrs import frozen
+
 from .._latest import keep_latest
 from ..conversation.history import FOLLOWED, VIEWED, History
 from ..conversation.history_item import HistoryItem
@@ -64,6 +66,7 @@ from .session_box import Happening
 __all__ = ["EventBuilder"]
 
 _MAX_OUTPUTS = 256
+_END = 8  # a response and its turn have no more items, but for calls
 # What changes a history and is worth an event; further words come with the next of these.
 _SHOWN = VIEWED - {
     "conversation.item.input_audio_transcription.delta",
@@ -225,16 +228,16 @@ class ShownHistory:
         self._history = History(is_out_of_band)
         self._view = self._history.open_view()
         self._outputs: dict[str, str] = {}  # by call id, before the server says so
-        # What was made of an item, and of what else it was made.
-        self._made: dict[str, tuple[HistoryItem, str | None, str | None, RealtimeItem | None]] = {}
+        self._told: dict[str | None, str | None] = {}  # the same, as the server has it
+        self._known: list[HistoryItem] = []  # of which the others were made
+        self._made: list[_Made] = []
         self._seen: list[RealtimeItem] = []  # at the last look
 
     def take(self, event: Any) -> None:
         """Take an event of the server's."""
         if event.type in FOLLOWED and event.type != "response.output_audio.delta":
             self._history.receive(event)
-        if event.type in VIEWED:
-            self._view.receive(event)
+        self._view.take(event)
 
     def remove(self, item_id: str) -> None:
         """Take that an item is none of the conversation's."""
@@ -246,32 +249,67 @@ class ShownHistory:
         if before == after:
             return None
         self._seen = after
+        if len(after) != len(before) + 1:
+            return True
         known = {item.item_id for item in before}
         new = [item for item in after if item.item_id not in known]
-        return new[0] if len(new) == 1 and len(after) == len(before) + 1 else True
+        return new[0] if len(new) == 1 else True
 
     def give_output(self, call_id: str, output: str) -> RealtimeItem | None:
         """Take the output of a call; return its item, None where it is not known."""
         self._outputs[call_id] = output
         keep_latest(self._outputs, _MAX_OUTPUTS)
+        self._known = []  # its call may be an old one
         self._seen = self.items
         calls = (item for item in self._seen if isinstance(item, RealtimeToolCallItem))
         return next((item for item in calls if item.call_id == call_id), None)
 
     @property
     def items(self) -> list[RealtimeItem]:
-        """The items in order, each as it is now."""
+        """The items in order, each as it is now.
+
+        What changes is nearly always the end of a conversation: only that is looked at again.
+        """
         known = self._view.items
-        told = {i.call_id: i.output for i in known if i.type == "function_call_output"}
-        made, self._made = self._made, {}
-        items: list[RealtimeItem] = []
-        for each in known:
-            previous = items[-1].item_id if items else None
-            output = told.get(each.call_id, self._outputs.get(each.call_id))
-            old = made.get(each.id)
-            if old is None or old[0] is not each or old[1:3] != (previous, output):
-                old = (each, previous, output, item_of(each, previous, output=output))
-            self._made[each.id] = old
-            if old[3] is not None:
-                items.append(old[3])
-        return items
+        same = self._count_same(known)
+        made, old = self._made[:same], {each.source.id: each for each in self._made[same:]}
+        previous = next(
+            (each.shown.item_id for each in reversed(made) if each.shown is not None), None
+        )
+        for source in known[same:]:
+            output = self._told.get(source.call_id, self._outputs.get(source.call_id))
+            each = old.get(source.id)
+            if each is None or not each.is_of(source, previous, output):
+                shown = item_of(source, previous, output=output)
+                each = _Made(source, previous, output, shown)
+            made.append(each)
+            previous = previous if each.shown is None else each.shown.item_id
+        self._known, self._made = known, made
+        return [each.shown for each in made if each.shown is not None]
+
+    def _count_same(self, known: list[HistoryItem]) -> int:
+        """Return how many items at the beginning are as they were."""
+        same = max(0, min(len(self._known), len(known)) - _END)
+        if known[:same] == self._known[:same] and _outputs(known[same:]) <= self._told.items():
+            return same
+        self._told = dict(_outputs(known))
+        return 0
+
+
+@frozen
+class _Made:
+    """An item as it is shown, and what it was made of."""
+
+    source: HistoryItem
+    previous_id: str | None
+    output: str | None
+    shown: RealtimeItem | None
+
+    def is_of(self, source: HistoryItem, previous_id: str | None, output: str | None) -> bool:
+        """Whether the same would be made of these."""
+        return self.source is source and self.previous_id == previous_id and self.output == output
+
+
+def _outputs(items: list[HistoryItem]) -> set[tuple[str | None, str | None]]:
+    """Return what the server has of the outputs of calls: the calls' ids, and the texts."""
+    return {(item.call_id, item.output) for item in items if item.type == "function_call_output"}

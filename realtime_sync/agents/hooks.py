@@ -231,6 +231,8 @@ class HookRunner:
             agent: whose hooks are called; the second argument, where the hook has one.
             *more: its further arguments.
         """
+        if self._hooks is None and agent.hooks is None:
+            return  # as in most sessions, of which each event of the server's gets here
         told = (context, *more) if name in _WITHOUT_AGENT else (context, agent, *more)
         self._call(self._hooks, name, *told)
         self._call(agent.hooks, name, *told)

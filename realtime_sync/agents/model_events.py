@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..events.base import Event
 from .items import RealtimeItem
 from .usage import Usage
 
@@ -269,6 +270,22 @@ class RealtimeModelRawServerEvent:
 
     data: Any
     type: Literal["raw_server_event"] = "raw_server_event"
+
+    @classmethod
+    def of(cls, event: Event) -> RealtimeModelRawServerEvent:
+        """Return one of an event, whose dictionary is made when somebody reads it.
+
+        There is one for each event, and few programs look into many.
+        """
+        told = cls.__new__(cls)
+        told.__dict__["_event"] = event
+        return told
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "data" or "_event" not in self.__dict__:
+            raise AttributeError(name, name=name, obj=self)
+        self.data = self.__dict__["_event"].to_dict()
+        return self.data
 
 
 RealtimeModelEvent = (

@@ -77,7 +77,7 @@ def model_events_of(event: ServerEvent) -> list[_Told]:
     meant = translate(event) if translate is not None else []
     if isinstance(event, Reconnected):
         return meant  # which no server has sent
-    return [RealtimeModelRawServerEvent(event.to_dict()), *meant]
+    return [RealtimeModelRawServerEvent.of(event), *meant]
 
 
 # -- answers ---------------------------------------------------------------------------------------

@@ -148,6 +148,17 @@ class AgentRules:
         self._updates = 0
         self._running = ""  # the response of the conversation
         self._handoff: str | None = None  # the call that is under way
+        self._handlers: dict[type, Callable[[Any], list[Effect]]] = {
+            Reconnected: self._reconnected,
+            ResponseCreated: self._response_created,
+            ResponseDone: self._response_done,
+            ResponseOutputAudioDelta: self._sound_came,
+            ResponseOutputAudioTranscriptDelta: self._words_came,
+            ResponseOutputAudioTranscriptDone: lambda e: self._all_words_came(e, e.transcript),
+            ResponseOutputItemDone: self._item_done,
+            ResponseOutputTextDelta: self._words_came,
+            ResponseOutputTextDone: lambda e: self._all_words_came(e, e.text),
+        }
 
     # -- what happens ------------------------------------------------------------------------------
 
@@ -174,30 +185,21 @@ class AgentRules:
 
     def receive(self, event: ServerEvent) -> list[Effect]:
         """Take an event of the server's."""
-        match event:
-            case ResponseOutputAudioDelta():
-                self._session.spoken()
-            case ResponseOutputAudioTranscriptDelta() | ResponseOutputTextDelta():
-                return self._words(event, as_text(event.delta) or "", whole=False)
-            case ResponseOutputAudioTranscriptDone():
-                return self._words(event, as_text(event.transcript) or "", whole=True)
-            case ResponseOutputTextDone():
-                return self._words(event, as_text(event.text) or "", whole=True)
-            case ResponseCreated():
-                return self._response_created(as_object(as_came(event, "response")))
-            case ResponseDone():
-                return self._response_done(as_object(as_came(event, "response")))
-            case ResponseOutputItemDone():
-                return self._item_done(event)
-            case Reconnected():
-                if self._gate is not None:
-                    self._gate.link_lost()
-                self._end_response()
-                return self._update(self._session.link_made_anew())
+        handler = self._handlers.get(type(event))
+        return handler(event) if handler is not None else []
+
+    def _sound_came(self, _: ResponseOutputAudioDelta) -> list[Effect]:
+        self._session.spoken()
         return []
 
-    def _response_created(self, response: JsonDict) -> list[Effect]:
-        response_id = as_id(response.get("id")) or ""
+    def _reconnected(self, _: Reconnected) -> list[Effect]:
+        if self._gate is not None:
+            self._gate.link_lost()
+        self._end_response()
+        return self._update(self._session.link_made_anew())
+
+    def _response_created(self, event: ResponseCreated) -> list[Effect]:
+        response_id = as_id(as_object(as_came(event, "response")).get("id")) or ""
         if self._is_out_of_band(response_id):
             return []
         self._running = response_id
@@ -207,7 +209,8 @@ class AgentRules:
         keep_latest(self._speakers, _MAX_RESPONSES)
         return [Report(AgentSpeaks(self.dispatch.agent))]
 
-    def _response_done(self, response: JsonDict) -> list[Effect]:
+    def _response_done(self, event: ResponseDone) -> list[Effect]:
+        response = as_object(as_came(event, "response"))
         response_id = as_id(response.get("id")) or ""
         if isinstance(usage := response.get("usage"), dict):
             self._usage.add(Usage.from_wire(usage))
@@ -251,11 +254,19 @@ class AgentRules:
             self._speaker(response_id)
         )
 
-    def _words(self, event: Any, text: str, *, whole: bool) -> list[Effect]:
+    def _words_came(
+        self, event: ResponseOutputAudioTranscriptDelta | ResponseOutputTextDelta
+    ) -> list[Effect]:
+        return self._words(event, event.delta, whole=False)
+
+    def _all_words_came(self, event: Any, words: Any) -> list[Effect]:
+        return self._words(event, words, whole=True)
+
+    def _words(self, event: Any, words: Any, *, whole: bool) -> list[Effect]:
         response_id, item_id = as_id(event.response_id) or "", as_id(event.item_id) or ""
         if not self.guards(response_id):
             return []
-        index = as_index(event.content_index)
+        index, text = as_index(event.content_index), as_text(words) or ""
         if self._gate is not None:
             self._gate.words(response_id, (item_id, index), text, whole=whole)
         take = self._checks.done if whole else self._checks.delta

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -49,7 +48,7 @@ class SessionBox:
     def __init__(
         self, *, waits: bool, on_room: Callable[[], object], max_bytes: int = MAX_BYTES
     ) -> None:
-        self._box = EventBox(sys.maxsize) if waits else EventBox()
+        self._box = _Line() if waits else EventBox()
         self._waits = waits
         self._on_room = on_room
         self._max_bytes = max_bytes
@@ -91,6 +90,42 @@ class SessionBox:
     def closed(self) -> bool:
         """Whether nothing more will come."""
         return self._box.closed
+
+
+class _Line:
+    """A box of which nothing is dropped.
+
+    Threads: as `EventBox`.
+    """
+
+    dropped = 0
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def put(self, happening: Happening) -> None:
+        """Add what happened."""
+        if not self.closed:
+            self._queue.put(happening)
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Return what happened next.
+
+        Raises:
+            queue.Empty: nothing did in time, or nothing will.
+        """
+        happening = self._queue.get(timeout=timeout)
+        if happening is None:
+            self._queue.put(None)  # for whoever asks again
+            raise queue.Empty
+        return happening
+
+    def close(self) -> None:
+        """Take nothing more; what is in the box can still be got."""
+        if not self.closed:
+            self.closed = True
+            self._queue.put(None)
 
 
 class NoAudience:

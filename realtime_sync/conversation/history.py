@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from attrs import evolve, frozen
 
@@ -85,6 +85,8 @@ _LATEST = 64
 _MOST_TOLD = 8
 # A content index beyond this is a server's mistake.
 _MAX_PARTS = 64
+# So many partial words of an item wait to be put together.
+_MOST_WORDS = 32
 PCM_BYTES_PER_S = 48_000  # PCM16 at 24 kHz
 G711_BYTES_PER_S = 8_000
 
@@ -93,12 +95,6 @@ _UNKNOWN = object()  # the place of an item that nobody names; null would be the
 _TellsOfItem = ConversationItemAdded | ConversationItemCreated | ConversationItemDone
 _UserWords = (
     ConversationItemInputAudioTranscriptionCompleted | ConversationItemInputAudioTranscriptionFailed
-)
-_WholeWords = ResponseOutputAudioTranscriptDone | ResponseOutputTextDone
-_PartialWords = (
-    ConversationItemInputAudioTranscriptionDelta
-    | ResponseOutputAudioTranscriptDelta
-    | ResponseOutputTextDelta
 )
 
 
@@ -210,8 +206,10 @@ class History:
             self._put({"id": item_id, "role": "user"}, done=True)
         item = self._items.get(item_id)
         if item is not None and isinstance(event, ConversationItemInputAudioTranscriptionCompleted):
-            words = _parts_with(event.content_index, "input_audio", text_of(event.transcript))
-            self._items[item_id] = evolve(item, parts=merged_parts(item.parts, words))
+            words = text_of(event.transcript)
+            said = _Words(event.content_index, "input_audio", words, goes_on=False)
+            parts = merged_parts(item.parts, _put_together([said]))
+            self._items[item_id] = evolve(item, parts=parts)
 
     def _delete(self, item_id: str) -> None:
         _remember(self._deleted, item_id)
@@ -406,7 +404,8 @@ class HistoryView:
 
     def __init__(self, history: History) -> None:
         self._history = history
-        self._partial: dict[str, tuple[HistoryPart, ...]] = {}
+        # As they came, by item: they are put together when somebody asks.
+        self._partial: dict[str, list[_Words]] = {}
         self._played: dict[str, int] = {}
         self._told: dict[str, HistoryItem] = {}  # as whoever feeds this knows them
 
@@ -416,37 +415,36 @@ class HistoryView:
 
     def receive(self, event: ServerEvent) -> list[HistoryChange]:
         """Take note of a consumed event; return what has changed since the last one."""
-        match event:
-            case (
-                ConversationItemInputAudioTranscriptionDelta()
-                | ResponseOutputAudioTranscriptDelta()
-                | ResponseOutputTextDelta()
-            ):
-                return self._hear(event, text_of(event.delta), goes_on=True)
-            case ResponseOutputAudioTranscriptDone():
-                return self._hear(event, text_of(event.transcript), goes_on=False)
-            case ResponseOutputTextDone():
-                return self._hear(event, text_of(event.text), goes_on=False)
-            case Reconnected():
-                return self._changes()
-        return self._changes() if event.type in FOLLOWED else []
+        if type(event) in _WORDS:
+            item = self.take(event)
+            return [] if item is None else self._changes_of(item)
+        if event.type in FOLLOWED or isinstance(event, Reconnected):
+            return self._changes()
+        return []
 
-    def _hear(
-        self, event: _PartialWords | _WholeWords, words: str, *, goes_on: bool
-    ) -> list[HistoryChange]:
-        item = self._history.items.get(item_id := text_of(event.item_id))
+    def take(self, event: ServerEvent) -> HistoryItem | None:
+        """Take note of a consumed event's words, if it has some; return the item that they are of.
+
+        It is all that is needed for `items`. Looking for changes, as `receive` does, takes longer
+        the longer the conversation is.
+        """
+        form = _WORDS.get(type(event))
+        if form is None:
+            return None
+        values: Any = event
+        item = self._history.items.get(item_id := text_of(values.item_id))
+        words = text_of(getattr(values, form.field))
         if item is None or not words:
-            return []  # it is beside the conversation, or deleted
-        known = self._partial.get(item_id)
-        if known is None:
+            return None  # it is beside the conversation, or deleted
+        if item_id not in self._partial:
             self._prune()
-            known = ()
-        kind = _PART_TYPES[type(event)]
-        new = _parts_with(event.content_index, kind, words)
-        if goes_on and 0 < len(new) <= len(known):
-            new = _parts_with(event.content_index, kind, known[len(new) - 1].text + words)
-        self._partial[item_id] = merged_parts(known, new)
-        return self._changes_of(item)
+        partial = self._partial.setdefault(item_id, [])
+        partial.append(_Words(values.content_index, form.kind, words, form.goes_on))
+        if len(partial) >= _MOST_WORDS:
+            parts = _put_together(partial)
+            whole = [_Words(i, p.type, p.text, goes_on=False) for i, p in enumerate(parts)]
+            self._partial[item_id] = whole
+        return item
 
     def played(self, item_id: str, ms: int | None) -> None:
         """Take note of how much of an item's audio was played so far.
@@ -463,9 +461,11 @@ class HistoryView:
         self._played[item_id] = ms
 
     def _prune(self) -> None:
-        """Forget what belongs to items that are gone, so that it does not grow for ever."""
+        """Forget what is of no use any more, so that it does not grow for ever."""
         items = self._history.items
-        self._partial = {i: parts for i, parts in self._partial.items() if i in items}
+        self._partial = {
+            i: parts for i, parts in self._partial.items() if i in items and not _is_whole(items[i])
+        }
         self._played = {i: ms for i, ms in self._played.items() if i in items}
 
     def played_ms(self, item_id: str) -> int | None:
@@ -479,14 +479,20 @@ class HistoryView:
         partial = self._partial.get(item.id)
         if partial is None:
             return item
-        if item.status != "in_progress" and any(part.text for part in item.parts):
-            return item  # the whole words have come
-        return evolve(item, parts=merged_parts(item.parts, partial))
+        return (
+            item
+            if _is_whole(item)
+            else evolve(item, parts=merged_parts(item.parts, _put_together(partial)))
+        )
 
     @property
     def items(self) -> list[HistoryItem]:
         """The conversation as it is now, in order."""
-        return [self.completed(item) for item in self._history.items.values()]
+        partial, is_ignored = self._partial, self._history.is_ignored
+        return [
+            self.completed(item) if item.id in partial or is_ignored(item.id) else item
+            for item in self._history.items.values()
+        ]
 
     def heard(
         self,
@@ -524,26 +530,57 @@ class HistoryView:
         return [HistoryChange(before, after)] if before != after else []
 
 
-_PART_TYPES = {
-    ConversationItemInputAudioTranscriptionDelta: "input_audio",
-    ResponseOutputAudioTranscriptDelta: "output_audio",
-    ResponseOutputAudioTranscriptDone: "output_audio",
-    ResponseOutputTextDelta: "output_text",
-    ResponseOutputTextDone: "output_text",
+class _Words(NamedTuple):
+    """Words of an item that has not all of them yet, as an event brought them."""
+
+    index: Any
+    kind: str
+    text: str
+    goes_on: bool
+
+
+@frozen
+class _WordsOf:
+    """Where an event has its words: of which kind of part, and whether they go on."""
+
+    kind: str
+    field: str
+    goes_on: bool
+
+
+_WORDS: dict[type, _WordsOf] = {
+    ConversationItemInputAudioTranscriptionDelta: _WordsOf("input_audio", "delta", goes_on=True),
+    ResponseOutputAudioTranscriptDelta: _WordsOf("output_audio", "delta", goes_on=True),
+    ResponseOutputAudioTranscriptDone: _WordsOf("output_audio", "transcript", goes_on=False),
+    ResponseOutputTextDelta: _WordsOf("output_text", "delta", goes_on=True),
+    ResponseOutputTextDone: _WordsOf("output_text", "text", goes_on=False),
 }
+
+
+def _is_whole(item: HistoryItem) -> bool:
+    """Whether all words of an item have come, so that the partial ones do not count."""
+    return item.status != "in_progress" and any(part.text for part in item.parts)
 
 
 def _id_in(wire: Any) -> str:
     return text_of(wire.get("id")) if isinstance(wire, dict) else ""
 
 
-def _parts_with(index: Any, kind: str, words: str) -> tuple[HistoryPart, ...]:
-    """Return parts of which that at ``index`` has ``words`` and the others nothing."""
-    if not isinstance(index, int):
-        index = 0  # no server has a second part without saying so
-    if not 0 <= index < _MAX_PARTS:
-        return ()
-    return (*[HistoryPart("")] * index, HistoryPart(kind, words))
+def _put_together(partial: Sequence[_Words]) -> tuple[HistoryPart, ...]:
+    """Return the parts that words make, in the order in which they came."""
+    kinds: dict[int, str] = {}
+    texts: dict[int, str] = {}
+    for words in tuple(partial):  # it may grow meanwhile
+        index = words.index if isinstance(words.index, int) else 0  # a server's mistake
+        if not 0 <= index < _MAX_PARTS:
+            continue
+        kinds[index] = words.kind or kinds.get(index, "")
+        said = texts.get(index, "") + words.text if words.goes_on else words.text
+        texts[index] = said or texts.get(index, "")
+    return tuple(
+        HistoryPart(kinds.get(index, ""), texts.get(index, ""))
+        for index in range(max(texts, default=-1) + 1)
+    )
 
 
 def _milliseconds(value: Any) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..conversation.history import VIEWED, History, HistoryView
+from ..conversation.history import History, HistoryView
 from ..conversation.history_item import HistoryItem, HistoryPart
 from ..conversation.session import SoundFormat
 from .effects import SLACK_MS, Part
@@ -55,8 +55,7 @@ class Transcript:
 
     def receive(self, event: ServerEvent) -> None:
         """Take the words of an event, if it has some."""
-        if event.type in VIEWED:
-            self._view.receive(event)
+        self._view.take(event)
 
     def plays(self, part: Part) -> None:
         """Take that some audio of a part was given to the sink."""

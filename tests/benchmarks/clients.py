@@ -18,7 +18,17 @@ from urllib.parse import urlsplit
 import wire
 from traffic import MIXES
 
-__all__ = ["CLIENTS", "FLOOR", "OPENAI", "OURS", "OURS_FAST", "OURS_NUMPY", "Client"]
+__all__ = [
+    "AGENT_BY_HAND",
+    "AGENT_QUIET",
+    "CLIENTS",
+    "FLOOR",
+    "OPENAI",
+    "OURS",
+    "OURS_FAST",
+    "OURS_NUMPY",
+    "Client",
+]
 
 
 class Client(Protocol):
@@ -230,6 +240,8 @@ OURS = "realtime_sync"
 OURS_NUMPY = "realtime_sync, NumPy loaded"
 OURS_FAST = "realtime_sync[fast]"
 OPENAI = "openai-python"
+AGENT_BY_HAND = "session of agents, by hand"
+AGENT_QUIET = "session of agents, events=False"
 FLOOR = "raw socket"
 CLIENTS: dict[str, Callable[[str, str, ssl.SSLContext | None], Client]] = {
     OURS: RealtimeSync,

@@ -3,6 +3,8 @@
 The ``model`` in the address says what a connection gets:
 
     flood-MIX-COUNT       after the client's first frame, COUNT events of the mix, without a pause
+    turns-COUNT           after the client's first frame, COUNT spoken turns, each with ids of its
+                          own, without a pause, then a close frame
     echo                  a small event for each frame
     sink                  nothing; what comes is thrown away
     idle                  nothing
@@ -40,6 +42,7 @@ _DRAIN_S = 0.2
 _GULP_S = 0.002
 _KERNEL_BYTES = 1 << 22
 
+_TURN_IDS = (b"resp_" + b"b" * 21, b"item_" + b"c" * 21, b"item_" + b"u" * 21)
 _GREETING = server_frame(session_event("session.created"))
 
 
@@ -58,6 +61,22 @@ def _flood(sock: socket.socket, mix: str, count: int) -> None:
         sock.sendall(block)
     sock.sendall(tail)
     _sink(sock)
+
+
+def _turns(sock: socket.socket, count: int) -> None:
+    frames = [server_frame(text) for text in MIXES["turn"]]
+    sock.recv(4096)
+    for number in range(count):
+        sock.sendall(_of_turn(b"".join(frames), number))
+    sock.sendall(CLOSE_NORMAL)
+    _sink(sock)
+
+
+def _of_turn(data: bytes, number: int) -> bytes:
+    """Return a turn's frames, or some of them, with ids that no other turn has."""
+    for id in _TURN_IDS:
+        data = data.replace(id, id[:6] + b"%020d" % number)
+    return data
 
 
 def _echo(sock: socket.socket) -> None:
@@ -133,7 +152,9 @@ class _Talker:
         if self.position == self.end:
             self.send(CLOSE_NORMAL)
             return False
-        _, frame, at = _TURN[self.position % len(_TURN)]
+        turn, position = divmod(self.position, len(_TURN))
+        _, frame, at = _TURN[position]
+        frame = _of_turn(frame, turn)
         stamp = b"%021d" % time.monotonic_ns()
         self.send(b"".join((frame[:at], stamp, frame[at + len(stamp) :])))
         self.position += 1
@@ -244,6 +265,8 @@ def _serve(sock: socket.socket, tls: ssl.SSLContext | None) -> None:
         with sock:
             if kind == "flood":
                 _flood(sock, arguments[0], int(arguments[1]))
+            elif kind == "turns":
+                _turns(sock, int(arguments[0]))
             elif kind == "echo":
                 _echo(sock)
             elif kind == "sink":

@@ -23,7 +23,19 @@ from clients import CLIENTS, OPENAI, OURS, OURS_FAST, Client
 from traffic import MIXES, TURN_S
 from with_fast import HIDE
 
-__all__ = ["Place", "growth", "idle", "latency", "receive", "send", "sound", "start", "talk"]
+__all__ = [
+    "Figures",
+    "Place",
+    "cpu_used",
+    "growth",
+    "idle",
+    "latency",
+    "receive",
+    "send",
+    "sound",
+    "start",
+    "talk",
+]
 
 Figures = dict[str, Any]
 CHUNK = bytes(range(240)) * 4  # 960 bytes: 20 ms of PCM16 at 24 kHz
@@ -39,7 +51,7 @@ class Place:
 
     def __init__(self, client: str, ports: dict[str, Any]) -> None:
         self.client = client
-        self._kind = CLIENTS[client]
+        self._kind = CLIENTS.get(client, CLIENTS[OURS])
         self._ports = ports
         self._tls: ssl.SSLContext | None = None
 
@@ -58,7 +70,7 @@ class Place:
 
 
 @contextlib.contextmanager
-def _cpu() -> Iterator[Callable[[], float]]:
+def cpu_used() -> Iterator[Callable[[], float]]:
     """Give a function that returns the CPU seconds used since."""
     gc.collect()
     begin = time.process_time()
@@ -69,7 +81,7 @@ def receive(place: Place, mix: str, count: int, tls: bool = False) -> Figures:
     """Receive ``count`` events that come without a pause."""
     count -= count % len(MIXES[mix])
     client = place.connect(f"flood-{mix}-{count}", tls=tls)
-    with _cpu() as used:
+    with cpu_used() as used:
         client.say("{}")
         client.take(count)
         cpu = used()
@@ -84,7 +96,7 @@ def send(place: Place, size: int, count: int, tls: bool = False) -> Figures:
     client.take(1)
     client.append(pcm)
     append = client.append
-    with _cpu() as used:
+    with cpu_used() as used:
         for _ in range(count):
             append(pcm)
         cpu = used()
@@ -98,7 +110,7 @@ def latency(place: Place, count: int, tls: bool = False) -> Figures:
     client.take(1)
     append, take, clock = client.append, client.take, time.perf_counter_ns
     trips = []
-    with _cpu() as used:
+    with cpu_used() as used:
         for _ in range(count):
             begin = clock()
             append(CHUNK)
@@ -122,7 +134,7 @@ def idle(place: Place, connections: int, tls: bool = False) -> Figures:
     memory, threads = process.memory_full_info().uss, process.num_threads()
     begin = time.perf_counter()
     clients: list[Client] = []
-    with _cpu() as used:
+    with cpu_used() as used:
         while len(clients) < connections:
             clients.append(place.connect("idle", tls=tls))
             clients[-1].take(1)
@@ -179,7 +191,7 @@ def talk(
                 time.sleep(max(0.0, due - time.monotonic()))
 
     speaker = threading.Thread(target=speak_for_all) if speak else None
-    with _cpu() as used:
+    with cpu_used() as used:
         for thread in threads:
             thread.start()
         if speaker is not None:
@@ -258,7 +270,7 @@ def sound(place: Place, turns: int) -> Figures:
     client = place.connect(f"talk-{turns * TURN_S:g}-1-{time.monotonic_ns()}")
     client.take(1)
     converse = duplex.ours if place.client == OURS else duplex.plain
-    with _cpu() as used:
+    with cpu_used() as used:
         played_ms = converse(client)
         cpu = used()
     client.close()

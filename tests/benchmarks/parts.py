@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import field, frozen
-from clients import CLIENTS, FLOOR, OPENAI, OURS, OURS_FAST, OURS_NUMPY
+from clients import (
+    AGENT_BY_HAND,
+    AGENT_QUIET,
+    CLIENTS,
+    FLOOR,
+    OPENAI,
+    OURS,
+    OURS_FAST,
+    OURS_NUMPY,
+)
 from traffic import TURN_S, conversation
 
-__all__ = ["CHUNK", "DELTAS", "PARTS", "SPOKEN_TURN", "Case", "Part"]
+__all__ = ["AGENT_TALK", "CHUNK", "DELTAS", "PARTS", "SPOKEN_TURN", "Case", "Part"]
 
 _BASE = tuple(name for name in CLIENTS if name not in (OURS_NUMPY, OURS_FAST))
 _TURNS = 1  # of a talk
@@ -94,6 +103,7 @@ DELTAS, SPOKEN_TURN, _AUDIO, _LARGE = (
     "audio deltas of 32 kB",
     "session and response events, 3.6 kB",
 )
+AGENT_TALK = "50 conversations at their real pace"
 CHUNK, _LARGE_CHUNK = "960 B (20 ms)", "4.8 kB (100 ms)"
 PARTS = {
     "receive": Part(
@@ -168,6 +178,23 @@ PARTS = {
             _talk(200),
             _talk(50, speak=False, rounds=2),
         ),
+        fresh=True,
+    ),
+    "agents": Part(
+        "A session of agents, and a bare connection whose program reads the same",
+        {
+            "cpu_s_per_conversation_minute": "CPU s per conversation and minute",
+            "cpu_ms": "CPU ms per turn",
+            "memory_kb": "kB",
+            "threads": "threads",
+        },
+        (
+            Case(AGENT_TALK, "talk_sessions", {"conversations": 50, "seconds": 2 * TURN_S}),
+            Case("turns without a pause", "receive_turns", {}, 100),
+            Case("200 idle sessions", "idle_sessions", {"connections": 200}),
+        ),
+        rounds=3,
+        clients=(OURS, AGENT_BY_HAND, AGENT_QUIET),
         fresh=True,
     ),
     "growth": Part(

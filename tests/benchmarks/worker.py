@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Callable
@@ -27,9 +28,9 @@ def main() -> None:
 def _measure(name: str) -> Callable[..., dict[str, Any]]:
     if hasattr(measures, name):
         return getattr(measures, name)  # type: ignore[no-any-return]
-    import stages  # only for its own parts: it loads this project into any client's process
-
-    return getattr(stages, name)  # type: ignore[no-any-return]
+    # Only for their own parts: they load this project into any client's process.
+    home = importlib.import_module("stages" if name.endswith("_stages") else "agent_measures")
+    return getattr(home, name)  # type: ignore[no-any-return]
 
 
 if __name__ == "__main__":
