@@ -35,7 +35,7 @@ from .output_checks import OutputCheck, OutputChecks
 from .session_settings import changed_fields, merged_fields
 from .usage import Usage
 
-__all__ = ["AgentRules", "CheckOutput", "Gate"]
+__all__ = ["AgentRules", "CheckOutput", "Gate", "TellCalls"]
 
 _MAX_RESPONSES = 64
 _FOLLOW_UP = "guardrail triggered: {}"  # the peer's words: models are used to them
@@ -64,6 +64,11 @@ class CheckOutput:
 
     agent: RealtimeAgent[Any]
     check: OutputCheck
+
+
+@frozen
+class TellCalls:
+    """Tell the functions that run that the user has interrupted."""
 
 
 class AgentRules:
@@ -113,6 +118,7 @@ class AgentRules:
         self._gate = gate
         self._speakers: dict[str, RealtimeAgent[Any]] = {}  # by response
         self._updates = 0
+        self._cuts = voice.cuts  # of which the calls were told
 
     # -- what happens ------------------------------------------------------------------------------
 
@@ -121,8 +127,11 @@ class AgentRules:
         return []
 
     def tick(self) -> list[Effect]:
-        """Nothing of this waits for a time."""
-        return []
+        """Look whether the user has interrupted; nothing of this waits for a time."""
+        if self._cuts == self._voice.cuts:
+            return []
+        self._cuts = self._voice.cuts
+        return [RunAside(TellCalls())]
 
     def receive(self, event: ServerEvent) -> list[Effect]:
         """Take an event of the server's."""

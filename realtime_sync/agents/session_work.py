@@ -20,7 +20,7 @@ from .function_tool import FunctionTool
 from .guardrails import GuardrailFunctionOutput, OutputGuardrail, OutputGuardrailResult
 from .notes import ApprovalAsked, Fault, ToolBegan, ToolOver
 from .output_checks import OutputCheck
-from .rules import AgentRules, CheckOutput
+from .rules import AgentRules, CheckOutput, TellCalls
 from .run_config import RealtimeRunConfig
 from .run_context import RunContextWrapper, ToolContext
 from .tool_runner import (
@@ -100,6 +100,8 @@ class SessionWork:
                 self._tools.run(call, self._rules.dispatch)
             case RunAside(CheckOutput(agent, check)):
                 self._check(agent, check)
+            case RunAside(TellCalls()):
+                self._tools.interrupt()
 
     def is_own_thread(self) -> bool:
         """Whether this is a thread of a pool."""
