@@ -31,7 +31,7 @@ from ..events.base import as_came
 from ..events.wire_values import as_id, as_object
 from ..voice.asks import Saying
 from ..voice.conversion import InputConverter
-from ..voice.effects import CancelResponse, CreateAside, Effect, Flush, Play, Report, Silence
+from ..voice.effects import CancelResponse, CreateAside, Effect, Flush, Play, Report
 from ..voice.rules import VoiceState
 from .model_events import RealtimeModelFillerEvent
 
@@ -87,10 +87,6 @@ class FillerTrack(Protocol):
     def due_at(self) -> float | None:
         """When `look` is to be called at the latest."""
 
-    @property
-    def idle(self) -> bool:
-        """Whether all was heard that was to be heard."""
-
     def expect(self, response_id: str) -> None:
         """Take that the sound of a response, or of a clip where it is "", is a filler."""
 
@@ -121,6 +117,7 @@ class Filler:
         refused_by: returns the requests that an error refuses.
         track: what it is heard on.
         sound_format: of the audio that comes, at this moment.
+        is_silent: whether all was heard that was to be heard.
         can_ask: whether the server knows responses beside the conversation, and tells them apart.
         yields: whether the user's voice interrupts it.
         clock: seconds, monotonic.
@@ -139,6 +136,7 @@ class Filler:
         refused_by: Callable[[ErrorEvent], Collection[str]],
         track: FillerTrack,
         sound_format: Callable[[], SoundFormat],
+        is_silent: Callable[[], bool],
         can_ask: bool,
         yields: bool,
         clock: Callable[[], float],
@@ -149,6 +147,7 @@ class Filler:
         self._refused_by = refused_by
         self._track = track
         self._format = sound_format
+        self._is_silent = is_silent
         self._can_ask = can_ask and settings.words is not None
         self._yields = yields
         self._clock = clock
@@ -206,7 +205,7 @@ class Filler:
         return [*effects, *self._look_at_silence()]
 
     def _look_at_silence(self) -> list[Effect]:
-        if self._told or not self._voice.waits_for_tools or not self._track.idle:
+        if self._told or not self._voice.waits_for_tools or not self._is_silent():
             self._quiet_since = None
             return []
         now = self._clock()
@@ -286,5 +285,5 @@ class Filler:
         return [*self._voice.forbid(response_id, is_handed=False), CancelResponse(response_id)]
 
     def _interrupt(self) -> list[Effect]:
-        silence: list[Effect] = [Silence(())] if self._track.sounds else []
+        silence = self._voice.fall_silent() if self._track.sounds else []
         return [*silence, *self._withdraw()]

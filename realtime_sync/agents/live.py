@@ -16,11 +16,13 @@ from ..audio.base import SinkLike, SourceLike, as_sink, as_source
 from ..connection.connection import RealtimeConnection
 from ..conversation.session import SoundFormat
 from ..conversation.tool_calls import ToolCalls
-from ..errors import AgentError, ConnectionClosedOK, RealtimeTimeout
+from ..errors import AgentError, ConnectionClosedOK, RealtimeTimeout, UserError
 from ..voice.effects import Effect, Report
 from ..voice.engine import VoiceEngine
 from ..voice.events import Interrupted
 from ..voice.hearing import Hearing
+from ..voice.idle import IdleRule
+from ..voice.interruptions import Interruptions
 from ..voice.output import Output, SinkOutput
 from ..voice.rules import VoiceState
 from ..voice.seams import FurtherRules, Input
@@ -110,6 +112,7 @@ class Live:
         self._audio = audio
         self._settings = resolve_settings(run_config, model_config)
         self._filler_settings = filler_of(run_config)
+        _check_rules(run_config)
         self._dispatch = _first_dispatch(agent, context, self._settings)
         self._payload = self._session_for(self._dispatch)
         self._manager = connection_to(
@@ -217,7 +220,7 @@ class Live:
             input=self._input(state),
             calls=self._work,
             audience=_Audience(self),
-            further=[rules, self._words, *self._filler(calls)],
+            further=[rules, self._words, *self._filler(calls, output)],
             idle_timeout=_IDLE_TIMEOUT_S,
             answer_timeout=_ANSWER_TIMEOUT_S,
             clock=time.monotonic,
@@ -268,7 +271,7 @@ class Live:
         )
         return held, held
 
-    def _filler(self, calls: ToolCalls) -> list[FurtherRules]:
+    def _filler(self, calls: ToolCalls, output: Output) -> list[FurtherRules]:
         """Return the rules of what is said for slow tools, if something is."""
         speaks = "audio" in self._payload.get("output_modalities", ["audio"])
         if self._filler_settings is None or self._track is None or not speaks:
@@ -280,6 +283,7 @@ class Live:
             refused_by=self.connection.response.refused_by,
             track=self._track,
             sound_format=self._sound,
+            is_silent=lambda: output.idle,
             can_ask=self.connection.session.echoes_metadata,
             yields=self._config.get("interruptions", True) is not False,
             clock=time.monotonic,
@@ -419,6 +423,16 @@ def _first_dispatch(
     told = ("instructions", "tools", "handoffs")
     changes = {name: settings.starting[name] for name in told if name in settings.starting}
     return evolve(dispatch_of(agent.clone(**changes), context), agent=agent)
+
+
+def _check_rules(config: RealtimeRunConfig) -> None:
+    interruptions, idle = config.get("interruptions", True), config.get("idle")
+    if not isinstance(interruptions, bool | Interruptions):
+        raise UserError(
+            f"interruptions={interruptions!r:.80} is no rule; give a bool or Interruptions(...)"
+        )
+    if idle is not None and not isinstance(idle, IdleRule):
+        raise UserError(f"idle={idle!r:.80} is no rule; give IdleRule(after_s=...), or None")
 
 
 class _Audience:

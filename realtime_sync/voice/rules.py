@@ -360,6 +360,10 @@ class VoiceState:
         """Interrupt the answer by hand: the server does not know of it, so it is cancelled."""
         return self._decide_real() if self._verdicts.are_open else self._interrupt(cancel=True)
 
+    def fall_silent(self) -> list[Effect]:
+        """Silence the sink, and no response: what plays is none of the conversation's."""
+        return [Silence(self._answers.parts)]
+
     def end(self) -> list[Effect]:
         """Take that the loop ends: the server decides about turns again, as before it."""
         return self._control.restore() if self._control is not None else []
