@@ -140,6 +140,8 @@ class HeldOutput(OutputWrapper):
         hold: says how much may go out.
         report: tells the program; called in the engine's thread.
         sound_format: of the audio that comes, at this moment.
+        is_out_of_band: whether a response, by its id, is none of the conversation's, so that
+            nobody checks its words.
     """
 
     def __init__(
@@ -149,8 +151,10 @@ class HeldOutput(OutputWrapper):
         report: Callable[[object], None],
         *,
         sound_format: Callable[[], SoundFormat],
+        is_out_of_band: Callable[[str], bool],
     ) -> None:
         super().__init__(output)
+        self._is_out_of_band = is_out_of_band
         self._hold = hold
         self._complete: dict[str, None] = {}  # items and responses
         self._finals: dict[Part, OutputCheck] = {}  # passed, of items that may not be complete
@@ -164,10 +168,14 @@ class HeldOutput(OutputWrapper):
 
     def play(self, play: Play) -> bool:
         """See `Output.play`."""
+        if self._is_out_of_band(play.response_id):
+            return super().play(play)
         return self._do(self._hold.audio(play, self._format()))
 
     def flush(self, end: Flush) -> bool:
         """See `Output.flush`."""
+        if self._is_out_of_band(end.response_id):
+            return super().flush(end)
         return self._do(self._hold.flush(end.response_id, end.part))
 
     def silence(self, parts: Iterable[Part]) -> dict[Part, int]:

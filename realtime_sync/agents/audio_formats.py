@@ -10,7 +10,7 @@ from ..conversation.session import SoundFormat
 from ..events.base import plain
 from ..events.wire_values import as_number
 
-__all__ = ["FORMAT_RULE", "bytes_per_s", "format_of"]
+__all__ = ["FORMAT_RULE", "bytes_per_s", "format_of", "silence_like"]
 
 FORMAT_RULE = (
     "must be 'pcm16', 'g711_ulaw', 'g711_alaw', or a dictionary such as "
@@ -26,6 +26,7 @@ _TYPES = {
     "pcma": "audio/pcma",
 }
 _PCM_HZ = 24_000
+_SILENCE = {"audio/pcmu": b"\xff", "audio/pcma": b"\xd5"}  # of PCM, zeros
 
 
 def format_of(value: Any) -> JsonDict | None:
@@ -58,3 +59,17 @@ def bytes_per_s(value: Any) -> int:
     """Return how many bytes a second takes; what is no format counts as PCM16 at 24 kHz."""
     known = format_of(value) or {}
     return SoundFormat(known.get("type", "audio/pcm"), known.get("rate")).bytes_per_s
+
+
+def silence_like(audio: bytes, format: SoundFormat) -> bytes:
+    """Return as much silence as there is sound.
+
+    Args:
+        audio: the sound.
+        format: of both.
+
+    Example:
+        >>> silence_like(b"abc", SoundFormat("audio/pcmu"))
+        b'\\xff\\xff\\xff'
+    """
+    return _SILENCE.get(format.type, b"\x00") * len(audio)

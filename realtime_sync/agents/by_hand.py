@@ -129,18 +129,16 @@ class ByHandOutput:
 
     def silence(self, parts: Iterable[Part]) -> dict[Part, int]:
         """Recall what the program does not have yet; see `Output.silence`."""
-        handed = {part: self.handed_ms(part) for part in parts}
         with self._lock:
             for note in self._waiting:
                 note.recalled = True
             self._waiting.clear()
-            self._playing.clear()
-            self._played_s.clear()
+            self._cut_locked()
             self._given_s.clear()
             self._plays_until = self._clock()
         if self._tracker is not None:
             self._tracker.on_interrupted()
-        return handed
+        return {part: self.handed_ms(part) for part in parts}
 
     def pause(self) -> bool:
         """The program plays on what it has."""
@@ -181,6 +179,15 @@ class ByHandOutput:
 
     def close(self, deadline: Deadline) -> None:
         """See `Output.close`."""
+
+    def _cut_locked(self) -> None:
+        """Let what plays end here; what came before is still known to be heard."""
+        self._settle_locked()
+        if self._playing:
+            part, began, _ = self._playing[0]
+            played_s = max(0.0, self._clock() - began)
+            self._played_s[part] = self._played_s.get(part, 0.0) + played_s
+        self._playing.clear()
 
     def _settle_locked(self) -> None:
         """Move what is over by now."""

@@ -42,6 +42,7 @@ from .model_events import (
     RealtimeModelErrorEvent,
     RealtimeModelEvent,
     RealtimeModelFalseInterruptionEvent,
+    RealtimeModelFillerEvent,
     RealtimeModelFurtherEvent,
     RealtimeModelInputAudioTimeoutTriggeredEvent,
     RealtimeModelItemUpdatedEvent,
@@ -55,6 +56,7 @@ from .notes import (
     AudioNote,
     AudioOver,
     Fault,
+    FillerCut,
     LinkLost,
     Switched,
     ToolBegan,
@@ -102,6 +104,8 @@ class EventBuilder:
             ToolBegan: self._tool_began,
             FalseInterruption: self._false_interruption,
             Fault: self._fault,
+            FillerCut: self._filler_cut,
+            RealtimeModelFillerEvent: self._filler,
             Interrupted: self._interrupted,
             LinkLost: self._link_lost,
             Switched: self._switched,
@@ -201,8 +205,17 @@ class EventBuilder:
     def _interrupted(self, report: Interrupted) -> Iterator[RealtimeSessionEvent]:
         item_id = report.item_id or next(iter(report.deleted), None)
         if item_id is not None:
-            yield self._raw(RealtimeModelAudioInterruptedEvent(item_id, report.content_index))
-            yield RealtimeAudioInterrupted(self._info, item_id, report.content_index)
+            yield from self._cut(item_id, report.content_index)
+
+    def _filler_cut(self, note: FillerCut) -> Iterator[RealtimeSessionEvent]:
+        yield from self._cut(*note.part)
+
+    def _cut(self, item_id: str, content_index: int) -> Iterator[RealtimeSessionEvent]:
+        yield self._raw(RealtimeModelAudioInterruptedEvent(item_id, content_index))
+        yield RealtimeAudioInterrupted(self._info, item_id, content_index)
+
+    def _filler(self, report: RealtimeModelFillerEvent) -> Iterator[RealtimeSessionEvent]:
+        yield self._raw(report)
 
     def _false_interruption(self, report: FalseInterruption) -> Iterator[RealtimeSessionEvent]:
         if report.item_id is not None:

@@ -13,7 +13,7 @@ from ..events import (
     ResponseOutputTextDone,
 )
 from ..events.base import Event, as_came
-from ..events.wire_values import as_text
+from ..events.wire_values import as_id, as_text
 from ..voice.events import IdleEnded, IdlePrompted, Interrupted
 from .agent import RealtimeAgent
 from .hooks import HookRunner
@@ -30,6 +30,7 @@ class HookFeed:
         runner: calls them.
         context: of the session.
         agent: returns who has the word.
+        is_out_of_band: whether a response, by its id, is none of the conversation's.
 
     Threads: the engine's.
     """
@@ -39,10 +40,12 @@ class HookFeed:
         runner: HookRunner,
         context: RunContextWrapper[Any],
         agent: Callable[[], RealtimeAgent[Any]],
+        is_out_of_band: Callable[[str], bool],
     ) -> None:
         self._runner = runner
         self._context = context
         self._agent = agent
+        self._is_out_of_band = is_out_of_band
         self._said = ""  # by the agent, in the response that is running
         self._response: Any = None  # the latest that is over, in wire form
         self._feeds: dict[type, Callable[[Any], None]] = {
@@ -55,8 +58,8 @@ class HookFeed:
             IdlePrompted: lambda report: self._tell("on_idle", report.silent_s),
             Interrupted: self._interrupted,
             ResponseDone: self._response_done,
-            ResponseOutputAudioTranscriptDone: lambda e: self._agent_said(e.transcript),
-            ResponseOutputTextDone: lambda event: self._agent_said(event.text),
+            ResponseOutputAudioTranscriptDone: lambda e: self._agent_said(e, e.transcript),
+            ResponseOutputTextDone: lambda event: self._agent_said(event, event.text),
             Switched: lambda note: runner.handoff(context, note.before, note.after),
             ToolBegan: self._tool_began,
             ToolOver: self._tool_over,
@@ -87,7 +90,9 @@ class HookFeed:
     def _response_done(self, event: ResponseDone) -> None:
         self._response = as_came(event, "response")
 
-    def _agent_said(self, words: object) -> None:
+    def _agent_said(self, event: Any, words: object) -> None:
+        if self._is_out_of_band(as_id(event.response_id) or ""):
+            return
         text = as_text(words) or ""
         self._said = f"{self._said} {text}".strip()
         self._tell("on_transcript", "assistant", text)

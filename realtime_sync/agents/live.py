@@ -14,20 +14,24 @@ from ..connection.connection import RealtimeConnection
 from ..connection.reconnect import ReconnectingEvent
 from ..conversation.session import SoundFormat
 from ..conversation.tool_calls import ToolCalls
-from ..errors import AgentError, ConnectionClosedOK, RealtimeTimeout
+from ..errors import AgentError, ConnectionClosedOK, RealtimeTimeout, UserError
 from ..voice.effects import Effect, Report
 from ..voice.engine import VoiceEngine
 from ..voice.events import Interrupted
 from ..voice.hearing import Hearing
+from ..voice.idle import IdleRule
+from ..voice.interruptions import Interruptions
 from ..voice.output import Output, SinkOutput
 from ..voice.rules import VoiceState
-from ..voice.seams import Input
+from ..voice.seams import FurtherRules, Input
 from ..voice.turns import make_turns
 from ..voice.uplink import Uplink
 from .agent import RealtimeAgent
 from .answer_outputs import HeldOutput, TellingOutput
 from .by_hand import ByHandInput, ByHandOutput
 from .dispatch import Dispatch, dispatch_of, first_dispatch, session_of
+from .filler import Filler, filler_of
+from .filler_output import FillerOutput
 from .guardrail_runner import GuardrailRunner
 from .guardrails import Guardrails
 from .hold_back import HoldBack
@@ -41,6 +45,7 @@ from .rules import AgentRules
 from .run_config import RealtimeRunConfig, RealtimeSessionModelSettings
 from .run_context import RunContextWrapper
 from .run_result import EndReason
+from .say_rules import SayRequest, SayRules
 from .session_box import Happening, NoAudience, SessionBox
 from .session_settings import resolve_settings
 from .session_work import SessionWork
@@ -80,6 +85,7 @@ class Live:
         box: what happened, for the program.
         interruptions: how often an answer was interrupted.
         trips: how often a guardrail forbade something.
+        is_deaf: whether the user's sound becomes silence, for the sake of what is being said.
 
     Threads: `open` and `close` belong to whoever enters and leaves; all else to any.
     """
@@ -104,11 +110,14 @@ class Live:
         self._wants_events = events
         self.interruptions = 0
         self.trips = 0
+        self.is_deaf = False
         self._context = context
         self._config = run_config
         self._tracker = model_config.get("playback_tracker")
         self._audio = audio
         self._settings = resolve_settings(run_config, model_config)
+        self._filler_settings = filler_of(run_config)
+        _check_rules(run_config)
         self._guardrails = Guardrails(run_config)
         self._dispatch = first_dispatch(agent, context, self._settings.starting)
         self._payload = self._session_for(self._dispatch)
@@ -120,9 +129,13 @@ class Live:
             on_reconnecting=self._link_lost,
         )
         self._hooks = HookRunner(hooks, self._hook_failed)
-        self._feed = HookFeed(self._hooks, context, lambda: self.rules.dispatch.agent)
+        self._feed = HookFeed(
+            self._hooks, context, lambda: self.rules.dispatch.agent, self._is_out_of_band
+        )
         self.box = SessionBox(waits=audio is None, on_room=self._wake) if events else NoAudience()
         self._by_hand: ByHandOutput | None = None
+        self._track: FillerOutput | None = None
+        self._uplink: Uplink | None = None
         self._stack = ExitStack()
 
     # -- its life ----------------------------------------------------------------------------------
@@ -197,7 +210,7 @@ class Live:
             dispatch=self._dispatch,
             sent=self._payload,
             usage=self._context.usage,
-            is_out_of_band=connection.response.is_out_of_band,
+            is_out_of_band=self._is_out_of_band,
             is_checked=lambda agent: bool(self._guardrails.of_output(agent)),
             debounce=config.get("guardrails_settings", {}).get("debounce_text_length", 100),
             gate=output,
@@ -208,7 +221,7 @@ class Live:
             guardrails=self._guardrails,
             agent=lambda: rules.dispatch.agent,
             follow_up=rules.follow_up,
-            is_out_of_band=connection.response.is_out_of_band,
+            is_out_of_band=self._is_out_of_band,
             clock=self._clock,
         )
         checkers = GuardrailRunner(
@@ -219,6 +232,7 @@ class Live:
             post=lambda decision: self.engine.post(decision),
             holds_back=config.get("hold_back") is not None,
         )
+        self._words = SayRules(state, self._mute)
         self._work = SessionWork(
             self._context,
             rules,
@@ -234,7 +248,7 @@ class Live:
             input=self._input(state),
             calls=self._work,
             audience=_Audience(self),
-            further=[rules, input_rules],
+            further=[rules, input_rules, self._words, *self._filler(calls, output)],
             idle_timeout=_IDLE_TIMEOUT_S,
             answer_timeout=_ANSWER_TIMEOUT_S,
             clock=self._clock,
@@ -268,18 +282,54 @@ class Live:
                 on_failure=lambda _: self.connection.wake(),
             )
             output = TellingOutput(plain, self._report, sound_format=sound)
+        if self._filler_settings is not None:
+            self._track = output = FillerOutput(
+                output,
+                self._report,
+                sound_format=sound,
+                is_wanted=lambda: self._state.waits_for_tools,
+                clock=self._clock,
+            )
         hold = HoldBack(
             self._config.get("hold_back"),
             speed=_speed_of(self._payload) or 1.0,
             is_checked=lambda response_id: self.rules.guards(response_id),
         )
-        self._held = HeldOutput(output, hold, self._report, sound_format=sound)
+        self._held = HeldOutput(
+            output,
+            hold,
+            self._report,
+            sound_format=sound,
+            is_out_of_band=self._is_out_of_band,
+        )
         return self._held
+
+    def _filler(self, calls: ToolCalls, output: Output) -> list[FurtherRules]:
+        """Return the rules of what is said for slow tools, if something is."""
+        speaks = "audio" in self._payload.get("output_modalities", ["audio"])
+        if self._filler_settings is None or self._track is None or not speaks:
+            return []
+        filler = Filler(
+            self._filler_settings,
+            self._state,
+            calls,
+            refused_by=self.connection.response.refused_by,
+            track=self._track,
+            sound_format=self._sound,
+            is_silent=lambda: output.idle,
+            can_ask=self.connection.session.echoes_metadata,
+            yields=self._config.get("interruptions", True) is not False,
+            clock=self._clock,
+        )
+        return [filler]
+
+    def _is_out_of_band(self, response_id: str) -> bool:
+        return self.connection.response.is_out_of_band(response_id)
 
     def _input(self, state: VoiceState) -> Input:
         if self._audio is None:
             return ByHandInput()
-        return Uplink(
+        self._uplink = Uplink(
             self.connection,
             self._source,
             hearing=self._hearing,
@@ -287,6 +337,12 @@ class Live:
             state=state,
             decide=lambda decision: self.engine.call(decision),
         )
+        return self._uplink
+
+    def _mute(self, muted: bool) -> None:
+        self.is_deaf = muted
+        if self._uplink is not None:
+            self._uplink.muted = muted
 
     def _sound(self) -> SoundFormat:
         return self.connection.session_facts.output
@@ -366,6 +422,10 @@ class Live:
         if self.checks_input:
             self.engine.call(self.input_rules.expect_turn)
 
+    def say(self, request: SayRequest) -> None:
+        """Have something said when nothing else goes on."""
+        self.engine.call(lambda: self._words.say(request))
+
     def approve(self, call_id: str, *, always: bool) -> bool:
         """Let a call run that waits for it; return whether one did."""
         return self._work.approve(call_id, always=always)
@@ -407,6 +467,11 @@ class Live:
         self._feed.take(event)
         self.box.put(event)
 
+    def over(self) -> None:
+        """Take that nothing more happens. The engine's thread, at its end."""
+        self._words.over(self.end())
+        self.box.close()
+
     def end(self) -> BaseException:
         """Return what a call is to raise that can't be done because the session is over."""
         return self.failure or ConnectionClosedOK(1000, "the session is closed")
@@ -418,12 +483,22 @@ def _speed_of(session: JsonDict) -> float | None:
     return speed
 
 
+def _check_rules(config: RealtimeRunConfig) -> None:
+    interruptions, idle = config.get("interruptions", True), config.get("idle")
+    if not isinstance(interruptions, bool | Interruptions):
+        raise UserError(
+            f"interruptions={interruptions!r:.80} is no rule; give a bool or Interruptions(...)"
+        )
+    if idle is not None and not isinstance(idle, IdleRule):
+        raise UserError(f"idle={idle!r:.80} is no rule; give IdleRule(after_s=...), or None")
+
+
 class _Audience:
     """What the engine tells of a session; see `realtime_sync.voice.seams.Audience`."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self.close = live.box.close
+        self.close = live.over
 
     @property
     def has_room(self) -> bool:

@@ -22,6 +22,7 @@ __all__ = [
     "AudioNote",
     "AudioOver",
     "Fault",
+    "FillerCut",
     "LinkLost",
     "Switched",
     "ToolBegan",
@@ -122,6 +123,14 @@ class AudioOver:
 
     part: Part
     type: Literal["audio_end"] = "audio_end"
+
+
+@frozen
+class FillerCut:
+    """What was said for a slow tool is not heard any further."""
+
+    part: Part
+    type: Literal["filler_cut"] = "filler_cut"
 
 
 @frozen

@@ -39,7 +39,7 @@ from .output_checks import OutputCheck, OutputChecks
 from .sent_session import SentSession
 from .usage import Usage
 
-__all__ = ["AgentRules", "CheckOutput", "Gate"]
+__all__ = ["AgentRules", "CheckOutput", "Gate", "TellCalls"]
 
 _MAX_RESPONSES = 64
 _FOLLOW_UP = "guardrail triggered: {}"  # the peer's words: models are used to them
@@ -97,6 +97,11 @@ class _Untold:
     after: list[str]
 
 
+@frozen
+class TellCalls:
+    """Tell the functions that run that the user has interrupted."""
+
+
 class AgentRules:
     """Decides what agents add to a conversation.
 
@@ -146,6 +151,7 @@ class AgentRules:
         self._faults = CallFaults(calls.is_left)
         self._untold: list[_Untold] = []
         self._updates = 0
+        self._cuts = voice.cuts  # of which the calls were told
         self._running = ""  # the response of the conversation
         self._handoff: str | None = None  # the call that is under way
         self._handlers: dict[type, Callable[[Any], list[Effect]]] = {
@@ -181,7 +187,15 @@ class AgentRules:
         ready = [each for each in self._untold if not any(map(self._voice.runs, each.after))]
         for each in ready:
             self._untold.remove(each)
-        return [effect for each in ready for effect in self._tell(each.text)]
+        told = [effect for each in ready for effect in self._tell(each.text)]
+        return told + self._tell_calls()
+
+    def _tell_calls(self) -> list[Effect]:
+        """Look whether the user has interrupted, and tell the functions that run."""
+        if self._cuts == self._voice.cuts:
+            return []
+        self._cuts = self._voice.cuts
+        return [RunAside(TellCalls())]
 
     def receive(self, event: ServerEvent) -> list[Effect]:
         """Take an event of the server's."""

@@ -54,11 +54,14 @@ class ToolContext(RunContextWrapper[TContext]):
 
     @property
     def cancelled(self) -> bool:
-        """Whether nobody waits for the output any more; the tool had better return."""
+        """Whether the tool had better return: the user has interrupted, or nobody waits any more.
+
+        After an interruption the model still gets the output.
+        """
         return self._call is not None and self._call.cancelled
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the call is cancelled, ``timeout`` seconds at most; say whether it is."""
+        """Wait until `cancelled`, ``timeout`` seconds at most; say whether it is."""
         return self._call is not None and self._call.wait(timeout)
 
     @property

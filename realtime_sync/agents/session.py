@@ -19,8 +19,10 @@ from ..audio.speaker import Speaker
 from ..connection.connection import RealtimeConnection
 from ..errors import ConcurrencyError, RealtimeTimeout, UserError
 from ..events.wire_values import as_object
+from ..voice.asks import Saying
 from ..voice.rules import VoiceState
 from .agent import RealtimeAgent
+from .audio_formats import silence_like
 from .event_building import EventBuilder
 from .events import RealtimeEventInfo, RealtimeRawModelEvent, RealtimeSessionEvent
 from .items import RealtimeItem, items_of
@@ -31,6 +33,7 @@ from .notes import AudioNote
 from .run_config import RealtimeRunConfig, RealtimeSessionModelSettings, RealtimeUserInput
 from .run_context import RunContextWrapper, TContext
 from .run_result import EndReason, RealtimeResult
+from .say_rules import SayRequest
 from .usage import Usage
 
 if TYPE_CHECKING:
@@ -324,7 +327,7 @@ class RealtimeSession(Generic[TContext]):
             live.check_message(item)
             return
         live.connection.conversation.item.create(item=item)
-        live.decide(VoiceState.owe_answer)
+        live.decide(VoiceState.user_wrote)
 
     def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
         """Send some of what the user says.
@@ -344,12 +347,13 @@ class RealtimeSession(Generic[TContext]):
             raise UserError("this session hears its own source; send_audio is for one without")
         buffer = live.connection.input_audio_buffer
         if audio:
-            buffer.append(audio=audio)
+            told = live.connection.session_facts.input
+            buffer.append(audio=silence_like(audio, told) if live.is_deaf else audio)
         if commit:
             live.expect_turn()
             buffer.commit()
             if not live.connection.session_facts.turns.detected:
-                live.decide(VoiceState.owe_answer)
+                live.decide(VoiceState.user_wrote)
 
     def interrupt(self) -> None:
         """Silence the answer and cancel what still comes of it, as if the user had spoken.
@@ -359,20 +363,45 @@ class RealtimeSession(Generic[TContext]):
         """
         self._running().decide(VoiceState.interrupt)
 
-    def say(self, text: str, *, interruptible: bool = True) -> None:
+    def say(
+        self,
+        text: str,
+        *,
+        interruptible: bool = True,
+        wait: bool = False,
+        timeout: float | None = None,
+    ) -> bool:
         """Have the model say ``text``, word for word, as soon as nothing else goes on.
+
+        It becomes an item of the history like any other answer.
 
         Args:
             text: what is said.
-            interruptible: whether the user's voice interrupts it.
+            interruptible: whether the user's voice interrupts it. If not, what the user says
+                becomes silence of the same length from when it is asked for until it was heard.
+            wait: return when it was heard. In a session without ``audio``, another thread has to
+                iterate meanwhile, since nothing is heard before the program has got it.
+            timeout: seconds to wait; None for as long as it takes.
+
+        Returns:
+            Whether all of it was heard. False after an interruption, and without ``wait``, when
+            nobody knows yet.
 
         Raises:
             UserError: there are no words.
+            RealtimeTimeout: it was not heard in time.
+            ServerError: the server refuses it.
+            AgentError: the server failed to say it.
             ConnectionClosed: the connection is over.
         """
         if not isinstance(text, str) or not text.strip():
             raise UserError(f"say() takes the words to be said, not {text!r:.80}")
-        self._running().decide(lambda state: state.say(text, interruptible=interruptible))
+        live = self._running()
+        request = SayRequest(Saying.word_for_word(text, is_protected=not interruptible))
+        live.say(request)
+        if not wait:
+            return False
+        return request.wait(timeout, lambda: live.end() if live.box.closed else None)
 
     def update_agent(self, agent: RealtimeAgent[Any]) -> None:
         """Let another agent have the word, from the next answer on.

@@ -18,7 +18,7 @@ from .function_tools import FunctionTool
 from .guardrail_runner import GuardrailRunner
 from .input_rules import CheckInput
 from .notes import ApprovalAsked, Fault, ToolBegan, ToolOver
-from .rules import AgentRules, CheckOutput
+from .rules import AgentRules, CheckOutput, TellCalls
 from .run_config import RealtimeRunConfig
 from .run_context import RunContextWrapper, ToolContext
 from .tool_runner import (
@@ -93,6 +93,8 @@ class SessionWork:
                     self._tools.run(call, dispatch)
             case RunAside(CheckOutput() | CheckInput() as check):
                 self._guardrails.run(check)
+            case RunAside(TellCalls()):
+                self._tools.interrupt()
 
     def is_own_thread(self) -> bool:
         """Whether this is a thread of a pool."""

@@ -160,6 +160,7 @@ class _Run:
         waits: whether it waits for approval.
         told: whether the program knows of that.
         why_ended: set by `ToolRunner.cancel`.
+        is_called: its function runs.
     """
 
     call: CallContext
@@ -169,6 +170,7 @@ class _Run:
     waits: bool = field(default=False, init=False)
     told: bool = field(default=False, init=False)
     why_ended: str | None = field(default=None, init=False)
+    is_called: bool = field(default=False, init=False)
 
     @property
     def tool(self) -> FunctionTool:
@@ -304,6 +306,17 @@ class ToolRunner:
             run.call.cancel()
             self._finish(run, run.ended(why))
 
+    def interrupt(self) -> None:
+        """Tell the functions that run that the user has interrupted (`ToolContext.cancelled`).
+
+        What they return is the output all the same. A call that begins later, or goes on after
+        its approval, is not told.
+        """
+        with self._lock:
+            calls = [run.call for run in self._runs.values() if run.is_called]
+        for call in calls:
+            call.cancel()
+
     # -- steps, on a thread of the pool ----------------------------------------------------------
 
     def _perform(self, run: _Run, step: Callable[[_Run], Outcome]) -> Outcome:
@@ -352,6 +365,7 @@ class ToolRunner:
 
     def _call(self, run: _Run) -> Outcome:
         invoke = run.tool.on_invoke_tool
+        run.is_called = True
         try:
             output = (
                 invoke.call(run.context, run.arguments)
@@ -361,6 +375,7 @@ class ToolRunner:
         except BaseException as exc:  # SystemExit as well: it ends no program from here
             return self._failed(run, exc)
         finally:
+            run.is_called = False
             self._pool.allow(None)
         return self._checked(run, output)
 

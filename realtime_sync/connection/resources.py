@@ -93,6 +93,12 @@ class SessionResource(_Resource):
         dialect = self._sender.dialect
         return dialect is not None and dialect.closes_response_on_speech_started
 
+    @property
+    def echoes_metadata(self) -> bool:
+        """Whether a response tells the metadata of its request, so that it is known by them."""
+        dialect = self._sender.dialect
+        return dialect is None or dialect.metadata
+
     def restart(self, *, keep_history: bool = True) -> None:
         """Begin a new session on a new link, with the configuration of this one.
 

@@ -97,9 +97,14 @@ class ToolCalls:
         return any(group.open for group in self._rounds.values())
 
     @property
+    def awaited(self) -> frozenset[str]:
+        """The ``call_id`` of each call whose output holds the next response back."""
+        return frozenset[str]().union(*(group.open for group in self._rounds.values()))
+
+    @property
     def open_calls(self) -> frozenset[str]:
         """The ``call_id`` of each call without an output, also of those that are set aside."""
-        return frozenset(self._aside).union(*(group.open for group in self._rounds.values()))
+        return self.awaited | self._aside.keys()
 
     def unmatched(self, declared: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return which of the ``declared`` functions are not ours, and which of ours are not there.

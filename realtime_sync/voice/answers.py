@@ -8,7 +8,7 @@ from attrs import define, field
 
 from .._latest import keep_latest
 from ..conversation.session import SoundFormat
-from .asks import Saying
+from .asks import Fate, Saying
 from .effects import SLACK_MS, Part
 
 __all__ = ["Answers", "TrackedAnswer"]
@@ -30,6 +30,8 @@ class TrackedAnswer:
         done: nothing more comes of it.
         dropped: it was interrupted: what still comes of it is not played.
         answered: some of its audio came.
+        failed: the server could not complete it.
+        cut: it was interrupted before all of it was heard.
         saying: what somebody wants it to say; it may be protected from interruptions.
         settled: its items that were truncated or deleted.
     """
@@ -38,6 +40,8 @@ class TrackedAnswer:
     done: bool = False
     dropped: bool = False
     answered: bool = False
+    failed: bool = False
+    cut: bool = False
     saying: Saying | None = None
     settled: set[str] = field(factory=set)
 
@@ -135,6 +139,18 @@ class Answers:
         parts = [part for part, heard in self._parts.items() if heard.response_id in protected]
         return any(self._is_unheard(part, played_ms) for part in parts[-1:])
 
+    def fate_of(self, saying: Saying, played_ms: Callable[[Part], int]) -> Fate:
+        """Return what has become of something to be said, of which no request waits any more."""
+        said = [key for key, answer in self._answers.items() if answer.saying is saying]
+        if not said or self._answers[said[-1]].failed:
+            return "lost"
+        answer = self._answers[said[-1]]
+        if answer.dropped or answer.cut:
+            return "cut"
+        parts = [part for part, heard in self._parts.items() if heard.response_id == said[-1]]
+        sounds = any(self._is_unheard(part, played_ms) for part in parts)
+        return "heard" if answer.done and not sounds else "under_way"
+
     def received(self, part: Part, response_id: str, size: int) -> None:
         """Take that so many bytes of audio came."""
         if part not in self._parts or self._parts[part].response_id != response_id:
@@ -188,6 +204,7 @@ class Answers:
                 truncated[part] = ms
             if answer is not None:
                 answer.settled.add(part[0])
+                answer.cut = answer.cut or ms + SLACK_MS < received_ms
         self._parts.clear()
         return truncated, tuple(item_id for item_id, ms in items.items() if not ms)
 

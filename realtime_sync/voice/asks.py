@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection
+from typing import Literal
 
 from attrs import frozen
 
@@ -11,7 +12,16 @@ from .._types import JsonDict
 from ._voice_connection import ResponseFacts
 from .effects import CreateResponse
 
-__all__ = ["Asks", "Begun", "Saying"]
+__all__ = ["Asks", "Begun", "Fate", "Saying"]
+
+Fate = Literal["waiting", "under_way", "heard", "cut", "lost"]
+"""What has become of something that somebody wants to be said.
+
+It waits until nothing else goes on, is asked for or plays, was heard to its end, was interrupted,
+or is not said, because the server has refused it or failed.
+"""
+
+_WORD_FOR_WORD = 'Say exactly the following words, and nothing else: "{}"'
 
 
 @frozen
@@ -20,6 +30,11 @@ class Saying:
 
     params: JsonDict
     is_protected: bool
+
+    @classmethod
+    def word_for_word(cls, text: str, *, is_protected: bool) -> Saying:
+        """Have ``text`` said and nothing else."""
+        return cls({"instructions": _WORD_FOR_WORD.format(text)}, is_protected)
 
 
 @frozen
@@ -74,9 +89,16 @@ class Asks:
         """Whether one is asked for that nobody may interrupt."""
         return any(saying.is_protected for saying in self._asked_sayings.values())
 
-    def say(self, params: JsonDict, *, is_protected: bool) -> None:
+    def say(self, saying: Saying) -> None:
         """Have a response with settings of its own asked for, when nothing else goes on."""
-        self._sayings.append(Saying(params, is_protected))
+        self._sayings.append(saying)
+
+    def stage_of(self, saying: Saying) -> Fate | None:
+        """Return how far something has come that is to be said; None once it is not asked for."""
+        if any(each is saying for each in self._sayings):
+            return "waiting"
+        asked = any(each is saying for each in self._asked_sayings.values())
+        return "under_way" if asked else None
 
     def say_again(self, sayings: Collection[Saying]) -> None:
         """Have asked for once more, before all else, what was lost before anybody heard it."""

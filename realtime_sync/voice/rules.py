@@ -43,7 +43,7 @@ from ..events.server import detail_of, words_of
 from ..events.wire_values import as_id, as_index, as_number, as_object, as_text
 from ._voice_connection import ResponseFacts
 from .answers import Answers, TrackedAnswer
-from .asks import Asks, Saying
+from .asks import Asks, Fate, Saying
 from .conversion import check_formats
 from .effects import (
     AskForOwed,
@@ -108,7 +108,6 @@ _TWO_DETECTORS = (
 # How long the deletion of what was no turn may keep an answer waiting.
 _DELETE_S = 1.5
 _MOST_LOST = 64
-_SAY = 'Say exactly the following words, and nothing else: "{}"'
 
 
 class VoiceState:
@@ -135,6 +134,9 @@ class VoiceState:
         underruns: how often the sink has run dry.
         clock: seconds, monotonic.
 
+    Attributes:
+        cuts: how often the user or the program has interrupted, whatever there was to interrupt.
+
     Threads:
         One at a time: the engine's.
     """
@@ -160,6 +162,7 @@ class VoiceState:
         played_ms: Callable[[Part], int] = lambda _: 0,
         underruns: Callable[[], int] = lambda: 0,
     ) -> None:
+        self.cuts = 0
         self._known = known
         self._facts = responses
         self._history = history
@@ -242,9 +245,17 @@ class VoiceState:
     @property
     def busy(self) -> bool:
         """Whether the conversation is in the middle of a turn."""
+        return self.tools_running or self._talking
+
+    @property
+    def waits_for_tools(self) -> bool:
+        """Whether tools are all that goes on: nobody speaks, and no answer is under way or owed."""
+        return self.tools_running and not self._talking
+
+    @property
+    def _talking(self) -> bool:
         due = self._answer_due or self._asks.is_due or self._facts.busy
-        talking = self._speaking or self._verdicts.are_open
-        return talking or due or self.tools_running or bool(self._answers.running)
+        return self._speaking or self._verdicts.are_open or due or bool(self._answers.running)
 
     @property
     def tools_running(self) -> bool:
@@ -262,9 +273,24 @@ class VoiceState:
         times = [self._patience_ends, self._verdicts.due_at, *self._to_delete.values()]
         return min((time for time in times if time is not None), default=None)
 
+    @property
+    def answering(self) -> bool:
+        """Whether an answer plays, is buffered, is running or is asked for."""
+        paused = self._paused_at is not None
+        if paused or self._answers.awaited or self._answers.sounds(self._played_ms):
+            return True
+        return self._asks.is_awaited
+
     def plays(self, response_id: str) -> bool:
         """Return whether the audio of a response is still wanted."""
         return not self._answers.is_dropped(response_id)
+
+    def fate_of(self, saying: Saying) -> Fate:
+        """Return what has become of something that `ask` was given."""
+        if any(each is saying for each in self._given_up):
+            return "lost"
+        stage = self._asks.stage_of(saying)
+        return stage if stage is not None else self._answers.fate_of(saying, self._played_ms)
 
     # -- what happens ----------------------------------------------------------------------------
 
@@ -317,8 +343,10 @@ class VoiceState:
         if due == "end":
             return [Report(IdleEnded(silent_s=silent_s)), EndTalk()]
         rule = self._idle.rule
-        words = rule.instructions if rule.say is None else _SAY.format(rule.say)
-        return [Report(IdlePrompted(silent_s=silent_s)), *self.respond({"instructions": words})]
+        said = Saying({"instructions": rule.instructions}, is_protected=False)
+        if rule.say is not None:
+            said = Saying.word_for_word(rule.say, is_protected=False)
+        return [Report(IdlePrompted(silent_s=silent_s)), *self.ask(said)]
 
     def give_up_overdue(self, *, reconnecting: bool) -> list[Effect]:
         """Give up what the server owes and of which nothing has come for too long.
@@ -337,6 +365,10 @@ class VoiceState:
         """Interrupt the answer by hand: the server does not know of it, so it is cancelled."""
         return self._decide_real() if self._verdicts.are_open else self._interrupt(cancel=True)
 
+    def fall_silent(self) -> list[Effect]:
+        """Silence the sink, and no response: what plays is none of the conversation's."""
+        return [Silence(self._answers.parts)]
+
     def end(self) -> list[Effect]:
         """Take that the loop ends: the server decides about turns again, as before it."""
         return self._control.restore() if self._control is not None else []
@@ -348,11 +380,15 @@ class VoiceState:
 
     def say(self, text: str, *, interruptible: bool = True) -> list[Effect]:
         """Have the model say something, word for word; see `respond`."""
-        return self.respond({"instructions": _SAY.format(text)}, interruptible=interruptible)
+        return self.ask(Saying.word_for_word(text, is_protected=not interruptible))
 
     def respond(self, params: JsonDict, *, interruptible: bool = True) -> list[Effect]:
         """Ask for a response with settings of its own, when nothing else goes on."""
-        self._asks.say(params, is_protected=not interruptible)
+        return self.ask(Saying(params, is_protected=not interruptible))
+
+    def ask(self, saying: Saying) -> list[Effect]:
+        """Have something said when nothing else goes on; `fate_of` knows what becomes of it."""
+        self._asks.say(saying)
         return self.ask_for_owed()
 
     def owe_answer(self) -> list[Effect]:
@@ -375,6 +411,12 @@ class VoiceState:
                 self._known, ends_on_speech=self._ends_on_speech, interruptions=False
             )
         return self._settle_turns()
+
+    def user_wrote(self) -> list[Effect]:
+        """Take that the user has said something in another way than by speaking."""
+        if self._idle is not None:
+            self._idle.user_spoke()
+        return self.owe_answer()
 
     def forbid(self, response_id: str, *, is_handed: bool) -> list[Effect]:
         """Let no more be heard of one answer; what is asked for and may still wait stays owed.
@@ -552,14 +594,6 @@ class VoiceState:
         """Whether the answer to a turn is asked for here, and not made by the server by itself."""
         return self._decides or (self._control is not None and self._control.active)
 
-    @property
-    def _answering(self) -> bool:
-        """Whether an answer plays, is buffered, is running or is asked for."""
-        paused = self._paused_at is not None
-        if paused or self._answers.awaited or self._answers.sounds(self._played_ms):
-            return True
-        return self._asks.is_awaited
-
     def _speech_started(self, event: InputAudioBufferSpeechStarted) -> list[Effect]:
         if self._manual_turns:
             raise ConfigError(_TWO_DETECTORS)
@@ -576,7 +610,7 @@ class VoiceState:
             return self._interrupt(cancel=not interrupts)
         # What waits to be asked for waits for the end of this turn, too.
         withdrawn = self._withdraw()
-        if self._rule is None or self._is_protected or not self._answering:
+        if self._rule is None or self._is_protected or not self.answering:
             return withdrawn  # it is heard, and answered when what goes on is over
         if self._rule.resume:
             return [*self._contest(item_id, audio_ms), *withdrawn]
@@ -785,6 +819,7 @@ class VoiceState:
         self._asks.owed = owed or self._asks.owed
         failed: list[Effect] = []
         if status in ("failed", "incomplete"):
+            answer.failed = True
             why = _reason(wire)
             failed = [Report(AnswerFailed(response_id=response_id, status=status, reason=why))]
         return [*failed, *_delete_unheard(wire, answer), *self.ask_for_owed()]
@@ -918,6 +953,7 @@ class VoiceState:
         return effects
 
     def _interrupt(self, *, cancel: bool) -> list[Effect]:
+        self.cuts += 1
         parts = self._answers.parts
         self._cut += self._answers.drop()
         self._cancel_cut = self._cancel_cut or cancel

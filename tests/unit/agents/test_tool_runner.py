@@ -688,3 +688,43 @@ def test_handoffs_that_end_the_session(bench: MakeBench) -> None:
     error = made.fatal()
     assert isinstance(error, UserError)
     assert "must return a RealtimeAgent, and returned str" in str(error)
+
+
+# -- interruptions ---------------------------------------------------------------------------------
+
+
+def test_a_function_that_runs_learns_of_an_interruption_and_its_output_counts(
+    bench: MakeBench,
+) -> None:
+    made = bench()
+    made.tool()
+    call = made.call()
+    context = made.has_begun()
+    assert not context.cancelled
+    made.runner.interrupt()
+    assert context.cancelled
+    assert call.cancelled
+    made.gate.set()
+    assert made.returned() == ("let go", False)
+
+
+def test_a_call_that_waits_for_approval_learns_of_no_interruption(bench: MakeBench) -> None:
+    made = bench()
+    made.tool(needs_approval=True)
+    made.call()
+    made.asked()
+    made.runner.interrupt()
+    made.gate.set()
+    assert made.runner.approve("c1")
+    assert not made.has_begun().cancelled
+    assert made.returned() == ("let go", False)
+
+
+def test_a_call_that_is_over_learns_of_no_interruption(bench: MakeBench) -> None:
+    made = bench()
+    made.tool()
+    made.gate.set()
+    call = made.call()
+    made.returned()
+    made.runner.interrupt()
+    assert not call.cancelled

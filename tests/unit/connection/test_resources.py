@@ -32,9 +32,11 @@ def test_what_a_provider_does_by_itself() -> None:
     plain, yandex = DirectLink(), DirectLink("yandex")
     assert plain.connection.session.server_tools == frozenset()
     assert not plain.connection.session.ends_responses_on_speech
+    assert plain.connection.session.echoes_metadata
     assert yandex.connection.session.server_tools == frozenset(YandexDialect().server_tools)
     assert yandex.connection.session.server_tools
     assert yandex.connection.session.ends_responses_on_speech
+    assert not yandex.connection.session.echoes_metadata
 
 
 def test_what_is_declared_is_ours_or_the_server_s() -> None:

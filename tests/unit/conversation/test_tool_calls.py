@@ -440,3 +440,14 @@ def test_what_is_set_aside_is_bounded(calls: ToolCalls) -> None:
         calls.called(f"r{n}", call(f"c{n}"))
         calls.set_aside(f"c{n}")
     assert len(calls.open_calls) <= 1024
+
+
+def test_a_call_is_awaited_until_its_output_is_in_or_it_is_set_aside(calls: ToolCalls) -> None:
+    assert calls.awaited == frozenset()
+    calls.called("r", call("c1"))
+    calls.called("r2", call("c2"))
+    assert calls.awaited == {"c1", "c2"}
+    calls.set_aside("c1")
+    assert calls.awaited == {"c2"}
+    calls.finished("c2")
+    assert calls.awaited == frozenset()

@@ -208,6 +208,57 @@ def test_one_that_was_interrupted_protects_nothing(answers: Sound) -> None:
     assert not answers.are_protected(answers.played)
 
 
+# -- what was to be said ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def saying(answers: Sound) -> Saying:
+    """Something that an answer says, with 100 ms of sound."""
+    said = answers.answer("r").saying = Saying({}, is_protected=False)
+    answers.get(PART, 100)
+    return said
+
+
+def test_it_is_heard_when_the_response_is_over_and_all_of_it_was_played(
+    answers: Sound, saying: Saying
+) -> None:
+    answers.heard[PART] = 100
+    assert answers.fate_of(saying, answers.played) == "under_way"
+    answers.answer("r").done = True
+    for heard_ms, fate in ((79, "under_way"), (80, "heard")):
+        answers.heard[PART] = heard_ms
+        assert answers.fate_of(saying, answers.played) == fate
+
+
+def test_another_one_that_says_the_same_is_not_it(answers: Sound, saying: Saying) -> None:
+    assert answers.fate_of(Saying({}, is_protected=False), answers.played) == "lost"
+
+
+def test_it_is_cut_while_it_comes(answers: Sound, saying: Saying) -> None:
+    answers.drop()
+    assert answers.fate_of(saying, answers.played) == "cut"
+
+
+@pytest.mark.parametrize(("handed_ms", "fate"), [(79, "cut"), (80, "heard")])
+def test_it_is_cut_while_it_plays(
+    answers: Sound, saying: Saying, handed_ms: int, fate: str
+) -> None:
+    answers.answer("r").done = True
+    answers.cut({PART: handed_ms})
+    assert answers.fate_of(saying, answers.played) == fate
+
+
+def test_it_is_lost_where_the_server_fails(answers: Sound, saying: Saying) -> None:
+    answers.answer("r").failed = answers.answer("r").done = True
+    assert answers.fate_of(saying, answers.played) == "lost"
+
+
+def test_of_one_that_is_said_again_the_latest_answer_counts(answers: Sound, saying: Saying) -> None:
+    answers.drop()
+    answers.answer("r2").saying = saying
+    assert answers.fate_of(saying, answers.played) == "under_way"
+
+
 # -- a lost link ---------------------------------------------------------------------------------
 
 

@@ -58,12 +58,12 @@ def test_nobody_is_asked_whether_it_is_quiet_while_nothing_waits_for_that(asks: 
     assert asks.next(is_quiet=never) is None
     asks.owed = True
     assert asks.next(is_quiet=never) == CreateResponse("voice_create_1")
-    asks.say(GREETING, is_protected=False)
+    asks.say(Saying(GREETING, is_protected=False))
     assert asks.next(is_quiet=never) is None, "a request is under way"
 
 
 def test_a_saying_waits_until_nothing_else_goes_on(asks: Asks, facts: Facts) -> None:
-    asks.say(GREETING, is_protected=True)
+    asks.say(Saying(GREETING, is_protected=True))
     asks.owed = True
     assert asks.next(is_quiet=yes) == CreateResponse("voice_create_1")
     assert asks.next(is_quiet=yes) is None, "a request is under way"
@@ -116,20 +116,20 @@ def test_only_what_is_owed_is_taken_back(asks: Asks) -> None:
     assert asks.owed
     assert not asks.is_awaited
     asks.owed = False
-    asks.say(GREETING, is_protected=False)
+    asks.say(Saying(GREETING, is_protected=False))
     asks.next(is_quiet=yes)
     assert asks.take_withdrawable() is None
 
 
 def test_what_nobody_has_heard_is_said_again_before_all_else(asks: Asks) -> None:
-    asks.say(GREETING, is_protected=False)
+    asks.say(Saying(GREETING, is_protected=False))
     asks.say_again([Saying({"instructions": "First."}, is_protected=True)])
     assert asks.next(is_quiet=yes) == CreateResponse("voice_create_1", {"instructions": "First."})
     assert asks.is_protected
 
 
 def test_what_is_given_up_is_no_longer_asked_for(asks: Asks) -> None:
-    asks.say(GREETING, is_protected=True)
+    asks.say(Saying(GREETING, is_protected=True))
     asks.next(is_quiet=yes)
     assert asks.gone_out == ["voice_create_1"]
     assert asks.give_up("voice_create_1") == Saying(GREETING, is_protected=True)
@@ -142,7 +142,7 @@ def test_what_is_given_up_is_no_longer_asked_for(asks: Asks) -> None:
 
 
 def test_a_refused_saying_is_no_longer_protected(asks: Asks) -> None:
-    asks.say(GREETING, is_protected=True)
+    asks.say(Saying(GREETING, is_protected=True))
     asks.next(is_quiet=yes)
     assert asks.refused(["other", "voice_create_1"])
     assert not asks.is_protected
@@ -159,7 +159,7 @@ def test_with_the_link_what_was_sent_is_gone(asks: Asks, facts: Facts, held: boo
 
 
 def test_a_lost_saying_is_said_again_and_one_that_was_cut_is_not(asks: Asks) -> None:
-    asks.say(GREETING, is_protected=True)
+    asks.say(Saying(GREETING, is_protected=True))
     asks.next(is_quiet=yes)
     assert not asks.link_lost()
     assert asks.next(is_quiet=yes) == CreateResponse("voice_create_2", GREETING)

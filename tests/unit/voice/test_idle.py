@@ -136,8 +136,20 @@ def test_who_speaks_is_there() -> None:
     assert talk.look_after(60) == []
 
 
+def test_who_writes_is_there() -> None:
+    talk = Talk(after_s=5, end_after_s=3, say="Hello?")
+    assert talk.look_after(5) != []
+    talk.hear(session(), created("r1"), done("r1"))
+    assert talk.look_after(2) == []
+    assert talk.state.user_wrote() == [CreateResponse("voice_create_2")]
+    talk.hear(created("r2"), done("r2"))
+    assert talk.look_after(4.5) == []
+    assert talk.look_after(0.5) != [], "it asks once more"
+
+
 def test_without_a_rule_nothing_happens() -> None:
     clock = VirtualClock()
     state = make_state(ScriptedFacts(), clock)
     clock.advance(3600)
     assert state.look_idle(busy=False) == []
+    assert state.user_wrote() == [CreateResponse("voice_create_1")]

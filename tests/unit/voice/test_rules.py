@@ -24,6 +24,7 @@ from scripted_voice import (
 from realtime_sync.connection.state import ConnectionState
 from realtime_sync.errors import ConfigError, ServerError
 from realtime_sync.events import Reconnected, ServerEvent
+from realtime_sync.voice.asks import Saying
 from realtime_sync.voice.effects import (
     AskForOwed,
     CancelResponse,
@@ -1054,3 +1055,81 @@ def test_where_they_are_already_nothing_changes(clock: VirtualClock) -> None:
     feed(state, session(create_response=False, interrupt_response=False))
     assert state.answer_turns() == []
     assert feed(state, created("r1"), speech_started()) == [], "nobody interrupts"
+
+
+# -- what others ask of it -----------------------------------------------------------------------
+
+
+def test_interruptions_are_counted_whatever_there_was_to_interrupt(state: VoiceState) -> None:
+    feed(state, session())
+    assert state.cuts == 0
+    feed(state, speech_started())
+    assert state.cuts == 1
+    state.interrupt()
+    assert state.cuts == 2
+
+
+def test_it_waits_for_tools_when_nothing_else_goes_on(state: VoiceState) -> None:
+    feed(state, session(), created("r"))
+    assert not state.waits_for_tools
+    feed(state, call_done("r", "c1", "weather"))
+    assert not state.waits_for_tools, "the response is running"
+    feed(state, done("r"))
+    assert state.waits_for_tools
+    assert state.busy
+    feed(state, speech_started())
+    assert not state.waits_for_tools, "the user speaks"
+
+
+def test_to_fall_silent_interrupts_nothing(state: VoiceState) -> None:
+    feed(state, session(), created("r"), delta("r", "a", 100), done("r"))
+    assert state.fall_silent() == [Silence((("a", 0),))]
+    assert acts(state.silenced({("a", 0): 100})) == []
+    assert state.cuts == 0
+
+
+def test_what_becomes_of_words_is_known(state: VoiceState) -> None:
+    saying = Saying.word_for_word("Hello.", is_protected=False)
+    assert saying.params["instructions"].endswith('nothing else: "Hello."')
+    feed(state, session(), created("r"))
+    assert state.ask(saying) == []
+    assert state.fate_of(saying) == "waiting"
+    (create,) = feed(state, done("r"))
+    assert create == CreateResponse("voice_create_1", saying.params)
+    assert state.fate_of(saying) == "under_way"
+    asks(state)
+    feed(state, created("r2"))
+    assert state.fate_of(saying) == "under_way"
+    feed(state, done("r2"))
+    assert state.fate_of(saying) == "heard"
+
+
+def test_words_that_the_server_refuses_are_lost(state: VoiceState) -> None:
+    saying = Saying.word_for_word("Hello.", is_protected=False)
+    feed(state, session())
+    state.ask(saying)
+    asks(state)
+    detail = {"type": "invalid_request_error", "message": "no", "event_id": "voice_create_1"}
+    feed(state, event("error", error=detail))
+    assert state.fate_of(saying) == "lost"
+
+
+@pytest.mark.parametrize("status", ["failed", "incomplete"])
+def test_words_that_the_server_does_not_complete_are_lost(state: VoiceState, status: str) -> None:
+    saying = Saying.word_for_word("Hello.", is_protected=False)
+    feed(state, session())
+    state.ask(saying)
+    asks(state)
+    feed(state, created("r"), done("r", status))
+    assert state.fate_of(saying) == "lost"
+
+
+def test_words_of_which_nothing_comes_are_lost(state: VoiceState, clock: VirtualClock) -> None:
+    saying = Saying.word_for_word("Hello.", is_protected=False)
+    feed(state, session())
+    state.ask(saying)
+    asks(state)
+    state.give_up_overdue(reconnecting=False)
+    clock.advance(30)
+    assert reports(state.give_up_overdue(reconnecting=False))
+    assert state.fate_of(saying) == "lost"
