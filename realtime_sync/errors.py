@@ -30,6 +30,7 @@ __all__ = [
     "GuardrailTripped",
     "InternalServerError",
     "LocalProtocolError",
+    "MCPServerError",
     "ModelBehaviorError",
     "NotFoundError",
     "PermissionDeniedError",
@@ -427,6 +428,10 @@ class ToolTimeoutError(ToolError):
 
     def __str__(self) -> str:
         return f"Tool '{self.tool_name}' timed out after {self.timeout_seconds:g} seconds."
+
+
+class MCPServerError(AgentError):
+    """An MCP server can't be reached, has ended, refuses a request or does not answer in time."""
 
 
 class GuardrailTripped(AgentError):  # noqa: N818 -- an outcome, which ends a session only if asked

@@ -73,6 +73,9 @@ DOORS = {
     "click": ("cli/",),
     "rich": ("cli/",),
     "pytest": ("testing/fixtures.py",),
+    "mcp": ("agents/mcp_link.py",),
+    "anyio": ("agents/mcp_link.py",),
+    "httpx2": ("agents/mcp_link.py",),
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))

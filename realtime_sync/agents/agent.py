@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from ..errors import UserError
+from .mcp_tools import mcp_tools
 from .run_context import RunContextWrapper, TContext
 from .user_code import enabled
 
@@ -21,9 +22,11 @@ class RealtimeAgent(Generic[TContext]):
     Attributes:
         name: for handoffs and the program.
         handoff_description: when the others are to hand over to it.
-        tools: made with `function_tool`.
+        tools: made with `function_tool`; or dictionaries with the type ``"mcp"``, for servers
+            that the provider calls.
         mcp_servers: whose tools it has as well; the program connects them and cleans up.
-        mcp_config: settings for these.
+        mcp_config: settings for these: ``include_server_in_tool_names`` and
+            ``failure_error_function``.
         instructions: what the model is told: a text, or a function of the context and the agent
             that returns one.
         prompt: a prompt that is stored at the provider.
@@ -58,6 +61,9 @@ class RealtimeAgent(Generic[TContext]):
         _require(isinstance(self.name, str), "name must be a string", self.name)
         _require(isinstance(self.tools, list), "tools must be a list", self.tools)
         _require(isinstance(self.handoffs, list), "handoffs must be a list", self.handoffs)
+        servers, config = self.mcp_servers, self.mcp_config
+        _require(isinstance(servers, list), "mcp_servers must be a list", servers)
+        _require(isinstance(config, dict), "mcp_config must be a dict", config)
         told = self.instructions
         _require(
             told is None or isinstance(told, str) or callable(told),
@@ -69,9 +75,25 @@ class RealtimeAgent(Generic[TContext]):
         """Return a copy with some fields changed; lists that are not given are shared."""
         return dataclasses.replace(self, **changes)
 
+    def get_mcp_tools(self, run_context: RunContextWrapper[TContext]) -> list[Any]:
+        """Return the tools of its MCP servers, which are asked for them.
+
+        Raises:
+            UserError: a server is not connected.
+            MCPServerError: one does not tell its tools.
+        """
+        if not self.mcp_servers:
+            return []
+        return list(mcp_tools(self.mcp_servers, run_context, self, self.mcp_config))
+
     def get_all_tools(self, run_context: RunContextWrapper[TContext]) -> list[Any]:
-        """Return the tools that the model may call now: those that are enabled."""
-        return [tool for tool in self.tools if enabled(tool.is_enabled, run_context, self)]
+        """Return the tools that the model may call now: those that are enabled.
+
+        Raises:
+            UserError, MCPServerError: as `get_mcp_tools`.
+        """
+        own = [tool for tool in self.tools if _is_enabled(tool, run_context, self)]
+        return [*self.get_mcp_tools(run_context), *own]
 
     def get_system_prompt(self, run_context: RunContextWrapper[TContext]) -> str | None:
         """Return what the model is told.
@@ -93,3 +115,8 @@ class RealtimeAgent(Generic[TContext]):
 def _require(fine: bool, rule: str, value: object) -> None:
     if not fine:
         raise TypeError(f"RealtimeAgent {rule}, got {type(value).__name__}")
+
+
+def _is_enabled(tool: Any, context: RunContextWrapper[Any], agent: RealtimeAgent[Any]) -> bool:
+    """Return whether a tool may be used now; the provider's own have no switch."""
+    return isinstance(tool, dict) or enabled(tool.is_enabled, context, agent)

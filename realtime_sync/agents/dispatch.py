@@ -28,12 +28,14 @@ class Dispatch:
         instructions: what the model is told, or None.
         tools: by name; only those that are enabled.
         handoffs: by name; only those that are enabled.
+        hosted: MCP servers that the provider calls itself, as the session is told of them.
     """
 
     agent: RealtimeAgent[Any]
     instructions: str | None = None
     tools: dict[str, FunctionTool] = field(factory=dict)
     handoffs: dict[str, Handoff[Any, Any]] = field(factory=dict)
+    hosted: tuple[JsonDict, ...] = ()
 
     @property
     def names(self) -> frozenset[str]:
@@ -46,10 +48,11 @@ class Dispatch:
             _declaration(tool.name, tool.description, tool.params_json_schema)
             for tool in self.tools.values()
         ]
-        return tools + [
+        handoffs = [
             _declaration(each.tool_name, each.tool_description, each.input_json_schema)
             for each in self.handoffs.values()
         ]
+        return [*tools, *handoffs, *self.hosted]
 
 
 def dispatch_of(agent: RealtimeAgent[Any], context: RunContextWrapper[Any]) -> Dispatch:
@@ -61,14 +64,20 @@ def dispatch_of(agent: RealtimeAgent[Any], context: RunContextWrapper[Any]) -> D
 
     Raises:
         UserError: something is no tool and no handoff, can't be used here, or two have one name.
+        MCPServerError: a server does not tell its tools.
         Exception: whatever the program's functions raise.
     """
     for tool in agent.tools:
-        _check_tool(tool, agent)
+        if not _is_hosted(tool):
+            _check_tool(tool, agent)
     tools: dict[str, FunctionTool] = {}
     handoffs: dict[str, Handoff[Any, Any]] = {}
+    hosted: list[JsonDict] = []
     for tool in agent.get_all_tools(context):
-        _add(tools, tool.name, tool, agent)
+        if _is_hosted(tool):
+            hosted.append(dict(tool))
+        else:
+            _add(tools, tool.name, tool, agent)
     for each in agent.handoffs:
         made = _handoff(each, agent)
         if enabled(made.is_enabled, context, agent):
@@ -76,7 +85,11 @@ def dispatch_of(agent: RealtimeAgent[Any], context: RunContextWrapper[Any]) -> D
     for name in tools:
         if name in handoffs:
             raise _twice(name, agent)
-    return Dispatch(agent, agent.get_system_prompt(context), tools, handoffs)
+    return Dispatch(agent, agent.get_system_prompt(context), tools, handoffs, tuple(hosted))
+
+
+def _is_hosted(tool: object) -> bool:
+    return isinstance(tool, dict) and tool.get("type") == "mcp"
 
 
 def first_dispatch(

@@ -19,7 +19,7 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
-from ..errors import ToolTimeoutError, UserError
+from ..errors import MCPServerError, ToolTimeoutError, UserError
 from ..tools.arguments import read_arguments
 from ..tools.call_context import CallContext
 from ..tools.kinds import ArgumentError
@@ -454,7 +454,11 @@ class ToolRunner:
                 f"the handoff {handoff.tool_name!r} must return a RealtimeAgent, and returned "
                 f"{type(agent).__name__}"
             )
-        dispatch = dispatch_of(agent, self._context)
+        try:
+            dispatch = dispatch_of(agent, self._context)
+        except MCPServerError as exc:  # the other agent can't work now, and this one goes on
+            log.warning("handoff %r failed", handoff.tool_name, exc_info=True)
+            return run.returned(FAILURE_TEXT, failed=True, error=exc)
         message = handoff.get_transfer_message(agent)
         return HandedOff(run.call, run.dispatch.agent, handoff, dispatch, message)
 

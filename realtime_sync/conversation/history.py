@@ -25,6 +25,7 @@ from ..events import (
     ConversationItemInputAudioTranscriptionDelta,
     ConversationItemInputAudioTranscriptionFailed,
     ConversationItemTruncated,
+    InputAudioBufferSpeechStarted,
     Reconnected,
     ResponseDone,
     ResponseOutputAudioDelta,
@@ -61,6 +62,7 @@ FOLLOWED = frozenset(
         "conversation.item.input_audio_transcription.completed",
         "conversation.item.input_audio_transcription.failed",
         "conversation.item.truncated",
+        "input_audio_buffer.speech_started",
         "response.done",
         "response.output_audio.delta",
         "response.output_item.added",
@@ -105,7 +107,8 @@ class History:
     absent its place is unknown, and it stands where it arrived. Null says that it is the first,
     but some servers say null of every item. So null moves an item to the front only if it is new,
     and only with a server that has named the predecessor of another: one that says null of every
-    item is taken as one that says nothing.
+    item is taken as one that says nothing. A turn of the user's whose place nobody names stands
+    where the user began to speak, also when its words come long after the answer.
 
     Args:
         is_out_of_band: whether a response, by its id, is none of the conversation's.
@@ -118,7 +121,7 @@ class History:
     """
 
     __slots__ = (
-        "_deleted", "_echoes", "_ignored", "_is_out_of_band", "_items", "_names_previous",
+        "_began", "_deleted", "_echoes", "_ignored", "_is_out_of_band", "_items", "_names_previous",
         "_received", "_told", "_unplaced", "_views",
     )  # fmt: skip
 
@@ -129,6 +132,8 @@ class History:
         self._names_previous = False  # the server names predecessors
         # No sets: an empty one takes 0.2 kB.
         self._unplaced: dict[str, None] = {}  # items whose place is only that of their arrival
+        # Behind what the latest turns of the user began: an item, a turn, or "root" for nothing.
+        self._began: dict[str, str] = {}
         self._deleted: dict[str, None] = {}  # the latest
         self._echoes: dict[str, None] = {}  # restored items that the server will tell of once more
         # Items of the latest response as they came last. The same is told of an item up to four
@@ -174,6 +179,8 @@ class History:
                     self._items[item.id] = evolve(item, cut_ms=cut_ms)
             case ConversationItemDeleted():
                 self._delete(text_of(event.item_id))
+            case InputAudioBufferSpeechStarted():
+                self._begin_turn(text_of(event.item_id))
         return False
 
     def _is_echo(self, event: _TellsOfItem) -> bool:
@@ -210,6 +217,24 @@ class History:
             said = _Words(event.content_index, "input_audio", words, goes_on=False)
             parts = merged_parts(item.parts, _put_together([said]))
             self._items[item_id] = evolve(item, parts=parts)
+
+    def _begin_turn(self, item_id: str) -> None:
+        if not item_id or item_id in self._began:
+            return
+        last = next(reversed(self._items), "root")
+        earlier = next(reversed(self._began), None)
+        if earlier is not None and self._before(earlier) == last:
+            last = earlier  # nothing has come since that turn, which has no item yet
+        self._began[item_id] = last
+        keep_latest(self._began, _LATEST)
+
+    def _before(self, item_id: str) -> str:
+        """Return behind which item a turn began: "root" for the front, "" if that item is gone."""
+        while item_id in self._began:
+            item_id = self._began[item_id]
+            if item_id in self._items or item_id == "root":
+                return item_id
+        return ""
 
     def _delete(self, item_id: str) -> None:
         _remember(self._deleted, item_id)
@@ -271,7 +296,7 @@ class History:
 
     def _insert(self, item: HistoryItem, place: int | None) -> None:
         others = [other for other in self._items.values() if other.id != item.id]
-        others.insert(len(others) if place is None else place, item)
+        others.insert(self._arrival(item.id) if place is None else place, item)
         self._received.setdefault(item.id, 0)
         if place is None:
             self._unplaced[item.id] = None
@@ -280,6 +305,13 @@ class History:
         for oldest in others[:-_MAX_ITEMS]:
             self._forget(oldest.id)
         self._items = {other.id: other for other in others[-_MAX_ITEMS:]}
+
+    def _arrival(self, item_id: str) -> int:
+        """Return how many items stand before a new one of which nobody says where it belongs."""
+        before = self._before(item_id)
+        if before == "root":
+            return 0
+        return [*self._items].index(before) + 1 if before else len(self._items)
 
     # -- telling it again ------------------------------------------------------------------------
 
@@ -330,7 +362,7 @@ class History:
         items = [item for wire in told if (item := read_item(wire, done=True)) is not None]
         self._items = {item.id: item for item in self._with_ignored(items)}
         self._received = dict.fromkeys(self._items, 0)
-        self._unplaced, self._deleted, self._told = {}, {}, {}
+        self._unplaced, self._began, self._deleted, self._told = {}, {}, {}, {}
         self._echoes = dict.fromkeys(echoes)
         return [item_id for item_id in before if item_id not in self._items]
 

@@ -19,6 +19,7 @@ from realtime_sync.audio import EchoCanceller, Microphone, Resampler, Speaker, V
 EXTRAS = (
     "click",
     "espeakng_loader",
+    "mcp",
     "msgspec",
     "pocketsphinx",
     "pyaudio",

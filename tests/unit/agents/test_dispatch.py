@@ -93,7 +93,7 @@ def raw(**fields: Any) -> FunctionTool:
     ("tool", "words"),
     [
         (len, "the function len is no tool"),
-        ({"type": "mcp"}, "dict is no tool .* @function_tool"),
+        ({"type": "web_search"}, "dict is no tool .* @function_tool"),
         (raw(defer_loading=True), "'raw' of 'front' uses defer_loading, which the realtime"),
         (raw(allowed_callers=[], output_json_schema={}), "allowed_callers, output_json_schema"),
         (tool_namespace(name="a", description="b", tools=[raw()])[0], r"uses tool_namespace\(\)"),

@@ -554,6 +554,90 @@ def test_what_is_no_item_is_passed_over(item: Any) -> None:
     assert history.replay() == ([], [])
 
 
+# -- turns whose words come late -------------------------------------------------------------------
+
+
+def begins(history: History, item_id: Any) -> None:
+    history.receive(event("input_audio_buffer.speech_started", item_id=item_id, audio_start_ms=0))
+
+
+def in_order(history: History) -> str:
+    return " ".join(history.items)
+
+
+def test_words_that_come_late_stand_where_the_user_began() -> None:
+    history = new_history()
+    done(history, written("a", "Hello.", "assistant"))
+    begins(history, "u")
+    tell(history, "done", written("b", "Yes.", "assistant"))
+    transcribed(history, "u", "words")
+    assert in_order(history) == "a u b"
+
+
+def test_the_first_turn() -> None:
+    history = new_history()
+    begins(history, "u")
+    tell(history, "done", written("a", "Hello.", "assistant"))
+    transcribed(history, "u", "words")
+    assert in_order(history) == "u a"
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations("uvw")])
+def test_several_turns_whose_words_come_in_any_order(order: tuple[str, ...]) -> None:
+    history = new_history()
+    tell(history, "done", written("a", "Hello.", "assistant"))
+    begins(history, "u")
+    begins(history, "v")
+    tell(history, "done", written("b", "Yes.", "assistant"))
+    begins(history, "w")
+    begins(history, "v")  # only a turn's first beginning counts
+    tell(history, "done", written("c", "No.", "assistant"))
+    for item_id in order:
+        transcribed(history, item_id, "words")
+    assert in_order(history) == "a u v b w c"
+
+
+def test_a_place_that_the_server_names_counts_more() -> None:
+    history = new_history()
+    done(history, written("a", "Hello.", "assistant"))
+    begins(history, "u")
+    tell(history, "done", written("b", "Yes.", "assistant"))
+    transcribed(history, "u", "words")
+    assert in_order(history) == "a u b"
+    tell(history, "added", written("u", "u"), "b")
+    assert in_order(history) == "a b u"
+    begins(history, "v")
+    tell(history, "done", written("c", "No.", "assistant"))
+    tell(history, "added", written("v", "v"), "a")
+    assert in_order(history) == "a v b u c"
+
+
+def test_a_turn_behind_something_that_is_gone_stands_at_the_end() -> None:
+    history = new_history()
+    done(history, written("a", "Hello.", "assistant"))
+    tell(history, "done", written("b", "Hello?", "assistant"))
+    begins(history, "u")
+    history.receive(event("conversation.item.deleted", item_id="b"))
+    tell(history, "done", written("c", "Yes.", "assistant"))
+    transcribed(history, "u", "words")
+    assert in_order(history) == "a c u"
+
+
+def test_beginnings_are_forgotten() -> None:
+    history = new_history()
+    done(history, written("a", "Hello.", "assistant"))
+    for number in range(100):
+        begins(history, f"u{number}")
+    assert len(history._began) == 64
+    transcribed(history, "u99", "words")
+    assert in_order(history) == "a u99"
+    history.keep([written("a", "Hello.", "assistant")])
+    assert history._began == {}
+    for odd in ("", None, 7, []):
+        begins(history, odd)
+    assert history._began == {}
+
+
 # -- the view for programs -------------------------------------------------------------------------
 
 
