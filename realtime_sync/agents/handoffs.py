@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, cast, overload
 
 from ..errors import ModelBehaviorError, UserError
 from ..tools.annotations import Indescribable, kind_of
@@ -19,7 +19,15 @@ from .user_code import Switch, require_blocking
 
 __all__ = ["Handoff", "handoff", "realtime_handoff"]
 
-TAgent = TypeVar("TAgent")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    TAgent = TypeVar("TAgent", default=Any)  # see TContext
+else:
+    from typing import TypeVar
+
+    TAgent = TypeVar("TAgent")
+
 TInput = TypeVar("TInput")
 
 OnHandoff = Callable[[RunContextWrapper[Any]], Any]

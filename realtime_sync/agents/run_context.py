@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic
 
 from .usage import Usage
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
     from ..tools.call_context import CallContext
 
-__all__ = ["RunContextWrapper", "TContext", "ToolContext"]
+    # With a default, a program need not say what the context is where it has none.
+    TContext = TypeVar("TContext", default=Any)
+else:
+    from typing import TypeVar  # has defaults from Python 3.13 on
 
-TContext = TypeVar("TContext")
+    TContext = TypeVar("TContext")
+
+__all__ = ["RunContextWrapper", "TContext", "ToolContext"]
 
 
 @dataclass(eq=False)

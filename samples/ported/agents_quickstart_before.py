@@ -53,7 +53,7 @@ async def main() -> None:
                 print(f"error: {event.error}")
             elif event.type == "agent_end":
                 break
-    print(f"{event.agent.name} has spoken for {len(sound) / 48_000:.1f} s")
+    print(f"{agent.name} has spoken for {len(sound) / 48_000:.1f} s")
 
 
 if __name__ == "__main__":
