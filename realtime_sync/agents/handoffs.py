@@ -17,17 +17,17 @@ from .agent import RealtimeAgent
 from .run_context import RunContextWrapper, TContext
 from .user_code import Switch, require_blocking
 
+__all__ = ["Handoff", "handoff", "realtime_handoff"]
+
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
+
+    TAgent = TypeVar("TAgent", default=Any)  # see TContext
 else:
     from typing import TypeVar
 
-__all__ = ["Handoff", "handoff", "realtime_handoff"]
-
-if TYPE_CHECKING:  # what stands behind a variable with a default needs one
-    TAgent = TypeVar("TAgent", default=Any)
-else:
     TAgent = TypeVar("TAgent")
+
 TInput = TypeVar("TInput")
 
 OnHandoff = Callable[[RunContextWrapper[Any]], Any]

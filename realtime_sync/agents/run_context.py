@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     from ..tools.call_context import CallContext
-else:
-    from typing import TypeVar
 
-__all__ = ["RunContextWrapper", "TContext", "ToolContext"]
-
-if TYPE_CHECKING:  # a program that has no context need not say so
+    # With a default, a program need not say what the context is where it has none.
     TContext = TypeVar("TContext", default=Any)
 else:
+    from typing import TypeVar  # has defaults from Python 3.13 on
+
     TContext = TypeVar("TContext")
+
+__all__ = ["RunContextWrapper", "TContext", "ToolContext"]
 
 
 @dataclass(eq=False)
@@ -54,14 +54,11 @@ class ToolContext(RunContextWrapper[TContext]):
 
     @property
     def cancelled(self) -> bool:
-        """Whether the tool had better return: the user has interrupted, or nobody waits any more.
-
-        After an interruption the model still gets the output.
-        """
+        """Whether nobody waits for the output any more; the tool had better return."""
         return self._call is not None and self._call.cancelled
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until `cancelled`, ``timeout`` seconds at most; say whether it is."""
+        """Wait until the call is cancelled, ``timeout`` seconds at most; say whether it is."""
         return self._call is not None and self._call.wait(timeout)
 
     @property

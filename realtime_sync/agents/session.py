@@ -68,8 +68,7 @@ class RealtimeSession(Generic[TContext]):
         client: whose model it is; `realtime_sync.OpenAI` from the environment by default.
         audio: a source and a sink, or "default"; None for a program that calls `send_audio` and
             plays the ``audio`` events.
-        hooks: `RealtimeRunHooks`, called as the session goes on; by default those of the run
-            config.
+        hooks: `RealtimeRunHooks`, called as the session goes on; else those of the run config.
         events: whether somebody iterates; False keeps no events.
         clock: for tests.
 

@@ -107,6 +107,13 @@ def agents() -> RealtimeAgent[Guest]:
     return desk
 
 
+def without_a_context() -> RealtimeAgent:
+    plain = RealtimeAgent(name="Plain", instructions="You are brief.")
+    assert_type(plain, RealtimeAgent[Any])
+    plain.handoffs.append(realtime_handoff(plain))
+    return plain
+
+
 # -- runs ------------------------------------------------------------------------------------------
 
 
