@@ -415,16 +415,16 @@ class Live:
 
     def check_message(self, item: JsonDict) -> None:
         """Send a message of the user's when its words have passed."""
-        self.engine.call(lambda: self.input_rules.message(item))
+        self._call(lambda: self.input_rules.message(item))
 
     def expect_turn(self) -> None:
         """Take that a turn is about to be committed."""
         if self.checks_input:
-            self.engine.call(self.input_rules.expect_turn)
+            self._call(self.input_rules.expect_turn)
 
     def say(self, request: SayRequest) -> None:
         """Have something said when nothing else goes on."""
-        self.engine.call(lambda: self._words.say(request))
+        self._call(lambda: self._words.say(request))
 
     def approve(self, call_id: str, *, always: bool) -> bool:
         """Let a call run that waits for it; return whether one did."""

@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from .._types import JsonDict
 from ..errors import UserError
-from .function_tool import ToolErrorFunction
+from .function_tools import ToolErrorFunction
 from .mcp_link import McpLink, McpTarget, http_target, stdio_target
 from .run_context import RunContextWrapper
 from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail

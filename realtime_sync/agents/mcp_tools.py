@@ -11,7 +11,7 @@ from typing import Any
 from .._types import JsonDict
 from ..errors import MCPServerError, UserError
 from ..tools.arguments import read_arguments
-from .function_tool import (
+from .function_tools import (
     FunctionTool,
     ToolErrorFunction,
     default_tool_error_function,

@@ -46,7 +46,7 @@ class OutputCheck:
 
 
 @define(eq=False)
-class _Words:
+class _PartWords:
     """The words of one part.
 
     Attributes:
@@ -70,7 +70,7 @@ class _SpokenResponse:
     """The parts of a response; ``ended`` when none of its words is to be checked any more."""
 
     ended: bool = False
-    parts: dict[Part, _Words] = field(factory=dict)
+    parts: dict[Part, _PartWords] = field(factory=dict)
 
 
 class OutputChecks:
@@ -180,28 +180,28 @@ class OutputChecks:
             keep_latest(self._responses, _MAX_RESPONSES)
         return response
 
-    def _words(self, response_id: str, part: Part) -> _Words | None:
+    def _words(self, response_id: str, part: Part) -> _PartWords | None:
         response = self._response(response_id)
         if response.ended:
             return None
         words = response.parts.get(part)
         if words is None and len(response.parts) < MOST_PARTS:
-            words = response.parts[part] = _Words()
+            words = response.parts[part] = _PartWords()
         return words
 
-    def _is_due(self, words: _Words, before: int, new: str) -> bool:
+    def _is_due(self, words: _PartWords, before: int, new: str) -> bool:
         if before // self._debounce < len(words.text) // self._debounce:
             return True
         ends = [found.end() for found in _SENTENCE_END.finditer(new)]
         return bool(ends) and before + ends[-1] - len(words.asked) >= _LEAST_NEW
 
-    def _finish(self, response_id: str, part: Part, words: _Words) -> OutputCheck | None:
+    def _finish(self, response_id: str, part: Part, words: _PartWords) -> OutputCheck | None:
         words.over = True
         if not words.text or (words.asked_for_all and words.asked == words.text):
             return None
         return self._ask(response_id, part, words)
 
-    def _ask(self, response_id: str, part: Part, words: _Words) -> OutputCheck | None:
+    def _ask(self, response_id: str, part: Part, words: _PartWords) -> OutputCheck | None:
         if words.running:
             words.waits = True
             return None

@@ -12,10 +12,10 @@ from typing import Any
 
 import mcp_server
 import pytest
-from realtime_sync.agents.function_tool import FAILURE_TEXT
 
 from realtime_sync._deadline import Deadline
 from realtime_sync.agents.agent import RealtimeAgent
+from realtime_sync.agents.function_tools import FAILURE_TEXT
 from realtime_sync.agents.mcp_servers import (
     MCPServer,
     MCPServerStdio,

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from realtime_sync.agents.function_tool import function_tool
 from scripted_voice import done, event
 
 from realtime_sync.agents.agent import RealtimeAgent
+from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.hook_feed import HookFeed
 from realtime_sync.agents.notes import AgentDone, AgentSpeaks, Fault, Switched, ToolBegan, ToolOver
 from realtime_sync.agents.run_context import RunContextWrapper, ToolContext

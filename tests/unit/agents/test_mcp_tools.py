@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from realtime_sync.agents.function_tool import FAILURE_TEXT, FunctionTool, function_tool
 
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.dispatch import dispatch_of
+from realtime_sync.agents.function_tools import FAILURE_TEXT, FunctionTool, function_tool
 from realtime_sync.agents.mcp_servers import MCPResult, MCPServerStdio, MCPTool
 from realtime_sync.agents.mcp_tools import output_of
 from realtime_sync.agents.run_context import RunContextWrapper, ToolContext
