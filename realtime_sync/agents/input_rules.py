@@ -306,8 +306,11 @@ class InputRules:
         if not self._checks.waits_for(check.item_id):
             return []  # another one has tripped, or it was too late
         outcomes = self._checks.tripped(check)
-        forbidden = self._forbid(check.item_id, outcomes, names)
-        return [tripped, *self._silence(outcomes), *forbidden]
+        return [
+            tripped,
+            *self._silence(outcomes),
+            *self._forbid(check.item_id, outcomes, names),
+        ]
 
     def _do(self, outcomes: Sequence[InputOutcome]) -> list[Effect]:
         effects = self._silence(outcomes)
