@@ -305,7 +305,12 @@ class InputRules:
         check = work.about
         if not self._checks.waits_for(check.item_id):
             return []  # another one has tripped, or it was too late
-        return [tripped, *self._forbid(check.item_id, self._checks.tripped(check), names)]
+        outcomes = self._checks.tripped(check)
+        return [
+            tripped,
+            *self._silence(outcomes),
+            *self._forbid(check.item_id, outcomes, names),
+        ]
 
     def _do(self, outcomes: Sequence[InputOutcome]) -> list[Effect]:
         effects = self._silence(outcomes)
@@ -338,11 +343,11 @@ class InputRules:
     def _forbid(
         self, item_id: str, outcomes: Sequence[InputOutcome], names: Sequence[str]
     ) -> list[Effect]:
-        """Let nothing be heard of what answers a turn, and have the model answer that."""
+        """Let the model know nothing of a turn but that it is forbidden, and answer that."""
         due = [""] if self._voice.forbid_due() else []
         told = self._follow_up(names, [*_forbidden(outcomes), *due])
         gone: list[Effect] = [DeleteItem(item_id)] if item_id else []
-        return [*gone, *self._silence(outcomes), *told]
+        return [*gone, *told]
 
     def _silence(self, outcomes: Sequence[InputOutcome]) -> list[Effect]:
         return [

@@ -317,11 +317,10 @@ class AgentRules:
         if not self._checks.tripped(check):
             return []  # another check of it has done all that
         is_handed = self._gate.trip(response_id) if self._gate is not None else True
-        told = self.follow_up(names, [response_id])
         return [
             Report(Tripped(tuple(results), check.text, "output")),
             *self._voice.forbid(response_id, is_handed=is_handed),
-            *told,
+            *self.follow_up(names, [response_id]),
         ]
 
     def follow_up(self, names: Sequence[str], after: Sequence[str]) -> list[Effect]:

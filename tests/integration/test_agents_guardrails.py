@@ -37,6 +37,7 @@ from realtime_sync.testing import (
     text_answer,
     user_turn,
 )
+from realtime_sync.voice import Interruptions
 
 GUARD_S = 30.0
 AT_ONCE = ReconnectPolicy(initial_delay=0, max_retries=3)
@@ -160,6 +161,21 @@ def test_nothing_of_a_forbidden_answer_is_heard(order: Any, finished: bool) -> N
         ]
     assert pcm(1) not in sink.played
     assert len(sink.heard("other")) == 400 * 48
+    server.assert_complete()
+
+
+@pytest.mark.parametrize("mode", ["checked", "answer"])
+def test_a_program_that_plays_sound_itself_gets_none_that_is_forbidden(mode: Any) -> None:
+    short = "Well. It costs five dollars."
+    server = ScriptedServer(
+        [spoken_answer(short, item_id="price"), spoken_answer("Ask the shop.", item_id="other")]
+    )
+    with talk(server, no_prices, hold_back=mode) as it:
+        it.session.send_message("How much?")
+        it.until("audio_end")
+        assert {event.item_id for event in it.of("audio")} == {"other"}
+        assert sum(len(event.audio.data) for event in it.of("audio")) == 400 * 48
+        assert "item.delete price" in it.sent
     server.assert_complete()
 
 
@@ -412,8 +428,11 @@ def test_a_trip_before_the_link_is_lost_is_told_on_the_new_one() -> None:
 
 def test_nobody_can_check_what_is_not_written_down() -> None:
     settings = {"input_audio_transcription": None}
-    refused = pytest.raises(UserError, match="does not write it down; set audio")
-    with refused, talk(ScriptedServer(), no_homework, model_settings=settings):
+    told = r"does not write it down; set audio\.input\.transcription"
+    with (
+        pytest.raises(UserError, match=told),
+        talk(ScriptedServer(), no_homework, model_settings=settings),
+    ):
         pass
 
 
@@ -483,9 +502,9 @@ def test_the_answer_to_a_forbidden_turn_is_not_heard(is_finished: bool) -> None:
         it.until("agent_end", 2)
         sink.wait_written(400)
         assert it.sent == [
+            *(["item.delete yes"] if is_finished else ["response.cancel r"]),
             "item.delete turn",
-            *([] if is_finished else ["response.cancel r"]),
-            "item.delete yes",
+            *([] if is_finished else ["item.delete yes"]),
             "item.create guardrail triggered: no_homework_beside",
             "response.create",
         ]
@@ -572,6 +591,22 @@ def test_a_user_who_interrupts_is_answered_when_all_has_passed() -> None:
         it.until("agent_start", 2)
         assert it.sent.count("response.create") == 2
     assert not it.of("guardrail_tripped")
+    server.assert_complete()
+
+
+def test_where_interruptions_are_decided_here_the_answer_waits_for_the_check_as_well() -> None:
+    server = ScriptedServer([spoken_answer("Hello.", item_id="hello")])
+    with talk(server, no_homework, interruptions=Interruptions(resume=True)) as it:
+        update = server.wait_sent("session.update", count=2)
+        detection = update["session"]["audio"]["input"]["turn_detection"]
+        assert (detection["create_response"], detection["interrupt_response"]) == (False, False)
+        turn = user_turn("Good morning.")
+        server.emit(turn[:-2])
+        it.until("history_added")
+        assert it.sent == []
+        server.emit(turn[-2:])
+        it.until("audio_end")
+        assert it.sent == ["response.create"]
     server.assert_complete()
 
 

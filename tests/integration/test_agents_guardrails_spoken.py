@@ -22,8 +22,7 @@ rules:
   - pattern: '\bguardrail triggered\b'
     reply: "Please ask somebody else."
   - pattern: '\bprice\b'
-    reply: >-
-      Let me look that up for you, it will not take a moment. It costs five dollars and nine cents.
+    reply: "Let me look that up for you, it will not take a moment. It costs five dollars and nine."
   - pattern: '\blook it up\b'
     reply: "Let me look that up for you, it will not take a moment."
 default: "It is a nice day, and it will stay so until the evening."
@@ -44,7 +43,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def heard(client: Local, text: str, **config: Any) -> tuple[list[Any], dict[str, int], MemorySink]:
-    """Return the events until all is said, how many ms of each item were heard, and the sink."""
+    """Return the events until all is said, what was heard of each item in ms, and the sink."""
     agent = RealtimeAgent(name="Desk", output_guardrails=[no_prices])
     sink = MemorySink()
     events: list[Any] = []

@@ -538,3 +538,41 @@ def test_no_unchecked_character_is_heard(
         assert talk.heard(("item", number)) == (sounds[number] if text else b"")
     ends = [each.part for each in talk.out if isinstance(each, SoundEnd)]
     assert len(ends) == len(set(ends))
+
+
+# -- what nobody checks, and what has no end ------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["checked", "answer"])
+def test_sound_that_nobody_checks_goes_out_at_once(mode: Literal["checked", "answer"]) -> None:
+    asked: list[str] = []
+
+    def is_checked(response_id: str) -> bool:
+        asked.append(response_id)
+        return response_id == "r"
+
+    hold = HoldBack(mode, is_checked=is_checked)
+    assert sizes(hold.audio(sound(480, response_id="other"), PCM)) == [480]
+    assert sizes(hold.audio(sound(480, response_id="other"), PCM)) == [480]
+    assert hold.response_over("other") == [], "and needs no words"
+    assert sizes(hold.audio(sound(480), PCM)) == []
+    assert asked == ["other", "r"]
+
+
+def test_it_may_be_held_all_the_same() -> None:
+    hold = HoldBack("checked", is_checked=lambda _: False)
+    hold.hold("r")
+    assert sizes(hold.audio(sound(480), PCM)) == []
+    assert sizes(hold.free("r")) == [480]
+
+
+def test_with_the_link_goes_what_is_not_over() -> None:
+    hold = with_words()
+    hold.audio(sound(4800), PCM)
+    hold.words("over", B, "Hello")
+    hold.audio(sound(480, B, "over"), PCM)
+    hold.response_over("over")
+    assert hold.link_lost() == [Dropped("r", PART, 100, 0)]
+    assert hold.audio(sound(480), PCM) == []
+    assert sizes(hold.passed(passing("Hello", B, "over", final=True))) == [480]
+    assert hold.link_lost() == []

@@ -269,3 +269,43 @@ def test_the_memory_is_bounded(checks: Checks) -> None:
         checks.answer(f"r{n}")
     assert len(checks._turns) == 256
     assert len(checks._answers) == 64
+
+
+# -- turns without a name, and lost ones ---------------------------------------------------------
+
+
+def test_a_turn_gets_its_name_later(checks: Checks) -> None:
+    checks.turn("", before=True, beside=False)
+    checks.answer("r")
+    checks.name("item")
+    assert not checks.waits_for("")
+    assert checks.waits_for("item")
+    assert checks.words("item", "Hello") == [BEFORE]
+    assert checks.passed(BEFORE) == [AnswerTurn(), FreeSound("r")]
+    assert not checks.waits_for("item")
+
+
+def test_a_name_for_no_turn_is_none(checks: Checks) -> None:
+    checks.name("item")
+    assert not checks.waits_for("item")
+
+
+def test_a_turn_that_has_a_name_keeps_what_it_has(checks: Checks) -> None:
+    checks.turn("item", before=True, beside=False)
+    checks.words("item", "Hello")
+    checks.turn("", before=True, beside=False)
+    checks.name("item")
+    assert checks.words("item", "Hello") == []
+    assert checks.passed(BEFORE) == [AnswerTurn()]
+
+
+def test_with_the_link_go_the_turns_without_words(checks: Checks) -> None:
+    checks.turn("item", before=True, beside=False)
+    checks.words("item", "Hello")
+    checks.answer("r1")
+    checks.turn("lost", before=True, beside=True)
+    checks.answer("r2")
+    assert checks.link_lost() == [ForbidSound("r2")]
+    assert not checks.waits_for("lost")
+    assert checks.passed(BEFORE) == [AnswerTurn(), FreeSound("r1")]
+    assert checks.link_lost() == []

@@ -245,6 +245,16 @@ def test_a_check_of_such_words_is_not_the_final_one() -> None:
 # -- after a trip, and memory --------------------------------------------------------------------
 
 
+def test_one_trip_of_a_response_counts() -> None:
+    checks = OutputChecks(5)
+    first = checks.delta("r", "a", 0, "12345")
+    second = checks.delta("r", "b", 0, "12345")
+    assert first is not None
+    assert second is not None
+    assert checks.tripped(first)
+    assert not checks.tripped(second)
+
+
 @pytest.mark.parametrize("how", ["tripped", "forget"])
 def test_of_a_response_that_is_over_for_us_no_more_is_checked(how: str) -> None:
     words = Words(10)
