@@ -150,8 +150,7 @@ class AgentRules:
             case ResponseOutputItemDone():
                 return self._item_done(event)
             case Reconnected():
-                self._end_response()
-                return self._update(self._session.link_made_anew())
+                return self._reconnected()
         return []
 
     def _response_created(self, response: JsonDict) -> list[Effect]:
@@ -182,6 +181,12 @@ class AgentRules:
             return []
         wrong = self._faults.called(as_object(as_came(event, "item")), self.calling.names)
         return [] if wrong is None else [Report(Fault(wrong))]
+
+    def _reconnected(self) -> list[Effect]:
+        # No more comes of the running response: whoever has begun to speak is done.
+        done = [Report(AgentDone(self._speaker(self._running)))] if self._running else []
+        self._end_response()
+        return [*done, *self._update(self._session.link_made_anew())]
 
     def _end_response(self) -> None:
         self._running = ""

@@ -65,7 +65,7 @@ class RealtimeSession(Generic[TContext]):
         client: whose model it is; `realtime_sync.OpenAI` from the environment by default.
         audio: a source and a sink, or "default"; None for a program that calls `send_audio` and
             plays the ``audio`` events.
-        hooks: `RealtimeRunHooks`, called as the session goes on.
+        hooks: `RealtimeRunHooks`, called as the session goes on; by default those of `run_config`.
         events: whether somebody iterates; False keeps no events.
         clock: for tests.
 
@@ -136,7 +136,7 @@ class RealtimeSession(Generic[TContext]):
                 run_config=self._run_config,
                 transport=self._model.transport_config,
                 audio=_opened(self._audio, stack),
-                hooks=self._hooks,
+                hooks=self._hooks or self._run_config.get("hooks"),
                 events=self._wants_events,
                 clock=self._clock,
             )

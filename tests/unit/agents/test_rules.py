@@ -330,8 +330,10 @@ def test_a_lost_link_ends_the_running_answer() -> None:
     talk = Talk()
     talk.play(function_call("look_up", {}, "call_1")[:1])
     talk.rules.switch(dispatch(BILLING), payload("Bill."))
-    talk.rules.receive(Reconnected(code=1006, attempts=1, lost=(), lost_items=[]))
+    lost = Reconnected(code=1006, attempts=1, lost=(), lost_items=[])
+    assert talk.rules.receive(lost) == [Report(AgentDone(DESK))]
     assert talk.rules.calling is talk.rules.dispatch
+    assert talk.rules.receive(lost) == []
 
 
 # -- the session -----------------------------------------------------------------------------------
