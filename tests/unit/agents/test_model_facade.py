@@ -55,6 +55,11 @@ CALL = RealtimeModelToolCallEvent(name="look_up", call_id="call_1", arguments="{
             ("send_output", "call_1", "7", {"respond": False}),
         ),
         (RealtimeModelSendInterrupt(), ("interrupt", {})),
+        (RealtimeModelSendInterrupt(force_response_cancel=True), ("interrupt", {})),
+        (
+            RealtimeModelSendInterrupt(response_id="resp_1", cancel_response_only=True),
+            ("send_raw", {"type": "response.cancel", "response_id": "resp_1"}, {}),
+        ),
         (
             RealtimeModelSendSessionUpdate({"voice": "marin"}),
             ("update_settings", {"voice": "marin"}, {}),
@@ -77,6 +82,23 @@ def test_what_can_not_be_sent() -> None:
     model.bind(Session())  # type: ignore[arg-type]
     with pytest.raises(UserError, match="nothing that can be sent"):
         model.send_event("Hi!")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"response_id": "resp_1"},
+        {"playback_only": True},
+        {"cancel_response_only": True},
+        {"response_id": "resp_1", "cancel_response_only": True, "playback_only": True},
+    ],
+)
+def test_an_interruption_that_can_not_be_made(options: Any) -> None:
+    model, session = OpenAIRealtimeWebSocketModel(), Session()
+    model.bind(session)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="silences whatever plays"):
+        model.send_event(RealtimeModelSendInterrupt(**options))
+    assert session.asked == []
 
 
 @pytest.mark.parametrize("wanted", [True, False])
