@@ -428,11 +428,11 @@ class Live:
 
     def approve(self, call_id: str, *, always: bool) -> bool:
         """Let a call run that waits for it; return whether one did."""
-        return self._work.approve(call_id, always=always)
+        return not self.box.closed and self._work.approve(call_id, always=always)
 
     def reject(self, call_id: str, *, always: bool, message: str | None) -> bool:
         """Let a call not run that waits for it; return whether one did."""
-        return self._work.reject(call_id, always=always, message=message)
+        return not self.box.closed and self._work.reject(call_id, always=always, message=message)
 
     def deliver(self, note: AudioNote) -> bool:
         """Take that the program gets a piece of sound; False if it is not to have it any more."""

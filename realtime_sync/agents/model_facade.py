@@ -112,7 +112,8 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         """Send something to the model.
 
         Raises:
-            UserError: the session is not entered, or this is nothing that can be sent.
+            UserError: the session is not entered, or this is nothing that can be sent, or an
+                interruption that can't be made.
             ConnectionClosed: the connection is over.
         """
         session = self._bound()
@@ -126,7 +127,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             case RealtimeModelSendToolOutput(call, output, start_response):
                 session.send_output(call.call_id, output, respond=start_response)
             case RealtimeModelSendInterrupt():
-                session.interrupt()
+                _interrupt(session, event)
             case RealtimeModelSendSessionUpdate(settings):
                 session.update_settings(settings)
             case _:
@@ -147,6 +148,23 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         if self._session is None:
             raise UserError("this model has no session yet; pass it to RealtimeRunner(model=…)")
         return self._session
+
+
+def _interrupt(session: SessionDoor, event: RealtimeModelSendInterrupt) -> None:
+    """Silence what plays and cancel what is made of it; or only cancel one response.
+
+    Raises:
+        UserError: it is to silence one response among others, or not to cancel what it silences.
+    """
+    if event.response_id is not None and event.cancel_response_only and not event.playback_only:
+        session.send_raw({"type": "response.cancel", "response_id": event.response_id})
+    elif event.response_id is None and not (event.cancel_response_only or event.playback_only):
+        session.interrupt()
+    else:
+        raise UserError(
+            "a session silences whatever plays and cancels what is made of it; to cancel one "
+            "response and play what has come, give response_id and cancel_response_only=True"
+        )
 
 
 def facade_of(model: object) -> OpenAIRealtimeWebSocketModel:

@@ -82,10 +82,11 @@ class RealtimeModelSendInterrupt:
     """Interrupt what the model says.
 
     Attributes:
-        force_response_cancel: cancel the response also where the server does so by itself.
-        response_id: interrupt this response only, and leave any other that plays alone.
+        force_response_cancel: says nothing here: what is interrupted by hand is always cancelled.
+        response_id: the response to cancel, with ``cancel_response_only``.
         cancel_response_only: cancel it, but play what has come.
-        playback_only: play no more of it, but do not cancel it.
+        playback_only: refused with a `UserError`, as is ``response_id`` alone: whatever plays falls
+            silent, and what is made of it is cancelled.
     """
 
     force_response_cancel: bool = False

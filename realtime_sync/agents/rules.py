@@ -209,8 +209,10 @@ class AgentRules:
     def _reconnected(self, _: Reconnected) -> list[Effect]:
         if self._gate is not None:
             self._gate.link_lost()
+        # No more comes of the running response: whoever has begun to speak is done.
+        done = [Report(AgentDone(self._speaker(self._running)))] if self._running else []
         self._end_response()
-        return self._update(self._session.link_made_anew())
+        return [*done, *self._update(self._session.link_made_anew())]
 
     def _response_created(self, event: ResponseCreated) -> list[Effect]:
         response_id = as_id(as_object(as_came(event, "response")).get("id")) or ""

@@ -111,6 +111,20 @@ def test_a_response_out_of_band_is_nobodys_turn() -> None:
     assert [item.role for item in shown] == ["user", "assistant"]
 
 
+def test_messages_during_an_answer_are_answered_together() -> None:
+    speaking = text_answer("One moment", finished=False, response_id="resp_1")
+    server = ScriptedServer([speaking, text_answer("Both.")])
+    with server, session_with(server, DESK) as session:
+        session.send_message("First.")
+        take_until(session, "agent_start")
+        session.send_message("Second.")
+        session.send_message("Third.")
+        assert sent_types(server).count("response.create") == 1
+        session.interrupt()
+        take_until(session, "agent_end", 2)
+    assert sent_types(server).count("response.create") == 2
+
+
 def test_an_error_of_the_servers_is_an_event() -> None:
     server = ScriptedServer([Step("response.create", error("no more", code="quota"))])
     server.extend(text_answer("Hello."))

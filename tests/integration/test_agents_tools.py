@@ -24,6 +24,7 @@ from realtime_sync.agents.function_tools import (
     ToolErrorFormatterArgs,
     function_tool,
 )
+from realtime_sync.agents.hooks import RealtimeRunHooks
 from realtime_sync.agents.model_events import RealtimeModelToolCallEvent
 from realtime_sync.agents.model_inputs import RealtimeModelSendToolOutput
 from realtime_sync.agents.run_context import ToolContext
@@ -603,3 +604,75 @@ def test_a_call_at_the_very_end_of_the_session(guard: Guard) -> None:
     with server, session_with(server, desk(search)) as session:
         session.send_message("Now!")
         assert "error" not in kinds(rest(session))
+
+
+def test_a_session_ends_while_a_call_waits_for_approval() -> None:
+    server = ScriptedServer([function_call("refund", {"amount": 5}, "call_1")])
+    with server, session_with(server, desk(refund)) as session:
+        ask(session, 1)
+    assert not session.approve_tool_call("call_1")
+    assert sent_types(server).count("conversation.item.create") == 1
+
+
+def test_approval_after_a_reconnect() -> None:
+    server = ScriptedServer([function_call("refund", {"amount": 5}, "call_1")])
+    with server, session_with(server, desk(refund)) as session:
+        ask(session, 1)
+        server.emit(drop_link())
+        take_until_raw(session, "reconnected")
+        server.extend(text_answer("Done."))
+        assert session.approve_tool_call("call_1")
+        take_until(session, "agent_end")
+    assert output_of(server) == "5 refunded"
+
+
+def test_a_tool_that_runs_at_the_end_is_told_so() -> None:
+    told: list[bool] = []
+    running = threading.Event()
+
+    @function_tool
+    def search(context: ToolContext[Any]) -> str:
+        """Search."""
+        running.set()
+        told.append(context.wait(GUARD_S))
+        return "found"
+
+    server = ScriptedServer([function_call("search", {}, "call_1")])
+    with server, session_with(server, desk(search)) as session:
+        session.send_message("Now!")
+        assert running.wait(GUARD_S)
+    assert told == [True]
+
+
+def test_hooks_and_tools_may_call_the_session(guard: Guard) -> None:
+    """Whoever calls waits for the engine, which waits for none of them."""
+    sessions: list[RealtimeSession[Any]] = []
+    approved = threading.Event()
+
+    class Approving(RealtimeRunHooks[Any]):
+        def on_agent_end(self, context: Any, agent: Any, output: Any) -> None:
+            sessions[0].update_settings({"speed": 1.1})
+            if sessions[0].approve_tool_call("call_1"):
+                approved.set()
+
+    @function_tool
+    def ring() -> str:
+        """Ring."""
+        sessions[0].update_settings({"speed": 1.2})
+        sessions[0].send_message("It rings.")
+        return "rung"
+
+    server = ScriptedServer(
+        [
+            function_call("refund", {"amount": 5}, "call_1"),
+            function_call("ring", {}, "call_2"),
+            text_answer("Done."),
+        ]
+    )
+    session = session_with(server, desk(refund, ring), hooks=Approving())
+    with server, session:
+        sessions.append(session)
+        session.send_message("Now!")
+        take_until(session, "agent_end", 3)
+        guard.wait(approved, "the approval by a hook")
+    assert output_of(server, "call_2") == "rung"

@@ -1,0 +1,71 @@
+"""What an agent is made of, and what is refused when it is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from realtime_sync.agents.agent import RealtimeAgent
+from realtime_sync.agents.function_tool import function_tool
+from realtime_sync.agents.run_context import RunContextWrapper
+from realtime_sync.errors import UserError
+
+CONTEXT = RunContextWrapper[Any]({"user": "Ann"})
+
+
+@function_tool
+def look_up() -> str:
+    """Look something up."""
+    return "found"
+
+
+@function_tool(is_enabled=lambda context, agent: context.context["user"] == "Bob")
+def for_bob() -> str:
+    """Serve Bob."""
+    return "served"
+
+
+def test_an_agent_has_a_name_and_nothing_else() -> None:
+    agent = RealtimeAgent[Any]("Desk")
+    assert (agent.tools, agent.handoffs, agent.output_guardrails) == ([], [], [])
+    assert agent.get_system_prompt(CONTEXT) is None
+    assert agent.get_all_tools(CONTEXT) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        ({"name": 7}, "name must be a string, got int"),
+        ({"name": "Desk", "tools": (look_up,)}, "tools must be a list, got tuple"),
+        ({"name": "Desk", "handoffs": "Billing"}, "handoffs must be a list, got str"),
+        ({"name": "Desk", "instructions": 7}, "instructions must be a string, a function or None"),
+    ],
+)
+def test_a_mistake_is_told_at_once(fields: Any, rule: str) -> None:
+    with pytest.raises(TypeError, match=rule):
+        RealtimeAgent(**fields)
+
+
+def test_instructions_may_be_a_function() -> None:
+    agent = RealtimeAgent[Any](
+        "Desk", instructions=lambda context, agent: f"{agent.name}: {context.context['user']}"
+    )
+    assert agent.get_system_prompt(CONTEXT) == "Desk: Ann"
+    wrong = RealtimeAgent[Any]("Desk", instructions=lambda context, agent: 7)  # type: ignore
+    with pytest.raises(UserError, match="'Desk' must be a text, and its function returned int"):
+        wrong.get_system_prompt(CONTEXT)
+
+
+def test_tools_are_those_that_are_enabled() -> None:
+    agent = RealtimeAgent[Any]("Desk", tools=[look_up, for_bob])
+    assert agent.get_all_tools(CONTEXT) == [look_up]
+    assert agent.get_all_tools(RunContextWrapper({"user": "Bob"})) == [look_up, for_bob]
+
+
+def test_a_clone_has_other_fields_and_leaves_the_first_alone() -> None:
+    agent = RealtimeAgent[Any]("Desk", tools=[look_up], voice="ash")
+    other = agent.clone(name="Billing", tools=[])
+    assert (other.name, other.tools, other.voice) == ("Billing", [], "ash")
+    assert (agent.name, agent.tools) == ("Desk", [look_up])
+    assert other.handoffs is agent.handoffs

@@ -1,0 +1,109 @@
+"""What a session refuses before it is entered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from realtime_sync.agents.agent import RealtimeAgent
+from realtime_sync.agents.function_tool import function_tool
+from realtime_sync.agents.model_facade import OpenAIRealtimeWebSocketModel
+from realtime_sync.agents.runner import RealtimeRunner
+from realtime_sync.agents.session import RealtimeSession
+from realtime_sync.errors import ConfigError, UserError
+from realtime_sync.testing import MemorySink, MemorySource, ScriptedClient, ScriptedServer
+
+DESK = RealtimeAgent[Any](name="Desk")
+
+
+@pytest.mark.parametrize("audio", ["speaker", 7, (MemorySource(),), (1, 2, 3)])
+def test_what_is_no_audio(audio: Any) -> None:
+    with pytest.raises(UserError, match=r'no \(source, sink\), "default" or None'):
+        RealtimeSession(agent=DESK, audio=audio)
+
+
+@pytest.mark.parametrize("audio", [None, "default", (MemorySource(), MemorySink())])
+def test_nothing_is_opened_before_it_is_entered(audio: Any) -> None:
+    session = RealtimeSession(agent=DESK, audio=audio)
+    session.close()
+    for ask in (
+        session.interrupt,
+        session.recv,
+        lambda: session.history,
+        lambda: session.current_agent,
+        lambda: session.connection,
+        lambda: session.send_audio(b""),
+        lambda: next(iter(session)),
+    ):
+        with pytest.raises(UserError, match="not entered"):
+            ask()
+    assert session.usage.requests == 0
+
+
+@pytest.mark.parametrize("agent", [None, "Desk"])
+def test_a_session_begins_with_an_agent(agent: Any) -> None:
+    with pytest.raises(UserError, match="begins with a RealtimeAgent"):
+        RealtimeSession(agent=agent).enter()
+
+
+@pytest.mark.parametrize(
+    ("config", "match"),
+    [
+        ({"run_config": {"model": "x"}}, "model"),
+        ({"model_config": {"call_id": "c", "initial_model_settings": {"model_name": "m"}}}, "call"),
+        ({"run_config": {"guardrails_settings": {"debounce_text_length": 0}}}, "debounce"),
+        ({"run_config": {"model_settings": {"speed": 9}}}, "speed"),
+        ({"model": OpenAIRealtimeWebSocketModel(transport_config={"x": 1})}, "'x'"),  # type: ignore
+    ],
+)
+def test_what_can_not_work_is_told_when_it_is_entered(config: Any, match: str) -> None:
+    server = ScriptedServer()
+    with pytest.raises(UserError, match=match):
+        RealtimeSession(agent=DESK, client=ScriptedClient(server), **config).enter()
+
+
+def test_an_agent_that_can_not_work() -> None:
+    @function_tool
+    def look_up() -> str:
+        """Look something up."""
+        return ""
+
+    server = ScriptedServer()
+    agent = RealtimeAgent[Any](name="Desk", tools=[look_up, look_up])
+    with pytest.raises(UserError, match="look_up"):
+        RealtimeSession(agent=agent, client=ScriptedClient(server)).enter()
+    assert server.urls == []
+
+
+def test_a_model_is_for_one_session() -> None:
+    model = OpenAIRealtimeWebSocketModel()
+    runner = RealtimeRunner(DESK, model=model)
+    assert runner.run().model is model
+    with pytest.raises(UserError, match="another session"):
+        runner.run()
+    with pytest.raises(ConfigError, match="can't be used"):
+        RealtimeRunner(DESK, model=7).run()  # type: ignore[arg-type]
+
+
+def test_what_a_runner_gives_to_its_sessions() -> None:
+    client = ScriptedClient(ScriptedServer())
+    other = ScriptedClient(ScriptedServer())
+    runner = RealtimeRunner(DESK, config={"async_tool_calls": False}, client=client)
+    session = runner.run(context=7, hooks="hooks", events=False)
+    assert (session._agent, session._client, session._run_config) == (DESK, client, runner.config)
+    assert (session._context.context, session._hooks, session._wants_events) == (7, "hooks", False)
+    assert runner.run(client=other)._client is other
+
+
+def test_an_agent_may_be_given_later() -> None:
+    session = RealtimeSession[Any](run_config={"async_tool_calls": False}, hooks="mine")
+    session.bind(DESK, context=7, config={"async_tool_calls": True, "tracing_disabled": True})
+    assert session._agent is DESK
+    assert session._context.context == 7
+    assert session._hooks == "mine"
+    assert session._run_config == {"async_tool_calls": False, "tracing_disabled": True}
+    with pytest.raises(UserError, match="another agent"):
+        session.bind(RealtimeAgent[Any](name="Other"))
+    with pytest.raises(UserError, match="must be a RealtimeSession"):
+        RealtimeRunner.run(DESK, session="mine")  # type: ignore[arg-type]
