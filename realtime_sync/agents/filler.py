@@ -177,10 +177,10 @@ class Filler:
         match event:
             case ResponseCreated() if self._request is not None:
                 return self._response_created(event)
-            case ResponseOutputAudioDelta() if as_id(event.response_id) == self._response_id:
+            case ResponseOutputAudioDelta() if self._runs(as_id(event.response_id)):
                 return [] if self._track.sounds else self._withdraw()
-            case ResponseDone() if self._response_id is not None:
-                if as_id(as_object(as_came(event, "response")).get("id")) == self._response_id:
+            case ResponseDone():
+                if self._runs(as_id(as_object(as_came(event, "response")).get("id"))):
                     self._end()
             case InputAudioBufferSpeechStarted() if self._yields and not self._voice.answering:
                 return self._interrupt()
@@ -221,6 +221,9 @@ class Filler:
     @property
     def _is_under_way(self) -> bool:
         return self._request is not None or self._response_id is not None
+
+    def _runs(self, response_id: str | None) -> bool:
+        return response_id is not None and response_id == self._response_id
 
     def _ask(self) -> list[Effect]:
         self._fillers += 1

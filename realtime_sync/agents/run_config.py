@@ -190,10 +190,10 @@ class RealtimeRunConfig(TypedDict, total=False):
 
     ``tracing_disabled`` keeps ``tracing`` from being sent. ``hold_back`` plays an answer only as
     far as guardrails have passed its words ("checked"), or after they have passed all of it
-    ("answer"). ``interruptions`` and ``idle`` are the rules of the voice loop. ``filler`` is what
-    the model is told to say when a tool takes longer than ``filler_after_ms``; ``filler_clip`` is
-    a recording for servers that can't, PCM16 mono at 24 kHz. ``hooks`` are those of the run,
-    ``prices`` those of `Usage.cost`.
+    ("answer"). ``interruptions`` and ``idle`` are the rules of the voice loop. ``filler`` are
+    words that the model says when a tool keeps everybody silent for longer than
+    ``filler_after_ms``, 700 by default; ``filler_clip`` is a recording for servers that can't,
+    PCM16 mono at 24 kHz. ``hooks`` are those of the run, ``prices`` those of `Usage.cost`.
     """
 
     model_settings: RealtimeSessionModelSettings

@@ -103,6 +103,8 @@ class SayRules:
 
     def receive(self, event: ServerEvent) -> list[Effect]:
         """Take an event of the server's."""
+        if not self._open:
+            return []
         if isinstance(event, ErrorEvent):
             self._why = server_error(event)
         elif isinstance(event, ResponseDone):
@@ -114,7 +116,7 @@ class SayRules:
         """Take that time has passed."""
         if self._open:
             self._look()
-        self._why = None
+            self._why = None
         return []
 
     def _look(self) -> None:

@@ -209,6 +209,14 @@ def test_no_more_comes_when_its_response_is_over(bench: Bench) -> None:
     assert bench.interrupted() == []  # there is nothing to cancel
 
 
+def test_sound_that_names_no_response_is_not_its(bench: Bench) -> None:
+    bench.wait(AFTER_S)
+    sound = event("response.output_audio.delta", delta="AAAA", item_id="i", content_index=0)
+    assert bench.filler.receive(sound) == []
+    assert bench.filler.receive(event("response.done", response={})) == []
+    assert isinstance(bench.filler.receive(begun())[0], Report)
+
+
 # -- outputs before its first sound ----------------------------------------------------------------
 
 

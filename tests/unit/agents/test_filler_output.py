@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from guards import VirtualClock
 
+from realtime_sync.agents.by_hand import ByHandOutput
 from realtime_sync.agents.filler_output import FillerOutput
 from realtime_sync.agents.notes import FillerCut
 from realtime_sync.conversation.session import SoundFormat
@@ -212,3 +213,20 @@ def test_the_end_of_the_filler_is_told_while_an_answer_waits(bench: Bench) -> No
     bench.answer(20)
     bench.output.flush(Flush(FILLER, "r_fill"))
     assert bench.sink.done == [("fill", 100), ("fill", "end")]
+
+
+def test_a_filler_that_is_cut_leaves_known_what_a_program_has_heard_before(
+    virtual_clock: VirtualClock,
+) -> None:
+    notes: list[Any] = []
+    told = SoundFormat("audio/pcm", 24_000)
+    by_hand = ByHandOutput(notes.append, sound_format=lambda: told, clock=virtual_clock)
+    by_hand.play(Play(bytes(4800), ANSWER, "r_answer"))
+    by_hand.play(Play(bytes(4800), FILLER, "r_fill"))
+    for note in notes:
+        by_hand.deliver(note)
+    virtual_clock.advance(0.125)
+    assert by_hand.silence([ANSWER, FILLER]) == {ANSWER: 100, FILLER: 25}
+    virtual_clock.advance(1)
+    assert by_hand.silence([ANSWER]) == {ANSWER: 100}
+    assert by_hand.idle
