@@ -237,9 +237,11 @@ class VoiceState:
     @property
     def busy(self) -> bool:
         """Whether the conversation is in the middle of a turn."""
+        # It is asked for each event, so what is quickly known comes first.
+        if self._speaking or self._verdicts.are_open or self._answers.is_running:
+            return True
         due = self._answer_due or self._asks.is_due or self._facts.busy
-        talking = self._speaking or self._verdicts.are_open
-        return talking or due or self.tools_running or bool(self._answers.running)
+        return due or self.tools_running
 
     @property
     def tools_running(self) -> bool:
@@ -254,6 +256,8 @@ class VoiceState:
     @property
     def due_at(self) -> float | None:
         """When `tick` is to be called at the latest, on the clock; None for never."""
+        if self._patience_ends is None and not self._verdicts.are_open and not self._to_delete:
+            return None
         times = [self._patience_ends, self._verdicts.due_at, *self._to_delete.values()]
         return min((time for time in times if time is not None), default=None)
 
