@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable
-from typing import Any
-
-from attrs import frozen
+from typing import Any, NamedTuple
 
 from .._deadline import Deadline
 from .._signal_safe import Latch
@@ -18,8 +16,7 @@ MAX_BYTES = 16 * 1024 * 1024
 _SMALL_BYTES = 512  # what a note, or an event without audio, takes at least
 
 
-@frozen
-class Happening:
+class Happening(NamedTuple):
     """An event of the server's, a report of the engine's or a note of ours.
 
     Attributes:

@@ -109,6 +109,14 @@ class Answers:
         return [key for key in running if not self._answers[key].out_of_band]
 
     @property
+    def is_running(self) -> bool:
+        """Whether there are any of these; asked for each event, so the newest come first."""
+        return any(
+            not answer.done and not answer.out_of_band
+            for answer in reversed(self._answers.values())
+        )
+
+    @property
     def only_running(self) -> str:
         """The response that an end means which names none; ``""`` where it may be several.
 

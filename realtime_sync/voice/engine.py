@@ -302,8 +302,11 @@ class VoiceEngine:
         self._reports.append(UnreadableMessage(error=error))
 
     def _time_to_wait(self) -> float:
-        all_due = [rules.due_at for rules in (self._state, *self._further)]
-        due_at = min((at for at in all_due if at is not None), default=None)
+        due_at = self._state.due_at
+        for rules in self._further:
+            due = rules.due_at
+            if due is not None and (due_at is None or due < due_at):
+                due_at = due
         return _TICK_S if due_at is None else max(0.0, min(_TICK_S, due_at - self._clock()))
 
     def _look_around(self, *, waited: bool) -> None:

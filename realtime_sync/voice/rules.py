@@ -245,7 +245,7 @@ class VoiceState:
     @property
     def busy(self) -> bool:
         """Whether the conversation is in the middle of a turn."""
-        return self.tools_running or self._talking
+        return self._talking or self.tools_running
 
     @property
     def waits_for_tools(self) -> bool:
@@ -254,8 +254,10 @@ class VoiceState:
 
     @property
     def _talking(self) -> bool:
-        due = self._answer_due or self._asks.is_due or self._facts.busy
-        return self._speaking or self._verdicts.are_open or due or bool(self._answers.running)
+        # It is asked for each event, so what is quickly known comes first.
+        if self._speaking or self._verdicts.are_open or self._answers.is_running:
+            return True
+        return self._answer_due or self._asks.is_due or self._facts.busy
 
     @property
     def tools_running(self) -> bool:
@@ -270,6 +272,8 @@ class VoiceState:
     @property
     def due_at(self) -> float | None:
         """When `tick` is to be called at the latest, on the clock; None for never."""
+        if self._patience_ends is None and not self._verdicts.are_open and not self._to_delete:
+            return None
         times = [self._patience_ends, self._verdicts.due_at, *self._to_delete.values()]
         return min((time for time in times if time is not None), default=None)
 

@@ -10,11 +10,12 @@ import gc
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import psutil
 from clients import AGENT_BY_HAND, AGENT_QUIET, OURS
-from measures import Figures, Place, cpu_used
+from measures import CHUNK, Figures, Place, cpu_used
 
 from realtime_sync import ConnectionClosed, OpenAI
 from realtime_sync.agents.agent import RealtimeAgent
@@ -38,6 +39,9 @@ class _Way(Protocol):
     def read(self) -> None:
         """Take everything until the server closes."""
 
+    def append(self, pcm: bytes, /) -> None:
+        """Send some of what the user says."""
+
     def close(self) -> None:
         """End it."""
 
@@ -50,6 +54,9 @@ class _Bare:
         self._connection = client.realtime.connect(model=plan).enter()
         self.say = self._connection.send_raw
         self.close = self._connection.close
+
+    def append(self, pcm: bytes) -> None:
+        self._connection.input_audio_buffer.append(audio=pcm)
 
     def read(self) -> None:
         with contextlib.suppress(ConnectionClosed):
@@ -72,6 +79,7 @@ class _ByHand:
             events=self.events,
         ).enter()
         self.say = self.session.connection.send_raw
+        self.append = self.session.send_audio
         self.close = self.session.close
 
     def read(self) -> None:
@@ -112,20 +120,38 @@ def receive_turns(place: Place, count: int) -> Figures:
     return {"cpu_ms": seconds / count * 1e3}
 
 
-def talk_sessions(place: Place, conversations: int, seconds: float) -> Figures:
-    """Hold conversations at their real pace, a thread for each that reads."""
+def talk_sessions(place: Place, conversations: int, seconds: float, speak: bool = True) -> Figures:
+    """Hold conversations at their real pace, a thread for each that reads.
+
+    One more thread speaks for all of them, 20 ms at a time.
+    """
     plan = f"talk-{seconds:g}-{conversations}-{time.monotonic_ns()}"
     ways = [_open(place, plan) for _ in range(conversations)]
     threads = [threading.Thread(target=way.read) for way in ways]
     with cpu_used() as used:
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join(seconds + _GUARD_S)
-        total = used()
+        over = threading.Event()
+        with ThreadPoolExecutor(1) as speaker:
+            if speak:
+                speaker.submit(_speak, ways, over)
+            for thread in threads:
+                thread.join(seconds + _GUARD_S)
+            total = used()
+            over.set()
     for way in ways:
         way.close()
     return {"cpu_s_per_conversation_minute": total / conversations / seconds * 60}
+
+
+def _speak(ways: list[_Way], over: threading.Event) -> None:
+    due = time.monotonic()
+    with contextlib.suppress(ConnectionClosed):  # the server's close ends the talk
+        while not over.is_set():
+            for way in ways:
+                way.append(CHUNK)
+            due += 0.02
+            over.wait(due - time.monotonic())
 
 
 def idle_sessions(place: Place, connections: int) -> Figures:

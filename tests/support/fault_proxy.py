@@ -150,10 +150,12 @@ class FaultProxy:
             self._strike(connection, fault)
         return struck
 
-    def strike(self, kind: Kind) -> None:
-        """Let it happen now, to the newest connection."""
+    def strike(self, kind: Kind, rng: random.Random | None = None) -> None:
+        """Let it happen now, to the newest connection, or to the one that ``rng`` chooses."""
         with self._lock:
             connection = self._newest_locked()
+            if rng is not None and connection is not None:
+                connection = rng.choice([link for link in self._open if link.mode is None])
         assert connection is not None, "no link is up"
         self._strike(connection, Fault(kind))
 

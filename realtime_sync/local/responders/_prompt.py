@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 
 from ..._types import JsonDict
 from ..engines import Finish, ResponderEvent, ResponderPrompt, TextDelta
 
-__all__ = ["calls_by_id", "earlier_messages", "last_input", "say", "text_of"]
+__all__ = ["calls_by_id", "earlier_messages", "last_input", "latest_outputs", "say", "text_of"]
 
 _WORD = re.compile(r"\s*\S+\s*")
 
@@ -40,6 +41,13 @@ def calls_by_id(prompt: ResponderPrompt) -> dict[str, JsonDict]:
     """Return the function calls of the conversation by ``call_id``."""
     calls = (item for item in prompt.items if item.get("type") == "function_call")
     return {call.get("call_id", ""): call for call in calls}
+
+
+def latest_outputs(prompt: ResponderPrompt) -> list[JsonDict]:
+    """Return the function outputs that the conversation ends with, in order."""
+    backwards = reversed(prompt.items)
+    latest = takewhile(lambda item: item.get("type") == "function_call_output", backwards)
+    return [*latest][::-1]
 
 
 def say(text: str, limit: int | None) -> Iterator[ResponderEvent]:

@@ -15,15 +15,29 @@ from ..._types import JsonDict
 from ...errors import ConfigError
 from ._templates import BUILT_INS, names_in
 
-__all__ = ["Rule", "Script", "load_script"]
+__all__ = ["Rule", "Script", "ScriptedCall", "load_script"]
 
 _DEFAULT_SCRIPT = "assistant.yaml"
 _TOP_KEYS = {"rules", "opening", "default", "silence"}
 _RULE_KEYS = {
     *("pattern", "earlier", "output_of", "instructions"),
-    *("reply", "tool", "arguments", "without_tool"),
+    *("reply", "tool", "arguments", "calls", "without_tool"),
 }
+_CALL_KEYS = {"tool", "arguments"}
 _CONDITIONS = ("pattern", "output_of", "instructions")
+
+
+@frozen
+class ScriptedCall:
+    """A call that a rule makes.
+
+    Attributes:
+        tool: the function.
+        arguments: its arguments; texts in it are templates.
+    """
+
+    tool: str
+    arguments: JsonDict = field(factory=dict)
 
 
 @frozen
@@ -36,9 +50,8 @@ class Rule:
         output_of: the name of a tool whose output this rule puts into words.
         instructions: searched in the instructions as they are, before anything else is looked at.
         replies: templates; the first whose names are all known is said.
-        tool: the function to call instead of a reply, when the session has it.
-        arguments: the call's arguments; texts in it are templates.
-        without_tool: said when the session has no such function.
+        calls: what is called instead of a reply, all in one response; those that the session has.
+        without_tool: said when the session has none of these functions.
     """
 
     replies: tuple[str, ...] = ()
@@ -46,8 +59,7 @@ class Rule:
     earlier: tuple[re.Pattern[str], ...] = ()
     output_of: str | None = None
     instructions: tuple[re.Pattern[str], ...] = ()
-    tool: str | None = None
-    arguments: JsonDict = field(factory=dict)
+    calls: tuple[ScriptedCall, ...] = ()
     without_tool: str | None = None
 
 
@@ -120,9 +132,12 @@ class _Reader:
         self._only(rule, _RULE_KEYS)
         if sum(name in rule for name in _CONDITIONS) != 1:
             self._fail("it needs one of 'pattern', 'output_of' and 'instructions', and only one")
-        if "instructions" in rule and "tool" in rule:
+        calls = "tool" in rule or "calls" in rule
+        if "tool" in rule and "calls" in rule:
+            self._fail("'calls' stands instead of 'tool' and 'arguments'")
+        if "instructions" in rule and calls:
             self._fail("'instructions' goes with 'reply' alone: 'tool' needs 'pattern'")
-        if "reply" not in rule and ("tool" not in rule or "without_tool" not in rule):
+        if "reply" not in rule and not (calls and "without_tool" in rule):
             self._fail("it needs 'reply', or 'tool' together with 'without_tool'")
         if "earlier" in rule and "pattern" not in rule:
             self._fail("'earlier' needs 'pattern': it is searched when that was found")
@@ -138,8 +153,7 @@ class _Reader:
             output_of=self._text(rule, "output_of"),
             instructions=instructions,
             replies=tuple(self._checked(text, known) for text in self._texts(rule, "reply")),
-            tool=self._text(rule, "tool"),
-            arguments=self._arguments(rule.get("arguments", {}), known),
+            calls=self._calls(rule, known),
             without_tool=self._template(rule, "without_tool", known),
         )
 
@@ -148,6 +162,21 @@ class _Reader:
             return re.compile(text)
         except re.error as exc:
             self._fail(f"pattern {text!r} is not a regular expression: {exc}")
+
+    def _calls(self, rule: JsonDict, known: set[str] | None) -> tuple[ScriptedCall, ...]:
+        calls = rule.get("calls", [rule] if "tool" in rule else [])
+        if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
+            self._fail("'calls' must be a list of mappings with 'tool' and 'arguments'")
+        if "calls" in rule:
+            for call in calls:
+                self._only(call, _CALL_KEYS)
+        return tuple(self._call(call, known) for call in calls)
+
+    def _call(self, call: JsonDict, known: set[str] | None) -> ScriptedCall:
+        tool = self._text(call, "tool")
+        if tool is None:
+            self._fail("each of 'calls' needs a 'tool'")
+        return ScriptedCall(tool, self._arguments(call.get("arguments", {}), known))
 
     def _arguments(self, value: Any, known: set[str] | None) -> JsonDict:
         if not isinstance(value, dict):

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..._types import JsonDict
 from ..engines import ResponderEvent, ResponderPrompt, ToolCall
-from ._prompt import calls_by_id, earlier_messages, last_input, say, text_of
-from ._script import Rule, Script, load_script
+from ._prompt import calls_by_id, earlier_messages, last_input, latest_outputs, say, text_of
+from ._script import Rule, Script, ScriptedCall, load_script
 from ._templates import render
 
 __all__ = ["ScriptedResponder", "load_script"]
@@ -49,7 +49,7 @@ class ScriptedResponder:
         self._now = now
 
     def respond(self, prompt: ResponderPrompt) -> Iterator[ResponderEvent]:
-        """Yield one function call, or the reply word by word."""
+        """Yield function calls, or the reply word by word."""
         told = self._told(prompt)
         if told is not None:
             return self._say(told, prompt)
@@ -74,7 +74,9 @@ class ScriptedResponder:
         forced = self._forced_tool("", prompt)
         # A choice that the output has just satisfied would otherwise call for ever.
         if forced is None or prompt.tool_choice == "required" or forced == call.get("name"):
-            return self._say(self._from_output(item, call), prompt)
+            outputs, calls = latest_outputs(prompt) or [item], calls_by_id(prompt)
+            told = (self._from_output(o, calls.get(o.get("call_id", ""), {})) for o in outputs)
+            return self._say(" ".join(told), prompt)
         return iter([self._forced_call(forced, "", prompt)])
 
     def _answer(
@@ -87,20 +89,25 @@ class ScriptedResponder:
         if found is None:
             return self._say(self._fill([fallback], {"text": text}), prompt)
         rule, values = found
-        if rule.tool is None:
+        if not rule.calls:
             return self._say(self._fill(rule.replies, values), prompt)
-        tool = _tool(prompt, rule.tool)
-        if tool is None or prompt.tool_choice == "none":
+        tools = [(_tool(prompt, call.tool), call) for call in rule.calls]
+        calls = [
+            self._call(tool, self._arguments(call, values), text)
+            for tool, call in tools
+            if tool is not None and prompt.tool_choice != "none"
+        ]
+        if not calls:
             replies = [rule.without_tool] if rule.without_tool else rule.replies
             return self._say(self._fill(replies, values), prompt)
-        return iter([self._call(tool, self._arguments(rule, values), text)])
+        return iter(calls)
 
     def _find(
         self, text: str, prompt: ResponderPrompt, *, tools: Container[str] | None = None
     ) -> tuple[Rule, dict[str, str]] | None:
         """Return the first rule that fits (and calls one of ``tools``, if given) and its names."""
         for rule in self._script.rules:
-            if tools is not None and rule.tool not in tools:
+            if tools is not None and not any(call.tool in tools for call in rule.calls):
                 continue
             names = _names(rule.patterns, text)
             if names is not None and rule.earlier:
@@ -119,7 +126,9 @@ class ScriptedResponder:
             return None
         names = [str(tool.get("name")) for tool in prompt.tools]
         found = self._find(text, prompt, tools=names)
-        return names[0] if found is None else found[0].tool
+        if found is None:
+            return names[0]
+        return next(call.tool for call in found[0].calls if call.tool in names)
 
     def _from_output(self, item: JsonDict, call: JsonDict) -> str:
         output = str(item.get("output", ""))
@@ -140,16 +149,20 @@ class ScriptedResponder:
                 return text
         return self._script.silence
 
-    def _arguments(self, rule: Rule, values: Mapping[str, str]) -> JsonDict:
+    def _arguments(self, call: ScriptedCall, values: Mapping[str, str]) -> JsonDict:
         now = self._now()
         return {
             key: render(value, values, now) if isinstance(value, str) else value
-            for key, value in rule.arguments.items()
+            for key, value in call.arguments.items()
         }
 
     def _forced_call(self, name: str, text: str, prompt: ResponderPrompt) -> ToolCall:
         found = self._find(text, prompt, tools=[name])
-        arguments = self._arguments(*found) if found else {}
+        arguments: JsonDict = {}
+        if found is not None:
+            rule, values = found
+            call = next(call for call in rule.calls if call.tool == name)
+            arguments = self._arguments(call, values)
         return self._call(_tool(prompt, name) or {"name": name}, arguments, text)
 
     def _call(self, tool: JsonDict, arguments: JsonDict, text: str) -> ToolCall:
