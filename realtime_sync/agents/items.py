@@ -114,6 +114,8 @@ def _dump(value: Any, exclude_none: bool) -> Any:
     if isinstance(value, ItemModel):
         # The common field comes first in a dataclass; in JSON it is to come last.
         fields = {name: v for name, v in vars(value).items() if name != "model_extra"}
+        if fields.get("heard", "") is None:  # ours alone: whoever reads a dump may not know it
+            del fields["heard"]
         value = {**fields, **value.model_extra}
     if isinstance(value, Mapping):
         return {
@@ -237,6 +239,7 @@ class AssistantMessageItem(ItemModel):
 
     Attributes:
         status: "in_progress" while more of it may come.
+        heard: the words that were heard, in a session's history; None in events.
     """
 
     item_id: str
@@ -245,6 +248,7 @@ class AssistantMessageItem(ItemModel):
     role: Literal["assistant"] = "assistant"
     status: Literal["in_progress", "completed", "incomplete"] | None = None
     content: list[AssistantText | AssistantAudio]
+    heard: str | None = None
 
 
 @dataclass(kw_only=True, repr=False)

@@ -32,6 +32,7 @@ class RealtimeResult:
         interruptions: how often the user interrupted an answer.
         guardrail_trips: how often a guardrail forbade something.
         dropped_events: how many events the program never got, because it took none.
+        cost: of ``usage``, by the ``prices`` of the run config; None without these.
     """
 
     final_output: str | None
@@ -44,3 +45,4 @@ class RealtimeResult:
     interruptions: int
     guardrail_trips: int
     dropped_events: int
+    cost: float | None = None

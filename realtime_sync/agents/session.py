@@ -25,7 +25,6 @@ from .agent import RealtimeAgent
 from .audio_formats import silence_like
 from .event_building import EventBuilder
 from .events import RealtimeEventInfo, RealtimeRawModelEvent, RealtimeSessionEvent
-from .items import RealtimeItem, items_of
 from .live import Live
 from .model import RealtimeModel, RealtimeModelConfig
 from .model_facade import OpenAIRealtimeWebSocketModel, facade_of
@@ -34,6 +33,7 @@ from .run_config import RealtimeRunConfig, RealtimeSessionModelSettings, Realtim
 from .run_context import RunContextWrapper, TContext
 from .run_result import EndReason, RealtimeResult
 from .say_rules import SayRequest
+from .session_history import SessionHistory
 from .usage import Usage
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ class RealtimeSession(Generic[TContext]):
         """Connect, and begin; whoever calls this calls `close`.
 
         Raises:
-            UserError: the agent or a setting can't work.
-            ConfigError, ConnectError, ApiError: as a connection's opening.
+            UserError, ConfigError: the agent or a setting can't work.
+            ConnectError, ApiError: as a connection's opening.
             AudioError: a device can't be opened.
             ConcurrencyError: it was entered before.
         """
@@ -128,6 +128,7 @@ class RealtimeSession(Generic[TContext]):
         if not isinstance(agent, RealtimeAgent):
             raise UserError(f"a session begins with a RealtimeAgent, not {agent!r:.80}")
         self._model.check(self._model_config)
+        self.usage.cost(self._run_config.get("prices", {}))  # a wrong price is told now
         run = object()
         if self._entered.setdefault("now", run) is not run:
             raise ConcurrencyError("a session is entered once; make a new one")
@@ -149,6 +150,11 @@ class RealtimeSession(Generic[TContext]):
             self._live = live
             self._builder = EventBuilder(
                 RealtimeEventInfo(self._context), live.connection.response.is_out_of_band
+            )
+            self._history = SessionHistory(
+                live.engine.transcript,
+                live.connection,
+                agent_name=lambda: live.rules.dispatch.agent.name,
             )
             self._ready.append(self._builder.first())
             self._began_at = self._clock()
@@ -292,10 +298,11 @@ class RealtimeSession(Generic[TContext]):
 
     def _result(self, reason: EndReason) -> RealtimeResult:
         live = self._running()
+        prices = self._run_config.get("prices")
         return RealtimeResult(
             final_output=live.final_output,
             last_agent=live.rules.dispatch.agent,
-            history=self.history,
+            history=[*self.history],
             usage=self.usage,
             context_wrapper=self._context,
             end_reason=reason,
@@ -303,6 +310,7 @@ class RealtimeSession(Generic[TContext]):
             interruptions=live.interruptions,
             guardrail_trips=live.trips,
             dropped_events=live.box.dropped,
+            cost=None if prices is None else self.usage.cost(prices),
         )
 
     # -- what the program wants --------------------------------------------------------------------
@@ -493,9 +501,10 @@ class RealtimeSession(Generic[TContext]):
         return self._running().rules.dispatch.agent
 
     @property
-    def history(self) -> list[RealtimeItem]:
-        """What was said, in order, as far as it is known now."""
-        return items_of(self._running().engine.transcript.items)
+    def history(self) -> SessionHistory:
+        """What was said, in order, as far as it is known now; the program may change it."""
+        self._running()
+        return self._history
 
     @property
     def usage(self) -> Usage:

@@ -30,7 +30,7 @@ class Transcript:
         sound_format: of the audio that comes, at this moment.
 
     Threads:
-        `items` and `heard` may be called from any; all else belongs to the engine's.
+        `items`, `heard` and `to_be_heard` may be called from any; all else belongs to the engine's.
     """
 
     def __init__(
@@ -94,9 +94,17 @@ class Transcript:
             played_ms = self._whole_if_close(item_id, played_ms)
         return self._view.heard(item_id, self._format().bytes_per_s, played_ms=played_ms)
 
+    def to_be_heard(self, item_id: str) -> str:
+        """Return the words of an item that were heard, or will be unless somebody interrupts."""
+        rest = self._received_ms(item_id) if item_id in self._playing else None
+        return self._view.heard(item_id, self._format().bytes_per_s, played_ms=rest)
+
     def _handed_ms(self, item_id: str) -> int:
         return sum(self._output.handed_ms((item_id, index)) for index in self._playing[item_id])
 
     def _whole_if_close(self, item_id: str, ms: int) -> int:
-        received_ms = self._history.received_ms(item_id, self._format().bytes_per_s)
+        received_ms = self._received_ms(item_id)
         return received_ms if ms + SLACK_MS >= received_ms else ms
+
+    def _received_ms(self, item_id: str) -> int:
+        return self._history.received_ms(item_id, self._format().bytes_per_s)

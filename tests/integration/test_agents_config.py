@@ -9,7 +9,7 @@ from agent_talk import begin, kinds, rest, session_with, take_until, take_until_
 
 from realtime_sync import ConnectionClosedError
 from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.function_tool import function_tool
+from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.hooks import RealtimeRunHooks
 from realtime_sync.agents.model_facade import OpenAIRealtimeWebSocketModel
 from realtime_sync.agents.model_inputs import (

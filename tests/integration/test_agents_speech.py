@@ -13,7 +13,7 @@ from guards import GUARD_S, Guard
 
 from realtime_sync import Local
 from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.function_tool import function_tool
+from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.hooks import RealtimeRunHooks
 from realtime_sync.agents.run_context import ToolContext
 from realtime_sync.agents.runner import RealtimeRunner

@@ -19,7 +19,7 @@ from fault_proxy import FaultProxy, Kind
 
 from realtime_sync import Local, RealtimeTimeout
 from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.function_tool import function_tool
+from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.handoffs import realtime_handoff
 from realtime_sync.agents.run_context import ToolContext
 from realtime_sync.agents.session import RealtimeSession

@@ -10,7 +10,7 @@ from realtime_sync.agents import event_building
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.event_building import EventBuilder
 from realtime_sync.agents.events import RealtimeEventInfo
-from realtime_sync.agents.function_tool import function_tool
+from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.notes import (
     AgentDone,
     AgentSpeaks,

@@ -12,7 +12,7 @@ from scripted_voice import RATE, ScriptedFacts
 from realtime_sync.agents import rules as module
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.dispatch import Dispatch, dispatch_of
-from realtime_sync.agents.function_tool import function_tool
+from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.notes import (
     AgentDone,
     AgentSpeaks,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.function_tool import function_tool
+from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.model_facade import OpenAIRealtimeWebSocketModel
 from realtime_sync.agents.runner import RealtimeRunner
 from realtime_sync.agents.session import RealtimeSession

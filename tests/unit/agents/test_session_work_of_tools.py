@@ -12,7 +12,7 @@ from guards import Guard
 from realtime_sync._deadline import Deadline
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.dispatch import Dispatch, dispatch_of
-from realtime_sync.agents.function_tool import function_tool
+from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.notes import Fault, ToolBegan
 from realtime_sync.agents.run_context import RunContextWrapper
 from realtime_sync.agents.session_work import SessionWork

@@ -96,6 +96,21 @@ def test_what_is_heard_grows_with_what_is_played() -> None:
     assert talk.transcript.items[0].parts[0].text == "one two three four"
 
 
+def test_what_still_plays_will_be_heard() -> None:
+    talk = Talk()
+    talk.says("a", "one two three four", ms=1000)
+    assert talk.transcript.to_be_heard("a") == "one two three four"
+    talk.sink.ms["a", 0] = 500
+    assert talk.transcript.to_be_heard("a") == "one two three four"
+    talk.transcript.settle()  # it was interrupted
+    assert talk.transcript.to_be_heard("a") == "one two"
+    talk.says("b", "one two three four", ms=1000)
+    where = {"item_id": "b", "content_index": 0, "audio_end_ms": 250}
+    talk.receive(event("conversation.item.truncated", **where))
+    assert talk.transcript.to_be_heard("b") == "one"
+    assert talk.transcript.to_be_heard("unknown") == ""
+
+
 def test_what_was_settled_stays_as_it_was_heard() -> None:
     talk = Talk()
     talk.says("a", "one two three four", ms=1000)
