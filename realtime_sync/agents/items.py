@@ -323,8 +323,8 @@ def _type_of(cls: type[ItemModel]) -> str:
 def items_of(history: Sequence[HistoryItem]) -> list[RealtimeItem]:
     """Return the items of a history, in order: messages, and calls together with their output.
 
-    Items of other types and those that are ignored are left out; ``previous_item_id`` is that of
-    the item before in the list returned.
+    What `item_of` makes nothing of is left out; ``previous_item_id`` is that of the item before
+    in the list returned.
     """
     outputs = {i.call_id: i.output for i in history if i.type == "function_call_output"}
     items: list[RealtimeItem] = []
@@ -339,7 +339,10 @@ def items_of(history: Sequence[HistoryItem]) -> list[RealtimeItem]:
 def item_of(
     item: HistoryItem, previous_item_id: str | None = None, *, output: str | None = None
 ) -> RealtimeItem | None:
-    """Return an item of the history; None for one of another type, and for one that is ignored.
+    """Return an item of the history.
+
+    None for one of another type, for one that is ignored, and for a call that the model still
+    writes: as at the peer, a program gets it with its arguments.
 
     Args:
         item: a value of the history.
@@ -349,6 +352,8 @@ def item_of(
     if item.ignored:
         return None
     if item.type == "function_call":
+        if item.status == "in_progress" and output is None:
+            return None
         return RealtimeToolCallItem(
             item_id=item.id,
             previous_item_id=previous_item_id,

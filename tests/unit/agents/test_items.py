@@ -224,10 +224,17 @@ def test_a_call_comes_with_its_output() -> None:
     ]
 
 
-def test_calls_whose_arguments_are_not_known_yet() -> None:
-    item = item_of(HistoryItem("i", "function_call", "in_progress"))
+def test_a_call_that_the_model_still_writes_is_not_shown() -> None:
+    call = HistoryItem("i", "function_call", "in_progress", call_id="c", name="n", arguments="{")
+    assert item_of(call) is None
+    assert items_of([message("user"), call]) == items_of([message("user")])
+
+
+@pytest.mark.parametrize(("status", "output"), [("incomplete", None), ("in_progress", "it rains")])
+def test_but_one_that_was_cut_off_is_and_one_that_is_answered(status: Any, output: Any) -> None:
+    item = item_of(HistoryItem("i", "function_call", status), output=output)
     assert isinstance(item, RealtimeToolCallItem)
-    assert (item.arguments, item.call_id, item.output) == ("", None, None)
+    assert (item.arguments, item.call_id, item.output) == ("", None, output)
 
 
 # -- from the wire ---------------------------------------------------------------------------------
