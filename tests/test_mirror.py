@@ -15,6 +15,9 @@ UNIT = REPOSITORY / "tests" / "unit"
 
 # Tests of a concept that several modules have together, with the reason.
 CONCEPTS = {
+    "agents/calls_and_interruptions": "what calls that run learn of an interruption",
+    "agents/rules_of_guardrails": "the part of `rules` that forbids answers",
+    "agents/session_work_of_tools": "the part of `session_work` that runs calls",
     "agents/conformance": "all names and fields against the published package",
     "agents/examples": "the docstrings of all modules",
     "connection/mutated_events": "odd events in every way in which a program takes them",

@@ -59,6 +59,14 @@ class SessionHistory(Sequence[RealtimeItem]):
     def __iter__(self) -> Iterator[RealtimeItem]:
         return iter(self._snapshot())
 
+    def __eq__(self, other: object) -> bool:
+        """Whether another sequence has the same items, as they are now."""
+        if isinstance(other, SessionHistory | list | tuple):
+            return list(self) == list(other)
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
     def __repr__(self) -> str:
         return f"SessionHistory({self._snapshot()!r})"
 

@@ -96,7 +96,7 @@ def test_the_events_and_messages_of_a_call() -> None:
     told = kinds(events, data=True)
     call = told[told.index("agent_start") + 1 : told.index("agent_start", 5)]
     assert call == [
-        *["history_added", "[item_updated]", "history_updated", "[function_call]"],
+        *["[item_updated]", "history_added", "[function_call]"],
         *["tool_start", "[item_updated]", "history_updated", "tool_end"],
         *["[turn_ended]", "agent_end", "[turn_started]"],
     ]

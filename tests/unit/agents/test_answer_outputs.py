@@ -82,7 +82,13 @@ class Held(HeldOutput):
         self.out = Heard()
         self.reports: list[Any] = []
         report = self.reports.append
-        super().__init__(self.out, HoldBack(mode), report, sound_format=lambda: PCM)
+        super().__init__(
+            self.out,
+            HoldBack(mode),
+            report,
+            sound_format=lambda: PCM,
+            is_out_of_band=lambda response_id: response_id == "aside",
+        )
 
     def taken(self) -> list[Any]:
         calls, self.out.calls = self.out.calls, []
@@ -105,7 +111,9 @@ def test_all_else_is_the_affair_of_the_one_inside(kind: str) -> None:
     outer: Output = {
         "wrapper": lambda: OutputWrapper(inner),
         "telling": lambda: TellingOutput(inner, print, sound_format=lambda: PCM),
-        "held": lambda: HeldOutput(inner, HoldBack(None), print, sound_format=lambda: PCM),
+        "held": lambda: HeldOutput(
+            inner, HoldBack(None), print, sound_format=lambda: PCM, is_out_of_band=lambda _: False
+        ),
     }[kind]()
     assert (outer.dropped_ms, outer.underruns, outer.idle, outer.failure) == (7, 3, True, None)
     assert (outer.handed_ms(PART), outer.played_ms(PART)) == (11, 13)
@@ -233,6 +241,13 @@ def test_a_response_waits_for_the_words_that_it_answers() -> None:
     assert held.taken() == []
     held.free("r")
     assert held.taken() == [(4800, PART), ("end", PART)]
+
+
+def test_what_is_beside_the_conversation_is_held_by_nobody(held: Held) -> None:
+    held.play(sound(100))
+    held.play(sound(20, ("f", 0), "aside"))
+    held.flush(Flush(("f", 0), "aside"))
+    assert held.taken() == [(960, ("f", 0)), ("end", ("f", 0))]
 
 
 def test_a_faster_voice_says_more(held: Held) -> None:

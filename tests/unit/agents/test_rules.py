@@ -86,6 +86,15 @@ class Gate:
     def response_over(self, response_id: str) -> None:
         self.told.append(("over", response_id))
 
+    def item_over(self, item_id: str) -> None:
+        """What is complete is no affair of these rules."""
+
+    def cut_off(self, response_id: str) -> None:
+        self.told.append(("cut off", response_id))
+
+    def link_lost(self) -> None:
+        self.told.append("link lost")
+
     def trip(self, response_id: str) -> bool:
         self.told.append(("trip", response_id))
         return self._out
@@ -391,7 +400,7 @@ def test_words_of_who_is_not_checked_are_not() -> None:
     gate = Gate()
     talk = Talk(debounce=1, gate=gate)
     assert checks(talk.play(text_answer("Hello there, dear caller."))) == []
-    assert gate.told == []
+    assert [kind for kind, *_ in gate.told] == ["over"], "and no words"
 
 
 def test_words_out_of_band_are_not_checked() -> None:
@@ -409,9 +418,9 @@ def test_what_is_forbidden_is_told_to_the_model() -> None:
     [check, *_] = checks(talk.play(upto(answer, "response.output_text.done")))
     effects = talk.rules.tripped(check, ["result"], ["no_secrets", "be_kind"])
     assert reports(effects) == [Tripped(("result",), check.text, "output")]
-    [told] = [effect.item for effect in effects if isinstance(effect, CreateItem)]
+    assert ("trip", "resp_1") in gate.told
+    assert checks(talk.play(answer[-5:])) == []
+    [told] = [each.item for each in talk.rules.tick() if isinstance(each, CreateItem)]
     assert told["content"] == [
         {"type": "input_text", "text": "guardrail triggered: no_secrets, be_kind"}
     ]
-    assert ("trip", "resp_1") in gate.told
-    assert checks(talk.play(answer[-5:])) == []

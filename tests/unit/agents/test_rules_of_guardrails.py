@@ -14,7 +14,7 @@ from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.dispatch import dispatch_of
 from realtime_sync.agents.notes import Tripped
 from realtime_sync.agents.output_checks import OutputCheck
-from realtime_sync.agents.rules import AgentRules, CheckOutput
+from realtime_sync.agents.rules import AgentRules, CheckOutput, TellCalls
 from realtime_sync.agents.run_context import RunContextWrapper
 from realtime_sync.agents.usage import Usage
 from realtime_sync.conversation.tool_calls import ToolCalls
@@ -244,7 +244,7 @@ def test_the_model_is_told_behind_an_answer_that_the_server_owes(it: Talk) -> No
     it.feed(session(), speaks(), stops())
     assert it.voice.forbid_due()
     assert it.rules.follow_up(["no_homework"], [""]) == []
-    assert it.rules.tick() == []
+    assert it.rules.tick() == [RunAside(TellCalls())], "the user has interrupted"
     it.feed(created("r1"))
     assert it.rules.tick() == []
     it.feed(done("r1", "cancelled"))

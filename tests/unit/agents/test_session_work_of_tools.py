@@ -77,6 +77,16 @@ class Rules:
         return []
 
 
+class NoGuardrails:
+    """Nothing is checked."""
+
+    def is_own_thread(self) -> bool:
+        return False
+
+    def close(self, deadline: Deadline) -> None:
+        """Nothing runs."""
+
+
 class Work:
     def __init__(self, **config: Any) -> None:
         self.rules = Rules()
@@ -85,10 +95,10 @@ class Work:
         self.made = SessionWork(
             CONTEXT,
             self.rules,  # type: ignore[arg-type]
+            NoGuardrails(),  # type: ignore[arg-type]
             post=self.posted.put,
             session_for=self._session_for,
             config=config,  # type: ignore[arg-type]
-            fails_closed=False,
         )
 
     def _session_for(self, dispatch: Dispatch) -> dict[str, Any]:
