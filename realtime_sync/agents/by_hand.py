@@ -78,7 +78,7 @@ class ByHandOutput:
         self._waiting: deque[AudioNote] = deque()  # the program has yet to take them
         self._given_s: dict[Part, float] = {}  # that the program has
         self._playing: deque[tuple[Part, float, float]] = deque()  # from when, for how long
-        self._played_s: dict[Part, float] = {}  # what is over of them
+        self._played_s: dict[Part, float] = {}  # what is over of them, or was until it was cut
         self._plays_until = clock()
 
     def start(self) -> None:
@@ -129,18 +129,20 @@ class ByHandOutput:
 
     def silence(self, parts: Iterable[Part]) -> dict[Part, int]:
         """Recall what the program does not have yet; see `Output.silence`."""
-        handed = {part: self.handed_ms(part) for part in parts}
         with self._lock:
             for note in self._waiting:
                 note.recalled = True
             self._waiting.clear()
+            self._settle_locked()
+            if self._playing:  # the first of them is cut, the others never begin
+                part, began, _ = self._playing[0]
+                self._count_locked(part, max(0.0, self._clock() - began))
             self._playing.clear()
-            self._played_s.clear()
             self._given_s.clear()
             self._plays_until = self._clock()
         if self._tracker is not None:
             self._tracker.on_interrupted()
-        return handed
+        return {part: self.handed_ms(part) for part in parts}
 
     def pause(self) -> bool:
         """The program plays on what it has."""
@@ -187,5 +189,8 @@ class ByHandOutput:
         now = self._clock()
         while self._playing and self._playing[0][1] + self._playing[0][2] <= now:
             part, _, duration_s = self._playing.popleft()
-            self._played_s[part] = self._played_s.get(part, 0.0) + duration_s
-            keep_latest(self._played_s, _LATEST_PARTS)
+            self._count_locked(part, duration_s)
+
+    def _count_locked(self, part: Part, played_s: float) -> None:
+        self._played_s[part] = self._played_s.get(part, 0.0) + played_s
+        keep_latest(self._played_s, _LATEST_PARTS)
