@@ -78,7 +78,7 @@ class ByHandOutput:
         self._waiting: deque[AudioNote] = deque()  # the program has yet to take them
         self._given_s: dict[Part, float] = {}  # that the program has
         self._playing: deque[tuple[Part, float, float]] = deque()  # from when, for how long
-        self._played_s: dict[Part, float] = {}  # what is over of them
+        self._played_s: dict[Part, float] = {}  # what is over of them, or was until it was cut
         self._plays_until = clock()
 
     def start(self) -> None:
@@ -181,12 +181,11 @@ class ByHandOutput:
         """See `Output.close`."""
 
     def _cut_locked(self) -> None:
-        """Let what plays end here; what came before is still known to be heard."""
+        """Let what plays end here, and what waits never begin; what was heard stays known."""
         self._settle_locked()
         if self._playing:
             part, began, _ = self._playing[0]
-            played_s = max(0.0, self._clock() - began)
-            self._played_s[part] = self._played_s.get(part, 0.0) + played_s
+            self._count_locked(part, max(0.0, self._clock() - began))
         self._playing.clear()
 
     def _settle_locked(self) -> None:
@@ -194,5 +193,8 @@ class ByHandOutput:
         now = self._clock()
         while self._playing and self._playing[0][1] + self._playing[0][2] <= now:
             part, _, duration_s = self._playing.popleft()
-            self._played_s[part] = self._played_s.get(part, 0.0) + duration_s
-            keep_latest(self._played_s, _LATEST_PARTS)
+            self._count_locked(part, duration_s)
+
+    def _count_locked(self, part: Part, played_s: float) -> None:
+        self._played_s[part] = self._played_s.get(part, 0.0) + played_s
+        keep_latest(self._played_s, _LATEST_PARTS)

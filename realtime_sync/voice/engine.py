@@ -372,12 +372,12 @@ class VoiceEngine:
     def _obey(self, command: _Command) -> None:
         try:
             command.error = self._act(command.decision())
+            self._tell()  # whoever waits finds it told
         except BaseException as exc:
             command.error = exc
             raise
         finally:
             command.done.set()
-        self._tell()
 
     def _end(self) -> None:
         """Give everything back, tell the last of it, and let those go who wait."""

@@ -327,7 +327,7 @@ def test_interruptions_are_counted_and_the_answer_is_what_was_heard() -> None:
         take_until(session, "audio", 10)
         clock.advance(0.5)
         session.interrupt()
-        result = session.talk(timeout=0)
+        result = session.talk(timeout=0)  # the server may not have confirmed it yet
     assert result.interruptions == 1
     assert result.final_output is not None
     assert said.startswith(result.final_output)

@@ -424,6 +424,27 @@ def test_a_tool_is_approved_for_good(bench: MakeBench) -> None:
     assert made.returned() == ("1", False)
 
 
+def test_what_is_decided_for_one_agent_is_for_no_other(bench: MakeBench) -> None:
+    made = bench()
+    made.tool(lambda: 1, needs_approval=True)
+    made.call()
+    made.asked()
+    made.runner.approve("c1", always=True)
+    assert made.returned() == ("1", False)
+    made.agent = RealtimeAgent(name=made.agent.name, tools=made.agent.tools)
+    made.call(call_id="c2")
+    assert made.asked().call.call_id == "c2"
+
+
+def test_a_tool_that_is_switched_off_meanwhile_is_none(bench: MakeBench) -> None:
+    answers = [True, False]  # as the snapshot is taken, and as it is called
+    made = bench()
+    made.tool(lambda: 1, is_enabled=lambda context, agent: answers.pop(0))
+    made.call()
+    outcome = made.outcome()
+    assert (outcome.tool, outcome.text, outcome.failed) == (None, "Tool f not found", True)
+
+
 def test_a_tool_is_rejected_for_good(bench: MakeBench) -> None:
     made = bench()
     made.tool(lambda: 1, needs_approval=True)
