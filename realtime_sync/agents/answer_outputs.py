@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 
 from attrs import evolve
@@ -19,6 +20,8 @@ from .output_checks import MOST_PARTS, OutputCheck
 __all__ = ["HeldOutput", "OutputWrapper", "TellingOutput"]
 
 _LATEST = 4 * MOST_PARTS
+_LAST_CHECKS_S = 5.0
+_LOOK_AGAIN_S = 0.02
 
 
 class OutputWrapper:
@@ -152,19 +155,41 @@ class HeldOutput(OutputWrapper):
     ) -> None:
         super().__init__(output)
         self._hold = hold
+        self._refused_ms = 0
+        self._drain_until: Deadline | None = None
         self._complete: dict[str, None] = {}  # items and responses
         self._finals: dict[Part, OutputCheck] = {}  # passed, of items that may not be complete
         self._report = report
         self._format = sound_format
 
     @property
+    def dropped_ms(self) -> int:
+        """See `Output.dropped_ms`: what could not be held counts, too."""
+        return self._refused_ms + super().dropped_ms
+
+    @property
     def idle(self) -> bool:
         """See `Output.idle`: what is held is to be heard, too."""
         return not self._hold.held_ms and super().idle
 
+    def drain(self, timeout: float) -> bool:
+        """See `Output.drain`: the last checks have their time, too, and the caller takes them."""
+        if self._drain_until is None:
+            self._drain_until = Deadline(_LAST_CHECKS_S)
+            self._end_parts(self._hold.ended())
+        if self._hold.held_ms and not self._drain_until.expired:
+            time.sleep(min(timeout, _LOOK_AGAIN_S))
+            return False
+        return super().drain(timeout)
+
     def play(self, play: Play) -> bool:
         """See `Output.play`."""
-        return self._do(self._hold.audio(play, self._format()))
+        if not play.response_id and not self._hold.looks_at_words:
+            return super().play(play)  # of a server that names none, nothing can be held
+        out = self._hold.audio(play, self._format())
+        refused_ms = sum(each.ms for each in out if type(each) is Dropped)
+        self._refused_ms += refused_ms
+        return self._do(out) and not refused_ms
 
     def flush(self, end: Flush) -> bool:
         """See `Output.flush`."""
@@ -203,10 +228,6 @@ class HeldOutput(OutputWrapper):
     def cut_off(self, response_id: str) -> None:
         """Take that a response has no end: what is held of it is dropped."""
         self._end_parts(self._hold.trip(response_id))
-
-    def link_lost(self) -> None:
-        """Take that the responses that are not over have no end."""
-        self._end_parts(self._hold.link_lost())
 
     def _is_complete(self, name: str) -> None:
         self._complete[name] = None

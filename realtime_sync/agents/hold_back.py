@@ -184,6 +184,11 @@ class HoldBack:
         self._held_bytes = 0
 
     @property
+    def looks_at_words(self) -> bool:
+        """Whether sound waits for words at all, and not only for `free`."""
+        return self._mode is not None
+
+    @property
     def held_ms(self) -> int:
         """How much sound is held back now, in whole milliseconds of each part."""
         parts = {id(part): part for part, _ in self._queue}.values()
@@ -277,8 +282,8 @@ class HoldBack:
         response.tripped = True
         return [*self._drop(p for p in response.parts.values() if p.has_sound), *self._release()]
 
-    def link_lost(self) -> list[Outgoing]:
-        """Drop the responses that are not over: neither their words nor their ends will come."""
+    def ended(self) -> list[Outgoing]:
+        """Take that nothing more comes at all: the responses that are not over are dropped."""
         running = [key for key, response in self._responses.items() if not response.over]
         return [each for response_id in running for each in self.trip(response_id)]
 

@@ -16,7 +16,6 @@ from .._latest import keep_latest
 from .._types import JsonDict
 from ..conversation.tool_calls import ToolCalls
 from ..events import (
-    Reconnected,
     ResponseCreated,
     ResponseDone,
     ResponseOutputAudioTranscriptDelta,
@@ -61,9 +60,6 @@ class Gate(Protocol):
 
     def cut_off(self, response_id: str) -> None:
         """Take that a response has no end: what is held of it is dropped."""
-
-    def link_lost(self) -> None:
-        """Take that the responses that are not over have no end."""
 
     def trip(self, response_id: str) -> bool:
         """Drop what is held of a response; return whether some of it went out before."""
@@ -140,6 +136,7 @@ class AgentRules:
         self._checks = OutputChecks(debounce)
         self._gate = gate
         self._speakers: dict[str, RealtimeAgent[Any]] = {}  # by response
+        self._open: dict[str, None] = {}  # responses of which no end has come
         self._untold: list[_Untold] = []
         self._updates = 0
 
@@ -161,6 +158,8 @@ class AgentRules:
 
     def tick(self) -> list[Effect]:
         """Take that time has passed, or that a response may be over."""
+        for response_id in [key for key in self._open if not self._voice.runs(key)]:
+            self._end(response_id, was_cut=True)  # given up, or lost with its link
         ready = [each for each in self._untold if not any(map(self._voice.runs, each.after))]
         for each in ready:
             self._untold.remove(each)
@@ -177,8 +176,6 @@ class AgentRules:
                 return self._words(event, as_text(event.text) or "", whole=True)
             case ResponseOutputItemDone():
                 self._item_done(event)
-            case Reconnected() if self._gate is not None:
-                self._gate.link_lost()
             case ResponseCreated():
                 return self._response_created(as_object(as_came(event, "response")))
             case ResponseDone():
@@ -192,7 +189,10 @@ class AgentRules:
         for each in self._untold:
             each.after = [other or response_id for other in each.after]
         self._speakers[response_id] = self.dispatch.agent
+        if response_id:
+            self._open[response_id] = None
         keep_latest(self._speakers, _MAX_RESPONSES)
+        keep_latest(self._open, _MAX_RESPONSES)
         return [Report(AgentSpeaks(self.dispatch.agent))]
 
     def _response_done(self, response: JsonDict) -> list[Effect]:
@@ -204,11 +204,15 @@ class AgentRules:
         effects: list[Effect] = []
         if self.guards(response_id):
             effects += self._begin_checks(self._checks.response_done(response_id))
+        self._end(response_id, was_cut=response.get("status") in ("cancelled", "failed"))
+        return [*effects, Report(AgentDone(self._speaker(response_id)))]
+
+    def _end(self, response_id: str, *, was_cut: bool) -> None:
+        self._open.pop(response_id, None)
         if self._gate is not None:
-            was_cut = response.get("status") in ("cancelled", "failed")
+            was_cut = was_cut and bool(response_id)  # without an id it may be any one's end
             take = self._gate.cut_off if was_cut else self._gate.response_over
             take(response_id)
-        return [*effects, Report(AgentDone(self._speaker(response_id)))]
 
     def _item_done(self, event: ResponseOutputItemDone) -> None:
         item = as_object(as_came(event, "item"))

@@ -104,6 +104,11 @@ class Answers:
         running = (key for key, answer in self._answers.items() if not answer.done)
         return [key for key in running if not self._answers[key].out_of_band]
 
+    def is_running(self, response_id: str) -> bool:
+        """Return whether a response of the conversation has begun and is not done."""
+        answer = self._answers.get(response_id)
+        return answer is not None and not answer.done and not answer.out_of_band
+
     @property
     def only_running(self) -> str:
         """The response that an end means which names none; ``""`` where it may be several.

@@ -366,7 +366,7 @@ class VoiceState:
         Args:
             response_id: it; ``""`` for one that the server owes, and that is forbidden.
         """
-        return response_id in self._answers.running if response_id else self._forbidden_due
+        return self._answers.is_running(response_id) if response_id else self._forbidden_due
 
     def answer_turns(self) -> list[Effect]:
         """Ask for the answer to each turn here from now on, where the server makes it by itself."""

@@ -566,13 +566,13 @@ def test_it_may_be_held_all_the_same() -> None:
     assert sizes(hold.free("r")) == [480]
 
 
-def test_with_the_link_goes_what_is_not_over() -> None:
+def test_at_the_end_goes_what_is_not_over() -> None:
     hold = with_words()
     hold.audio(sound(4800), PCM)
     hold.words("over", B, "Hello")
     hold.audio(sound(480, B, "over"), PCM)
     hold.response_over("over")
-    assert hold.link_lost() == [Dropped("r", PART, 100, 0)]
+    assert hold.ended() == [Dropped("r", PART, 100, 0)]
     assert hold.audio(sound(480), PCM) == []
     assert sizes(hold.passed(passing("Hello", B, "over", final=True))) == [480]
-    assert hold.link_lost() == []
+    assert hold.ended() == []
