@@ -164,13 +164,20 @@ class Answers:
         """Whether audio of a response has come that may still be playing."""
         return any(each.response_id == response_id for each in self._parts.values())
 
-    def forget(self, response_id: str) -> tuple[str, ...]:
-        """Take that none of a response will be heard; return its items with audio."""
-        parts = [part for part, each in self._parts.items() if each.response_id == response_id]
-        known = {part[0]: None for part in parts if part[0] and self._parts[part].is_known}
+    def forget(self, response_id: str, is_restored: Callable[[str], bool]) -> tuple[str, ...]:
+        """Take that none of a response will be heard; return its items that the server has.
+
+        Args:
+            response_id: it.
+            is_restored: whether the server has got an item anew, over another link.
+        """
+        parts = {
+            part: each for part, each in self._parts.items() if each.response_id == response_id
+        }
         for part in parts:
             del self._parts[part]
-        return tuple(known)
+        known = {part[0]: None for part, each in parts.items() if each.is_known and part[0]}
+        return (*known, *{i: None for i, _ in parts if i not in known and is_restored(i)})
 
     def cut(self, handed_ms: Mapping[Part, int]) -> tuple[dict[Part, int], tuple[str, ...]]:
         """Settle what may have been playing, now that the sink is silent.

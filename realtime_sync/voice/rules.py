@@ -391,7 +391,7 @@ class VoiceState:
             self._cancel_cut = True
             return [Silence(self._answers.parts), *self._withdraw()]
         self._answers.answer(response_id).dropped = True
-        unheard = self._answers.forget(response_id)
+        unheard = self._answers.forget(response_id, lambda item_id: item_id in self._history.items)
         if was_running:  # `response.done` names what is to be deleted
             return [CancelResponse(response_id), *self._withdraw()]
         return [*map(DeleteItem, unheard), *self._withdraw()]
