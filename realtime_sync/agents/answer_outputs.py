@@ -184,8 +184,6 @@ class HeldOutput(OutputWrapper):
 
     def play(self, play: Play) -> bool:
         """See `Output.play`."""
-        if not play.response_id and not self._hold.looks_at_words:
-            return super().play(play)  # of a server that names none, nothing can be held
         out = self._hold.audio(play, self._format())
         refused_ms = sum(each.ms for each in out if type(each) is Dropped)
         self._refused_ms += refused_ms
@@ -256,7 +254,9 @@ class HeldOutput(OutputWrapper):
         """Drop what is held of a response; return whether some of it went out before."""
         out = self._hold.trip(response_id)
         self._do(out)
-        return any(isinstance(each, Dropped) and each.released_ms for each in out)
+        return self._hold.is_out(response_id) or any(
+            isinstance(each, Dropped) and each.released_ms for each in out
+        )
 
     def _do(self, out: list[Outgoing]) -> bool:
         fits = True
