@@ -778,3 +778,74 @@ def test_a_turn_that_is_lost_with_the_link_keeps_nobody_waiting() -> None:
         it.session.send_message("Are you there?")
         it.until("agent_start")
     assert not it.of("guardrail_tripped")
+
+
+def test_the_user_interrupts_an_answer_that_waits_for_words() -> None:
+    server = ScriptedServer(
+        [
+            spoken_answer("Of course.", sound=pcm(400), item_id="yes", finished=False),
+            spoken_answer("Fine.", item_id="fine"),
+        ]
+    )
+    passes = threading.Event()
+
+    @input_guardrail
+    def slow(context: Any, agent: Any, words: str) -> GuardrailFunctionOutput:
+        passes.wait(GUARD_S)
+        return GuardrailFunctionOutput(None, tripwire_triggered=False)
+
+    sink = MemorySink()
+    with talk(server, slow, sink=sink) as it:
+        server.emit(user_turn("Tell me a story."))
+        it.until("agent_start")
+        server.emit(user_turn("Never mind."))
+        it.until("agent_start", 2)
+        passes.set()
+        it.until("audio_end")
+        sink.wait_written(400)
+        assert it.sent == ["item.delete yes"]
+    assert pcm(1) not in sink.played
+    assert {event.item_id for event in it.of("audio")} == {"fine"}
+    server.assert_complete()
+
+
+def test_what_answers_a_turn_that_is_lost_with_its_link_is_not_heard() -> None:
+    server = ScriptedServer(
+        [
+            [*forbidden("lost", finished=False), *drop_link()],
+            spoken_answer("Hello.", item_id="hello", finished=False),
+        ]
+    )
+    sink = MemorySink()
+    with talk(server, no_homework_beside, sink=sink) as it:
+        server.emit(user_turn(None))
+        server.wait_opened(2)
+        it.session.send_message("Are you there?")
+        sink.wait_written(400)
+        assert len(sink.heard("hello")) == 400 * 48
+    assert pcm(1) not in sink.played
+
+
+def test_the_link_is_lost_while_an_answer_waits_for_words_that_are_known() -> None:
+    server = ScriptedServer(
+        [
+            [*spoken_answer("Good morning!", item_id="hello"), *drop_link()],
+        ]
+    )
+    passes = threading.Event()
+
+    @input_guardrail
+    def slow(context: Any, agent: Any, words: str) -> GuardrailFunctionOutput:
+        passes.wait(GUARD_S)
+        return GuardrailFunctionOutput(None, tripwire_triggered=False)
+
+    sink = MemorySink()
+    with talk(server, slow, sink=sink) as it:
+        server.emit(user_turn("Good morning."))
+        server.wait_opened(2)
+        server.wait_sent({"item": {"role": "assistant"}})
+        assert not sink.heard("hello")
+        passes.set()
+        sink.wait_written(400)
+        assert len(sink.heard("hello")) == 400 * 48
+    assert "response.create" not in it.sent
