@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 
 from attrs import evolve
@@ -19,6 +20,8 @@ from .output_checks import MOST_PARTS, OutputCheck
 __all__ = ["HeldOutput", "OutputWrapper", "TellingOutput"]
 
 _LATEST = 4 * MOST_PARTS
+_LAST_CHECKS_S = 5.0
+_LOOK_AGAIN_S = 0.02
 
 
 class OutputWrapper:
@@ -156,21 +159,41 @@ class HeldOutput(OutputWrapper):
         super().__init__(output)
         self._is_out_of_band = is_out_of_band
         self._hold = hold
+        self._refused_ms = 0
+        self._drain_until: Deadline | None = None
         self._complete: dict[str, None] = {}  # items and responses
         self._finals: dict[Part, OutputCheck] = {}  # passed, of items that may not be complete
         self._report = report
         self._format = sound_format
 
     @property
+    def dropped_ms(self) -> int:
+        """See `Output.dropped_ms`: what could not be held counts, too."""
+        return self._refused_ms + super().dropped_ms
+
+    @property
     def idle(self) -> bool:
         """See `Output.idle`: what is held is to be heard, too."""
         return not self._hold.held_ms and super().idle
+
+    def drain(self, timeout: float) -> bool:
+        """See `Output.drain`: the last checks have their time, too, and the caller takes them."""
+        if self._drain_until is None:
+            self._drain_until = Deadline(_LAST_CHECKS_S)
+            self._end_parts(self._hold.ended())
+        if self._hold.held_ms and not self._drain_until.expired:
+            time.sleep(min(timeout, _LOOK_AGAIN_S))
+            return False
+        return super().drain(timeout)
 
     def play(self, play: Play) -> bool:
         """See `Output.play`."""
         if self._is_out_of_band(play.response_id):
             return super().play(play)
-        return self._do(self._hold.audio(play, self._format()))
+        out = self._hold.audio(play, self._format())
+        refused_ms = sum(each.ms for each in out if type(each) is Dropped)
+        self._refused_ms += refused_ms
+        return self._do(out) and not refused_ms
 
     def flush(self, end: Flush) -> bool:
         """See `Output.flush`."""
@@ -212,10 +235,6 @@ class HeldOutput(OutputWrapper):
         """Take that a response has no end: what is held of it is dropped."""
         self._end_parts(self._hold.trip(response_id))
 
-    def link_lost(self) -> None:
-        """Take that the responses that are not over have no end."""
-        self._end_parts(self._hold.link_lost())
-
     def _is_complete(self, name: str) -> None:
         self._complete[name] = None
         keep_latest(self._complete, _LATEST)
@@ -243,7 +262,9 @@ class HeldOutput(OutputWrapper):
         """Drop what is held of a response; return whether some of it went out before."""
         out = self._hold.trip(response_id)
         self._do(out)
-        return any(isinstance(each, Dropped) and each.released_ms for each in out)
+        return self._hold.is_out(response_id) or any(
+            isinstance(each, Dropped) and each.released_ms for each in out
+        )
 
     def _do(self, out: list[Outgoing]) -> bool:
         fits = True

@@ -71,6 +71,7 @@ class _HeldResponse:
         stopped: nothing of it goes out for now, whatever was checked.
         over: no more parts come.
         tripped: nothing of it goes out any more.
+        is_out: some of it went out at once, since nothing was held.
         parts: those that have words or sound.
     """
 
@@ -78,7 +79,13 @@ class _HeldResponse:
     stopped: bool = False
     over: bool = False
     tripped: bool = False
+    is_out: bool = False
     parts: dict[Part, _HeldPart] = field(factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its sound goes out as it comes."""
+        return not (self.is_checked or self.stopped or self.tripped)
 
 
 @define(eq=False)
@@ -213,9 +220,15 @@ class HoldBack:
             play: the sound, as it came.
             format: of the session's output at this moment.
         """
-        held = self._part(play.response_id, play.part)
         size = len(play.audio)
-        if held is None or not size:
+        if not size:
+            return []
+        response = self._response(play.response_id)
+        if response.is_open and not self._queue:
+            response.is_out = True
+            return [play]
+        held = self._part(play.response_id, play.part)
+        if held is None:
             return []
         held.has_sound = True
         held.bytes_per_s = format.bytes_per_s
@@ -231,6 +244,8 @@ class HoldBack:
 
     def flush(self, response_id: str, part: Part) -> list[Outgoing]:
         """Take that the sound of a part is complete; return what goes out now."""
+        if self._response(response_id).is_open and not self._queue:
+            return [SoundEnd(response_id, part)]
         held = self._part(response_id, part)
         if held is None:
             return []
@@ -269,7 +284,8 @@ class HoldBack:
     def trip(self, response_id: str) -> list[Outgoing]:
         """Drop a response, and whatever comes of it later; return what goes out now.
 
-        Each of its parts that has sound is told as `Dropped`, also one that went out completely.
+        Each of its parts that has sound is told as `Dropped`, also one that went out completely;
+        but for what nobody has held, of which only `is_out` tells.
         """
         response = self._response(response_id)
         if response.tripped:
@@ -277,10 +293,14 @@ class HoldBack:
         response.tripped = True
         return [*self._drop(p for p in response.parts.values() if p.has_sound), *self._release()]
 
-    def link_lost(self) -> list[Outgoing]:
-        """Drop the responses that are not over: neither their words nor their ends will come."""
+    def ended(self) -> list[Outgoing]:
+        """Take that nothing more comes at all: the responses that are not over are dropped."""
         running = [key for key, response in self._responses.items() if not response.over]
         return [each for response_id in running for each in self.trip(response_id)]
+
+    def is_out(self, response_id: str) -> bool:
+        """Return whether some of a response went out as it came, since nothing was held."""
+        return self._response(response_id).is_out
 
     def clear(self, parts: Collection[Part] | None = None) -> list[Outgoing]:
         """Drop what is held of some parts, or of all; return what goes out now.

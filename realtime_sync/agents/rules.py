@@ -64,9 +64,6 @@ class Gate(Protocol):
     def cut_off(self, response_id: str) -> None:
         """Take that a response has no end: what is held of it is dropped."""
 
-    def link_lost(self) -> None:
-        """Take that the responses that are not over have no end."""
-
     def trip(self, response_id: str) -> bool:
         """Drop what is held of a response; return whether some of it went out before."""
 
@@ -149,6 +146,7 @@ class AgentRules:
         self._gate = gate
         self._speakers: dict[str, RealtimeAgent[Any]] = {}  # by response
         self._faults = CallFaults(calls.is_left)
+        self._open: dict[str, None] = {}  # responses of which no end has come
         self._untold: list[_Untold] = []
         self._updates = 0
         self._cuts = voice.cuts  # of which the calls were told
@@ -184,6 +182,8 @@ class AgentRules:
 
     def tick(self) -> list[Effect]:
         """Take that time has passed, or that a response may be over."""
+        for response_id in [key for key in self._open if not self._voice.runs(key)]:
+            self._end(response_id, was_cut=True)  # given up, or lost with its link
         ready = [each for each in self._untold if not any(map(self._voice.runs, each.after))]
         for each in ready:
             self._untold.remove(each)
@@ -207,8 +207,6 @@ class AgentRules:
         return []
 
     def _reconnected(self, _: Reconnected) -> list[Effect]:
-        if self._gate is not None:
-            self._gate.link_lost()
         # No more comes of the running response: whoever has begun to speak is done.
         done = [Report(AgentDone(self._speaker(self._running)))] if self._running else []
         self._end_response()
@@ -222,7 +220,10 @@ class AgentRules:
         for each in self._untold:
             each.after = [other or response_id for other in each.after]
         self._speakers[response_id] = self.dispatch.agent
+        if response_id:
+            self._open[response_id] = None
         keep_latest(self._speakers, _MAX_RESPONSES)
+        keep_latest(self._open, _MAX_RESPONSES)
         return [Report(AgentSpeaks(self.dispatch.agent))]
 
     def _response_done(self, event: ResponseDone) -> list[Effect]:
@@ -236,11 +237,15 @@ class AgentRules:
         effects: list[Effect] = []
         if self.guards(response_id):
             effects += self._begin_checks(self._checks.response_done(response_id))
+        self._end(response_id, was_cut=response.get("status") in ("cancelled", "failed"))
+        return [*effects, Report(AgentDone(self._speaker(response_id)))]
+
+    def _end(self, response_id: str, *, was_cut: bool) -> None:
+        self._open.pop(response_id, None)
         if self._gate is not None:
-            was_cut = response.get("status") in ("cancelled", "failed")
+            was_cut = was_cut and bool(response_id)  # without an id it may be any one's end
             take = self._gate.cut_off if was_cut else self._gate.response_over
             take(response_id)
-        return [*effects, Report(AgentDone(self._speaker(response_id)))]
 
     def _item_done(self, event: ResponseOutputItemDone) -> list[Effect]:
         if self._is_out_of_band(as_id(event.response_id) or ""):

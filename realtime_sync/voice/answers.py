@@ -108,6 +108,11 @@ class Answers:
         running = (key for key, answer in self._answers.items() if not answer.done)
         return [key for key in running if not self._answers[key].out_of_band]
 
+    def is_running(self, response_id: str) -> bool:
+        """Return whether a response of the conversation has begun and is not done."""
+        answer = self._answers.get(response_id)
+        return answer is not None and not answer.done and not answer.out_of_band
+
     @property
     def is_running(self) -> bool:
         """Whether there are any of these; asked for each event, so the newest come first."""
@@ -183,13 +188,20 @@ class Answers:
         """Whether audio of a response has come that may still be playing."""
         return any(each.response_id == response_id for each in self._parts.values())
 
-    def forget(self, response_id: str) -> tuple[str, ...]:
-        """Take that none of a response will be heard; return its items with audio."""
-        parts = [part for part, each in self._parts.items() if each.response_id == response_id]
-        known = {part[0]: None for part in parts if part[0] and self._parts[part].is_known}
+    def forget(self, response_id: str, is_restored: Callable[[str], bool]) -> tuple[str, ...]:
+        """Take that none of a response will be heard; return its items that the server has.
+
+        Args:
+            response_id: it.
+            is_restored: whether the server has got an item anew, over another link.
+        """
+        parts = {
+            part: each for part, each in self._parts.items() if each.response_id == response_id
+        }
         for part in parts:
             del self._parts[part]
-        return tuple(known)
+        known = {part[0]: None for part, each in parts.items() if each.is_known and part[0]}
+        return (*known, *{i: None for i, _ in parts if i not in known and is_restored(i)})
 
     def cut(self, handed_ms: Mapping[Part, int]) -> tuple[dict[Part, int], tuple[str, ...]]:
         """Settle what may have been playing, now that the sink is silent.

@@ -406,7 +406,7 @@ class VoiceState:
         Args:
             response_id: it; ``""`` for one that the server owes, and that is forbidden.
         """
-        return response_id in self._answers.running if response_id else self._forbidden_due
+        return self._answers.is_running(response_id) if response_id else self._forbidden_due
 
     def answer_turns(self) -> list[Effect]:
         """Ask for the answer to each turn here from now on, where the server makes it by itself."""
@@ -437,7 +437,7 @@ class VoiceState:
             self._cancel_cut = True
             return [Silence(self._answers.parts), *self._withdraw()]
         self._answers.answer(response_id).dropped = True
-        unheard = self._answers.forget(response_id)
+        unheard = self._answers.forget(response_id, lambda item_id: item_id in self._history.items)
         if was_running:  # `response.done` names what is to be deleted
             return [CancelResponse(response_id), *self._withdraw()]
         return [*map(DeleteItem, unheard), *self._withdraw()]

@@ -32,7 +32,9 @@ from realtime_sync.testing import (
     ScriptedServer,
     Step,
     VirtualClock,
+    close_link,
     drop_link,
+    function_call,
     spoken_answer,
     text_answer,
     user_turn,
@@ -402,6 +404,108 @@ def test_what_is_held_when_the_link_is_lost_keeps_no_later_answer(mode: Any) -> 
     assert len(sink.heard("price")) == (0 if mode == "answer" else free_ms * 48)
 
 
+def test_a_trip_after_the_link_was_lost_deletes_what_was_restored() -> None:
+    looks = threading.Event()
+
+    @output_guardrail(name="no_prices")
+    def slow(context: Any, agent: Any, words: str) -> GuardrailFunctionOutput:
+        looks.wait(GUARD_S)
+        return no_prices.guardrail_function(context, agent, words)
+
+    server = ScriptedServer(
+        [
+            [*forbidden("price"), *drop_link()],
+            text_answer("Ask the shop.", finished=False),
+        ]
+    )
+    sink = MemorySink()
+    with talk(server, slow, sink=sink, hold_back="answer") as it:
+        it.session.send_message("How much?")
+        server.wait_opened(2)
+        server.wait_sent({"item": {"role": "assistant"}})
+        looks.set()
+        it.until("guardrail_tripped")
+        it.until("agent_start", 2)
+        assert it.sent[-3:] == [
+            "item.delete price",
+            "item.create guardrail triggered: no_prices",
+            "response.create",
+        ]
+    assert pcm(1) not in sink.played
+
+
+def test_the_last_answer_is_heard_though_the_server_closes_behind_it() -> None:
+    looks = threading.Event()
+
+    @output_guardrail
+    def slow(context: Any, agent: Any, words: str) -> GuardrailFunctionOutput:
+        looks.wait(GUARD_S)
+        return GuardrailFunctionOutput(None, tripwire_triggered=False)
+
+    server = ScriptedServer([[*spoken_answer("Goodbye.", item_id="bye"), *close_link()]])
+    sink = MemorySink()
+    with talk(server, slow, sink=sink, hold_back="answer") as it:
+        it.session.send_message("Goodbye!")
+        it.until("agent_end")
+        looks.set()
+        for event in it.session:
+            it.events.append(event)
+    assert len(sink.heard("bye")) == 400 * 48
+
+
+def test_another_agent_may_need_what_the_session_has_not() -> None:
+    guarded = RealtimeAgent(name="Guarded", input_guardrails=[no_homework])
+    settings = {"input_audio_transcription": None}
+    server = ScriptedServer([text_answer("Hello.")])
+    with talk(server, model_settings=settings) as it:
+        with pytest.raises(UserError, match="the input guardrails of 'Guarded'"):
+            it.session.update_agent(guarded)
+        assert it.session.current_agent.name == "Desk"
+        it.session.send_message("Hello?")
+        it.until("agent_end")
+
+
+def test_so_ends_a_handoff_to_it_the_session() -> None:
+    guarded = RealtimeAgent(name="Guarded", input_guardrails=[no_homework])
+    agent = RealtimeAgent(name="Desk", handoffs=[guarded])
+    server = ScriptedServer([function_call("transfer_to_guarded", {}, "call")])
+    config: RealtimeRunConfig = {"model_settings": {"input_audio_transcription": None}}
+    runner = RealtimeRunner(agent, config=config, client=ScriptedClient(server))
+    with runner.run() as session:
+        session.send_message("Hello?")
+        with pytest.raises(UserError, match="the input guardrails of 'Guarded'"):
+            for _ in session:
+                pass
+
+
+def test_from_a_handoff_on_the_answers_are_asked_for_after_the_check() -> None:
+    guarded = RealtimeAgent(name="Guarded", input_guardrails=[no_homework])
+    agent = RealtimeAgent(name="Desk", handoffs=[guarded])
+    server = ScriptedServer(
+        [
+            function_call("transfer_to_guarded", {}, "call"),
+            text_answer("It is me now."),
+            text_answer("Hello."),
+        ]
+    )
+    with RealtimeRunner(agent, client=ScriptedClient(server)).run() as session:
+        it = Talk(session, server)
+        session.send_message("Hello?")
+        it.until("agent_end", 2)
+        server.wait_sent(_asks_itself)
+        server.emit(user_turn("Good morning."))
+        it.until("agent_end", 3)
+        assert it.sent.count("response.create") == 3
+    server.assert_complete()
+
+
+def _asks_itself(message: JsonDict) -> bool:
+    if message["type"] != "session.update":
+        return False
+    heard = message["session"].get("audio", {}).get("input", {})
+    return (heard.get("turn_detection") or {}).get("create_response") is False
+
+
 def test_a_trip_before_the_link_is_lost_is_told_on_the_new_one() -> None:
     server = ScriptedServer(
         [
@@ -674,3 +778,74 @@ def test_a_turn_that_is_lost_with_the_link_keeps_nobody_waiting() -> None:
         it.session.send_message("Are you there?")
         it.until("agent_start")
     assert not it.of("guardrail_tripped")
+
+
+def test_the_user_interrupts_an_answer_that_waits_for_words() -> None:
+    server = ScriptedServer(
+        [
+            spoken_answer("Of course.", sound=pcm(400), item_id="yes", finished=False),
+            spoken_answer("Fine.", item_id="fine"),
+        ]
+    )
+    passes = threading.Event()
+
+    @input_guardrail
+    def slow(context: Any, agent: Any, words: str) -> GuardrailFunctionOutput:
+        passes.wait(GUARD_S)
+        return GuardrailFunctionOutput(None, tripwire_triggered=False)
+
+    sink = MemorySink()
+    with talk(server, slow, sink=sink) as it:
+        server.emit(user_turn("Tell me a story."))
+        it.until("agent_start")
+        server.emit(user_turn("Never mind."))
+        it.until("agent_start", 2)
+        passes.set()
+        it.until("audio_end")
+        sink.wait_written(400)
+        assert it.sent == ["item.delete yes"]
+    assert pcm(1) not in sink.played
+    assert {event.item_id for event in it.of("audio")} == {"fine"}
+    server.assert_complete()
+
+
+def test_what_answers_a_turn_that_is_lost_with_its_link_is_not_heard() -> None:
+    server = ScriptedServer(
+        [
+            [*forbidden("lost", finished=False), *drop_link()],
+            spoken_answer("Hello.", item_id="hello", finished=False),
+        ]
+    )
+    sink = MemorySink()
+    with talk(server, no_homework_beside, sink=sink) as it:
+        server.emit(user_turn(None))
+        server.wait_opened(2)
+        it.session.send_message("Are you there?")
+        sink.wait_written(400)
+        assert len(sink.heard("hello")) == 400 * 48
+    assert pcm(1) not in sink.played
+
+
+def test_the_link_is_lost_while_an_answer_waits_for_words_that_are_known() -> None:
+    server = ScriptedServer(
+        [
+            [*spoken_answer("Good morning!", item_id="hello"), *drop_link()],
+        ]
+    )
+    passes = threading.Event()
+
+    @input_guardrail
+    def slow(context: Any, agent: Any, words: str) -> GuardrailFunctionOutput:
+        passes.wait(GUARD_S)
+        return GuardrailFunctionOutput(None, tripwire_triggered=False)
+
+    sink = MemorySink()
+    with talk(server, slow, sink=sink) as it:
+        server.emit(user_turn("Good morning."))
+        server.wait_opened(2)
+        server.wait_sent({"item": {"role": "assistant"}})
+        assert not sink.heard("hello")
+        passes.set()
+        sink.wait_written(400)
+        assert len(sink.heard("hello")) == 400 * 48
+    assert "response.create" not in it.sent

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from realtime_sync._deadline import Deadline
+from realtime_sync.agents import answer_outputs, hold_back
 from realtime_sync.agents.answer_outputs import HeldOutput, OutputWrapper, TellingOutput
 from realtime_sync.agents.hold_back import HoldBack
 from realtime_sync.agents.notes import AudioNote, AudioOver, Fault
@@ -203,14 +204,14 @@ def test_of_a_response_that_was_cut_off_no_more_is_heard(held: Held) -> None:
     assert held.idle
 
 
-def test_what_is_held_of_a_lost_link_keeps_no_later_answer(held: Held) -> None:
+def test_what_was_cut_off_keeps_no_later_answer(held: Held) -> None:
     held.play(sound(1000))
     held.words("r2", OTHER, WORDS)
     held.play(sound(1000, OTHER, "r2"))
     held.response_over("r2")
     held.passed(OutputCheck("r2", OTHER, WORDS, final=True))
     assert held.taken() == []
-    held.link_lost()
+    held.cut_off("r")
     assert held.taken() == [(48_000, OTHER)]
 
 
@@ -250,6 +251,16 @@ def test_what_is_beside_the_conversation_is_held_by_nobody(held: Held) -> None:
     assert held.taken() == [(960, ("f", 0)), ("end", ("f", 0))]
 
 
+def test_what_belongs_to_no_response_is_heard() -> None:
+    held = Held(None)
+    for n in range(100):
+        assert held.play(sound(10, (f"item{n}", 0), ""))
+    assert len(held.taken()) == 100
+    checked = Held()
+    checked.play(sound(10, PART, ""))
+    assert checked.taken() == []
+
+
 def test_a_faster_voice_says_more(held: Held) -> None:
     held.set_speed(1.5)
     held.words("r", OTHER, WORDS)
@@ -265,6 +276,32 @@ def test_sound_without_words_is_told(held: Held) -> None:
     assert isinstance(fault, Fault)
     assert str(fault.error).startswith("300 ms of sound of other came without words")
     assert held.taken() == []
+
+
+def test_the_last_checks_have_their_time(held: Held) -> None:
+    held.words("r2", OTHER, WORDS)
+    held.play(sound(1000))
+    held.play(sound(1000, OTHER, "r2"))
+    held.response_over("r")
+    assert not held.drain(2)
+    assert held._hold.held_ms == 1000, "of a response that is not over nothing is waited for"
+    held.passed(check())
+    assert held.taken() == [(48_000, PART)]
+    assert held.drain(2)
+
+
+def test_but_not_for_ever(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer_outputs, "_LAST_CHECKS_S", 0.0)
+    held.play(sound(1000))
+    held.response_over("r")
+    assert held.drain(2)
+
+
+def test_what_can_not_be_held_is_told(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hold_back, "_MAX_BYTES", 48_000)
+    assert held.play(sound(1000))
+    assert not held.play(sound(10))
+    assert held.dropped_ms == 7 + 10
 
 
 def test_a_full_sink_is_told() -> None:

@@ -559,6 +559,27 @@ def test_sound_that_nobody_checks_goes_out_at_once(mode: Literal["checked", "ans
     assert asked == ["other", "r"]
 
 
+def test_of_what_goes_out_at_once_no_part_is_kept() -> None:
+    hold = HoldBack(None)
+    assert not hold.is_out("r")
+    for n in range(100):
+        assert sizes(hold.audio(sound(480, (f"item{n}", 0)), PCM)) == [480]
+        assert hold.flush("r", (f"item{n}", 0)) == [SoundEnd("r", (f"item{n}", 0))]
+    assert hold.is_out("r")
+    assert hold.trip("r") == []
+    assert hold.audio(sound(480), PCM) == []
+
+
+def test_it_waits_for_what_is_held_before_it() -> None:
+    hold = HoldBack("checked", is_checked=lambda response_id: response_id == "r")
+    hold.words("r", A, "Hello")
+    hold.audio(sound(480, A), PCM)
+    assert hold.audio(sound(240, B, "other"), PCM) == []
+    assert hold.flush("other", B) == []
+    assert sizes(hold.passed(passing("Hello", A, final=True))) == [480, 240]
+    assert not hold.is_out("other")
+
+
 def test_it_may_be_held_all_the_same() -> None:
     hold = HoldBack("checked", is_checked=lambda _: False)
     hold.hold("r")
@@ -566,13 +587,13 @@ def test_it_may_be_held_all_the_same() -> None:
     assert sizes(hold.free("r")) == [480]
 
 
-def test_with_the_link_goes_what_is_not_over() -> None:
+def test_at_the_end_goes_what_is_not_over() -> None:
     hold = with_words()
     hold.audio(sound(4800), PCM)
     hold.words("over", B, "Hello")
     hold.audio(sound(480, B, "over"), PCM)
     hold.response_over("over")
-    assert hold.link_lost() == [Dropped("r", PART, 100, 0)]
+    assert hold.ended() == [Dropped("r", PART, 100, 0)]
     assert hold.audio(sound(480), PCM) == []
     assert sizes(hold.passed(passing("Hello", B, "over", final=True))) == [480]
-    assert hold.link_lost() == []
+    assert hold.ended() == []

@@ -168,6 +168,14 @@ def test_a_check_beside_the_answer_holds_only_its_sound() -> None:
     assert it.gate == ["hold r", "free r"]
 
 
+def test_where_the_server_answers_all_the_same_its_answer_is_held() -> None:
+    it = Talk(BEFORE)
+    it.feed(*turn(), created("r"))
+    assert it.gate == ["hold r"]
+    it.rules.passed(work(it.feed(words())))
+    assert it.gate == ["hold r", "free r"]
+
+
 def test_both_kinds_are_two_checks() -> None:
     it = Talk(BEFORE, BESIDE)
     it.feed(*turn())

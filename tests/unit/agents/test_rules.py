@@ -92,9 +92,6 @@ class Gate:
     def cut_off(self, response_id: str) -> None:
         self.told.append(("cut off", response_id))
 
-    def link_lost(self) -> None:
-        self.told.append("link lost")
-
     def trip(self, response_id: str) -> bool:
         self.told.append(("trip", response_id))
         return self._out

@@ -176,6 +176,13 @@ def test_a_response_comes_to_its_end_or_is_cut_off(it: Talk, status: str, call: 
     assert it.gate.calls == [(call, "r1")]
 
 
+def test_without_a_name_no_response_is_cut_off(it: Talk) -> None:
+    it.feed(event("response.created", response={}))
+    it.rules.tick()
+    it.feed(event("response.done", response={"status": "cancelled"}))
+    assert it.gate.calls == [("response_over", "")]
+
+
 @pytest.mark.parametrize(("status", "is_told"), [("completed", True), ("incomplete", False)])
 def test_an_item_is_over_when_it_is_complete(it: Talk, status: str, is_told: bool) -> None:
     item = {"id": "a", "type": "message", "status": status}
@@ -184,8 +191,13 @@ def test_an_item_is_over_when_it_is_complete(it: Talk, status: str, is_told: boo
 
 
 def test_with_the_link_goes_what_was_running(it: Talk) -> None:
+    it.feed(created("r1"), done("r1"), created("r2"))
+    it.rules.tick()
+    assert it.gate.calls == [("response_over", "r1")]
     it.feed(Reconnected(code=1006, attempts=1, lost=[], lost_items=[]))
-    assert it.gate.calls == [("link_lost",)]
+    it.rules.tick()
+    it.rules.tick()
+    assert it.gate.calls == [("response_over", "r1"), ("cut_off", "r2")]
 
 
 # -- a trip --------------------------------------------------------------------------------------

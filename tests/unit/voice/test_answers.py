@@ -309,3 +309,28 @@ def test_a_long_conversation_keeps_a_bounded_memory(answers: Sound) -> None:
         answers.get((f"i{number}", 0), 10, f"r{number}")
     assert len(answers.parts) == len(answers.running) == 64
     assert answers.parts[-1] == ("i199", 0)
+
+
+def test_what_is_forgotten_is_still_the_servers(answers: Sound) -> None:
+    answers.received(("a", 0), "r1", 480)
+    answers.received(("a", 1), "r1", 480)
+    answers.received(("gone", 0), "r1", 480)
+    answers.received(("", 0), "r1", 480)
+    answers.received(("other", 0), "r2", 480)
+    answers.deleted("gone")
+    assert answers.forget("r1", lambda _: False) == ("a",)
+    assert answers.forget("r1", lambda _: True) == ()
+    assert answers.parts == (("other", 0),)
+    answers.link_lost(lambda _: 0)
+    answers.received(("more", 0), "r2", 480)
+    assert answers.forget("r2", lambda item_id: item_id == "other") == ("more", "other")
+
+
+def test_a_response_runs_from_its_beginning_to_its_end(answers: Sound) -> None:
+    assert not answers.is_running("r1")
+    answers.answer("r1")
+    assert answers.is_running("r1")
+    answers.answer("r1").done = True
+    assert not answers.is_running("r1")
+    answers.answer("r2").out_of_band = True
+    assert not answers.is_running("r2")
