@@ -174,7 +174,9 @@ class Live:
 
     def _assemble(self) -> None:
         connection, config = self.connection, self._config
-        calls = ToolCalls(self._dispatch.names, declared=lambda: connection.session.declared_tools)
+        calls = self._calls = ToolCalls(
+            self._dispatch.names, declared=lambda: connection.session.declared_tools
+        )
         output, gate = self._output()
         interruptions = config.get("interruptions", True)
         state = self._state = VoiceState(
@@ -220,7 +222,7 @@ class Live:
             input=self._input(state),
             calls=self._work,
             audience=_Audience(self),
-            further=[rules, self._words, *self._filler(calls, output)],
+            further=[rules, self._words, *self._filler(output)],
             idle_timeout=_IDLE_TIMEOUT_S,
             answer_timeout=_ANSWER_TIMEOUT_S,
             clock=time.monotonic,
@@ -255,7 +257,7 @@ class Live:
                 output,
                 self._report,
                 sound_format=sound,
-                is_wanted=lambda: self._state.waits_for_tools,
+                is_wanted=lambda: bool(self._running_calls()) and not self._state.talking,
                 clock=time.monotonic,
             )
         mode = self._config.get("hold_back")
@@ -271,7 +273,7 @@ class Live:
         )
         return held, held
 
-    def _filler(self, calls: ToolCalls, output: Output) -> list[FurtherRules]:
+    def _filler(self, output: Output) -> list[FurtherRules]:
         """Return the rules of what is said for slow tools, if something is."""
         speaks = "audio" in self._payload.get("output_modalities", ["audio"])
         if self._filler_settings is None or self._track is None or not speaks:
@@ -279,7 +281,7 @@ class Live:
         filler = Filler(
             self._filler_settings,
             self._state,
-            calls,
+            self._running_calls,
             refused_by=self.connection.response.refused_by,
             track=self._track,
             sound_format=self._sound,
@@ -289,6 +291,10 @@ class Live:
             clock=time.monotonic,
         )
         return [filler]
+
+    def _running_calls(self) -> frozenset[str]:
+        """Return the calls that somebody waits for, but for those that wait for approval."""
+        return self._calls.awaited | self._work.called
 
     def _is_out_of_band(self, response_id: str) -> bool:
         return self.connection.response.is_out_of_band(response_id)

@@ -240,15 +240,11 @@ class VoiceState:
     @property
     def busy(self) -> bool:
         """Whether the conversation is in the middle of a turn."""
-        return self.tools_running or self._talking
+        return self.tools_running or self.talking
 
     @property
-    def waits_for_tools(self) -> bool:
-        """Whether tools are all that goes on: nobody speaks, and no answer is under way or owed."""
-        return self.tools_running and not self._talking
-
-    @property
-    def _talking(self) -> bool:
+    def talking(self) -> bool:
+        """Whether more than tools goes on: the user speaks, or an answer is under way or owed."""
         due = self._answer_due or self._asks.is_due or self._facts.busy
         return self._speaking or self._verdicts.are_open or due or bool(self._answers.running)
 
