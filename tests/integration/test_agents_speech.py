@@ -527,6 +527,31 @@ def test_a_tool_may_have_words_said_and_wait(guard: Guard) -> None:
     assert sink.heard("said")
 
 
+def test_a_tool_that_waits_for_words_does_not_hold_up_the_end(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    raised: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
+
+    @function_tool
+    def look() -> str:
+        """Look for something."""
+        try:
+            session.say("I look.", wait=True)
+        except ConnectionClosed as exc:
+            raised.put(exc)
+        return "found"
+
+    steps = [function_call("look", {}, "call_1"), spoken_answer("I look.")[:1]]
+    with ScriptedServer(steps) as server:
+        agent: RealtimeAgent[Any] = RealtimeAgent("desk", tools=[look])
+        runner = RealtimeRunner(agent, client=ScriptedClient(server))
+        with runner.run(audio=(MemorySource(), MemorySink())) as session:
+            session.send_message("Look!")
+            server.wait_sent("response.create", count=2)
+    guard.get(raised, "the end of the words")
+    assert "left behind" not in caplog.text
+
+
 # -- idle ------------------------------------------------------------------------------------------
 
 
