@@ -154,7 +154,7 @@ class HeldOutput(OutputWrapper):
         report: Callable[[object], None],
         *,
         sound_format: Callable[[], SoundFormat],
-        is_out_of_band: Callable[[str], bool],
+        is_out_of_band: Callable[[str], bool] = lambda _: False,
     ) -> None:
         super().__init__(output)
         self._is_out_of_band = is_out_of_band

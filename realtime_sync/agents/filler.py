@@ -16,7 +16,6 @@ from typing import Any, Protocol
 from attrs import frozen
 
 from ..conversation.session import SoundFormat
-from ..conversation.tool_calls import ToolCalls
 from ..errors import UserError
 from ..events import (
     ErrorEvent,
@@ -113,7 +112,7 @@ class Filler:
     Args:
         settings: what is said.
         voice: the rules of the conversation.
-        calls: the calls of tools.
+        running: returns the calls that run.
         refused_by: returns the requests that an error refuses.
         track: what it is heard on.
         sound_format: of the audio that comes, at this moment.
@@ -131,7 +130,7 @@ class Filler:
         self,
         settings: FillerSettings,
         voice: VoiceState,
-        calls: ToolCalls,
+        running: Callable[[], Collection[str]],
         *,
         refused_by: Callable[[ErrorEvent], Collection[str]],
         track: FillerTrack,
@@ -143,7 +142,7 @@ class Filler:
     ) -> None:
         self._settings = settings
         self._voice = voice
-        self._calls = calls
+        self._running = running
         self._refused_by = refused_by
         self._track = track
         self._format = sound_format
@@ -199,13 +198,13 @@ class Filler:
             effects += self._withdraw()
         if self._track.look():
             effects += self._withdraw()
-        if not self._voice.tools_running:
+        if not self._running():
             self._quiet_since, self._told = None, False
             return [*effects, *([] if self._track.sounds else self._withdraw())]
         return [*effects, *self._look_at_silence()]
 
     def _look_at_silence(self) -> list[Effect]:
-        if self._told or not self._voice.waits_for_tools or not self._is_silent():
+        if self._told or self._voice.talking or not self._is_silent():
             self._quiet_since = None
             return []
         now = self._clock()
@@ -246,7 +245,7 @@ class Filler:
         self._request = None
         self._response_id = response_id = as_id(response.get("id")) or ""
         self._track.expect(response_id)
-        if self._unwanted or not self._voice.tools_running:
+        if self._unwanted or not self._running():
             return self._withdraw()
         return [Report(self._report(response_id))]
 
@@ -269,7 +268,7 @@ class Filler:
         return [Report(self._report(None))]
 
     def _report(self, response_id: str | None) -> RealtimeModelFillerEvent:
-        return RealtimeModelFillerEvent(sorted(self._calls.awaited), response_id)
+        return RealtimeModelFillerEvent(sorted(self._running()), response_id)
 
     # -- its end -----------------------------------------------------------------------------------
 

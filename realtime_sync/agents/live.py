@@ -184,7 +184,9 @@ class Live:
 
     def _assemble(self) -> None:
         connection, config = self.connection, self._config
-        calls = ToolCalls(self._dispatch.names, declared=lambda: connection.session.declared_tools)
+        calls = self._calls = ToolCalls(
+            self._dispatch.names, declared=lambda: connection.session.declared_tools
+        )
         output = self._output()
         interruptions = config.get("interruptions", True)
         state = self._state = VoiceState(
@@ -248,7 +250,7 @@ class Live:
             input=self._input(state),
             calls=self._work,
             audience=_Audience(self),
-            further=[rules, input_rules, self._words, *self._filler(calls, output)],
+            further=[rules, input_rules, self._words, *self._filler(output)],
             idle_timeout=_IDLE_TIMEOUT_S,
             answer_timeout=_ANSWER_TIMEOUT_S,
             clock=self._clock,
@@ -287,7 +289,7 @@ class Live:
                 output,
                 self._report,
                 sound_format=sound,
-                is_wanted=lambda: self._state.waits_for_tools,
+                is_wanted=lambda: bool(self._running_calls()) and not self._state.talking,
                 clock=self._clock,
             )
         hold = HoldBack(
@@ -304,7 +306,7 @@ class Live:
         )
         return self._held
 
-    def _filler(self, calls: ToolCalls, output: Output) -> list[FurtherRules]:
+    def _filler(self, output: Output) -> list[FurtherRules]:
         """Return the rules of what is said for slow tools, if something is."""
         speaks = "audio" in self._payload.get("output_modalities", ["audio"])
         if self._filler_settings is None or self._track is None or not speaks:
@@ -312,7 +314,7 @@ class Live:
         filler = Filler(
             self._filler_settings,
             self._state,
-            calls,
+            self._running_calls,
             refused_by=self.connection.response.refused_by,
             track=self._track,
             sound_format=self._sound,
@@ -322,6 +324,10 @@ class Live:
             clock=self._clock,
         )
         return [filler]
+
+    def _running_calls(self) -> frozenset[str]:
+        """Return the calls that somebody waits for, but for those that wait for approval."""
+        return self._calls.awaited | self._work.called
 
     def _is_out_of_band(self, response_id: str) -> bool:
         return self.connection.response.is_out_of_band(response_id)

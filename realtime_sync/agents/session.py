@@ -408,7 +408,7 @@ class RealtimeSession(Generic[TContext]):
         live.say(request)
         if not wait:
             return False
-        return request.wait(timeout, lambda: live.end() if live.box.closed else None)
+        return request.wait(timeout, lambda: live.end() if live.engine.stopping else None)
 
     def update_agent(self, agent: RealtimeAgent[Any]) -> None:
         """Let another agent have the word, from the next answer on.

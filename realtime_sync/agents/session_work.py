@@ -96,6 +96,11 @@ class SessionWork:
             case RunAside(TellCalls()):
                 self._tools.interrupt()
 
+    @property
+    def called(self) -> frozenset[str]:
+        """The calls whose functions run at this moment."""
+        return self._tools.called
+
     def is_own_thread(self) -> bool:
         """Whether this is a thread of a pool."""
         return self._pool.runs_here() or self._guardrails.is_own_thread()

@@ -317,6 +317,12 @@ class ToolRunner:
         for call in calls:
             call.cancel()
 
+    @property
+    def called(self) -> frozenset[str]:
+        """The ``call_id`` of each call whose function runs at this moment."""
+        with self._lock:
+            return frozenset([key for key, run in self._runs.items() if run.is_called])
+
     # -- steps, on a thread of the pool ----------------------------------------------------------
 
     def _perform(self, run: _Run, step: Callable[[_Run], Outcome]) -> Outcome:

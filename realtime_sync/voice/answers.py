@@ -114,7 +114,7 @@ class Answers:
         return answer is not None and not answer.done and not answer.out_of_band
 
     @property
-    def is_running(self) -> bool:
+    def any_running(self) -> bool:
         """Whether there are any of these; asked for each event, so the newest come first."""
         return any(
             not answer.done and not answer.out_of_band

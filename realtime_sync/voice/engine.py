@@ -174,6 +174,11 @@ class VoiceEngine:
         self._input.stop()
         self._wake()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it is about to end, or has ended."""
+        return self._stopping.is_set
+
     def join(self) -> None:
         """Wait for the end, after `stop`, for as long as everything in it may take at most."""
         if self._thread is not None:

@@ -245,17 +245,13 @@ class VoiceState:
     @property
     def busy(self) -> bool:
         """Whether the conversation is in the middle of a turn."""
-        return self._talking or self.tools_running
+        return self.talking or self.tools_running
 
     @property
-    def waits_for_tools(self) -> bool:
-        """Whether tools are all that goes on: nobody speaks, and no answer is under way or owed."""
-        return self.tools_running and not self._talking
-
-    @property
-    def _talking(self) -> bool:
+    def talking(self) -> bool:
+        """Whether more than tools goes on: the user speaks, or an answer is under way or owed."""
         # It is asked for each event, so what is quickly known comes first.
-        if self._speaking or self._verdicts.are_open or self._answers.is_running:
+        if self._speaking or self._verdicts.are_open or self._answers.any_running:
             return True
         return self._answer_due or self._asks.is_due or self._facts.busy
 

@@ -31,6 +31,7 @@ from realtime_sync.testing import (
     ScriptedServer,
     Step,
     VirtualClock,
+    drop_link,
     error,
     function_call,
     spoken_answer,
@@ -55,15 +56,16 @@ class Talk:
         self.server = ScriptedServer(list(steps))
         self.source = MemorySource()
         self.sink = MemorySink(clock=run.pop("clock", None))
-        agent: RealtimeAgent[Any] = RealtimeAgent("desk", tools=[self.tool()])
+        tool = self.tool(needs_approval=run.pop("needs_approval", False))
+        agent: RealtimeAgent[Any] = RealtimeAgent("desk", tools=[tool])
         runner = RealtimeRunner(
             agent, config=run.pop("config", {}), client=ScriptedClient(self.server)
         )
         audio = None if by_hand else (self.source, self.sink)
         self.session: RealtimeSession[Any] = runner.run(audio=audio, **run)
 
-    def tool(self) -> Any:
-        @function_tool
+    def tool(self, **options: Any) -> Any:
+        @function_tool(**options)
         def look(context: ToolContext[Any]) -> str:
             """Look for something, which takes its time."""
             self.began.put(context)
@@ -270,6 +272,108 @@ def test_hooks_do_not_hear_a_filler(talk: MakeTalk) -> None:
     assert made.guard.get(told, "a transcript") == ("assistant", "Here it is.")
 
 
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_filler_that_keeps_the_answer_waiting_too_long_falls_silent(
+    talk: MakeTalk, monkeypatch: pytest.MonkeyPatch, *, by_hand: bool
+) -> None:
+    monkeypatch.setattr("realtime_sync.agents.filler_output._MOST_S", 0.0)
+    made = talk(
+        function_call("look", {}, "call_1"),
+        spoken_answer("One moment.", item_id="fill", response_id="aside", finished=False),
+        spoken_answer("Here it is.", item_id="answer"),
+        config=FILLER,
+        by_hand=by_hand,
+        clock=VirtualClock(),
+    )
+    made.session.send_message("Look!")
+    made.until_type("audio")
+    made.go.set()
+    assert made.server.wait_sent(CANCEL)["response_id"] == "aside"
+    seen = made.until(lambda event: event.type == "audio" and event.item_id == "answer")
+    cut = next(event for event in seen if event.type == "audio_interrupted")
+    assert cut.item_id == "fill"
+    assert [event.item_id for event in seen[seen.index(cut) :] if event.type == "audio"] == [
+        "answer"
+    ]
+
+
+def test_the_user_silences_a_filler_and_the_answer_behind_it(talk: MakeTalk) -> None:
+    made = talk(
+        function_call("look", {}, "call_1"),
+        spoken_answer("One moment.", item_id="fill", response_id="aside", finished=False),
+        spoken_answer("Here it is.", item_id="answer"),
+        text_answer("I stop."),
+        config=FILLER,
+        clock=VirtualClock(),
+    )
+    made.session.send_message("Look!")
+    made.sink.wait_written(400)
+    made.go.set()
+    made.until_type("agent_end", 2)
+    made.server.emit(user_turn("Stop!"))
+    assert made.server.wait_sent(CANCEL)["response_id"] == "aside"
+    assert made.server.wait_sent("conversation.item.delete")["item_id"] == "answer"
+    made.until_type("agent_end")
+    assert made.sink.buffered_ms == 0
+    assert not made.sink.heard("answer")
+    assert "conversation.item.truncate" not in [each["type"] for each in made.server.sent]
+
+
+def test_each_round_of_calls_has_its_filler(talk: MakeTalk) -> None:
+    made = talk(
+        function_call("look", {}, "call_1"),
+        spoken_answer("One moment."),
+        function_call("look", {}, "call_2"),
+        spoken_answer("One moment."),
+        text_answer("Here it is."),
+        config=FILLER,
+    )
+    made.session.send_message("Look!")
+    assert made.until_filler()[-1].data.call_ids == ["call_1"]
+    made.sink.wait_written(400)
+    first, made.go = made.go, threading.Event()
+    first.set()
+    assert made.until_filler()[-1].data.call_ids == ["call_2"]
+    made.sink.wait_written(800)
+    made.go.set()
+    made.until_type("agent_end")
+
+
+def test_a_call_that_waits_for_approval_has_no_filler_until_it_runs(talk: MakeTalk) -> None:
+    made = talk(
+        function_call("look", {}, "call_1"),
+        spoken_answer("One moment."),
+        text_answer("Found."),
+        config=FILLER,
+        needs_approval=True,
+    )
+    made.session.send_message("Look!")
+    seen = made.until_type("tool_approval_required")
+    seen += [] if "agent_end" in [event.type for event in seen] else made.until_type("agent_end")
+    assert not [event for event in seen if _data(event, "filler")]
+    assert made.session.approve_tool_call("call_1")
+    assert made.until_filler()[-1].data.call_ids == ["call_1"]
+    made.sink.wait_written(400)
+    made.go.set()
+    made.until_type("agent_end")
+
+
+def test_a_link_that_is_lost_in_a_filler_loses_no_output(talk: MakeTalk) -> None:
+    filler = spoken_answer("One moment.", response_id="aside")
+    made = talk(
+        function_call("look", {}, "call_1"),
+        [*filler[:5], *drop_link()],
+        config=FILLER,
+    )
+    made.session.send_message("Look!")
+    made.server.wait_opened(2)
+    made.until(lambda event: _data(event, "reconnected"))
+    made.server.extend(text_answer("Here it is."))
+    made.go.set()
+    made.server.wait_sent({"item": {"type": "function_call_output", "output": "found"}})
+    made.until_type("agent_end")
+
+
 def test_a_filler_is_spoken_by_a_server_with_a_voice(guard: Guard, ws_server: Server) -> None:
     said, sink = threading.Event(), MemorySink()
 
@@ -395,6 +499,57 @@ def test_sound_that_a_program_sends_becomes_silence(
     made.session.say("Hear!", interruptible=False)
     made.session.send_audio(b"efgh")
     assert bytes(made.server.heard) == b"abcd" + 4 * silence
+
+
+def test_a_tool_may_have_words_said_and_wait(guard: Guard) -> None:
+    heard: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    @function_tool
+    def look() -> str:
+        """Look for something."""
+        heard.put(session.say("I look.", wait=True, timeout=GUARD_S))
+        return "found"
+
+    steps = [
+        function_call("look", {}, "call_1"),
+        spoken_answer("I look.", item_id="said"),
+        text_answer("Found."),
+    ]
+    sink = MemorySink()
+    with ScriptedServer(steps) as server:
+        agent: RealtimeAgent[Any] = RealtimeAgent("desk", tools=[look])
+        runner = RealtimeRunner(agent, client=ScriptedClient(server))
+        with runner.run(audio=(MemorySource(), sink)) as session:
+            session.send_message("Look!")
+            assert guard.get(heard, "the words")
+            server.wait_sent({"item": {"type": "function_call_output"}})
+            server.wait_sent("response.create", count=3)
+    assert sink.heard("said")
+
+
+def test_a_tool_that_waits_for_words_does_not_hold_up_the_end(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    raised: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
+
+    @function_tool
+    def look() -> str:
+        """Look for something."""
+        try:
+            session.say("I look.", wait=True)
+        except ConnectionClosed as exc:
+            raised.put(exc)
+        return "found"
+
+    steps = [function_call("look", {}, "call_1"), spoken_answer("I look.")[:1]]
+    with ScriptedServer(steps) as server:
+        agent: RealtimeAgent[Any] = RealtimeAgent("desk", tools=[look])
+        runner = RealtimeRunner(agent, client=ScriptedClient(server))
+        with runner.run(audio=(MemorySource(), MemorySink())) as session:
+            session.send_message("Look!")
+            server.wait_sent("response.create", count=2)
+    guard.get(raised, "the end of the words")
+    assert "left behind" not in caplog.text
 
 
 # -- idle ------------------------------------------------------------------------------------------

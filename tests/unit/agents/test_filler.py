@@ -25,14 +25,9 @@ class Voice:
 
     def __init__(self) -> None:
         self.cuts = 0
-        self.tools_running = False
         self.talking = False
         self.answering = False
         self.forbidden: list[str] = []
-
-    @property
-    def waits_for_tools(self) -> bool:
-        return self.tools_running and not self.talking
 
     def forbid(self, response_id: str, *, is_handed: bool) -> list[Effect]:
         assert not is_handed
@@ -41,10 +36,6 @@ class Voice:
 
     def fall_silent(self) -> list[Any]:
         return ["silence"]
-
-
-class Calls:
-    awaited = frozenset({"call_2", "call_1"})
 
 
 class Track:
@@ -81,13 +72,14 @@ class Bench:
         self.clock = clock
         self.voice, self.track = Voice(), Track()
         self.silent = True
+        self.tools_running = False
         self.refused: tuple[str, ...] = ()
         settings = FillerSettings(words, options.pop("clip", None), options.pop("after_s", AFTER_S))
         options = {"can_ask": True, "yields": True, **options}
         self.filler = Filler(
             settings,
             self.voice,  # type: ignore[arg-type]  # as much of it as is asked for
-            Calls(),  # type: ignore[arg-type]
+            lambda: {"call_2", "call_1"} if self.tools_running else (),
             refused_by=lambda _: self.refused,
             track=self.track,
             sound_format=lambda: SoundFormat("audio/pcm", 24_000),
@@ -98,7 +90,7 @@ class Bench:
 
     def wait(self, seconds: float) -> list[Effect]:
         """Let time pass while a tool runs."""
-        self.voice.tools_running = True
+        self.tools_running = True
         first = self.filler.tick()
         self.clock.advance(seconds)
         return [*first, *self.filler.tick()]
@@ -144,7 +136,7 @@ def test_it_is_asked_for_when_a_tool_has_run_in_silence(bench: Bench) -> None:
 
 def test_it_may_be_said_at_once(virtual_clock: VirtualClock) -> None:
     bench = Bench(virtual_clock, after_s=0)
-    bench.voice.tools_running = True
+    bench.tools_running = True
     assert len(bench.filler.tick()) == 1
 
 
@@ -161,7 +153,7 @@ def test_the_silence_counts_from_the_latest_sound(bench: Bench, disturb: str) ->
 
 def test_nothing_is_said_for_tools_that_are_quick(bench: Bench) -> None:
     bench.wait(0.625)
-    bench.voice.tools_running = False
+    bench.tools_running = False
     bench.filler.tick()
     assert bench.wait(0.625) == []
 
@@ -170,7 +162,7 @@ def test_it_is_said_once_for_the_calls_of_a_response(bench: Bench) -> None:
     bench.begin()
     bench.filler.receive(done("fill"))
     assert bench.wait(10) == []
-    bench.voice.tools_running = False
+    bench.tools_running = False
     bench.filler.tick()
     (create,) = bench.wait(AFTER_S)
     assert isinstance(create, CreateAside)
@@ -179,7 +171,7 @@ def test_it_is_said_once_for_the_calls_of_a_response(bench: Bench) -> None:
 
 def test_none_is_asked_for_while_one_is_under_way(bench: Bench) -> None:
     bench.wait(AFTER_S)
-    bench.voice.tools_running = False
+    bench.tools_running = False
     bench.filler.tick()
     assert bench.wait(10) == []
 
@@ -222,7 +214,7 @@ def test_sound_that_names_no_response_is_not_its(bench: Bench) -> None:
 
 def test_outputs_before_its_first_sound_cancel_it(bench: Bench) -> None:
     bench.begin()
-    bench.voice.tools_running = False
+    bench.tools_running = False
     assert bench.filler.tick() == [CancelResponse("fill")]
     assert bench.voice.forbidden == ["fill"]
     assert bench.filler.tick() == []
@@ -230,14 +222,14 @@ def test_outputs_before_its_first_sound_cancel_it(bench: Bench) -> None:
 
 def test_outputs_before_it_begins_cancel_it_when_it_does(bench: Bench) -> None:
     bench.wait(AFTER_S)
-    bench.voice.tools_running = False
+    bench.tools_running = False
     assert bench.filler.tick() == []
     assert bench.filler.receive(begun()) == [CancelResponse("fill")]
 
 
 def test_outputs_and_its_first_sound_at_once_cancel_it(bench: Bench) -> None:
     bench.begin()
-    bench.voice.tools_running = False  # so the track has not taken the sound
+    bench.tools_running = False  # so the track has not taken the sound
     assert bench.filler.receive(delta("fill", "item", 20)) == [CancelResponse("fill")]
 
 
@@ -245,7 +237,7 @@ def test_outputs_after_its_first_sound_leave_it(bench: Bench) -> None:
     bench.begin()
     bench.track.sounds = True
     assert bench.filler.receive(delta("fill", "item", 20)) == []
-    bench.voice.tools_running = False
+    bench.tools_running = False
     assert bench.filler.tick() == []
 
 
@@ -327,7 +319,7 @@ def test_a_server_that_refuses_is_not_asked_again(virtual_clock: VirtualClock) -
     bench.refused = (REQUEST,)
     (report,) = bench.filler.receive(refusal())
     assert isinstance(report, Report)
-    bench.voice.tools_running = False
+    bench.tools_running = False
     bench.filler.tick()
     assert isinstance(bench.wait(AFTER_S)[0], Report)
 
@@ -335,7 +327,7 @@ def test_a_server_that_refuses_is_not_asked_again(virtual_clock: VirtualClock) -
 def test_a_refusal_that_comes_too_late_plays_nothing(virtual_clock: VirtualClock) -> None:
     bench = Bench(virtual_clock, clip=CLIP)
     bench.wait(AFTER_S)
-    bench.voice.tools_running = False
+    bench.tools_running = False
     bench.filler.tick()
     bench.refused = (REQUEST,)
     assert bench.filler.receive(refusal()) == []

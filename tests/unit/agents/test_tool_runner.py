@@ -721,6 +721,7 @@ def test_a_function_that_runs_learns_of_an_interruption_and_its_output_counts(
     made.tool()
     call = made.call()
     context = made.has_begun()
+    assert made.runner.called == {"c1"}
     assert not context.cancelled
     made.runner.interrupt()
     assert context.cancelled
@@ -734,6 +735,7 @@ def test_a_call_that_waits_for_approval_learns_of_no_interruption(bench: MakeBen
     made.tool(needs_approval=True)
     made.call()
     made.asked()
+    assert made.runner.called == frozenset()
     made.runner.interrupt()
     made.gate.set()
     assert made.runner.approve("c1")

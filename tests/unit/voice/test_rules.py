@@ -1069,16 +1069,16 @@ def test_interruptions_are_counted_whatever_there_was_to_interrupt(state: VoiceS
     assert state.cuts == 2
 
 
-def test_it_waits_for_tools_when_nothing_else_goes_on(state: VoiceState) -> None:
+def test_tools_alone_are_no_talk(state: VoiceState) -> None:
     feed(state, session(), created("r"))
-    assert not state.waits_for_tools
+    assert state.talking
     feed(state, call_done("r", "c1", "weather"))
-    assert not state.waits_for_tools, "the response is running"
+    assert state.talking, "the response is running"
     feed(state, done("r"))
-    assert state.waits_for_tools
+    assert not state.talking
     assert state.busy
     feed(state, speech_started())
-    assert not state.waits_for_tools, "the user speaks"
+    assert state.talking, "the user speaks"
 
 
 def test_to_fall_silent_interrupts_nothing(state: VoiceState) -> None:
