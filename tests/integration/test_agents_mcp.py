@@ -14,8 +14,10 @@ import mcp_server
 import pytest
 
 from realtime_sync._deadline import Deadline
+from realtime_sync._signal_safe import Latch
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.function_tool import FAILURE_TEXT
+from realtime_sync.agents.mcp_link import McpLink, stdio_target
 from realtime_sync.agents.mcp_servers import (
     MCPServer,
     MCPServerStdio,
@@ -155,6 +157,22 @@ def test_a_server_that_does_not_start(start: Any, why: str) -> None:
     server.cleanup()
 
 
+class Struck(Latch):
+    """What a thread waits for when Ctrl-C comes."""
+
+    def wait(self, deadline: Deadline) -> bool:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_it_connects() -> None:
+    target = stdio_target({"command": "sleep", "args": ["600"]})
+    link = McpLink(target, name="shop", timeout=None)
+    link._settled = Struck()
+    with pytest.raises(KeyboardInterrupt):
+        link.open()
+    assert not link._thread.is_alive()
+
+
 def test_a_server_that_is_not_there() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
@@ -245,4 +263,4 @@ def test_servers_that_the_provider_calls_pass_through() -> None:
         assert told == [hosted]
         assert "mcp_list_tools.completed" in seen
         assert sent["item"] == answer
-        assert session.history == []
+        assert list(session.history) == []
