@@ -15,9 +15,9 @@ import pytest
 
 from realtime_sync._deadline import Deadline
 from realtime_sync._signal_safe import Latch
+from realtime_sync.agents import mcp_link
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.function_tool import FAILURE_TEXT
-from realtime_sync.agents.mcp_link import McpLink, stdio_target
 from realtime_sync.agents.mcp_servers import (
     MCPServer,
     MCPServerStdio,
@@ -165,8 +165,8 @@ class Struck(Latch):
 
 
 def test_ctrl_c_while_it_connects() -> None:
-    target = stdio_target({"command": "sleep", "args": ["600"]})
-    link = McpLink(target, name="shop", timeout=None)
+    target = mcp_link.stdio_target({"command": "sleep", "args": ["600"]})
+    link = mcp_link.McpLink(target, name="shop", timeout=None)
     link._settled = Struck()
     with pytest.raises(KeyboardInterrupt):
         link.open()
