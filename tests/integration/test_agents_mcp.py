@@ -220,6 +220,28 @@ def test_a_handoff_to_an_agent_whose_server_has_ended(stdio: MCPServer) -> None:
     assert outputs_of(RealtimeAgent("Clerk", handoffs=[other]), script) == [FAILURE_TEXT]
 
 
+def test_the_end_of_a_session_cancels_its_calls_at_the_server(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    client = ScriptedClient(ScriptedServer([function_call("hang", {}, "call_1")]))
+    with MCPServerStdio(params(marks), client_session_timeout_seconds=None) as server:
+        agent: RealtimeAgent[Any] = RealtimeAgent("Clerk", mcp_servers=[server])
+        with RealtimeRunner(agent, client=client).run() as session:
+            session.send_message("Wait!")
+            for event in session:
+                if event.type == "tool_start":
+                    break
+            until_there(marks)
+        assert server.call_tool("price_of", TEA).content
+    assert marks.read_text().splitlines() == ["hang: begun", "hang: cancelled"]
+
+
+def until_there(file: Path) -> None:
+    deadline, looked = Deadline(GUARD_S), threading.Event()
+    while not file.exists():
+        assert not deadline.expired
+        looked.wait(0.01)
+
+
 def outputs_of(agent: RealtimeAgent[Any], script: list[Any]) -> list[str]:
     """Return what the tools have told the model when the last answer of ``script`` is over."""
     answers = 0
