@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
@@ -28,16 +28,18 @@ _LOOK_S = 0.1  # how soon a call that nobody waits for any more is given up
 _CLOSE_S = 10.0  # the package kills a process that does not end after some 4 s
 _MAX_PAGES = 100
 
-McpTarget = Callable[[AsyncExitStack], Awaitable[Any]]
-"""Makes, on the link's thread, what the package's client connects to."""
+McpTarget = Callable[[AsyncExitStack], Awaitable[AbstractAsyncContextManager[Any]]]
+"""Makes, on the link's thread, what opens the way to a server; it may leave things on the stack."""
 
 
 def stdio_target(params: JsonDict) -> McpTarget:
     """Return a server that is a process of ours: command, args, env, cwd, encoding."""
     mcp = _mcp()
 
-    async def target(stack: AsyncExitStack) -> Any:
-        return mcp.StdioServerParameters(**params)
+    async def target(stack: AsyncExitStack) -> AbstractAsyncContextManager[Any]:
+        from mcp.client.stdio import stdio_client
+
+        return stdio_client(mcp.StdioServerParameters(**params))
 
     return target
 
@@ -63,7 +65,7 @@ def http_target(
     """
     _mcp()
 
-    async def target(stack: AsyncExitStack) -> Any:
+    async def target(stack: AsyncExitStack) -> AbstractAsyncContextManager[Any]:
         import httpx2
         from mcp.client.streamable_http import streamable_http_client
 
@@ -127,10 +129,11 @@ class McpLink:
         self._begun = Latch()  # there is a loop, or there never will be
         self._settled = Latch()  # connected, or failed
         self._failure: BaseException | None = None
-        # The rest is set on the loop's thread before ``_begun``, but the client.
+        # The rest belongs to the loop's thread; the portal is there when it has begun.
         self._portal: BlockingPortal | None = None
         self._scope: CancelScope | None = None
         self._stopping: Event | None = None
+        self._is_reached = False  # and may not have said anything
         self._client: Any = None
 
     def open(self) -> None:
@@ -242,19 +245,21 @@ class McpLink:
         import anyio
         from anyio.from_thread import BlockingPortal
 
-        with anyio.CancelScope() as scope:
-            async with BlockingPortal() as portal:
-                self._scope, self._stopping, self._portal = scope, anyio.Event(), portal
+        with anyio.CancelScope() as self._scope:
+            async with BlockingPortal() as self._portal:
+                self._stopping = anyio.Event()
                 self._begun.set()
                 await self._converse(self._stopping)
-        if scope.cancelled_caught and self._client is None:
-            raise MCPServerError("closed while it was connecting")
 
     async def _converse(self, stopping: Event) -> None:
         async with AsyncExitStack() as stack:
-            target = await self._target(stack)
+            streams = await stack.enter_async_context(await self._target(stack))
+            self._is_reached = True
+            if stopping.is_set():
+                return
+            way = nullcontext(streams)
             # `MCPServer` has a cache of its own, which a program can empty.
-            client = _mcp().Client(target, read_timeout_seconds=self._timeout, cache=None)
+            client = _mcp().Client(way, read_timeout_seconds=self._timeout, cache=None)
             self._client = await stack.enter_async_context(client)
             self._settled.set()
             await stopping.wait()
@@ -262,7 +267,8 @@ class McpLink:
     def _stop(self) -> None:
         assert self._stopping is not None
         self._stopping.set()
-        if self._client is None:
+        # A process that is being started is not to be cancelled: nobody would end it.
+        if self._is_reached and self._client is None:
             self._abort()
 
     def _abort(self) -> None:

@@ -103,9 +103,11 @@ class McpInvocation:
             MCPServerError: there is no result, and that is to end the session.
         """
         arguments = read_arguments(text)
+        call = context.call
         try:
+            # An interruption ends no call: the tool may be half-way through what it changes.
             result = self._server.call_tool(
-                self._tool.name, arguments, is_over=lambda: context.cancelled
+                self._tool.name, arguments, is_over=lambda: call.abandoned
             )
         except (MCPServerError, UserError) as exc:
             if self._tell is None:

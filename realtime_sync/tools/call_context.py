@@ -37,6 +37,7 @@ class CallContext:
     arguments: object
     context: Any = None
     _cancelled: Latch = field(factory=Latch, init=False, repr=False)
+    _abandoned: bool = field(default=False, init=False, repr=False)
 
     @property
     def cancelled(self) -> bool:
@@ -49,4 +50,17 @@ class CallContext:
 
     def cancel(self) -> None:
         """Tell the function that nobody waits for it any more."""
+        self._cancelled.set()
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether the call is over, or about to be, whatever the function returns.
+
+        `cancelled` alone, as after an interruption, is a wish: the output is still taken.
+        """
+        return self._abandoned
+
+    def abandon(self) -> None:
+        """Tell the function that the call is over, or about to be."""
+        self._abandoned = True
         self._cancelled.set()

@@ -226,7 +226,7 @@ class ToolPool:
             threads += [self._timer] if self._timer is not None else []
         self._wake_timer()
         for job in jobs:
-            job.call.cancel()
+            job.call.abandon()
         join_all(threads, deadline)
         with self._lock:
             left = [*self._running.values(), *self._abandoned.values()]
@@ -312,7 +312,7 @@ class ToolPool:
                 return False
             job.settled = True
             self._abandon_locked(job)
-        job.call.cancel()
+        job.call.abandon()
         self._wake_timer()
         self._hand_over(job, why)
         self._add_worker()

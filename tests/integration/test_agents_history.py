@@ -18,6 +18,7 @@ from realtime_sync.testing import (
     ScriptedClient,
     ScriptedServer,
     VirtualClock,
+    drop_link,
     spoken_answer,
     text_answer,
     user_turn,
@@ -109,6 +110,42 @@ def last_of(session: RealtimeSession[Any]) -> AssistantMessageItem:
     item = session.history[-1]
     assert isinstance(item, AssistantMessageItem)
     return item
+
+
+def test_a_new_link_gets_what_was_imported() -> None:
+    with ScriptedServer([text_answer("Hello.")]) as server, session_on(server) as session:
+        session.send_message("Hi!")
+        until(session, "agent_end")
+        data = session.history.export()
+    with ScriptedServer([]) as server, session_on(server) as session:
+        session.history.import_history(data)
+        until(session, "history_added", count=2)
+        server.emit(drop_link())
+        server.wait_opened(2)
+        before = [item.item_id for item in session.history]
+        assert before == [item["id"] for item in data["items"]]
+        for expect in before:
+            server.wait_sent({"item": {"id": expect}}, count=2)
+        assert words(session) == ["Hi!", "Hello."]
+
+
+def test_a_deleted_answer_that_still_plays_is_not_truncated() -> None:
+    clock = VirtualClock()
+    sink = MemorySink(clock=clock)
+    server = ScriptedServer([spoken_answer("one two", audio_ms=1000), text_answer("Well.")])
+    with session_on(server, audio=(MemorySource(), sink)) as session:
+        session.send_message("Count!")
+        until(session, "audio_end")
+        sink.wait_written(1000)
+        clock.advance(0.5)
+        until(session, "agent_end")
+        session.history.delete(last_of(session).item_id)
+        until(session, "history_updated")
+        session.interrupt()
+        session.send_message("And now?")
+        until(session, "agent_end")
+        assert words(session) == ["Count!", "And now?", "Well."]
+    assert "conversation.item.truncate" not in [event["type"] for event in server.sent]
 
 
 def test_it_can_be_read_when_the_session_is_over() -> None:

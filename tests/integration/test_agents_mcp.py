@@ -14,6 +14,8 @@ import mcp_server
 import pytest
 
 from realtime_sync._deadline import Deadline
+from realtime_sync._signal_safe import Latch
+from realtime_sync.agents import mcp_link
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.function_tools import FAILURE_TEXT
 from realtime_sync.agents.mcp_servers import (
@@ -155,6 +157,22 @@ def test_a_server_that_does_not_start(start: Any, why: str) -> None:
     server.cleanup()
 
 
+class Struck(Latch):
+    """What a thread waits for when Ctrl-C comes."""
+
+    def wait(self, deadline: Deadline) -> bool:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_it_connects() -> None:
+    target = mcp_link.stdio_target({"command": "sleep", "args": ["600"]})
+    link = mcp_link.McpLink(target, name="shop", timeout=None)
+    link._settled = Struck()
+    with pytest.raises(KeyboardInterrupt):
+        link.open()
+    assert not link._thread.is_alive()
+
+
 def test_a_server_that_is_not_there() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
@@ -202,6 +220,28 @@ def test_a_handoff_to_an_agent_whose_server_has_ended(stdio: MCPServer) -> None:
     assert outputs_of(RealtimeAgent("Clerk", handoffs=[other]), script) == [FAILURE_TEXT]
 
 
+def test_the_end_of_a_session_cancels_its_calls_at_the_server(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    client = ScriptedClient(ScriptedServer([function_call("hang", {}, "call_1")]))
+    with MCPServerStdio(params(marks), client_session_timeout_seconds=None) as server:
+        agent: RealtimeAgent[Any] = RealtimeAgent("Clerk", mcp_servers=[server])
+        with RealtimeRunner(agent, client=client).run() as session:
+            session.send_message("Wait!")
+            for event in session:
+                if event.type == "tool_start":
+                    break
+            until_there(marks)
+        assert server.call_tool("price_of", TEA).content
+    assert marks.read_text().splitlines() == ["hang: begun", "hang: cancelled"]
+
+
+def until_there(file: Path) -> None:
+    deadline, looked = Deadline(GUARD_S), threading.Event()
+    while not file.exists():
+        assert not deadline.expired
+        looked.wait(0.01)
+
+
 def outputs_of(agent: RealtimeAgent[Any], script: list[Any]) -> list[str]:
     """Return what the tools have told the model when the last answer of ``script`` is over."""
     answers = 0
@@ -245,4 +285,4 @@ def test_servers_that_the_provider_calls_pass_through() -> None:
         assert told == [hosted]
         assert "mcp_list_tools.completed" in seen
         assert sent["item"] == answer
-        assert session.history == []
+        assert list(session.history) == []

@@ -105,12 +105,14 @@ def test_a_call() -> None:
         called(only_tool(server), "{")
 
 
-def test_the_server_learns_that_nobody_waits() -> None:
+def test_the_server_learns_that_nobody_takes_the_result() -> None:
     server = Shop("buy")
     context = ToolContext[Any](None, tool_name="buy")
-    context.call.cancel()
+    context.call.cancel()  # the user has interrupted
     only_tool(server).on_invoke_tool(context, "")
-    assert server.called == [("buy", {}, True)]
+    context.call.abandon()
+    only_tool(server).on_invoke_tool(context, "")
+    assert server.called == [("buy", {}, False), ("buy", {}, True)]
 
 
 def test_failures() -> None:

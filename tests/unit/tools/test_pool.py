@@ -252,6 +252,7 @@ def test_some_calls_are_cancelled(bench: MakeBench) -> None:
     made.pool.cancel("interrupted", ["c2"])
     assert made.output().call_id == "c2"
     assert [call.cancelled for call in calls] == [False, True]
+    assert [call.abandoned for call in calls] == [False, True]
     made.gate.set()
     assert made.output() == ("c1", "let go", False)
 
@@ -494,8 +495,8 @@ def test_closing_waits_for_what_returns_and_names_what_does_not(
     assert made.output() == ("c2", "obeyed", False)
     guard.join(closing)
     assert "tool 'hold' has not returned" in caplog.text
-    assert stuck.cancelled
-    assert waits.cancelled
+    for call in (stuck, waits):
+        assert (call.cancelled, call.abandoned) == (True, True)
     made.run("c4")
     made.gate.set()
     made.pool.close(Deadline(guard.seconds))
