@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from secrets import token_hex
 
 from .._types import JsonDict
 from ..conversation.history import FOLLOWED as HISTORY_EVENTS
@@ -106,6 +107,7 @@ class ConnectionState:
         self.pause: Callable[[float], object] | None = None
         self._speech_ends_responses = speech_ends_responses
         self._clock = clock
+        self._untold: list[JsonDict] = []  # items that only the lost link was told of
         self._lock = threading.Lock()  # guards the three below
         self._responses = Responses()
         self._unconfirmed = UnconfirmedRequests()
@@ -241,6 +243,7 @@ class ConnectionState:
 
     def renewed(self, reports: Sequence[SessionCreated | SessionUpdated]) -> None:
         """Take note of what was reported while the session was restored on a new link."""
+        self._untold = []
         for event in reports:
             try:
                 self.session.restored(event)
@@ -261,6 +264,12 @@ class ConnectionState:
             self._uncommitted = False
         elif kind == "session.update":
             self.session.sent(event)
+
+    def transmitted(self, event: JsonDict) -> None:
+        """Take note that a client event has gone out, and is not held for the next link."""
+        if event["type"] == "conversation.item.create":
+            with self._lock:
+                self._unconfirmed.transmitted(event)
 
     def ask_when_idle(self, event: JsonDict) -> bool:
         """Take a ``response.create`` that waits its turn; return whether it is to be sent now."""
@@ -305,6 +314,7 @@ class ConnectionState:
                 none of them.
         """
         with self._lock:
+            self._untold = self._unconfirmed.items
             gone = self._responses.link_lost(requested)
             self._settle(requested)
         self.session.link_lost(requested)
@@ -371,8 +381,15 @@ class ConnectionState:
         return self.session.restorable
 
     def replay(self) -> tuple[list[JsonDict], list[str]]:
-        """Return the history as it is to be told again; see `History.replay`."""
-        return self.history.replay(self.session.facts.output.bytes_per_s)
+        """Return the history as it is to be told again; see `History.replay`.
+
+        What has gone out over the lost link as the last of all, and was not confirmed, is told
+        again, too: whether the old session had it makes no difference to the new one.
+        """
+        items, lost = self.history.replay(self.session.facts.output.bytes_per_s)
+        known = {item["id"] for item in items}.union(lost)
+        untold = [{"id": f"item_{token_hex(10)}", **item} for item in self._untold]
+        return items + [item for item in untold if item["id"] not in known], lost
 
 
 def _not_followed(event: ServerEvent, exc: Exception) -> None:

@@ -95,6 +95,7 @@ class _Unconfirmed:
         form: what tells the item that it creates from others.
         aside: it asks for an out-of-band response, which waits for no other.
         doubtful: a response has begun that may be its answer, or somebody else's.
+        item: that it creates at the end of the conversation, once it was `transmitted`.
     """
 
     kind: str
@@ -103,6 +104,7 @@ class _Unconfirmed:
     form: tuple[str | None, ...] = ()
     aside: bool = False
     doubtful: bool = False
+    item: JsonDict | None = None
 
 
 class UnconfirmedRequests:
@@ -127,6 +129,17 @@ class UnconfirmedRequests:
         aside = as_object(plain(event.get("response"))).get("conversation") == "none"
         self.left[event_id] = _Unconfirmed(kind, event_id, subject, form, aside)
         keep_latest(self.left, _LATEST)
+
+    def transmitted(self, event: JsonDict) -> None:
+        """Take that a client event has gone out, so that nobody will send it once more."""
+        request = self.left.get(event["event_id"])
+        if request is not None and event.get("previous_item_id") is None:
+            request.item = as_object(plain(event.get("item")))
+
+    @property
+    def items(self) -> list[JsonDict]:
+        """The items that have gone out, and of which the server has not told."""
+        return [request.item for request in self.left.values() if request.item]
 
     def drop(self, event_id: str) -> None:
         """Take note that a request was answered, or was not sent after all."""

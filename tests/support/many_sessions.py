@@ -174,7 +174,7 @@ class Program:
 
     def _open_calls(self, session: RealtimeSession[Any]) -> list[str]:
         items = [*session.connection.conversation.history.items.values()]
-        calls = [i.call_id for i in items if i.type == "function_call" and i.call_id]
+        calls = [f"{i.call_id}" for i in items if i.type == "function_call" and i.call_id]
         return [call_id for call_id in calls if call_id not in self._outputs(session)]
 
     def _look(self, session: RealtimeSession[Any]) -> None:

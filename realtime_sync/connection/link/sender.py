@@ -120,7 +120,8 @@ class Sender:
         del last.requests[:-_LATEST]
         try:
             self._state.sent(wire)
-            self._transmit(text)
+            if self._transmit(text):
+                self._state.transmitted(wire)
         except BaseException:  # a signal handler's exception as well
             self._state.forget(event_id)
             raise
