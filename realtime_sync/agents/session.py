@@ -111,6 +111,9 @@ class RealtimeSession(Generic[TContext]):
         self._consumer = Claim()
         self._live: Live | None = None
         self._stack = ExitStack()
+        # Held while the stack is closed, which two threads must not do at once: the second waits
+        # for the end of it. Threads of the session's own do not come here.
+        self._closing = threading.Lock()
         self._began_at = 0.0
 
     # -- its life ----------------------------------------------------------------------------------
@@ -171,7 +174,8 @@ class RealtimeSession(Generic[TContext]):
             return
         live.stop()
         if not live.is_own_thread():
-            self._stack.close()
+            with self._closing:
+                self._stack.close()
 
     def __enter__(self) -> Self:
         return self.enter()

@@ -308,6 +308,24 @@ def test_a_session_is_closed_by_another_thread(guard: Guard) -> None:
         guard.join(thread)
 
 
+def test_a_session_is_closed_by_many_threads_at_once(guard: Guard) -> None:
+    for _ in range(10):
+        server = ScriptedServer([spoken_answer("One two three.", audio_ms=30)])
+        session = session_with(server, DESK).enter()
+        session.send_message("Hi!")
+        together = threading.Barrier(4, timeout=guard.seconds)
+
+        def end(session: Any = session, together: Any = together) -> None:
+            together.wait()
+            session.close()
+            assert session._running().connection.closed
+
+        threads = [spawn(end, name=f"closer-{n}") for n in range(4)]
+        rest(session)
+        for thread in threads:
+            guard.join(thread)
+
+
 def test_a_session_is_closed_by_its_tool() -> None:
     @function_tool
     def hang_up(context: ToolContext[RealtimeSession[Any]]) -> str:
@@ -386,6 +404,25 @@ def test_nothing_is_lost_while_nobody_takes_events(caplog: pytest.LogCaptureFixt
         events = take_until(session, "agent_end", 2)
     assert sum(len(event.audio.data) for event in events if event.type == "audio") == 7_680_000
     assert caplog.text.count("no events were taken") == 1
+
+
+def test_with_a_sink_the_oldest_events_are_dropped_and_counted() -> None:
+    answered = threading.Event()
+
+    class Watching(RealtimeRunHooks[Any]):
+        def on_agent_end(self, context: Any, agent: Any, output: Any) -> None:
+            answered.set()
+
+    server = ScriptedServer([text_answer(" ".join(["word"] * 5000))])
+    audio = (MemorySource(), MemorySink())
+    with server, session_with(server, DESK, audio=audio, hooks=Watching()) as session:
+        session.send_message("Tell me all.")
+        Guard().wait(answered, "the end of the answer")
+        events = take_until(session, "agent_end")
+        result = session.talk(timeout=0)
+    assert "history_updated" in kinds(events)
+    assert 800 < result.dropped_events < 1000
+    assert result.final_output == " ".join(["word"] * 5000)
 
 
 def test_a_session_without_events_keeps_none() -> None:

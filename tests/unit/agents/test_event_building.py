@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from mutations import TYPES, sample
 
 from realtime_sync.agents import event_building
 from realtime_sync.agents.agent import RealtimeAgent
@@ -27,7 +29,7 @@ from realtime_sync.agents.notes import (
 from realtime_sync.agents.run_context import RunContextWrapper, ToolContext
 from realtime_sync.agents.session_box import Happening
 from realtime_sync.errors import AgentError, RemoteProtocolError
-from realtime_sync.events import Reconnected
+from realtime_sync.events import Reconnected, parse_event
 from realtime_sync.testing import (
     Traffic,
     error,
@@ -281,3 +283,15 @@ def test_items_that_have_not_changed_are_not_made_anew() -> None:
     after = builder.made._history.items
     assert after[0] is before[0]
     assert [item.previous_item_id for item in after] == [None, "item_u"]
+
+
+# -- what a server may get wrong -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_nothing_that_a_server_sends_raises(kind: str) -> None:
+    builder = Builder()
+    for mutation in sample(kind, 3):
+        with suppress(RemoteProtocolError):  # the connection leaves it out
+            builder.tell(parse_event(mutation.text))
+    assert "history_added" in kinds(builder.play(text_answer("Hello.")))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from guards import VirtualClock
+from mutations import TYPES, sample
 from scripted_voice import RATE, ScriptedFacts
 
 from realtime_sync.agents import rules as module
@@ -27,8 +29,8 @@ from realtime_sync.agents.rules import AgentRules, CheckOutput
 from realtime_sync.agents.run_context import RunContextWrapper, ToolContext
 from realtime_sync.agents.usage import Usage
 from realtime_sync.conversation.tool_calls import ToolCalls
-from realtime_sync.errors import ModelBehaviorError
-from realtime_sync.events import Reconnected
+from realtime_sync.errors import ModelBehaviorError, RemoteProtocolError
+from realtime_sync.events import Reconnected, parse_event
 from realtime_sync.testing import (
     Traffic,
     function_call,
@@ -421,3 +423,15 @@ def test_what_is_forbidden_is_told_to_the_model() -> None:
     assert told["content"] == [
         {"type": "input_text", "text": "guardrail triggered: no_secrets, be_kind"}
     ]
+
+
+# -- what a server may get wrong -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_nothing_that_a_server_sends_raises(kind: str) -> None:
+    talk = Talk(guarded=True, debounce=1, gate=Gate())
+    for mutation in sample(kind, 2):
+        with suppress(RemoteProtocolError):  # the connection leaves it out
+            talk.rules.receive(parse_event(mutation.text))
+    assert reports(talk.play(text_answer("Hello.")))[-1] == AgentDone(DESK)

@@ -321,3 +321,10 @@ def test_a_strict_session_does_nothing_about_turns() -> None:
     peer.get("response.create")
     turn = user_turn("Hi.")
     assert types(peer.play(turn)) == types(turn)
+
+
+# -- what no server sends today --------------------------------------------------------------------
+
+
+def test_an_event_of_a_response_need_not_name_it() -> None:
+    assert types(Peer().play([{"type": "response.of_tomorrow"}])) == ["response.of_tomorrow"]
