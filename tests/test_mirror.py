@@ -15,6 +15,7 @@ UNIT = REPOSITORY / "tests" / "unit"
 
 # Tests of a concept that several modules have together, with the reason.
 CONCEPTS = {
+    "agents/calls_and_interruptions": "the part of `rules` that tells functions of interruptions",
     "agents/conformance": "all names and fields against the published package",
     "agents/examples": "the docstrings of all modules",
     "connection/mutated_events": "odd events in every way in which a program takes them",
