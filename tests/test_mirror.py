@@ -15,7 +15,6 @@ UNIT = REPOSITORY / "tests" / "unit"
 
 # Tests of a concept that several modules have together, with the reason.
 CONCEPTS = {
-    "agents/calls_and_interruptions": "the part of `rules` that tells functions of interruptions",
     "agents/conformance": "all names and fields against the published package",
     "agents/examples": "the docstrings of all modules",
     "connection/mutated_events": "odd events in every way in which a program takes them",
@@ -36,6 +35,7 @@ CONCEPTS = {
     "voice/examples": "the docstrings of all modules, and their document",
     "voice/loop_turns": "one of two halves of the tests of `loop`",
     "voice/rules_of_interruptions": "the part of `rules` that interrupts answers, as a table",
+    "agents/calls_and_interruptions": "the part of `rules` that tells functions of interruptions",
 }
 
 
