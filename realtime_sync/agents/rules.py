@@ -16,6 +16,7 @@ from .._latest import keep_latest
 from .._types import JsonDict
 from ..conversation.tool_calls import ToolCalls
 from ..events import (
+    Reconnected,
     ResponseCreated,
     ResponseDone,
     ResponseOutputAudioTranscriptDelta,
@@ -23,6 +24,7 @@ from ..events import (
     ResponseOutputTextDelta,
     ResponseOutputTextDone,
     ServerEvent,
+    SessionUpdated,
 )
 from ..events.base import as_came
 from ..events.wire_values import as_id, as_index, as_object, as_text
@@ -32,7 +34,7 @@ from .agent import RealtimeAgent
 from .dispatch import Dispatch
 from .notes import AgentDone, AgentSpeaks, ApprovalAsked, Switched, ToolOver, Tripped
 from .output_checks import OutputCheck, OutputChecks
-from .session_settings import changed_fields, merged_fields
+from .session_settings import changed_fields, is_reported, merged_fields
 from .usage import Usage
 
 __all__ = ["AgentRules", "CheckOutput", "Gate"]
@@ -113,13 +115,16 @@ class AgentRules:
         self._gate = gate
         self._speakers: dict[str, RealtimeAgent[Any]] = {}  # by response
         self._updates = 0
+        self._untold = sent  # of the session, as long as the server has not reported it
         self._handlers: dict[type, Callable[[Any], list[Effect]]] = {
+            Reconnected: self._reconnected,
             ResponseCreated: self._response_created,
             ResponseDone: self._response_done,
             ResponseOutputAudioTranscriptDelta: self._words_came,
             ResponseOutputAudioTranscriptDone: lambda e: self._all_words_came(e, e.transcript),
             ResponseOutputTextDelta: self._words_came,
             ResponseOutputTextDone: lambda e: self._all_words_came(e, e.text),
+            SessionUpdated: self._session_updated,
         }
 
     # -- what happens ------------------------------------------------------------------------------
@@ -294,5 +299,18 @@ class AgentRules:
         self._sent = session
         if not update:
             return []
+        self._untold = merged_fields(self._untold, update)
+        return [self._send(update)]
+
+    def _send(self, update: JsonDict) -> Effect:
         self._updates += 1
-        return [UpdateSession(f"agents_update_{self._updates}", update)]
+        return UpdateSession(f"agents_update_{self._updates}", update)
+
+    def _session_updated(self, event: SessionUpdated) -> list[Effect]:
+        if is_reported(self._untold, as_object(as_came(event, "session"))):
+            self._untold = {}
+        return []
+
+    def _reconnected(self, _: Reconnected) -> list[Effect]:
+        """Send once more what was sent last: a new session is as the old one was reported."""
+        return [self._send(self._untold)] if self._untold else []

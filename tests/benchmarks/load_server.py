@@ -74,8 +74,8 @@ def _turns(sock: socket.socket, count: int) -> None:
 
 def _of_turn(data: bytes, number: int) -> bytes:
     """Return a turn's frames, or some of them, with ids that no other turn has."""
-    for id in _TURN_IDS:
-        data = data.replace(id, id[:6] + b"%020d" % number)
+    for name in _TURN_IDS:
+        data = data.replace(name, name[:6] + b"%020d" % number)
     return data
 
 
