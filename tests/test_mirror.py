@@ -39,7 +39,6 @@ CONCEPTS = {
     "voice/examples": "the docstrings of all modules, and their document",
     "voice/loop_turns": "one of two halves of the tests of `loop`",
     "voice/rules_of_interruptions": "the part of `rules` that interrupts answers, as a table",
-    "agents/calls_and_interruptions": "the part of `rules` that tells functions of interruptions",
 }
 
 

@@ -26,6 +26,7 @@ from ..events import (
     ResponseOutputTextDelta,
     ResponseOutputTextDone,
     ServerEvent,
+    SessionUpdated,
 )
 from ..events.base import as_came
 from ..events.wire_values import as_id, as_index, as_object, as_text
@@ -162,6 +163,7 @@ class AgentRules:
             ResponseOutputItemDone: self._item_done,
             ResponseOutputTextDelta: self._words_came,
             ResponseOutputTextDone: lambda e: self._all_words_came(e, e.text),
+            SessionUpdated: self._session_updated,
         }
 
     # -- what happens ------------------------------------------------------------------------------
@@ -432,3 +434,7 @@ class AgentRules:
             return []
         self._updates += 1
         return [UpdateSession(f"agents_update_{self._updates}", update)]
+
+    def _session_updated(self, event: SessionUpdated) -> list[Effect]:
+        self._session.reported(as_object(as_came(event, "session")))
+        return []

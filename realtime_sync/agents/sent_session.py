@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from .._types import JsonDict
-from .session_settings import changed_fields, merged_fields
+from .session_settings import changed_fields, is_reported, merged_fields
 
 __all__ = ["SentSession"]
 
@@ -27,16 +27,23 @@ class SentSession:
 
     def __init__(self, sent: JsonDict) -> None:
         self._sent = self._wanted = sent
+        self._unreported = sent  # what a link that is lost may have taken along
         self._has_spoken = False
 
     def spoken(self) -> None:
         """Take that audio of the model's has come."""
         self._has_spoken = True
 
+    def reported(self, session: JsonDict) -> None:
+        """Take the session as the server reports it."""
+        if is_reported(self._unreported, session):
+            self._unreported = {}
+
     def link_made_anew(self) -> JsonDict:
-        """Take that the session is a new one, configured as the old; return what it lacks."""
+        """Take that the session is a new one, as the old was reported; return what it lacks."""
         self._has_spoken = False
-        return self.replaced(self._wanted)
+        self.replaced(self._wanted)
+        return self._unreported
 
     def changed(self, fields: JsonDict) -> JsonDict:
         """Return the body of the update that changes some fields; ``{}`` for none.
@@ -57,6 +64,8 @@ class SentSession:
             session = self._with_voice_kept(session)
         update = changed_fields(self._sent, session)
         self._sent = session
+        if update:
+            self._unreported = merged_fields(self._unreported, update)
         return update
 
     def _with_voice_kept(self, session: JsonDict) -> JsonDict:

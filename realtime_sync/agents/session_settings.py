@@ -21,7 +21,7 @@ from .._types import JsonDict
 from ..errors import UserError
 from ..events.base import plain, shorten
 from ..events.session_shape import audio_settings
-from ..events.wire_values import as_number
+from ..events.wire_values import as_number, as_object
 from .audio_formats import FORMAT_RULE, format_of
 from .model import DEFAULT_MODEL, DEFAULT_MODEL_SETTINGS, RealtimeModelConfig
 from .run_config import (
@@ -35,6 +35,7 @@ from .run_config import (
 __all__ = [
     "SessionSettings",
     "changed_fields",
+    "is_reported",
     "merged_fields",
     "resolve_settings",
     "session_payload",
@@ -179,6 +180,26 @@ def without_formats(settings: RealtimeSessionModelSettings) -> RealtimeSessionMo
     formats = ("input_audio_format", "output_audio_format")
     kept = {name: value for name, value in settings.items() if name not in formats}
     return cast("RealtimeSessionModelSettings", kept)
+
+
+def is_reported(update: JsonDict, session: JsonDict) -> bool:
+    """Whether a session that a server reports has what an update says of the agent.
+
+    That is its instructions and the names of its tools; servers report the rest in forms of
+    their own.
+
+    Args:
+        update: of a session, in GA's form.
+        session: as the server reports it.
+    """
+    if update.get("instructions", session.get("instructions")) != session.get("instructions"):
+        return False
+    return "tools" not in update or _names_in(update["tools"]) == _names_in(session.get("tools"))
+
+
+def _names_in(tools: Any) -> set[object]:
+    listed = tools if isinstance(tools, list) else []
+    return {tool.get("name") or tool.get("server_label") for tool in map(as_object, listed)}
 
 
 # -- fields and their places -----------------------------------------------------------------------

@@ -28,7 +28,7 @@ from ..errors import (
     RealtimeTimeout,
     RemoteProtocolError,
 )
-from ..events import ServerEvent
+from ..events import Reconnected, ServerEvent
 from ._sending import send
 from ._voice_connection import VoiceConnection
 from .call_runner import CallRunner
@@ -279,18 +279,26 @@ class VoiceEngine:
 
     def _receive(self, event: ServerEvent) -> None:
         self._event_at = self._clock()
+        if isinstance(
+            event, Reconnected
+        ):  # what the session lacks comes before what is asked of it
+            self._ask_further(event)
         try:
             self._act(self._state.receive(event))
         except RemoteProtocolError as error:  # damaged audio
             self._leave_out(error)
-        for rules in self._further:
-            self._act(rules.receive(event))
+        if not isinstance(event, Reconnected):
+            self._ask_further(event)
         self.transcript.receive(event)
         self._look_at_position()
         if self._busy_by_rule:
             self.idle = False
             self._quiet_since = self._event_at
         self._audience.put(event)
+
+    def _ask_further(self, event: ServerEvent) -> None:
+        for rules in self._further:
+            self._act(rules.receive(event))
 
     def _tick(self) -> None:
         self._act(self._state.tick())

@@ -14,7 +14,7 @@ __all__ = ["Audience", "FurtherRules", "Input"]
 
 
 class FurtherRules(Protocol):
-    """Rules beside those of `VoiceState`, which are asked first.
+    """Rules beside those of `VoiceState`, which are asked first, but for a new link.
 
     Threads: the engine's. None of it waits, or calls code of the program's.
     """

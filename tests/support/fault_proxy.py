@@ -150,14 +150,20 @@ class FaultProxy:
             self._strike(connection, fault)
         return struck
 
-    def strike(self, kind: Kind, rng: random.Random | None = None) -> None:
-        """Let it happen now, to the newest connection, or to the one that ``rng`` chooses."""
+    def strike(self, kind: Kind) -> None:
+        """Let it happen now, to the newest connection."""
         with self._lock:
             connection = self._newest_locked()
-            if rng is not None and connection is not None:
-                connection = rng.choice([link for link in self._open if link.mode is None])
         assert connection is not None, "no link is up"
         self._strike(connection, Fault(kind))
+
+    def strike_any(self, kind: Kind, rng: random.Random) -> bool:
+        """Let it happen now, to a link that ``rng`` chooses; return whether there was one."""
+        with self._lock:
+            up = [link for link in self._open if link.mode is None]
+        if up:
+            self._strike(rng.choice(up), Fault(kind))
+        return bool(up)
 
     def release(self) -> None:
         """Deliver what stalled links hold back, and let them go on."""

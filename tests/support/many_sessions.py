@@ -6,7 +6,10 @@ is compared at the end.
 
 from __future__ import annotations
 
+import argparse
 import random
+import sys
+import tempfile
 import threading
 import time
 import weakref
@@ -257,10 +260,46 @@ class Crowd:
             end = time.monotonic() + seconds
             while time.monotonic() < end:
                 self._over.wait(self._rng.uniform(0.1, 1.0))
-                proxy.strike(self._rng.choice((Kind.DROP, Kind.RESET)), self._rng)
-                self.lost += 1
+                kind = self._rng.choice((Kind.DROP, Kind.RESET))
+                self.lost += proxy.strike_any(kind, self._rng)
             self._over.set()
             for thread in threads:
                 thread.join(3 * _GUARD_S)
             alive = [thread.name for thread in threads if thread.is_alive()]
             assert not alive, f"a deadlock: {alive}"
+
+    def report(self) -> str:
+        """Say what has happened."""
+        programs = self.programs
+        return (
+            f"{sum(p.answered for p in programs)} answers, "
+            f"{sum(p.interrupted for p in programs)} interrupted, "
+            f"{sum(sum(p.ran.values()) for p in programs)} calls, {self.lost} links lost, "
+            f"{sum(len(p.errors) for p in programs)} error events"
+        )
+
+
+def main() -> None:
+    """Run for as long as the command line says, and tell what went wrong."""
+    from embedded import run_server
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--sessions", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        run_server("--responder", write_script(Path(folder))) as server,
+    ):
+        crowd = Crowd(options.sessions, url=server.url, key=server.key, seed=options.seed)
+        crowd.run(options.seconds)
+    print(crowd.report())
+    wrong = [p for p in crowd.programs if p.failure is not None or p.problems]
+    for program in wrong:
+        print(program.number, program.stage, repr(program.failure), program.problems)
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ from guards import VirtualClock
 
 from realtime_sync._deadline import Deadline
 from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.function_tool import function_tool
+from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.live import Live
 from realtime_sync.agents.run_context import RunContextWrapper
 from realtime_sync.agents.session_box import NoAudience, SessionBox
