@@ -334,10 +334,18 @@ def test_the_calls_of_a_running_answer_are_its_agents() -> None:
     assert any(isinstance(each, Fault) for each in told)
 
 
+def reported(talk: Talk, instructions: str) -> None:
+    """Let the server say that it has an update."""
+    session = {"type": "realtime", "instructions": instructions, "tools": []}
+    [told] = parsed([{"type": "session.updated", "session": session}])
+    talk.rules.receive(told)
+
+
 def test_a_lost_link_ends_the_running_answer() -> None:
     talk = Talk()
     talk.play(function_call("look_up", {}, "call_1")[:1])
     talk.rules.switch(dispatch(BILLING), payload("Bill."))
+    reported(talk, "Bill.")
     lost = Reconnected(code=1006, attempts=1, lost=(), lost_items=[])
     assert talk.rules.receive(lost) == [Report(AgentDone(DESK))]
     assert talk.rules.calling is talk.rules.dispatch
@@ -366,6 +374,7 @@ def test_the_voice_stays_once_it_was_heard_until_the_next_link() -> None:
     [update] = talk.rules.switch(dispatch(BILLING), payload("Bill.", voice="marin"))
     assert isinstance(update, UpdateSession)
     assert "audio" not in update.session
+    reported(talk, "Bill.")
     [again] = talk.rules.receive(Reconnected(code=1006, attempts=1, lost=(), lost_items=[]))
     assert again == UpdateSession(
         "agents_update_2", {"type": "realtime", "audio": {"output": {"voice": "marin"}}}

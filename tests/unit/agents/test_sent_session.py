@@ -57,5 +57,23 @@ def test_the_voice_is_sent_with_the_next_session(first: str | None) -> None:
     sent.spoken()
     assert sent.replaced(session(voice="marin")) == {}
     assert sent.replaced(session("Be kind.", voice="marin"))["instructions"] == "Be kind."
+    sent.reported(session("Be kind."))
     assert sent.link_made_anew() == {"type": "realtime", "audio": {"output": {"voice": "marin"}}}
+    sent.reported(session("Be kind.", voice="marin"))
+    assert sent.link_made_anew() == {}
+
+
+def test_what_the_server_has_not_reported_is_sent_once_more() -> None:
+    sent = SentSession(session())
+    assert sent.link_made_anew() == session(), "nothing was reported yet"
+    sent.reported(session())
+    assert sent.link_made_anew() == {}
+    sent.changed({"instructions": "Be kind."})
+    sent.changed({"tools": [{"type": "function", "name": "look_up"}]})
+    sent.reported(session())  # of an update before
+    lost = sent.link_made_anew()
+    assert (lost["instructions"], lost["tools"][0]["name"]) == ("Be kind.", "look_up")
+    sent.reported({**session("Be kind."), "tools": []})
+    assert sent.link_made_anew() == lost, "its tools are not there"
+    sent.reported({**session("Be kind."), "tools": [{"name": "look_up", "type": "function"}]})
     assert sent.link_made_anew() == {}
