@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from embedded import Server, question, run_server, silence
+from guards import Guard
 
 from realtime_sync import Local
 from realtime_sync.agents.agent import RealtimeAgent
@@ -58,10 +59,12 @@ def heard(client: Local, text: str, **config: Any) -> tuple[list[Any], dict[str,
             spoken = [each for each in events if each.type == "audio_end"]
             if len(ended) == answers and spoken:
                 break
-        items = {event.item_id: 0 for event in events if event.type == "audio"}
-        written = sum(len(event.audio.data) for event in events if event.type == "audio") // 48
-        sink.wait_written(written - 1)
-        ms = {item_id: sink.played_ms(item_id) for item_id in items}
+        sound = [event for event in events if event.type == "audio"]
+        last = sound[-1].item_id
+        # What a trip has silenced may never have come to the sink; the last answer does.
+        whole_ms = sum(len(each.audio.data) for each in sound if each.item_id == last) // 48
+        Guard().until(lambda: sink.played_ms(last) >= whole_ms - 1, "the last answer")
+        ms = {each.item_id: sink.played_ms(each.item_id) for each in sound}
     return events, ms, sink
 
 
