@@ -214,6 +214,10 @@ class ResponseResource(_Resource):
         """Whether a request (``when_idle``) still waits for the end of a response."""
         return self._state.is_waiting(event_id)
 
+    def is_lost(self, event_id: str) -> bool:
+        """Whether a request went out over a link that was lost before anything answered it."""
+        return self._state.is_lost(event_id)
+
     def refused_by(self, event: ErrorEvent) -> tuple[str, ...]:
         """Return the ``event_id`` of the request that an ``error`` event refuses.
 

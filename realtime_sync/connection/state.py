@@ -302,6 +302,10 @@ class ConnectionState:
         waiting = self._responses.waiting
         return waiting is not None and waiting["event_id"] == event_id
 
+    def is_lost(self, event_id: str) -> bool:
+        """Whether a lost link took a request along unanswered."""
+        return event_id in self._responses.lost
+
     def appended(self) -> None:
         """Take note that audio is about to be appended."""
         self._uncommitted = True

@@ -49,12 +49,15 @@ class Responses:
         running: ids of the responses of the conversation that were created and are not done.
         declared_tools: the names of the functions that requests have declared for their response.
         waiting: the request that is owed: to be sent when nothing runs; None for none.
+        lost: the ``event_id`` of the latest requests that a lost link took along unanswered.
         pause_s: how long nothing is to be asked for, because a request was refused for the sake of
             a response of which nothing is known; until one begins or ends. Mostly 0.
 
     Threads: one at a time; the connection has a lock for it. The attributes are replaced, never
         changed in place, so any thread may read them.
     """
+
+    lost: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.running = _NONE
@@ -260,6 +263,7 @@ class Responses:
         self._out_of_band = dict.fromkeys(self._out_of_band, False)
         for event_id in lost:
             del self._asked[event_id]
+        self.lost = (*self.lost, *lost)[-_LATEST:]
         return gone
 
     def _settle(self) -> list[str]:

@@ -46,6 +46,9 @@ class ResponseFacts(Protocol):
     def is_waiting(self, event_id: str) -> bool:
         """Whether a request waits for the end of a response."""
 
+    def is_lost(self, event_id: str) -> bool:
+        """Whether a lost link took a request along unanswered."""
+
     def refused_by(self, event: ErrorEvent) -> tuple[str, ...]:
         """Return the requests that an error refuses."""
 

@@ -179,16 +179,16 @@ class Asks:
         self.owed = True
 
     def link_lost(self) -> bool:
-        """Take that the requests are gone, but for one that has waited and was sent since.
+        """Take which requests are gone: those that went out over the link, unanswered.
 
-        What somebody wanted to be said is asked for again.
+        One that has waited, or was made since, goes out over the new link, and may be answered in
+        full by now. What somebody wanted to be said is asked for again.
 
         Returns:
             Whether an answer is to be asked for again.
         """
-        sent = self._asked[-1:] if self._facts.busy else []
-        gone = [event_id for event_id in self._asked if event_id not in sent]
-        self._asked = sent
+        gone = [event_id for event_id in self._asked if self._facts.is_lost(event_id)]
+        self._asked = [event_id for event_id in self._asked if event_id not in gone]
         sayings = [self._asked_sayings.pop(event_id, None) for event_id in gone]
         wanted = [
             saying
@@ -196,4 +196,4 @@ class Asks:
             if event_id not in self._cut
         ]
         self._sayings.extendleft(saying for saying in reversed(wanted) if saying is not None)
-        return not sent and None in wanted
+        return not self._asked and None in wanted

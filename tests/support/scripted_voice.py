@@ -109,6 +109,9 @@ class ScriptedFacts:
     def is_waiting(self, event_id: str) -> bool:
         return self.state.is_waiting(event_id)
 
+    def is_lost(self, event_id: str) -> bool:
+        return self.state.is_lost(event_id)
+
     def refused_by(self, event: ErrorEvent) -> tuple[str, ...]:
         refusal = self.state.refusal_of(event)
         return () if refusal is None else refusal.requests

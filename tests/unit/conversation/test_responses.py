@@ -340,6 +340,7 @@ def test_what_was_asked_for_over_a_lost_link_is_gone(responses: Responses) -> No
     responses.asked(create("old"))
     responses.asked(create("held"))
     assert responses.link_lost(frozenset({"old"}))
+    assert responses.lost == ("old",)
     assert responses.busy
     assert not responses.link_lost(frozenset())
     responses.forget("held")

@@ -24,9 +24,13 @@ class Facts:
     def __init__(self) -> None:
         self.busy = False
         self.waiting: set[str] = set()
+        self.kept: set[str] = set()  # over a lost link
 
     def is_waiting(self, event_id: str) -> bool:
         return event_id in self.waiting
+
+    def is_lost(self, event_id: str) -> bool:
+        return event_id not in self.kept
 
 
 @pytest.fixture
@@ -153,9 +157,21 @@ def test_a_refused_saying_is_no_longer_protected(asks: Asks) -> None:
 def test_with_the_link_what_was_sent_is_gone(asks: Asks, facts: Facts, held: bool) -> None:
     asks.owed = True
     asks.next(is_quiet=yes)
-    facts.busy = held  # the connection has it for the next link
+    facts.kept = {"voice_create_1"} if held else set()  # the connection has it for the next link
     assert asks.link_lost() is not held
     assert asks.is_awaited is held
+
+
+def test_what_the_new_link_has_answered_already_is_not_asked_for_again(
+    asks: Asks, facts: Facts
+) -> None:
+    """The connection is ahead of what is consumed of it."""
+    asks.owed = True
+    asks.next(is_quiet=yes)
+    facts.busy, facts.kept = False, {"voice_create_1"}
+    assert not asks.link_lost()
+    assert asks.begun().asked
+    assert not asks.is_due
 
 
 def test_a_lost_saying_is_said_again_and_one_that_was_cut_is_not(asks: Asks) -> None:
