@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import queue
 from typing import Any
+
+import pytest
 
 from realtime_sync.agents.event_building import ShownHistory
 from realtime_sync.agents.items import RealtimeToolCallItem
@@ -93,10 +96,6 @@ def test_a_box_that_waits_keeps_everything_until_it_is_closed() -> None:
     box.put(message(3))
     assert [box.get().event.item.id for _ in range(3)] == ["item_0", "item_1", "item_2"]
     for _ in range(2):
-        try:
+        with pytest.raises(queue.Empty):
             box.get()
-        except Exception as exc:
-            assert type(exc).__name__ == "Empty"
-        else:
-            raise AssertionError("a closed box has no more")
     assert box.closed
