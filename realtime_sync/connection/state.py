@@ -30,7 +30,7 @@ from ..events import (
 )
 from ..events.base import as_came
 from ..events.server import detail_of
-from ..events.wire_values import as_object
+from ..events.wire_values import as_object, as_text
 
 __all__ = ["FOLLOWED", "WRONG_SHAPE", "ConnectionState"]
 
@@ -265,11 +265,12 @@ class ConnectionState:
         elif kind == "session.update":
             self.session.sent(event)
 
-    def transmitted(self, event: JsonDict) -> None:
-        """Take note that a client event has gone out, and is not held for the next link."""
-        if event["type"] == "conversation.item.create":
+    def transmitted(self, event: JsonDict, *, gone: bool = True) -> None:
+        """Take note that a client event has gone out, or is held for the next link after all."""
+        event_id = as_text(event.get("event_id"))
+        if event.get("type") == "conversation.item.create" and event_id is not None:
             with self._lock:
-                self._unconfirmed.transmitted(event)
+                self._unconfirmed.note_gone(event_id, gone=gone)
 
     def ask_when_idle(self, event: JsonDict) -> bool:
         """Take a ``response.create`` that waits its turn; return whether it is to be sent now."""

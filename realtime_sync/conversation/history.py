@@ -214,7 +214,7 @@ class History:
         item = self._items.get(item_id)
         if item is not None and isinstance(event, ConversationItemInputAudioTranscriptionCompleted):
             words = text_of(event.transcript)
-            said = _Words(event.content_index, "input_audio", words, goes_on=False)
+            said = _HeardWords(event.content_index, "input_audio", words, goes_on=False)
             parts = merged_parts(item.parts, _put_together([said]))
             self._items[item_id] = evolve(item, parts=parts)
 
@@ -437,7 +437,7 @@ class HistoryView:
     def __init__(self, history: History) -> None:
         self._history = history
         # As they came, by item: they are put together when somebody asks.
-        self._partial: dict[str, list[_Words]] = {}
+        self._partial: dict[str, list[_HeardWords]] = {}
         self._played: dict[str, int] = {}
         self._told: dict[str, HistoryItem] = {}  # as whoever feeds this knows them
 
@@ -471,10 +471,10 @@ class HistoryView:
         if item_id not in self._partial:
             self._prune()
         partial = self._partial.setdefault(item_id, [])
-        partial.append(_Words(values.content_index, form.kind, words, form.goes_on))
+        partial.append(_HeardWords(values.content_index, form.kind, words, form.goes_on))
         if len(partial) >= _MOST_WORDS:
             parts = _put_together(partial)
-            whole = [_Words(i, p.type, p.text, goes_on=False) for i, p in enumerate(parts)]
+            whole = [_HeardWords(i, p.type, p.text, goes_on=False) for i, p in enumerate(parts)]
             self._partial[item_id] = whole
         return item
 
@@ -562,7 +562,7 @@ class HistoryView:
         return [HistoryChange(before, after)] if before != after else []
 
 
-class _Words(NamedTuple):
+class _HeardWords(NamedTuple):
     """Words of an item that has not all of them yet, as an event brought them."""
 
     index: Any
@@ -572,7 +572,7 @@ class _Words(NamedTuple):
 
 
 @frozen
-class _WordsOf:
+class _WordsForm:
     """Where an event has its words: of which kind of part, and whether they go on."""
 
     kind: str
@@ -580,12 +580,12 @@ class _WordsOf:
     goes_on: bool
 
 
-_WORDS: dict[type, _WordsOf] = {
-    ConversationItemInputAudioTranscriptionDelta: _WordsOf("input_audio", "delta", goes_on=True),
-    ResponseOutputAudioTranscriptDelta: _WordsOf("output_audio", "delta", goes_on=True),
-    ResponseOutputAudioTranscriptDone: _WordsOf("output_audio", "transcript", goes_on=False),
-    ResponseOutputTextDelta: _WordsOf("output_text", "delta", goes_on=True),
-    ResponseOutputTextDone: _WordsOf("output_text", "text", goes_on=False),
+_WORDS: dict[type, _WordsForm] = {
+    ConversationItemInputAudioTranscriptionDelta: _WordsForm("input_audio", "delta", goes_on=True),
+    ResponseOutputAudioTranscriptDelta: _WordsForm("output_audio", "delta", goes_on=True),
+    ResponseOutputAudioTranscriptDone: _WordsForm("output_audio", "transcript", goes_on=False),
+    ResponseOutputTextDelta: _WordsForm("output_text", "delta", goes_on=True),
+    ResponseOutputTextDone: _WordsForm("output_text", "text", goes_on=False),
 }
 
 
@@ -598,7 +598,7 @@ def _id_in(wire: Any) -> str:
     return text_of(wire.get("id")) if isinstance(wire, dict) else ""
 
 
-def _put_together(partial: Sequence[_Words]) -> tuple[HistoryPart, ...]:
+def _put_together(partial: Sequence[_HeardWords]) -> tuple[HistoryPart, ...]:
     """Return the parts that words make, in the order in which they came."""
     kinds: dict[int, str] = {}
     texts: dict[int, str] = {}

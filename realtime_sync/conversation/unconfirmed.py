@@ -95,7 +95,8 @@ class _Unconfirmed:
         form: what tells the item that it creates from others.
         aside: it asks for an out-of-band response, which waits for no other.
         doubtful: a response has begun that may be its answer, or somebody else's.
-        item: that it creates at the end of the conversation, once it was `transmitted`.
+        item: that it creates at the end of the conversation.
+        gone: it has gone out.
     """
 
     kind: str
@@ -105,6 +106,7 @@ class _Unconfirmed:
     aside: bool = False
     doubtful: bool = False
     item: JsonDict | None = None
+    gone: bool = False
 
 
 class UnconfirmedRequests:
@@ -127,19 +129,22 @@ class UnconfirmedRequests:
         self.left.pop(event_id, None)  # an id that is used again means the later one
         subject, form = _subject(event)
         aside = as_object(plain(event.get("response"))).get("conversation") == "none"
-        self.left[event_id] = _Unconfirmed(kind, event_id, subject, form, aside)
+        request = _Unconfirmed(kind, event_id, subject, form, aside)
+        if kind == "conversation.item.create" and event.get("previous_item_id") is None:
+            request.item = as_object(plain(event.get("item")))
+        self.left[event_id] = request
         keep_latest(self.left, _LATEST)
 
-    def transmitted(self, event: JsonDict) -> None:
-        """Take that a client event has gone out, so that nobody will send it once more."""
-        request = self.left.get(event["event_id"])
-        if request is not None and event.get("previous_item_id") is None:
-            request.item = as_object(plain(event.get("item")))
+    def note_gone(self, event_id: str, *, gone: bool) -> None:
+        """Take whether a request has gone out, so that nobody will send it once more."""
+        request = self.left.get(event_id)
+        if request is not None:
+            request.gone = gone
 
     @property
     def items(self) -> list[JsonDict]:
         """The items that have gone out, and of which the server has not told."""
-        return [request.item for request in self.left.values() if request.item]
+        return [each.item for each in self.left.values() if each.item and each.gone]
 
     def drop(self, event_id: str) -> None:
         """Take note that a request was answered, or was not sent after all."""

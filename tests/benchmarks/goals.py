@@ -1,12 +1,12 @@
-"""The goals of the project: ratios to openai-python in the same run."""
+"""The goals of the project: ratios to openai-python, or to another client, in the same run."""
 
 from __future__ import annotations
 
 import statistics
 
 from attrs import frozen
-from clients import OPENAI, OURS, OURS_NUMPY
-from parts import CHUNK, DELTAS, SPOKEN_TURN
+from clients import AGENT_BY_HAND, AGENT_QUIET, OPENAI, OURS, OURS_NUMPY
+from parts import AGENT_TALK, CHUNK, DELTAS, SPOKEN_TURN
 from run import Results
 
 __all__ = ["GOALS", "Goal", "Verdict", "ratio"]
@@ -39,6 +39,7 @@ class Goal:
         unit: of the figure.
         absolute: whether ``limit`` is a value of the figure and not a ratio.
         client: which of ours.
+        other: what it is compared with.
     """
 
     what: str
@@ -49,6 +50,7 @@ class Goal:
     unit: str
     absolute: bool = False
     client: str = OURS
+    other: str = OPENAI
 
     @property
     def wanted(self) -> str:
@@ -62,7 +64,7 @@ class Goal:
         case = runs.get(self.part, {}).get(self.case)
         if case is None:
             return None
-        ours, other = (case[client][self.figure] for client in (self.client, OPENAI))
+        ours, other = (case[client][self.figure] for client in (self.client, self.other))
         value = statistics.median(ours) if self.absolute else ratio(ours, other)
         return Verdict(
             statistics.median(ours), statistics.median(other), value, value <= self.limit
@@ -102,5 +104,18 @@ GOALS: tuple[Goal, ...] = (
         0,
         "events",
         absolute=True,
+    ),
+    *(
+        Goal(
+            f"{client}, CPU beside a connection",
+            "agents",
+            AGENT_TALK,
+            "cpu_s_per_conversation_minute",
+            1.5,
+            "s per minute",
+            client=client,
+            other=OURS,
+        )
+        for client in (AGENT_BY_HAND, AGENT_QUIET)
     ),
 )

@@ -59,7 +59,7 @@ def part_table(part: Part, results: Results) -> Table:
     lines = []
     for label, case in results.items():
         for client, figures in case.items():
-            cells = [_cell(figures[name]) for name in part.figures]
+            cells = [_cell(figures[name]) if name in figures else "" for name in part.figures]
             if single:
                 cells.append(_ratio(case, client, next(iter(part.figures))))
             lines.append([label if client == next(iter(case)) else "", client, *cells])
@@ -78,7 +78,7 @@ def goal_table(runs: dict[str, Results]) -> Table:
         lines.append(
             [goal.what, *figures, goal.wanted, measured, "met" if verdict.met else "NOT met"]
         )
-    return ["goal", OURS, OPENAI, "wanted", "measured", ""], lines
+    return ["goal", OURS, "the other", "wanted", "measured", ""], lines
 
 
 def _as_ratio(value: float) -> str:

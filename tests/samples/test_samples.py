@@ -46,6 +46,25 @@ def both_sides_are_in_the_recording(folder: Path) -> None:
 
 
 RUNS = {
+    "agents_handoff.py": Run(
+        prints=(
+            "user +where is my order",
+            r'Desk calls find_order\({"number": 17}\)',
+            "agent .*Your order is on its way",
+            "user +okay",
+            "that was no interruption",
+            "user +i want my money back",
+            "Desk hands over to Refunds",
+            "user +please refund the whole order",
+            "refund_order needs consent",
+            "agent .*the money is on its way",
+            "user +tell me the secret code",
+            "a guardrail has kept an answer back",
+            "agent .*I can't tell you that",
+            "user +thank you and goodbye",
+            "agent .*Goodbye",
+        ),
+    ),
     "demo.py": Run(
         prints=(
             "Nothing will be heard",

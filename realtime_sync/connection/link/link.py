@@ -210,6 +210,7 @@ class Link:
             self._finish(end)
             return
         self._sender.hold("lost")
+        self._sender.take_back(self._transport.take_back())
         self._state.link_lost(self._state.requested)
         self._interrupt(end)
         self._run(lambda: self._recover(end), name="supervisor")

@@ -10,7 +10,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from ..._types import JsonDict
 from ...errors import ConnectionClosed, LocalProtocolError, QueueFullError
 from ...events import ClientEvent, Event
 from ...events.json_writer import write_json
+from ...events.wire_values import as_object
 from ...providers.dialect import Dialect
 from ...transport.base import Transport
 from .._argument_checks import check_mapping, check_text
@@ -278,6 +279,13 @@ class Sender:
             if why == "lost":  # a renewal may have held some that now have lost their link
                 self._held.move(_is_link_bound, self._set_aside)
 
+    def take_back(self, messages: Sequence[str]) -> None:
+        """Hold what the lost link was given by `post` and did not send, before all else."""
+        for data in messages:
+            self._state.transmitted(_wire_of(data), gone=False)
+        with self._lock:
+            self._held.put_before(data for data in messages if not _is_link_bound(data))
+
     def release(self, transport: Transport) -> None:
         """Hold no more, and let ``transport`` send what was held before anything else."""
         with self._lock:
@@ -319,6 +327,7 @@ class Sender:
         try:
             while (data := self._held.first()) is not None:
                 transport.post(data)
+                self._state.transmitted(_wire_of(data))
                 self._held.drop_first()
         except ConnectionClosed:  # it has ended already, as its reader will find
             self._holding = "renewal"
@@ -361,10 +370,14 @@ class Sender:
 
 
 def _is_link_bound(data: str | bytes) -> bool:
+    return _wire_of(data).get("type") in _LINK_BOUND
+
+
+def _wire_of(data: str | bytes) -> JsonDict:
     try:
-        return json.loads(data).get("type") in _LINK_BOUND
-    except (ValueError, AttributeError):  # sent as it is; the server will say what it is not
-        return False
+        return as_object(json.loads(data))
+    except ValueError:  # sent as it is; the server will say what it is not
+        return {}
 
 
 def to_dict(event: ClientEvent | Mapping[str, Any]) -> JsonDict:

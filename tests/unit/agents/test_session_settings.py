@@ -10,6 +10,7 @@ from realtime_sync.agents.model import DEFAULT_MODEL, DEFAULT_MODEL_SETTINGS
 from realtime_sync.agents.session_settings import (
     SessionSettings,
     changed_fields,
+    is_reported,
     resolve_settings,
     session_payload,
 )
@@ -414,3 +415,21 @@ def test_a_prompt_is_taken_away_and_nothing_else_is() -> None:
         "prompt": {"id": "pmpt_1"},
     }
     assert changed_fields(payload(), session_payload(resolved(), instructions="a")) == {}
+
+
+@pytest.mark.parametrize(
+    ("update", "reported", "is_so"),
+    [
+        ({}, {}, True),
+        ({"instructions": "a"}, {"instructions": "a", "voice": "b"}, True),
+        ({"instructions": "a"}, {"instructions": "b"}, False),
+        ({"tools": []}, {"instructions": "b"}, True),
+        ({"tools": [{"name": "a"}]}, {"tools": [{"name": "a", "strict": None}]}, True),
+        ({"tools": [{"name": "a"}]}, {"tools": [{"name": "b"}]}, False),
+        ({"tools": [{"name": "a"}]}, {"tools": "a"}, False),
+    ],
+)
+def test_what_a_server_reports_of_an_agent(
+    update: dict[str, Any], reported: dict[str, Any], is_so: bool
+) -> None:
+    assert is_reported(update, reported) is is_so

@@ -459,3 +459,43 @@ def test_the_heard_share_is_measured_in_the_sessions_format(
         event("conversation.item.truncated", item_id="a", content_index=0, audio_end_ms=150)
     )
     assert state.replay()[0][0]["content"][0]["text"] == words
+
+
+# -- what only the lost link was told of -----------------------------------------------------------
+
+
+def tool_output(event_id: str, **fields: Any) -> dict[str, Any]:
+    item = {"type": "function_call_output", "call_id": "call_1", "output": "rain"}
+    return {"type": "conversation.item.create", "event_id": event_id, "item": item, **fields}
+
+
+def test_an_item_that_has_gone_out_and_was_not_confirmed_is_told_again(
+    state: ConnectionState,
+) -> None:
+    state.sent(tool_output("a"))
+    state.transmitted(tool_output("a"))
+    assert state.replay() == ([], []), "the link is there"
+    state.link_lost(state.requested)
+    (item,), lost = state.replay()
+    assert item["id"].startswith("item_")
+    assert (item["call_id"], item["output"], lost) == ("call_1", "rain", [])
+    state.renewed([])
+    assert state.replay() == ([], []), "the new link has it, as the history says"
+
+
+def test_an_item_that_is_held_for_the_next_link_is_not_told_twice(state: ConnectionState) -> None:
+    state.sent(tool_output("a"))
+    state.link_lost(state.requested)
+    assert state.replay() == ([], [])
+
+
+def test_an_item_that_was_confirmed_or_has_a_place_is_not_told_again(
+    state: ConnectionState,
+) -> None:
+    for request in (tool_output("a"), tool_output("b", previous_item_id="root")):
+        state.sent(request)
+        state.transmitted(request)
+    told = {"id": "item_1", "status": "completed", **tool_output("a")["item"]}
+    state.receive(event("conversation.item.added", item=told))
+    state.link_lost(state.requested)
+    assert [item["id"] for item in state.replay()[0]] == ["item_1"]

@@ -327,9 +327,36 @@ def test_a_script_of_ones_own(tmp_path: Path) -> None:
     assert words(list(responder.respond(ResponderPrompt("", [user("What")])))) == "what?"
 
 
+def test_several_calls_in_one_response(tmp_path: Path) -> None:
+    text = r"""
+rules:
+- pattern: both
+  calls:
+  - {tool: get_weather, arguments: {city: Rome}}
+  - {tool: set_alarm, arguments: {label: a, minutes: 1, tone: soft}}
+  without_tool: neither
+- {output_of: get_weather, reply: "Sun in {output}."}
+"""
+    responder = make_responder(script_file(tmp_path, text))
+
+    def respond(*items: dict[str, Any], tools: Any = ()) -> list[ResponderEvent]:
+        return list(responder.respond(ResponderPrompt("", list(items), tools=list(tools))))
+
+    calls = respond(user("both"), tools=[weather_tool(), CLOCK_TOOL])
+    assert [c.name for c in calls if isinstance(c, ToolCall)] == ["get_weather", "set_alarm"]
+    assert len(respond(user("both"), tools=[CLOCK_TOOL])) == 1, "those that the session has"
+    assert words(respond(user("both"))) == "neither"
+    two = [call(), call(call_id="call_2"), output("Rome"), output("Oslo", "call_2")]
+    assert words(respond(user("both"), *two)) == "Sun in Rome. Sun in Oslo."
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ("rules:\n- {pattern: a, calls: b, reply: c}\n", "'calls' must be a list of mappings"),
+        ("rules:\n- {pattern: a, calls: [{}], reply: c}\n", "each of 'calls' needs a 'tool'"),
+        ("rules:\n- {pattern: a, calls: [{to: b}], reply: c}\n", "key 'to' is unknown"),
+        ("rules:\n- {pattern: a, tool: b, calls: [], reply: c}\n", "'calls' stands instead of"),
         ("rules: [", "is not YAML"),
         ("- a\n", "must be a mapping"),
         ("rule: []\n", "key 'rule' is unknown; choose from default, opening, rules, silence"),

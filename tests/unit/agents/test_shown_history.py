@@ -1,0 +1,101 @@
+"""The history as a session's events show it, however long it is."""
+
+from __future__ import annotations
+
+import json
+import queue
+from typing import Any
+
+import pytest
+
+from realtime_sync.agents.event_building import ShownHistory
+from realtime_sync.agents.items import RealtimeToolCallItem
+from realtime_sync.agents.model_events import RealtimeModelRawServerEvent
+from realtime_sync.agents.session_box import SessionBox
+from realtime_sync.events import ServerEvent, parse_event
+
+
+def event(kind: str, **fields: Any) -> ServerEvent:
+    return parse_event(json.dumps({"type": kind, "event_id": "e", **fields}))
+
+
+def item(item_id: str, **fields: Any) -> ServerEvent:
+    whole = {"id": item_id, "status": "completed", **fields}
+    return event("conversation.item.added", item=whole)
+
+
+def message(number: int) -> ServerEvent:
+    content = [{"type": "input_text", "text": str(number)}]
+    return item(f"item_{number}", type="message", role="user", content=content)
+
+
+def history() -> ShownHistory:
+    return ShownHistory(lambda _: False)
+
+
+def test_items_that_have_not_changed_are_the_same_objects() -> None:
+    shown = history()
+    for number in range(30):
+        shown.take(message(number))
+        assert shown.look() is shown.items[-1]
+    before = shown.items
+    shown.take(message(30))
+    assert all(a is b for a, b in zip(before, shown.items, strict=False))
+    assert shown.look() is shown.items[-1]
+    assert shown.look() is None
+
+
+def test_an_output_finds_a_call_of_long_ago() -> None:
+    shown = history()
+    shown.take(item("call", type="function_call", call_id="call_1", name="f", arguments="{}"))
+    for number in range(30):
+        shown.take(message(number))
+    shown.look()
+    call = shown.give_output("call_1", "done")
+    assert isinstance(call, RealtimeToolCallItem)
+    assert (call.output, shown.items[0]) == ("done", call)
+
+
+def test_an_output_that_only_the_server_tells_of_finds_its_call_too() -> None:
+    shown = history()
+    shown.take(item("call", type="function_call", call_id="call_1", name="f", arguments="{}"))
+    for number in range(30):
+        shown.take(message(number))
+    shown.look()
+    shown.take(item("output", type="function_call_output", call_id="call_1", output="done"))
+    assert shown.look() is True
+    call = shown.items[0]
+    assert isinstance(call, RealtimeToolCallItem)
+    assert call.output == "done"
+
+
+def test_an_item_in_the_middle_that_goes_is_missed() -> None:
+    shown = history()
+    for number in range(30):
+        shown.take(message(number))
+    shown.look()
+    shown.take(event("conversation.item.deleted", item_id="item_3"))
+    assert shown.look() is True
+    assert "item_3" not in [each.item_id for each in shown.items]
+    assert shown.items[3].previous_item_id == "item_2"
+
+
+def test_the_dictionary_of_an_event_is_made_when_it_is_read() -> None:
+    told = RealtimeModelRawServerEvent.of(message(1))
+    assert "data" not in told.__dict__
+    assert told.data == message(1).to_dict()
+    assert told.data is told.data
+    assert told == RealtimeModelRawServerEvent(message(1).to_dict())
+
+
+def test_a_box_that_waits_keeps_everything_until_it_is_closed() -> None:
+    box = SessionBox(waits=True, on_room=lambda: None)
+    for number in range(3):
+        box.put(message(number))
+    box.close()
+    box.put(message(3))
+    assert [box.get().event.item.id for _ in range(3)] == ["item_0", "item_1", "item_2"]
+    for _ in range(2):
+        with pytest.raises(queue.Empty):
+            box.get()
+    assert box.closed
