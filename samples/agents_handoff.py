@@ -48,7 +48,7 @@ BYTES_PER_MS = 48  # PCM16 at 24 kHz
 @function_tool
 def find_order(number: int) -> str:
     """Look an order up; it takes as long as the warehouse's computer wants."""
-    threading.Event().wait(1.0)
+    threading.Event().wait(2.0)
     return f"order {number} is on its way"
 
 
@@ -92,6 +92,8 @@ CONFIG: RealtimeRunConfig = {
     "output_guardrails": [no_codes],
     "hold_back": "answer",  # nothing is heard of an answer before all of it has passed
     "interruptions": Interruptions(resume=True),
+    "filler": "One moment, please.",  # said while a tool is slow
+    "filler_after_ms": 300,
 }
 
 
@@ -121,13 +123,16 @@ class User:
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()  # their items
         self._sounds = threading.Semaphore(0)
         self._received_ms: Counter[str] = Counter()  # by item
+        self._fillers: set[str | None] = set()  # their responses: these are no answers
 
     def take(self, event: Any) -> None:
         """Take an event of the session's."""
-        if event.type == "audio":
+        if event.type == "raw_model_event" and event.data.type == "filler":
+            self._fillers.add(event.data.response_id)
+        elif event.type == "audio" and event.audio.response_id not in self._fillers:
             self._received_ms[event.item_id] += len(event.audio.data) // BYTES_PER_MS
             self._sounds.release()
-        elif event.type == "audio_end":
+        elif event.type == "audio_end" and event.item_id in self._received_ms:
             self._answers.put(event.item_id)
 
     def talk(self) -> None:
@@ -187,6 +192,8 @@ class Screen:
                 self._words[data.item_id] = self._words.get(data.item_id, "") + data.delta
             case "input_audio_transcription_completed":
                 print(f"user       {data.transcript}")
+            case "filler":
+                print("[a tool is slow, so something is said meanwhile]")
             case "false_interruption":
                 print("[that was no interruption: the answer goes on]")
             case "reconnected":

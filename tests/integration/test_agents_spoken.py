@@ -82,6 +82,8 @@ def test_a_spoken_conversation_of_two_agents(sample: Any) -> None:
     assert [e.tool.name for e in of("tool_approval_required")] == ["refund_order"]
     assert len([data for data in raw if data.type == "reconnected"]) == 1
     assert len([data for data in raw if data.type == "false_interruption"]) == 1
+    (filler,) = [data for data in raw if data.type == "filler"]
+    assert filler.call_ids, "while the order is looked up"
     assert not of("audio_interrupted")
     assert not of("error")
 
@@ -96,6 +98,7 @@ def test_a_spoken_conversation_of_two_agents(sample: Any) -> None:
             words[data.response_id] += data.delta
     secret = [response_id for response_id in words if "secret code" in words[response_id]]
     assert secret, "it was said by the model"
+    assert "moment" in words[filler.response_id]
     heard = bytes(sink.written)
     for response_id, sound in sounds.items():
         is_heard = loudest(sound) in heard
