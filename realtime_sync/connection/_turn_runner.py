@@ -78,7 +78,7 @@ class TurnRunner:
             begun = self._queue.received
             self.current = turn
             for number, message in enumerate(messages):
-                self._sender.send(message)
+                self._sender.send(message, is_retold=False)
                 if number == 0:
                     turn.begun_for = self._sender.held_for
             self._ask(turn, response)

@@ -105,8 +105,14 @@ class Sender:
 
     # -- for the program -------------------------------------------------------------------------
 
-    def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
-        """See `RealtimeConnection.send`."""
+    def send(self, event: ClientEvent | Mapping[str, Any], *, is_retold: bool = True) -> None:
+        """See `RealtimeConnection.send`.
+
+        Args:
+            event: it.
+            is_retold: whether an item that it creates is told again, should the link be lost before
+                it is confirmed. Not where the sender is told of the loss and may do it again.
+        """
         self._transport.check_process()  # in a forked child the state's lock may be held for ever
         wire = to_dict(event)
         event_id = wire.get("event_id")
@@ -121,7 +127,7 @@ class Sender:
         del last.requests[:-_LATEST]
         try:
             self._state.sent(wire)
-            if self._transmit(text):
+            if self._transmit(text) and is_retold:
                 self._state.transmitted(wire)
         except BaseException:  # a signal handler's exception as well
             self._state.forget(event_id)
