@@ -10,7 +10,7 @@ from typing import Any, Generic
 from ..errors import UserError
 from .mcp_tools import mcp_tools
 from .run_context import RunContextWrapper, TContext
-from .user_code import enabled
+from .user_code import enabled, require_blocking
 
 __all__ = ["RealtimeAgent"]
 
@@ -38,6 +38,7 @@ class RealtimeAgent(Generic[TContext]):
 
     Raises:
         TypeError: a field has the wrong type.
+        UserError: the function for ``instructions`` is async.
     """
 
     name: str
@@ -70,6 +71,7 @@ class RealtimeAgent(Generic[TContext]):
             "instructions must be a string, a function or None",
             told,
         )
+        require_blocking(told, f"the function for the instructions of {self.name!r}")
 
     def clone(self, **changes: Any) -> RealtimeAgent[TContext]:
         """Return a copy with some fields changed; lists that are not given are shared."""
