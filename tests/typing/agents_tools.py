@@ -8,22 +8,23 @@ from typing import Annotated, Any
 
 from typing_extensions import assert_type
 
-from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.function_tools import (
+from realtime_sync.agents import (
     FunctionTool,
+    Handoff,
+    RealtimeAgent,
+    RealtimeAgentHooks,
+    RealtimeRunHooks,
+    RunContextWrapper,
+    ToolContext,
     ToolErrorFormatterArgs,
-    function_tool,
-    tool,
-)
-from realtime_sync.agents.handoffs import Handoff, realtime_handoff
-from realtime_sync.agents.hooks import RealtimeAgentHooks, RealtimeRunHooks
-from realtime_sync.agents.run_context import RunContextWrapper, ToolContext
-from realtime_sync.agents.tool_guardrails import (
     ToolGuardrailFunctionOutput,
     ToolInputGuardrail,
     ToolInputGuardrailData,
     ToolOutputGuardrail,
     ToolOutputGuardrailData,
+    function_tool,
+    realtime_handoff,
+    tool,
     tool_input_guardrail,
     tool_output_guardrail,
 )
