@@ -10,7 +10,6 @@ from typing import Any, Generic, TypeVar, overload
 
 from ..errors import UserError
 from .agent import RealtimeAgent
-from .run_config import RealtimeRunConfig
 from .run_context import RunContextWrapper, TContext
 from .user_code import name_of, require_function
 
@@ -230,12 +229,13 @@ class Guardrails:
     """The guardrails that count for an agent: its own, and those of the run; each once.
 
     Args:
-        config: of the run.
+        input: of the run, for what the user says.
+        output: of the run, for what an agent says.
     """
 
-    def __init__(self, config: RealtimeRunConfig) -> None:
-        self._input = config.get("input_guardrails", ())
-        self._output = config.get("output_guardrails", ())
+    def __init__(self, *, input: Iterable[object] = (), output: Iterable[object] = ()) -> None:
+        self._input = input
+        self._output = output
 
     def of_input(self, agent: RealtimeAgent[Any]) -> list[InputGuardrail[Any]]:
         """Return those that look at what the user says to an agent.

@@ -104,6 +104,7 @@ assert_type(no_cards, ToolOutputGuardrail[Any])
 
 
 def wrong_tools() -> None:
+    RealtimeAgent(name="Desk", tools=[is_open])  # type: ignore[list-item]
     now()  # type: ignore[operator]
     function_tool(timeout="soon")  # type: ignore[call-overload]
     function_tool(unheard_of=1)  # type: ignore[call-overload]
@@ -146,4 +147,7 @@ def team() -> RealtimeAgent[Shop]:
     assert_type(to_billing, Handoff[Shop, RealtimeAgent[Shop]])
     assert_type(realtime_handoff(billing), Handoff[Shop, RealtimeAgent[Shop]])
     realtime_handoff(billing, on_handoff=note)  # type: ignore[arg-type]
-    return RealtimeAgent[Shop](name="Front", tools=[find_order, now], handoffs=[to_billing])
+    docs = {"type": "mcp", "server_label": "docs", "server_url": "https://mcp.example.com"}
+    front = RealtimeAgent[Shop](name="Front", tools=[find_order, docs], handoffs=[to_billing])
+    front.tools.append(now)
+    return front
