@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from realtime_sync import Local
-from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.function_tools import function_tool
-from realtime_sync.agents.guardrails import GuardrailFunctionOutput, output_guardrail
-from realtime_sync.agents.handoffs import realtime_handoff
-from realtime_sync.agents.run_config import RealtimeRunConfig
-from realtime_sync.agents.run_context import RunContextWrapper
-from realtime_sync.agents.session import RealtimeSession
+from realtime_sync.agents import (
+    GuardrailFunctionOutput,
+    RealtimeAgent,
+    RealtimeRunConfig,
+    RealtimeSession,
+    RunContextWrapper,
+    function_tool,
+    output_guardrail,
+    realtime_handoff,
+)
 from realtime_sync.audio import Microphone, Speaker, StereoRecorder
 from realtime_sync.audio.base import Sink, Source
 from realtime_sync.audio.virtual import VirtualMicrophone, VirtualSpeaker

@@ -89,6 +89,17 @@ def test_every_public_module_says_what_it_promises(name: str) -> None:
         assert hasattr(module, key), f"{name}.__all__ names {key}, which is not there"
 
 
+def test_programs_of_agents_import_all_from_one_place() -> None:
+    """What a program needs is a name of the package: no document or sample asks a module."""
+    root = Path(__file__).parent.parent
+    shown = [
+        *(root / "docs").glob("*.md"),
+        *(root / "samples").rglob("*.py"),
+        *(root / "tests" / "typing").glob("*.py"),
+    ]
+    assert [path.name for path in shown if "from realtime_sync.agents." in path.read_text()] == []
+
+
 @pytest.mark.parametrize("name", ["realtime_sync", "realtime_sync.agents"])
 def test_importing_the_package_loads_nothing_heavy(name: str) -> None:
     loaded = run(f"import {name}, sys; print([m for m in {HEAVY!r} if m in sys.modules])")

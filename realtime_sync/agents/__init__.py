@@ -1,7 +1,8 @@
 """Voice agents: tools, handoffs, guardrails and history, blocking.
 
 The names resolve on first use, so that importing the package loads nothing. `RealtimeError` is an
-event here; the exception of that name is `realtime_sync.RealtimeError`.
+event here; the exception of that name is `realtime_sync.RealtimeError`. `IdleRule` and
+`Interruptions`, which a run config may have, are those of `realtime_sync.voice`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import _lazy
-from ..errors import ModelBehaviorError, ToolTimeoutError, UserError
+from ..errors import (
+    GuardrailTripped,
+    MCPServerError,
+    ModelBehaviorError,
+    ToolTimeoutError,
+    UserError,
+)
 
 if TYPE_CHECKING:
     from .agent import (
@@ -38,6 +45,7 @@ if TYPE_CHECKING:
         FunctionTool,
         Tool,
         ToolErrorFormatterArgs,
+        ToolErrorFunction,
         default_tool_error_function,
         function_tool,
         tool,
@@ -64,6 +72,9 @@ if TYPE_CHECKING:
         RealtimeAgentHooks,
         RealtimeRunHooks,
     )
+    from .item_forms import (
+        NewItem,
+    )
     from .items import (
         AssistantAudio,
         AssistantMessageItem,
@@ -77,6 +88,21 @@ if TYPE_CHECKING:
         RealtimeToolCallItem,
         SystemMessageItem,
         UserMessageItem,
+    )
+    from .mcp_servers import (
+        MCPApproval,
+        MCPResult,
+        MCPServer,
+        MCPServerOptions,
+        MCPServerStdio,
+        MCPServerStdioParams,
+        MCPServerStreamableHttp,
+        MCPServerStreamableHttpParams,
+        MCPTool,
+        ToolFilter,
+        ToolFilterContext,
+        ToolFilterStatic,
+        create_static_tool_filter,
     )
     from .model import (
         DEFAULT_MODEL_SETTINGS,
@@ -178,6 +204,9 @@ if TYPE_CHECKING:
     from .session import (
         RealtimeSession,
     )
+    from .session_history import (
+        SessionHistory,
+    )
     from .sip_model import (
         OpenAIRealtimeSIPModel,
     )
@@ -216,6 +245,16 @@ _HOME = {
     "InputGuardrailResult": "guardrails",
     "InputImage": "items",
     "InputText": "items",
+    "MCPApproval": "mcp_servers",
+    "MCPResult": "mcp_servers",
+    "MCPServer": "mcp_servers",
+    "MCPServerOptions": "mcp_servers",
+    "MCPServerStdio": "mcp_servers",
+    "MCPServerStdioParams": "mcp_servers",
+    "MCPServerStreamableHttp": "mcp_servers",
+    "MCPServerStreamableHttpParams": "mcp_servers",
+    "MCPTool": "mcp_servers",
+    "NewItem": "item_forms",
     "OpenAIRealtimeSIPModel": "sip_model",
     "OpenAIRealtimeWebSocketModel": "model_facade",
     "OutputGuardrail": "guardrails",
@@ -320,11 +359,16 @@ _HOME = {
     "RealtimeUserInputText": "run_config",
     "RealtimeVoice": "run_config",
     "RunContextWrapper": "run_context",
+    "SessionHistory": "session_history",
     "SystemMessageItem": "items",
     "Tool": "function_tools",
     "ToolContext": "run_context",
     "ToolErrorFormatter": "tool_runner",
     "ToolErrorFormatterArgs": "function_tools",
+    "ToolErrorFunction": "function_tools",
+    "ToolFilter": "mcp_servers",
+    "ToolFilterContext": "mcp_servers",
+    "ToolFilterStatic": "mcp_servers",
     "ToolGuardrailFunctionOutput": "tool_guardrails",
     "ToolInputGuardrail": "tool_guardrails",
     "ToolInputGuardrailData": "tool_guardrails",
@@ -337,6 +381,7 @@ _HOME = {
     "UsageInputDetails": "usage",
     "UsageOutputDetails": "usage",
     "UserMessageItem": "items",
+    "create_static_tool_filter": "mcp_servers",
     "default_tool_error_function": "function_tools",
     "function_tool": "function_tools",
     "get_api_key": "model",
@@ -359,13 +404,25 @@ __all__ = [
     "EndReason",
     "FunctionTool",
     "GuardrailFunctionOutput",
+    "GuardrailTripped",
     "Handoff",
     "InputAudio",
     "InputGuardrail",
     "InputGuardrailResult",
     "InputImage",
     "InputText",
+    "MCPApproval",
+    "MCPResult",
+    "MCPServer",
+    "MCPServerError",
+    "MCPServerOptions",
+    "MCPServerStdio",
+    "MCPServerStdioParams",
+    "MCPServerStreamableHttp",
+    "MCPServerStreamableHttpParams",
+    "MCPTool",
     "ModelBehaviorError",
+    "NewItem",
     "OpenAIRealtimeSIPModel",
     "OpenAIRealtimeWebSocketModel",
     "OutputGuardrail",
@@ -470,11 +527,16 @@ __all__ = [
     "RealtimeUserInputText",
     "RealtimeVoice",
     "RunContextWrapper",
+    "SessionHistory",
     "SystemMessageItem",
     "Tool",
     "ToolContext",
     "ToolErrorFormatter",
     "ToolErrorFormatterArgs",
+    "ToolErrorFunction",
+    "ToolFilter",
+    "ToolFilterContext",
+    "ToolFilterStatic",
     "ToolGuardrailFunctionOutput",
     "ToolInputGuardrail",
     "ToolInputGuardrailData",
@@ -489,6 +551,7 @@ __all__ = [
     "UsageOutputDetails",
     "UserError",
     "UserMessageItem",
+    "create_static_tool_filter",
     "default_tool_error_function",
     "function_tool",
     "get_api_key",

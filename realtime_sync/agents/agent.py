@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 from ..errors import UserError
+from .function_tools import FunctionTool, Tool
+from .mcp_servers import MCPServer
 from .mcp_tools import mcp_tools
 from .run_context import RunContextWrapper, TContext
-from .user_code import enabled
+from .user_code import enabled, require_blocking
+
+if TYPE_CHECKING:
+    from ..events import ResponsePromptParam
 
 __all__ = ["RealtimeAgent"]
 
@@ -38,22 +43,24 @@ class RealtimeAgent(Generic[TContext]):
 
     Raises:
         TypeError: a field has the wrong type.
+        UserError: the function for ``instructions`` is async.
     """
 
     name: str
     handoff_description: str | None = None
-    tools: list[Any] = field(default_factory=list)
-    mcp_servers: list[Any] = field(default_factory=list)
+    tools: list[Tool] = field(default_factory=list)
+    mcp_servers: list[MCPServer] = field(default_factory=list)
     mcp_config: dict[str, Any] = field(default_factory=dict)
     instructions: (
         str | Callable[[RunContextWrapper[TContext], RealtimeAgent[TContext]], str] | None
     ) = None
-    prompt: Any = None
+    prompt: ResponsePromptParam | None = None
+    # Classes that know of agents can't be named here: that would be a circle.
     handoffs: list[Any] = field(default_factory=list)
     output_guardrails: list[Any] = field(default_factory=list)
     hooks: Any = None
     _: dataclasses.KW_ONLY
-    voice: Any = None
+    voice: str | Mapping[str, Any] | None = None
     input_guardrails: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -70,12 +77,13 @@ class RealtimeAgent(Generic[TContext]):
             "instructions must be a string, a function or None",
             told,
         )
+        require_blocking(told, f"the function for the instructions of {self.name!r}")
 
     def clone(self, **changes: Any) -> RealtimeAgent[TContext]:
         """Return a copy with some fields changed; lists that are not given are shared."""
         return dataclasses.replace(self, **changes)
 
-    def get_mcp_tools(self, run_context: RunContextWrapper[TContext]) -> list[Any]:
+    def get_mcp_tools(self, run_context: RunContextWrapper[TContext]) -> list[FunctionTool]:
         """Return the tools of its MCP servers, which are asked for them.
 
         Raises:
@@ -84,9 +92,9 @@ class RealtimeAgent(Generic[TContext]):
         """
         if not self.mcp_servers:
             return []
-        return list(mcp_tools(self.mcp_servers, run_context, self, self.mcp_config))
+        return mcp_tools(self.mcp_servers, run_context, self, self.mcp_config)
 
-    def get_all_tools(self, run_context: RunContextWrapper[TContext]) -> list[Any]:
+    def get_all_tools(self, run_context: RunContextWrapper[TContext]) -> list[Tool]:
         """Return the tools that the model may call now: those that are enabled.
 
         Raises:
@@ -117,6 +125,6 @@ def _require(fine: bool, rule: str, value: object) -> None:
         raise TypeError(f"RealtimeAgent {rule}, got {type(value).__name__}")
 
 
-def _is_enabled(tool: Any, context: RunContextWrapper[Any], agent: RealtimeAgent[Any]) -> bool:
+def _is_enabled(tool: Tool, context: RunContextWrapper[Any], agent: RealtimeAgent[Any]) -> bool:
     """Return whether a tool may be used now; the provider's own have no switch."""
     return isinstance(tool, dict) or enabled(tool.is_enabled, context, agent)

@@ -74,7 +74,7 @@ def dispatch_of(agent: RealtimeAgent[Any], context: RunContextWrapper[Any]) -> D
     handoffs: dict[str, Handoff[Any, Any]] = {}
     hosted: list[JsonDict] = []
     for tool in agent.get_all_tools(context):
-        if _is_hosted(tool):
+        if isinstance(tool, dict):
             hosted.append(dict(tool))
         else:
             _add(tools, tool.name, tool, agent)

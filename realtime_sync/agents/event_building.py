@@ -14,7 +14,8 @@ from attrs import frozen
 from .._latest import keep_latest
 from ..conversation.history import FOLLOWED, VIEWED, History
 from ..conversation.history_item import HistoryItem
-from ..events.base import Event
+from ..events.base import Event, as_came
+from ..events.wire_values import as_id, as_object
 from ..voice.events import FalseInterruption, Interrupted, UnreadableMessage
 from .events import (
     RealtimeAgentEndEvent,
@@ -141,8 +142,13 @@ class EventBuilder:
                 case RealtimeModelItemUpdatedEvent() if changed is not None:
                     yield self._shown(changed)
                     changed = None
-        if changed is not None:
-            yield self._shown(changed)
+        if changed is None:
+            return
+        # The output of a call that no tool has answered, such as a handoff.
+        item = self._history.call(_answered_call(event))
+        if item is not None:
+            yield self._raw(RealtimeModelItemUpdatedEvent(item))
+        yield self._shown(changed)
 
     def _shown(self, added: RealtimeItem | bool) -> RealtimeSessionEvent:
         if isinstance(added, bool):
@@ -274,8 +280,12 @@ class ShownHistory:
         keep_latest(self._outputs, _MAX_OUTPUTS)
         self._known = []  # its call may be an old one
         self._seen = self.items
+        return self.call(call_id)
+
+    def call(self, call_id: str | None) -> RealtimeItem | None:
+        """Return the item of a call, as it was at the last look; None where it is not known."""
         calls = (item for item in self._seen if isinstance(item, RealtimeToolCallItem))
-        return next((item for item in calls if item.call_id == call_id), None)
+        return next((item for item in calls if call_id and item.call_id == call_id), None)
 
     @property
     def items(self) -> list[RealtimeItem]:
@@ -321,6 +331,12 @@ class _Made:
     def is_of(self, source: HistoryItem, previous_id: str | None, output: str | None) -> bool:
         """Whether the same would be made of these."""
         return self.source is source and self.previous_id == previous_id and self.output == output
+
+
+def _answered_call(event: Event) -> str | None:
+    """Return the id of the call whose output an event tells; None where it tells none."""
+    item = as_object(as_came(event, "item"))
+    return as_id(item.get("call_id")) if item.get("type") == "function_call_output" else None
 
 
 def _outputs(items: list[HistoryItem]) -> set[tuple[str | None, str | None]]:

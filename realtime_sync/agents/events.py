@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .agent import RealtimeAgent
+from .function_tools import FunctionTool
+from .guardrails import InputGuardrailResult, OutputGuardrailResult
 from .items import RealtimeItem
 from .model_events import RealtimeModelAudioEvent, RealtimeModelEvent, RealtimeModelFurtherEvent
 from .run_context import RunContextWrapper
@@ -78,12 +80,11 @@ class RealtimeToolStart:
     """A tool begins to run.
 
     Attributes:
-        tool: the `FunctionTool`.
         arguments: JSON text.
     """
 
     agent: RealtimeAgent[Any]
-    tool: Any
+    tool: FunctionTool
     arguments: str
     info: RealtimeEventInfo
     type: Literal["tool_start"] = "tool_start"
@@ -94,13 +95,12 @@ class RealtimeToolEnd:
     """A tool has returned, and the model gets its output.
 
     Attributes:
-        tool: the `FunctionTool`.
         arguments: JSON text.
         output: what the tool returned, as it is.
     """
 
     agent: RealtimeAgent[Any]
-    tool: Any
+    tool: FunctionTool
     arguments: str
     output: Any
     info: RealtimeEventInfo
@@ -112,13 +112,12 @@ class RealtimeToolApprovalRequired:
     """A tool waits until the program approves its call, or rejects it.
 
     Attributes:
-        tool: the `FunctionTool`.
         call_id: for `RealtimeSession.approve_tool_call` and ``reject_tool_call``.
         arguments: JSON text.
     """
 
     agent: RealtimeAgent[Any]
-    tool: Any
+    tool: FunctionTool
     call_id: str
     arguments: str
     info: RealtimeEventInfo
@@ -223,7 +222,7 @@ class RealtimeGuardrailTripped:
         kind: "output" for an agent's words, "input" for the user's.
     """
 
-    guardrail_results: list[Any]
+    guardrail_results: list[OutputGuardrailResult | InputGuardrailResult]
     message: str
     info: RealtimeEventInfo
     type: Literal["guardrail_tripped"] = "guardrail_tripped"

@@ -118,8 +118,8 @@ class FunctionTool:
             )
 
 
-Tool = FunctionTool
-"""What an agent takes as its tools."""
+Tool = FunctionTool | dict[str, Any]
+"""What an agent takes as its tools: a dictionary is an MCP server that the provider calls."""
 
 
 @dataclass

@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar, overload
 
 from ..errors import UserError
 from .agent import RealtimeAgent
-from .run_config import RealtimeRunConfig
 from .run_context import RunContextWrapper, TContext
+from .user_code import name_of, require_function
 
 __all__ = [
     "GuardrailFunctionOutput",
@@ -54,7 +54,7 @@ class InputGuardrail(Generic[TContext]):
             passed. Otherwise the answer is asked for only then.
 
     Raises:
-        UserError: the function is none that can be called here.
+        UserError: it is no function, or async.
     """
 
     guardrail_function: GuardrailFunction[TContext]
@@ -62,11 +62,11 @@ class InputGuardrail(Generic[TContext]):
     run_in_parallel: bool = True
 
     def __post_init__(self) -> None:
-        _require_function(self.guardrail_function)
+        require_function(self.guardrail_function, f"the guardrail {self.get_name()!r}")
 
     def get_name(self) -> str:
         """Return what it is called."""
-        return self.name or _name_of(self.guardrail_function)
+        return self.name or name_of(self.guardrail_function)
 
     def run(
         self, agent: RealtimeAgent[Any], input: Any, context: RunContextWrapper[TContext]
@@ -89,18 +89,18 @@ class OutputGuardrail(Generic[TContext]):
         name: of the function, unless one is given.
 
     Raises:
-        UserError: the function is none that can be called here.
+        UserError: it is no function, or async.
     """
 
     guardrail_function: GuardrailFunction[TContext]
     name: str | None = None
 
     def __post_init__(self) -> None:
-        _require_function(self.guardrail_function)
+        require_function(self.guardrail_function, f"the guardrail {self.get_name()!r}")
 
     def get_name(self) -> str:
         """Return what it is called."""
-        return self.name or _name_of(self.guardrail_function)
+        return self.name or name_of(self.guardrail_function)
 
     def run(
         self, context: RunContextWrapper[TContext], agent: RealtimeAgent[Any], agent_output: Any
@@ -178,7 +178,7 @@ def input_guardrail(
     """
 
     def decorate(function: GuardrailFunction[Any]) -> InputGuardrail[Any]:
-        return InputGuardrail(function, name or _name_of(function), run_in_parallel)
+        return InputGuardrail(function, name or name_of(function), run_in_parallel)
 
     return decorate if func is None else decorate(func)
 
@@ -217,7 +217,7 @@ def output_guardrail(
     """
 
     def decorate(function: GuardrailFunction[Any]) -> OutputGuardrail[Any]:
-        return OutputGuardrail(function, name or _name_of(function))
+        return OutputGuardrail(function, name or name_of(function))
 
     return decorate if func is None else decorate(func)
 
@@ -229,12 +229,13 @@ class Guardrails:
     """The guardrails that count for an agent: its own, and those of the run; each once.
 
     Args:
-        config: of the run.
+        input: of the run, for what the user says.
+        output: of the run, for what an agent says.
     """
 
-    def __init__(self, config: RealtimeRunConfig) -> None:
-        self._input = config.get("input_guardrails", ())
-        self._output = config.get("output_guardrails", ())
+    def __init__(self, *, input: Iterable[object] = (), output: Iterable[object] = ()) -> None:
+        self._input = input
+        self._output = output
 
     def of_input(self, agent: RealtimeAgent[Any]) -> list[InputGuardrail[Any]]:
         """Return those that look at what the user says to an agent.
@@ -279,22 +280,6 @@ def _each_once(kind: type[_G], decorator: str, *given: Iterable[object]) -> list
             raise UserError(f"{each!r:.80} is no guardrail; decorate it with @{decorator}")
         found[id(each)] = each
     return list(found.values())
-
-
-def _require_function(function: object) -> None:
-    if not callable(function):
-        raise UserError(f"a guardrail needs a function, not {type(function).__name__}")
-    call = function if inspect.isroutine(function) else type(function).__call__
-    kinds = inspect.iscoroutinefunction, inspect.isasyncgenfunction
-    if any(is_async(each) for is_async in kinds for each in (function, call)):
-        raise UserError(
-            f"the guardrail {_name_of(function)} is async and nobody would await it; give a plain "
-            "function, which runs on a thread beside the conversation"
-        )
-
-
-def _name_of(function: object) -> str:
-    return getattr(function, "__name__", None) or type(function).__name__
 
 
 def _checked(output: object, name: str) -> GuardrailFunctionOutput:

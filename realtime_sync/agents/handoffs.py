@@ -15,7 +15,7 @@ from ..tools.arguments import read_arguments
 from ..tools.kinds import ArgumentError, Kind, MappingOf, ObjectOf
 from .agent import RealtimeAgent
 from .run_context import RunContextWrapper, TContext
-from .user_code import Switch, require_blocking
+from .user_code import Switch, require_blocking, require_function
 
 __all__ = ["Handoff", "handoff", "realtime_handoff"]
 
@@ -176,9 +176,7 @@ def _check(on_handoff: Callable[..., Any] | None, *, with_input: bool) -> None:
         if with_input:
             raise UserError("a handoff with an input_type needs an on_handoff that takes it")
         return
-    if not callable(on_handoff):
-        raise UserError(f"on_handoff must be a function, not {type(on_handoff).__name__}")
-    require_blocking(on_handoff, "on_handoff")
+    require_function(on_handoff, "on_handoff")
     takes = "the context and the input" if with_input else "the context"
     if len(inspect.signature(on_handoff).parameters) != 1 + with_input:
         raise UserError(f"on_handoff must take exactly {takes}")

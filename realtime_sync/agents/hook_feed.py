@@ -14,7 +14,7 @@ from ..events import (
 )
 from ..events.base import Event, as_came
 from ..events.wire_values import as_id, as_text
-from ..voice.events import IdleEnded, IdlePrompted, Interrupted
+from ..voice.events import IdleEnded, IdlePrompted, Interrupted, UnreadableMessage
 from .agent import RealtimeAgent
 from .hooks import HookRunner
 from .notes import AgentDone, AgentSpeaks, Fault, Switched, ToolBegan, ToolOver
@@ -63,6 +63,7 @@ class HookFeed:
             Switched: lambda note: runner.handoff(context, note.before, note.after),
             ToolBegan: self._tool_began,
             ToolOver: self._tool_over,
+            UnreadableMessage: lambda report: self._tell("on_error", report.error),
         }
 
     def take(self, event: object) -> None:

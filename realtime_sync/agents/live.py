@@ -118,7 +118,10 @@ class Live:
         self._settings = resolve_settings(run_config, model_config)
         self._filler_settings = filler_of(run_config)
         _check_rules(run_config)
-        self._guardrails = Guardrails(run_config)
+        self._guardrails = Guardrails(
+            input=run_config.get("input_guardrails", ()),
+            output=run_config.get("output_guardrails", ()),
+        )
         self._dispatch = first_dispatch(agent, context, self._settings.starting)
         self._payload = self._session_for(self._dispatch)
         self._manager = connection_to(

@@ -13,6 +13,7 @@ from ..errors import RealtimeError
 from ..voice.effects import Part
 from .agent import RealtimeAgent
 from .function_tools import FunctionTool
+from .guardrails import InputGuardrailResult, OutputGuardrailResult
 from .run_context import ToolContext
 
 __all__ = [
@@ -142,7 +143,7 @@ class Tripped:
         message: what was said, as far as it was checked.
     """
 
-    results: tuple[Any, ...]
+    results: tuple[OutputGuardrailResult | InputGuardrailResult, ...]
     message: str
     kind: Literal["output", "input"]
     type: Literal["guardrail_tripped"] = "guardrail_tripped"

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
 
     from ..events import ResponsePromptParam
     from ..voice import IdleRule, Interruptions
+    from .agent import RealtimeAgent
+    from .function_tools import Tool, ToolErrorFormatterArgs
+    from .guardrails import InputGuardrail, OutputGuardrail
+    from .handoffs import Handoff
+    from .hooks import RealtimeRunHooks
 
 __all__ = [
     "RealtimeAudioConfig",
@@ -165,8 +170,8 @@ class RealtimeSessionModelSettings(TypedDict, total=False):
     tool_choice: str | Mapping[str, Any]
     parallel_tool_calls: bool
     reasoning: RealtimeReasoningConfig
-    tools: list[Any]
-    handoffs: list[Any]
+    tools: list[Tool]
+    handoffs: list[RealtimeAgent[Any] | Handoff[Any, Any]]
     tracing: RealtimeModelTracingConfig | Literal["auto"] | None
 
 
@@ -197,20 +202,20 @@ class RealtimeRunConfig(TypedDict, total=False):
     """
 
     model_settings: RealtimeSessionModelSettings
-    output_guardrails: list[Any]
+    output_guardrails: list[OutputGuardrail[Any]]
     guardrails_settings: RealtimeGuardrailsSettings
     tracing_disabled: bool
     async_tool_calls: bool
     tool_execution: RealtimeToolExecutionConfig
-    tool_error_formatter: Callable[[Any], str | None]
-    input_guardrails: list[Any]
+    tool_error_formatter: Callable[[ToolErrorFormatterArgs[Any]], str | None]
+    input_guardrails: list[InputGuardrail[Any]]
     hold_back: Literal["checked", "answer"] | None
     interruptions: bool | Interruptions
     idle: IdleRule | None
     filler: str | None
     filler_after_ms: int
     filler_clip: bytes | None
-    hooks: Any
+    hooks: RealtimeRunHooks[Any]
     prices: Mapping[str, float]
 
 

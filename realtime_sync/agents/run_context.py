@@ -54,7 +54,7 @@ class ToolContext(RunContextWrapper[TContext]):
 
     @property
     def cancelled(self) -> bool:
-        """Whether nobody waits for the output any more; the tool had better return."""
+        """Whether the user has interrupted, or nobody waits for the output any more."""
         return self._call is not None and self._call.cancelled
 
     def wait(self, timeout: float | None = None) -> bool:

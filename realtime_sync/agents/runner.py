@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, overload
 
 from ..errors import UserError
 from .agent import RealtimeAgent
+from .hooks import RealtimeRunHooks
 from .model import RealtimeModel, RealtimeModelConfig
 from .run_config import RealtimeRunConfig
 from .run_context import TContext
@@ -44,7 +45,7 @@ class _MakeSession:
         model_config: RealtimeModelConfig | None = None,
         client: Client | None = None,
         audio: Audio = None,
-        hooks: Any = None,
+        hooks: RealtimeRunHooks[Any] | None = None,
         events: bool = True,
     ) -> RealtimeSession[Any]:
         """Return a session, to be entered; see `RealtimeSession` for what is given."""
@@ -71,7 +72,7 @@ class _RunToTheEnd:
         *,
         session: RealtimeSession[Any] | None = None,
         context: Any = None,
-        hooks: Any = None,
+        hooks: RealtimeRunHooks[Any] | None = None,
         config: RealtimeRunConfig | None = None,
     ) -> RealtimeResult:
         """Talk until the conversation is over.

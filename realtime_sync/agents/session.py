@@ -25,6 +25,7 @@ from .agent import RealtimeAgent
 from .audio_formats import silence_like
 from .event_building import EventBuilder
 from .events import RealtimeEventInfo, RealtimeRawModelEvent, RealtimeSessionEvent
+from .hooks import RealtimeRunHooks
 from .live import Live
 from .model import RealtimeModel, RealtimeModelConfig
 from .model_facade import OpenAIRealtimeWebSocketModel, facade_of
@@ -90,7 +91,7 @@ class RealtimeSession(Generic[TContext]):
         *,
         client: Client | None = None,
         audio: Audio = None,
-        hooks: Any = None,
+        hooks: RealtimeRunHooks[Any] | None = None,
         events: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

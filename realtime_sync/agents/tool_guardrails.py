@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, TypedDict, TypeVar, overload
 
 from ..errors import GuardrailTripped, UserError
 from .run_context import TContext, ToolContext
-from .user_code import name_of, require_blocking
+from .user_code import name_of, require_function
 
 __all__ = [
     "AllowBehavior",
@@ -117,7 +117,7 @@ class _ToolGuardrail(Generic[TData]):
         name: for messages; the function's own by default.
 
     Raises:
-        UserError: the function is async.
+        UserError: it is no function, or async.
     """
 
     guardrail_function: Callable[[TData], ToolGuardrailFunctionOutput]
@@ -125,7 +125,7 @@ class _ToolGuardrail(Generic[TData]):
 
     def __post_init__(self) -> None:
         """Check what a mistake would make fail much later."""
-        require_blocking(self.guardrail_function, f"the tool guardrail {self.get_name()!r}")
+        require_function(self.guardrail_function, f"the tool guardrail {self.get_name()!r}")
 
     def get_name(self) -> str:
         """Return what it is called in messages."""

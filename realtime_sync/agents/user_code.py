@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import UserError
 from .run_context import RunContextWrapper
 
-__all__ = ["Switch", "enabled", "name_of", "require_blocking"]
+__all__ = ["Switch", "enabled", "name_of", "require_blocking", "require_function"]
 
 Switch = bool | Callable[[RunContextWrapper[Any], Any], bool]
 """Whether something may be used: yes, no, or a function of the context and the agent."""
@@ -36,6 +36,21 @@ def require_blocking(function: object, what: str) -> None:
             f"{what} is async and nobody would await it; write def instead of async def: it runs "
             "on a thread of its own, where it may block"
         )
+
+
+def require_function(function: object, what: str) -> None:
+    """Refuse what can't be called, or what nobody would await.
+
+    Args:
+        function: what the program has given.
+        what: names it in the error.
+
+    Raises:
+        UserError: it is no function, or async.
+    """
+    if not callable(function):
+        raise UserError(f"{what} must be a function, not {type(function).__name__}")
+    require_blocking(function, what)
 
 
 def enabled(switch: Switch, context: RunContextWrapper[Any], agent: object) -> bool:

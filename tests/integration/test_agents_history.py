@@ -190,8 +190,7 @@ BEGINS = """
 import json
 from pathlib import Path
 from realtime_sync import Local
-from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.runner import RealtimeRunner
+from realtime_sync.agents import RealtimeAgent, RealtimeRunner
 
 with Local() as client, RealtimeRunner(RealtimeAgent("Desk"), client=client).run() as session:
     session.send_message("My name is Anna.")
@@ -204,8 +203,7 @@ GOES_ON = """
 import json
 from pathlib import Path
 from realtime_sync import Local
-from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.runner import RealtimeRunner
+from realtime_sync.agents import RealtimeAgent, RealtimeRunner
 
 data = json.loads(Path("talk.json").read_text())
 sound = 0

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.guardrails import (
+from realtime_sync.agents import (
     GuardrailFunctionOutput,
     InputGuardrail,
     OutputGuardrail,
+    RealtimeAgent,
+    RunContextWrapper,
     input_guardrail,
     output_guardrail,
 )
-from realtime_sync.agents.run_context import RunContextWrapper
 
 
 @dataclass

@@ -6,16 +6,17 @@ import json
 
 from typing_extensions import assert_type
 
-from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.items import AssistantMessageItem, RealtimeItem
-from realtime_sync.agents.mcp_servers import (
+from realtime_sync.agents import (
+    AssistantMessageItem,
     MCPServerStdio,
     MCPServerStreamableHttp,
     MCPTool,
+    RealtimeAgent,
+    RealtimeItem,
+    RealtimeRunner,
     ToolFilterContext,
     create_static_tool_filter,
 )
-from realtime_sync.agents.runner import RealtimeRunner
 
 
 def is_harmless(context: ToolFilterContext, tool: MCPTool) -> bool:

@@ -11,6 +11,7 @@ from typing_extensions import assert_never, assert_type
 from realtime_sync import Local
 from realtime_sync.agents import (
     AssistantMessageItem,
+    FunctionTool,
     GuardrailFunctionOutput,
     Handoff,
     InputGuardrail,
@@ -130,6 +131,7 @@ CONFIG: RealtimeRunConfig = {
         },
     },
     "output_guardrails": [polite],
+    "input_guardrails": [no_cards],
     "guardrails_settings": {"debounce_text_length": 50},
     "hold_back": "answer",
     "interruptions": Interruptions(min_ms=200),
@@ -181,6 +183,8 @@ def to_the_end() -> RealtimeResult:
 
 
 def wrong_runs() -> None:
+    config: RealtimeRunConfig = {"output_guardrails": [no_cards]}  # type: ignore[list-item]
+    RealtimeRunner(agents(), config=config)
     RealtimeRunner.run("nobody")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     RealtimeRunner(agents()).run(loud=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
@@ -212,6 +216,7 @@ def told(session: RealtimeSession[Guest], event: RealtimeSessionEvent) -> str:
     if event.type == "handoff":
         return f"{event.from_agent.name} {event.to_agent.name}"
     if event.type == "tool_start":
+        assert_type(event.tool, FunctionTool)
         return f"{event.tool.name} {event.arguments}"
     if event.type == "tool_end":
         return f"{event.tool.name} {event.output}"
@@ -230,7 +235,8 @@ def told(session: RealtimeSession[Guest], event: RealtimeSessionEvent) -> str:
     if event.type == "history_added":
         return words(event.item)
     if event.type == "guardrail_tripped":
-        return f"{event.kind} {event.message}"
+        names = [result.guardrail.get_name() for result in event.guardrail_results]
+        return f"{event.kind} {event.message} {names}"
     if event.type == "input_audio_timeout_triggered":
         return "still there?"
     if event.type == "raw_model_event":

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing_extensions import assert_type
 
-from realtime_sync.agents.run_config import RealtimeRunConfig
-from realtime_sync.agents.session import RealtimeSession
+from realtime_sync.agents import RealtimeRunConfig, RealtimeSession
 from realtime_sync.voice import IdleRule, Interruptions
 
 CONFIG: RealtimeRunConfig = {

@@ -8,22 +8,23 @@ from typing import Annotated, Any
 
 from typing_extensions import assert_type
 
-from realtime_sync.agents.agent import RealtimeAgent
-from realtime_sync.agents.function_tools import (
+from realtime_sync.agents import (
     FunctionTool,
+    Handoff,
+    RealtimeAgent,
+    RealtimeAgentHooks,
+    RealtimeRunHooks,
+    RunContextWrapper,
+    ToolContext,
     ToolErrorFormatterArgs,
-    function_tool,
-    tool,
-)
-from realtime_sync.agents.handoffs import Handoff, realtime_handoff
-from realtime_sync.agents.hooks import RealtimeAgentHooks, RealtimeRunHooks
-from realtime_sync.agents.run_context import RunContextWrapper, ToolContext
-from realtime_sync.agents.tool_guardrails import (
     ToolGuardrailFunctionOutput,
     ToolInputGuardrail,
     ToolInputGuardrailData,
     ToolOutputGuardrail,
     ToolOutputGuardrailData,
+    function_tool,
+    realtime_handoff,
+    tool,
     tool_input_guardrail,
     tool_output_guardrail,
 )
@@ -103,6 +104,7 @@ assert_type(no_cards, ToolOutputGuardrail[Any])
 
 
 def wrong_tools() -> None:
+    RealtimeAgent(name="Desk", tools=[is_open])  # type: ignore[list-item]
     now()  # type: ignore[operator]
     function_tool(timeout="soon")  # type: ignore[call-overload]
     function_tool(unheard_of=1)  # type: ignore[call-overload]
@@ -145,4 +147,7 @@ def team() -> RealtimeAgent[Shop]:
     assert_type(to_billing, Handoff[Shop, RealtimeAgent[Shop]])
     assert_type(realtime_handoff(billing), Handoff[Shop, RealtimeAgent[Shop]])
     realtime_handoff(billing, on_handoff=note)  # type: ignore[arg-type]
-    return RealtimeAgent[Shop](name="Front", tools=[find_order, now], handoffs=[to_billing])
+    docs = {"type": "mcp", "server_label": "docs", "server_url": "https://mcp.example.com"}
+    front = RealtimeAgent[Shop](name="Front", tools=[find_order, docs], handoffs=[to_billing])
+    front.tools.append(now)
+    return front

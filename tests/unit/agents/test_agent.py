@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -55,6 +56,23 @@ def test_instructions_may_be_a_function() -> None:
     wrong = RealtimeAgent[Any]("Desk", instructions=lambda context, agent: 7)  # type: ignore
     with pytest.raises(UserError, match="'Desk' must be a text, and its function returned int"):
         wrong.get_system_prompt(CONTEXT)
+
+
+async def later(context: Any, agent: Any) -> str:
+    return "Be brief."
+
+
+class Later:
+    async def __call__(self, context: Any, agent: Any) -> str:
+        return "Be brief."
+
+
+@pytest.mark.parametrize("function", [later, Later(), functools.partial(later)])
+def test_instructions_that_nobody_would_await_are_refused_at_once(function: Any) -> None:
+    with pytest.raises(UserError, match="instructions of 'Desk' is async"):
+        RealtimeAgent("Desk", instructions=function)
+    with pytest.raises(UserError, match="instructions of 'Desk' is async"):
+        RealtimeAgent("Desk").clone(instructions=function)
 
 
 def test_tools_are_those_that_are_enabled() -> None:

@@ -76,6 +76,18 @@ ELSEWHERE = {
         "tool_output_guardrail",
     ),
     "agents.extensions.handoff_prompt": ("RECOMMENDED_PROMPT_PREFIX",),
+    "agents.mcp": (
+        "MCPServer",
+        "MCPServerStdio",
+        "MCPServerStdioParams",
+        "MCPServerStreamableHttp",
+        "MCPServerStreamableHttpParams",
+        "ToolFilter",
+        "ToolFilterContext",
+        "ToolFilterStatic",
+        "create_static_tool_filter",
+    ),
+    "agents.tool": ("ToolErrorFunction",),
     "agents.tool_context": ("ToolContext",),
 }
 

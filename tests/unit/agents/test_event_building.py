@@ -254,16 +254,18 @@ def test_an_output_belongs_to_its_call() -> None:
     assert not any(kind.startswith("history") for kind in kinds(events))
 
 
-def test_an_output_of_the_programs_comes_from_the_server() -> None:
+@pytest.mark.parametrize("kind", ["added", "done", "created"])
+def test_an_output_that_no_tool_returned_comes_from_the_server(kind: str) -> None:
+    """That of a handoff, for one."""
     builder = Builder()
-    builder.play(function_call("elsewhere", {}, "call_9", item_id="item_c"))
+    builder.play(function_call("transfer_to_billing", {}, "call_9", item_id="item_c"))
     told = {"id": "item_o", "type": "function_call_output", "call_id": "call_9", "output": "7"}
-    [event] = [
-        event
-        for event in builder.play([{"type": "conversation.item.added", "item": told}])
-        if event.type == "history_updated"
-    ]
-    assert event.history[0].output == "7"
+    raw, changed, shown = builder.play([{"type": f"conversation.item.{kind}", "item": told}])
+    assert [raw.data.type, changed.data.type] == ["raw_server_event", "item_updated"]
+    assert changed.data.item == shown.history[0]
+    assert (shown.type, shown.history[0].output) == ("history_updated", "7")
+    again = builder.play([{"type": "conversation.item.done", "item": told}])
+    assert kinds(again) == []
 
 
 def test_old_outputs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ class Runs:
         rules: Any = Rules()
         self.runner = GuardrailRunner(
             CONTEXT,
-            Guardrails({}),
+            Guardrails(),
             output_rules=rules,
             input_rules=rules,
             post=decisions.put,

@@ -93,7 +93,7 @@ def test_an_async_one_is_refused_when_it_is_made(make: Any, function: Any) -> No
 
 @pytest.mark.parametrize("make", [InputGuardrail, OutputGuardrail])
 def test_what_can_not_be_called_is_refused_when_it_is_made(make: Any) -> None:
-    with pytest.raises(UserError, match="needs a function, not str"):
+    with pytest.raises(UserError, match="the guardrail 'str' must be a function, not str"):
         make("look")
 
 
@@ -119,7 +119,7 @@ def test_what_it_raises_is_the_callers_affair() -> None:
 def test_those_of_the_agent_and_of_the_run_count_once() -> None:
     ours, theirs, both = (OutputGuardrail(look) for _ in range(3))
     agent: RealtimeAgent[Any] = RealtimeAgent("Desk", output_guardrails=[ours, both])
-    guardrails = Guardrails({"output_guardrails": [both, theirs]})
+    guardrails = Guardrails(output=[both, theirs])
     found = guardrails.of_output(agent)
     assert [id(each) for each in found] == [id(ours), id(both), id(theirs)]
     assert guardrails.of_input(agent) == []
@@ -127,21 +127,21 @@ def test_those_of_the_agent_and_of_the_run_count_once() -> None:
 
 def test_those_of_the_run_look_at_what_is_said_to_every_agent() -> None:
     theirs = InputGuardrail(look)
-    assert Guardrails({"input_guardrails": [theirs]}).of_input(AGENT) == [theirs]
+    assert Guardrails(input=[theirs]).of_input(AGENT) == [theirs]
 
 
 @pytest.mark.parametrize("kind", ["input", "output"])
 def test_a_plain_function_is_none(kind: str) -> None:
-    guardrails = Guardrails({f"{kind}_guardrails": [look]})  # type: ignore[misc]
+    guardrails = Guardrails(**{kind: [look]})
     with pytest.raises(UserError, match=f"is no guardrail; decorate it with @{kind}_guardrail"):
         getattr(guardrails, f"of_{kind}")(AGENT)
 
 
 def test_what_the_user_says_must_be_written_down_to_be_checked() -> None:
-    guardrails = Guardrails({"input_guardrails": [InputGuardrail(look)]})
+    guardrails = Guardrails(input=[InputGuardrail(look)])
     guardrails.check(AGENT, transcribes=True)
     with pytest.raises(UserError, match="of 'Front desk' look at what the user says"):
         guardrails.check(AGENT, transcribes=False)
-    Guardrails({"output_guardrails": [OutputGuardrail(look)]}).check(AGENT, transcribes=False)
+    Guardrails(output=[OutputGuardrail(look)]).check(AGENT, transcribes=False)
     with pytest.raises(UserError, match="is no guardrail"):
-        Guardrails({"output_guardrails": [look]}).check(AGENT, transcribes=True)
+        Guardrails(output=[look]).check(AGENT, transcribes=True)

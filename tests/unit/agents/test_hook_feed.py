@@ -13,9 +13,9 @@ from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.hook_feed import HookFeed
 from realtime_sync.agents.notes import AgentDone, AgentSpeaks, Fault, Switched, ToolBegan, ToolOver
 from realtime_sync.agents.run_context import RunContextWrapper, ToolContext
-from realtime_sync.errors import AgentError
+from realtime_sync.errors import AgentError, RemoteProtocolError
 from realtime_sync.events import ServerEvent
-from realtime_sync.voice.events import IdleEnded, IdlePrompted, Interrupted
+from realtime_sync.voice.events import IdleEnded, IdlePrompted, Interrupted, UnreadableMessage
 
 CONTEXT = RunContextWrapper("mine")
 FRONT: RealtimeAgent[Any] = RealtimeAgent("front", instructions="Be brief.")
@@ -149,6 +149,9 @@ def test_errors_are_told(bench: Bench) -> None:
     assert ours == ("on_error", CONTEXT, FRONT, fault)
     assert theirs[:3] == ("on_error", CONTEXT, FRONT)
     assert theirs[3].message == "no"
+    damaged = RemoteProtocolError("no JSON")
+    told = bench.take(UnreadableMessage(error=damaged))
+    assert told == [("on_error", CONTEXT, FRONT, damaged)]
 
 
 def test_handoffs_and_tools_are_told(bench: Bench) -> None:

@@ -51,7 +51,7 @@ class Talk:
         self.rules = InputRules(
             self.voice,
             self,
-            guardrails=Guardrails({}),
+            guardrails=Guardrails(),
             agent=lambda: self.agent,
             follow_up=self._follow_up,
             is_out_of_band=self.facts.is_out_of_band,

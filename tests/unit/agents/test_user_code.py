@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from realtime_sync.agents.run_context import RunContextWrapper
-from realtime_sync.agents.user_code import enabled, name_of, require_blocking
+from realtime_sync.agents.user_code import enabled, name_of, require_blocking, require_function
 from realtime_sync.errors import AgentError, ConfigError, UserError
 
 
@@ -45,6 +45,15 @@ def test_async_code_is_refused(function: Any) -> None:
 @pytest.mark.parametrize("function", [None, True, len, Works, Works(), lambda: coroutine()])
 def test_whatever_else_passes(function: Any) -> None:
     require_blocking(function, "it")
+
+
+@pytest.mark.parametrize(
+    ("function", "wrong"), [("x", "must be a function, not str"), (coroutine, "is async")]
+)
+def test_what_must_be_a_function_is_no_other_value(function: Any, wrong: str) -> None:
+    with pytest.raises(UserError, match=f"the check {wrong}"):
+        require_function(function, "the check")
+    require_function(Works(), "the check")
 
 
 def test_a_switch_is_a_value_or_a_function() -> None:
