@@ -17,6 +17,7 @@ UNIT = REPOSITORY / "tests" / "unit"
 CONCEPTS = {
     "agents/calls_and_interruptions": "what calls that run learn of an interruption",
     "agents/parity_table": "the table of the peer's tests and ours",
+    "agents/shown_history": "the part of `event_building` that follows the history",
     "agents/rules_of_guardrails": "the part of `rules` that forbids answers",
     "agents/session_work_of_tools": "the part of `session_work` that runs calls",
     "agents/conformance": "all names and fields against the published package",
