@@ -78,6 +78,12 @@ def test_a_check_that_says_something_else() -> None:
         check.run(DATA)
 
 
+def test_what_can_not_be_called_is_refused_at_once() -> None:
+    wrong: Any = "check"
+    with pytest.raises(UserError, match="the tool guardrail 'x' must be a function, not str"):
+        ToolInputGuardrail(wrong, "x")
+
+
 @pytest.mark.parametrize(
     "cls", [ToolInputGuardrailTripwireTriggered, ToolOutputGuardrailTripwireTriggered]
 )
