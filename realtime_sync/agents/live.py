@@ -480,7 +480,10 @@ class Live:
 
     def end(self) -> BaseException:
         """Return what a call is to raise that can't be done because the session is over."""
-        return self.failure or ConnectionClosedOK(1000, "the session is closed")
+        if self.failure is not None:
+            return self.failure
+        closed_by = "the server" if self.end_reason == "server_closed" else "this side"
+        return ConnectionClosedOK(1000, "the session is closed", closed_by=closed_by)
 
 
 def _speed_of(session: JsonDict) -> float | None:
