@@ -185,7 +185,9 @@ class Live:
     def _assemble(self) -> None:
         connection, config = self.connection, self._config
         calls = self._calls = ToolCalls(
-            self._dispatch.names, declared=lambda: connection.session.declared_tools
+            self._dispatch.names,
+            # What the next agent has is nobody else's: the answer of the one before can't call it.
+            declared=lambda: connection.session.declared_tools - rules.dispatch.names,
         )
         output = self._output()
         interruptions = config.get("interruptions", True)
