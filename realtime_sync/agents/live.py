@@ -188,7 +188,9 @@ class Live:
     def _assemble(self) -> None:
         connection, config = self.connection, self._config
         calls = self._calls = ToolCalls(
-            self._dispatch.names, declared=lambda: connection.session.declared_tools
+            self._dispatch.names,
+            # What the next agent has is nobody else's: the answer of the one before can't call it.
+            declared=lambda: connection.session.declared_tools - rules.dispatch.names,
         )
         output = self._output()
         interruptions = config.get("interruptions", True)
@@ -483,7 +485,10 @@ class Live:
 
     def end(self) -> BaseException:
         """Return what a call is to raise that can't be done because the session is over."""
-        return self.failure or ConnectionClosedOK(1000, "the session is closed")
+        if self.failure is not None:
+            return self.failure
+        closed_by = "the server" if self.end_reason == "server_closed" else "this side"
+        return ConnectionClosedOK(1000, "the session is closed", closed_by=closed_by)
 
 
 def _speed_of(session: JsonDict) -> float | None:

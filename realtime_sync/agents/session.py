@@ -111,6 +111,7 @@ class RealtimeSession(Generic[TContext]):
         self._entered = Claim()
         self._consumer = Claim()
         self._live: Live | None = None
+        self._is_closed = False  # somebody has asked for it since it is entered
         self._stack = ExitStack()
         # Held while the stack is closed, which two threads must not do at once: the second waits
         # for the end of it. Threads of the session's own do not come here.
@@ -126,6 +127,7 @@ class RealtimeSession(Generic[TContext]):
             UserError, ConfigError: the agent or a setting can't work.
             ConnectError, ApiError: as a connection's opening.
             AudioError: a device can't be opened.
+            ConnectionClosedOK: it was closed meanwhile.
             ConcurrencyError: it was entered before.
         """
         agent = self._agent
@@ -136,6 +138,7 @@ class RealtimeSession(Generic[TContext]):
         run = object()
         if self._entered.setdefault("now", run) is not run:
             raise ConcurrencyError("a session is entered once; make a new one")
+        self._is_closed = False
         with ExitStack() as stack:
             live = Live(
                 agent,
@@ -151,7 +154,6 @@ class RealtimeSession(Generic[TContext]):
             )
             stack.callback(live.close)
             live.open()
-            self._live = live
             self._builder = EventBuilder(
                 RealtimeEventInfo(self._context), live.connection.response.is_out_of_band
             )
@@ -162,6 +164,9 @@ class RealtimeSession(Generic[TContext]):
             )
             self._ready.append(self._builder.first())
             self._began_at = self._clock()
+            self._live = live
+            if self._is_closed:  # looked at behind `_live`, as `close` looks at them in turn
+                raise live.end()
             self._stack = stack.pop_all()
         return self
 
@@ -170,6 +175,7 @@ class RealtimeSession(Generic[TContext]):
 
         In a tool or a hook it only asks for the end.
         """
+        self._is_closed = True
         live = self._live
         if live is None:
             return
@@ -249,16 +255,21 @@ class RealtimeSession(Generic[TContext]):
         Raises:
             Exception: as `recv`, but for a good end.
         """
+        deadline = Deadline(timeout)
         if self._live is None:
             self.enter()
+        live, goes_on = self._running(), False
         try:
-            ended = self._pass_over(Deadline(timeout))
-            live = self._running()
+            ended = self._pass_over(deadline)
             if ended and live.failure is not None:
                 raise live.failure
             return self._result(live.end_reason if ended else "timeout")
+        except ConcurrencyError as exc:
+            goes_on = exc is not live.failure  # it is another thread's conversation
+            raise
         finally:
-            self.close()
+            if not goes_on:
+                self.close()
 
     def _pass_over(self, deadline: Deadline) -> bool:
         """Let events pass until the session is over; return whether it is."""

@@ -230,9 +230,9 @@ class History:
 
     def _before(self, item_id: str) -> str:
         """Return behind which item a turn began: "root" for the front, "" if that item is gone."""
-        while item_id in self._began:
-            item_id = self._began[item_id]
-            if item_id in self._items or item_id == "root":
+        for _ in self._began:  # no more often: ids that a server uses twice may lead in a circle
+            item_id = self._began.get(item_id, "")
+            if item_id in self._items or item_id in ("root", ""):
                 return item_id
         return ""
 

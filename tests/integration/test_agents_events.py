@@ -225,6 +225,20 @@ def test_two_threads_do_not_share_the_events(guard: Guard) -> None:
     assert len(caught) == 1
 
 
+def test_a_talk_beside_an_iteration_is_refused_and_ends_nothing() -> None:
+    class Talking(RealtimeModelListener):
+        def on_event(self, event: Any) -> None:  # the loop is taking an event at this moment
+            with pytest.raises(ConcurrencyError):
+                session.talk()
+
+    server = ScriptedServer([text_answer("Hello.")])
+    with server, session_with(server, DESK) as session:
+        session.model.add_listener(Talking())
+        begin(session)
+        session.send_message("Hi!")
+        take_until(session, "agent_end")
+
+
 def test_what_the_model_tells_goes_to_its_listeners() -> None:
     told: list[str] = []
 
@@ -264,7 +278,7 @@ def test_a_clean_end_is_quiet_and_comes_after_all_else() -> None:
         session.send_message("Bye!")
         assert kinds(rest(session))[-1] == "agent_end"
         assert rest(session) == []
-        with pytest.raises(ConnectionClosedOK):
+        with pytest.raises(ConnectionClosedOK, match="closed by the server"):
             session.recv()
         with pytest.raises(ConnectionClosedOK):
             session.send_message("Still there?")
@@ -306,6 +320,29 @@ def test_a_session_is_closed_by_another_thread(guard: Guard) -> None:
         thread = spawn(session.close, name="closer")
         assert "error" not in kinds(rest(session))
         guard.join(thread)
+
+
+def test_who_has_closed_it() -> None:
+    server = ScriptedServer()
+    with session_with(server, DESK) as session:
+        session.close()
+        rest(session)
+        with pytest.raises(ConnectionClosedOK, match=r"closed by this side") as caught:
+            session.recv()
+        assert caught.value.closed_by == "this side"
+
+
+def test_a_session_is_closed_while_it_is_entered() -> None:
+    def instructions(context: Any, agent: Any) -> str:
+        session.close()
+        return "Be brief."
+
+    server = ScriptedServer()
+    session = session_with(server, RealtimeAgent[Any](name="Desk", instructions=instructions))
+    with pytest.raises(ConnectionClosedOK, match="closed by this side"):
+        session.enter()
+    assert session._running().connection.closed
+    assert "error" not in kinds(rest(session))
 
 
 def test_a_session_is_closed_by_many_threads_at_once(guard: Guard) -> None:

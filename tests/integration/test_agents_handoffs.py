@@ -207,6 +207,27 @@ def test_the_calls_of_an_answer_belong_to_the_agent_that_gives_it() -> None:
     assert "no tool 'look_up'" in outputs(server)["call_3"]  # of an agent that has none
 
 
+def test_a_handoff_and_the_way_back_in_one_answer() -> None:
+    both = one_response(
+        function_call("transfer_to_billing", {}, "call_1"),
+        function_call("transfer_to_desk", {}, "call_2"),
+    )
+    at = next(n for n, event in enumerate(both) if event.get("output_index") == 1)
+    server = ScriptedServer([both[:at], text_answer("42 euros.")])
+    first = desk()
+    second = billing(handoffs=[first])
+    first.handoffs.append(second)
+    with server, session_with(server, first) as session:
+        begin(session)
+        session.send_message("The bill, please.")
+        take_until(session, "handoff")
+        server.emit(both[at:])
+        events = take_until(session, "agent_end", 2)
+        assert session.current_agent is second
+    assert "error" in kinds(events)
+    assert "no tool 'transfer_to_desk'" in outputs(server)["call_2"]
+
+
 def test_a_handoff_that_is_switched_off() -> None:
     on = [True]
     there = realtime_handoff(billing(), is_enabled=lambda context, agent: on[0])

@@ -623,6 +623,32 @@ def test_a_turn_behind_something_that_is_gone_stands_at_the_end() -> None:
     assert in_order(history) == "a c u"
 
 
+def test_turns_that_began_behind_each_other_stand_at_the_end() -> None:
+    # A server that names an item once more, for a turn that began behind it.
+    history = new_history()
+    tell(history, "done", written("a", "Hello.", "assistant"))
+    begins(history, "u")
+    history.receive(event("conversation.item.deleted", item_id="a"))
+    tell(history, "added", written("u", "u"))
+    begins(history, "a")
+    history.receive(event("conversation.item.deleted", item_id="u"))
+    begins(history, "v")
+    tell(history, "done", written("b", "Yes.", "assistant"))
+    transcribed(history, "v", "words")
+    assert in_order(history) == "v b"
+
+
+def test_a_turn_that_began_behind_itself_stands_at_the_end() -> None:
+    history = new_history()
+    tell(history, "done", written("u", "Hello."))
+    begins(history, "u")  # its item is there already
+    history.receive(event("conversation.item.deleted", item_id="u"))
+    begins(history, "v")
+    tell(history, "done", written("b", "Yes.", "assistant"))
+    transcribed(history, "v", "words")
+    assert in_order(history) == "v b"
+
+
 def test_beginnings_are_forgotten() -> None:
     history = new_history()
     done(history, written("a", "Hello.", "assistant"))
