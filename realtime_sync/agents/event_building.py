@@ -14,6 +14,7 @@ from attrs import frozen
 from .._latest import keep_latest
 from ..conversation.history import FOLLOWED, VIEWED, History
 from ..conversation.history_item import HistoryItem
+from ..events import ErrorEvent, Reconnected
 from ..events.base import Event, as_came
 from ..events.wire_values import as_id, as_object
 from ..voice.events import FalseInterruption, Interrupted, UnreadableMessage
@@ -135,7 +136,7 @@ class EventBuilder:
         for data in model_events_of(event):
             yield self._raw(data)
             match data:
-                case RealtimeModelErrorEvent(error):
+                case RealtimeModelErrorEvent(error) if not _is_benign(event):
                     yield RealtimeError(error, self._info)
                 case RealtimeModelInputAudioTimeoutTriggeredEvent():
                     yield RealtimeInputAudioTimeoutTriggered(self._info)
@@ -231,6 +232,11 @@ class EventBuilder:
         )
 
 
+def _is_benign(event: Event) -> bool:
+    """Whether an error only says that what was asked for is the case anyway."""
+    return isinstance(event, ErrorEvent) and event.severity == "benign"
+
+
 class ShownHistory:
     """The history as the program has seen it: as far as the events say that it has got.
 
@@ -256,6 +262,8 @@ class ShownHistory:
         """Take an event of the server's."""
         if event.type in FOLLOWED and event.type != "response.output_audio.delta":
             self._history.receive(event)
+        elif isinstance(event, Reconnected):
+            self._history.lose(event.lost_items)
         self._view.take(event)
 
     def remove(self, item_id: str) -> None:

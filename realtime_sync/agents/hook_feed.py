@@ -52,7 +52,7 @@ class HookFeed:
             AgentDone: self._agent_done,
             AgentSpeaks: self._agent_speaks,
             ConversationItemInputAudioTranscriptionCompleted: self._user_said,
-            ErrorEvent: lambda event: self._tell("on_error", event.error),
+            ErrorEvent: self._refused,
             Fault: lambda note: self._tell("on_error", note.error),
             IdleEnded: lambda report: self._tell("on_idle", report.silent_s),
             IdlePrompted: lambda report: self._tell("on_idle", report.silent_s),
@@ -76,6 +76,10 @@ class HookFeed:
 
     def _tell(self, name: str, *more: object) -> None:
         self._runner.tell(name, self._context, self._agent(), *more)
+
+    def _refused(self, event: ErrorEvent) -> None:
+        if event.severity != "benign":
+            self._tell("on_error", event.error)
 
     def _agent_speaks(self, note: AgentSpeaks) -> None:
         self._said = ""

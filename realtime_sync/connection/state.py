@@ -18,7 +18,11 @@ from ..conversation.tool_calls import declared_functions
 from ..conversation.unconfirmed import NOT_ACTIVE, Refusal, Refusals, UnconfirmedRequests
 from ..errors import ConnectionClosed, RealtimeError
 from ..events import (
+    ConversationItemAdded,
+    ConversationItemCreated,
+    ConversationItemDone,
     ErrorEvent,
+    InputAudioBufferCommitted,
     InputAudioBufferSpeechStarted,
     InputAudioBufferSpeechStopped,
     ResponseCreated,
@@ -51,6 +55,7 @@ _OWN_EVENTS = {
 }
 # The types of the events that `ConnectionState.receive` is to be told.
 FOLLOWED = frozenset(_OWN_EVENTS | HISTORY_EVENTS)
+_TELL_OF_ITEM = (ConversationItemAdded, ConversationItemCreated, ConversationItemDone)
 
 # So long nothing has happened at a moment that counts as quiet: more than a round trip, so that
 # no request is under way.
@@ -107,6 +112,7 @@ class ConnectionState:
         self.pause: Callable[[float], object] | None = None
         self._speech_ends_responses = speech_ends_responses
         self._clock = clock
+        self._committed: str | None = None  # what the latest turn that was spoken becomes
         self._untold: list[JsonDict] = []  # items that only the lost link was told of
         self._lock = threading.Lock()  # guards the three below
         self._responses = Responses()
@@ -153,15 +159,26 @@ class ConnectionState:
                         self._settle(self._responses.interrupted())
             case InputAudioBufferSpeechStopped():
                 self._speaking = False
+            case InputAudioBufferCommitted():
+                self._committed = as_text(event.item_id)
             case ErrorEvent():
                 self.formalities += 1
                 hidden = self._refused(event)
+        # What only repeats what is known answers nothing.
+        repeats = bool(self._unconfirmed.left) and self._is_of_known_item(event)
         if event.type in HISTORY_EVENTS:  # last: it asks whose a response is
             hidden = self.history.receive(event)
-        if self._unconfirmed.left and not hidden:  # what only repeats answers nothing
+        if self._unconfirmed.left and not hidden and not repeats:
             with self._lock:
                 self._unconfirmed.confirm(event)
         return hidden
+
+    def _is_of_known_item(self, event: ServerEvent) -> bool:
+        """Whether an event tells once more of an item, or of a turn that the user has spoken."""
+        if not isinstance(event, _TELL_OF_ITEM):
+            return False
+        item_id = as_text(as_object(as_came(event, "item")).get("id"))
+        return item_id in self.history.items or item_id == self._committed
 
     def _created(self, response: JsonDict) -> None:
         with self._lock:
@@ -267,10 +284,16 @@ class ConnectionState:
 
     def transmitted(self, event: JsonDict, *, gone: bool = True) -> None:
         """Take note that a client event has gone out, or is held for the next link after all."""
-        event_id = as_text(event.get("event_id"))
-        if event.get("type") == "conversation.item.create" and event_id is not None:
-            with self._lock:
-                self._unconfirmed.note_gone(event_id, gone=gone)
+        with self._lock:
+            self._unconfirmed.note_gone(as_text(event.get("event_id")) or "", gone=gone)
+
+    def is_unsent(self, event: JsonDict) -> bool:
+        """Whether a client event has no answer, and has not gone out over the link of the moment.
+
+        What belongs to a lost link and to no other never counts as unsent.
+        """
+        with self._lock:
+            return self._unconfirmed.is_unsent(as_text(event.get("event_id")) or "")
 
     def ask_when_idle(self, event: JsonDict) -> bool:
         """Take a ``response.create`` that waits its turn; return whether it is to be sent now."""
@@ -315,14 +338,13 @@ class ConnectionState:
         """Forget what was only going on over the old link; return whether a response was.
 
         Args:
-            requested: what was asked for over it. Requests that are held for the next link are
-                none of them.
+            requested: what may have been asked for over it. What has not gone out by now goes out
+                over the next one.
         """
         with self._lock:
-            self._untold = self._unconfirmed.items
-            gone = self._responses.link_lost(requested)
-            self._settle(requested)
-        self.session.link_lost(requested)
+            lost, self._untold = self._unconfirmed.link_lost(requested)
+            gone = self._responses.link_lost(lost)
+        self.session.link_lost(lost)
         self._speaking = self._uncommitted = False
         self._send_owed()
         return gone

@@ -243,6 +243,11 @@ class History:
             self._items = {other: self._items[other] for other in self._items if other != item_id}
             self._forget(item_id)
 
+    def lose(self, item_ids: Iterable[object]) -> None:
+        """Take that a new session lacks items, for a history that is only told so."""
+        for item_id in item_ids:
+            self._delete(text_of(item_id))
+
     def _forget(self, item_id: str) -> None:
         self._told.pop(item_id, None)
         self._received.pop(item_id, None)

@@ -21,6 +21,7 @@ from ..events.wire_values import as_object, as_text
 __all__ = [
     "ALREADY_ACTIVE",
     "INVALID_REQUEST",
+    "LINK_BOUND",
     "NOT_ACTIVE",
     "Refusal",
     "Refusals",
@@ -30,6 +31,20 @@ __all__ = [
 INVALID_REQUEST = "invalid_request_error"
 ALREADY_ACTIVE = "conversation_already_has_active_response"
 NOT_ACTIVE = "response_cancel_not_active"
+
+# What speaks of that which only one link has: its input buffer, its running response. None of it
+# is sent over another.
+LINK_BOUND = frozenset(
+    {
+        "input_audio_buffer.append",
+        "input_audio_buffer.commit",
+        "input_audio_buffer.clear",
+        "output_audio_buffer.clear",
+        "response.cancel",
+        "conversation.item.truncate",
+        "session.input_audio_buffer.append",  # of a translation
+    }
+)
 
 # So many are remembered: more than any program has under way at once.
 _LATEST = 64
@@ -96,7 +111,8 @@ class _Unconfirmed:
         aside: it asks for an out-of-band response, which waits for no other.
         doubtful: a response has begun that may be its answer, or somebody else's.
         item: that it creates at the end of the conversation.
-        gone: it has gone out.
+        gone: it has gone out over the link of the moment. Before, it is in the hands of whoever
+            sends it, or held for the next link.
     """
 
     kind: str
@@ -118,6 +134,8 @@ class UnconfirmedRequests:
     Threads: one at a time; the connection has a lock for it.
     """
 
+    __slots__ = ("left",)
+
     def __init__(self) -> None:
         self.left: dict[str, _Unconfirmed] = {}
 
@@ -129,7 +147,7 @@ class UnconfirmedRequests:
         self.left.pop(event_id, None)  # an id that is used again means the later one
         subject, form = _subject(event)
         aside = as_object(plain(event.get("response"))).get("conversation") == "none"
-        request = _Unconfirmed(kind, event_id, subject, form, aside)
+        request = _Unconfirmed(kind, event_id, subject, form, aside, gone=kind in LINK_BOUND)
         if kind == "conversation.item.create" and event.get("previous_item_id") is None:
             request.item = as_object(plain(event.get("item")))
         self.left[event_id] = request
@@ -141,10 +159,24 @@ class UnconfirmedRequests:
         if request is not None:
             request.gone = gone
 
-    @property
-    def items(self) -> list[JsonDict]:
-        """The items that have gone out, and of which the server has not told."""
-        return [each.item for each in self.left.values() if each.item and each.gone]
+    def is_unsent(self, event_id: str) -> bool:
+        """Whether a request has no answer, and is not known to have gone out."""
+        request = self.left.get(event_id)
+        return request is not None and not request.gone
+
+    def link_lost(self, requested: frozenset[str]) -> tuple[frozenset[str], list[JsonDict]]:
+        """Forget what had gone out over a lost link; the rest goes out over the next one.
+
+        Args:
+            requested: what may have gone out over it.
+
+        Returns:
+            Those of ``requested`` that are lost; and the items that they create at the end of the
+            conversation, which the next session lacks.
+        """
+        lost = requested.difference([i for i in self.left if self.is_unsent(i)])
+        gone = [self.left.pop(event_id) for event_id in [*self.left] if event_id in lost]
+        return lost, [each.item for each in gone if each.item]
 
     def drop(self, event_id: str) -> None:
         """Take note that a request was answered, or was not sent after all."""
@@ -165,14 +197,18 @@ class UnconfirmedRequests:
         """Drop the request that ``event`` answers, and those that were sent before it.
 
         Servers answer in order, and some do not answer everything. Only a response may take
-        longer to begin than what was asked for later.
+        longer to begin than what was asked for later, or have ended before its cancellation
+        arrived, and what is still in somebody's hands is answered later.
         """
         kind = _CONFIRMS.get(event.type)
         answered = self._answered(kind, event) if kind is not None else None
         if answered is None:
             return
+        if answered.kind == "response.cancel":
+            del self.left[answered.event_id]
+            return
         for earlier in list(self.left.values()):
-            if earlier.kind != "response.create":
+            if earlier is answered or (earlier.gone and earlier.kind != "response.create"):
                 del self.left[earlier.event_id]
             if earlier is answered:
                 return

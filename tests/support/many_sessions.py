@@ -21,6 +21,7 @@ from attrs import define, field
 from fault_proxy import FaultProxy, Kind
 
 from realtime_sync import Local, RealtimeTimeout
+from realtime_sync._deadline import Deadline
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.handoffs import realtime_handoff
@@ -79,6 +80,10 @@ class Program:
         interrupted: how many were not, since the user did not want to hear more.
         errors: texts of ``error`` events.
         failure: what has ended the program.
+        stage: what it does at this moment.
+        talks: set once its session has begun, or could not.
+        problems: what was found to be wrong at the end.
+        session: its session, as long as anybody has it.
     """
 
     number: int
@@ -90,6 +95,7 @@ class Program:
     errors: list[str] = field(factory=list)
     failure: BaseException | None = None
     stage: str = "begins"
+    talks: threading.Event = field(factory=threading.Event)
     problems: list[str] = field(factory=list)
     session: weakref.ref[Any] | None = None
 
@@ -99,6 +105,8 @@ class Program:
             self._talk(client)
         except BaseException as exc:  # whoever has started it looks at it
             self.failure = exc
+        finally:
+            self.talks.set()
 
     def _talk(self, client: Local) -> None:
         front = RealtimeAgent[Program](name="Front", instructions="Be brief.", tools=_TOOLS)
@@ -114,6 +122,7 @@ class Program:
             },
         ) as session:
             self.session = weakref.ref(session)
+            self.talks.set()
             while not self.over.is_set():
                 self._ask(session, may_interrupt=True)
             self._ask(session, may_interrupt=False)
@@ -257,6 +266,7 @@ class Crowd:
             ]
             for thread in threads:
                 thread.start()
+            self._wait_until_all_talk()
             end = time.monotonic() + seconds
             while time.monotonic() < end:
                 self._over.wait(self._rng.uniform(0.1, 1.0))
@@ -267,6 +277,12 @@ class Crowd:
                 thread.join(3 * _GUARD_S)
             alive = [thread.name for thread in threads if thread.is_alive()]
             assert not alive, f"a deadlock: {alive}"
+
+    def _wait_until_all_talk(self) -> None:
+        """Break no link before each session has begun, which is not tried again."""
+        deadline = Deadline(_GUARD_S)
+        for program in self.programs:
+            assert program.talks.wait(deadline.remaining()), f"{program.number} does not begin"
 
     def report(self) -> str:
         """Say what has happened."""

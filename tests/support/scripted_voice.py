@@ -192,6 +192,7 @@ class ScriptedConnection(ScriptedFacts):
     def update(self, *, session: Any, event_id: str | None = None) -> None:
         message = {"type": "session.update", "event_id": event_id, "session": session}
         self.state.sent(message)
+        self.state.transmitted(message)
         self._send(**message)
 
     def append(self, *, audio: bytes) -> None:
@@ -243,6 +244,7 @@ class ScriptedConnection(ScriptedFacts):
 
     def _post(self, request: dict[str, Any]) -> None:
         self.state.sent(request)
+        self.state.transmitted(request)
         self._send(**request)
 
     def _send(self, type: str, **fields: Any) -> None:

@@ -244,9 +244,7 @@ class Link:
         self._lost = None
         self._state.renewed(made.reports)
         lost_items = self._begin_history(made)
-        lost = self._sender.adopt(
-            made.transport, made.dialect, not_sent=old.take_back(), with_tail=with_tail
-        )
+        lost = self._sender.adopt(made.transport, made.dialect, with_tail=with_tail)
         self._report(
             Reconnected(code=code, attempts=made.attempts, lost=lost, lost_items=lost_items)
         )
@@ -398,6 +396,7 @@ class Link:
             self._transport.close(1000, "renewed", timeout=self._close_timeout)
             if self._reading is not None:
                 self._reading.join()  # its transport is over
+            self._sender.take_back(self._transport.take_back())
             if self._state.link_lost(requested):
                 self._interrupt(ConnectionClosedError(1000, "the session was restarted"))
         except BaseException:

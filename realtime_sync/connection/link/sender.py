@@ -10,11 +10,12 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any, Literal
 
 from ..._types import JsonDict
+from ...conversation.unconfirmed import LINK_BOUND
 from ...errors import ConnectionClosed, LocalProtocolError, QueueFullError
 from ...events import ClientEvent, Event
 from ...events.json_writer import write_json
@@ -32,18 +33,6 @@ __all__ = ["Sender", "message", "to_dict"]
 
 Holding = Literal["lost", "renewal"]
 
-# They speak of what only the old link had: its input buffer, its running response.
-_LINK_BOUND = frozenset(
-    {
-        "input_audio_buffer.append",
-        "input_audio_buffer.commit",
-        "input_audio_buffer.clear",
-        "output_audio_buffer.clear",
-        "response.cancel",
-        "conversation.item.truncate",
-        "session.input_audio_buffer.append",  # of a translation
-    }
-)
 _END_BUFFER = ("input_audio_buffer.commit", "input_audio_buffer.clear")
 # The end of what was said goes to a renewed link as well, in case a word had just begun: 0.4 s of
 # PCM16 in base64, the usual padding before a word and a little more.
@@ -127,8 +116,7 @@ class Sender:
         del last.requests[:-_LATEST]
         try:
             self._state.sent(wire)
-            if self._transmit(text) and is_retold:
-                self._state.transmitted(wire)
+            self._transmit(text, wire if is_retold else None)
         except BaseException:  # a signal handler's exception as well
             self._state.forget(event_id)
             raise
@@ -168,7 +156,7 @@ class Sender:
         text = message(event, self.dialect)
         try:
             self._state.sent(event)
-            self._hand_over(text, post=True)
+            self._hand_over(text, event, post=True)
         except BaseException:
             self._state.forget(event["event_id"])
             raise
@@ -191,27 +179,51 @@ class Sender:
         if self.on_renewal_due is not None and self._state.renew_at <= time.monotonic():
             self.on_renewal_due()
 
-    def _transmit(self, data: str | bytes) -> bool:
+    def _transmit(self, data: str | bytes, wire: JsonDict | None = None) -> bool:
         """Send or hold ``data``; return whether it was sent."""
         self._last.mark = self._queue.received
-        if self._hand_over(data):
+        if self._hand_over(data, wire):
             return True
         self._last.mark = self._queue.received  # it is the new link's
         return False
 
-    def _hand_over(self, data: str | bytes, *, post: bool = False) -> bool:
+    def _hand_over(
+        self, data: str | bytes, wire: JsonDict | None = None, *, post: bool = False
+    ) -> bool:
+        put = self._post_now if post else self._send_now
         while self._holding is None or not self._hold(data):
             transport = self._transport
             try:
-                (transport.post if post else transport.send)(data)
+                if put(transport, data, wire):
+                    return True
             except ConnectionClosed as closed:
                 # Not taken whole by the kernel, so the server can't have it: it may wait for the
                 # new link like anything that is sent a moment later.
                 if not self._another_comes(transport, closed):
                     raise
-            else:
-                return True
         return False
+
+    def _send_now(self, transport: Transport, data: str | bytes, wire: JsonDict | None) -> bool:
+        """Send ``data``; return False if its link was lost meanwhile, so that the next gets it."""
+        transport.send(data)
+        if wire is None:
+            return True
+        # Either whoever finds the link lost sees it noted as gone, or it is seen here that one did.
+        with self._lock:
+            if transport is self._transport and self._holding != "lost":
+                self._state.transmitted(wire)
+                return True
+        return not self._state.is_unsent(wire)
+
+    def _post_now(self, transport: Transport, data: str | bytes, wire: JsonDict | None) -> bool:
+        """Queue ``data`` in the link of the moment; return False if it is being replaced."""
+        with self._lock:  # so that `take_back` finds it queued, or nobody does
+            if transport is not self._transport or self._holding is not None:
+                return False
+            transport.post(data)
+            if wire is not None:
+                self._state.transmitted(wire)
+        return True
 
     def _another_comes(self, failed: Transport, closed: ConnectionClosed) -> bool:
         """Whether there is a link after ``failed``, or will be."""
@@ -287,10 +299,11 @@ class Sender:
 
     def take_back(self, messages: Sequence[str]) -> None:
         """Hold what the lost link was given by `post` and did not send, before all else."""
-        for data in messages:
+        held = [data for data in messages if not _is_link_bound(data)]
+        for data in held:
             self._state.transmitted(_wire_of(data), gone=False)
         with self._lock:
-            self._held.put_before(data for data in messages if not _is_link_bound(data))
+            self._held.put_before(held)
 
     def release(self, transport: Transport) -> None:
         """Hold no more, and let ``transport`` send what was held before anything else."""
@@ -302,7 +315,6 @@ class Sender:
         transport: Transport,
         dialect: Dialect | None,
         *,
-        not_sent: Iterable[str] = (),
         with_tail: bool = False,
     ) -> list[str]:
         """Take ``transport`` for what is sent from now on; return what was set aside.
@@ -310,14 +322,12 @@ class Sender:
         Args:
             transport: the new link.
             dialect: what is spoken on it.
-            not_sent: what the old link was given by `post` and did not send; it goes first.
             with_tail: send the end of what was said over the old link once more, first of all.
         """
         with self._lock:
             self._transport = transport
             self._link += 1
             self.dialect = dialect
-            self._held.put_before(data for data in not_sent if not _is_link_bound(data))
             tail = self._tail.empty()
             if with_tail:
                 self._held.put_before(tail)
@@ -376,7 +386,7 @@ class Sender:
 
 
 def _is_link_bound(data: str | bytes) -> bool:
-    return _wire_of(data).get("type") in _LINK_BOUND
+    return _wire_of(data).get("type") in LINK_BOUND
 
 
 def _wire_of(data: str | bytes) -> JsonDict:

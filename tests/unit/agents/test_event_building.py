@@ -185,6 +185,32 @@ def test_what_only_the_engine_cares_about_is_no_event() -> None:
 # -- the server's events ---------------------------------------------------------------------------
 
 
+def test_what_is_the_case_anyway_is_no_error_of_the_session() -> None:
+    told = Builder().play(error("Cancellation failed", code="response_cancel_not_active"))
+    assert [event.type for event in told] == ["raw_model_event", "raw_model_event"]
+    assert [event.data.type for event in told] == ["raw_server_event", "error"]
+
+
+def test_what_a_new_link_lacks_leaves_the_history() -> None:
+    builder = Builder()
+    builder.play(user_turn("Hello.", item_id="item_1"))
+    builder.play(text_answer("Good day."))
+    (_, lost) = builder.made.first().history
+    *raw, event = builder.tell(
+        Reconnected(code=1006, attempts=1, lost=[], lost_items=[lost.item_id, "unknown"])
+    )
+    assert [each.data.type for each in raw][-1] == "reconnected"
+    assert event.type == "history_updated"
+    assert [item.item_id for item in event.history] == ["item_1"]
+
+
+def test_a_new_link_that_lacks_nothing_changes_no_history() -> None:
+    builder = Builder()
+    builder.play(user_turn("Hello.", item_id="item_1"))
+    told = builder.tell(Reconnected(code=1006, attempts=1, lost=[], lost_items=[]))
+    assert {event.type for event in told} == {"raw_model_event"}
+
+
 def test_an_error_of_the_servers() -> None:
     raw, model, event = Builder().play(error("no", code="quota"))
     assert raw.data.data["error"]["code"] == "quota"

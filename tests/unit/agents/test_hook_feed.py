@@ -154,6 +154,11 @@ def test_errors_are_told(bench: Bench) -> None:
     assert told == [("on_error", CONTEXT, FRONT, damaged)]
 
 
+def test_what_is_the_case_anyway_is_no_error(bench: Bench) -> None:
+    benign = {"type": "invalid_request_error", "code": "response_cancel_not_active"}
+    assert bench.take(event("error", error={"message": "Cancellation failed", **benign})) == []
+
+
 def test_handoffs_and_tools_are_told(bench: Bench) -> None:
     tool = function_tool(lambda: "x", name_override="look")
     context = ToolContext("mine", tool_name="look", tool_call_id="c", agent=BACK)

@@ -12,7 +12,7 @@ from realtime_sync.agents.event_building import ShownHistory
 from realtime_sync.agents.items import RealtimeToolCallItem
 from realtime_sync.agents.model_events import RealtimeModelRawServerEvent
 from realtime_sync.agents.session_box import SessionBox
-from realtime_sync.events import ServerEvent, parse_event
+from realtime_sync.events import Reconnected, ServerEvent, parse_event
 
 
 def event(kind: str, **fields: Any) -> ServerEvent:
@@ -99,3 +99,18 @@ def test_a_box_that_waits_keeps_everything_until_it_is_closed() -> None:
         with pytest.raises(queue.Empty):
             box.get()
     assert box.closed
+
+
+def test_what_a_new_link_lacks_is_missed_and_does_not_come_back() -> None:
+    shown = history()
+    for number in range(30):
+        shown.take(message(number))
+    shown.look()
+    lost = Reconnected(code=1006, attempts=1, lost=[], lost_items=["item_3", "item_29"])
+    shown.take(lost)
+    assert shown.look() is True
+    ids = [each.item_id for each in shown.items]
+    assert ids == [f"item_{number}" for number in range(29) if number != 3]
+    assert shown.items[3].previous_item_id == "item_2"
+    shown.take(event("conversation.item.done", item={"id": "item_29", "type": "message"}))
+    assert shown.look() is None

@@ -27,6 +27,13 @@ def response(kind: str, response_id: str, **fields: Any) -> ServerEvent:
     return event(f"response.{kind}", response={"id": response_id, **fields})
 
 
+def send(state: ConnectionState, *requests: dict[str, Any]) -> None:
+    """Let requests go out."""
+    for request in requests:
+        state.sent(request)
+        state.transmitted(request)
+
+
 @pytest.fixture
 def state(virtual_clock: VirtualClock) -> ConnectionState:
     return ConnectionState(clock=virtual_clock)
@@ -158,7 +165,7 @@ def test_not_while_audio_waits_for_its_commit(
 
 
 def test_what_was_going_on_is_gone_and_what_is_held_is_not(state: ConnectionState) -> None:
-    state.sent(create("old"))
+    send(state, create("old"))
     state.receive(event("input_audio_buffer.speech_started", item_id="u", audio_start_ms=0))
     requested = state.requested
     state.sent(create("held"))
@@ -169,9 +176,9 @@ def test_what_was_going_on_is_gone_and_what_is_held_is_not(state: ConnectionStat
 
 
 def test_no_number_of_requests_outlives_their_link(state: ConnectionState) -> None:
-    state.sent(create("first"))
+    send(state, create("first"))
     for n in range(70):  # more than the errors are looked up among
-        state.sent({"type": "session.update", "event_id": f"update_{n}"})
+        send(state, {"type": "session.update", "event_id": f"update_{n}"})
     assert state.link_lost(state.requested)
     assert not state.busy
     assert state.requested == frozenset()
@@ -402,7 +409,8 @@ def test_a_refusal_beside_a_request_for_an_answer(state: ConnectionState) -> Non
 
 def test_an_update_that_was_overtaken_goes_with_its_link_too(state: ConnectionState) -> None:
     update(state, "a")
-    state.sent({"type": "input_audio_buffer.clear", "event_id": "c"})
+    state.transmitted({"type": "session.update", "event_id": "a"})
+    send(state, {"type": "input_audio_buffer.clear", "event_id": "c"})
     state.receive(event("input_audio_buffer.cleared"))
     assert not state.input_is_pcm
     state.link_lost(state.requested)
@@ -418,7 +426,8 @@ def test_what_is_no_failure_undoes_nothing(state: ConnectionState) -> None:
 
 def test_with_the_link_goes_what_it_was_told_of_the_session(state: ConnectionState) -> None:
     update(state, "a")
-    state.sent(create("mine"))
+    state.transmitted({"type": "session.update", "event_id": "a"})
+    send(state, create("mine"))
     requested = state.requested
     assert requested == {"a", "mine"}
     update(state, "held", MANUAL)
@@ -472,8 +481,7 @@ def tool_output(event_id: str, **fields: Any) -> dict[str, Any]:
 def test_an_item_that_has_gone_out_and_was_not_confirmed_is_told_again(
     state: ConnectionState,
 ) -> None:
-    state.sent(tool_output("a"))
-    state.transmitted(tool_output("a"))
+    send(state, tool_output("a"))
     assert state.replay() == ([], []), "the link is there"
     state.link_lost(state.requested)
     (item,), lost = state.replay()
@@ -492,10 +500,64 @@ def test_an_item_that_is_held_for_the_next_link_is_not_told_twice(state: Connect
 def test_an_item_that_was_confirmed_or_has_a_place_is_not_told_again(
     state: ConnectionState,
 ) -> None:
-    for request in (tool_output("a"), tool_output("b", previous_item_id="root")):
-        state.sent(request)
-        state.transmitted(request)
+    send(state, tool_output("a"), tool_output("b", previous_item_id="root"))
     told = {"id": "item_1", "status": "completed", **tool_output("a")["item"]}
     state.receive(event("conversation.item.added", item=told))
     state.link_lost(state.requested)
     assert [item["id"] for item in state.replay()[0]] == ["item_1"]
+
+
+def test_what_was_held_for_a_link_that_is_lost_in_its_turn_is_told_again(
+    state: ConnectionState,
+) -> None:
+    state.sent(tool_output("a"))
+    state.link_lost(state.requested)
+    assert state.requested == {"a"}, "it waits for the next link"
+    state.renewed([])
+    state.transmitted(tool_output("a"))
+    state.link_lost(state.requested)
+    assert [item["call_id"] for item in state.replay()[0]] == ["call_1"]
+
+
+def test_a_request_for_an_answer_that_is_held_is_not_lost(state: ConnectionState) -> None:
+    state.sent(create("held"))
+    assert not state.link_lost(state.requested)
+    assert (state.busy, state.is_lost("held")) == (True, False)
+
+
+def user_text(event_id: str, words: str) -> dict[str, Any]:
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": words}]}
+    return {"type": "conversation.item.create", "event_id": event_id, "item": item}
+
+
+def test_an_item_confirms_one_request_however_often_it_is_told_of(state: ConnectionState) -> None:
+    send(state, user_text("a", "one"), tool_output("b"), user_text("c", "two"))
+    told = {"id": "item_1", "status": "completed", **user_text("a", "one")["item"]}
+    state.receive(event("conversation.item.added", item=told))
+    state.receive(event("conversation.item.done", item=told))
+    state.link_lost(state.requested)
+    _, output, words = state.replay()[0]
+    assert (output["call_id"], words["content"][0]["text"]) == ("call_1", "two")
+
+
+def test_a_turn_that_is_spoken_confirms_no_text(state: ConnectionState) -> None:
+    send(state, tool_output("a"), user_text("b", "one"))
+    spoken = {"id": "item_1", "type": "message", "role": "user", "status": "completed"}
+    state.receive(event("input_audio_buffer.committed", item_id="item_1"))
+    state.receive(event("conversation.item.added", item=spoken))
+    state.receive(event("conversation.item.done", item=spoken))
+    assert state.requested == {"a", "b"}
+
+
+def test_a_response_that_ends_by_itself_confirms_nothing_that_was_sent_before_its_cancellation(
+    state: ConnectionState,
+) -> None:
+    state.receive(response("created", "r1"))
+    send(
+        state,
+        tool_output("a"),
+        {"type": "response.cancel", "event_id": "cancel", "response_id": "r1"},
+    )
+    state.receive(response("done", "r1", status="completed"))
+    state.link_lost(state.requested)
+    assert [item["call_id"] for item in state.replay()[0]] == ["call_1"]

@@ -28,6 +28,7 @@ def send(requests: UnconfirmedRequests, *kinds: str, **fields: Any) -> None:
     """Send requests, each under its type as its id."""
     for kind in kinds:
         requests.add({"type": kind, "event_id": kind, **fields})
+        requests.note_gone(kind, gone=True)
 
 
 ITEM, CREATE, UPDATE = "conversation.item.create", "response.create", "session.update"
@@ -189,6 +190,36 @@ def test_what_was_sent_before_is_answered_too(requests: UnconfirmedRequests) -> 
     send(requests, ITEM, CREATE, UPDATE, CLEAR)
     requests.confirm(event("session.updated", session={}))
     assert list(requests.left) == [CREATE, CLEAR], "a response may take longer to begin"
+
+
+def test_what_is_still_in_somebodys_hands_is_answered_later(
+    requests: UnconfirmedRequests,
+) -> None:
+    requests.add({"type": ITEM, "event_id": "held"})
+    send(requests, UPDATE)
+    requests.confirm(event("session.updated", session={}))
+    assert list(requests.left) == ["held"]
+
+
+def test_the_end_of_a_response_answers_its_cancellation_alone(
+    requests: UnconfirmedRequests,
+) -> None:
+    send(requests, ITEM)
+    send(requests, "response.cancel", response_id="r")
+    requests.confirm(event("response.done", response={"id": "r"}))
+    assert list(requests.left) == [ITEM], "it may have ended by itself"
+
+
+def test_with_a_link_goes_what_had_gone_out_over_it(requests: UnconfirmedRequests) -> None:
+    item = {"type": "message", "role": "user", "content": []}
+    send(requests, ITEM, item=item)
+    send(requests, UPDATE)
+    requests.add({"type": CREATE, "event_id": "held"})
+    requests.add({"type": COMMIT, "event_id": "set aside"})
+    requested = frozenset({*requests.left, "overtaken"})
+    lost, items = requests.link_lost(requested)
+    assert lost == {ITEM, UPDATE, "set aside", "overtaken"}
+    assert (items, list(requests.left)) == ([item], ["held"])
 
 
 def test_what_was_not_sent_is_not_left(requests: UnconfirmedRequests) -> None:

@@ -163,6 +163,7 @@ class Talk:
 
     def _send_create(self, wire: dict[str, Any]) -> None:
         self.facts.state.sent(wire)
+        self.facts.state.transmitted(wire)
         said = wire["response"].get("instructions")
         self.did.append("create" if said is None else f"create {said}")
 

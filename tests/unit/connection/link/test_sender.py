@@ -14,7 +14,7 @@ from realtime_sync.connection.link.queue import EventQueue
 from realtime_sync.connection.link.sender import Sender
 from realtime_sync.connection.state import ConnectionState
 from realtime_sync.errors import ConnectionClosed, LocalProtocolError
-from realtime_sync.events import UnknownEvent
+from realtime_sync.events import UnknownEvent, parse_event
 from realtime_sync.transport.memory import MemoryTransport
 
 LINK_BOUND = [
@@ -191,9 +191,111 @@ def test_what_a_lost_link_was_given_and_did_not_send_goes_first() -> None:
     sender = sender_on(Link(), policy=POLICY)
     sender.hold("lost")
     sender.send({"type": "n.2"})
-    not_sent = ['{"type":"n.1"}', '{"type":"response.cancel"}']
-    sender.adopt(new, None, not_sent=not_sent)
+    sender.take_back(['{"type":"n.1"}', '{"type":"response.cancel"}'])
+    sender.adopt(new, None)
     assert new.types == ["n.1", "n.2"], "and what only the lost link had is of no use"
+
+
+OUTPUT: dict[str, Any] = {
+    "type": "conversation.item.create",
+    "event_id": "mine",
+    "item": {"type": "function_call_output", "call_id": "call_1", "output": "rain"},
+}
+
+
+def told_again(state: ConnectionState) -> list[str]:
+    return [item["call_id"] for item in state.replay()[0]]
+
+
+@pytest.mark.parametrize("way", ["hold", "fail"])
+def test_what_was_held_is_told_again_by_a_link_that_is_lost_in_its_turn(way: str) -> None:
+    old, queue, state = Link(), EventQueue(1000), ConnectionState()
+    sender = Sender(old, queue, state, policy=POLICY)
+    if way == "hold":
+        sender.hold("lost")
+    old.fail = lambda: ConnectionClosedError(1006, "gone")
+    sender.send(OUTPUT)
+    sender.hold("lost")
+    state.link_lost(state.requested)
+    assert told_again(state) == [], "it is sent over the next link"
+    second = Link()
+    sender.adopt(second, None)
+    assert second.types == ["conversation.item.create"]
+    sender.hold("lost")
+    state.link_lost(state.requested)
+    assert told_again(state) == ["call_1"]
+    third = Link()
+    sender.adopt(third, None)
+    assert third.types == []
+
+
+class LostMeanwhile(Link):
+    """A link that takes a message, and is found lost before the sender comes back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost: Callable[[], object] = lambda: None
+
+    def send(self, text: str | bytes) -> None:
+        super().send(text)
+        self.lost()
+
+
+@pytest.mark.parametrize(
+    ("event", "goes_on"), [(OUTPUT, True), ({"type": "input_audio_buffer.commit"}, False)]
+)
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_link_that_is_lost_before_the_sender_comes_back(
+    event: dict[str, Any], *, goes_on: bool, replaced: bool
+) -> None:
+    old, new, queue, state = LostMeanwhile(), Link(), EventQueue(1000), ConnectionState()
+    sender = Sender(old, queue, state, policy=POLICY)
+
+    def lose() -> None:
+        sender.hold("lost")
+        state.link_lost(state.requested)
+        assert told_again(state) == []
+        if replaced:
+            sender.adopt(new, None)
+
+    old.lost = lose
+    sender.send(event)
+    if not replaced:
+        sender.adopt(new, None)
+    assert new.types == [event["type"]] * goes_on
+    sender.hold("lost")
+    state.link_lost(state.requested)
+    assert told_again(state) == ["call_1"] * goes_on
+
+
+def test_what_was_answered_before_its_link_was_lost_is_not_sent_again() -> None:
+    old, new, queue, state = LostMeanwhile(), Link(), EventQueue(1000), ConnectionState()
+    sender = Sender(old, queue, state, policy=POLICY)
+
+    def lose() -> None:
+        told = {"id": "item_1", "status": "completed", **OUTPUT["item"]}
+        added = {"type": "conversation.item.added", "event_id": "e", "item": told}
+        state.receive(parse_event(json.dumps(added)))
+        sender.hold("lost")
+        state.link_lost(state.requested)
+
+    old.lost = lose
+    sender.send(OUTPUT)
+    sender.adopt(new, None)
+    assert new.types == []
+    assert told_again(state) == ["call_1"], "the history has it"
+
+
+def test_what_was_queued_in_a_lost_link_is_sent_once() -> None:
+    old, new, queue, state = Link(), Link(), EventQueue(1000), ConnectionState()
+    sender = Sender(old, queue, state, policy=POLICY)
+    sender.post(OUTPUT)
+    sender.hold("lost")
+    sender.take_back([text for text in old.sent if isinstance(text, str)])
+    state.link_lost(state.requested)
+    assert told_again(state) == []
+    sender.adopt(new, None)
+    assert new.types == ["conversation.item.create"]
 
 
 def test_a_renewal_that_was_given_up_sends_what_was_held() -> None:
