@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import UserError
 from .run_context import RunContextWrapper
 
-__all__ = ["Switch", "enabled", "name_of", "require_blocking"]
+__all__ = ["Switch", "enabled", "name_of", "require_blocking", "require_function", "require_switch"]
 
 Switch = bool | Callable[[RunContextWrapper[Any], Any], bool]
 """Whether something may be used: yes, no, or a function of the context and the agent."""
@@ -36,6 +36,28 @@ def require_blocking(function: object, what: str) -> None:
             f"{what} is async and nobody would await it; write def instead of async def: it runs "
             "on a thread of its own, where it may block"
         )
+
+
+def require_function(function: object, what: str) -> None:
+    """Refuse what can't be called, and what nobody would await.
+
+    Raises:
+        UserError: it is no function, or async.
+    """
+    if not callable(function):
+        raise UserError(f"{what} must be a function, not {function!r:.80}")
+    require_blocking(function, what)
+
+
+def require_switch(switch: object, what: str) -> None:
+    """Refuse what is neither a bool nor a function that says so.
+
+    Raises:
+        UserError: it is neither, or async.
+    """
+    if not isinstance(switch, bool) and not callable(switch):
+        raise UserError(f"{what} must be True, False or a function, not {switch!r:.80}")
+    require_blocking(switch, what)
 
 
 def enabled(switch: Switch, context: RunContextWrapper[Any], agent: object) -> bool:

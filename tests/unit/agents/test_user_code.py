@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from realtime_sync.agents.run_context import RunContextWrapper
-from realtime_sync.agents.user_code import enabled, name_of, require_blocking
+from realtime_sync.agents.user_code import (
+    enabled,
+    name_of,
+    require_blocking,
+    require_function,
+    require_switch,
+)
 from realtime_sync.errors import AgentError, ConfigError, UserError
 
 
@@ -45,6 +51,22 @@ def test_async_code_is_refused(function: Any) -> None:
 @pytest.mark.parametrize("function", [None, True, len, Works, Works(), lambda: coroutine()])
 def test_whatever_else_passes(function: Any) -> None:
     require_blocking(function, "it")
+
+
+def test_what_is_to_be_a_function() -> None:
+    for function in (len, Works, Works(), lambda: coroutine()):
+        require_function(function, "it")
+        require_switch(function, "it")
+    require_switch(True, "it")
+    require_switch(False, "it")
+    for other in (None, 7, "yes"):
+        with pytest.raises(UserError, match=f"it must be a function, not {other!r}"):
+            require_function(other, "it")
+        with pytest.raises(UserError, match=f"it must be True, False or a function, not {other!r}"):
+            require_switch(other, "it")
+    for require in (require_function, require_switch):
+        with pytest.raises(UserError, match="it is async"):
+            require(coroutine, "it")
 
 
 def test_a_switch_is_a_value_or_a_function() -> None:
