@@ -71,6 +71,11 @@ class RealtimeAgent(Generic[TContext]):
         servers, config = self.mcp_servers, self.mcp_config
         _require(isinstance(servers, list), "mcp_servers must be a list", servers)
         _require(isinstance(config, dict), "mcp_config must be a dict", config)
+        output, heard = self.output_guardrails, self.input_guardrails
+        _require(isinstance(output, list), "output_guardrails must be a list", output)
+        _require(isinstance(heard, list), "input_guardrails must be a list", heard)
+        is_class = isinstance(self.hooks, type)
+        _require(not is_class, "hooks must be an object, not a class", self.hooks)
         told = self.instructions
         _require(
             told is None or isinstance(told, str) or callable(told),

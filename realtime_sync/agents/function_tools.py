@@ -18,7 +18,7 @@ from ..tools.schema import DocstringStyle, describe
 from ..tools.schema import Tool as DescribedTool
 from .run_context import RunContextWrapper, TContext, ToolContext
 from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
-from .user_code import Switch, require_blocking
+from .user_code import Switch, require_function, require_switch
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -103,8 +103,14 @@ class FunctionTool:
 
     def __post_init__(self) -> None:
         """Check what a mistake would make fail much later."""
-        for name in ("on_invoke_tool", "is_enabled", "needs_approval", "timeout_error_function"):
-            require_blocking(getattr(self, name), f"{name} of the tool {self.name!r}")
+        of_tool = f"of the tool {self.name!r}"
+        require_function(self.on_invoke_tool, f"on_invoke_tool {of_tool}")
+        require_switch(self.is_enabled, f"is_enabled {of_tool}")
+        require_switch(self.needs_approval, f"needs_approval {of_tool}")
+        if self.timeout_error_function is not None:
+            require_function(self.timeout_error_function, f"timeout_error_function {of_tool}")
+        _require_each(ToolInputGuardrail, self.tool_input_guardrails, self.name)
+        _require_each(ToolOutputGuardrail, self.tool_output_guardrails, self.name)
         seconds = self.timeout_seconds
         if seconds is not None and not _is_duration(seconds):
             raise UserError(
@@ -115,6 +121,18 @@ class FunctionTool:
             raise UserError(
                 f"timeout_behavior of the tool {self.name!r} is {self.timeout_behavior!r}; it may "
                 f"be one of {', '.join(_TIMEOUT_BEHAVIORS)}"
+            )
+
+
+def _require_each(kind: type[Any], guardrails: object, name: str) -> None:
+    """Refuse a list of guardrails that has something else in it."""
+    if guardrails is None:
+        return
+    found = guardrails if isinstance(guardrails, list) else [guardrails]
+    for each in found:
+        if found is not guardrails or not isinstance(each, kind):
+            raise UserError(
+                f"the tool {name!r} takes a list of {kind.__name__}s, and got {each!r:.80}"
             )
 
 
@@ -298,7 +316,8 @@ def function_tool(
     """
 
     def make(function: Callable[..., Any]) -> FunctionTool:
-        require_blocking(failure_error_function, "failure_error_function")
+        if failure_error_function is not None:
+            require_function(failure_error_function, "failure_error_function")
         described = _described(
             function,
             name=name_override,

@@ -15,7 +15,7 @@ from ..tools.arguments import read_arguments
 from ..tools.kinds import ArgumentError, Kind, MappingOf, ObjectOf
 from .agent import RealtimeAgent
 from .run_context import RunContextWrapper, TContext
-from .user_code import Switch, require_blocking, require_function
+from .user_code import Switch, require_function, require_switch
 
 __all__ = ["Handoff", "handoff", "realtime_handoff"]
 
@@ -34,6 +34,7 @@ OnHandoff = Callable[[RunContextWrapper[Any]], Any]
 OnHandoffWithInput = Callable[[RunContextWrapper[Any], TInput], Any]
 
 _NO_WORD = re.compile(r"[^a-zA-Z0-9_]")  # not in the name of a function
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NO_INPUT = ObjectOf((), dict)
 
 
@@ -62,8 +63,13 @@ class Handoff(Generic[TContext, TAgent]):
 
     def __post_init__(self) -> None:
         """Check what a mistake would make fail much later."""
-        for name in ("on_invoke_handoff", "is_enabled"):
-            require_blocking(getattr(self, name), f"{name} of the handoff {self.tool_name!r}")
+        if not isinstance(self.tool_name, str) or not _NAME.fullmatch(self.tool_name):
+            raise UserError(
+                f"{self.tool_name!r:.80} is no name for a handoff; give one with letters, digits, "
+                "_ and -, up to 64 (tool_name_override)"
+            )
+        require_function(self.on_invoke_handoff, f"on_invoke_handoff of {self.tool_name!r}")
+        require_switch(self.is_enabled, f"is_enabled of the handoff {self.tool_name!r}")
 
     def get_transfer_message(self, agent: RealtimeAgent[Any]) -> str:
         """Return what the model is told when ``agent`` has taken over."""
@@ -127,6 +133,8 @@ def realtime_handoff(
         UserError: a function is async, takes another number of arguments, or ``input_type`` can't
             be described.
     """
+    if not isinstance(agent, RealtimeAgent):
+        raise UserError(f"a handoff leads to a RealtimeAgent, not to {agent!r:.80}")
     kind = None if input_type is None else _input_kind(input_type)
     _check(on_handoff, with_input=kind is not None)
 

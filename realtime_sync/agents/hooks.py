@@ -12,7 +12,7 @@ from attrs import frozen
 
 from .._deadline import Deadline
 from .._threads import join_all, spawn
-from ..errors import RealtimeError
+from ..errors import RealtimeError, UserError
 from .agent import RealtimeAgent
 from .function_tools import FunctionTool
 from .run_context import RunContextWrapper, TContext
@@ -169,7 +169,7 @@ class HookRunner:
         dropped: calls that were left out.
 
     Raises:
-        UserError: a hook is async.
+        UserError: a hook is async, or this is a class.
 
     Threads:
         All of it may be called from any thread. Nothing but `close` waits, and that not on the
@@ -179,6 +179,8 @@ class HookRunner:
     def __init__(
         self, hooks: object | None, on_failure: Callable[[str, BaseException], object]
     ) -> None:
+        if isinstance(hooks, type):
+            raise UserError(f"hooks must be an object, not a class; write {hooks.__name__}()")
         for name in _names_of(RealtimeRunHooks):
             require_blocking(getattr(hooks, name, None), f"the hook {name}")
         self.dropped = 0

@@ -38,7 +38,7 @@ from .hold_back import HoldBack
 from .hook_feed import HookFeed
 from .hooks import HookRunner
 from .input_rules import InputRules
-from .model import RealtimeModelConfig, TransportConfig
+from .model import RealtimeModelConfig, RealtimePlaybackTracker, TransportConfig
 from .model_link import connection_to
 from .notes import AudioNote, Fault, LinkLost, Tripped
 from .rules import AgentRules
@@ -49,6 +49,7 @@ from .say_rules import SayRequest, SayRules
 from .session_box import Happening, NoAudience, SessionBox
 from .session_settings import resolve_settings
 from .session_work import SessionWork
+from .user_code import require_function
 
 if TYPE_CHECKING:
     from ..clients.base import Client
@@ -113,7 +114,7 @@ class Live:
         self.is_deaf = False
         self._context = context
         self._config = run_config
-        self._tracker = model_config.get("playback_tracker")
+        self._tracker = _tracker_in(model_config)
         self._audio = audio
         self._settings = resolve_settings(run_config, model_config)
         self._filler_settings = filler_of(run_config)
@@ -497,6 +498,15 @@ def _speed_of(session: JsonDict) -> float | None:
     return speed
 
 
+def _tracker_in(config: RealtimeModelConfig) -> RealtimePlaybackTracker | None:
+    tracker = config.get("playback_tracker")
+    if tracker is not None and not isinstance(tracker, RealtimePlaybackTracker):
+        raise UserError(
+            f"playback_tracker={tracker!r:.80} is none; give a RealtimePlaybackTracker()"
+        )
+    return tracker
+
+
 def _check_rules(config: RealtimeRunConfig) -> None:
     interruptions, idle = config.get("interruptions", True), config.get("idle")
     if not isinstance(interruptions, bool | Interruptions):
@@ -505,6 +515,8 @@ def _check_rules(config: RealtimeRunConfig) -> None:
         )
     if idle is not None and not isinstance(idle, IdleRule):
         raise UserError(f"idle={idle!r:.80} is no rule; give IdleRule(after_s=...), or None")
+    if config.get("tool_error_formatter") is not None:
+        require_function(config["tool_error_formatter"], "tool_error_formatter")
 
 
 class _Audience:

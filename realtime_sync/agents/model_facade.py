@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import ConfigError, UserError
@@ -118,7 +119,9 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         """
         session = self._bound()
         match event:
-            case RealtimeModelSendRawMessage(message):
+            case RealtimeModelSendRawMessage({"type": str(), **rest} as message) if isinstance(
+                rest.get("other_data", {}), Mapping
+            ):
                 session.send_raw({"type": message["type"], **message.get("other_data", {})})
             case RealtimeModelSendUserInput(user_input):
                 session.send_message(user_input)

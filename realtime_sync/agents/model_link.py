@@ -46,8 +46,10 @@ def connection_to(
         on_reconnecting: is told before each attempt to make it anew.
 
     Raises:
-        ConfigError: there is no key, or an option is wrong.
+        ConfigError: there is no key, or an option is wrong; this is no client.
     """
+    if client is not None and (isinstance(client, type) or not hasattr(client, "realtime")):
+        raise UserError(f"client={client!r:.80} is none; give an object such as OpenAI()")
     url, headers = config.get("url"), config.get("headers")
     call_id = config.get("call_id")
     if client is None or "api_key" in config:

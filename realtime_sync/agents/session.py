@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic
@@ -96,6 +96,8 @@ class RealtimeSession(Generic[TContext]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         _check_audio(audio)
+        _check_config(run_config, "the run config")
+        _check_config(model_config, "the model config")
         self._agent = agent
         self._context = RunContextWrapper[Any](context)
         self._model_config: RealtimeModelConfig = model_config or {}
@@ -543,6 +545,11 @@ def _user_item(message: RealtimeUserInput) -> JsonDict:
             f"a message is a text, or a dictionary with type, role and content, not {message!r:.80}"
         )
     return {"type": "message", "role": "user", "content": content}
+
+
+def _check_config(config: object, where: str) -> None:
+    if config is not None and not isinstance(config, Mapping):
+        raise UserError(f"{where} must be a dictionary, got {config!r:.80}")
 
 
 def _check_audio(audio: object) -> None:

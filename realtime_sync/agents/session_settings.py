@@ -28,8 +28,10 @@ from .run_config import (
     RealtimeAudioConfig,
     RealtimeAudioInputConfig,
     RealtimeAudioOutputConfig,
+    RealtimeGuardrailsSettings,
     RealtimeRunConfig,
     RealtimeSessionModelSettings,
+    RealtimeToolExecutionConfig,
 )
 
 __all__ = [
@@ -46,6 +48,11 @@ __all__ = [
 _Path = tuple[str, ...]
 
 _SPEEDS = (0.25, 1.5)
+# What a run config has under these keys is a dictionary of its own.
+_NESTED: dict[str, Any] = {
+    "guardrails_settings": RealtimeGuardrailsSettings,
+    "tool_execution": RealtimeToolExecutionConfig,
+}
 _NOTHING: RealtimeSessionModelSettings = {}
 
 
@@ -93,6 +100,8 @@ def resolve_settings(
     run, connect = run_config or {}, model_config or {}
     _check_keys(run, RealtimeRunConfig, "the run config")
     _check_keys(connect, RealtimeModelConfig, "the model config")
+    for name, kind in _NESTED.items():
+        _check_keys(run.get(name, {}), kind, name)
     attached = "call_id" in connect
     sources = {
         "the defaults": without_formats(defaults) if attached else defaults,

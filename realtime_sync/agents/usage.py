@@ -132,6 +132,8 @@ class Usage:
             0.0208
         """
         tokens = self._tokens_by_kind()
+        if not isinstance(prices, Mapping):
+            raise ConfigError(f"prices must be a dictionary, got {prices!r:.80}")
         for kind, price in prices.items():
             _check_price(kind, price, tokens)
         return sum(count * _price(kind, prices) for kind, count in tokens.items()) / _PER

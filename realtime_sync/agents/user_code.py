@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import UserError
 from .run_context import RunContextWrapper
 
-__all__ = ["Switch", "enabled", "name_of", "require_blocking", "require_function"]
+__all__ = ["Switch", "enabled", "name_of", "require_blocking", "require_function", "require_switch"]
 
 Switch = bool | Callable[[RunContextWrapper[Any], Any], bool]
 """Whether something may be used: yes, no, or a function of the context and the agent."""
@@ -39,7 +39,7 @@ def require_blocking(function: object, what: str) -> None:
 
 
 def require_function(function: object, what: str) -> None:
-    """Refuse what can't be called, or what nobody would await.
+    """Refuse what can't be called, and what nobody would await.
 
     Args:
         function: what the program has given.
@@ -49,8 +49,19 @@ def require_function(function: object, what: str) -> None:
         UserError: it is no function, or async.
     """
     if not callable(function):
-        raise UserError(f"{what} must be a function, not {type(function).__name__}")
+        raise UserError(f"{what} must be a function, not {function!r:.80}")
     require_blocking(function, what)
+
+
+def require_switch(switch: object, what: str) -> None:
+    """Refuse what is neither a bool nor a function that says so.
+
+    Raises:
+        UserError: it is neither, or async.
+    """
+    if not isinstance(switch, bool) and not callable(switch):
+        raise UserError(f"{what} must be True, False or a function, not {switch!r:.80}")
+    require_blocking(switch, what)
 
 
 def enabled(switch: Switch, context: RunContextWrapper[Any], agent: object) -> bool:

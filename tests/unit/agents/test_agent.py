@@ -9,6 +9,7 @@ import pytest
 
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.function_tools import function_tool
+from realtime_sync.agents.hooks import RealtimeAgentHooks
 from realtime_sync.agents.run_context import RunContextWrapper
 from realtime_sync.errors import UserError
 
@@ -40,6 +41,9 @@ def test_an_agent_has_a_name_and_nothing_else() -> None:
         ({"name": 7}, "name must be a string, got int"),
         ({"name": "Desk", "tools": (look_up,)}, "tools must be a list, got tuple"),
         ({"name": "Desk", "handoffs": "Billing"}, "handoffs must be a list, got str"),
+        ({"name": "Desk", "output_guardrails": None}, "output_guardrails must be a list, got None"),
+        ({"name": "Desk", "input_guardrails": 7}, "input_guardrails must be a list, got int"),
+        ({"name": "Desk", "hooks": RealtimeAgentHooks}, "hooks must be an object, not a class"),
         ({"name": "Desk", "instructions": 7}, "instructions must be a string, a function or None"),
     ],
 )

@@ -229,6 +229,23 @@ def test_timeouts_that_are_none(timeout: Any) -> None:
         raising(timeout=timeout)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"is_enabled": 1}, "is_enabled of the tool 'broken' must be True, False or a function"),
+        ({"needs_approval": "no"}, "needs_approval of the tool 'broken' must be True, False or a"),
+        ({"failure_error_function": "sorry"}, "failure_error_function must be a function, not"),
+        ({"timeout_error_function": 7}, "timeout_error_function of the tool 'broken' must be a"),
+        ({"tool_input_guardrails": [len]}, "takes a list of ToolInputGuardrails, and got <built"),
+        ({"tool_input_guardrails": 7}, "takes a list of ToolInputGuardrails, and got 7"),
+        ({"tool_output_guardrails": ["x"]}, "takes a list of ToolOutputGuardrails, and got 'x'"),
+    ],
+)
+def test_options_of_another_type(options: Any, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        raising(**options)
+
+
 def test_other_mistakes() -> None:
     with pytest.raises(UserError, match="'ignore'; it may be one of error_as_result, raise"):
         raising(timeout_behavior="ignore")

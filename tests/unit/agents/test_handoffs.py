@@ -98,6 +98,9 @@ async def waits(context: Any) -> None: ...
         ({"input_type": Reason}, "needs an on_handoff"),
         ({"on_handoff": 7}, "must be a function, not int"),
         ({"on_handoff": waits}, "on_handoff is async"),
+        ({"is_enabled": "no"}, "is_enabled of the handoff 'transfer_to_billing___co' must be True"),
+        ({"tool_name_override": "to billing"}, "'to billing' is no name for a handoff"),
+        ({"tool_name_override": 7}, "7 is no name for a handoff"),
         ({"is_enabled": waits}, "is_enabled of the handoff 'transfer_to_billing___co' is async"),
         ({"on_handoff": lambda: None}, "exactly the context$"),
         ({"on_handoff": lambda a, b: None}, "exactly the context$"),
@@ -109,6 +112,12 @@ async def waits(context: Any) -> None: ...
 def test_mistakes(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
         realtime_handoff(BILLING, **options)
+
+
+@pytest.mark.parametrize("agent", [None, "Billing", realtime_handoff(BILLING)])
+def test_a_handoff_to_what_is_no_agent(agent: Any) -> None:
+    with pytest.raises(UserError, match="leads to a RealtimeAgent, not to "):
+        realtime_handoff(agent)
 
 
 def test_the_words_for_a_prompt() -> None:

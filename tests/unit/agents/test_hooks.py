@@ -181,6 +181,8 @@ def test_async_hooks_are_refused_where_they_are_written() -> None:
     class NoSubclass:
         async def on_agent_start(self, *_: object) -> None: ...
 
+    with pytest.raises(UserError, match=r"not a class; write RealtimeRunHooks\(\)"):
+        HookRunner(RealtimeRunHooks, lambda *_: None)
     with pytest.raises(UserError, match="the hook on_agent_start is async"):
         HookRunner(NoSubclass(), print)
 

@@ -73,6 +73,16 @@ def test_what_is_sent_goes_to_the_session(event: Any, asked: Any) -> None:
     assert session.asked == [asked]
 
 
+@pytest.mark.parametrize(
+    "message", ["response.create", {}, {"type": 7}, {"type": "response.create", "other_data": 7}]
+)
+def test_a_raw_message_that_is_none(message: Any) -> None:
+    model = OpenAIRealtimeWebSocketModel()
+    model.bind(Session())  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="nothing that can be sent"):
+        model.send_event(RealtimeModelSendRawMessage(message))
+
+
 def test_what_can_not_be_sent() -> None:
     model = OpenAIRealtimeWebSocketModel()
     with pytest.raises(UserError, match="no session yet"):

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from realtime_sync import OpenAI
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.function_tools import function_tool
+from realtime_sync.agents.model import RealtimePlaybackTracker
 from realtime_sync.agents.model_facade import OpenAIRealtimeWebSocketModel
 from realtime_sync.agents.runner import RealtimeRunner
 from realtime_sync.agents.session import RealtimeSession
@@ -21,6 +23,14 @@ DESK = RealtimeAgent[Any](name="Desk")
 def test_what_is_no_audio(audio: Any) -> None:
     with pytest.raises(UserError, match=r'no \(source, sink\), "default" or None'):
         RealtimeSession(agent=DESK, audio=audio)
+
+
+@pytest.mark.parametrize("config", [[], "voice", 7, [("voice", "marin")]])
+def test_what_is_no_config(config: Any) -> None:
+    with pytest.raises(UserError, match="the run config must be a dictionary"):
+        RealtimeRunner(DESK, config=config).run()
+    with pytest.raises(UserError, match="the model config must be a dictionary"):
+        RealtimeRunner(DESK).run(model_config=config)
 
 
 @pytest.mark.parametrize("audio", [None, "default", (MemorySource(), MemorySink())])
@@ -54,6 +64,12 @@ def test_a_session_begins_with_an_agent(agent: Any) -> None:
         ({"model_config": {"call_id": "c", "initial_model_settings": {"model_name": "m"}}}, "call"),
         ({"run_config": {"guardrails_settings": {"debounce_text_length": 0}}}, "debounce"),
         ({"run_config": {"model_settings": {"speed": 9}}}, "speed"),
+        ({"model_config": {"playback_tracker": 7}}, "playback_tracker=7 is none"),
+        ({"model_config": {"playback_tracker": RealtimePlaybackTracker}}, "is none; give a Rea"),
+        ({"run_config": {"guardrails_settings": None}}, "guardrails_settings must be a dictionary"),
+        ({"run_config": {"guardrails_settings": {"debounce": 9}}}, "'debounce' is unknown"),
+        ({"run_config": {"tool_execution": ["x"]}}, "tool_execution must be a dictionary"),
+        ({"run_config": {"tool_error_formatter": "x"}}, "tool_error_formatter must be a function"),
         ({"model": OpenAIRealtimeWebSocketModel(transport_config={"x": 1})}, "'x'"),  # type: ignore
     ],
 )
@@ -74,6 +90,12 @@ def test_an_agent_that_can_not_work() -> None:
     with pytest.raises(UserError, match="look_up"):
         RealtimeSession(agent=agent, client=ScriptedClient(server)).enter()
     assert server.urls == []
+
+
+@pytest.mark.parametrize("client", [7, "OpenAI", ScriptedClient, OpenAI])
+def test_what_is_no_client(client: Any) -> None:
+    with pytest.raises(UserError, match="is none; give an object such as OpenAI"):
+        RealtimeSession(agent=DESK, client=client).enter()
 
 
 def test_a_model_is_for_one_session() -> None:

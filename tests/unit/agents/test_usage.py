@@ -130,6 +130,7 @@ def test_cached_text_that_is_not_told_is_what_is_left_of_the_cached_tokens() -> 
         ({"audio": 1.0}, "prices has 'audio', which is no kind of tokens: input_text, "),
         ({"input_text": -1}, r"prices\['input_text'\]=-1 is no price"),
         ({"input_text": True}, "=True is no price"),
+        ([4.0], r"prices must be a dictionary, got \[4.0\]"),
         ({"input_text": float("nan")}, "=nan is no price"),
     ],
 )

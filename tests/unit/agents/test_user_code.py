@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from realtime_sync.agents.run_context import RunContextWrapper
-from realtime_sync.agents.user_code import enabled, name_of, require_blocking, require_function
+from realtime_sync.agents.user_code import (
+    enabled,
+    name_of,
+    require_blocking,
+    require_function,
+    require_switch,
+)
 from realtime_sync.errors import AgentError, ConfigError, UserError
 
 
@@ -47,13 +53,20 @@ def test_whatever_else_passes(function: Any) -> None:
     require_blocking(function, "it")
 
 
-@pytest.mark.parametrize(
-    ("function", "wrong"), [("x", "must be a function, not str"), (coroutine, "is async")]
-)
-def test_what_must_be_a_function_is_no_other_value(function: Any, wrong: str) -> None:
-    with pytest.raises(UserError, match=f"the check {wrong}"):
-        require_function(function, "the check")
-    require_function(Works(), "the check")
+def test_what_is_to_be_a_function() -> None:
+    for function in (len, Works, Works(), lambda: coroutine()):
+        require_function(function, "it")
+        require_switch(function, "it")
+    require_switch(True, "it")
+    require_switch(False, "it")
+    for other in (None, 7, "yes"):
+        with pytest.raises(UserError, match=f"it must be a function, not {other!r}"):
+            require_function(other, "it")
+        with pytest.raises(UserError, match=f"it must be True, False or a function, not {other!r}"):
+            require_switch(other, "it")
+    for require in (require_function, require_switch):
+        with pytest.raises(UserError, match="it is async"):
+            require(coroutine, "it")
 
 
 def test_a_switch_is_a_value_or_a_function() -> None:
