@@ -65,7 +65,8 @@ class ToolCalls:
     Args:
         ours: names of the tools that are ours to answer; `set_ours` replaces them.
         declared: returns the names that the effective session declares, and those of the server's
-            own tools: calls of them that are not ours are left to whoever declared them.
+            own tools: calls of them that are not ours, and never were, are left to whoever
+            declared them.
         leave_unknown: leave all that are not ours, for a program beside another one that declares
             tools unseen.
 
@@ -80,6 +81,7 @@ class ToolCalls:
         leave_unknown: bool = False,
     ) -> None:
         self._ours = frozenset(ours)
+        self._once_ours: frozenset[str] = frozenset()  # and not any more
         self._declared = declared
         self._leave_unknown = leave_unknown
         self._rounds: dict[str, _Round] = {}  # those that are not settled
@@ -88,8 +90,13 @@ class ToolCalls:
         self._aside: dict[str, str] = {}  # each call that is set aside: its response
 
     def set_ours(self, ours: Collection[str]) -> None:
-        """Replace the names of the tools that are ours, for the calls that come from now on."""
-        self._ours = frozenset(ours)
+        """Replace the names of the tools that are ours, for the calls that come from now on.
+
+        A session may declare former ones for a while, or again on a new link. Nobody else answers
+        calls of them: the model is told that there is no such tool.
+        """
+        before, self._ours = self._ours, frozenset(ours)
+        self._once_ours = (self._once_ours | before) - self._ours
 
     @property
     def running(self) -> bool:
@@ -135,11 +142,15 @@ class ToolCalls:
         name = as_text(item.get("name"))
         if _complete_call(item) is None or name in self._ours:
             return False
-        return self._leave_unknown or name in self._declared()
+        return self._leave_unknown or name in self._others()
+
+    def _others(self) -> frozenset[str]:
+        """Return the names that are declared, and somebody else's to answer."""
+        return frozenset(self._declared()) - self._ours - self._once_ours
 
     def _failure(self, name: str | None) -> str:
         """Return what the model is told of a name that nobody has declared."""
-        tools = ", ".join(sorted({*self._ours, *self._declared()})) or "none"
+        tools = ", ".join(sorted(self._ours | self._others())) or "none"
         shown = (name or "")[:_LONGEST_NAME]
         return json.dumps({"error": f"there is no tool {shown!r}; the tools are: {tools}"})
 

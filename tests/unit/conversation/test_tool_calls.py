@@ -306,11 +306,24 @@ def test_the_tools_may_change_for_the_calls_that_come(calls: ToolCalls) -> None:
     calls.set_ours(["theirs"])
     assert calls.open_calls == {"c1"}, "a call stays whose it was"
     assert calls.called("r", call("c2", name="theirs")) == OpenCall("c2", "theirs", "{}")
-    assert calls.is_left(call(name="look")), "it is declared, and not ours any more"
     made_up = calls.called("r", call("c3", name="pay"))
     assert made_up is not None
     assert made_up.failure is not None
     assert calls.unmatched(["look"]) == (("look",), ("theirs",))
+
+
+def test_a_tool_that_was_ours_is_nobody_elses(calls: ToolCalls) -> None:
+    """A session may declare it still, or again, where the update that ends that is lost."""
+    calls.set_ours(["pay"])
+    calls.set_ours(["pay", "new"])
+    assert not calls.is_left(call(name="look"))
+    former = calls.called("r", call("c1", name="look"))
+    assert former is not None
+    assert former.failure is not None
+    told = json.loads(former.failure)["error"]
+    assert told == "there is no tool 'look'; the tools are: new, pay, theirs"
+    calls.set_ours(["look"])
+    assert calls.called("r", call("c2", name="look")) == OpenCall("c2", "look", "{}")
 
 
 # -- calls that wait for approval ----------------------------------------------------------------
