@@ -93,7 +93,7 @@ def test_an_async_one_is_refused_when_it_is_made(make: Any, function: Any) -> No
 
 @pytest.mark.parametrize("make", [InputGuardrail, OutputGuardrail])
 def test_what_can_not_be_called_is_refused_when_it_is_made(make: Any) -> None:
-    with pytest.raises(UserError, match="the guardrail 'str' must be a function, not str"):
+    with pytest.raises(UserError, match="the guardrail 'str' must be a function, not 'look'"):
         make("look")
 
 

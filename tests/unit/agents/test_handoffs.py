@@ -96,7 +96,7 @@ async def waits(context: Any) -> None: ...
     ("options", "words"),
     [
         ({"input_type": Reason}, "needs an on_handoff"),
-        ({"on_handoff": 7}, "must be a function, not int"),
+        ({"on_handoff": 7}, "must be a function, not 7"),
         ({"on_handoff": waits}, "on_handoff is async"),
         ({"is_enabled": "no"}, "is_enabled of the handoff 'transfer_to_billing___co' must be True"),
         ({"tool_name_override": "to billing"}, "'to billing' is no name for a handoff"),

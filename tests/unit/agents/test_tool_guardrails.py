@@ -80,7 +80,7 @@ def test_a_check_that_says_something_else() -> None:
 
 def test_what_can_not_be_called_is_refused_at_once() -> None:
     wrong: Any = "check"
-    with pytest.raises(UserError, match="the tool guardrail 'x' must be a function, not str"):
+    with pytest.raises(UserError, match="the tool guardrail 'x' must be a function, not 'check'"):
         ToolInputGuardrail(wrong, "x")
 
 
