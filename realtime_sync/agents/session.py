@@ -257,12 +257,11 @@ class RealtimeSession(Generic[TContext]):
         Raises:
             Exception: as `recv`, but for a good end.
         """
-        deadline = Deadline(timeout)
         if self._live is None:
             self.enter()
         live, goes_on = self._running(), False
         try:
-            ended = self._pass_over(deadline)
+            ended = self._pass_over(Deadline(timeout))
             if ended and live.failure is not None:
                 raise live.failure
             return self._result(live.end_reason if ended else "timeout")
