@@ -78,6 +78,7 @@ class Program:
         ran: how often the tools ran, by call id.
         answered: how many questions were answered to their end.
         interrupted: how many were not, since the user did not want to hear more.
+        cut: how many were not, since the link was lost while they were heard.
         errors: texts of ``error`` events.
         failure: what has ended the program.
         stage: what it does at this moment.
@@ -92,6 +93,7 @@ class Program:
     ran: Counter[str] = field(factory=Counter)
     answered: int = 0
     interrupted: int = 0
+    cut: int = 0
     errors: list[str] = field(factory=list)
     failure: BaseException | None = None
     stage: str = "begins"
@@ -131,13 +133,13 @@ class Program:
             self._look(session)
 
     def _ask(self, session: RealtimeSession[Any], *, may_interrupt: bool) -> None:
-        key = f"n{self.number}x{self.answered + self.interrupted}"
+        key = f"n{self.number}x{self.answered + self.interrupted + self.cut}"
         wish = self.rng.choice((f"Call all for {key}", f"Call one for {key}", "Somebody else", key))
         self.stage = f"asks {wish!r}"
         session.send_message(wish)
         patience = self.rng.randrange(60) if may_interrupt and self.rng.random() < 0.25 else None
         end = time.monotonic() + _GUARD_S
-        calls = 0
+        calls, sounds = 0, False
         while True:
             if patience == 0:
                 session.interrupt()
@@ -150,9 +152,15 @@ class Program:
                     self._decide(session, event.call_id)
                 case "error":
                     self.errors.append(str(event.error))
+                case "audio":
+                    sounds = True
+                case "raw_model_event" if event.data.type == "reconnected" and sounds:
+                    self.cut += 1  # what was heard in part is not said once more
+                    return
                 case "raw_model_event" if event.data.type == "raw_server_event":
                     wire = event.data.data
                     if wire["type"] == "response.done":
+                        sounds = False
                         output = wire["response"].get("output") or []
                         calls = sum(item["type"] == "function_call" for item in output)
                         spoke = any(item["type"] == "message" for item in output)
@@ -290,6 +298,7 @@ class Crowd:
         return (
             f"{sum(p.answered for p in programs)} answers, "
             f"{sum(p.interrupted for p in programs)} interrupted, "
+            f"{sum(p.cut for p in programs)} cut, "
             f"{sum(sum(p.ran.values()) for p in programs)} calls, {self.lost} links lost, "
             f"{sum(len(p.errors) for p in programs)} error events"
         )
