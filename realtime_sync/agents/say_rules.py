@@ -73,6 +73,7 @@ class SayRules:
     Threads: one at a time: the engine's.
     """
 
+    takes = frozenset({ErrorEvent, ResponseDone})
     busy = False
     due_at: float | None = None
 

@@ -35,7 +35,7 @@ from realtime_sync.errors import (
     QueueFullError,
     ServerError,
 )
-from realtime_sync.events import Reconnected
+from realtime_sync.events import Reconnected, ResponseCreated, ResponseDone, SessionUpdated
 from realtime_sync.voice import IdleRule, Interruptions, VoiceLoop
 from realtime_sync.voice.effects import CreateItem
 
@@ -601,6 +601,7 @@ def test_a_button_needs_no_words() -> None:
 class Besides:
     """Further rules that note what they are asked, and want one thing done."""
 
+    takes = frozenset({ResponseCreated, ResponseDone, SessionUpdated})
     busy = False
     due_at: float | None = None
 
