@@ -320,16 +320,12 @@ class VoiceEngine:
         self.transcript.receive(event)
         if self._awaits_sound:
             self._look_at_position()
-        if type(event) in _STREAMED:
-            self._is_busy()
-            self._pace_s = min(self._pace_s, self._slow_tick_s)
-        elif self._busy_by_rule:
-            self._is_busy()
+        if type(event) in _STREAMED or self._busy_by_rule:
+            self.idle = False
+            self._quiet_since = self._event_at
+            if self._pace_s > self._slow_tick_s:
+                self._pace_s = self._slow_tick_s
         self._audience.put(event)
-
-    def _is_busy(self) -> None:
-        self.idle = False
-        self._quiet_since = self._event_at
 
     def _ask_further(self, event: ServerEvent) -> None:
         kind = type(event)
