@@ -234,7 +234,7 @@ class Live:
             post=lambda decision: self.engine.post(decision),
             holds_back=config.get("hold_back") is not None,
         )
-        self._words = SayRules(state, self._mute)
+        self._words = SayRules(state, self._mute, clock=self._clock)
         self._work = SessionWork(
             self._context,
             rules,

@@ -1,4 +1,4 @@
-"""What an event of an answer costs in a session of agents, counted as in `tests/unit/test_counts.py`.
+"""What a piece of an answer costs in a session of agents, counted as in `unit/test_counts.py`.
 
 The figures of ``make bench BENCH=agents`` depend on the machine; these counts on the code alone.
 """
