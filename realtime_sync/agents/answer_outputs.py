@@ -188,6 +188,8 @@ class HeldOutput(OutputWrapper):
 
     def play(self, play: Play) -> bool:
         """See `Output.play`."""
+        if self._hold.lets_through(play.response_id) and play.audio:
+            return self._output.play(play)
         if self._is_out_of_band(play.response_id):
             return super().play(play)
         out = self._hold.audio(play, self._format())

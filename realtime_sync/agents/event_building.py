@@ -48,6 +48,7 @@ from .model_events import (
     RealtimeModelFurtherEvent,
     RealtimeModelInputAudioTimeoutTriggeredEvent,
     RealtimeModelItemUpdatedEvent,
+    RealtimeModelRawServerEvent,
     RealtimeModelReconnectingEvent,
 )
 from .model_translation import model_events_of
@@ -119,37 +120,39 @@ class EventBuilder:
         """Return what every session begins with."""
         return RealtimeHistoryUpdated(self._history.items, self._info)
 
-    def build(self, happening: Happening) -> Iterator[RealtimeSessionEvent]:
-        """Yield the events that something means; none for what only we care about."""
+    def build(self, happening: Happening) -> list[RealtimeSessionEvent]:
+        """Return the events that something means; none for what only we care about."""
         event = happening.event
         maker = self._makers.get(type(event))
         if maker is not None:
-            yield from maker(event)
-        elif isinstance(event, Event):
-            yield from self._of_the_server(event)
+            return [*maker(event)]
+        return self._of_the_server(event) if isinstance(event, Event) else []
 
     # -- events of the server's --------------------------------------------------------------------
 
-    def _of_the_server(self, event: Any) -> Iterator[RealtimeSessionEvent]:
+    def _of_the_server(self, event: Any) -> list[RealtimeSessionEvent]:
         self._history.take(event)
         changed = self._history.look() if event.type in _SHOWN else None
+        events: list[RealtimeSessionEvent] = []
         for data in model_events_of(event):
-            yield self._raw(data)
+            events.append(RealtimeRawModelEvent(data, self._info))
             match data:
+                case RealtimeModelRawServerEvent():
+                    pass  # first, since each has one
                 case RealtimeModelErrorEvent(error) if not _is_benign(event):
-                    yield RealtimeError(error, self._info)
+                    events.append(RealtimeError(error, self._info))
                 case RealtimeModelInputAudioTimeoutTriggeredEvent():
-                    yield RealtimeInputAudioTimeoutTriggered(self._info)
+                    events.append(RealtimeInputAudioTimeoutTriggered(self._info))
                 case RealtimeModelItemUpdatedEvent() if changed is not None:
-                    yield self._shown(changed)
+                    events.append(self._shown(changed))
                     changed = None
-        if changed is None:
-            return
-        # The output of a call that no tool has answered, such as a handoff.
-        item = self._history.call(_answered_call(event))
-        if item is not None:
-            yield self._raw(RealtimeModelItemUpdatedEvent(item))
-        yield self._shown(changed)
+        if changed is not None:
+            # The output of a call that no tool has answered, such as a handoff.
+            item = self._history.call(_answered_call(event))
+            if item is not None:
+                events.append(self._raw(RealtimeModelItemUpdatedEvent(item)))
+            events.append(self._shown(changed))
+        return events
 
     def _shown(self, added: RealtimeItem | bool) -> RealtimeSessionEvent:
         if isinstance(added, bool):

@@ -124,6 +124,16 @@ class Filler:
     Threads: one at a time: the engine's.
     """
 
+    takes = frozenset(
+        {
+            ErrorEvent,
+            InputAudioBufferSpeechStarted,
+            Reconnected,
+            ResponseCreated,
+            ResponseDone,
+            ResponseOutputAudioDelta,
+        }
+    )
     busy = False  # what runs for it keeps nobody waiting
 
     def __init__(

@@ -242,6 +242,11 @@ class HoldBack:
         self._queue.append((held, play.audio))
         return [*self._drop_unchecked(play.response_id), *self._release()]
 
+    def lets_through(self, response_id: str) -> bool:
+        """Return whether further sound of a response goes out as it comes."""
+        response = self._responses.get(response_id)
+        return response is not None and response.is_out and response.is_open and not self._queue
+
     def flush(self, response_id: str, part: Part) -> list[Outgoing]:
         """Take that the sound of a part is complete; return what goes out now."""
         if self._response(response_id).is_open and not self._queue:

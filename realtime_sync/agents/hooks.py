@@ -233,11 +233,15 @@ class HookRunner:
             agent: whose hooks are called; the second argument, where the hook has one.
             *more: its further arguments.
         """
-        if self._hooks is None and agent.hooks is None:
-            return  # as in most sessions, of which each event of the server's gets here
+        if not self.listens(agent):
+            return
         told = (context, *more) if name in _WITHOUT_AGENT else (context, agent, *more)
         self._call(self._hooks, name, *told)
         self._call(agent.hooks, name, *told)
+
+    def listens(self, agent: RealtimeAgent[Any]) -> bool:
+        """Whether there are hooks at all, of the session or of an agent."""
+        return self._hooks is not None or agent.hooks is not None
 
     def runs_here(self) -> bool:
         """Whether the calling thread is the hooks' own."""

@@ -154,6 +154,7 @@ class InputRules:
             Reconnected: self._reconnected,
             ResponseCreated: self._response_created,
         }
+        self.takes = self._takers.keys()
 
     # -- what is so --------------------------------------------------------------------------------
 

@@ -240,7 +240,7 @@ class Live:
             post=lambda decision: self.engine.post(decision),
             holds_back=config.get("hold_back") is not None,
         )
-        self._words = SayRules(state, self._mute)
+        self._words = SayRules(state, self._mute, clock=self._clock)
         self._work = SessionWork(
             self._context,
             rules,
@@ -472,9 +472,10 @@ class Live:
 
     def note(self, event: object) -> None:
         """Take what happened: for the figures, the hooks and the program. The engine's thread."""
-        if isinstance(event, Interrupted):
+        kind = type(event)
+        if kind is Interrupted:
             self.interruptions += 1
-        elif isinstance(event, Tripped):
+        elif kind is Tripped:
             self.trips += 1
         self._feed.take(event)
         self.box.put(event)
@@ -523,14 +524,11 @@ class _Audience:
     """What the engine tells of a session; see `realtime_sync.voice.seams.Audience`."""
 
     def __init__(self, live: Live) -> None:
-        self._live = live
+        self._box = live.box
+        self.put = live.note
         self.close = live.over
 
     @property
     def has_room(self) -> bool:
         """Whether the program has taken enough of what happened."""
-        return self._live.box.has_room
-
-    def put(self, event: object) -> None:
-        """Tell of something."""
-        self._live.note(event)
+        return self._box.has_room

@@ -104,6 +104,11 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         if listener in self._listeners:
             self._listeners.remove(listener)
 
+    @property
+    def has_listeners(self) -> bool:
+        """Whether somebody listens."""
+        return bool(self._listeners)
+
     def tell(self, event: RealtimeModelEvent | RealtimeModelFurtherEvent) -> None:
         """Call the listeners."""
         for listener in list(self._listeners):

@@ -146,6 +146,7 @@ class AgentRules:
         self._checks = OutputChecks(debounce)
         self._gate = gate
         self._speakers: dict[str, RealtimeAgent[Any]] = {}  # by response
+        self._guarded: dict[str, bool] = {}  # the same: whether guardrails look at it
         self._faults = CallFaults(calls.is_left)
         self._open: dict[str, None] = {}  # responses of which no end has come
         self._untold: list[_Untold] = []
@@ -165,6 +166,7 @@ class AgentRules:
             ResponseOutputTextDone: lambda e: self._all_words_came(e, e.text),
             SessionUpdated: self._session_updated,
         }
+        self.takes = self._handlers.keys()
 
     # -- what happens ------------------------------------------------------------------------------
 
@@ -221,10 +223,12 @@ class AgentRules:
         self._running = response_id
         for each in self._untold:
             each.after = [other or response_id for other in each.after]
-        self._speakers[response_id] = self.dispatch.agent
+        self._speakers[response_id] = agent = self.dispatch.agent
+        self._guarded[response_id] = self._is_checked(agent)
         if response_id:
             self._open[response_id] = None
         keep_latest(self._speakers, _MAX_RESPONSES)
+        keep_latest(self._guarded, _MAX_RESPONSES)
         keep_latest(self._open, _MAX_RESPONSES)
         return [Report(AgentSpeaks(self.dispatch.agent))]
 
@@ -273,6 +277,9 @@ class AgentRules:
 
     def guards(self, response_id: str) -> bool:
         """Whether guardrails look at the words of a response."""
+        known = self._guarded.get(response_id)
+        if known is not None:
+            return known
         return not self._is_out_of_band(response_id) and self._is_checked(
             self._speaker(response_id)
         )
@@ -286,9 +293,10 @@ class AgentRules:
         return self._words(event, words, whole=True)
 
     def _words(self, event: Any, words: Any, *, whole: bool) -> list[Effect]:
-        response_id, item_id = as_id(event.response_id) or "", as_id(event.item_id) or ""
+        response_id = as_id(event.response_id) or ""
         if not self.guards(response_id):
             return []
+        item_id = as_id(event.item_id) or ""
         index, text = as_index(event.content_index), as_text(words) or ""
         if self._gate is not None:
             self._gate.words(response_id, (item_id, index), text, whole=whole)

@@ -19,8 +19,8 @@ from ..voice.rules import VoiceState
 
 __all__ = ["SayRequest", "SayRules"]
 
-
 _LOOK_AGAIN_S = 0.5
+_LOOK_S = 0.2  # how soon it is noticed that something was heard to its end
 
 
 @define(eq=False)
@@ -69,19 +69,32 @@ class SayRules:
     Args:
         voice: the rules of the conversation.
         mute: is told whether the user's sound becomes silence from now on.
+        clock: seconds, monotonic.
 
     Threads: one at a time: the engine's.
     """
 
+    takes = frozenset({ErrorEvent, ResponseDone})
     busy = False
-    due_at: float | None = None
 
-    def __init__(self, voice: VoiceState, mute: Callable[[bool], object]) -> None:
+    def __init__(
+        self,
+        voice: VoiceState,
+        mute: Callable[[bool], object],
+        *,
+        clock: Callable[[], float],
+    ) -> None:
         self._voice = voice
         self._mute = mute
+        self._clock = clock
         self._muted = False
         self._open: list[SayRequest] = []
         self._why: RealtimeError | None = None  # what the event says that was taken last
+
+    @property
+    def due_at(self) -> float | None:
+        """See `FurtherRules.due_at`: whoever waits, or is not heard, waits no longer."""
+        return self._clock() + _LOOK_S if self._open else None
 
     def say(self, request: SayRequest) -> list[Effect]:
         """Have something said when nothing else goes on."""

@@ -238,7 +238,8 @@ class RealtimeSession(Generic[TContext]):
         Raises:
             Exception: as `recv`, but for a good end.
         """
-        while (event := self._next(Deadline(None))) is not None:
+        forever = Deadline(None)
+        while (event := self._next(forever)) is not None:
             yield event
         failure = self._running().failure
         if failure is not None:
@@ -306,12 +307,16 @@ class RealtimeSession(Generic[TContext]):
             note = happening.event
             if isinstance(note, AudioNote) and not live.deliver(note):
                 continue
-            events = [*self._builder.build(happening)]
-            for event in events:
-                if isinstance(event, RealtimeRawModelEvent):
-                    self._model.tell(event.data)
+            events = self._builder.build(happening)
+            if self._model.has_listeners:
+                self._tell_model(events)
             self._ready.extend(events)
         return True
+
+    def _tell_model(self, events: list[RealtimeSessionEvent]) -> None:
+        for event in events:
+            if isinstance(event, RealtimeRawModelEvent):
+                self._model.tell(event.data)
 
     def _result(self, reason: EndReason) -> RealtimeResult:
         live = self._running()

@@ -28,7 +28,14 @@ from ..errors import (
     RealtimeTimeout,
     RemoteProtocolError,
 )
-from ..events import Reconnected, ServerEvent
+from ..events import (
+    Reconnected,
+    ResponseFunctionCallArgumentsDelta,
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioTranscriptDelta,
+    ResponseOutputTextDelta,
+    ServerEvent,
+)
 from ._sending import send
 from ._voice_connection import VoiceConnection
 from .call_runner import CallRunner
@@ -68,11 +75,23 @@ __all__ = ["EndedBy", "VoiceEngine"]
 
 log = logging.getLogger(__name__)
 
-_TICK_S = 0.2  # how soon a failed source or the end of the conversation is noticed
+_TICK_S = 0.2  # how soon the end of what plays, or of the conversation, is noticed
+_SLOW_TICK_S = 1.0  # how soon it is noticed that the server does not go on
+_REST_S = 10.0  # nothing goes on, and whatever begins something wakes the engine
 _CLOSE_TIMEOUT_S = 2.0
 _LOOK_AGAIN_S = 0.5
 _MAX_METRICS = 1000
 _FULL_FOR_S = 5.0  # so long a program may take no events before it is warned
+# What an answer comes in. There are so many that looking around after each would cost more than
+# they do themselves: that is done once in a tick, or when something is due.
+_STREAMED = frozenset(
+    {
+        ResponseFunctionCallArgumentsDelta,
+        ResponseOutputAudioDelta,
+        ResponseOutputAudioTranscriptDelta,
+        ResponseOutputTextDelta,
+    }
+)
 _WORTH_A_WARNING = (AnswerFailed, AudioDropped, RuleUnavailable, ToolsUnmatched, TurnLost)
 
 Decision = Callable[[], list[Effect]]
@@ -149,6 +168,7 @@ class VoiceEngine:
         self._audience = audience
         self._idle_timeout = idle_timeout
         self._answer_timeout = answer_timeout
+        self._slow_tick_s = max(_TICK_S, min(_SLOW_TICK_S, answer_timeout / 10))
         self._clock = clock
         self._commands: queue.SimpleQueue[_Command] = queue.SimpleQueue()
         self._stopping = Latch()
@@ -159,6 +179,10 @@ class VoiceEngine:
         self._full_since: float | None = None  # the audience has no room
         self._was_closed = False  # the connection, before the conversation began
         self._quiet_since = self._event_at = self._looked_at = clock()
+        self._awaits_sound = False  # something has come of which nothing was heard yet
+        # When to look around next, as far as the last tick could tell.
+        self._due_at: float | None = None
+        self._pace_s = _TICK_S
 
     def start(self) -> None:
         """Begin; what goes on is told to the audience.
@@ -235,8 +259,8 @@ class VoiceEngine:
 
     def _converse(self) -> None:
         while not self._stopping.is_set:
-            self._do_commands()
-            self._raise_failures()
+            if not self._commands.empty():
+                self._do_commands()
             event = None
             try:
                 event = self._next_event()
@@ -252,9 +276,13 @@ class VoiceEngine:
             else:
                 if event is not None:
                     self._receive(event)
-            self._tick()
-            self._look_around(waited=event is None)
-            self._tell()
+            if event is None or type(event) not in _STREAMED or self._is_tick_due():
+                self._raise_failures()
+                self._tick()
+                self._look_around(waited=event is None)
+                self._due_at, self._pace_s = self._next_due(), self._find_pace()
+            if self._reports:
+                self._tell()
             if self._over:
                 return
         self._output.silence(())
@@ -275,35 +303,54 @@ class VoiceEngine:
             self._full_since = math.inf  # it is told once
             log.warning("no events were taken for %g s, so the server has to wait", _FULL_FOR_S)
         with suppress(queue.Empty):
-            self._obey(self._commands.get(timeout=self._time_to_wait()))
+            self._obey(self._commands.get(timeout=min(_TICK_S, self._time_to_wait())))
 
     def _receive(self, event: ServerEvent) -> None:
         self._event_at = self._clock()
-        if isinstance(
-            event, Reconnected
-        ):  # what the session lacks comes before what is asked of it
+        is_new_link = isinstance(event, Reconnected)
+        if is_new_link:  # what the session lacks comes before what is asked of it
             self._ask_further(event)
         try:
-            self._act(self._state.receive(event))
+            if effects := self._state.receive(event):
+                self._act(effects)
         except RemoteProtocolError as error:  # damaged audio
             self._leave_out(error)
-        if not isinstance(event, Reconnected):
+        if not is_new_link:
             self._ask_further(event)
         self.transcript.receive(event)
-        self._look_at_position()
-        if self._busy_by_rule:
+        if self._awaits_sound:
+            self._look_at_position()
+        if type(event) in _STREAMED or self._busy_by_rule:
             self.idle = False
             self._quiet_since = self._event_at
+            if self._pace_s > self._slow_tick_s:
+                self._pace_s = self._slow_tick_s
         self._audience.put(event)
 
     def _ask_further(self, event: ServerEvent) -> None:
+        kind = type(event)
         for rules in self._further:
-            self._act(rules.receive(event))
+            if kind in rules.takes and (effects := rules.receive(event)):
+                self._act(effects)
+
+    def _is_tick_due(self) -> bool:
+        now = self._event_at
+        is_due = self._due_at is not None and now >= self._due_at
+        return is_due or now - self._looked_at >= self._pace_s
 
     def _tick(self) -> None:
         self._act(self._state.tick())
         for rules in self._further:
-            self._act(rules.tick())
+            if effects := rules.tick():
+                self._act(effects)
+
+    def _next_due(self) -> float | None:
+        due_at = self._state.due_at
+        for rules in self._further:
+            due = rules.due_at
+            if due is not None and (due_at is None or due < due_at):
+                due_at = due
+        return due_at
 
     @property
     def _busy_by_rule(self) -> bool:
@@ -314,13 +361,20 @@ class VoiceEngine:
         self._output.skip()
         self._reports.append(UnreadableMessage(error=error))
 
+    def _find_pace(self) -> float:
+        """Return after how many seconds without an event to look around, if nothing is due."""
+        state = self._state
+        if self._input.ended or self._awaits_sound:
+            return _TICK_S
+        if self.idle:
+            return _TICK_S if state.watches_silence else _REST_S
+        # The server ends what it has begun by an event; what plays has to be looked at.
+        return self._slow_tick_s if state.waits_for_server else _TICK_S
+
     def _time_to_wait(self) -> float:
-        due_at = self._state.due_at
-        for rules in self._further:
-            due = rules.due_at
-            if due is not None and (due_at is None or due < due_at):
-                due_at = due
-        return _TICK_S if due_at is None else max(0.0, min(_TICK_S, due_at - self._clock()))
+        if self._due_at is None:
+            return self._pace_s
+        return max(0.0, min(self._pace_s, self._due_at - self._clock()))
 
     def _look_around(self, *, waited: bool) -> None:
         """See whether anything still goes on, whenever nothing has come for a moment."""
@@ -355,6 +409,7 @@ class VoiceEngine:
         part = self._state.waits_for
         if part is not None:
             self._state.played(self._output.played_ms(part))
+        self._awaits_sound = self.transcript.awaits_sound or self._state.waits_for is not None
 
     def _check_answer(self, silent_s: float) -> None:
         due = self._state.busy and not self._state.tools_running
@@ -471,7 +526,7 @@ class VoiceEngine:
 
     def _play(self, play: Play) -> None:
         if self._state.plays(play.response_id):
-            self.transcript.plays(play.part)
+            self._awaits_sound = self.transcript.plays(play.part) or self._awaits_sound
             self._note_drop(fits=self._output.play(play))
 
     def _note_drop(self, *, fits: bool) -> None:

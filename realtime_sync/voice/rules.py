@@ -261,6 +261,16 @@ class VoiceState:
         return self._calls.running
 
     @property
+    def waits_for_server(self) -> bool:
+        """Whether the server says when what goes on is over: a turn, or an answer."""
+        return self._speaking or self._answer_due or self._answers.any_running
+
+    @property
+    def watches_silence(self) -> bool:
+        """Whether `look_idle` is to be called from time to time, also when nothing happens."""
+        return self._idle is not None
+
+    @property
     def waits_for(self) -> Part | None:
         """The part of which the loop is to tell `played` how far it has come."""
         return self._meter.waits_for
@@ -312,10 +322,10 @@ class VoiceState:
             ConfigError: the session is not one that this loop can hold.
             ServerError: it refuses an update of the session that was sent before `begin`.
         """
-        if not isinstance(event, Reconnected):
+        if self._given_up and not isinstance(event, Reconnected):
             self._given_up.clear()
         if event.type.startswith("response.") and type(event) not in _BOUNDS:
-            self._overdue.came(as_id(as_came(event, "response_id")))
+            self._overdue.came(as_id(event.__dict__.get("response_id")))
         handler = self._handlers.get(type(event))
         return handler(event) if handler else []
 

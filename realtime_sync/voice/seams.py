@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING, Protocol
 
 from .._deadline import Deadline
@@ -18,6 +19,10 @@ class FurtherRules(Protocol):
 
     Threads: the engine's. None of it waits, or calls code of the program's.
     """
+
+    @property
+    def takes(self) -> Container[type]:
+        """The types of the events that `receive` is to get; it may get others, too."""
 
     @property
     def busy(self) -> bool:

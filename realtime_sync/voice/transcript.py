@@ -57,16 +57,24 @@ class Transcript:
         """Take the words of an event, if it has some."""
         self._view.take(event)
 
-    def plays(self, part: Part) -> None:
-        """Take that some audio of a part was given to the sink."""
+    @property
+    def awaits_sound(self) -> bool:
+        """Whether `look` may find that an item has begun to play."""
+        return bool(self._waiting)
+
+    def plays(self, part: Part) -> bool:
+        """Take that some audio of a part was given to the sink; return whether it is the first."""
         item_id, index = part
         indexes = self._playing.get(item_id, ())
-        if not item_id or index in indexes:
-            return
+        if not item_id:
+            return True  # nobody knows
+        if index in indexes:
+            return False
         self._playing[item_id] = (*indexes, index)
         if not indexes:
             self._waiting.append(item_id)
             self._view.played(item_id, 0)
+        return True
 
     def look(self) -> None:
         """See which of the items that wait for the sink have begun to play."""

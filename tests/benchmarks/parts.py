@@ -190,6 +190,11 @@ PARTS = {
         },
         (
             Case(AGENT_TALK, "talk_sessions", {"conversations": 50, "seconds": 2 * TURN_S}),
+            Case(
+                f"{AGENT_TALK}, only listening",
+                "talk_sessions",
+                {"conversations": 50, "seconds": 2 * TURN_S, "speak": False},
+            ),
             Case("turns without a pause", "receive_turns", {}, 100),
             Case("200 idle sessions", "idle_sessions", {"connections": 200}),
         ),

@@ -32,6 +32,9 @@ class Runner:
         if name != "on_raw":
             self.calls.append((name, *arguments))
 
+    def listens(self, agent: Any) -> bool:
+        return True
+
     def agent_start(self, *arguments: Any) -> None:
         self.calls.append(("start", *arguments))
 
@@ -87,7 +90,9 @@ def heard(text: str) -> ServerEvent:
 
 def test_each_event_of_the_server_is_told() -> None:
     told: list[Any] = []
-    runner: Any = SimpleNamespace(tell=lambda name, *rest: told.append((name, rest[-1])))
+    runner: Any = SimpleNamespace(
+        tell=lambda name, *rest: told.append((name, rest[-1])), listens=lambda _: True
+    )
     feed = HookFeed(runner, CONTEXT, lambda: FRONT, lambda _: False)
     one = event("rate_limits.updated", rate_limits=[])
     feed.take(one)

@@ -34,7 +34,11 @@ class Bench:
     def __init__(self) -> None:
         self.voice = Voice()
         self.muted: list[bool] = []
-        self.rules = SayRules(self.voice, self.muted.append)  # type: ignore[arg-type]
+        self.rules = SayRules(
+            self.voice,  # type: ignore[arg-type]  # as much of it as is asked for
+            self.muted.append,
+            clock=lambda: 5.0,
+        )
 
     def say(self, *, interruptible: bool = True) -> SayRequest:
         request = SayRequest(Saying.word_for_word("Hello.", is_protected=not interruptible))
@@ -61,6 +65,13 @@ def test_nothing_is_said_by_itself(bench: Bench) -> None:
     assert not bench.rules.busy
     assert bench.rules.due_at is None
     assert bench.muted == []
+
+
+def test_what_is_said_is_looked_at_until_it_was_heard(bench: Bench) -> None:
+    request = bench.say()
+    assert bench.rules.due_at == pytest.approx(5.2)
+    bench.becomes(request, "heard")
+    assert bench.rules.due_at is None
 
 
 @pytest.mark.parametrize(("fate", "heard"), [("heard", True), ("cut", False)])

@@ -35,7 +35,7 @@ from realtime_sync.errors import (
     QueueFullError,
     ServerError,
 )
-from realtime_sync.events import Reconnected
+from realtime_sync.events import Reconnected, ResponseCreated, ResponseDone, SessionUpdated
 from realtime_sync.voice import IdleRule, Interruptions, VoiceLoop
 from realtime_sync.voice.effects import CreateItem
 
@@ -601,6 +601,7 @@ def test_a_button_needs_no_words() -> None:
 class Besides:
     """Further rules that note what they are asked, and want one thing done."""
 
+    takes = frozenset({ResponseCreated, ResponseDone, SessionUpdated})
     busy = False
     due_at: float | None = None
 
@@ -712,3 +713,43 @@ def passing(talk: Talk) -> bool:
     """Let time pass; return whether the talk is over."""
     talk.clock.advance(0.5)
     return not talk.thread.is_alive()
+
+
+# -- how often it looks around ---------------------------------------------------------------------
+
+
+def _waits(talk: Talk) -> list[float]:
+    """Note for how long the engine is ready to wait for each event."""
+    noted: list[float] = []
+    poll = talk.connection.poll
+
+    def noting(timeout: float | None = None) -> Any:
+        assert timeout is not None
+        noted.append(timeout)
+        return poll(timeout)
+
+    talk.connection.poll = noting  # type: ignore[method-assign]
+    return noted
+
+
+def test_at_rest_nothing_is_looked_at(guard: Guard) -> None:
+    talk = Talk(session())
+    noted = _waits(talk)
+    with talk:
+        guard.until(lambda: 10.0 in noted, "its rest")
+
+
+def test_silence_that_a_rule_is_for_is_looked_at(guard: Guard) -> None:
+    talk = Talk(session(), idle=IdleRule(after_s=30))
+    noted = _waits(talk)
+    with talk:
+        guard.until(lambda: talk.loop.idle, "its rest")
+        guard.until(lambda: len(noted) > 20, "more looks")
+    assert max(noted) == 0.2
+
+
+def test_what_the_server_ends_is_looked_at_once_a_second(guard: Guard) -> None:
+    talk = Talk(session(), created("r1"))
+    noted = _waits(talk)
+    with talk:
+        guard.until(lambda: 1.0 in noted, "its slow look")
