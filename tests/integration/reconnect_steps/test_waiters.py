@@ -34,7 +34,7 @@ def test_whoever_waits_at_the_loss_is_told(links: ScriptedLinks, guard: Guard) -
     asking = Running(lambda: connection.ask("Hello"))
     link.receive("conversation.item.create")
     link.receive("response.create")
-    lose(connection, links, link, items=1)  # the words that had gone out are told again
+    lose(connection, links, link)
     for running in (*waiters, asking):
         assert lost_error(running.result()).code == 1006
     reconnected(connection)
@@ -60,7 +60,7 @@ def test_a_stream_is_told_in_the_middle(links: ScriptedLinks) -> None:
     fields = {"item_id": "a", "output_index": 0, "content_index": 0}
     link.send("response.output_text.delta", response_id="r1", delta="Hel", **fields)
     assert first.result().delta == "Hel"
-    lose(connection, links, link, items=1)
+    lose(connection, links, link)
     with pytest.raises(ConnectionClosedError) as caught:
         next(stream)
     assert caught.value.reconnecting
