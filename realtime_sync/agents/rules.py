@@ -15,6 +15,7 @@ from attrs import define, frozen
 from .._latest import keep_latest
 from .._types import JsonDict
 from ..conversation.tool_calls import ToolCalls
+from ..errors import GuardrailTripped
 from ..events import (
     Reconnected,
     ResponseCreated,
@@ -43,6 +44,9 @@ from .usage import Usage
 __all__ = ["AgentRules", "CheckOutput", "Gate", "TellCalls"]
 
 _MAX_RESPONSES = 64
+# So many answers in a row may be forbidden until the user says something else.
+_MOST_TRIPS = 5
+_IN_A_ROW = f"{{}}: {_MOST_TRIPS} answers in a row were forbidden, so no other one is asked for"
 _FOLLOW_UP = "guardrail triggered: {}"  # the peer's words: models are used to them
 _SECOND_HANDOFF = "Another handoff came first, so this one is not made."
 
@@ -151,6 +155,8 @@ class AgentRules:
         self._open: dict[str, None] = {}  # responses of which no end has come
         self._untold: list[_Untold] = []
         self._updates = 0
+        self._trips = 0  # since the user has said something
+        self._turn_of_trips = 0
         self._cuts = voice.cuts  # of which the calls were told
         self._running = ""  # the response of the conversation
         self._handoff: str | None = None  # the call that is under way
@@ -334,11 +340,20 @@ class AgentRules:
         if not self._checks.tripped(check):
             return []  # another check of it has done all that
         is_handed = self._gate.trip(response_id) if self._gate is not None else True
-        return [
+        effects = [
             Report(Tripped(tuple(results), check.text, "output")),
             *self._voice.forbid(response_id, is_handed=is_handed),
-            *self.follow_up(names, [response_id]),
         ]
+        if self._may_ask_again():
+            return [*effects, *self.follow_up(names, [response_id])]
+        return [*effects, Report(Fault(GuardrailTripped(_IN_A_ROW.format(", ".join(names)))))]
+
+    def _may_ask_again(self) -> bool:
+        """Whether the model may have another go, after so many in a row that were forbidden."""
+        if self._voice.turns != self._turn_of_trips:
+            self._turn_of_trips, self._trips = self._voice.turns, 0
+        self._trips += 1
+        return self._trips < _MOST_TRIPS
 
     def follow_up(self, names: Sequence[str], after: Sequence[str]) -> list[Effect]:
         """Tell the model which guardrails have tripped, and have it answer that.

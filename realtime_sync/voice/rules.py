@@ -136,6 +136,7 @@ class VoiceState:
 
     Attributes:
         cuts: how often the user or the program has interrupted, whatever there was to interrupt.
+        turns: how often the user has begun to say something, spoken or written.
 
     Threads:
         One at a time: the engine's.
@@ -162,7 +163,7 @@ class VoiceState:
         played_ms: Callable[[Part], int] = lambda _: 0,
         underruns: Callable[[], int] = lambda: 0,
     ) -> None:
-        self.cuts = 0
+        self.cuts = self.turns = 0
         self._known = known
         self._facts = responses
         self._history = history
@@ -424,6 +425,7 @@ class VoiceState:
 
     def user_wrote(self) -> list[Effect]:
         """Take that the user has said something in another way than by speaking."""
+        self.turns += 1
         if self._idle is not None:
             self._idle.user_spoke()
         return self.owe_answer()
@@ -611,6 +613,7 @@ class VoiceState:
 
     def _user_speaks(self, item_id: str, audio_ms: float | None) -> list[Effect]:
         self._speaking = True
+        self.turns += 1
         self._turn_item = item_id
         self._stopped_at = None
         if self._idle is not None:

@@ -274,3 +274,42 @@ def test_at_once_where_nothing_has_to_be_over_before(it: Talk) -> None:
     it.feed(created("r1"))
     effects = it.rules.follow_up(["no_homework"], [])
     assert effects == [told("guardrail triggered: no_homework"), CreateResponse("voice_create_1")]
+
+
+# -- a guardrail that forbids everything -----------------------------------------------------------
+
+
+def forbidden(it: Talk, number: int) -> tuple[list[Any], bool]:
+    """Let an answer be forbidden; return what is reported of that, and whether another is asked."""
+    response, item = f"r{number}", f"item{number}"
+    it.feed(created(response))
+    check = check_in(it.feed(says("a word too many", response, item)))
+    effects = it.rules.tripped(check, ["result"], ["no_words"])
+    it.feed(done(response, "cancelled"))
+    faults = [each.event for each in effects if isinstance(each, Report)][1:]
+    return faults, any(isinstance(each, CreateItem) for each in it.rules.tick())
+
+
+def test_the_model_has_no_more_than_so_many_goes(it: Talk) -> None:
+    """Else a guardrail that forbids everything would keep both of them busy for ever."""
+    it.feed(session())
+    for number in range(4):
+        assert forbidden(it, number) == ([], True)
+    (fault,), asked = forbidden(it, 4)
+    assert not asked
+    assert "no_words: 5 answers in a row" in str(fault.error)
+    assert not it.rules.busy
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_what_the_user_says_gives_it_as_many_again(it: Talk, written: bool) -> None:
+    it.feed(session())
+    for number in range(4):
+        forbidden(it, number)
+    if written:
+        it.voice.user_wrote()
+    else:
+        it.feed(speaks(), stops())
+    for number in range(4, 8):
+        assert forbidden(it, number) == ([], True)
+    assert not forbidden(it, 8)[1]

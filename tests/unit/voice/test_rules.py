@@ -1133,3 +1133,13 @@ def test_words_of_which_nothing_comes_are_lost(state: VoiceState, clock: Virtual
     clock.advance(30)
     assert reports(state.give_up_overdue(reconnecting=False))
     assert state.fate_of(saying) == "lost"
+
+
+def test_turns_of_the_user_are_counted_spoken_or_written(state: VoiceState) -> None:
+    feed(state, session(), speech_started(), speech_stopped())
+    assert state.turns == 1
+    state.user_wrote()
+    state.user_started()
+    assert state.turns == 3
+    state.say("Hello.")
+    assert state.turns == 3
