@@ -181,6 +181,10 @@ class HookRunner:
     ) -> None:
         if isinstance(hooks, type):
             raise UserError(f"hooks must be an object, not a class; write {hooks.__name__}()")
+        if hooks is not None and not any(
+            hasattr(hooks, name) for name in _names_of(RealtimeRunHooks)
+        ):
+            raise UserError(f"hooks={hooks!r:.80} has no hook; derive from RealtimeRunHooks")
         for name in _names_of(RealtimeRunHooks):
             require_blocking(getattr(hooks, name, None), f"the hook {name}")
         self.dropped = 0

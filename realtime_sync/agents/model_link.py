@@ -10,6 +10,7 @@ from ..connection.reconnect import OnReconnecting, ReconnectPolicy
 from ..errors import UserError
 from ..transport import Transport, TransportOptions, connect
 from .model import RealtimeModelConfig, TransportConfig
+from .user_code import require_function
 
 if TYPE_CHECKING:
     from ..clients.base import Client
@@ -50,6 +51,7 @@ def connection_to(
     """
     if client is not None and (isinstance(client, type) or not hasattr(client, "realtime")):
         raise UserError(f"client={client!r:.80} is none; give an object such as OpenAI()")
+    _check(config)
     url, headers = config.get("url"), config.get("headers")
     call_id = config.get("call_id")
     if client is None or "api_key" in config:
@@ -63,6 +65,22 @@ def connection_to(
         on_reconnecting=None if call_id else on_reconnecting,
         transport=_Elsewhere(url, headers) if url or headers else None,
     )
+
+
+def _check(config: RealtimeModelConfig) -> None:
+    """Refuse what would fail only when the link is opened, without a word of what is wrong."""
+    values: dict[str, Any] = dict(config)
+    key, headers = values.get("api_key"), values.get("headers")
+    for name in ("url", "call_id"):
+        if not isinstance(values.get(name), str | None):
+            raise UserError(f"model_config: {name}={values[name]!r:.80} is no text")
+    if key is not None and not isinstance(key, str):
+        require_function(key, "model_config: api_key, where it is no text,")
+    if headers is not None and not (
+        isinstance(headers, Mapping)
+        and all(isinstance(each, str) for pair in headers.items() for each in pair)
+    ):
+        raise UserError("model_config: headers must be a dictionary of texts")
 
 
 class _Elsewhere:

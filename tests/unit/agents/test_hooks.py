@@ -263,3 +263,9 @@ def test_closing_without_calls(bench: MakeBench) -> None:
     made = bench()
     made.runner.close(Deadline(None))
     made.runner.close(Deadline(None))
+
+
+@pytest.mark.parametrize("other", [3, "hooks", object(), []])
+def test_what_has_no_hook_is_refused(other: object) -> None:
+    with pytest.raises(UserError, match="has no hook; derive from RealtimeRunHooks"):
+        HookRunner(other, lambda name, exc: None)

@@ -124,3 +124,18 @@ def test_any_client_will_do() -> None:
     client = AzureOpenAI(api_key="k", azure_endpoint="https://me.openai.azure.com")
     manager = connection_to("m", client=client, config={}, transport={}, on_reconnecting=told)
     assert manager is not None
+
+
+@pytest.mark.parametrize(
+    ("config", "wrong"),
+    [
+        ({"url": 7}, "url=7 is no text"),
+        ({"call_id": b"c"}, "call_id=b'c' is no text"),
+        ({"headers": "Bearer"}, "headers must be a dictionary of texts"),
+        ({"headers": {"a": 7}}, "headers must be a dictionary of texts"),
+        ({"api_key": 7}, "must be a function, not 7"),
+    ],
+)
+def test_what_can_not_reach_a_model_is_refused_at_once(config: Any, wrong: str) -> None:
+    with pytest.raises(UserError, match=wrong):
+        connection_to("m", client=None, config=config, transport={}, on_reconnecting=print)
