@@ -10,6 +10,7 @@ reason that its documentation names.
 from __future__ import annotations
 
 import contextlib
+import difflib  # noqa: F401  # an OSError that strikes an import says that there is no such module
 import gc
 import random
 import signal

@@ -42,6 +42,7 @@ from realtime_sync.audio.recorder import RecordedSink, RecordedSource
 from realtime_sync.cli._interview import Interview
 from realtime_sync.cli.talk import _Metered
 from realtime_sync.errors import ConfigError
+from realtime_sync.testing import MemorySink, MemorySource
 
 CHUNKS = [b"\1\0" * 480, b"\2\0" * 480]
 
@@ -126,8 +127,8 @@ def recorder(tmp_path: Path) -> Iterator[StereoRecorder]:
         yield recorder
 
 
-SOURCES = (Microphone, WavSource, VirtualMicrophone, Interview)
-SINKS = (Speaker, WavSink, VirtualSpeaker)
+SOURCES = (Microphone, WavSource, VirtualMicrophone, Interview, MemorySource)
+SINKS = (Speaker, WavSink, VirtualSpeaker, MemorySink)
 SOURCE_WRAPPERS: dict[type, Callable[[Any, StereoRecorder], Source]] = {
     SourceWrapper: lambda source, _: SourceWrapper(source),
     RecordedSource: lambda source, recorder: recorder.source(source),
