@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from embedded import run_server
 from fault_proxy import FaultProxy, Kind
+from guards import Guard
 
 from realtime_sync import Local
 from realtime_sync.audio.virtual import VirtualMicrophone, VirtualSpeaker
@@ -49,6 +50,10 @@ def loudest(pcm: bytes, ms: int = 20) -> bytes:
     return max(pieces, key=lambda piece: np.abs(np.frombuffer(piece, "<i2").astype(int)).sum())
 
 
+def is_new_link(event: Any) -> bool:
+    return event.type == "raw_model_event" and event.data.type == "reconnected"
+
+
 def test_a_spoken_conversation_of_two_agents(sample: Any) -> None:
     events: list[Any] = []
     phrases = [option for phrase in sample.PHRASES for option in ("--phrase", phrase)]
@@ -62,6 +67,8 @@ def test_a_spoken_conversation_of_two_agents(sample: Any) -> None:
         def between(name: str) -> None:
             if name == "confirm":  # after the handoff
                 proxy.strike(Kind.RESET)
+                # What is said while there is no link is lost, as the documents say.
+                Guard().until(lambda: any(map(is_new_link, events)), "the new link")
 
         session = sample.hold_conversation(
             Local(url=proxy.url, api_key=server.key),
