@@ -30,6 +30,7 @@ from realtime_sync.events.sessions import RealtimeSessionCreateRequestParam
 from realtime_sync.voice import VoiceEvent, VoiceLoop
 
 QUESTIONS = Path(__file__).parent / "questions"
+SLACK_MS = 20  # what rounding may take from the end of an item
 PATIENCE_S = 20.0  # an assistant that is silent for so long has failed
 TICK_S = 0.02
 BYTES_PER_MS = 48  # PCM16 at 24 kHz
@@ -88,12 +89,16 @@ class Dialogue:
         """Listen to the whole answer, or to so many seconds of it."""
         if seconds is None:
             self._wait(lambda: self._response_id in self._answered, "the end of the answer")
-            self._wait(lambda: self._sink.drain(0), "silence after the answer")
+            # Not for the sink to be empty: its sound may be on the way to it.
+            self._wait(lambda: self._heard_ms() >= self._all_ms(), "silence after the answer")
         else:
             self._wait(lambda: self._heard_ms() >= seconds * 1000, "that much of an answer")
 
     def _heard_ms(self) -> int:
         return self._sink.played_ms(self._item_id)
+
+    def _all_ms(self) -> int:
+        return self._received_ms[self._item_id] - SLACK_MS
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
         """Show what happens until ``condition`` holds."""
