@@ -116,7 +116,7 @@ class AgentRules:
         is_out_of_band: whether a response, by its id, is none of the conversation's.
         is_checked: whether an agent's words are looked at by guardrails.
         debounce: see `OutputChecks`.
-        gate: holds answers back; None for nothing.
+        gate: holds answers back.
 
     Attributes:
         dispatch: the agent that has the word, and what it may call; replaced as a whole.
@@ -137,8 +137,8 @@ class AgentRules:
         usage: Usage,
         is_out_of_band: Callable[[str], bool],
         is_checked: Callable[[RealtimeAgent[Any]], bool],
+        gate: Gate,
         debounce: int = 100,
-        gate: Gate | None = None,
     ) -> None:
         self.dispatch = self.calling = dispatch
         self._voice = voice
@@ -254,16 +254,15 @@ class AgentRules:
 
     def _end(self, response_id: str, *, was_cut: bool) -> None:
         self._open.pop(response_id, None)
-        if self._gate is not None:
-            was_cut = was_cut and bool(response_id)  # without an id it may be any one's end
-            take = self._gate.cut_off if was_cut else self._gate.response_over
-            take(response_id)
+        was_cut = was_cut and bool(response_id)  # without an id it may be any one's end
+        take = self._gate.cut_off if was_cut else self._gate.response_over
+        take(response_id)
 
     def _item_done(self, event: ResponseOutputItemDone) -> list[Effect]:
         if self._is_out_of_band(as_id(event.response_id) or ""):
             return []
         item = as_object(as_came(event, "item"))
-        if self._gate is not None and item.get("status") in (None, "completed"):
+        if item.get("status") in (None, "completed"):
             self._gate.item_over(as_id(item.get("id")) or "")
         wrong = self._faults.called(item, self.calling.names)
         return [] if wrong is None else [Report(Fault(wrong))]
@@ -304,8 +303,7 @@ class AgentRules:
             return []
         item_id = as_id(event.item_id) or ""
         index, text = as_index(event.content_index), as_text(words) or ""
-        if self._gate is not None:
-            self._gate.words(response_id, (item_id, index), text, whole=whole)
+        self._gate.words(response_id, (item_id, index), text, whole=whole)
         take = self._checks.done if whole else self._checks.delta
         check = take(response_id, item_id, index, text)
         return self._begin_checks([check] if check is not None else [])
@@ -321,8 +319,7 @@ class AgentRules:
 
     def passed(self, check: OutputCheck) -> list[Effect]:
         """Take that no guardrail forbids words, or that nobody could say so in time."""
-        if self._gate is not None:
-            self._gate.passed(check)
+        self._gate.passed(check)
         following = self._checks.passed(check)
         return [] if following is None else self._begin_checks([following])
 
@@ -339,10 +336,9 @@ class AgentRules:
         response_id = check.response_id
         if not self._checks.tripped(check):
             return []  # another check of it has done all that
-        is_handed = self._gate.trip(response_id) if self._gate is not None else True
         effects = [
             Report(Tripped(tuple(results), check.text, "output")),
-            *self._voice.forbid(response_id, is_handed=is_handed),
+            *self._voice.forbid(response_id, is_handed=self._gate.trip(response_id)),
         ]
         if self._may_ask_again():
             return [*effects, *self.follow_up(names, [response_id])]

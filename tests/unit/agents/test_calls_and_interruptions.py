@@ -23,6 +23,7 @@ def test_functions_are_told_of_each_interruption_once() -> None:
         usage=Usage(),
         is_out_of_band=lambda _: False,
         is_checked=lambda _: False,
+        gate=SimpleNamespace(),  # type: ignore[arg-type]  # nothing is said
     )
     assert rules.tick() == []  # what was before is nobody's affair
     voice.cuts += 2

@@ -123,7 +123,7 @@ class Talk:
             usage=self.usage,
             is_out_of_band=self.facts.is_out_of_band,
             is_checked=lambda _: guarded,
-            **options,
+            **{"gate": Gate(out=True), **options},
         )
         self.by_voice: list[Effect] = []
 
