@@ -210,7 +210,9 @@ class VoiceEngine:
 
     def report(self, event: object) -> None:
         """Tell the audience of something, after what is being done; in the engine's thread."""
-        self._note(event)
+        if isinstance(event, TurnMetrics):
+            self.metrics = (*self.metrics[1 - _MAX_METRICS :], event)
+        self._reports.append(event)
 
     def post(self, decision: Decision) -> None:
         """Have the engine decide something and act; does not wait for it."""
@@ -508,7 +510,7 @@ class VoiceEngine:
             case RunTool() | RunAside():
                 self._calls.run(effect, self.post)
             case Report(event):
-                self._note(event)
+                self.report(event)
             case GiveUp(overdue):
                 self._connection.response.give_up(
                     response_id=overdue.response_id, event_id=overdue.request
@@ -519,11 +521,6 @@ class VoiceEngine:
                 return self._send(effect)
         return None
 
-    def _note(self, report: object) -> None:
-        if isinstance(report, TurnMetrics):
-            self.metrics = (*self.metrics[1 - _MAX_METRICS :], report)
-        self._reports.append(report)
-
     def _play(self, play: Play) -> None:
         if self._state.plays(play.response_id):
             self._awaits_sound = self.transcript.plays(play.part) or self._awaits_sound
@@ -531,7 +528,7 @@ class VoiceEngine:
 
     def _note_drop(self, *, fits: bool) -> None:
         if not fits:
-            self._note(AudioDropped(dropped_ms=self._output.dropped_ms))
+            self.report(AudioDropped(dropped_ms=self._output.dropped_ms))
 
     def _silence(self, parts: tuple[Part, ...]) -> ConnectionClosed | None:
         began = self._clock()
