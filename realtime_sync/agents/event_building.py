@@ -66,7 +66,6 @@ from .notes import (
     ToolOver,
     Tripped,
 )
-from .session_box import Happening
 
 __all__ = ["EventBuilder"]
 
@@ -120,9 +119,12 @@ class EventBuilder:
         """Return what every session begins with."""
         return RealtimeHistoryUpdated(self._history.items, self._info)
 
-    def build(self, happening: Happening) -> list[RealtimeSessionEvent]:
-        """Return the events that something means; none for what only we care about."""
-        event = happening.event
+    def build(self, event: object) -> list[RealtimeSessionEvent]:
+        """Return the events that something means; none for what only we care about.
+
+        Args:
+            event: one of the server's, a report of the engine's or a note of ours.
+        """
         maker = self._makers.get(type(event))
         if maker is not None:
             return [*maker(event)]

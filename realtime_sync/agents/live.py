@@ -17,6 +17,7 @@ from ..conversation.tool_calls import ToolCalls
 from ..errors import AgentError, ConnectionClosedOK, RealtimeTimeout, UserError
 from ..voice.effects import Effect, Report
 from ..voice.engine import VoiceEngine
+from ..voice.event_box import EventBox
 from ..voice.events import Interrupted
 from ..voice.hearing import Hearing
 from ..voice.idle import IdleRule
@@ -46,7 +47,7 @@ from .run_config import RealtimeRunConfig, RealtimeSessionModelSettings
 from .run_context import RunContextWrapper
 from .run_result import EndReason
 from .say_rules import SayRequest, SayRules
-from .session_box import Happening, NoAudience, SessionBox
+from .session_box import NoAudience, SessionBox
 from .session_settings import resolve_settings
 from .session_work import SessionWork
 from .user_code import require_function
@@ -136,7 +137,7 @@ class Live:
         self._feed = HookFeed(
             self._hooks, context, lambda: self.rules.dispatch.agent, self._is_out_of_band
         )
-        self.box = SessionBox(waits=audio is None, on_room=self._wake) if events else NoAudience()
+        self.box = self._box(events)
         self._by_hand: ByHandOutput | None = None
         self._track: FillerOutput | None = None
         self._uplink: Uplink | None = None
@@ -185,6 +186,11 @@ class Live:
         return _REASONS[self.engine.ended_by]
 
     # -- what it is made of ------------------------------------------------------------------------
+
+    def _box(self, events: bool) -> SessionBox | EventBox:
+        if not events:
+            return NoAudience()
+        return SessionBox(on_room=self._wake) if self._audio is None else EventBox()
 
     def _assemble(self) -> None:
         connection, config = self.connection, self._config
@@ -450,8 +456,8 @@ class Live:
         """Take that the program gets a piece of sound; False if it is not to have it any more."""
         return self._by_hand is None or self._by_hand.deliver(note)
 
-    def take(self, deadline: Deadline) -> Happening | None:
-        """Return what has happened next; None when nothing will.
+    def take(self, deadline: Deadline) -> Any:
+        """Return what has happened next: an event, a report or a note; None when nothing will.
 
         Raises:
             RealtimeTimeout: nothing did in time.
@@ -526,6 +532,7 @@ class _Audience:
     def __init__(self, live: Live) -> None:
         self._box = live.box
         self.put = live.note
+        self.flush = live.box.flush
         self.close = live.over
 
     @property

@@ -301,13 +301,12 @@ class RealtimeSession(Generic[TContext]):
         """Make events of what has happened; return whether there are any."""
         live = self._running()
         while not self._ready:
-            happening = live.take(deadline)
-            if happening is None:
+            note = live.take(deadline)
+            if note is None:
                 return False
-            note = happening.event
-            if isinstance(note, AudioNote) and not live.deliver(note):
+            if type(note) is AudioNote and not live.deliver(note):
                 continue
-            events = self._builder.build(happening)
+            events = self._builder.build(note)
             if self._model.has_listeners:
                 self._tell_model(events)
             self._ready.extend(events)

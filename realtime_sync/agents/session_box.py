@@ -3,110 +3,69 @@
 from __future__ import annotations
 
 import queue
+from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..voice.event_box import EventBox
+from .._deadline import Deadline
 
-__all__ = ["Happening", "NoAudience", "SessionBox"]
+__all__ = ["NoAudience", "SessionBox"]
 
 MAX_BYTES = 16 * 1024 * 1024
 _SMALL_BYTES = 512  # what a note, or an event without audio, takes at least
 
 
-class Happening(NamedTuple):
-    """An event of the server's, a report of the engine's or a note of ours.
-
-    Attributes:
-        event: that.
-        size: bytes, roughly.
-        type: the event's.
-    """
-
-    event: Any
-    size: int
-    type: str
-
-
-_new = tuple.__new__  # a third of what the constructor of a NamedTuple costs
-
-
 class SessionBox:
-    """Hands what happened from the engine to the program.
+    """Hands what happened from the engine to a program that plays the sound itself.
+
+    None of it may be lost: a full box makes the engine wait. (A session with a sink goes on, and
+    has an `EventBox`, which drops.)
 
     Args:
-        waits: for a program that plays the sound itself, none of which may be lost: a full box
-            makes the engine wait. Else the oldest deltas are dropped, and counted.
         on_room: is called when a full box has room again, in the thread that gets.
-        max_bytes: the most that waits, where the engine does.
+        max_bytes: the most that waits.
 
-    Threads: `put` belongs to the engine, `get` to one other; see `EventBox`.
-    """
+    Attributes:
+        dropped: how much was dropped; none ever is.
+        closed: whether nothing more will come.
 
-    def __init__(
-        self, *, waits: bool, on_room: Callable[[], object], max_bytes: int = MAX_BYTES
-    ) -> None:
-        self._box = _Line() if waits else EventBox()
-        self._waits = waits
-        self._on_room = on_room
-        self._max_bytes = max_bytes
-        # Each is one thread's own, so that neither needs a lock to count.
-        self._put_bytes = 0
-        self._got_bytes = 0
-        self.close = self._box.close
-
-    @property
-    def dropped(self) -> int:
-        """How much was dropped."""
-        return self._box.dropped
-
-    @property
-    def has_room(self) -> bool:
-        """Whether the engine may go on."""
-        return not self._waits or self._put_bytes - self._got_bytes < self._max_bytes
-
-    def put(self, event: Any) -> None:
-        """Add what happened; never waits."""
-        raw = getattr(event, "raw", None)
-        size = _SMALL_BYTES + (len(raw) if type(raw) is str else _bytes_in(event))
-        self._put_bytes += size
-        self._box.put(_new(Happening, (event, size, event.type)))
-
-    def get(self, timeout: float | None = None) -> Happening:
-        """Return what happened next.
-
-        Raises:
-            queue.Empty: nothing did in time, or nothing will.
-        """
-        happening: Any = self._box.get(timeout)
-        had_room = self.has_room
-        self._got_bytes += happening.size
-        if not had_room and self.has_room:
-            self._on_room()
-        return happening  # type: ignore[no-any-return]  # nothing else is put
-
-    @property
-    def closed(self) -> bool:
-        """Whether nothing more will come."""
-        return self._box.closed
-
-
-class _Line:
-    """A box of which nothing is dropped.
-
-    Threads: as `EventBox`.
+    Threads:
+        `put` and `flush` belong to the engine, and `get` to one other. There a signal handler's
+        exception may strike: inside `get` it loses nothing. `close` may be called from any.
     """
 
     dropped = 0
 
-    def __init__(self) -> None:
+    def __init__(self, *, on_room: Callable[[], object], max_bytes: int = MAX_BYTES) -> None:
         self.closed = False
-        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._on_room = on_room
+        self._max_bytes = max_bytes
+        # With their sizes. One thread appends and one other takes away, which needs no lock.
+        self._line: deque[tuple[Any, int]] = deque()
+        # A token says that there is something new to look at; see `EventBox`.
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+        # Each is one thread's own, so that neither needs a lock to count.
+        self._put_bytes = 0
+        self._got_bytes = 0
 
-    def put(self, happening: Happening) -> None:
-        """Add what happened."""
-        if not self.closed:
-            self._queue.put(happening)
+    @property
+    def has_room(self) -> bool:
+        """Whether the engine may go on."""
+        return self._put_bytes - self._got_bytes < self._max_bytes
+
+    def put(self, event: Any) -> None:
+        """Add what happened, of which `flush` tells; never waits. A closed box takes none."""
+        if self.closed:
+            return
+        raw = getattr(event, "raw", None)
+        size = _SMALL_BYTES + (len(raw) if type(raw) is str else _bytes_in(event))
+        self._put_bytes += size
+        self._line.append((event, size))
+
+    def flush(self) -> None:
+        """Wake the thread that gets, if it waits for what was put."""
+        if self._wake.empty():
+            self._wake.put(None)
 
     def get(self, timeout: float | None = None) -> Any:
         """Return what happened next.
@@ -114,26 +73,44 @@ class _Line:
         Raises:
             queue.Empty: nothing did in time, or nothing will.
         """
-        happening = self._queue.get(timeout=timeout)
-        if happening is None:
-            self._queue.put(None)  # for whoever asks again
-            raise queue.Empty
-        return happening
+        if not self._line:
+            self._wait(Deadline(timeout))
+        event, size = self._line[0]
+        waiting_bytes = self._put_bytes - self._got_bytes
+        self._got_bytes += size
+        if waiting_bytes >= self._max_bytes > waiting_bytes - size:
+            self._on_room()
+        # No call stands between these two, so nothing can strike there: it is in the box, or the
+        # caller's.
+        del self._line[0]
+        return event
 
     def close(self) -> None:
-        """Take nothing more; what is in the box can still be got."""
-        if not self.closed:
-            self.closed = True
-            self._queue.put(None)
+        """Take nothing more, and wake the getter; what is in the box can still be got."""
+        self.closed = True
+        self._wake.put(None)
+
+    def _wait(self, deadline: Deadline) -> None:
+        while True:
+            closed = self.closed  # looked at first: what was put before is found below
+            if self._line:
+                return
+            if closed:
+                raise queue.Empty
+            self._wake.get(timeout=deadline.remaining())
 
 
-class NoAudience(_Line):
+class NoAudience(SessionBox):
     """Nobody iterates: nothing is kept, and whoever gets waits for the end of the session."""
 
-    has_room = True
+    def __init__(self) -> None:
+        super().__init__(on_room=lambda: None)
 
     def put(self, event: object) -> None:
         """Tell nobody."""
+
+    def flush(self) -> None:
+        """Wake nobody."""
 
 
 def _bytes_in(note: Any) -> int:

@@ -178,6 +178,11 @@ class RealtimeConnection(Registration, Observing):
             raise item.error
         return item
 
+    @property
+    def has_events(self) -> bool:
+        """Whether something was received that nobody has consumed, so that `recv` need not wait."""
+        return self._queue.has_entries
+
     def poll(self, timeout: float | None = None) -> ServerEvent | None:
         """Return the next event, or None when none came in time or somebody called `wake`.
 
@@ -191,11 +196,14 @@ class RealtimeConnection(Registration, Observing):
         """
         self._queue.wakeable = True
         try:
-            return self.recv(timeout)
+            item = self._consume(timeout)
         except RealtimeTimeout:
             return None
         finally:
             self._queue.wakeable = False
+        if isinstance(item, Malformed):
+            raise item.error
+        return item
 
     def wake(self) -> None:
         """Let a `poll` that waits return, or the next one. From any thread; it never waits."""

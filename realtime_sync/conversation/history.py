@@ -47,6 +47,7 @@ __all__ = [
     "G711_BYTES_PER_S",
     "PCM_BYTES_PER_S",
     "VIEWED",
+    "WORDED",
     "History",
     "HistoryChange",
     "HistoryView",
@@ -592,6 +593,9 @@ _WORDS: dict[type, _WordsForm] = {
     ResponseOutputTextDelta: _WordsForm("output_text", "delta", goes_on=True),
     ResponseOutputTextDone: _WordsForm("output_text", "text", goes_on=False),
 }
+
+WORDED = frozenset(_WORDS)
+"""The classes of the events whose words `HistoryView.take` takes."""
 
 
 def _is_whole(item: HistoryItem) -> bool:

@@ -109,6 +109,10 @@ class VoiceConnection(Protocol):
     def session_facts(self) -> SessionFacts:
         """Says which formats the session has, and what the server does by itself."""
 
+    @property
+    def has_events(self) -> bool:
+        """Whether `poll` has something to return at once."""
+
     def poll(self, timeout: float | None = None) -> ServerEvent | None:
         """Return the next event, or None when none came in time or `wake` was called."""
 

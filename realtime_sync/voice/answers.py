@@ -86,16 +86,22 @@ class Answers:
         self._format = sound_format
         self._sink_rate = sink_rate
         self._answers: dict[str, TrackedAnswer] = {}
+        self._open: dict[str, TrackedAnswer] = {}  # those that were not seen to be done
         self._parts: dict[Part, _Heard] = {}
 
     def answer(self, response_id: str) -> TrackedAnswer:
         """Return what is known of a response; one without an id is over and owes nothing."""
         if not response_id:
             return TrackedAnswer(out_of_band=False, done=True, answered=True)
-        if response_id not in self._answers:
-            self._answers[response_id] = TrackedAnswer(self._is_out_of_band(response_id))
+        answer = self._answers.get(response_id)
+        if answer is None:
+            answer = TrackedAnswer(self._is_out_of_band(response_id))
+            self._answers[response_id] = answer
             keep_latest(self._answers, _MAX_ANSWERS)
-        return self._answers[response_id]
+            if not answer.out_of_band:
+                self._open[response_id] = answer
+                keep_latest(self._open, _MAX_ANSWERS)
+        return answer
 
     def is_dropped(self, response_id: str) -> bool:
         """Whether the audio of a response is not wanted any more."""
@@ -115,11 +121,13 @@ class Answers:
 
     @property
     def any_running(self) -> bool:
-        """Whether there are any of these; asked for each event, so the newest come first."""
-        return any(
-            not answer.done and not answer.out_of_band
-            for answer in reversed(self._answers.values())
-        )
+        """Whether there are any of these; asked for each event, so few answers are looked at."""
+        for response_id, answer in [*self._open.items()]:
+            if answer.done or response_id not in self._answers:
+                del self._open[response_id]
+            else:
+                return True
+        return False
 
     @property
     def only_running(self) -> str:

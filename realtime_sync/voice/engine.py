@@ -21,6 +21,7 @@ from attrs import define, field
 from .._deadline import Deadline
 from .._signal_safe import Latch
 from .._threads import join_all, spawn
+from ..conversation.history import WORDED
 from ..errors import (
     ConnectionClosed,
     ConnectionClosedOK,
@@ -92,9 +93,15 @@ _STREAMED = frozenset(
         ResponseOutputTextDelta,
     }
 )
-_WORTH_A_WARNING = (AnswerFailed, AudioDropped, RuleUnavailable, ToolsUnmatched, TurnLost)
+_WORTH_A_WARNING = frozenset(
+    {AnswerFailed, AudioDropped, RuleUnavailable, ToolsUnmatched, TurnLost}
+)
+# Waking the program costs more than an event does, so it is woken for a burst of them; and for so
+# many at the latest, where they come without a pause.
+_MOST_UNTOLD = 32
 
 Decision = Callable[[], list[Effect]]
+Take = Callable[[ServerEvent], list[Effect]]
 EndedBy = Literal["stop", "server", "source", "idle"]
 
 
@@ -175,6 +182,8 @@ class VoiceEngine:
         self._thread: threading.Thread | None = None
         # The rest belongs to the engine's thread.
         self._reports: deque[object] = deque()  # until the event that caused them is told
+        self._untold = 0  # events that the audience has, and was not woken for
+        self._takers: dict[type, tuple[Take, ...]] = {}  # of the further rules, by kind of event
         self._over = False  # the conversation has come to its end
         self._full_since: float | None = None  # the audience has no room
         self._was_closed = False  # the connection, before the conversation began
@@ -290,11 +299,24 @@ class VoiceEngine:
         self._output.silence(())
 
     def _next_event(self) -> ServerEvent | None:
-        if self._audience.has_room:
-            self._full_since = None
-            return self._connection.poll(self._time_to_wait())
-        self._wait_for_room()
-        return None
+        if not self._audience.has_room:
+            self._wake_audience()
+            self._wait_for_room()
+            return None
+        self._full_since = None
+        if self._connection.has_events and self._untold < _MOST_UNTOLD:
+            return self._connection.poll(0)
+        self._wake_audience()
+        return self._connection.poll(self._time_to_wait())
+
+    def _wake_audience(self) -> None:
+        if self._untold:
+            self._untold = 0
+            self._audience.flush()
+
+    def _put(self, event: object) -> None:
+        self._untold += 1
+        self._audience.put(event)
 
     def _wait_for_room(self) -> None:
         """Let the connection wait: its queue fills, and then the server has to."""
@@ -309,31 +331,32 @@ class VoiceEngine:
 
     def _receive(self, event: ServerEvent) -> None:
         self._event_at = self._clock()
-        is_new_link = isinstance(event, Reconnected)
-        if is_new_link:  # what the session lacks comes before what is asked of it
-            self._ask_further(event)
-        try:
-            if effects := self._state.receive(event):
-                self._act(effects)
-        except RemoteProtocolError as error:  # damaged audio
-            self._leave_out(error)
-        if not is_new_link:
-            self._ask_further(event)
-        self.transcript.receive(event)
+        kind = type(event)
+        for take in self._takers.get(kind) or self._find_takers(kind):
+            try:
+                if effects := take(event):
+                    self._act(effects)
+            except RemoteProtocolError as error:  # noqa: PERF203  # damaged audio; others go on
+                self._leave_out(error)
+        if kind in WORDED:
+            self.transcript.receive(event)
         if self._awaits_sound:
             self._look_at_position()
-        if type(event) in _STREAMED or self._busy_by_rule:
+        if kind in _STREAMED or self._busy_by_rule:
             self.idle = False
             self._quiet_since = self._event_at
             if self._pace_s > self._slow_tick_s:
                 self._pace_s = self._slow_tick_s
-        self._audience.put(event)
+        self._put(event)
 
-    def _ask_further(self, event: ServerEvent) -> None:
-        kind = type(event)
-        for rules in self._further:
-            if kind in rules.takes and (effects := rules.receive(event)):
-                self._act(effects)
+    def _find_takers(self, kind: type) -> tuple[Take, ...]:
+        """Return who is asked about a kind of event, in order."""
+        further = [rules.receive for rules in self._further if kind in rules.takes]
+        # Over a new link, what the session lacks comes before what is asked of it.
+        is_new_link = kind is Reconnected
+        takers = [*further, self._state.receive] if is_new_link else [self._state.receive, *further]
+        self._takers[kind] = tuple(takers)
+        return self._takers[kind]
 
     def _is_tick_due(self) -> bool:
         now = self._event_at
@@ -424,9 +447,11 @@ class VoiceEngine:
     def _play_out(self) -> None:
         """The connection was closed on purpose: what had come before is still heard."""
         self._act(self._state.over())
+        self._wake_audience()
         while not self._stopping.is_set and not self._output.drain(_TICK_S):
             self._do_commands()
             self._tell()
+            self._wake_audience()
         self._look_at_position()
         self._raise_failures()
 
@@ -475,9 +500,9 @@ class VoiceEngine:
     def _tell(self) -> None:
         while self._reports:
             report = self._reports.popleft()
-            if isinstance(report, _WORTH_A_WARNING):
+            if type(report) in _WORTH_A_WARNING:
                 log.warning("%s", report)
-            self._audience.put(report)
+            self._put(report)
 
     # -- doing -----------------------------------------------------------------------------------
 
@@ -492,6 +517,8 @@ class VoiceEngine:
         match effect:
             case Play():
                 self._play(effect)
+            case Report(event):
+                self.report(event)
             case Flush():
                 self._note_drop(fits=self._output.flush(effect))
             case Silence(parts):
@@ -509,8 +536,6 @@ class VoiceEngine:
                 self._connection.conversation.history.ignore(item_id)
             case RunTool() | RunAside():
                 self._calls.run(effect, self.post)
-            case Report(event):
-                self.report(event)
             case GiveUp(overdue):
                 self._connection.response.give_up(
                     response_id=overdue.response_id, event_id=overdue.request
@@ -538,6 +563,7 @@ class VoiceEngine:
         return self._act(self._state.silenced(positions, took_s=took_s))
 
     def _send(self, effect: Effect) -> ConnectionClosed | None:
+        self._wake_audience()  # it may have to wait for the peer
         try:
             send(self._connection, effect)
         except ConnectionClosed as exc:  # `poll` tells of it, with everything that came before

@@ -70,7 +70,7 @@ class EventBox:
         return True
 
     def put(self, event: Any) -> None:
-        """Add an event; never waits. A closed box takes none, and says nothing.
+        """Add an event, of which `flush` tells; never waits. A closed box takes none.
 
         Raises:
             QueueFullError: there is no room, and nothing that may be dropped.
@@ -83,6 +83,9 @@ class EventBox:
             line.append((self._number, event))
             if len(self._deltas) + len(self._others) + len(self._kept) > self._capacity:
                 self._make_room_locked()
+
+    def flush(self) -> None:
+        """Wake the getter, if he waits for what was put."""
         if self._wake.empty():
             self._wake.put(None)
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection
 
 from attrs import frozen
 
+from ..events.wire_values import as_id
+
 __all__ = ["OverdueWatch", "Owed"]
 
 
@@ -36,16 +38,17 @@ class OverdueWatch:
         self._timeout = timeout
         self._clock = clock
         self._since: dict[Owed, float] = {}
-        self._signs: set[str | None] = set()  # of which responses something has come since `look`
+        # Of which responses something has come since `look`, by the id that the event had.
+        self._signs: set[str | None] = set()
 
     @property
     def reason(self) -> str:
         """What is told of something that is overdue."""
         return f"nothing has come of it for {self._timeout:g} s"
 
-    def came(self, response_id: str | None) -> None:
-        """Take that something has come of a response; None for one that was not named."""
-        self._signs.add(response_id)
+    def came(self, response_id: object) -> None:
+        """Take that something has come of a response; anything but an id for one without a name."""
+        self._signs.add(response_id if type(response_id) is str else None)
 
     def look(
         self, owed: Collection[Owed], *, is_held: bool, is_silent: Callable[[], bool]
@@ -59,7 +62,7 @@ class OverdueWatch:
                 since a sink takes the question for the end of what it is given.
         """
         now = self._clock()
-        signs, self._signs = self._signs, set()
+        signs, self._signs = set(map(as_id, self._signs)), set()
         self._since = {
             each: now
             if is_held or None in signs or each.response_id in signs

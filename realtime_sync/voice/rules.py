@@ -326,7 +326,7 @@ class VoiceState:
         if self._given_up and not isinstance(event, Reconnected):
             self._given_up.clear()
         if event.type.startswith("response.") and type(event) not in _BOUNDS:
-            self._overdue.came(as_id(event.__dict__.get("response_id")))
+            self._overdue.came(event.__dict__.get("response_id"))
         handler = self._handlers.get(type(event))
         return handler(event) if handler else []
 

@@ -22,7 +22,7 @@ class FurtherRules(Protocol):
 
     @property
     def takes(self) -> Container[type]:
-        """The types of the events that `receive` is to get; it may get others, too."""
+        """The types of the events that `receive` is to get, always the same ones."""
 
     @property
     def busy(self) -> bool:
@@ -82,6 +82,9 @@ class Audience(Protocol):
         Raises:
             QueueFullError: there is no room, and nothing that may be left out.
         """
+
+    def flush(self) -> None:
+        """Wake whoever waits for what was put: nothing more is put for the moment."""
 
     def close(self) -> None:
         """Tell that nothing more will come."""

@@ -168,6 +168,10 @@ class ScriptedConnection(ScriptedFacts):
     def types(self) -> list[str]:
         return [message["type"] for message in self.sent]
 
+    @property
+    def has_events(self) -> bool:
+        return not self._line.empty()
+
     def poll(self, timeout: float | None = None) -> ServerEvent | None:
         try:
             # A moment of real time, so that other threads get their turn.

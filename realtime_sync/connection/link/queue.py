@@ -267,6 +267,11 @@ class EventQueue:
 
     # -- the consumer's side ---------------------------------------------------------------------
 
+    @property
+    def has_entries(self) -> bool:
+        """Whether `take` has something to look at: an entry, the end, or a `wake`."""
+        return bool(self._stash) or not self._entries.empty()
+
     def take(self, deadline: Deadline | None) -> Entry:
         """Return the next entry, which counts as consumed.
 

@@ -27,7 +27,6 @@ from realtime_sync.agents.notes import (
     Tripped,
 )
 from realtime_sync.agents.run_context import RunContextWrapper, ToolContext
-from realtime_sync.agents.session_box import Happening
 from realtime_sync.errors import AgentError, RemoteProtocolError
 from realtime_sync.events import Reconnected, parse_event
 from realtime_sync.testing import (
@@ -67,8 +66,7 @@ class Builder:
         self.made = EventBuilder(INFO, lambda response_id: response_id in self.aside)
 
     def tell(self, *happened: Any) -> list[Any]:
-        boxed = [Happening(event, 1, event.type) for event in happened]
-        events = [event for each in boxed for event in self.made.build(each)]
+        events = [event for each in happened for event in self.made.build(each)]
         assert all(event.info is INFO for event in events)
         return events
 

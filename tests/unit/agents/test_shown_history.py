@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import queue
 from typing import Any
-
-import pytest
 
 from realtime_sync.agents.event_building import ShownHistory
 from realtime_sync.agents.items import RealtimeToolCallItem
 from realtime_sync.agents.model_events import RealtimeModelRawServerEvent
-from realtime_sync.agents.session_box import SessionBox
 from realtime_sync.events import Reconnected, ServerEvent, parse_event
 
 
@@ -86,19 +82,6 @@ def test_the_dictionary_of_an_event_is_made_when_it_is_read() -> None:
     assert told.data == message(1).to_dict()
     assert told.data is told.data
     assert told == RealtimeModelRawServerEvent(message(1).to_dict())
-
-
-def test_a_box_that_waits_keeps_everything_until_it_is_closed() -> None:
-    box = SessionBox(waits=True, on_room=lambda: None)
-    for number in range(3):
-        box.put(message(number))
-    box.close()
-    box.put(message(3))
-    assert [box.get().event.item.id for _ in range(3)] == ["item_0", "item_1", "item_2"]
-    for _ in range(2):
-        with pytest.raises(queue.Empty):
-            box.get()
-    assert box.closed
 
 
 def test_what_a_new_link_lacks_is_missed_and_does_not_come_back() -> None:

@@ -652,7 +652,7 @@ class FullBox:
     def __init__(self, loop: VoiceLoop) -> None:
         self.has_room = False
         self._box = loop._box
-        self.put, self.close = self._box.put, self._box.close
+        self.put, self.flush, self.close = self._box.put, self._box.flush, self._box.close
 
 
 def full(talk: Talk) -> FullBox:

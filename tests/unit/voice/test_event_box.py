@@ -189,6 +189,7 @@ def test_two_threads_lose_nothing_that_is_not_counted(capacity: int) -> None:
     def put() -> None:
         for number in range(count):
             box.put(delta(number))
+            box.flush()
         box.close()
 
     thread = threading.Thread(target=put)
