@@ -6,7 +6,7 @@ comes as a `RealtimeRawModelEvent` first, and what it means right behind it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from attrs import frozen
@@ -96,7 +96,7 @@ class EventBuilder:
     ) -> None:
         self._info = info
         self._history = ShownHistory(is_out_of_band)
-        self._makers: dict[type, Callable[[Any], Iterator[RealtimeSessionEvent]]] = {
+        self._makers: dict[type, Callable[[Any], list[RealtimeSessionEvent]]] = {
             AgentDone: self._agent_done,
             AgentSpeaks: self._agent_speaks,
             ApprovalAsked: self._approval_asked,
@@ -127,7 +127,7 @@ class EventBuilder:
         """
         maker = self._makers.get(type(event))
         if maker is not None:
-            return [*maker(event)]
+            return maker(event)
         return self._of_the_server(event) if isinstance(event, Event) else []
 
     # -- events of the server's --------------------------------------------------------------------
@@ -166,75 +166,83 @@ class EventBuilder:
 
     # -- notes of ours -----------------------------------------------------------------------------
 
-    def _agent_speaks(self, note: AgentSpeaks) -> Iterator[RealtimeSessionEvent]:
-        yield RealtimeAgentStartEvent(note.agent, self._info)
+    def _agent_speaks(self, note: AgentSpeaks) -> list[RealtimeSessionEvent]:
+        return [RealtimeAgentStartEvent(note.agent, self._info)]
 
-    def _agent_done(self, note: AgentDone) -> Iterator[RealtimeSessionEvent]:
-        yield RealtimeAgentEndEvent(note.agent, self._info)
+    def _agent_done(self, note: AgentDone) -> list[RealtimeSessionEvent]:
+        return [RealtimeAgentEndEvent(note.agent, self._info)]
 
-    def _switched(self, note: Switched) -> Iterator[RealtimeSessionEvent]:
-        yield RealtimeHandoffEvent(note.before, note.after, self._info)
+    def _switched(self, note: Switched) -> list[RealtimeSessionEvent]:
+        return [RealtimeHandoffEvent(note.before, note.after, self._info)]
 
-    def _tool_began(self, note: ToolBegan) -> Iterator[RealtimeSessionEvent]:
+    def _tool_began(self, note: ToolBegan) -> list[RealtimeSessionEvent]:
         context = note.context
-        yield RealtimeToolStart(context.agent, note.tool, context.tool_arguments, self._info)
+        return [RealtimeToolStart(context.agent, note.tool, context.tool_arguments, self._info)]
 
-    def _tool_over(self, note: ToolOver) -> Iterator[RealtimeSessionEvent]:
+    def _tool_over(self, note: ToolOver) -> list[RealtimeSessionEvent]:
         context = note.context
+        events: list[RealtimeSessionEvent] = []
         item = self._history.give_output(context.tool_call_id, note.text)
         if item is not None:
             self._history.look()
-            yield self._raw(RealtimeModelItemUpdatedEvent(item))
-            yield self._shown(True)
-        yield RealtimeToolEnd(
-            context.agent, note.tool, context.tool_arguments, note.output, self._info
-        )
+            events = [self._raw(RealtimeModelItemUpdatedEvent(item)), self._shown(True)]
+        arguments = context.tool_arguments
+        ended = RealtimeToolEnd(context.agent, note.tool, arguments, note.output, self._info)
+        return [*events, ended]
 
-    def _approval_asked(self, note: ApprovalAsked) -> Iterator[RealtimeSessionEvent]:
-        yield RealtimeToolApprovalRequired(
-            note.agent, note.tool, note.call_id, note.arguments, self._info
-        )
+    def _approval_asked(self, note: ApprovalAsked) -> list[RealtimeSessionEvent]:
+        return [
+            RealtimeToolApprovalRequired(
+                note.agent, note.tool, note.call_id, note.arguments, self._info
+            )
+        ]
 
-    def _audio(self, note: AudioNote) -> Iterator[RealtimeSessionEvent]:
+    def _audio(self, note: AudioNote) -> list[RealtimeSessionEvent]:
         item_id, index = note.part
         audio = RealtimeModelAudioEvent(note.data, note.response_id, item_id, index)
-        yield RealtimeAudio(audio, item_id, index, self._info)
+        return [RealtimeAudio(audio, item_id, index, self._info)]
 
-    def _audio_over(self, note: AudioOver) -> Iterator[RealtimeSessionEvent]:
-        yield RealtimeAudioEnd(self._info, *note.part)
+    def _audio_over(self, note: AudioOver) -> list[RealtimeSessionEvent]:
+        return [RealtimeAudioEnd(self._info, *note.part)]
 
-    def _tripped(self, note: Tripped) -> Iterator[RealtimeSessionEvent]:
-        yield RealtimeGuardrailTripped(list(note.results), note.message, self._info, kind=note.kind)
+    def _tripped(self, note: Tripped) -> list[RealtimeSessionEvent]:
+        return [
+            RealtimeGuardrailTripped(list(note.results), note.message, self._info, kind=note.kind)
+        ]
 
-    def _fault(self, note: Fault | UnreadableMessage) -> Iterator[RealtimeSessionEvent]:
-        yield RealtimeError(note.error, self._info)
+    def _fault(self, note: Fault | UnreadableMessage) -> list[RealtimeSessionEvent]:
+        return [RealtimeError(note.error, self._info)]
 
-    def _link_lost(self, note: LinkLost) -> Iterator[RealtimeSessionEvent]:
-        yield self._raw(RealtimeModelReconnectingEvent(note.attempt, note.delay_s, note.close_code))
+    def _link_lost(self, note: LinkLost) -> list[RealtimeSessionEvent]:
+        return [
+            self._raw(RealtimeModelReconnectingEvent(note.attempt, note.delay_s, note.close_code))
+        ]
 
     # -- reports of the engine's -------------------------------------------------------------------
 
-    def _interrupted(self, report: Interrupted) -> Iterator[RealtimeSessionEvent]:
+    def _interrupted(self, report: Interrupted) -> list[RealtimeSessionEvent]:
         item_id = report.item_id or next(iter(report.deleted), None)
-        if item_id is not None:
-            yield from self._cut(item_id, report.content_index)
+        return [] if item_id is None else self._cut(item_id, report.content_index)
 
-    def _filler_cut(self, note: FillerCut) -> Iterator[RealtimeSessionEvent]:
-        yield from self._cut(*note.part)
+    def _filler_cut(self, note: FillerCut) -> list[RealtimeSessionEvent]:
+        return self._cut(*note.part)
 
-    def _cut(self, item_id: str, content_index: int) -> Iterator[RealtimeSessionEvent]:
-        yield self._raw(RealtimeModelAudioInterruptedEvent(item_id, content_index))
-        yield RealtimeAudioInterrupted(self._info, item_id, content_index)
+    def _cut(self, item_id: str, content_index: int) -> list[RealtimeSessionEvent]:
+        return [
+            self._raw(RealtimeModelAudioInterruptedEvent(item_id, content_index)),
+            RealtimeAudioInterrupted(self._info, item_id, content_index),
+        ]
 
-    def _filler(self, report: RealtimeModelFillerEvent) -> Iterator[RealtimeSessionEvent]:
-        yield self._raw(report)
+    def _filler(self, report: RealtimeModelFillerEvent) -> list[RealtimeSessionEvent]:
+        return [self._raw(report)]
 
-    def _false_interruption(self, report: FalseInterruption) -> Iterator[RealtimeSessionEvent]:
+    def _false_interruption(self, report: FalseInterruption) -> list[RealtimeSessionEvent]:
         if report.item_id is not None:
             self._history.remove(report.item_id)
-        yield self._raw(
-            RealtimeModelFalseInterruptionEvent(report.item_id, report.transcript, report.paused_ms)
+        told = RealtimeModelFalseInterruptionEvent(
+            report.item_id, report.transcript, report.paused_ms
         )
+        return [self._raw(told)]
 
 
 def _is_benign(event: Event) -> bool:
@@ -261,6 +269,7 @@ class ShownHistory:
         self._told: dict[str | None, str | None] = {}  # the same, as the server has it
         self._known: list[HistoryItem] = []  # of which the others were made
         self._made: list[_Made] = []
+        self._shown: list[RealtimeItem] = []  # those of them that are shown at all
         self._seen: list[RealtimeItem] = []  # at the last look
 
     def take(self, event: Any) -> None:
@@ -309,19 +318,21 @@ class ShownHistory:
         known = self._view.items
         same = self._count_same(known)
         made, old = self._made[:same], {each.source.id: each for each in self._made[same:]}
-        previous = next(
-            (each.shown.item_id for each in reversed(made) if each.shown is not None), None
-        )
+        looked_at = sum(each.shown is not None for each in old.values())
+        shown = self._shown[: len(self._shown) - looked_at]
+        previous = shown[-1].item_id if shown else None
         for source in known[same:]:
             output = self._told.get(source.call_id, self._outputs.get(source.call_id))
             each = old.get(source.id)
             if each is None or not each.is_of(source, previous, output):
-                shown = item_of(source, previous, output=output)
-                each = _Made(source, previous, output, shown)
+                item = item_of(source, previous, output=output)
+                each = _Made(source, previous, output, item)
             made.append(each)
-            previous = previous if each.shown is None else each.shown.item_id
-        self._known, self._made = known, made
-        return [each.shown for each in made if each.shown is not None]
+            if each.shown is not None:
+                shown.append(each.shown)
+                previous = each.shown.item_id
+        self._known, self._made, self._shown = known, made, shown
+        return [*shown]
 
     def _count_same(self, known: list[HistoryItem]) -> int:
         """Return how many items at the beginning are as they were."""

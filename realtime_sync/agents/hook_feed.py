@@ -32,6 +32,9 @@ class HookFeed:
         agent: returns who has the word.
         is_out_of_band: whether a response, by its id, is none of the conversation's.
 
+    Attributes:
+        takes: the types of what `take` is to get, whether a hook listens or not.
+
     Threads: the engine's.
     """
 
@@ -65,6 +68,7 @@ class HookFeed:
             ToolOver: self._tool_over,
             UnreadableMessage: lambda report: self._tell("on_error", report.error),
         }
+        self.takes = self._feeds.keys()
 
     def take(self, event: object) -> None:
         """Take an event of the server's, a report of the engine's or a note of ours."""

@@ -483,7 +483,8 @@ class Live:
             self.interruptions += 1
         elif kind is Tripped:
             self.trips += 1
-        self._feed.take(event)
+        if kind in self._feed.takes or self._hooks.listens(self.rules.dispatch.agent):
+            self._feed.take(event)
         self.box.put(event)
 
     def over(self) -> None:
@@ -530,12 +531,7 @@ class _Audience:
     """What the engine tells of a session; see `realtime_sync.voice.seams.Audience`."""
 
     def __init__(self, live: Live) -> None:
-        self._box = live.box
+        self.has_room = live.box.has_room
         self.put = live.note
         self.flush = live.box.flush
         self.close = live.over
-
-    @property
-    def has_room(self) -> bool:
-        """Whether the program has taken enough of what happened."""
-        return self._box.has_room

@@ -60,12 +60,16 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
     Args:
         transport_config: how the link is kept.
 
+    Attributes:
+        has_listeners: whether somebody listens.
+
     Threads: listeners are called in the thread that iterates over the session; `send_event` may be
         called from any.
     """
 
     def __init__(self, *, transport_config: TransportConfig | None = None) -> None:
         self.transport_config: TransportConfig = transport_config or {}
+        self.has_listeners = False
         self._listeners: list[RealtimeModelListener] = []
         self._session: SessionDoor | None = None
 
@@ -98,16 +102,13 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         """Have a listener called with whatever the model tells, as somebody iterates."""
         if listener not in self._listeners:
             self._listeners.append(listener)
+        self.has_listeners = True
 
     def remove_listener(self, listener: RealtimeModelListener) -> None:
         """Call a listener no more."""
         if listener in self._listeners:
             self._listeners.remove(listener)
-
-    @property
-    def has_listeners(self) -> bool:
-        """Whether somebody listens."""
-        return bool(self._listeners)
+        self.has_listeners = bool(self._listeners)
 
     def tell(self, event: RealtimeModelEvent | RealtimeModelFurtherEvent) -> None:
         """Call the listeners."""

@@ -253,7 +253,7 @@ def _whole(value: Any) -> int:
 
 
 def _id(value: Any) -> str:
-    return as_text(value) or ""
+    return value if isinstance(value, str) else ""
 
 
 def _response_id(event: ResponseCreated | ResponseDone) -> str | None:

@@ -292,15 +292,18 @@ class AgentRules:
     def _words_came(
         self, event: ResponseOutputAudioTranscriptDelta | ResponseOutputTextDelta
     ) -> list[Effect]:
-        return self._words(event, event.delta, whole=False)
-
-    def _all_words_came(self, event: Any, words: Any) -> list[Effect]:
-        return self._words(event, words, whole=True)
-
-    def _words(self, event: Any, words: Any, *, whole: bool) -> list[Effect]:
         response_id = as_id(event.response_id) or ""
         if not self.guards(response_id):
             return []
+        return self._words(response_id, event, event.delta, whole=False)
+
+    def _all_words_came(self, event: Any, words: Any) -> list[Effect]:
+        response_id = as_id(event.response_id) or ""
+        if not self.guards(response_id):
+            return []
+        return self._words(response_id, event, words, whole=True)
+
+    def _words(self, response_id: str, event: Any, words: Any, *, whole: bool) -> list[Effect]:
         item_id = as_id(event.item_id) or ""
         index, text = as_index(event.content_index), as_text(words) or ""
         self._gate.words(response_id, (item_id, index), text, whole=whole)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .._deadline import Deadline
+from ..events.base import Event
+from .notes import AudioNote
 
 __all__ = ["NoAudience", "SessionBox"]
 
@@ -48,7 +50,6 @@ class SessionBox:
         self._put_bytes = 0
         self._got_bytes = 0
 
-    @property
     def has_room(self) -> bool:
         """Whether the engine may go on."""
         return self._put_bytes - self._got_bytes < self._max_bytes
@@ -57,8 +58,11 @@ class SessionBox:
         """Add what happened, of which `flush` tells; never waits. A closed box takes none."""
         if self.closed:
             return
-        raw = getattr(event, "raw", None)
-        size = _SMALL_BYTES + (len(raw) if type(raw) is str else _bytes_in(event))
+        size = _SMALL_BYTES
+        if isinstance(event, Event):
+            size += len(event.raw or "")
+        elif type(event) is AudioNote:
+            size += len(event.data)
         self._put_bytes += size
         self._line.append((event, size))
 
@@ -111,8 +115,3 @@ class NoAudience(SessionBox):
 
     def flush(self) -> None:
         """Wake nobody."""
-
-
-def _bytes_in(note: Any) -> int:
-    data = getattr(note, "data", None)
-    return len(data) if isinstance(data, bytes) else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -178,11 +178,6 @@ class RealtimeConnection(Registration, Observing):
             raise item.error
         return item
 
-    @property
-    def has_events(self) -> bool:
-        """Whether something was received that nobody has consumed, so that `recv` need not wait."""
-        return self._queue.has_entries
-
     def poll(self, timeout: float | None = None) -> ServerEvent | None:
         """Return the next event, or None when none came in time or somebody called `wake`.
 
@@ -204,6 +199,37 @@ class RealtimeConnection(Registration, Observing):
         if isinstance(item, Malformed):
             raise item.error
         return item
+
+    def ready(self) -> Generator[ServerEvent]:
+        """Yield the events that have come, without waiting; behind `poll`, which is dearer.
+
+        Until it ends or is closed it is the connection's consumer.
+
+        Raises:
+            RemoteProtocolError, ConcurrencyError: as `recv`.
+        """
+        self._home.check()
+        consumer, token = self._consumer, [threading.get_ident()]
+        try:  # see `Claim`
+            if consumer.setdefault("now", token) is not token:
+                raise _consumed_elsewhere()
+            yield from self._take_ready()
+        finally:
+            if "now" in consumer and consumer["now"] is token:
+                del consumer["now"]
+
+    def _take_ready(self) -> Generator[ServerEvent]:
+        turns = self._turns
+        while (entry := self._queue.take_ready()) is not None:
+            item = entry.item
+            if isinstance(item, Interruption):
+                turns.forget(item.link)
+            elif turns.abandoned and turns.discards(entry):
+                continue
+            elif isinstance(item, Malformed):
+                raise item.error
+            else:
+                yield item
 
     def wake(self) -> None:
         """Let a `poll` that waits return, or the next one. From any thread; it never waits."""

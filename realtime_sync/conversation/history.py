@@ -93,6 +93,7 @@ _MOST_WORDS = 32
 PCM_BYTES_PER_S = 48_000  # PCM16 at 24 kHz
 G711_BYTES_PER_S = 8_000
 
+_new = tuple.__new__  # a third of what the constructor of a NamedTuple costs
 _UNKNOWN = object()  # the place of an item that nobody names; null would be the first
 
 _TellsOfItem = ConversationItemAdded | ConversationItemCreated | ConversationItemDone
@@ -398,6 +399,11 @@ class History:
         """
         self._ignored = frozenset({item_id, *self._ignored.intersection(self._items)})
 
+    @property
+    def ignored(self) -> frozenset[str]:
+        """Of which items `ignore` was told; some of them may be gone."""
+        return self._ignored
+
     def is_ignored(self, item_id: str) -> bool:
         """Whether `ignore` was told so."""
         return item_id in self._ignored
@@ -470,14 +476,16 @@ class HistoryView:
         if form is None:
             return None
         values: Any = event
-        item = self._history.items.get(item_id := text_of(values.item_id))
-        words = text_of(getattr(values, form.field))
-        if item is None or not words:
+        item_id, words = values.item_id, getattr(values, form.field)
+        if type(item_id) is not str or type(words) is not str or not words:
+            return None
+        item = self._history.items.get(item_id)
+        if item is None:
             return None  # it is beside the conversation, or deleted
         if item_id not in self._partial:
             self._prune()
         partial = self._partial.setdefault(item_id, [])
-        partial.append(_HeardWords(values.content_index, form.kind, words, form.goes_on))
+        partial.append(_new(_HeardWords, (values.content_index, form.kind, words, form.goes_on)))
         if len(partial) >= _MOST_WORDS:
             parts = _put_together(partial)
             whole = [_HeardWords(i, p.type, p.text, goes_on=False) for i, p in enumerate(parts)]
@@ -526,11 +534,10 @@ class HistoryView:
     @property
     def items(self) -> list[HistoryItem]:
         """The conversation as it is now, in order."""
-        partial, is_ignored = self._partial, self._history.is_ignored
-        return [
-            self.completed(item) if item.id in partial or is_ignored(item.id) else item
-            for item in self._history.items.values()
-        ]
+        items = self._history.items
+        others = (*self._partial, *self._history.ignored)
+        completed = {i: self.completed(items[i]) for i in others if i in items}
+        return [*{**items, **completed}.values()]
 
     def heard(
         self,

@@ -43,22 +43,21 @@ class SoundFormat:
             name of the server's own.
         rate: samples per second; None while the session has not said.
         is_pcm: whether bytes are PCM16, which comes in whole samples of two; else it is G.711.
+        hz: samples per second: `rate`, or what the protocol means where none is named.
+        bytes_per_s: how many bytes a second takes.
     """
 
     type: str = _PCM
     rate: int | None = None
-    # A value and not a property, because it is asked for with each chunk of sound.
+    # Values and not properties, because they are asked for with each chunk of sound.
     is_pcm: bool = field(init=False, default=Factory(lambda self: self.type == _PCM, True))
-
-    @property
-    def hz(self) -> int:
-        """Samples per second: `rate`, or what the protocol means where none is named."""
-        return self.rate or (_PCM_HZ if self.is_pcm else _G711_HZ)
-
-    @property
-    def bytes_per_s(self) -> int:
-        """How many bytes a second takes."""
-        return (2 if self.is_pcm else 1) * self.hz
+    hz: int = field(
+        init=False,
+        default=Factory(lambda self: self.rate or (_PCM_HZ if self.is_pcm else _G711_HZ), True),
+    )
+    bytes_per_s: int = field(
+        init=False, default=Factory(lambda self: (2 if self.is_pcm else 1) * self.hz, True)
+    )
 
 
 @frozen

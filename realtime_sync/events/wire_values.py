@@ -29,6 +29,8 @@ def as_id(value: Any) -> str | None:
     """Return an id that can be sent back; None for anything else, half a surrogate pair too."""
     if not isinstance(value, str) or not value:
         return None
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -38,6 +40,8 @@ def as_id(value: Any) -> str | None:
 
 def as_index(value: Any) -> int:
     """Return the place of something in a list, 0 for anything else."""
+    if type(value) is int and 0 <= value <= _HIGHEST:
+        return value
     return max(0, int(as_number(value) or 0))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -109,12 +109,11 @@ class VoiceConnection(Protocol):
     def session_facts(self) -> SessionFacts:
         """Says which formats the session has, and what the server does by itself."""
 
-    @property
-    def has_events(self) -> bool:
-        """Whether `poll` has something to return at once."""
-
     def poll(self, timeout: float | None = None) -> ServerEvent | None:
         """Return the next event, or None when none came in time or `wake` was called."""
+
+    def ready(self) -> Generator[ServerEvent]:
+        """Yield the events that have come, without waiting."""
 
     def wake(self) -> None:
         """Let `poll` return."""

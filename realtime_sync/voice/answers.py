@@ -174,10 +174,11 @@ class Answers:
 
     def received(self, part: Part, response_id: str, size: int) -> None:
         """Take that so many bytes of audio came."""
-        if part not in self._parts or self._parts[part].response_id != response_id:
-            self._parts[part] = _Heard(response_id)
-        self._parts[part].received_bytes += size
-        keep_latest(self._parts, _MAX_PARTS)
+        heard = self._parts.get(part)
+        if heard is None or heard.response_id != response_id:
+            heard = self._parts[part] = _Heard(response_id)
+            keep_latest(self._parts, _MAX_PARTS)
+        heard.received_bytes += size
 
     def deleted(self, item_id: str) -> None:
         """Take that the server has an item no more: it is neither truncated nor deleted."""

@@ -12,7 +12,7 @@ import math
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, suppress
 from typing import Literal
 
@@ -182,6 +182,7 @@ class VoiceEngine:
         self._thread: threading.Thread | None = None
         # The rest belongs to the engine's thread.
         self._reports: deque[object] = deque()  # until the event that caused them is told
+        self._burst: Generator[ServerEvent] = _nothing()  # what has come without being waited for
         self._untold = 0  # events that the audience has, and was not woken for
         self._takers: dict[type, tuple[Take, ...]] = {}  # of the further rules, by kind of event
         self._over = False  # the conversation has come to its end
@@ -191,7 +192,7 @@ class VoiceEngine:
         self._awaits_sound = False  # something has come of which nothing was heard yet
         # When to look around next, as far as the last tick could tell.
         self._due_at: float | None = None
-        self._pace_s = _TICK_S
+        self._set_pace(_TICK_S)
 
     def start(self) -> None:
         """Begin; what goes on is told to the audience.
@@ -287,11 +288,12 @@ class VoiceEngine:
             else:
                 if event is not None:
                     self._receive(event)
-            if event is None or type(event) not in _STREAMED or self._is_tick_due():
+            if event is None or type(event) not in _STREAMED or self._event_at >= self._tick_at:
                 self._raise_failures()
                 self._tick()
                 self._look_around(waited=event is None)
-                self._due_at, self._pace_s = self._next_due(), self._find_pace()
+                self._due_at = self._next_due()
+                self._set_pace(self._find_pace())
             if self._reports:
                 self._tell()
             if self._over:
@@ -299,24 +301,30 @@ class VoiceEngine:
         self._output.silence(())
 
     def _next_event(self) -> ServerEvent | None:
-        if not self._audience.has_room:
+        if not self._audience.has_room():
             self._wake_audience()
             self._wait_for_room()
             return None
         self._full_since = None
-        if self._connection.has_events and self._untold < _MOST_UNTOLD:
-            return self._connection.poll(0)
+        if self._untold >= _MOST_UNTOLD:
+            self._end_burst()
+        event = next(self._burst, None)
+        if event is None:
+            self._end_burst()
+            event = self._connection.poll(self._time_to_wait())
+            self._burst = self._connection.ready()
+        return event
+
+    def _end_burst(self) -> None:
+        """Do once what need not be done for each of many events."""
+        if self._awaits_sound:
+            self._look_at_position()
         self._wake_audience()
-        return self._connection.poll(self._time_to_wait())
 
     def _wake_audience(self) -> None:
         if self._untold:
             self._untold = 0
             self._audience.flush()
-
-    def _put(self, event: object) -> None:
-        self._untold += 1
-        self._audience.put(event)
 
     def _wait_for_room(self) -> None:
         """Let the connection wait: its queue fills, and then the server has to."""
@@ -340,14 +348,13 @@ class VoiceEngine:
                 self._leave_out(error)
         if kind in WORDED:
             self.transcript.receive(event)
-        if self._awaits_sound:
-            self._look_at_position()
         if kind in _STREAMED or self._busy_by_rule:
             self.idle = False
             self._quiet_since = self._event_at
             if self._pace_s > self._slow_tick_s:
-                self._pace_s = self._slow_tick_s
-        self._put(event)
+                self._set_pace(self._slow_tick_s)
+        self._untold += 1
+        self._audience.put(event)
 
     def _find_takers(self, kind: type) -> tuple[Take, ...]:
         """Return who is asked about a kind of event, in order."""
@@ -358,10 +365,11 @@ class VoiceEngine:
         self._takers[kind] = tuple(takers)
         return self._takers[kind]
 
-    def _is_tick_due(self) -> bool:
-        now = self._event_at
-        is_due = self._due_at is not None and now >= self._due_at
-        return is_due or now - self._looked_at >= self._pace_s
+    def _set_pace(self, pace_s: float) -> None:
+        self._pace_s = pace_s
+        self._tick_at = self._looked_at + pace_s
+        if self._due_at is not None and self._due_at < self._tick_at:
+            self._tick_at = self._due_at
 
     def _tick(self) -> None:
         self._act(self._state.tick())
@@ -485,6 +493,7 @@ class VoiceEngine:
                 last.callback(self._output.close, deadline)
                 last.callback(self._calls.close, deadline)
                 last.callback(self._input.close, deadline)
+                last.callback(self._burst.close)
         except BaseException as exc:
             self.failure = self.failure or exc
         finally:
@@ -502,7 +511,8 @@ class VoiceEngine:
             report = self._reports.popleft()
             if type(report) in _WORTH_A_WARNING:
                 log.warning("%s", report)
-            self._put(report)
+            self._untold += 1
+            self._audience.put(report)
 
     # -- doing -----------------------------------------------------------------------------------
 
@@ -520,7 +530,8 @@ class VoiceEngine:
             case Report(event):
                 self.report(event)
             case Flush():
-                self._note_drop(fits=self._output.flush(effect))
+                if not self._output.flush(effect):
+                    self._note_drop()
             case Silence(parts):
                 return self._silence(parts)
             case Pause():
@@ -547,13 +558,14 @@ class VoiceEngine:
         return None
 
     def _play(self, play: Play) -> None:
-        if self._state.plays(play.response_id):
-            self._awaits_sound = self.transcript.plays(play.part) or self._awaits_sound
-            self._note_drop(fits=self._output.play(play))
+        if not self._state.plays(play.response_id):
+            return
+        self._awaits_sound = self.transcript.plays(play.part) or self._awaits_sound
+        if not self._output.play(play):
+            self._note_drop()
 
-    def _note_drop(self, *, fits: bool) -> None:
-        if not fits:
-            self.report(AudioDropped(dropped_ms=self._output.dropped_ms))
+    def _note_drop(self) -> None:
+        self.report(AudioDropped(dropped_ms=self._output.dropped_ms))
 
     def _silence(self, parts: tuple[Part, ...]) -> ConnectionClosed | None:
         began = self._clock()
@@ -580,3 +592,7 @@ class VoiceEngine:
     def _not_sent(self, effect: Effect) -> None:
         if isinstance(effect, SendToolOutput):
             self._state.output_lost(effect.call_id)
+
+
+def _nothing() -> Generator[ServerEvent]:
+    yield from ()

@@ -64,7 +64,6 @@ class EventBox:
         # one, so one is enough for many events, and one too many does no harm.
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
 
-    @property
     def has_room(self) -> bool:
         """It always has: what a full box drops, it chooses itself."""
         return True

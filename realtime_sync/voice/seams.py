@@ -72,7 +72,6 @@ class Audience(Protocol):
     Threads: the engine's calls `put`; the rest may be called from any.
     """
 
-    @property
     def has_room(self) -> bool:
         """Whether the engine may take another event of the connection's."""
 

@@ -42,7 +42,9 @@ _DRAIN_S = 0.2
 _GULP_S = 0.002
 _KERNEL_BYTES = 1 << 22
 
-_TURN_IDS = (b"resp_" + b"b" * 21, b"item_" + b"c" * 21, b"item_" + b"u" * 21)
+_ANSWER = b"item_" + b"c" * 21
+_TURN_IDS = (b"resp_" + b"b" * 21, _ANSWER, b"item_" + b"u" * 21)
+_ANSWER_BEFORE = b"item_" + b"p" * 21
 _GREETING = server_frame(session_event("session.created"))
 
 
@@ -76,7 +78,7 @@ def _of_turn(data: bytes, number: int) -> bytes:
     """Return a turn's frames, or some of them, with ids that no other turn has."""
     for name in _TURN_IDS:
         data = data.replace(name, name[:6] + b"%020d" % number)
-    return data
+    return data.replace(_ANSWER_BEFORE, _ANSWER[:6] + b"%020d" % (number - 1))
 
 
 def _echo(sock: socket.socket) -> None:

@@ -163,7 +163,8 @@ def _listening() -> list[str]:
         "role": "user",
         "content": [spoken],
     }
-    item_event = {**event_id, "previous_item_id": None, "item": item}
+    before = {"previous_item_id": "item_" + "p" * 21}
+    item_event = {**event_id, **before, "item": item}
     usage = {"type": "tokens", "total_tokens": 31, "input_tokens": 22, "output_tokens": 9}
     transcription = "conversation.item.input_audio_transcription"
     where = {**event_id, **user_id, "content_index": 0}
@@ -171,7 +172,7 @@ def _listening() -> list[str]:
     return [
         text_of(f"{buffer}.speech_started", {**event_id, "audio_start_ms": 1184, **user_id}),
         text_of(f"{buffer}.speech_stopped", {**event_id, "audio_end_ms": 2976, **user_id}),
-        text_of(f"{buffer}.committed", {**event_id, "previous_item_id": None, **user_id}),
+        text_of(f"{buffer}.committed", {**event_id, **before, **user_id}),
         text_of("conversation.item.added", item_event),
         text_of("conversation.item.done", item_event),
         *[text_of(f"{transcription}.delta", {**where, "delta": w}) for w in said.split()],

@@ -432,7 +432,7 @@ def test_nothing_is_lost_while_nobody_takes_events(caplog: pytest.LogCaptureFixt
     with server, session_with(server, DESK, clock=clock) as session:
         live = session._running()
         session.send_message("Hi!")
-        Guard().until(lambda: not live.box.has_room, "a full box")
+        Guard().until(lambda: not live.box.has_room(), "a full box")
         session.send_message("And then?")  # what the program wants is done all the same
         server.wait_sent("conversation.item.create", count=2)
         clock.advance(5.0)

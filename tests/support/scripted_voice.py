@@ -6,7 +6,7 @@ import itertools
 import json
 import queue
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 from guards import Guard, VirtualClock
@@ -168,10 +168,6 @@ class ScriptedConnection(ScriptedFacts):
     def types(self) -> list[str]:
         return [message["type"] for message in self.sent]
 
-    @property
-    def has_events(self) -> bool:
-        return not self._line.empty()
-
     def poll(self, timeout: float | None = None) -> ServerEvent | None:
         try:
             # A moment of real time, so that other threads get their turn.
@@ -189,6 +185,10 @@ class ScriptedConnection(ScriptedFacts):
         if item is not None:
             self.state.receive(item)
         return item
+
+    def ready(self) -> Generator[ServerEvent]:
+        while not self._line.empty() and (event := self.poll(0)) is not None:
+            yield event
 
     def wake(self) -> None:
         self._line.put(None)

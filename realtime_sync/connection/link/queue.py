@@ -267,11 +267,6 @@ class EventQueue:
 
     # -- the consumer's side ---------------------------------------------------------------------
 
-    @property
-    def has_entries(self) -> bool:
-        """Whether `take` has something to look at: an entry, the end, or a `wake`."""
-        return bool(self._stash) or not self._entries.empty()
-
     def take(self, deadline: Deadline | None) -> Entry:
         """Return the next entry, which counts as consumed.
 
@@ -291,6 +286,18 @@ class EventQueue:
         entry = self._stash[0]
         self.settle(entry)
         self._stash.popleft()  # last, so that a strike can't lose it
+        return entry
+
+    def take_ready(self) -> Entry | None:
+        """Like `take`, but None where that would wait, and where it has more to do than to take."""
+        if self._taking or self._stash or self._entries.empty():
+            return None
+        self._taking = True
+        entry = self._entries.get(False)
+        if entry is None:  # the end, or a `wake`
+            self._taking = False
+            return None
+        self.settle(entry)
         return entry
 
     def take_new(self, deadline: Deadline | None) -> Entry:

@@ -67,25 +67,25 @@ def test_what_something_takes(event: object, size: int | None) -> None:
     size = 512 + len(getattr(event, "raw", "")) if size is None else size
     made, _ = box(max_bytes=size)
     made.put(event)
-    assert not made.has_room
+    assert not made.has_room()
     made, _ = box(max_bytes=size + 1)
     made.put(event)
-    assert made.has_room
+    assert made.has_room()
 
 
 def test_a_full_box_has_no_room_until_enough_was_got() -> None:
     made, rooms = box(max_bytes=1024)
     made.put(DONE)
-    assert made.has_room
+    assert made.has_room()
     made.put(DONE)
-    assert not made.has_room
+    assert not made.has_room()
     made.put(sound(1000))  # what is on its way is not lost
     made.get(0)
-    assert (made.has_room, rooms) == (False, [])
+    assert (made.has_room(), rooms) == (False, [])
     made.get(0)
-    assert (made.has_room, rooms) == (False, [])
+    assert (made.has_room(), rooms) == (False, [])
     made.get(0)
-    assert (made.has_room, rooms) == (True, ["room"])
+    assert (made.has_room(), rooms) == (True, ["room"])
     assert made.dropped == 0
 
 
@@ -105,7 +105,7 @@ def test_where_nobody_iterates_the_end_is_waited_for() -> None:
     nobody = NoAudience()
     nobody.put(DONE)
     nobody.flush()
-    assert (nobody.has_room, nobody.dropped, nobody.closed) == (True, 0, False)
+    assert (nobody.has_room(), nobody.dropped, nobody.closed) == (True, 0, False)
     with pytest.raises(queue.Empty):
         nobody.get(0)
     nobody.close()

@@ -650,9 +650,12 @@ class FullBox:
     """An audience that has no room, until a test makes some."""
 
     def __init__(self, loop: VoiceLoop) -> None:
-        self.has_room = False
+        self.is_full = True
         self._box = loop._box
         self.put, self.flush, self.close = self._box.put, self._box.flush, self._box.close
+
+    def has_room(self) -> bool:
+        return not self.is_full
 
 
 def full(talk: Talk) -> FullBox:
@@ -667,7 +670,7 @@ def test_while_nobody_takes_events_it_takes_none_but_obeys(guard: Guard) -> None
         talk.loop.respond({"instructions": "Go on."})
         assert talk.wait_sent("response.create")["response"] == {"instructions": "Go on."}
         assert talk.events == []
-        box.has_room = True
+        box.is_full = False
         talk.loop._engine.post(list)
         talk.wait_for("response.output_audio.delta")
 
