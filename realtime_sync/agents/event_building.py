@@ -12,7 +12,7 @@ from typing import Any
 from attrs import frozen
 
 from .._latest import keep_latest
-from ..conversation.history import FOLLOWED, VIEWED, History
+from ..conversation.history import FOLLOWED, VIEWED, WORDED, History
 from ..conversation.history_item import HistoryItem
 from ..events import ErrorEvent, Reconnected
 from ..events.base import Event, as_came
@@ -48,7 +48,6 @@ from .model_events import (
     RealtimeModelFurtherEvent,
     RealtimeModelInputAudioTimeoutTriggeredEvent,
     RealtimeModelItemUpdatedEvent,
-    RealtimeModelRawServerEvent,
     RealtimeModelReconnectingEvent,
 )
 from .model_translation import model_events_of
@@ -71,6 +70,15 @@ __all__ = ["EventBuilder"]
 
 _MAX_OUTPUTS = 256
 _END = 8  # a response and its turn have no more items, but for calls
+# What a session has an event of its own for.
+_SAYS_MORE = frozenset(
+    {
+        RealtimeModelErrorEvent,
+        RealtimeModelInputAudioTimeoutTriggeredEvent,
+        RealtimeModelItemUpdatedEvent,
+    }
+)
+_STORED = FOLLOWED - {"response.output_audio.delta"}
 # What changes a history and is worth an event; further words come with the next of these.
 _SHOWN = VIEWED - {
     "conversation.item.input_audio_transcription.delta",
@@ -138,9 +146,9 @@ class EventBuilder:
         events: list[RealtimeSessionEvent] = []
         for data in model_events_of(event):
             events.append(RealtimeRawModelEvent(data, self._info))
+            if type(data) not in _SAYS_MORE:
+                continue
             match data:
-                case RealtimeModelRawServerEvent():
-                    pass  # first, since each has one
                 case RealtimeModelErrorEvent(error) if not _is_benign(event):
                     events.append(RealtimeError(error, self._info))
                 case RealtimeModelInputAudioTimeoutTriggeredEvent():
@@ -274,11 +282,12 @@ class ShownHistory:
 
     def take(self, event: Any) -> None:
         """Take an event of the server's."""
-        if event.type in FOLLOWED and event.type != "response.output_audio.delta":
+        if event.type in _STORED:
             self._history.receive(event)
         elif isinstance(event, Reconnected):
             self._history.lose(event.lost_items)
-        self._view.take(event)
+        if type(event) in WORDED:
+            self._view.take(event)
 
     def remove(self, item_id: str) -> None:
         """Take that an item is none of the conversation's."""

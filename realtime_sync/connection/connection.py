@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -191,36 +191,45 @@ class RealtimeConnection(Registration, Observing):
         """
         self._queue.wakeable = True
         try:
-            item = self._consume(timeout)
+            return self.recv(timeout)
         except RealtimeTimeout:
             return None
         finally:
             self._queue.wakeable = False
-        if isinstance(item, Malformed):
-            raise item.error
-        return item
 
-    def ready(self) -> Generator[ServerEvent]:
-        """Yield the events that have come, without waiting; behind `poll`, which is dearer.
+    def polled(self, timeout: Callable[[], float | None]) -> Generator[ServerEvent | None]:
+        """Yield what `poll` would return, for ever: for a thread that does nothing else for long.
 
-        Until it ends or is closed it is the connection's consumer.
+        It costs less than a `poll` for each event. Until it is closed or raises, it is the
+        connection's consumer.
+
+        Args:
+            timeout: is called before each wait, and says for how many seconds.
 
         Raises:
-            RemoteProtocolError, ConcurrencyError: as `recv`.
+            RemoteProtocolError, ConnectionClosed, ConcurrencyError: as `recv`.
         """
         self._home.check()
         consumer, token = self._consumer, [threading.get_ident()]
         try:  # see `Claim`
             if consumer.setdefault("now", token) is not token:
                 raise _consumed_elsewhere()
-            yield from self._take_ready()
+            yield from self._polled(timeout)
         finally:
             if "now" in consumer and consumer["now"] is token:
+                self._queue.wakeable = False
                 del consumer["now"]
 
-    def _take_ready(self) -> Generator[ServerEvent]:
-        turns = self._turns
-        while (entry := self._queue.take_ready()) is not None:
+    def _polled(self, timeout: Callable[[], float | None]) -> Generator[ServerEvent | None]:
+        queue, turns = self._queue, self._turns
+        queue.wakeable = True
+        if turns.current is not None:
+            turns.give_up_current()
+        while True:
+            entry = queue.poll(timeout)
+            if entry is None:
+                yield None
+                continue
             item = entry.item
             if isinstance(item, Interruption):
                 turns.forget(item.link)

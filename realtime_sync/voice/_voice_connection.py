@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -109,11 +109,12 @@ class VoiceConnection(Protocol):
     def session_facts(self) -> SessionFacts:
         """Says which formats the session has, and what the server does by itself."""
 
-    def poll(self, timeout: float | None = None) -> ServerEvent | None:
-        """Return the next event, or None when none came in time or `wake` was called."""
+    def polled(self, timeout: Callable[[], float | None]) -> Generator[ServerEvent | None]:
+        """Yield each event, and None when none came in time or `wake` was called.
 
-    def ready(self) -> Generator[ServerEvent]:
-        """Yield the events that have come, without waiting."""
+        Args:
+            timeout: is called before each wait, and says for how many seconds.
+        """
 
     def wake(self) -> None:
-        """Let `poll` return."""
+        """Let `polled` go on."""

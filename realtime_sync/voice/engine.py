@@ -12,7 +12,7 @@ import math
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Literal
 
@@ -30,6 +30,7 @@ from ..errors import (
     RemoteProtocolError,
 )
 from ..events import (
+    ConversationItemInputAudioTranscriptionDelta,
     Reconnected,
     ResponseFunctionCallArgumentsDelta,
     ResponseOutputAudioDelta,
@@ -182,9 +183,11 @@ class VoiceEngine:
         self._thread: threading.Thread | None = None
         # The rest belongs to the engine's thread.
         self._reports: deque[object] = deque()  # until the event that caused them is told
-        self._burst: Generator[ServerEvent] = _nothing()  # what has come without being waited for
+        self._events = connection.polled(self._end_burst)
         self._untold = 0  # events that the audience has, and was not woken for
-        self._takers: dict[type, tuple[Take, ...]] = {}  # of the further rules, by kind of event
+        self._takers: dict[type, tuple[Take, ...]] = {}  # who is asked, by kind of event
+        # Kinds of events that make nothing due, unless something is done about one.
+        self._quiet: set[type] = {ConversationItemInputAudioTranscriptionDelta}
         self._over = False  # the conversation has come to its end
         self._full_since: float | None = None  # the audience has no room
         self._was_closed = False  # the connection, before the conversation began
@@ -283,12 +286,11 @@ class VoiceEngine:
                 self._play_out()
                 return
             except RemoteProtocolError as error:
+                self._events = self._connection.polled(self._end_burst)
                 self._event_at = self._clock()
                 self._leave_out(error)
-            else:
-                if event is not None:
-                    self._receive(event)
-            if event is None or type(event) not in _STREAMED or self._event_at >= self._tick_at:
+            looks = event is None or self._receive(event)
+            if looks or self._event_at >= self._tick_at:
                 self._raise_failures()
                 self._tick()
                 self._look_around(waited=event is None)
@@ -308,23 +310,20 @@ class VoiceEngine:
         self._full_since = None
         if self._untold >= _MOST_UNTOLD:
             self._end_burst()
-        event = next(self._burst, None)
-        if event is None:
-            self._end_burst()
-            event = self._connection.poll(self._time_to_wait())
-            self._burst = self._connection.ready()
-        return event
+        return next(self._events)
 
-    def _end_burst(self) -> None:
-        """Do once what need not be done for each of many events."""
+    def _end_burst(self) -> float:
+        """Do once what need not be done for each of many events; return how long to wait."""
         if self._awaits_sound:
             self._look_at_position()
-        self._wake_audience()
+        timeout = self._time_to_wait()
+        if self._untold:  # last, since whoever is woken needs the interpreter's lock
+            self._wake_audience()
+        return timeout
 
     def _wake_audience(self) -> None:
-        if self._untold:
-            self._untold = 0
-            self._audience.flush()
+        self._untold = 0
+        self._audience.flush()
 
     def _wait_for_room(self) -> None:
         """Let the connection wait: its queue fills, and then the server has to."""
@@ -337,12 +336,14 @@ class VoiceEngine:
         with suppress(queue.Empty):
             self._obey(self._commands.get(timeout=min(_TICK_S, self._time_to_wait())))
 
-    def _receive(self, event: ServerEvent) -> None:
+    def _receive(self, event: ServerEvent) -> bool:
+        """Have the rules take an event; return whether to look around behind it."""
         self._event_at = self._clock()
-        kind = type(event)
+        kind, acted = type(event), False
         for take in self._takers.get(kind) or self._find_takers(kind):
             try:
                 if effects := take(event):
+                    acted = True
                     self._act(effects)
             except RemoteProtocolError as error:  # noqa: PERF203  # damaged audio; others go on
                 self._leave_out(error)
@@ -355,10 +356,13 @@ class VoiceEngine:
                 self._set_pace(self._slow_tick_s)
         self._untold += 1
         self._audience.put(event)
+        return kind not in _STREAMED and (acted or kind not in self._quiet)
 
     def _find_takers(self, kind: type) -> tuple[Take, ...]:
         """Return who is asked about a kind of event, in order."""
         further = [rules.receive for rules in self._further if kind in rules.takes]
+        if not further and kind not in self._state.takes:
+            self._quiet.add(kind)
         # Over a new link, what the session lacks comes before what is asked of it.
         is_new_link = kind is Reconnected
         takers = [*further, self._state.receive] if is_new_link else [self._state.receive, *further]
@@ -493,7 +497,7 @@ class VoiceEngine:
                 last.callback(self._output.close, deadline)
                 last.callback(self._calls.close, deadline)
                 last.callback(self._input.close, deadline)
-                last.callback(self._burst.close)
+                last.callback(self._events.close)
         except BaseException as exc:
             self.failure = self.failure or exc
         finally:
@@ -592,7 +596,3 @@ class VoiceEngine:
     def _not_sent(self, effect: Effect) -> None:
         if isinstance(effect, SendToolOutput):
             self._state.output_lost(effect.call_id)
-
-
-def _nothing() -> Generator[ServerEvent]:
-    yield from ()

@@ -137,6 +137,7 @@ class VoiceState:
     Attributes:
         cuts: how often the user or the program has interrupted, whatever there was to interrupt.
         turns: how often the user has begun to say something, spoken or written.
+        takes: the types of the events that change anything; of all others only the time counts.
 
     Threads:
         One at a time: the engine's.
@@ -240,6 +241,7 @@ class VoiceState:
             ErrorEvent: self._error,
             Reconnected: self._reconnected,
         }
+        self.takes = self._handlers.keys()
 
     # -- what is so ------------------------------------------------------------------------------
 

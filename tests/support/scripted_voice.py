@@ -186,9 +186,9 @@ class ScriptedConnection(ScriptedFacts):
             self.state.receive(item)
         return item
 
-    def ready(self) -> Generator[ServerEvent]:
-        while not self._line.empty() and (event := self.poll(0)) is not None:
-            yield event
+    def polled(self, timeout: Callable[[], float | None]) -> Generator[ServerEvent | None]:
+        while True:
+            yield self.poll(timeout() if self._line.empty() else 0)
 
     def wake(self) -> None:
         self._line.put(None)

@@ -288,17 +288,31 @@ class EventQueue:
         self._stash.popleft()  # last, so that a strike can't lose it
         return entry
 
-    def take_ready(self) -> Entry | None:
-        """Like `take`, but None where that would wait, and where it has more to do than to take."""
-        if self._taking or self._stash or self._entries.empty():
-            return None
+    def poll(self, timeout: Callable[[], float | None]) -> Entry | None:
+        """Like `take`, but None when nothing came in time, or when somebody called `wake`.
+
+        Args:
+            timeout: says for how many seconds to wait; called only where nothing is there.
+        """
+        if self._taking or self._stash or self.end is not None:
+            return self._poll_carefully(timeout)
+        wait = timeout() if self._entries.empty() else 0
         self._taking = True
-        entry = self._entries.get(False)
-        if entry is None:  # the end, or a `wake`
+        try:
+            entry = self._entries.get(True, wait)
+        except queue.Empty:
+            entry = None
+        if entry is None:  # or a `wake`, or the end, of which the next call tells
             self._taking = False
             return None
         self.settle(entry)
         return entry
+
+    def _poll_carefully(self, timeout: Callable[[], float | None]) -> Entry | None:
+        try:
+            return self.take(Deadline(timeout()))
+        except RealtimeTimeout:
+            return None
 
     def take_new(self, deadline: Deadline | None) -> Entry:
         """Like `take`, but leave alone what was kept; `keep` or `settle` says what became of it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections import Counter
 from typing import Any
 
 from realtime_sync.agents.event_building import ShownHistory
@@ -39,6 +41,24 @@ def test_items_that_have_not_changed_are_the_same_objects() -> None:
     assert all(a is b for a, b in zip(before, shown.items, strict=False))
     assert shown.look() is shown.items[-1]
     assert shown.look() is None
+
+
+def test_what_a_look_costs_is_the_same_however_long_it_is() -> None:
+    def cost_of_a_look(length: int) -> int:
+        shown, calls = history(), Counter[str]()
+        for number in range(length):
+            shown.take(message(number))
+        shown.look()
+        shown.take(event("response.created", response={"id": "r"}))
+        shown.take(message(length))
+        sys.setprofile(lambda frame, what, _: calls.update([what]))
+        try:
+            shown.look()
+        finally:
+            sys.setprofile(None)
+        return calls["call"]
+
+    assert cost_of_a_look(500) == cost_of_a_look(50)
 
 
 def test_an_output_finds_a_call_of_long_ago() -> None:

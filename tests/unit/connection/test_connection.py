@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import pytest
 from direct_link import DirectLink
 from guards import Guard
 
-from realtime_sync.errors import ConnectionClosedError, RealtimeTimeout, RemoteProtocolError
+from realtime_sync.errors import (
+    ConcurrencyError,
+    ConnectionClosedError,
+    RealtimeTimeout,
+    RemoteProtocolError,
+)
 
 NEWS = {"type": "rate_limits.updated", "event_id": "e1", "rate_limits": []}
 
@@ -78,3 +85,75 @@ def test_a_message_that_is_no_event_is_told(link: DirectLink) -> None:
     with pytest.raises(RemoteProtocolError):
         poll(link)
     assert poll(link) == "rate_limits.updated"
+
+
+# -- one poll after the other ----------------------------------------------------------------------
+
+
+def kinds(events: Iterator[Any], count: int) -> list[str | None]:
+    return [None if event is None else event.type for event in islice(events, count)]
+
+
+def test_it_asks_how_long_to_wait_only_where_nothing_is_there(link: DirectLink) -> None:
+    asked: list[int] = []
+    events = link.connection.polled(lambda: asked.append(1) or 0)  # type: ignore[func-returns-value]
+    assert (kinds(events, 1), asked) == ([None], [1])
+    link.arrive(NEWS, NEWS)
+    assert (kinds(events, 2), asked) == (["rate_limits.updated"] * 2, [1])
+    assert kinds(events, 2) == [None, None]
+    assert link.connection.stats.queued_bytes == 0
+
+
+def test_until_it_is_closed_nobody_else_consumes(link: DirectLink) -> None:
+    link.arrive(NEWS, NEWS)
+    events = link.connection.polled(lambda: 0)
+    assert kinds(events, 1) == ["rate_limits.updated"]
+    with pytest.raises(ConcurrencyError):
+        link.connection.recv(0)
+    with pytest.raises(ConcurrencyError):
+        next(link.connection.polled(lambda: 0))
+    events.close()
+    assert not link.connection._queue.wakeable
+    assert poll(link) == "rate_limits.updated"
+    assert poll(link) is None
+
+
+def test_a_wake_is_told_in_its_place(link: DirectLink) -> None:
+    events = link.connection.polled(lambda: None)
+    link.connection.wake()
+    link.arrive(NEWS)
+    assert kinds(events, 2) == [None, "rate_limits.updated"]
+
+
+def test_a_wake_ends_its_wait(link: DirectLink, guard: Guard) -> None:
+    found: list[Any] = []
+    events, waits = link.connection.polled(lambda: waits.set()), threading.Event()
+    thread = threading.Thread(target=lambda: found.append(next(events)))
+    thread.start()
+    guard.wait(waits, "the wait")
+    link.connection.wake()
+    guard.join(thread)
+    assert found == [None]
+
+
+def test_what_came_before_the_end_is_told_before_it(link: DirectLink) -> None:
+    link.arrive(NEWS)
+    link.end()
+    events = link.connection.polled(lambda: 0)
+    assert kinds(events, 1) == ["rate_limits.updated"]
+    with pytest.raises(ConnectionClosedError):
+        next(events)
+    assert not link.connection._queue.wakeable
+
+
+def test_the_end_ends_its_wait(link: DirectLink) -> None:
+    events = link.connection.polled(lambda: link.end())
+    with pytest.raises(ConnectionClosedError):
+        kinds(events, 2)
+
+
+def test_behind_what_is_no_event_another_one_goes_on(link: DirectLink) -> None:
+    link.arrive("nothing", NEWS)
+    with pytest.raises(RemoteProtocolError):
+        next(link.connection.polled(lambda: 0))
+    assert kinds(link.connection.polled(lambda: 0), 1) == ["rate_limits.updated"]

@@ -57,6 +57,28 @@ def test_one_without_an_id_owes_nothing(answers: Sound) -> None:
     assert answers.running == []
 
 
+def test_whether_any_runs_is_asked_of_few(answers: Sound) -> None:
+    for number in range(60):
+        answers.answer(f"r{number}").done = True
+    answers.answer("oob")
+    assert not answers.any_running
+    assert answers._open == {}
+    answers.answer("r60")
+    assert answers.any_running
+    answers.answer("r60").done = True
+    assert not answers.any_running
+
+
+def test_one_that_is_forgotten_runs_no_more(answers: Sound) -> None:
+    for number in range(200):
+        answers.answer(f"r{number}")
+    assert len(answers._open) == 64
+    for number in range(136, 200):
+        answers.answer(f"r{number}").done = True
+    assert answers.running == []
+    assert not answers.any_running
+
+
 # -- what an interruption leaves -----------------------------------------------------------------
 
 

@@ -663,6 +663,60 @@ def full(talk: Talk) -> FullBox:
     return box  # type: ignore[return-value]
 
 
+class CountingBox:
+    """An audience that counts how often it is to be woken, and for how many events."""
+
+    def __init__(self, loop: VoiceLoop) -> None:
+        self.bursts: list[int] = []
+        self.count = 0
+        self._box = loop._box
+        self.has_room, self.close = self._box.has_room, self._box.close
+
+    def put(self, event: object) -> None:
+        self.count += 1
+        self._box.put(event)
+
+    def flush(self) -> None:
+        self.bursts.append(self.count)
+        self.count = 0
+        self._box.flush()
+
+
+def test_who_listens_is_woken_for_a_burst_and_not_for_each_event() -> None:
+    talk = Talk(session(), created("r1"), *[delta("r1", "a", 20) for _ in range(100)], done("r1"))
+    box = talk.loop._engine._audience = CountingBox(talk.loop)
+    with talk:
+        talk.wait_for("response.done")
+    first = box.bursts[0]
+    assert first == 32, "no more than so many wait for the others"
+    assert len(box.bursts) <= 8, box.bursts
+
+
+def test_what_changes_nothing_is_no_reason_to_look_around() -> None:
+    limits = event("rate_limits.updated", rate_limits=[])
+    words = event(
+        "conversation.item.input_audio_transcription.delta", item_id="u", delta=" and then"
+    )
+    talk = Talk(session(), *[limits, words] * 50, done("r1"))
+    ticks, tick = [], talk.loop._state.tick
+    talk.loop._engine._state.tick = lambda: ticks.append(1) or tick()  # type: ignore[method-assign]
+    with talk:
+        talk.wait_for("response.done")
+    assert 1 <= len(ticks) <= 20, "for 100 such events, and the time"
+
+
+def test_who_listens_is_woken_before_a_message_is_sent() -> None:
+    """It may have to wait for the peer."""
+    talk = Talk(session(), created("r1"), delta("r1", "a", 20), speech_started())
+    box = talk.loop._engine._audience = CountingBox(talk.loop)
+    untold: list[int] = []
+    talk._react = lambda _: untold.append(box.count) or []
+    with talk:
+        talk.wait_sent("conversation.item.delete")
+    assert untold == [0]
+    assert box.bursts[0] >= 3
+
+
 def test_while_nobody_takes_events_it_takes_none_but_obeys(guard: Guard) -> None:
     talk = Talk(session(), created("r1"), delta("r1", "a", 500))
     box = full(talk)
