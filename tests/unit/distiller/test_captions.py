@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 from realtime_sync.distiller.captions import Captions
 from realtime_sync.events import parse_event
 
@@ -8,7 +10,7 @@ def shown(*events: dict[str, object]) -> str:
     written: list[str] = []
     captions = Captions({"item_a": "Planner", "item_b": "Expert"}.get, written.append)
     for event in events:
-        captions.show(parse_event(event))
+        captions.show(parse_event(json.dumps(event)))
     captions.end_line()
     return "".join(written)
 
