@@ -16,7 +16,7 @@ from ..errors import ConfigError
 from ..events import ResponseCreated, ResponseDone, ServerEvent
 from ..voice.events import AnswerStarted, Interrupted, TurnMetrics, VoiceEvent
 from ..voice.loop import VoiceLoop
-from .captions import Captions
+from .spoken_lines import SpokenLines
 from .voice_bridge import VoiceBridge, VoiceSession
 
 __all__ = ["AudioLoop"]
@@ -154,7 +154,7 @@ class _Talk:
         self._connection = connection
         self._source = source
         self._wanted = wanted
-        self._captions = Captions(bridge.role_of, _print)
+        self._lines = SpokenLines(bridge.role_of, _print)
         self._has_sound = False  # the response
         self._is_told = False  # the server was told that something plays
         self._cancelled = False
@@ -180,7 +180,7 @@ class _Talk:
         try:
             self._loop.run()
         finally:
-            self._captions.end_line()
+            self._lines.end_line()
             self._tell_stopped()
 
     def cancel(self) -> None:
@@ -189,7 +189,7 @@ class _Talk:
         self._loop.interrupt()
 
     def _take(self, event: ServerEvent | VoiceEvent) -> None:
-        self._captions.show(event)
+        self._lines.show(event)
         match event:
             case ResponseCreated():
                 self._has_sound = False

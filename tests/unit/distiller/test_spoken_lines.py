@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import json
 
-from realtime_sync.distiller.captions import Captions
+from realtime_sync.distiller.spoken_lines import SpokenLines
 from realtime_sync.events import parse_event
 
 
 def shown(*events: dict[str, object]) -> str:
     written: list[str] = []
-    captions = Captions({"item_a": "Planner", "item_b": "Expert"}.get, written.append)
+    lines = SpokenLines({"item_a": "Planner", "item_b": "Expert"}.get, written.append)
     for event in events:
-        captions.show(parse_event(json.dumps(event)))
-    captions.end_line()
+        lines.show(parse_event(json.dumps(event)))
+    lines.end_line()
     return "".join(written)
 
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from ..events import ServerEvent
     from ..voice.events import VoiceEvent
 
-__all__ = ["Captions"]
+__all__ = ["SpokenLines"]
 
 
-class Captions:
+class SpokenLines:
     """Writes ``You: …`` and ``<role>: …``, word by word.
 
     Args:
