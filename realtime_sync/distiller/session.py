@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 # server's pings tell whether it is there; nothing is known of its answers to a WebSocket's own.
 _OPTIONS = TransportOptions(open_timeout=60.0, ping_timeout=None, max_size=160 << 20)
 _LAST_AGENTS_S = 1.0
+_OF_LINK = "sound, its commit or clear, or a cancel, which speak of what only that server knew"
 
 _COMMIT = client_message("input_audio_buffer.commit")
 _CLEAR = client_message("input_audio_buffer.clear")
@@ -277,11 +278,13 @@ class DistillerSession:
             return None
         except ConnectionClosed as closed:
             self._failure = self._end_of(closed)
-            if isinstance(closed, ConnectionClosedOK) and (self._closing or self._turn.quiet):
+            if self._is_quiet_end(closed):
                 return None
             raise copy.copy(self._failure) from closed
         if isinstance(item, Reconnected):
             log.info("the session was opened anew after a close with code %d", item.code)
+            if item.lost:
+                log.warning("%d messages were lost with the link: %s", len(item.lost), _OF_LINK)
             return None
         if not isinstance(item, DistillerEvent):
             return None
@@ -316,6 +319,13 @@ class DistillerSession:
         """Raise what has ended the session, if the program has been told."""
         if self._failure is not None:
             raise copy.copy(self._failure)
+
+    def _is_quiet_end(self, closed: ConnectionClosed) -> bool:
+        """Whether somebody has closed the session on purpose, and nothing is missing by that."""
+        if self._closing:
+            return True
+        clean = isinstance(closed, ConnectionClosedOK) and not is_refusal(closed)
+        return clean and self._turn.quiet
 
     def _end_of(self, closed: ConnectionClosed) -> DistillerConnectionError:
         return end_of_link(closed, in_turn=not (self._closing or self._turn.quiet))
@@ -399,6 +409,7 @@ def _link_factory(
 class _WhileQuiet(ReconnectPolicy):
     """Opens a lost session anew as long as nothing of a turn is lost by it."""
 
+    max_retries: int = 8  # about twenty seconds, then it is the program's to decide
     initial_delay: float = 0.1
     restore: bool = False
     rotate: bool = False

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from typing import Any
 
 import pytest
-from distiller_peer import DistillerLine, DistillerPeer
+from distiller_peer import DistillerLine, DistillerPeer, just_begin
+from guards import Guard
 from http_recorder import reply
 
 from realtime_sync import AuthenticationError
@@ -87,6 +89,48 @@ def test_what_came_with_the_greeting_is_the_programs() -> None:
     ]  # fmt: skip
 
 
+def test_an_opening_that_fails_leaves_no_link_so_that_the_next_one_succeeds(guard: Guard) -> None:
+    ended = threading.Event()
+
+    def first(line: DistillerLine) -> None:
+        line.event("error", error="not now")
+        line.wait_closed()
+        ended.set()
+
+    with DistillerPeer(first, just_begin) as peer:
+        with pytest.raises(DistillerMessageError):
+            open_session(peer.place())
+        guard.wait(ended, "the end of the first link")
+        open_session(peer.place()).close()
+
+
+class HandlerError(Exception):
+    """What a signal handler raises."""
+
+
+def test_an_opening_that_a_signal_handler_breaks_off_leaves_nothing(guard: Guard) -> None:
+    ended = threading.Event()
+
+    def talk(line: DistillerLine) -> None:
+        line.event("PING")
+        line.expect("PONG")  # so the client waits for the greeting
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        line.wait_closed()
+        ended.set()
+
+    def strike(*_: object) -> None:
+        raise HandlerError
+
+    before = signal.signal(signal.SIGUSR1, strike)
+    try:
+        with DistillerPeer(talk) as peer:
+            with pytest.raises(HandlerError):
+                open_session(peer.place())
+            guard.wait(ended, "the end of the link")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
 # -- within the session ----------------------------------------------------------------------------
 
 
@@ -106,15 +150,16 @@ def test_an_error_ends_the_session_for_every_later_call_too() -> None:
             session.send_text_query("hello")
 
 
+@pytest.mark.parametrize("code", [1000, 1001, 1011])
 @pytest.mark.parametrize(
     ("reason", "error"), [(IDLE, DistillerTimeoutError), (TAKEN, UserAlreadyConnectedError)]
 )
 def test_what_the_server_ends_a_session_for_is_told_and_not_tried_again(
-    reason: str, error: type[Exception]
+    reason: str, error: type[Exception], code: int
 ) -> None:
     def talk(line: DistillerLine) -> None:
         line.begin()
-        line.close(1011, reason)
+        line.close(code, reason)
 
     with DistillerPeer(talk) as peer, open_session(peer.place()) as session:
         responses = session.get_responses()
@@ -196,6 +241,44 @@ def test_a_link_that_ends_between_two_turns_is_made_anew(code: int) -> None:
         events = list(session.get_responses())
         assert [event["content"] for event in events if event.content] == ["two"]
         assert len(peer.lines) == 2
+
+
+def test_while_the_link_is_made_anew_text_waits_and_sound_is_refused(guard: Guard) -> None:
+    begin = threading.Event()
+
+    def first(line: DistillerLine) -> None:
+        line.begin()
+        line.cut()
+
+    def second(line: DistillerLine) -> None:
+        guard.wait(begin, "the word to begin")
+        line.begin()
+        assert line.receive() == {"type": "input_text", "text": "hello"}
+        line.answer("hello")
+
+    with DistillerPeer(first, second) as peer, open_session(peer.place()) as session:
+        guard.until(lambda: session.send_audio_chunk(b"\0\0") is False, "the loss of the link")
+        session.send_text_query("hello")
+        begin.set()
+        events = list(session.get_responses(30))
+    assert [event["content"] for event in events if event.content] == ["hello"]
+
+
+def test_a_server_that_has_not_forgotten_the_old_link_is_asked_again() -> None:
+    def first(line: DistillerLine) -> None:
+        line.begin()
+        line.cut()
+
+    def busy(line: DistillerLine) -> None:
+        line.close(1011, TAKEN)
+
+    def third(line: DistillerLine) -> None:
+        line.begin()
+        line.answer("welcome back")
+
+    with DistillerPeer(first, busy, third) as peer, open_session(peer.place()) as session:
+        assert list(session.get_responses())[-1]["type"] == "response.done"
+        assert len(peer.lines) == 3
 
 
 def test_a_session_that_can_not_be_opened_anew_has_ended() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from guards import Guard
 
 from realtime_sync import ConcurrencyError, ConfigError, RealtimeTimeout
 from realtime_sync.distiller import DistillerEvent, DistillerSession, open_session
-from realtime_sync.errors import DistillerConnectionError
+from realtime_sync.errors import DistillerConnectionError, DistillerMessageError
 
 PCM = b"\x01\x02" * 80
 
@@ -177,7 +178,35 @@ def test_odd_messages_neither_end_nor_hang_a_session(caplog: pytest.LogCaptureFi
     ]  # fmt: skip
     assert events[1]["content"] is None
     assert events[2]["smell"] == "rose"
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2  # of no unknown type
     assert caplog.text.count("is left out") == 2
+
+
+def test_an_answer_that_is_interrupted_and_never_done_hangs_nobody() -> None:
+    def talk(line: DistillerLine) -> None:
+        line.answer("Once upon", done=False)
+        line.event("response.interrupted")
+        line.answer("As you like")
+
+    peer = after_begin(talk, vad=True)
+    with peer, open_session(peer.place()) as session:
+        assert types(list(session.get_responses()))[-1] == "response.done"
+
+
+def test_several_agents_speak_in_one_answer() -> None:
+    def talk(line: DistillerLine) -> None:
+        line.event("response.created")
+        for role in ("Planner", "Writer"):
+            line.event("response.text.delta", role=role, content=f"I am {role}")
+            line.event("response.audio.delta", role=role, audio="AQI=")
+            line.event("response.audio.done")
+        line.event("response.done")
+
+    peer = after_begin(talk)
+    with peer, open_session(peer.place()) as session:
+        events = list(session.get_responses())
+    assert types(events).count("response.audio.done") == 2
+    assert [event.role for event in events if event.content] == ["Planner", "Writer"]
 
 
 def test_an_interruption_ends_no_answer_and_its_done_is_left_out() -> None:
@@ -325,12 +354,13 @@ def test_with_vad_sound_is_sent_during_an_answer() -> None:
                 assert session.send_audio_chunk(PCM)
 
 
-def test_nothing_of_a_session_is_left_to_the_next_one() -> None:
-    """The SDK's flag of a running response outlived its session, and swallowed the sound after."""
+@pytest.mark.parametrize("last", ["response.created", "error"])
+def test_nothing_of_a_session_is_left_to_the_next_one(last: str) -> None:
+    """The SDK's flag of a running response swallowed the next session's sound."""
 
     def first(line: DistillerLine) -> None:
         line.begin()
-        line.event("response.created")
+        line.event(last)
         line.wait_closed()
 
     def second(line: DistillerLine) -> None:
@@ -339,13 +369,32 @@ def test_nothing_of_a_session_is_left_to_the_next_one() -> None:
         line.wait_closed()
 
     with DistillerPeer(first, second) as peer:
-        with open_session(peer.place()) as session:
+        with open_session(peer.place()) as session, suppress(DistillerMessageError):
             for event in session.get_responses():
-                if event["type"] == "response.created":
+                if event["type"] == last:
                     break
         with open_session(peer.place()) as session:
             assert session.send_audio_chunk(PCM)
     assert {"type": "PONG"} in peer.lines[1].received
+
+
+def test_several_sessions_at_once_do_not_mix(guard: Guard) -> None:
+    said: dict[str, list[str | None]] = {}
+
+    def talk_to(peer: DistillerPeer, uuid: str) -> None:
+        with open_session(peer.place(uuid=uuid)) as session:
+            for _ in range(3):
+                session.send_text_query(uuid)
+                said.setdefault(uuid, []).extend(e.content for e in session.get_responses())
+
+    with after_begin(answer_queries) as peer:
+        threads = [threading.Thread(target=talk_to, args=(peer, uuid)) for uuid in ("ann", "ben")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            guard.join(thread)
+    for uuid in ("ann", "ben"):
+        assert [words for words in said[uuid] if words] == [f"You said {uuid}"] * 3
 
 
 # -- the end ---------------------------------------------------------------------------------------
