@@ -21,8 +21,11 @@ from ..tools.outputs import output_text
 
 __all__ = ["AgentResult", "ClientAgent", "ExecutorDict", "NoFunction", "client_agents"]
 
-ExecutorDict = Mapping[str, Callable[..., Any] | Mapping[str, Callable[..., Any]]]
-"""Agents' names, each with its function, or with several functions by their names."""
+ExecutorDict = Mapping[str, Any]
+"""Agents' names, each with its function, or with several functions by their names.
+
+(A dict of both is no ``Mapping[str, Callable | Mapping]`` to type checkers; it is checked anyway.)
+"""
 
 _WAIT_S = 600.0
 # The argument whose changes go back to the server.

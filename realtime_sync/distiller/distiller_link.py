@@ -60,9 +60,11 @@ class DistillerLink(Transport):
     # -- the beginning ---------------------------------------------------------------------------
 
     def await_session(self) -> None:
-        """Wait for ``session.created``; what has come until then is what `read` returns first.
+        """Wait for ``session.created``; what comes beside it is what `read` returns first.
 
-        The client sends nothing before. Where this raises, the link is cut.
+        The client sends nothing before. The greeting itself is kept in ``turn``: read, it would
+        count as a sign that the link is good, and a server that greets and then hangs up would be
+        asked for ever. Where this raises, the link is cut.
 
         Raises:
             DistillerMessageError: the server sent an error instead, with its text.
@@ -76,10 +78,7 @@ class DistillerLink(Transport):
         try:
             self._watcher = spawn(self._watch, name="distiller-pings")
             while not self._pings.begun:
-                messages = self._read()
-                self._early += messages
-                for message in messages:
-                    self._take_greeting(message)
+                self._early += [each for each in self._read() if not self._takes_greeting(each)]
         except ConnectionClosed as closed:
             raise end_of_link(closed) from closed
         finally:
@@ -87,16 +86,18 @@ class DistillerLink(Transport):
                 self.abort()
                 self._end_watch()
 
-    def _take_greeting(self, message: str | bytes) -> None:
-        event = _event(message)
-        if event is None or self._pings.begun:
-            return
+    def _takes_greeting(self, message: str | bytes) -> bool:
+        event = None if self._pings.begun else _event(message)
+        if event is None:
+            return False
         if event.type == "error":
             raise end_of_message(event)
-        if event.type == "session.created":
-            self._turn.begin(event)
-            self._pings.begin()
-            self._look.put(None)
+        if event.type != "session.created":
+            return False
+        self._turn.begin(event)
+        self._pings.begin()
+        self._look.put(None)
+        return True
 
     # -- reading ---------------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ class DistillerSession:
         self._turn = turn
         self._agents = agents
         self._ends = ResponseEnds()
+        self._greeting = turn.created  # until it is consumed
         self._told_of_refusal = False  # once for each response
         self._closing = False
         self._failure: DistillerConnectionError | None = None  # what every later call raises
@@ -271,6 +272,9 @@ class DistillerSession:
 
         At the end of the session, too: then `_failure` is set. Who comes after that gets it raised.
         """
+        if self._greeting is not None:
+            greeting, self._greeting = self._greeting, None
+            return greeting
         try:
             item = receive()
         except RemoteProtocolError as exc:
@@ -285,7 +289,7 @@ class DistillerSession:
             log.info("the session was opened anew after a close with code %d", item.code)
             if item.lost:
                 log.warning("%d messages were lost with the link: %s", len(item.lost), _OF_LINK)
-            return None
+            return self._turn.created
         if not isinstance(item, DistillerEvent):
             return None
         if item.type == "error":

@@ -14,6 +14,7 @@ class TurnState:
     """Follows the messages of a session at the moment of their arrival, whoever consumes them.
 
     Attributes:
+        created: the ``session.created`` of the link of the moment.
         vad_enabled: whether the server hears the user while an agent speaks.
         responding: whether a response runs: created, and neither done nor interrupted.
         responses: how many were created.
@@ -23,6 +24,7 @@ class TurnState:
     """
 
     def __init__(self) -> None:
+        self.created: DistillerEvent | None = None
         self.vad_enabled = False
         self.responding = False
         self.responses = 0
@@ -41,6 +43,7 @@ class TurnState:
 
     def begin(self, created: DistillerEvent) -> None:
         """Take that a session has begun; what was going on in an earlier one is over."""
+        self.created = created
         self.vad_enabled = created.vad_enabled
         self.responding = self._heard = self._left_over = False
 

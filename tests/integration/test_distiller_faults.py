@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from distiller_peer import DistillerLine, DistillerPeer, just_begin
-from guards import Guard
+from guards import Guard, VirtualClock
 from http_recorder import reply
 
-from realtime_sync import AuthenticationError
-from realtime_sync.distiller import open_session
+from realtime_sync import AuthenticationError, ReconnectPolicy
+from realtime_sync.distiller import DistillerSession, open_session
+from realtime_sync.distiller.distiller_link import DistillerLink
 from realtime_sync.errors import (
     ConnectError,
     DistillerConnectionError,
@@ -85,7 +86,7 @@ def test_what_came_with_the_greeting_is_the_programs() -> None:
     with DistillerPeer(talk) as peer, open_session(peer.place()) as session:
         events = [dict(event) for event in session.get_responses()]
     assert events == [
-        {"status": "warming up"}, {"type": "session.created"}, {"type": "response.done"},
+        {"type": "session.created"}, {"status": "warming up"}, {"type": "response.done"},
     ]  # fmt: skip
 
 
@@ -233,8 +234,7 @@ def test_a_link_that_ends_between_two_turns_is_made_anew(code: int) -> None:
         session.send_text_query("one")
         list(session.get_responses())
         created = session.poll(30)
-        while created is None:
-            created = session.poll(30)
+        assert created is not None
         assert created["type"] == "session.created"
         assert session.vad_enabled
         session.send_text_query("two")
@@ -257,7 +257,8 @@ def test_while_the_link_is_made_anew_text_waits_and_sound_is_refused(guard: Guar
         line.answer("hello")
 
     with DistillerPeer(first, second) as peer, open_session(peer.place()) as session:
-        guard.until(lambda: session.send_audio_chunk(b"\0\0") is False, "the loss of the link")
+        guard.until(lambda: session._connection.reconnecting, "the loss of the link")
+        assert session.send_audio_chunk(b"\0\0") is False
         session.send_text_query("hello")
         begin.set()
         events = list(session.get_responses(30))
@@ -279,6 +280,67 @@ def test_a_server_that_has_not_forgotten_the_old_link_is_asked_again() -> None:
     with DistillerPeer(first, busy, third) as peer, open_session(peer.place()) as session:
         assert list(session.get_responses())[-1]["type"] == "response.done"
         assert len(peer.lines) == 3
+
+
+def test_a_server_that_greets_and_hangs_up_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def talk(line: DistillerLine) -> None:
+        line.begin()
+        line.cut()
+
+    monkeypatch.setattr(ReconnectPolicy, "delay", lambda *_: 0.0)
+    with DistillerPeer(talk) as peer, open_session(peer.place()) as session:
+        with pytest.raises(DistillerConnectionError, match="8 attempts in a row were in vain"):
+            list(session.get_responses())
+        assert len(peer.lines) == 9
+
+
+def link_of(session: DistillerSession) -> DistillerLink:
+    link = session._connection._link._transport
+    assert isinstance(link, DistillerLink)
+    return link
+
+
+def test_a_server_that_stops_pinging_in_a_turn_ends_the_session(
+    virtual_clock: VirtualClock,
+) -> None:
+    def talk(line: DistillerLine) -> None:
+        line.begin()
+        line.ping()
+        line.ping()
+        line.event("response.created")
+        line.wait_closed()
+
+    with DistillerPeer(talk) as peer, open_session(peer.place(), clock=virtual_clock) as session:
+        responses = session.get_responses()
+        assert [next(responses)["type"] for _ in range(2)][-1] == "response.created"
+        virtual_clock.advance(60)
+        assert link_of(session).cut_if_silent()
+        with pytest.raises(DistillerTimeoutError, match="no PING for 60 s"):
+            next(responses)
+
+
+def test_a_server_that_stops_pinging_between_two_turns_is_asked_anew(
+    virtual_clock: VirtualClock,
+) -> None:
+    def first(line: DistillerLine) -> None:
+        line.begin()
+        line.event("response.done")
+        line.wait_closed()
+
+    def second(line: DistillerLine) -> None:
+        line.begin()
+        line.answer("here again")
+
+    with (
+        DistillerPeer(first, second) as peer,
+        open_session(peer.place(), clock=virtual_clock) as session,
+    ):
+        list(session.get_responses())
+        virtual_clock.advance(1000)
+        assert link_of(session).cut_if_silent()
+        events = list(session.get_responses())
+    assert events[0]["type"] == "session.created"
+    assert [event["content"] for event in events if event.content] == ["here again"]
 
 
 def test_a_session_that_can_not_be_opened_anew_has_ended() -> None:
@@ -368,6 +430,40 @@ def test_an_agent_that_raises_and_one_that_is_unknown_are_answered() -> None:
     assert "SystemExit: boom" in contents[0]
     assert "no function for 'Stranger'" in contents[1]
     assert "req-Stranger" in contents[1]
+
+
+def test_an_agent_that_hangs_is_answered_after_600_s(
+    virtual_clock: VirtualClock, guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs, release = threading.Event(), threading.Event()
+    contents: list[str] = []
+
+    def talk(line: DistillerLine) -> None:
+        line.begin()
+        line.call_agent("Slow")
+        contents.append(line.expect_answer()["request_args"]["content"])
+        release.set()
+        line.event("response.done")
+
+    def slow() -> None:
+        runs.set()
+        release.wait(30)
+
+    with (
+        DistillerPeer(talk, config=agents_of("Slow")) as peer,
+        open_session(peer.place(), executor_dict={"Slow": slow}, clock=virtual_clock) as session,
+    ):
+        guard.wait(runs, "the call")
+        virtual_clock.advance(600)
+        session._agents.expire()
+        list(session.get_responses())
+    assert '"timeout_sec": 600' in contents[0]
+    assert "timed out after 600 seconds" in caplog.text
+
+
+def test_a_forgotten_session_says_so_and_leaves_nothing() -> None:
+    with DistillerPeer() as peer, pytest.warns(ResourceWarning, match="unclosed"):
+        open_session(peer.place())
 
 
 def test_closing_does_not_wait_for_an_agent_that_hangs(caplog: pytest.LogCaptureFixture) -> None:

@@ -416,5 +416,5 @@ def test_our_own_close_ends_an_iteration_quietly_and_is_an_error_after_it() -> N
 def test_a_wrong_executor_dict_is_refused_before_anything_is_opened() -> None:
     with DistillerPeer() as peer:
         with pytest.raises(ConfigError, match="give a function"):
-            open_session(peer.place(), executor_dict={"Tutor": "x"})  # type: ignore[dict-item]
+            open_session(peer.place(), executor_dict={"Tutor": "x"})
         assert peer.lines == []

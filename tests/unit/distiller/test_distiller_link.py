@@ -47,7 +47,6 @@ class Bench:
     def begin(self) -> None:
         self.say(CREATED)
         self.link.await_session()
-        assert self.read() == [CREATED]
 
     def read(self) -> list[Any]:
         return [json.loads(message) for message in self.link.read()]
@@ -86,7 +85,8 @@ def test_the_session_begins_with_the_greeting(bench: Bench) -> None:
     bench.say({"status": "warming up"}, CREATED, {"type": "response.created"})
     bench.link.await_session()
     assert bench.turn.vad_enabled
-    assert bench.read() == [{"status": "warming up"}, CREATED, {"type": "response.created"}]
+    assert bench.turn.created == CREATED
+    assert bench.read() == [{"status": "warming up"}, {"type": "response.created"}]
 
 
 def test_an_error_instead_of_the_greeting_cuts_the_link(bench: Bench) -> None:
@@ -101,7 +101,7 @@ def test_what_is_no_event_is_no_greeting(bench: Bench) -> None:
     bench.peer.send(b"\x00")
     bench.say(CREATED)
     bench.link.await_session()
-    assert bench.link.read() == ["{", b"\x00", json.dumps(CREATED)]
+    assert bench.link.read() == ["{", b"\x00"]
 
 
 def test_a_greeting_that_does_not_come_for_30_s_cuts_the_link(bench: Bench, guard: Guard) -> None:
