@@ -28,6 +28,7 @@ CONCEPTS = {
     "audio/formats": "every reader of sound against references of their own, with found inputs",
     "audio/jitter_buffer": "speaker and playout together against a simulated network",
     "counts": "what events and sound cost, from the socket to the program",
+    "distiller/examples": "the docstrings of all modules",
     "events/conformance": "all models against the published types",
     "events/examples": "the docstrings of all modules",
     "events/session_params": "all typed dictionaries against the published ones",
