@@ -61,7 +61,7 @@ DOORS = {
     "python_socks": ("transport/_tunnel.py",),
     "requests": ("rest/_http", "local/responders/_chat.py"),
     "urllib3": ("rest/_http",),
-    "yaml": ("config.py", "local/"),
+    "yaml": ("distiller/project_config.py", "local/"),
     "pyaudio": ("audio/portaudio.py",),
     "starlette": ("local/",),
     "uvicorn": ("local/",),

@@ -1,0 +1,1 @@
+"""AI Refinery's Realtime Distiller, blocking."""
