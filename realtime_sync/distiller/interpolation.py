@@ -24,6 +24,7 @@ _OPENING: Final = re.compile(r"(\\*)\$\{")
 _BLANKS: Final = re.compile(r"[ \t]*")
 _DOTS: Final = re.compile(r"\.*")
 _KEY: Final = re.compile(r"(?:\\[\\.\[\]:=]|[^\\{}()\[\]:. \t'\"])+")
+_IN_BRACKETS: Final = re.compile(r"\[([^\]]*)\]")
 _NUMBER: Final = re.compile(r"[+-]?\d+", re.ASCII)
 _ESCAPED_IN_KEY: Final = re.compile(r"\\(.)")
 _RESOLVER: Final = re.compile(r"([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*)[ \t]*:")
@@ -287,7 +288,11 @@ class _Expression:
         key = self._key()
         if key.startswith("."):
             raise InterpolationError(f"{key!r} comes of an interpolation and can't be relative")
-        return re.findall(r"[^.\[\]]+", key)
+        keys = _IN_BRACKETS.sub(r".\1", key).split(".")
+        keys = keys[1:] if key.startswith("[") else keys
+        if not all(keys):
+            raise InterpolationError(f"{key!r} is used for a key, but names none")
+        return keys
 
     def _key(self) -> str:
         if self._sees("${"):

@@ -51,6 +51,7 @@ ENVIRONMENT = {"X": "x", "TEXT": "${a}", "EMPTY": "", "ONE": "1"}
         ("${b.${k}}", {"b": [7, 8], "k": 1}, 8),
         ("${b[${k}]}", {"b": [7, 8], "k": 1}, 8),
         ("${${k}}", {"b": {"c": 1}, "k": "b.c"}, 1),
+        ("${${k}.c}", {"b": [{"c": 1}], "k": "[b][0]"}, 1),
         # in text
         ("x${b}", {"b": 2.0}, "x2.0"),
         ("x${b}", {"b": None}, "xNone"),
@@ -159,6 +160,7 @@ def test_a_part_may_refer_to_its_whole_s_other_parts() -> None:
         ({"a": "${oc.decode:1}"}, "a", "${oc.decode:…} is not known here"),
         ({"a": "${b.${c}}", "b": {}, "c": True}, "a", "True is used for a key"),
         ({"a": "${${c}}", "c": ".a"}, "a", "'.a' comes of an interpolation and can't be relative"),
+        ({"a": "${b.${c}}", "b": {}, "c": ""}, "a", "'' is used for a key, but names none"),
         # circles
         ({"a": "${a}"}, "a", "a leads back to itself"),
         ({"a": "x${a}"}, "a", "a leads back to itself"),
