@@ -9,7 +9,7 @@ from urllib.parse import quote, urlunsplit
 
 from .._fork import HomeLock
 from .._net.address import server_url
-from .._types import UNSET
+from .._types import UNSET, JsonDict
 from ..errors import (
     AuthenticationError,
     BadRequestError,
@@ -48,7 +48,7 @@ AnyKey = str | Callable[[], str] | GivesToken
 class Account:
     """The address, the key, and the account that the server says it belongs to.
 
-    It is a `realtime_sync.rest.api.RestProvider`: every request and every link asks it for headers.
+    It is the `realtime_sync.rest.api.RestProvider` of its own requests.
 
     Args:
         api_key: see `realtime_sync.distiller.AIRefinery`; so are the others.
@@ -104,28 +104,37 @@ class Account:
             return self._id
 
     def headers(self) -> dict[str, str]:
-        """Return the headers of a request or a link in the account's name, with a fresh token."""
-        return self.rest_headers({"airefinery_account": self.id})
+        """Return the headers of a request or a link in the account's name, with a fresh token.
 
-    def send(
+        Raises as `id` does, and what ``api_key`` raises where that is a function.
+        """
+        return self._headers({"airefinery_account": self.id})
+
+    def request(
         self, path: str, fields: Mapping[str, Any], *, repeatable: bool, timeout: Any = UNSET
-    ) -> Answer:
-        """Send a request in the account's name and return its answer; raises as `id` does.
+    ) -> Request[JsonDict]:
+        """Return a request in the account's name; raises as `headers` does.
 
         Args:
             path: below the base URL.
             fields: of the JSON body.
             repeatable: see `realtime_sync.rest.request.Request`.
             timeout: of this request, by default the client's.
+
+        Raises:
+            LocalProtocolError: the fields have no JSON form.
         """
-        request = Request(
+        return Request(
             path=path,
             parse=json_object,
             body=json_body(fields),
             repeatable=repeatable,
-            extra_headers={"airefinery_account": self.id},
+            extra_headers=self.headers(),
             timeout=timeout,
         )
+
+    def send(self, request: Request[JsonDict]) -> Answer:
+        """Send a request and return its answer; raises as `realtime_sync.rest` says."""
         return self._api.open(request).whole()
 
     def session_url(self, project: str, uuid: str) -> str:
@@ -146,7 +155,10 @@ class Account:
         return {}
 
     def rest_headers(self, extra: Mapping[str, str]) -> dict[str, str]:
-        """Return the headers with the key; ``extra`` wins."""
+        """Return ``extra``: requests are made with all their headers."""
+        return dict(extra)
+
+    def _headers(self, extra: Mapping[str, str]) -> dict[str, str]:
         own = {
             "Authorization": f"Bearer {ask_secret(self._key, 'api_key')}",
             "sdk_version": SDK_VERSION,
@@ -155,9 +167,14 @@ class Account:
         return merge_headers(own, self._default_headers, extra)
 
     def _ask_id(self) -> str:
-        request = Request(path="/authentication/validate", parse=json_object, repeatable=True)
+        request = Request(
+            path="/authentication/validate",
+            parse=json_object,
+            repeatable=True,
+            extra_headers=self._headers({}),
+        )
         try:
-            answer = self._api.open(request).whole()
+            answer = self.send(request)
         except (BadRequestError, PermissionDeniedError, UnprocessableEntityError) as exc:
             raise AuthenticationError(*exc.args) from exc  # this route has one question only
         found = request.parse(answer).get("organization_id")

@@ -298,10 +298,10 @@ class RealtimeDistiller:
     def _open(
         self, *, project: str, uuid: str, version: str | None, functions: Functions
     ) -> DistillerSession:
-        from .session import open_session
-
         # Before the link, so that a project that can't be had leaves none behind.
         config = self.download_project(project, version)
+        from .session import open_session
+
         target = project if version is None else f"{project}:{version}"
         place = SessionPlace(
             url=self._account.session_url(target, uuid),

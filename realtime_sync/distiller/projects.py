@@ -92,9 +92,10 @@ class Projects:
         """
         fields = {"project": project, "config": config, "sdk_version": SDK_VERSION}
         extra = {"project": project}
+        # Done twice it would be two versions.
+        request = self._account.request("/distiller/create", fields, repeatable=False)
         try:
-            # Done twice it would be two versions.
-            answer = self._account.send("/distiller/create", fields, repeatable=False)
+            answer = self._account.send(request)
         except ApiError as exc:
             _refuse(ProjectCreationError, f"project {project!r} was not created", exc, extra)
         if answer.status != 201:
@@ -110,18 +111,20 @@ class Projects:
         """
         fields = {"project": project, "project_version": version, "sdk_version": SDK_VERSION}
         extra = {"project": project, "project_version": version}
+        request = self._account.request("/distiller/download", fields, repeatable=True)
         try:
-            answer = self._account.send("/distiller/download", fields, repeatable=True)
+            answer = self._account.send(request)
         except ApiError as exc:
             _refuse(ProjectDownloadError, f"project {project!r} can't be had", exc, extra)
         return json_object(answer)
 
     def is_valid(self, config: Any, *, timeout: Any = UNSET) -> bool:
         """Return whether the server takes a configuration; its words are logged."""
+        request = self._account.request(
+            "/distiller/config/validate", {"config": config}, repeatable=True, timeout=timeout
+        )
         try:
-            answer = self._account.send(
-                "/distiller/config/validate", {"config": config}, repeatable=True, timeout=timeout
-            )
+            answer = self._account.send(request)
         except ApiError as exc:
             _LOGGER.warning(
                 "the configuration is not valid: %s (http status %d)", _words(exc), exc.status

@@ -18,9 +18,11 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def known(base_url: str, account: str = "org-1") -> Account:
+def known(
+    base_url: str | None = None, account: str = "org-1", key: Any = "key", headers: Any = None
+) -> Account:
     """Return an account whose id needs no server."""
-    made = Account("key", base_url, {})
+    made = Account(key, base_url, headers)
     made._id = account
     return made
 
@@ -40,16 +42,16 @@ def test_the_key_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"no API key: pass api_key=… or set API_KEY"):
         AIRefinery()
     monkeypatch.setenv("API_KEY", "from-there")
-    assert Account(None, None, None).rest_headers({})["Authorization"] == "Bearer from-there"
-    assert Account("mine", None, None).rest_headers({})["Authorization"] == "Bearer mine"
+    assert known(key=None).headers()["Authorization"] == "Bearer from-there"
+    assert known(key="mine").headers()["Authorization"] == "Bearer mine"
 
 
 @pytest.mark.parametrize("as_function", [False, True])
 def test_tokens_are_asked_for_each_time(as_function: bool) -> None:
     tokens = Tokens()
-    account = Account(tokens.token if as_function else tokens, None, None)
+    account = known(key=tokens.token if as_function else tokens)
     assert tokens.count == 0
-    shown = [account.rest_headers({})["Authorization"] for _ in range(2)]
+    shown = [account.headers()["Authorization"] for _ in range(2)]
     assert shown == ["Bearer token-1", "Bearer token-2"]
 
 
@@ -61,12 +63,11 @@ def test_what_is_no_key(key: Any) -> None:
 
 def test_a_token_that_is_none() -> None:
     with pytest.raises(ConfigError, match="returned no key"):
-        Account(lambda: "", None, None).rest_headers({})
+        known(key=lambda: "").headers()
 
 
 def test_headers() -> None:
-    account = known(DEFAULT)
-    assert account.headers() == {
+    assert known().headers() == {
         "Authorization": "Bearer key",
         "sdk_version": SDK_VERSION,
         "Content-Type": "application/json",
@@ -75,8 +76,7 @@ def test_headers() -> None:
 
 
 def test_the_program_s_headers_win_but_over_the_account() -> None:
-    account = Account("key", None, {"authorization": "x", "X-Mine": "y", "AIRefinery_Account": "z"})
-    account._id = "org-1"
+    account = known(headers={"authorization": "x", "X-Mine": "y", "AIRefinery_Account": "z"})
     headers = {name.lower(): value for name, value in account.headers().items()}
     assert (headers["authorization"], headers["x-mine"]) == ("x", "y")
     assert headers["airefinery_account"] == "org-1"

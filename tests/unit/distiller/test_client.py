@@ -44,8 +44,11 @@ class FakeAccount:
         self.sent: list[tuple[str, Any]] = []
         self.answer: Callable[[], Answer] = lambda: answer(200, {"config": json.dumps(CONFIG)})
 
-    def send(self, path: str, fields: Any, **options: Any) -> Answer:
-        self.sent.append((path, fields))
+    def request(self, path: str, fields: Any, **options: Any) -> Any:
+        return path, fields
+
+    def send(self, request: Any) -> Answer:
+        self.sent.append(request)
         return self.answer()
 
     def headers(self) -> dict[str, str]:
