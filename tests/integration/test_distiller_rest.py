@@ -22,6 +22,7 @@ from realtime_sync import (
     AuthenticationError,
     ConnectError,
     InternalServerError,
+    Local,
     LocalProtocolError,
     NotFoundError,
     RateLimitError,
@@ -139,6 +140,15 @@ def test_the_program_s_headers_are_on_every_request() -> None:
         with client_of(server, default_headers=headers) as client:
             client.realtime_distiller.download_project("tutor")
         assert [each.headers["x-version"] for each in server.asked] == ["7", "7"]
+
+
+def test_a_client_of_a_local_server() -> None:
+    with HttpRecorder(ACCOUNT, DOWNLOADED) as server:
+        local = Local(url=server.base_url, api_key=KEY)
+        with local.airefinery() as client:
+            assert repr(client) == f"AIRefinery(base_url='http://localhost:{server.port}')"
+            assert client.realtime_distiller.download_project("tutor") == CONFIG
+    assert own_headers(server.asked[1])["Authorization"] == f"Bearer {KEY}"
 
 
 # -- the account -----------------------------------------------------------------------------------

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import REPOSITORY
 
 from realtime_sync import ConfigError
 from realtime_sync.distiller.project_config import (
@@ -55,6 +57,16 @@ def test_a_whole_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "utility_agents": [{"agent_class": "CustomAgent", "agent_name": "Assistant", "config": {}}],
     }
     assert load_project_config(str(file)) == load_project_config(file)
+
+
+def test_the_example_of_the_document(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TUTOR_LANGUAGE", raising=False)
+    page = (REPOSITORY / "docs" / "distiller_projects.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    file.write_text(example)
+    shown = load_project_config(file)["orchestrator"]
+    assert shown["agent_list"] == [{"agent_name": "Tutor"}]
+    assert shown["speech_config"] == {"language": "en-AU", "voice": "en-AU-WilliamNeural"}
 
 
 def test_scalars_are_read_as_omegaconf_reads_them(file: Path) -> None:
