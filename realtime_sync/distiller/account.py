@@ -98,10 +98,12 @@ class Account:
             ConfigError, ConnectError, RealtimeTimeout, RemoteProtocolError, ApiError: see
                 `realtime_sync.rest`.
         """
-        with self._lock.here():
-            if self._id is None:
-                self._id = self._ask_id()
-            return self._id
+        if self._id is None:
+            headers = self._headers({})  # asks the program's function, so outside the lock
+            with self._lock.here():
+                if self._id is None:
+                    self._id = self._ask_id(headers)
+        return self._id
 
     def headers(self) -> dict[str, str]:
         """Return the headers of a request or a link in the account's name, with a fresh token.
@@ -166,12 +168,12 @@ class Account:
         }
         return merge_headers(own, self._default_headers, extra)
 
-    def _ask_id(self) -> str:
+    def _ask_id(self, headers: Mapping[str, str]) -> str:
         request = Request(
             path="/authentication/validate",
             parse=json_object,
             repeatable=True,
-            extra_headers=self._headers({}),
+            extra_headers=headers,
         )
         try:
             answer = self.send(request)

@@ -205,7 +205,7 @@ class RealtimeDistiller:
                 `realtime_sync.rest`.
         """
         chosen: Any
-        if send_yaml_string and config_path is not None:
+        if send_yaml_string and config_path:
             from .project_config import read_project_text
 
             chosen = read_project_text(config_path)
@@ -370,7 +370,7 @@ def _chosen(path: StrPath | None, option: str, config: Any) -> Any:
     """Return the configuration to send, from the file or as it was given."""
     from .project_config import check_agents, load_project_config
 
-    if path is not None:
+    if path:
         return load_project_config(path)
     if isinstance(config, str) and config.strip():
         return config

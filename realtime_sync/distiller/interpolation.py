@@ -20,6 +20,8 @@ NodePath = tuple[Any, ...]
 
 _MISSING: Final = "???"  # OmegaConf's mark of a value that is still to be given
 
+_MAX_NODES: Final = 100_000  # a few references to references can ask for any number
+
 _OPENING: Final = re.compile(r"(\\*)\$\{")
 _BLANKS: Final = re.compile(r"[ \t]*")
 _DOTS: Final = re.compile(r"\.*")
@@ -97,9 +99,16 @@ class _Tree:
         self._root = root
         self._environment = environment
         self._open: set[NodePath] = set()  # being resolved: who meets one of them goes in a circle
+        self._nodes = 0
 
     def value_of(self, path: NodePath) -> Any:
         """Return what stands at a path, resolved."""
+        self._nodes += 1
+        if self._nodes > _MAX_NODES:
+            raise InterpolationError(
+                f"there are more than {_MAX_NODES:,} values; look for aliases and references that "
+                "multiply"
+            )
         raw = self._raw(path)
         if isinstance(raw, dict):
             with self._opened(path):

@@ -198,6 +198,18 @@ def test_what_can_not_be_resolved(config: dict[str, Any], at: str, words: str) -
     assert words in caught.value.words
 
 
+@pytest.mark.parametrize("ten", [["${%s}"] * 10, "${%s}" * 10])
+def test_references_that_multiply(ten: Any) -> None:
+    config: dict[str, Any] = {"a0": "ten"}
+    for level in range(12):
+        last = f"a{level}"
+        config[f"a{level + 1}"] = (
+            [part % last for part in ten] if isinstance(ten, list) else (ten % ((last,) * 10))
+        )
+    with pytest.raises(InterpolationError, match="more than 100,000 values"):
+        resolve(config, {})
+
+
 @given(st.text(alphabet="${}[]().:,'\"\\ abcoc.env0", max_size=40))
 def test_any_text_is_resolved_or_refused(text: str) -> None:
     with suppress(InterpolationError):  # and nothing else
