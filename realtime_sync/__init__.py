@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Reply,
     )
     from .connection.translation import TranslationConnection, TranslationConnectionManager
+    from .distiller.client import AIRefinery
     from .errors import (
         AgentError,
         ApiError,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "AIRefinery": "distiller.client",
     "AgentError": "errors",
     "ApiError": "errors",
     "AudioError": "errors",
@@ -100,6 +102,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AIRefinery",
     "AgentError",
     "ApiError",
     "AudioError",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from .. import _lazy
 from .._fork import HomeLock
 from ..errors import ConfigError
 from ..providers import OpenAIProvider
@@ -16,11 +17,14 @@ from .base import Client, RealtimeResource
 if TYPE_CHECKING:
     import ssl
 
+    from ..distiller.client import AIRefinery
+
 __all__ = ["Local"]
 
 StrPath = str | os.PathLike[str]
 
 _MODEL = "local"
+_PACKAGE = __name__.partition(".")[0]
 
 
 class Local(Client):
@@ -67,6 +71,7 @@ class Local(Client):
         self._joined_key = api_key or os.environ.get("REALTIME_SYNC_LOCAL_KEY") or "local"
         self._process: ServerProcess | None = None
         self._lock = HomeLock()  # guards _process; held while it starts, so it starts once
+        self._ssl_context = ssl_context
         options = TransportOptions(proxy="", ssl_context=ssl_context)  # it is on this machine
         self.realtime = RealtimeResource(self._provider, options, default_model=_MODEL)
 
@@ -79,6 +84,11 @@ class Local(Client):
     def api_key(self) -> str:
         """The key that the server takes; starts the server if it is not running."""
         return self._joined_key if self._joined_url else self._server().api_key
+
+    def airefinery(self) -> AIRefinery:
+        """Return a client of AI Refinery's protocol for this server; starts it if needed."""
+        client = cast("type[AIRefinery]", _lazy.load(_PACKAGE, "distiller.client", "AIRefinery"))
+        return client(self.api_key, self.url, proxy="", ssl_context=self._ssl_context)
 
     def _provider(self) -> OpenAIProvider:
         return OpenAIProvider(api_key=self.api_key, base_url=self.url)
