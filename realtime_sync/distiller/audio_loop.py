@@ -12,7 +12,7 @@ from ..audio.base import Sink, SinkLike, Source, SourceLike, as_sink, as_source
 from ..audio.microphone import Microphone
 from ..audio.speaker import Speaker
 from ..connection import RealtimeConnection
-from ..errors import ConfigError
+from ..errors import ConfigError, ConnectionClosedOK, RealtimeError
 from ..events import ResponseCreated, ResponseDone, ServerEvent
 from ..voice.events import AnswerStarted, Interrupted, TurnMetrics, VoiceEvent
 from ..voice.loop import VoiceLoop
@@ -126,7 +126,7 @@ class AudioLoop:
             if self._cancel_event is not None:
                 stack.enter_context(_watching(self._cancel_event, talk))
             talk.run()
-        if bridge.failure is not None:
+        if bridge.failure is not None and not _is_end(bridge.failure, turns):
             raise bridge.failure
         return talk.turns
 
@@ -223,6 +223,12 @@ class _Talk:
         if self._is_told:
             self._is_told = False
             self._session.notify_playback_stopped()
+
+
+def _is_end(failure: RealtimeError, turns: int | None) -> bool:
+    """Whether a session that is over is a good end of so many turns: it was closed on purpose."""
+    end = failure.__cause__
+    return isinstance(end, ConnectionClosedOK) and (turns is None or end.closed_by == "this side")
 
 
 class _Silence(Source):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ..rest.request import Timeout
-    from .session import DistillerSession  # type: ignore[import-not-found]
+    from .session import DistillerSession
 
 __all__ = ["AIRefinery", "DistillerSessionManager", "RealtimeDistiller"]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from attrs import field, frozen
 
@@ -32,6 +33,10 @@ from .place import SessionPlace
 from .session_ends import end_of_link, end_of_message, is_refusal
 from .turn_state import ResponseEnds, TurnState
 from .wire_messages import DistillerEvent, client_message
+
+if TYPE_CHECKING:
+    from ..audio.base import SinkLike, SourceLike
+    from .audio_loop import AudioLoop
 
 __all__ = ["DistillerSession", "open_session"]
 
@@ -119,8 +124,7 @@ class DistillerSession:
             ConfigError: the text is blank.
             DistillerConnectionError: the session is over.
         """
-        if not isinstance(text, str) or not text.strip():
-            raise ConfigError(f"the text is {text!r:.40}: send at least one word")
+        _check_text(text)
         message = client_message("input_text", text=text)
         self._ask()
         self._send_text(message)
@@ -297,6 +301,75 @@ class DistillerSession:
             raise copy.copy(self._failure)
         return item
 
+    # -- speaking --------------------------------------------------------------------------------
+
+    def listen_and_respond(
+        self,
+        sample_rate: int = 16_000,
+        cancel_event: threading.Event | None = None,
+        turns: int | None = 1,
+        *,
+        source: SourceLike | None = None,
+        sink: SinkLike | None = None,
+    ) -> None:
+        """Hear the user, play the answer, and print the words of both as they come.
+
+        A turn is over when an answer that nobody interrupted was heard to its end. Where the server
+        hears the user while an agent speaks (`vad_enabled`) the microphone stays open, and speaking
+        interrupts; else it is closed as soon as an answer begins.
+
+        Args:
+            sample_rate: samples per second of the answers: what the project's
+                ``speech_config.sample_rate`` says. The microphone always gives 16 kHz.
+            cancel_event: set it, in another thread, to end the answer that runs and its turn; it is
+                cleared then.
+            turns: how many; None goes on until the session is closed, or ``source`` ends.
+            source: what the user says; the default microphone if None.
+            sink: what is heard; the default speaker if None.
+
+        Raises:
+            ConfigError: an argument is wrong, or PyAudio is missing.
+            AudioError: the microphone or the speaker failed.
+            ConcurrencyError: another thread is consuming.
+            DistillerConnectionError: the session ended before the turns were over; its subclasses
+                as in `get_responses`.
+        """
+        self._audio_loop(sample_rate, cancel_event, source, sink).listen(turns)
+
+    def send_text_and_respond(
+        self,
+        text: str,
+        sample_rate: int = 16_000,
+        cancel_event: threading.Event | None = None,
+        *,
+        sink: SinkLike | None = None,
+    ) -> None:
+        """Ask something in writing, play the answer, and print its words as they come.
+
+        Args:
+            text: the question.
+            sample_rate, cancel_event, sink: as in `listen_and_respond`.
+
+        Raises:
+            ConfigError: the text is blank, or as in `listen_and_respond`; so is all else.
+        """
+        _check_text(text)
+        self._audio_loop(sample_rate, cancel_event, None, sink).ask(text)
+
+    def _audio_loop(
+        self,
+        sample_rate: int,
+        cancel_event: threading.Event | None,
+        source: SourceLike | None,
+        sink: SinkLike | None,
+    ) -> AudioLoop:
+        from .audio_loop import AudioLoop  # who only reads and writes needs no voice engine
+
+        self._check()
+        return AudioLoop(
+            self, sample_rate=sample_rate, cancel_event=cancel_event, source=source, sink=sink
+        )
+
     # -- the end ---------------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -393,6 +466,11 @@ def open_session(
     except BaseException:
         agents.close(Deadline(0))
         raise
+
+
+def _check_text(text: str) -> None:
+    if not isinstance(text, str) or not text.strip():
+        raise ConfigError(f"the text is {text!r:.40}: send at least one word")
 
 
 def _link_factory(

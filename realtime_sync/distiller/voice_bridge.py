@@ -45,7 +45,7 @@ class VoiceSession(Protocol):
     def wake(self) -> None:
         """Let `poll` return."""
 
-    def send_audio_chunk(self, audio: bytes) -> None:
+    def send_audio_chunk(self, audio: bytes) -> object:
         """Let the server hear int16 mono, little-endian, at 16 kHz."""
 
     def send_text_query(self, text: str) -> None:
