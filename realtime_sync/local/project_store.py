@@ -73,14 +73,9 @@ class ProjectStore:
     def _publish(self, draft: Path, folder: Path) -> int:
         newest = _newest(folder)
         version = 0 if newest is None else newest + 1
-        while True:
-            try:
-                # A link and not a rename, which would replace what another server has just stored.
-                os.link(draft, folder / f"{version}.json")
-            except FileExistsError:
-                version += 1
-            else:
-                return version
+        while not _linked(draft, folder / f"{version}.json"):
+            version += 1
+        return version
 
 
 @contextmanager
@@ -103,11 +98,20 @@ def open_projects(folder: Path | None) -> Iterator[ProjectStore]:
 
 def _written(folder: Path, config: JsonDict) -> Path:
     descriptor, name = tempfile.mkstemp(prefix=".", suffix=".draft", dir=folder)
-    with open(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(config, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
     return Path(name)
+
+
+def _linked(draft: Path, target: Path) -> bool:
+    """Give the draft its name; False when another server has just stored something under it."""
+    try:
+        os.link(draft, target)  # a rename would replace what is there
+    except FileExistsError:
+        return False
+    return True
 
 
 def _newest(folder: Path) -> int | None:

@@ -78,7 +78,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 
     store = ProjectStore(tmp_path)
     monkeypatch.setattr(os, "link", full)
-    with pytest.raises(ConfigError, match="project 'a' can't be stored in .*No space left"):
+    with pytest.raises(ConfigError, match=r"project 'a' can't be stored in .*No space left"):
         store.add("a", {})
     assert store.find("a") is None
     assert list((tmp_path / "a").iterdir()) == []
