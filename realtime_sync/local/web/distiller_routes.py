@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,7 @@ from attrs import frozen
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..._types import JsonDict
 from ...errors import ConfigError, ServerError
@@ -111,8 +112,9 @@ class DistillerRoutes:
             await self._serve(websocket)
         except (ServerError, ConfigError) as exc:
             error = exc if isinstance(exc, ServerError) else ServerError(str(exc))
-            await websocket.send_json(error_message(error))
-            await websocket.close(1011, "no session")
+            with contextlib.suppress(WebSocketDisconnect):
+                await websocket.send_json(error_message(error))
+                await websocket.close(1011, "no session")
 
     async def _serve(self, websocket: WebSocket) -> None:
         account, target, uuid = (

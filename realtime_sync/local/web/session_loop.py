@@ -92,7 +92,8 @@ class SessionLoop:
         return task
 
     async def close(self, code: int, reason: str | None = None) -> None:
-        """Close the WebSocket."""
+        """Close the WebSocket; what is still queued is not sent."""
+        self.outbox.stop()
         await self._websocket.close(code, reason)
 
     async def _receive(self, session: ServedSession) -> None:
