@@ -143,8 +143,8 @@ class _AgentVoice:
         """Say what was held back, and tell that this agent has ended."""
         for sentence in self._sentences.rest():
             await self._speak(sentence)
-        self._emit({"type": "response.text.done", "role": self._role})
         self._send(self._encoder.flush())
+        self._emit({"type": "response.text.done", "role": self._role})
         self._emit({"type": "response.audio.done", "role": self._role})
 
     async def _speak(self, sentence: str) -> None:
