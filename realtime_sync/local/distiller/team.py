@@ -60,13 +60,16 @@ class Team:
         self._room = room
         self._history: deque[JsonDict] = deque(maxlen=_REMEMBERED)
 
+    def hear(self, query: str) -> None:
+        """Note what the user has said."""
+        self._remember("user", "input_text", query)
+
     async def answer(self, query: str) -> None:
         """Send the messages of one response; cancelling this ends them at once.
 
         Args:
-            query: the user's words; ``""`` when none were understood, to which one agent answers.
+            query: what was heard last; ``""`` for no words, to which one agent answers.
         """
-        self._remember("user", "input_text", query)
         for agent in self._project.agents if query else self._project.agents[:1]:
             voice = _AgentVoice(agent.name, self._project, self._speech, self._emit, self._room)
             try:

@@ -40,7 +40,7 @@ _TURN_DETECTION: JsonDict = {
     # where there is no barge-in.
     "silence_duration_ms": 700,
 }
-_MOST_TURNS = 32
+_MOST_TURNS = 12  # a turn has at most 5 minutes: so much sound may wait as a conversation may hold
 _LONGEST_TEXT = 100_000
 
 
@@ -197,16 +197,18 @@ class VoiceSession:
             self._interrupt()
 
     def _end_turn(self, end_ms: int) -> None:
-        spoken = Spoken(self._buffer.take(self._start_ms, end_ms), self._told)
-        if not self._barge_in:
-            self._buffer.clear()
-        self._hand_over(spoken)
+        self._hand_over(Spoken(self._buffer.take(self._start_ms, end_ms), self._told))
 
     def nothing_more(self) -> None:
         """End the user's turn, because no audio has come for a while."""
-        if self._speaking:
-            self._end_turn(self._buffer.position_ms)
-            self._buffer.clear()
+        if not self._speaking:
+            return
+        spoken = Spoken(self._buffer.peek(self._start_ms, self._buffer.position_ms), self._told)
+        self._buffer.clear()
+        try:
+            self._hand_over(spoken)
+        except ServerError as error:
+            self._emit(error_message(error))
 
     def _commit(self, request: JsonDict) -> None:
         if self._speaking:
@@ -254,15 +256,25 @@ class VoiceSession:
     def _hand_over(self, turn: Spoken | Written) -> None:
         if self._turns >= _MOST_TURNS:
             raise fault(f"{_MOST_TURNS} turns wait for their answers already; this one is lost.")
+        if not self._barge_in:
+            self._buffer.clear()  # what of another turn was begun: nobody listens from here on
         self._turns += 1
         self._work.answer(turn)
 
     # -- the answer ------------------------------------------------------------------------------
 
-    def begin_response(self) -> None:
-        """Tell that the answer to the oldest turn begins."""
+    def begin_response(self) -> bool:
+        """Tell that the answer to the oldest turn begins; False if there is to be none.
+
+        There is none when the user has gone on to speak and may interrupt: speech that has begun
+        before an answer could not end it.
+        """
+        if self._barge_in and self._speaking:
+            self._turns -= 1
+            return False
         self._responding = True
         self._emit({"type": "response.created"})
+        return True
 
     def end_response(self) -> None:
         """Tell that this answer is over."""

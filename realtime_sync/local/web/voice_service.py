@@ -170,7 +170,9 @@ class _VoiceService:
             return ""
 
     async def _respond_to(self, words: str) -> None:
-        self._session.begin_response()
+        self._team.hear(words)
+        if not self._session.begin_response():
+            return
         try:
             await self._team.answer(words)
         except Exception as exc:  # it costs this answer, never the connection

@@ -90,6 +90,7 @@ class Room:
     def ask(self, query: str) -> list[Message]:
         """Let them answer, and return the messages of it."""
         before = len(self.messages)
+        self.team.hear(query)
         asyncio.run(self.team.answer(query))
         return self.messages[before:]
 

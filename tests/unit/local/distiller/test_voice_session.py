@@ -237,10 +237,43 @@ def test_cancelling() -> None:
 
 def test_too_many_turns() -> None:
     desk = Desk()
-    for n in range(32):
+    for n in range(12):
         assert desk.send("input_text", text=str(n)) == []
     assert desk.send("input_text", text="one more") == ["error"]
-    assert "32 turns wait" in desk.error()
+    assert "12 turns wait" in desk.error()
+    desk.session.begin_response()
+    desk.session.end_response()
+    assert desk.send("input_text", text="one more") == []
+
+
+def test_a_turn_too_many_that_just_ends() -> None:
+    desk = Desk(BARGE_IN)
+    for n in range(12):
+        desk.send("input_text", text=str(n))
+    desk.hear(500)
+    desk.session.nothing_more()
+    assert "12 turns wait" in desk.error()
+    assert len(desk.turns) == 12
+
+
+def test_writing_in_the_middle_of_a_turn_drops_it() -> None:
+    desk = Desk()
+    desk.hear(500)
+    desk.send("input_text", text="hello")
+    desk.session.nothing_more()
+    assert desk.turns == [Written("hello")]
+
+
+def test_no_answer_to_somebody_who_has_gone_on_to_speak() -> None:
+    desk = Desk(BARGE_IN)
+    desk.hear(500)
+    desk.pause()
+    desk.hear(500)
+    assert not desk.session.begin_response()
+    assert desk.messages == []
+    desk.pause()
+    assert desk.session.begin_response()
+    assert len(desk.turns) == 2
 
 
 def test_answers_of_agents() -> None:
