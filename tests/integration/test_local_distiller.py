@@ -186,6 +186,16 @@ def hasty_server() -> Iterator[Server]:
         yield server
 
 
+def test_who_waits_for_an_answer_is_not_idle(hasty_server: Server) -> None:
+    """An agent at work may take longer: only the session's own limit ends this one."""
+    create(hasty_server, "slow", project(agent("Mine", "CustomAgent")))
+    with talking(hasty_server, "slow") as client:
+        client.send("input_text", text="Hello!")
+        while (message := json.loads(client.socket.recv())).get("type") != "error":
+            pass
+    assert "maximum duration" in message["error_detail"]["message"]
+
+
 def answer_pings(client: RawDistiller) -> None:
     """Show that the program is there, until the connection ends."""
     while True:

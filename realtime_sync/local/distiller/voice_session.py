@@ -163,11 +163,16 @@ class VoiceSession:
             names = ", ".join(sorted(["input_audio_buffer.append", *self._actions]))
             raise fault(f"Invalid value for 'type': {kind!r:.80}. Supported values are: {names}.")
 
+    @property
+    def busy(self) -> bool:
+        """Whether the client waits for something."""
+        return self._turns > 0
+
     # -- the user speaks -------------------------------------------------------------------------
 
     @property
     def _deaf(self) -> bool:
-        return self._turns > 0 and not self._barge_in
+        return self.busy and not self._barge_in
 
     @property
     def _speaking(self) -> bool:

@@ -107,9 +107,11 @@ class _VoiceService:
         self._session.close()
 
     async def close_when_idle(self, limit_s: float) -> None:
-        """Close the connection when the client has sent nothing for so long."""
+        """Close the connection when for so long nothing came from the client or was due to it."""
         while (left := self._last_message + limit_s - self._clock.time()) > 0:
             await asyncio.sleep(left)
+            if self._session.busy:
+                self._last_message = self._clock.time()
         await self._loop.close(1011, f"Connection timeout (Idle for {limit_s / 60:g} minutes)")
 
     # -- what the session asks for ---------------------------------------------------------------

@@ -246,6 +246,17 @@ def test_too_many_turns() -> None:
     assert desk.send("input_text", text="one more") == []
 
 
+def test_busy_until_all_is_answered() -> None:
+    desk = Desk()
+    assert not desk.session.busy
+    desk.send("input_text", text="one")
+    desk.send("input_text", text="two")
+    for busy in (True, False):
+        desk.session.begin_response()
+        desk.session.end_response()
+        assert desk.session.busy is busy
+
+
 def test_a_turn_too_many_that_just_ends() -> None:
     desk = Desk(BARGE_IN)
     for n in range(12):
