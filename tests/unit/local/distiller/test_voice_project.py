@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from realtime_sync import ServerError
 from realtime_sync.local.distiller.voice_project import (
@@ -159,3 +162,34 @@ def test_a_deep_one() -> None:
         deep = {"a": deep}
     with pytest.raises(ServerError, match="The configuration is nested deeper than 64 levels"):
         parse_config(deep)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    *("orchestrator", "agent_list", "utility_agents", "agent_name", "agent_class"),
+                    *(
+                        "config",
+                        "custom_tools",
+                        "speech_config",
+                        "audio_config",
+                        "vad",
+                        "sample_rate",
+                    ),
+                ]
+            ),
+            inner,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_whatever_comes_is_read_or_refused(given_: Any) -> None:
+    with suppress(ServerError):
+        assert read_project(parse_config(given_)).agents

@@ -6,6 +6,8 @@ import base64
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from realtime_sync.local.distiller.voice_project import TeamAgent, VoiceProject
 from realtime_sync.local.distiller.voice_session import Spoken, VoiceSession, Written
@@ -351,3 +353,32 @@ def test_closing_lets_go_of_the_sound() -> None:
     desk.session.close()
     desk.session.nothing_more()
     assert desk.turns == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=6,
+)
+KINDS = [
+    *("input_audio_buffer.append", "input_audio_buffer.commit", "input_audio_buffer.clear"),
+    *("input_text", "session.update", "response.cancel", "playback.started", "playback.stopped"),
+    *("PONG", "executor", "response.create"),
+]
+FIELDS = ["audio", "text", "request_id", "request_args", "request_type", "x"]
+
+
+@given(
+    st.lists(
+        JSON
+        | st.dictionaries(st.sampled_from(FIELDS), JSON).flatmap(
+            lambda fields: st.sampled_from(KINDS).map(lambda kind: {**fields, "type": kind})
+        ),
+        max_size=20,
+    )
+)
+def test_whatever_comes_is_at_most_an_error(requests: list[Any]) -> None:
+    desk = Desk(BARGE_IN)
+    for request in requests:
+        assert set(desk.send_raw(request)) <= {"error", "response.interrupted"}
+    assert "The server had an error" not in str(desk.messages)
