@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from .._deadline import Deadline
 from .._threads import join_all, spawn
-from ..audio.base import Sink, SinkLike, Source, SourceLike, as_sink, as_source
+from ..audio.base import Sink, SinkLike, Source, SourceLike, SourceWrapper, as_sink, as_source
 from ..audio.microphone import Microphone
 from ..audio.speaker import Speaker
 from ..connection import RealtimeConnection
-from ..errors import ConfigError, ConnectionClosedOK, RealtimeError
+from ..errors import ConfigError, ConnectionClosedError, ConnectionClosedOK, DistillerError
 from ..events import ResponseCreated, ResponseDone, ServerEvent
 from ..voice.events import AnswerStarted, Interrupted, TurnMetrics, VoiceEvent
 from ..voice.loop import VoiceLoop
@@ -78,14 +79,20 @@ class AudioLoop:
         if turns is not None and (not isinstance(turns, int) or turns < 1):
             raise ConfigError(f"turns={turns!r:.80} is no number of turns; give 1 or more, or None")
         with self._speaker() as sink:
-            while turns is None or turns > 0:
+            left = math.inf if turns is None else turns
+            while left > 0:
                 # Without VAD each turn has a microphone of its own.
-                wanted = turns if self._session.vad_enabled else 1
-                with self._microphone() as source:
-                    done = self._run(source, sink, wanted)
-                if done == 0 or (turns is None and self._session.vad_enabled):
+                wanted = left if self._session.vad_enabled else 1
+                try:
+                    with self._microphone(is_last=wanted == left) as source:
+                        done = self._run(source, sink, wanted)
+                except DistillerError as exc:
+                    if _is_end(exc, turns):
+                        return
+                    raise
+                if done < wanted:
                     return  # the source has ended
-                turns = None if turns is None else turns - done
+                left -= done
 
     def ask(self, text: str) -> None:
         """Have a question in writing answered aloud.
@@ -106,14 +113,14 @@ class AudioLoop:
             yield speaker
 
     @contextmanager
-    def _microphone(self) -> Iterator[Source]:
+    def _microphone(self, *, is_last: bool) -> Iterator[Source]:
         if self._source is not None:
-            yield self._source
+            yield self._source if is_last else _OneTurn(self._source)
             return
         with Microphone(rate=_MICROPHONE_HZ) as microphone:
             yield microphone
 
-    def _run(self, source: Source, sink: Sink, turns: int | None, question: str = "") -> int:
+    def _run(self, source: Source, sink: Sink, turns: float, question: str = "") -> int:
         """Talk until ``turns`` are over or the source has ended; return how many were."""
         while self._session.poll(0) is not None:
             pass  # what nobody has taken belongs to no turn of ours
@@ -125,8 +132,12 @@ class AudioLoop:
                 talk.ask(question)
             if self._cancel_event is not None:
                 stack.enter_context(_watching(self._cancel_event, talk))
-            talk.run()
-        if bridge.failure is not None and not _is_end(bridge.failure, turns):
+            try:
+                talk.run()
+            except ConnectionClosedError:
+                if bridge.failure is None:
+                    raise
+        if bridge.failure is not None:
             raise bridge.failure
         return talk.turns
 
@@ -147,7 +158,7 @@ class _Talk:
         connection: RealtimeConnection,
         source: Source,
         sink: Sink,
-        wanted: int | None,
+        wanted: float,
     ) -> None:
         self.turns = 0
         self._session = session
@@ -210,7 +221,7 @@ class _Talk:
     def _turn_is_over(self) -> None:
         self.turns += 1
         self._cancelled = False
-        if self._wanted is not None and self.turns >= self._wanted:
+        if self.turns >= self._wanted:
             self._loop.close()
 
     def _tell_started(self) -> None:
@@ -225,10 +236,26 @@ class _Talk:
             self._session.notify_playback_stopped()
 
 
-def _is_end(failure: RealtimeError, turns: int | None) -> bool:
+def _is_end(failure: DistillerError, turns: int | None) -> bool:
     """Whether a session that is over is a good end of so many turns: it was closed on purpose."""
     end = failure.__cause__
     return isinstance(end, ConnectionClosedOK) and (turns is None or end.closed_by == "this side")
+
+
+class _OneTurn(SourceWrapper):
+    """A source that is not ended with the turn, because another turn follows."""
+
+    _over = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in super().__iter__():
+            if self._over:
+                return
+            yield chunk
+
+    def close(self) -> None:
+        """End this iteration only, at the source's next chunk."""
+        self._over = True
 
 
 class _Silence(Source):

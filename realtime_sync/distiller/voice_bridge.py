@@ -17,7 +17,7 @@ from .._deadline import Deadline
 from .._types import JsonDict
 from ..connection import RealtimeConnection, RealtimeConnectionManager
 from ..connection.settings import ConnectionSettings
-from ..errors import ConnectionClosed, RealtimeError
+from ..errors import ConnectionClosed, ConnectionClosedError, RealtimeError
 from ..events.json_writer import event_text
 from ..providers.base import Endpoint
 from ..transport import Transport, TransportOptions
@@ -75,7 +75,7 @@ class VoiceBridge(Transport):
         output_hz: samples per second of what it says.
 
     Attributes:
-        failure: what the session has raised, which the connection can only tell by its code.
+        failure: what the session has raised; the connection tells of it as of a close.
 
     Threads: as `Transport`.
     """
@@ -129,10 +129,10 @@ class VoiceBridge(Transport):
         """Take the session's next message."""
         try:
             message = self._session.poll()
-        except ConnectionClosed as closed:
-            self.failure, self._end = closed, closed
         except RealtimeError as exc:
-            self.failure, self._end = exc, closed_by_us(1000, str(exc))
+            self.failure = exc
+            end = exc.__cause__ if isinstance(exc.__cause__, ConnectionClosed) else None
+            self._end = end or ConnectionClosedError(1011, str(exc), closed_by="the server")
         else:
             if message is not None:
                 with self._lock:

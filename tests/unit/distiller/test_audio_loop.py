@@ -1,13 +1,25 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from session_script import SessionScript, answer, response, sound, speech, user_said, words
 
 from realtime_sync.distiller.audio_loop import AudioLoop
-from realtime_sync.errors import ConfigError, ConnectionClosedError, DeviceError
+from realtime_sync.distiller.session_ends import end_of_link
+from realtime_sync.errors import (
+    ConfigError,
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    DeviceError,
+    DistillerConnectionError,
+    DistillerError,
+    DistillerMessageError,
+)
 from realtime_sync.testing import MemorySink, MemorySource, VirtualClock
 
 RATE = 16_000
@@ -175,13 +187,32 @@ def test_the_programs_event_cancels_the_answer_and_ends_the_turn() -> None:
     assert loud_ms(sink.played) == 0
 
 
-def test_the_end_of_the_session_is_told_as_the_session_tells_it() -> None:
-    lost = ConnectionClosedError(1006, "the link was cut")
-    session = SessionScript(on_call=answers_once({"type": "response.created"}, lost))
+@pytest.mark.parametrize(
+    "end",
+    [end_of_link(ConnectionClosedError(1006, "the link was cut")), DistillerMessageError("full")],
+    ids=["link", "message"],
+)
+def test_the_end_of_the_session_is_told_as_the_session_tells_it(end: DistillerError) -> None:
+    session = SessionScript(on_call=answers_once({"type": "response.created"}, end))
     talk, source, _ = loop(session)
     source.say(speech(20))
-    with pytest.raises(ConnectionClosedError, match="the link was cut"):
+    with pytest.raises(type(end), match=r"the link was cut|full"):
         talk.listen()
+
+
+@pytest.mark.parametrize(
+    ("turns", "closed_by", "is_end"),
+    [(None, "the server", True), (1, "the server", False), (1, "this side", True)],
+)
+def test_a_session_that_is_closed_on_purpose_ends_what_has_no_end(
+    turns: int | None, closed_by: str, is_end: bool
+) -> None:
+    end = end_of_link(ConnectionClosedOK(1000, closed_by=closed_by))
+    session = SessionScript(on_call=answers_once(end))
+    talk, source, _ = loop(session)
+    source.say(speech(20))
+    with nullcontext() if is_end else pytest.raises(DistillerConnectionError):
+        talk.listen(turns)
 
 
 class BrokenMicrophone(MemorySource):
@@ -193,6 +224,30 @@ def test_a_microphone_that_fails_ends_the_turn_with_its_error() -> None:
     talk, _, _ = loop(SessionScript(), source=BrokenMicrophone(rate=RATE))
     with pytest.raises(DeviceError, match="went away"):
         talk.listen()
+
+
+class EndlessMicrophone(MemorySource):
+    """Gives chunks as a device does, whether or not anybody speaks."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        while not self._closed:
+            time.sleep(0.001)
+            yield speech(20)
+
+
+def test_without_vad_a_source_of_the_programs_serves_all_turns() -> None:
+    turns = 0
+
+    def on_call(session: SessionScript, name: str, value: Any) -> None:
+        nonlocal turns
+        if loud_ms(sink.played) == 100 * turns:  # the answers so far were heard
+            turns += 1
+            session.tell(*response(*answer("A", "Yes.", speech(100))))
+
+    session = SessionScript(on_call=on_call)
+    talk, source, sink = loop(session, source=EndlessMicrophone(rate=RATE))
+    talk.listen(turns=3)
+    assert (turns, loud_ms(sink.played)) == (3, 300)
 
 
 @pytest.mark.parametrize("turns", [0, -1, "two", 1.5])

@@ -9,10 +9,12 @@ import pytest
 from session_script import SessionScript, answer, response, user_said
 
 from realtime_sync import RealtimeConnection
+from realtime_sync.distiller.session_ends import end_of_link
 from realtime_sync.distiller.voice_bridge import VoiceBridge
 from realtime_sync.errors import (
     ConnectionClosedError,
     ConnectionClosedOK,
+    DistillerConnectionError,
     DistillerMessageError,
     LocalProtocolError,
 )
@@ -137,17 +139,17 @@ def test_closing_leaves_the_session_open(
 def test_a_session_that_ends_ends_the_connection_with_its_code(
     session: SessionScript, bridge: VoiceBridge, connection: RealtimeConnection
 ) -> None:
-    session.tell(ConnectionClosedError(1011, "idle"))
+    session.tell(end_of_link(ConnectionClosedError(1011, "idle")))
     with pytest.raises(ConnectionClosedError, match="1011: idle"):
         received(connection, "never")
-    assert isinstance(bridge.failure, ConnectionClosedError)
+    assert isinstance(bridge.failure, DistillerConnectionError)
 
 
 def test_what_else_a_session_raises_is_kept(
     session: SessionScript, bridge: VoiceBridge, connection: RealtimeConnection
 ) -> None:
     session.tell(DistillerMessageError("out of credit"))
-    with pytest.raises(ConnectionClosedOK, match="out of credit"):
+    with pytest.raises(ConnectionClosedError, match="out of credit"):
         received(connection, "never")
     assert isinstance(bridge.failure, DistillerMessageError)
 
