@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 from .._deadline import Deadline
 from .._threads import join_all, spawn
-from ..audio.base import Sink, SinkLike, Source, SourceLike, SourceWrapper, as_sink, as_source
+from ..audio.base import Sink, SinkLike, Source, SourceLike, as_sink, as_source
 from ..audio.microphone import Microphone
 from ..audio.speaker import Speaker
 from ..connection import RealtimeConnection
@@ -35,8 +35,9 @@ class AudioLoop:
     """Runs turns of one session.
 
     A turn is over when a response that nobody interrupted was heard to its end. Where the server
-    hears the user all the time (``capabilities.vad_enabled``) the microphone stays open, and the
-    user may interrupt; else it is closed as soon as a response begins.
+    hears the user all the time (``capabilities.vad_enabled``) he may interrupt. Else he is not
+    heard from the beginning of a response until it was played, and the microphone is closed as soon
+    as the response of the last turn begins.
 
     Args:
         session: whose messages nobody else takes meanwhile.
@@ -78,21 +79,13 @@ class AudioLoop:
         """
         if turns is not None and (not isinstance(turns, int) or turns < 1):
             raise ConfigError(f"turns={turns!r:.80} is no number of turns; give 1 or more, or None")
-        with self._speaker() as sink:
-            left = math.inf if turns is None else turns
-            while left > 0:
-                # Without VAD each turn has a microphone of its own.
-                wanted = left if self._session.vad_enabled else 1
-                try:
-                    with self._microphone(is_last=wanted == left) as source:
-                        done = self._run(source, sink, wanted)
-                except DistillerError as exc:
-                    if _is_end(exc, turns):
-                        return
-                    raise
-                if done < wanted:
-                    return  # the source has ended
-                left -= done
+        wanted = math.inf if turns is None else turns
+        try:
+            with self._speaker() as sink, self._microphone() as source:
+                self._run(source, sink, wanted)
+        except DistillerError as exc:
+            if not _is_end(exc, turns):
+                raise
 
     def ask(self, text: str) -> None:
         """Have a question in writing answered aloud.
@@ -113,18 +106,18 @@ class AudioLoop:
             yield speaker
 
     @contextmanager
-    def _microphone(self, *, is_last: bool) -> Iterator[Source]:
+    def _microphone(self) -> Iterator[Source]:
         if self._source is not None:
-            yield self._source if is_last else _OneTurn(self._source)
+            yield self._source
             return
         with Microphone(rate=_MICROPHONE_HZ) as microphone:
             yield microphone
 
-    def _run(self, source: Source, sink: Sink, turns: float, question: str = "") -> int:
-        """Talk until ``turns`` are over or the source has ended; return how many were."""
+    def _run(self, source: Source, sink: Sink, turns: float, question: str = "") -> None:
+        """Talk until ``turns`` are over or the source has ended."""
         while self._session.poll(0) is not None:
             pass  # what nobody has taken belongs to no turn of ours
-        bridge = VoiceBridge(self._session, output_hz=self._sample_rate)
+        bridge = VoiceBridge(self._session, output_hz=self._sample_rate, waits=True)
         with ExitStack() as stack:
             connection = stack.enter_context(bridge.open())
             talk = _Talk(self._session, bridge, connection, source, sink, turns)
@@ -139,14 +132,10 @@ class AudioLoop:
                     raise
         if bridge.failure is not None:
             raise bridge.failure
-        return talk.turns
 
 
 class _Talk:
     """One run of the voice loop, and what is done at its events.
-
-    Attributes:
-        turns: how many are over.
 
     Threads: all but `cancel` in the thread of `run`.
     """
@@ -160,11 +149,11 @@ class _Talk:
         sink: Sink,
         wanted: float,
     ) -> None:
-        self.turns = 0
         self._session = session
+        self._bridge = bridge
         self._connection = connection
         self._source = source
-        self._wanted = wanted
+        self._left = wanted  # turns
         self._lines = SpokenLines(bridge.role_of, _print)
         self._has_sound = False  # the response
         self._is_told = False  # the server was told that something plays
@@ -204,24 +193,27 @@ class _Talk:
         match event:
             case ResponseCreated():
                 self._has_sound = False
-                if not self._session.vad_enabled:
-                    self._source.close()
+                if not self._session.vad_enabled and self._left <= 1:
+                    self._source.close()  # whatever it hears would be of no turn
             case AnswerStarted():
                 self._has_sound = True
                 self._tell_started()
             case Interrupted():
                 self._tell_stopped()
-            case ResponseDone() if not self._has_sound and event.response.status != "cancelled":
-                self._turn_is_over()
+            case ResponseDone() if not self._has_sound:
+                self._bridge.listen()
+                if event.response.status != "cancelled":
+                    self._turn_is_over()
             case TurnMetrics():
                 self._tell_stopped()
                 if event.interruption_ms is None or self._cancelled:
                     self._turn_is_over()
 
     def _turn_is_over(self) -> None:
-        self.turns += 1
+        self._left -= 1
         self._cancelled = False
-        if self.turns >= self._wanted:
+        self._bridge.listen()
+        if self._left <= 0:
             self._loop.close()
 
     def _tell_started(self) -> None:
@@ -240,22 +232,6 @@ def _is_end(failure: DistillerError, turns: int | None) -> bool:
     """Whether a session that is over is a good end of so many turns: it was closed on purpose."""
     end = failure.__cause__
     return isinstance(end, ConnectionClosedOK) and (turns is None or end.closed_by == "this side")
-
-
-class _OneTurn(SourceWrapper):
-    """A source that is not ended with the turn, because another turn follows."""
-
-    _over = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in super().__iter__():
-            if self._over:
-                return
-            yield chunk
-
-    def close(self) -> None:
-        """End this iteration only, at the source's next chunk."""
-        self._over = True
 
 
 class _Silence(Source):

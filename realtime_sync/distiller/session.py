@@ -315,8 +315,9 @@ class DistillerSession:
         """Hear the user, play the answer, and print the words of both as they come.
 
         A turn is over when an answer that nobody interrupted was heard to its end. Where the server
-        hears the user while an agent speaks (`vad_enabled`) the microphone stays open, and speaking
-        interrupts; else it is closed as soon as an answer begins.
+        hears the user while an agent speaks (`vad_enabled`), speaking interrupts. Else the user is
+        not heard from the beginning of an answer to its end, and the microphone is closed as soon
+        as the last one begins.
 
         Args:
             sample_rate: samples per second of the answers: what the project's
@@ -324,7 +325,7 @@ class DistillerSession:
             cancel_event: set it, in another thread, to end the answer that runs and its turn; it is
                 cleared then.
             turns: how many; None goes on until the session is closed, or ``source`` ends.
-            source: what the user says; the default microphone if None.
+            source: what the user says; the default microphone if None. It is closed at the end.
             sink: what is heard; the default speaker if None.
 
         Raises:

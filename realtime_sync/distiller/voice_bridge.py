@@ -73,6 +73,8 @@ class VoiceBridge(Transport):
     Args:
         session: whose messages nobody else takes meanwhile. It stays open when this is closed.
         output_hz: samples per second of what it says.
+        waits: whether a user who is not heard during a response is heard again only after
+            `listen`, when it was played, and not at once when it is done.
 
     Attributes:
         failure: what the session has raised; the connection tells of it as of a close.
@@ -80,10 +82,12 @@ class VoiceBridge(Transport):
     Threads: as `Transport`.
     """
 
-    def __init__(self, session: VoiceSession, *, output_hz: int) -> None:
+    def __init__(self, session: VoiceSession, *, output_hz: int, waits: bool = False) -> None:
         super().__init__()
         self.failure: RealtimeError | None = None
         self._session = session
+        self._waits = waits
+        self._deaf = False
         self._lock = threading.Lock()  # guards the three below; never held while sending
         self._translation = VoiceTranslation(output_hz=output_hz, can_interrupt=session.vad_enabled)
         self._answers = deque(self._translation.begin())  # of ours, to what the client sends
@@ -105,6 +109,10 @@ class VoiceBridge(Transport):
         """Return the name of the agent that says an item; None for one of the user's."""
         with self._lock:
             return self._translation.role_of(item_id)
+
+    def listen(self) -> None:
+        """Let the user be heard again."""
+        self._deaf = False
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -137,6 +145,10 @@ class VoiceBridge(Transport):
             if message is not None:
                 with self._lock:
                     self._answers += self._translation.receive(message)
+                    if self._translation.responding and not self._session.vad_enabled:
+                        self._deaf = True
+                    elif not self._waits:
+                        self._deaf = False
 
     # -- sending ---------------------------------------------------------------------------------
 
@@ -180,7 +192,7 @@ class VoiceBridge(Transport):
 
     def _append(self, audio: bytes) -> None:
         # While it answers, a server without VAD hears nothing; with it, that is an interruption.
-        if audio and (self._session.vad_enabled or not self._translation.responding):
+        if audio and not self._deaf:
             self._session.send_audio_chunk(audio)
 
     def _create(self, event: JsonDict) -> None:

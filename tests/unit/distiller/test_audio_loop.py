@@ -245,7 +245,7 @@ def test_without_vad_a_source_of_the_programs_serves_all_turns() -> None:
             session.tell(*response(*answer("A", "Yes.", speech(100))))
 
     session = SessionScript(on_call=on_call)
-    talk, source, sink = loop(session, source=EndlessMicrophone(rate=RATE))
+    talk, _, sink = loop(session, source=EndlessMicrophone(rate=RATE))
     talk.listen(turns=3)
     assert (turns, loud_ms(sink.played)) == (3, 300)
 
