@@ -110,17 +110,10 @@ class _Tree:
                 "multiply"
             )
         raw = self._raw(path)
-        if isinstance(raw, dict):
-            with self._opened(path):
-                return {key: self.value_of((*path, key)) for key in raw}
-        if isinstance(raw, list):
-            with self._opened(path):
-                return [self.value_of((*path, index)) for index in range(len(raw))]
-        if not _is_interpolated(raw):
+        if not isinstance(raw, dict | list) and not _is_interpolated(raw):
             return raw
         with self._opened(path):
-            found = _Expression(raw, self, path).whole()
-            return self.value_of(found.path) if isinstance(found, _Place) else found
+            return self._resolved(raw, path)
 
     def find(self, text_at: NodePath, dots: int, keys: list[str]) -> _Place:
         """Return the node that a reference names.
@@ -151,6 +144,14 @@ class _Tree:
                 f"${{oc.env:{name},…}}"
             )
         return None if default[0] is None else str(default[0])
+
+    def _resolved(self, raw: Any, path: NodePath) -> Any:
+        if isinstance(raw, dict):
+            return {key: self.value_of((*path, key)) for key in raw}
+        if isinstance(raw, list):
+            return [self.value_of((*path, index)) for index in range(len(raw))]
+        found = _Expression(raw, self, path).whole()
+        return self.value_of(found.path) if isinstance(found, _Place) else found
 
     def _followed(self, path: NodePath) -> NodePath:
         """Return where a reference in the middle of another one leads to."""

@@ -165,7 +165,7 @@ _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"),
+    re.compile(r"[-+]?[0-9]+(?:_[0-9]+)*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"),
     list("-+0123456789"),
 )
 _Loader.yaml_implicit_resolvers = {
@@ -188,5 +188,6 @@ def _parse(file: str, text: str) -> _Document:
     except yaml.reader.ReaderError as exc:
         line = text.count("\n", 0, exc.position) + 1
         raise ConfigError(f"{file}, line {line}: is no YAML: {exc.reason}") from exc
-    except ValueError as exc:  # `!!int x`, of which PyYAML tells no line
-        raise ConfigError(f"{file}: is no YAML: {exc}") from exc
+    except (ValueError, LookupError, AttributeError, TypeError) as exc:
+        # `!!int x`, `!!float ''`, `!!bool x`: PyYAML trusts the tag, and tells no line.
+        raise ConfigError(f"{file}: is no YAML: the text of a tagged value is none: {exc}") from exc

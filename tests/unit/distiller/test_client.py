@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 import sys
 from collections.abc import Callable
@@ -14,7 +13,6 @@ import pytest
 
 from realtime_sync import ConcurrencyError, ConfigError
 from realtime_sync._headers import Headers
-from realtime_sync.distiller import client as module
 from realtime_sync.distiller.client import RealtimeDistiller
 from realtime_sync.errors import NotFoundError, ProjectDownloadError
 from realtime_sync.rest.request import Answer
@@ -272,7 +270,3 @@ def test_an_error_in_the_block_closes_the_session(distiller: RealtimeDistiller) 
         raise ZeroDivisionError
     assert session.closed
     assert distiller._entered == []
-
-
-def test_examples() -> None:
-    assert doctest.testmod(module).failed == 0

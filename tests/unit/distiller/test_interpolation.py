@@ -6,7 +6,6 @@ zero, integers as keys, escapes in keys), but for those marked as ours.
 
 from __future__ import annotations
 
-import doctest
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_sync.distiller import interpolation
 from realtime_sync.distiller.interpolation import InterpolationError, resolve, show_path
 
 ENVIRONMENT = {"X": "x", "TEXT": "${a}", "EMPTY": "", "ONE": "1"}
@@ -219,7 +217,3 @@ def test_any_text_is_resolved_or_refused(text: str) -> None:
 @given(st.text(alphabet="$}[].:,'\"\\ ab", max_size=40))
 def test_text_without_an_opening_stays_as_it_is(text: str) -> None:
     assert resolve({"a": text}, {}) == {"a": text}
-
-
-def test_examples() -> None:
-    assert doctest.testmod(interpolation).failed == 0

@@ -109,7 +109,10 @@ def test_the_raw_text_keeps_its_interpolations(file: Path) -> None:
         ("a: 1\nb: 1\na: 2", "project.yaml, line 3: is no YAML: the key 'a' is there twice"),
         ("a: 1\n---\nb: 2", "project.yaml, line 2: is no YAML: expected a single document"),
         ("a: !!python/name:os.system ''", "project.yaml, line 1: is no YAML: could not determine"),
-        ("a: !!int x", "project.yaml: is no YAML: invalid literal"),
+        ("a: !!int x", "project.yaml: is no YAML: the text of a tagged value is none: invalid"),
+        ("a: !!float ''", "project.yaml: is no YAML: the text of a tagged value is none"),
+        ("a: !!bool x", "project.yaml: is no YAML: the text of a tagged value is none"),
+        ("a: !!timestamp x", "project.yaml: is no YAML: the text of a tagged value is none"),
         ("a: &x [*x]", "project.yaml: is nested too deeply, or holds itself"),
         ("a: " + "[" * 9999, "project.yaml: is nested too deeply, or holds itself"),
         # the root

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 from typing import Any
 
 import pytest
 
 from realtime_sync import ConfigError, RemoteProtocolError
-from realtime_sync.distiller import projects
 from realtime_sync.distiller.projects import check_name, decoded_config
 
 CONFIG = {"utility_agents": [{"agent_name": "Ü", "agent_class": "CustomAgent"}]}
@@ -44,7 +42,3 @@ def test_what_is_no_configuration(config: Any) -> None:
 def test_an_answer_without_one() -> None:
     with pytest.raises(RemoteProtocolError):
         decoded_config({})
-
-
-def test_examples() -> None:
-    assert doctest.testmod(projects).failed == 0

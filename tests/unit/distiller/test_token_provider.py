@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import doctest
 import json
 from typing import Any
 
 import pytest
 
 from realtime_sync import ConfigError
-from realtime_sync.distiller import TokenProvider, token_provider
+from realtime_sync.distiller import TokenProvider
 from realtime_sync.distiller.token_provider import _end_in
 
 GIVEN = {"url": "https://h/token", "client_id": "app", "client_secret": "secret"}
@@ -45,7 +44,3 @@ def test_what_a_provider_needs(name: str, value: Any) -> None:
 def test_what_is_no_endpoint(url: str) -> None:
     with pytest.raises(ConfigError):
         TokenProvider(**{**GIVEN, "url": url}).token()
-
-
-def test_examples() -> None:
-    assert doctest.testmod(token_provider).failed == 0
