@@ -288,7 +288,7 @@ class DistillerSession:
             self._failure = self._end_of(closed)
             if self._is_quiet_end(closed):
                 return None
-            raise copy.copy(self._failure) from closed
+            raise _again(self._failure) from closed
         if isinstance(item, Reconnected):
             log.info("the session was opened anew after a close with code %d", item.code)
             if item.lost:
@@ -298,7 +298,7 @@ class DistillerSession:
             return None
         if item.type == "error":
             self._failure = end_of_message(item)
-            raise copy.copy(self._failure)
+            raise _again(self._failure)
         return item
 
     # -- speaking --------------------------------------------------------------------------------
@@ -467,6 +467,13 @@ def open_session(
     except BaseException:
         agents.close(Deadline(0))
         raise
+
+
+def _again(error: DistillerConnectionError) -> DistillerConnectionError:
+    """Return a fresh exception: one that is raised in many threads would mix tracebacks."""
+    fresh = copy.copy(error)
+    fresh.__cause__ = error.__cause__
+    return fresh
 
 
 def _check_text(text: str) -> None:
