@@ -396,7 +396,7 @@ class DistillerSession:
     def _check(self) -> None:
         """Raise what has ended the session, if the program has been told."""
         if self._failure is not None:
-            raise copy.copy(self._failure)
+            raise _again(self._failure)
 
     def _is_quiet_end(self, closed: ConnectionClosed) -> bool:
         """Whether somebody has closed the session on purpose, and nothing is missing by that."""

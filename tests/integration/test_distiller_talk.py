@@ -150,6 +150,7 @@ def ask_again(room: Room) -> None:
     """Ask again when the first answer was heard."""
     while room.loud_s < 0.5:
         threading.Event().wait(0.05)
+    threading.Event().wait(1.0)  # until the next turn; the microphone is silent meanwhile
     room.say("weather")
 
 
