@@ -94,7 +94,7 @@ if TYPE_CHECKING:
     from ..conversation.session import SessionState
     from ..events import ServerEvent
 
-__all__ = ["VoiceState"]
+__all__ = ["VoiceState", "check_rules"]
 
 # What says of itself whether a response runs.
 _BOUNDS = (ResponseCreated, ResponseDone)
@@ -903,6 +903,24 @@ class VoiceState:
         stopped_at, self._turn.stopped_at = self._turn.stopped_at, None
         latency = None if stopped_at is None else round((self._clock() - stopped_at) * 1000)
         return AnswerStarted(response_id=response_id, latency_ms=latency)
+
+
+def check_rules(interruptions: object, idle: object) -> None:
+    """Check what a program gives as its rules, before there is a conversation.
+
+    Args:
+        interruptions: what interrupts an answer.
+        idle: what happens when nobody says anything.
+
+    Raises:
+        ConfigError: one of them is no rule.
+    """
+    if not isinstance(interruptions, Interruptions | bool):
+        raise ConfigError(
+            f"interruptions={interruptions!r:.80} is no rule; give True, False or Interruptions(…)"
+        )
+    if idle is not None and not isinstance(idle, IdleRule):
+        raise ConfigError(f"idle={idle!r:.80} is no rule; give IdleRule(after_s=…), or None")
 
 
 def _delete_unheard(response: JsonDict, answer: TrackedAnswer) -> list[Effect]:

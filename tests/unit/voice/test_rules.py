@@ -61,8 +61,9 @@ from realtime_sync.voice.events import (
     ToolsUnmatched,
     TurnMetrics,
 )
+from realtime_sync.voice.idle import IdleRule
 from realtime_sync.voice.interruptions import Interruptions
-from realtime_sync.voice.rules import VoiceState
+from realtime_sync.voice.rules import VoiceState, check_rules
 
 
 @pytest.fixture
@@ -835,3 +836,15 @@ def test_turns_of_the_user_are_counted_spoken_or_written(state: VoiceState) -> N
     assert state.turns == 3
     state.say("Hello.")
     assert state.turns == 3
+
+
+@pytest.mark.parametrize(
+    ("interruptions", "idle", "wrong"),
+    [("off", None, "interruptions="), (None, None, "interruptions="), (True, 5, "idle=")],
+)
+def test_what_is_no_rule_is_refused(interruptions: object, idle: object, wrong: str) -> None:
+    with pytest.raises(ConfigError, match=f"{wrong}.* is no rule"):
+        check_rules(interruptions, idle)
+    for rule in (True, False, Interruptions()):
+        check_rules(rule, None)
+        check_rules(rule, IdleRule(after_s=1, end_after_s=1))
