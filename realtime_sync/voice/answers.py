@@ -32,6 +32,7 @@ class TrackedAnswer:
         answered: some of its audio came.
         failed: the server could not complete it.
         cut: it was interrupted before all of it was heard.
+        lost: its link was lost before its end.
         saying: what somebody wants it to say; it may be protected from interruptions.
         settled: its items that were truncated or deleted.
     """
@@ -42,6 +43,7 @@ class TrackedAnswer:
     answered: bool = False
     failed: bool = False
     cut: bool = False
+    lost: bool = False
     saying: Saying | None = None
     settled: set[str] = field(factory=set)
 
@@ -162,7 +164,11 @@ class Answers:
             return "cut"
         parts = [part for part, heard in self._parts.items() if heard.response_id == said[-1]]
         sounds = any(self._is_unheard(part, played_ms) for part in parts)
-        return "heard" if answer.done and not sounds else "under_way"
+        if sounds or not answer.done:
+            return "under_way"
+        if answer.lost:
+            return "cut"
+        return "heard" if answer.answered else "unspoken"
 
     def received(self, part: Part, response_id: str, size: int) -> None:
         """Take that so many bytes of audio came."""
@@ -268,6 +274,7 @@ class Answers:
         }
         lost = set(self.awaited) - begun
         for answer in self._answers.values():
+            answer.lost = answer.lost or not answer.done
             answer.done = True
         for heard in self._parts.values():
             heard.is_known = False

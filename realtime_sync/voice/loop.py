@@ -295,6 +295,8 @@ class VoiceLoop:
     def say(self, text: str, *, interruptible: bool = True) -> None:
         """Have the model say ``text``, word for word, as soon as nothing else goes on.
 
+        It may call no tool in its place.
+
         Args:
             text: what is said.
             interruptible: whether the user's voice interrupts it. False needs a loop with

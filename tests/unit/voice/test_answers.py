@@ -215,6 +215,7 @@ def test_one_that_was_interrupted_protects_nothing(answers: Sound) -> None:
 def saying(answers: Sound) -> Saying:
     """Something that an answer says, with 100 ms of sound."""
     said = answers.answer("r").saying = Saying({}, is_protected=False)
+    answers.answer("r").answered = True
     answers.get(PART, 100)
     return said
 
@@ -245,6 +246,26 @@ def test_it_is_cut_while_it_plays(
 ) -> None:
     answers.answer("r").done = True
     answers.cut({PART: handed_ms})
+    assert answers.fate_of(saying, answers.played) == fate
+
+
+def test_without_a_sound_it_is_not_heard(answers: Sound) -> None:
+    said = answers.answer("r").saying = Saying({}, is_protected=False)
+    assert answers.fate_of(said, answers.played) == "under_way"
+    answers.answer("r").done = True
+    assert answers.fate_of(said, answers.played) == "unspoken"
+
+
+@pytest.mark.parametrize(("done", "fate"), [(False, "cut"), (True, "heard")])
+def test_what_a_lost_link_cuts_off_is_not_heard_to_its_end(
+    answers: Sound, saying: Saying, done: bool, fate: str
+) -> None:
+    answers.answer("r").done = done
+    answers.heard[PART] = 50
+    for _ in range(2):  # over the next link it stays what it is
+        answers.link_lost(answers.played)
+    assert answers.fate_of(saying, answers.played) == "under_way", "it plays on"
+    answers.heard[PART] = 100
     assert answers.fate_of(saying, answers.played) == fate
 
 

@@ -781,9 +781,20 @@ def test_to_fall_silent_interrupts_nothing(state: VoiceState) -> None:
     assert state.cuts == 0
 
 
-def test_what_becomes_of_words_is_known(state: VoiceState) -> None:
+@pytest.mark.parametrize(
+    ("came", "fate"),
+    [
+        ([delta("r2", "a", 20)], "heard"),
+        ([call_done("r2", "c1", "time")], "unspoken"),
+        ([], "unspoken"),
+    ],
+)
+def test_what_becomes_of_words_is_known(
+    state: VoiceState, came: list[ServerEvent], fate: str
+) -> None:
     saying = Saying.word_for_word("Hello.", is_protected=False)
     assert saying.params["instructions"].endswith('nothing else: "Hello."')
+    assert saying.params["tool_choice"] == "none", "a call would come in their place"
     feed(state, session(), created("r"))
     assert state.ask(saying) == []
     assert state.fate_of(saying) == "waiting"
@@ -793,8 +804,8 @@ def test_what_becomes_of_words_is_known(state: VoiceState) -> None:
     asks(state)
     feed(state, created("r2"))
     assert state.fate_of(saying) == "under_way"
-    feed(state, done("r2"))
-    assert state.fate_of(saying) == "heard"
+    feed(state, *came, done("r2"))
+    assert state.fate_of(saying) == fate
 
 
 def test_words_that_the_server_refuses_are_lost(state: VoiceState) -> None:
