@@ -505,14 +505,15 @@ class VoiceState:
         cancel, self._cancel_cut = self._cancel_cut, False
         if (waits_for := self._meter.waits_for) is not None:
             self._meter.played(handed_ms.get(waits_for, 0))
-        truncated, deleted = self._answers.cut(handed_ms)
+        left = self._answers.cut(handed_ms)
         effects: list[Effect] = [CancelResponse(key) for key in cut] if cancel else []
-        effects += [TruncateItem(part, ms) for part, ms in truncated.items()]
-        effects += [DeleteItem(item_id) for item_id in deleted]
-        if effects or cut:
-            (item_id, index), ms = next(iter(truncated.items()), ((None, 0), 0))
+        effects += [TruncateItem(part, ms) for part, ms in left.truncated.items()]
+        effects += [DeleteItem(item_id) for item_id in left.deleted]
+        if effects or cut or left.only_here:
+            played = [*left.truncated.items(), *left.only_here.items()]
+            (item_id, index), ms = played[0] if played else ((None, 0), 0)
             interrupted = Interrupted(
-                item_id=item_id, content_index=index, audio_end_ms=ms, deleted=deleted
+                item_id=item_id, content_index=index, audio_end_ms=ms, deleted=left.deleted
             )
             effects.append(Report(interrupted))
             self._meter.interrupted(took_s)
@@ -664,13 +665,13 @@ class VoiceState:
         else:
             answered = self._due.is_due = self._known.facts.answers
         self._turn.is_open = answered
-        return [*effects, self._turn_ended(answered=answered), *self.ask_for_owed()]
+        ended = self._turn_ended(self._turn.item_id, answered=answered)
+        return [*effects, ended, *self.ask_for_owed()]
 
-    def _turn_ended(self, *, answered: bool) -> Report:
+    def _turn_ended(self, item_id: str, *, answered: bool) -> Report:
         reason: Literal["detected", "speech_stopped"]
         reason = "detected" if self._manual_turns else "speech_stopped"
-        item_id = self._turn.item_id or None
-        return Report(TurnEnded(item_id=item_id, reason=reason, answered=answered))
+        return Report(TurnEnded(item_id=item_id or None, reason=reason, answered=answered))
 
     def _committed(self, event: InputAudioBufferCommitted) -> list[Effect]:
         item_id = as_id(event.item_id) or ""
@@ -714,12 +715,15 @@ class VoiceState:
         if self._turn.speaking:
             return effects
         self._asks.owed = self._turn.is_open = True
-        return [*effects, self._turn_ended(answered=True), AskForOwed()]
+        return [*effects, self._turn_ended(self._turn.item_id, answered=True), AskForOwed()]
 
     def _make_real(self) -> list[Effect]:
-        """Interrupt the answer that has paused."""
+        """Interrupt the answer that has paused; the last turn against it may not be over yet."""
+        earlier = self._verdicts.item_ids[:-1]
         self._verdicts.clear()
-        return [*self._interrupt(cancel=True), *self._end_pause()]
+        # What comes of the last one answers all of them.
+        ended = [self._turn_ended(item_id, answered=False) for item_id in earlier]
+        return [*self._interrupt(cancel=True), *self._end_pause(), *ended]
 
     def _make_false(
         self, reason: _Ignored = "false_interruption", *, is_item: bool = True
@@ -740,10 +744,14 @@ class VoiceState:
                 effects += [IgnoreItem(item_id), DeleteItem(item_id)]
             else:  # it can't be deleted before the server has it
                 self._to_delete[item_id] = self._clock() + _DELETE_S
-        last = item_ids[-1] or None
-        ended = TurnEnded(item_id=last, reason=reason, answered=False)
+        *earlier, last = [item_id or None for item_id in item_ids]
+        ended = [
+            TurnEnded(item_id=item_id, reason="false_interruption", answered=False)
+            for item_id in earlier
+        ]
+        ended.append(TurnEnded(item_id=last, reason=reason, answered=False))
         false = FalseInterruption(item_id=last, transcript=words, paused_ms=paused_ms)
-        return [*effects, *self._end_pause(), Report(ended), Report(false), AskForOwed()]
+        return [*effects, *self._end_pause(), *map(Report, ended), Report(false), AskForOwed()]
 
     def _throw_away(self) -> list[Effect]:
         """Forget what was no turn before it becomes an item."""

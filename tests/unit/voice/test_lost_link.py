@@ -27,7 +27,7 @@ from scripted_voice import (
 
 from realtime_sync.events import ServerEvent
 from realtime_sync.voice.effects import Report, SendToolOutput, Silence
-from realtime_sync.voice.events import ToolOutputLost, TurnLost
+from realtime_sync.voice.events import Interrupted, ToolOutputLost, TurnLost
 from realtime_sync.voice.rules import VoiceState
 
 
@@ -111,9 +111,26 @@ def test_an_answer_that_was_heard_in_part_plays_out(clock: VirtualClock) -> None
     feed(state, session(), created("r1"), delta("r1", "a", 500), delta("r1", "b", 500))
     assert reconnect(state) == []
     assert not state.busy
-    # The server has it as it was heard, under an id of its own: nothing is left to be truncated.
-    assert feed(state, speech_started()) == [Silence(())]
-    assert acts(state.silenced({})) == []
+    # The server has it as it was heard: nothing is left to be truncated.
+    assert feed(state, speech_started()) == [Silence((("a", 0), ("b", 0)))]
+    effects = state.silenced({("a", 0): 20, ("b", 0): 0})
+    assert acts(effects) == []
+    assert reports(effects) == [
+        Interrupted(item_id="a", content_index=0, audio_end_ms=20, deleted=())
+    ]
+
+
+def test_what_was_heard_to_its_end_is_not_interrupted(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), delta("r1", "a", 500), done("r1"))
+    reconnect(state)
+    feed(state, speech_started())
+    assert reports(state.silenced({("a", 0): 490})) == []
+
+
+def test_what_will_be_said_again_is_not_interrupted(state: VoiceState) -> None:
+    feed(state, session(), created("r1"), delta("r1", "a", 500))
+    assert reconnect(state)[0] == Silence(())
+    assert reports(state.silenced({})) == []
 
 
 def test_nothing_is_asked_for_where_nothing_is_owed(state: VoiceState) -> None:

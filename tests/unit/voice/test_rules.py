@@ -366,7 +366,12 @@ def test_an_update_that_was_refused_before_the_beginning_ends_it(state: VoiceSta
 def test_an_item_that_is_deleted_while_it_plays_is_not_truncated(state: VoiceState) -> None:
     feed(state, session(), created("r1"), delta("r1", "a", 500), delta("r1", "b", 500))
     feed(state, event("conversation.item.deleted", item_id="a"))
-    assert feed(state, speech_started()) == [Silence((("b", 0),))]
+    assert feed(state, speech_started()) == [Silence((("a", 0), ("b", 0)))]
+    effects = state.silenced({("a", 0): 200, ("b", 0): 0})
+    assert acts(effects) == [DeleteItem("b")]
+    assert reports(effects) == [
+        Interrupted(item_id="a", content_index=0, audio_end_ms=200, deleted=("b",))
+    ]
 
 
 def test_tools_that_do_not_match_are_told_once(state: VoiceState) -> None:
