@@ -72,7 +72,7 @@ class LostLink:
         self._asks.say_again([saying for saying in wanted if saying is not None])
         # While tools run, the answer comes with their outputs.
         lost = None in wanted and not self._calls.running
-        if unheard and buffered:
+        if buffered:
             effects.append(Silence(()))  # none of it was heard, and it will be said again
         due = self._asks.link_lost() or lost or self._due.is_due
         # Without the turn, the model would answer once more what was answered before it.

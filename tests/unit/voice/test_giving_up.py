@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from guards import VirtualClock
 from scripted_voice import (
+    RATE,
     ScriptedFacts,
     asks,
     audio_done,
@@ -24,7 +25,10 @@ from scripted_voice import (
     speech_stopped,
 )
 
+from realtime_sync.conversation.tool_calls import ToolCalls
 from realtime_sync.events import Reconnected
+from realtime_sync.voice.answers import Answers
+from realtime_sync.voice.asks import Asks, Saying
 from realtime_sync.voice.effects import (
     CancelResponse,
     CreateResponse,
@@ -34,9 +38,11 @@ from realtime_sync.voice.effects import (
     Report,
 )
 from realtime_sync.voice.events import AnswerFailed
+from realtime_sync.voice.giving_up import GivingUp
 from realtime_sync.voice.interruptions import Interruptions
-from realtime_sync.voice.overdue import Owed
+from realtime_sync.voice.overdue import OverdueWatch, Owed
 from realtime_sync.voice.rules import VoiceState
+from realtime_sync.voice.under_way import DueAnswer, UserTurn
 
 
 @pytest.fixture
@@ -196,3 +202,90 @@ def test_a_request_that_waits_its_turn_has_time(state: VoiceState, clock: Virtua
     feed(state, done("r1"), created("other"))
     asks(state)
     assert wait(state, clock, 30)[:2] == [CancelResponse("other"), failed("other")]
+
+
+# -- one by one ----------------------------------------------------------------------------------
+
+
+class Parts:
+    """What is under way, and the part that gives it up, after a second."""
+
+    def __init__(self) -> None:
+        facts = ScriptedFacts()
+        self.clock = VirtualClock()
+        self.turn = UserTurn(is_open=True)
+        self.due = DueAnswer()
+        self.asks = Asks(facts)
+        self.calls = ToolCalls(("time",), declared=lambda: ("time",))
+        self.answers = Answers(
+            is_out_of_band=facts.is_out_of_band,
+            sound_format=lambda: facts.session_facts.output,
+            sink_rate=RATE,
+        )
+        self.giving_up = GivingUp(
+            OverdueWatch(1.0, clock=self.clock),
+            turn=self.turn,
+            due=self.due,
+            answers=self.answers,
+            asks=self.asks,
+            calls=self.calls,
+            handed_ms=lambda _: 0,
+            is_silent=lambda: True,
+        )
+
+    def wait(self) -> list[Owed]:
+        """Let a second pass; return what is given up."""
+        self.giving_up.look(is_held=False)
+        self.clock.advance(1.0)
+        effects = self.giving_up.look(is_held=False)
+        return [effect.overdue for effect in effects if isinstance(effect, GiveUp)]
+
+    def runs_with_output(self) -> None:
+        """Let a response run whose call has its output already."""
+        self.answers.answer("r")
+        call = {"type": "function_call", "call_id": "c", "name": "time", "arguments": "{}"}
+        self.calls.called("r", call)
+        self.calls.finished("c")
+
+
+def test_what_is_given_up_leaves_no_turn_that_waits() -> None:
+    it = Parts()
+    it.due.is_due = it.asks.owed = True
+    assert it.wait() == [Owed()]
+    assert (it.turn, it.due) == (UserTurn(), DueAnswer())
+    assert it.giving_up.take() == [None]
+    assert it.giving_up.take() == [], "once"
+
+
+def test_a_request_and_the_server_s_own_answer_are_both_given_up() -> None:
+    it = Parts()
+    saying = Saying({}, is_protected=False)
+    it.asks.say(saying)
+    create = it.asks.next(is_quiet=lambda: True)
+    assert create is not None
+    it.due.is_due = True
+    assert it.wait() == [Owed(request=create.event_id), Owed()]
+    assert it.giving_up.has(saying)
+    assert not it.giving_up.has(Saying({}, is_protected=False)), "that is another one"
+
+
+@pytest.mark.parametrize("owed", [False, True])
+def test_where_outputs_are_to_be_answered_no_other_answer_is_wanted(owed: bool) -> None:
+    it = Parts()
+    it.asks.owed = owed
+    it.answers.answer("before")
+    assert it.wait() == [Owed(response_id="before")]
+    assert it.asks.owed is owed
+    assert it.giving_up.take() == [None]
+    it.runs_with_output()
+    assert it.wait() == [Owed(response_id="r")]
+    assert it.asks.owed
+    assert it.giving_up.take() == []
+
+
+def test_outputs_of_what_was_interrupted_are_answered_with_the_next_turn() -> None:
+    it = Parts()
+    it.runs_with_output()
+    it.answers.drop()
+    assert it.wait() == [Owed(response_id="r")]
+    assert not it.asks.owed

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from guards import VirtualClock
 from scripted_voice import (
+    RATE,
     ScriptedFacts,
     acts,
     asks,
@@ -25,10 +26,16 @@ from scripted_voice import (
     speech_stopped,
 )
 
+from realtime_sync.conversation.tool_calls import ToolCalls
 from realtime_sync.events import ServerEvent
-from realtime_sync.voice.effects import Report, SendToolOutput, Silence
+from realtime_sync.voice.answers import Answers
+from realtime_sync.voice.asks import Asks
+from realtime_sync.voice.effects import CreateResponse, Report, SendToolOutput, Silence
 from realtime_sync.voice.events import Interrupted, ToolOutputLost, TurnLost
+from realtime_sync.voice.interruptions import Interruptions
+from realtime_sync.voice.lost_link import LostLink
 from realtime_sync.voice.rules import VoiceState
+from realtime_sync.voice.under_way import DueAnswer, UserTurn
 
 
 @pytest.fixture
@@ -157,3 +164,99 @@ def test_the_output_of_a_call_that_was_not_restored_is_dropped(state: VoiceState
     lost = ToolOutputLost(call_id="c1", name="time")
     assert state.tool_returned("c1", "time", "5") == [Report(lost)]
     assert not state.tools_running
+
+
+def test_a_saying_that_nobody_has_heard_keeps_its_words_and_its_protection(
+    clock: VirtualClock,
+) -> None:
+    state = make_state(ScriptedFacts(), clock, interruptions=Interruptions())
+    feed(state, session(create_response=False, interrupt_response=False))
+    (create,) = state.say("This call is recorded.", interruptible=False)
+    known(state).ask_when_idle({"type": "response.create", "event_id": "voice_create_1"})
+    feed(state, created("r1"))
+    (again,) = acts(reconnect(state))
+    assert isinstance(create, CreateResponse)
+    assert again == CreateResponse("voice_create_2", create.response)
+    known(state).ask_when_idle({"type": "response.create", "event_id": "voice_create_2"})
+    feed(state, created("r2"), delta("r2", "a", 500))
+    assert acts(feed(state, speech_started())) == [], "nobody interrupts it"
+
+
+def test_a_call_that_went_with_its_link_is_remembered_for_a_while(state: VoiceState) -> None:
+    for number in range(65):
+        feed(state, created(f"r{number}"), call_done(f"r{number}", f"c{number}", "time"))
+        known(state).history.keep([])
+        reconnect(state)
+    assert state.tool_returned("c0", "time", "5") == [SendToolOutput("c0", "5")]
+    assert state.tool_returned("c1", "time", "5") != [SendToolOutput("c1", "5")]
+
+
+# -- one by one ----------------------------------------------------------------------------------
+
+
+class Parts:
+    """What is under way, and the part that settles it."""
+
+    def __init__(self) -> None:
+        facts = ScriptedFacts()
+        self.turn = UserTurn(item_id="user")
+        self.due = DueAnswer()
+        self.asks = Asks(facts)
+        self.history = facts.history
+        self.link = LostLink(
+            turn=self.turn,
+            due=self.due,
+            answers=Answers(
+                is_out_of_band=facts.is_out_of_band,
+                sound_format=lambda: facts.session_facts.output,
+                sink_rate=RATE,
+            ),
+            asks=self.asks,
+            calls=ToolCalls(("time",), declared=lambda: ("time",)),
+            history=self.history,
+            handed_ms=lambda _: 0,
+        )
+
+
+OUTPUT = {"type": "function_call_output", "id": "output", "call_id": "c1", "output": "5"}
+
+
+@pytest.mark.parametrize(
+    ("last", "owed"),
+    [(message("u", "user"), True), (OUTPUT, True), (message("a", "assistant"), False)],
+)
+def test_without_the_turn_an_answer_is_owed_to_what_stands_before_it(
+    last: dict[str, Any], owed: bool
+) -> None:
+    it = Parts()
+    it.turn.speaking = True
+    it.history.keep([last])
+    assert it.link.settle([], [None]) == [Report(TurnLost(item_id="user"))]
+    assert it.asks.owed is owed
+
+
+def test_the_answer_that_was_due_to_a_lost_turn_is_not() -> None:
+    it = Parts()
+    it.turn.is_open = it.due.is_due = True
+    it.history.keep([message("earlier", "user")])
+    assert it.link.settle(["user"], []) == [Report(TurnLost(item_id="user"))]
+    assert not it.asks.owed
+    assert (it.turn, it.due) == (UserTurn(), DueAnswer())
+
+
+def test_a_turn_that_was_answered_is_not_lost() -> None:
+    it = Parts()
+    assert it.link.settle(["user"], []) == []
+    assert it.turn.item_id == "user"
+
+
+def test_what_is_under_way_or_ignored_does_not_answer_a_turn() -> None:
+    it = Parts()
+    it.turn.is_open = True
+    it.history.keep([message("user", "user"), message("cough", "assistant")])
+    it.history.ignore("cough")
+    running = {"type": "message", "id": "a", "role": "assistant", "status": "in_progress"}
+    it.history.receive(event("conversation.item.added", item=running))
+    assert it.link.settle([], []) == []
+    assert it.asks.owed
+    assert not it.turn.is_open

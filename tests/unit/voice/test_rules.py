@@ -337,22 +337,6 @@ def test_a_saying_waits_until_the_answer_was_heard(clock: VirtualClock) -> None:
     assert "Hello." in (create.response or {})["instructions"]
 
 
-def test_a_saying_that_nobody_has_heard_keeps_its_words_and_its_protection(
-    clock: VirtualClock,
-) -> None:
-    state = make_state(ScriptedFacts(), clock, interruptions=Interruptions())
-    feed(state, session(create_response=False, interrupt_response=False))
-    (create,) = state.say("This call is recorded.", interruptible=False)
-    known(state).ask_when_idle({"type": "response.create", "event_id": "voice_create_1"})
-    feed(state, created("r1"))
-    (again,) = acts(reconnect(state))
-    assert isinstance(create, CreateResponse)
-    assert again == CreateResponse("voice_create_2", create.response)
-    known(state).ask_when_idle({"type": "response.create", "event_id": "voice_create_2"})
-    feed(state, created("r2"), delta("r2", "a", 500))
-    assert acts(feed(state, speech_started())) == [], "nobody interrupts it"
-
-
 def test_an_update_that_was_refused_before_the_beginning_ends_it(state: VoiceState) -> None:
     known(state).sent({"type": "session.update", "event_id": "u1", "session": {}})
     state.begin()
@@ -364,13 +348,13 @@ def test_an_update_that_was_refused_before_the_beginning_ends_it(state: VoiceSta
 
 
 def test_an_item_that_is_deleted_while_it_plays_is_not_truncated(state: VoiceState) -> None:
-    feed(state, session(), created("r1"), delta("r1", "a", 500), delta("r1", "b", 500))
+    feed(state, session(), created("r1"), delta("r1", "a", 500), done("r1"))
     feed(state, event("conversation.item.deleted", item_id="a"))
-    assert feed(state, speech_started()) == [Silence((("a", 0), ("b", 0)))]
-    effects = state.silenced({("a", 0): 200, ("b", 0): 0})
-    assert acts(effects) == [DeleteItem("b")]
+    assert feed(state, speech_started()) == [Silence((("a", 0),))]
+    effects = state.silenced({("a", 0): 200})
+    assert acts(effects) == []
     assert reports(effects) == [
-        Interrupted(item_id="a", content_index=0, audio_end_ms=200, deleted=("b",))
+        Interrupted(item_id="a", content_index=0, audio_end_ms=200, deleted=())
     ]
 
 
