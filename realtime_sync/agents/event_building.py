@@ -266,7 +266,7 @@ class ShownHistory:
         if event.type in FOLLOWED and event.type != "response.output_audio.delta":
             self._history.receive(event)
         elif isinstance(event, Reconnected):
-            self._history.lose(event.lost_items)
+            self._history.reconnected(event)
         self._view.take(event)
 
     def remove(self, item_id: str) -> None:

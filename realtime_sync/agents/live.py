@@ -14,15 +14,13 @@ from ..connection.connection import RealtimeConnection
 from ..connection.reconnect import ReconnectingEvent
 from ..conversation.session import SoundFormat
 from ..conversation.tool_calls import ToolCalls
-from ..errors import AgentError, ConnectionClosedOK, RealtimeTimeout, UserError
+from ..errors import AgentError, ConfigError, ConnectionClosedOK, RealtimeTimeout, UserError
 from ..voice.effects import Effect, Report
 from ..voice.engine import VoiceEngine
 from ..voice.events import Interrupted
 from ..voice.hearing import Hearing
-from ..voice.idle import IdleRule
-from ..voice.interruptions import Interruptions
 from ..voice.output import Output, SinkOutput
-from ..voice.rules import VoiceState
+from ..voice.rules import VoiceState, check_rules
 from ..voice.seams import FurtherRules, Input
 from ..voice.turns import make_turns
 from ..voice.uplink import Uplink
@@ -205,7 +203,7 @@ class Live:
             ends_on_speech=connection.session.ends_responses_on_speech,
             server_tools=connection.session.server_tools,
             idle=config.get("idle"),
-            holds_asks=lambda: rules.holds_asks or input_rules.holds_asks,
+            holds_asks=lambda: rules.busy or input_rules.holds_asks,
             is_silent=lambda: output.idle,
             handed_ms=output.handed_ms,
             played_ms=output.played_ms,
@@ -509,13 +507,10 @@ def _tracker_in(config: RealtimeModelConfig) -> RealtimePlaybackTracker | None:
 
 
 def _check_rules(config: RealtimeRunConfig) -> None:
-    interruptions, idle = config.get("interruptions", True), config.get("idle")
-    if not isinstance(interruptions, bool | Interruptions):
-        raise UserError(
-            f"interruptions={interruptions!r:.80} is no rule; give a bool or Interruptions(...)"
-        )
-    if idle is not None and not isinstance(idle, IdleRule):
-        raise UserError(f"idle={idle!r:.80} is no rule; give IdleRule(after_s=...), or None")
+    try:
+        check_rules(config.get("interruptions", True), config.get("idle"))
+    except ConfigError as exc:
+        raise UserError(str(exc)) from exc
     if config.get("tool_error_formatter") is not None:
         require_function(config["tool_error_formatter"], "tool_error_formatter")
 

@@ -402,7 +402,8 @@ class RealtimeSession(Generic[TContext]):
     ) -> bool:
         """Have the model say ``text``, word for word, as soon as nothing else goes on.
 
-        It becomes an item of the history like any other answer.
+        It becomes an item of the history like any other answer. The model may call no tool in its
+        place.
 
         Args:
             text: what is said.
@@ -413,8 +414,9 @@ class RealtimeSession(Generic[TContext]):
             timeout: seconds to wait; None for as long as it takes.
 
         Returns:
-            Whether all of it was heard. False after an interruption, and without ``wait``, when
-            nobody knows yet.
+            Whether it was spoken and all of it was heard. False after an interruption, where the
+            model answers in text or with a call, or the link is lost before its end; and without
+            ``wait``, when nobody knows yet.
 
         Raises:
             UserError: there are no words.

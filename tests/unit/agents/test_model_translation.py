@@ -259,6 +259,17 @@ def test_a_new_link_is_told_and_no_server_has_sent_it() -> None:
     assert model_events_of(event) == [RealtimeModelReconnectedEvent(2, ["item_1"])]
 
 
+def test_of_what_only_the_new_link_has_messages_are_told() -> None:
+    text = {"type": "output_text", "text": "So."}
+    said = {"id": "a", "type": "message", "role": "assistant", "content": [text]}
+    output = {"id": "o", "type": "function_call_output", "call_id": "c", "output": "5"}
+    event = Reconnected(code=1006, attempts=2, lost=[], lost_items=[], new_items=[output, said])
+    _, told = model_events_of(event)
+    assert isinstance(told, RealtimeModelItemUpdatedEvent)
+    assert isinstance(told.item, AssistantMessageItem)
+    assert (told.item.item_id, told.item.status) == ("a", "completed")
+
+
 ODD: list[Any] = [None, True, -5, 10**400, 1.5, "x", "\ud83d", [], [None], {}, {"id": [1]}, [["x"]]]
 
 
