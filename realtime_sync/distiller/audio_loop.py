@@ -18,7 +18,7 @@ from ..events import ResponseCreated, ResponseDone, ServerEvent
 from ..voice.events import AnswerStarted, Interrupted, TurnMetrics, VoiceEvent
 from ..voice.loop import VoiceLoop
 from .spoken_lines import SpokenLines
-from .voice_bridge import VoiceBridge, VoiceSession
+from .voice_bridge import VoiceBridge, SpokenSession
 
 __all__ = ["AudioLoop"]
 
@@ -54,7 +54,7 @@ class AudioLoop:
 
     def __init__(
         self,
-        session: VoiceSession,
+        session: SpokenSession,
         *,
         sample_rate: int,
         cancel_event: threading.Event | None = None,
@@ -142,7 +142,7 @@ class _Talk:
 
     def __init__(
         self,
-        session: VoiceSession,
+        session: SpokenSession,
         bridge: VoiceBridge,
         connection: RealtimeConnection,
         source: Source,

@@ -24,7 +24,7 @@ from ..transport import Transport, TransportOptions
 from ..transport.base import check_close, closed_by_us
 from .voice_translation import VoiceTranslation
 
-__all__ = ["VoiceBridge", "VoiceSession"]
+__all__ = ["VoiceBridge", "SpokenSession"]
 
 _SET_IN_YAML = "the settings of a Distiller project are in its configuration, not in session.update"
 _ANSWERS_BY_ITSELF = (
@@ -32,7 +32,7 @@ _ANSWERS_BY_ITSELF = (
 )
 
 
-class VoiceSession(Protocol):
+class SpokenSession(Protocol):
     """What the bridge needs of a Distiller session."""
 
     @property
@@ -82,7 +82,7 @@ class VoiceBridge(Transport):
     Threads: as `Transport`.
     """
 
-    def __init__(self, session: VoiceSession, *, output_hz: int, waits: bool = False) -> None:
+    def __init__(self, session: SpokenSession, *, output_hz: int, waits: bool = False) -> None:
         super().__init__()
         self.failure: RealtimeError | None = None
         self._session = session
