@@ -18,7 +18,7 @@ from ..events import ResponseCreated, ResponseDone, ServerEvent
 from ..voice.events import AnswerStarted, Interrupted, TurnMetrics, VoiceEvent
 from ..voice.loop import VoiceLoop
 from .spoken_lines import SpokenLines
-from .voice_bridge import VoiceBridge, SpokenSession
+from .voice_bridge import SpokenSession, VoiceBridge
 
 __all__ = ["AudioLoop"]
 

@@ -24,7 +24,7 @@ from ..transport import Transport, TransportOptions
 from ..transport.base import check_close, closed_by_us
 from .voice_translation import VoiceTranslation
 
-__all__ = ["VoiceBridge", "SpokenSession"]
+__all__ = ["SpokenSession", "VoiceBridge"]
 
 _SET_IN_YAML = "the settings of a Distiller project are in its configuration, not in session.update"
 _ANSWERS_BY_ITSELF = (
