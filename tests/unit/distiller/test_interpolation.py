@@ -83,6 +83,8 @@ ENVIRONMENT = {"X": "x", "TEXT": "${a}", "EMPTY": "", "ONE": "1"}
         ("${oc.env:NO,http://h:80/p}", {}, "http://h:80/p"),
         ("${oc.env:NO,a : b}", {}, "a : b"),
         ("${oc.env:NO,true}", {}, "True"),
+        ("${oc.env:NO,False}", {}, "False"),
+        ("${oc.env:NO,${b}}", {"b": "true"}, "true"),
         ("${oc.env:NO,1e3}", {}, "1000.0"),
         ("${oc.env:NO,1_000}", {}, "1000"),
         ("${oc.env:NO,+5}", {}, "5"),
