@@ -356,7 +356,6 @@ class _Expression:
                 plain = False
             elif escaped := self._take(_ESCAPED):
                 parts.append(escaped[1])
-                plain = False
             elif self._text[self._at : self._at + 1] in _NEEDS_QUOTES:
                 raise self._wrong("this has to stand in quotes, or '}' is missing")
             else:

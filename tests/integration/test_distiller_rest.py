@@ -210,7 +210,8 @@ def test_a_project_that_is_not_taken(status: int, body: Any, words: str) -> None
     assert isinstance(error, ProjectCreationError)
     assert str(error) == f"project 'tutor' was not created: {words} (http status {status})"
     assert error.status == status
-    assert (error.extra["status_code"], error.extra["project"]) == (status, "tutor")
+    text = body.decode() if isinstance(body, bytes) else json.dumps(body).replace(KEY, "***")
+    assert error.extra == {"status_code": status, "error_message": text, "project": "tutor"}
 
 
 def test_an_answer_that_creates_nothing() -> None:
@@ -299,9 +300,13 @@ def test_no_call_waits_for_ever(call: Any, replies: tuple[Reply, ...]) -> None:
         assert isinstance(outcome(lambda: call(client.realtime_distiller)), RealtimeTimeout)
 
 
-def test_a_download_is_tried_again() -> None:
-    with HttpRecorder(ACCOUNT, reply(502), DOWNLOADED) as server, client_of(server) as client:
+def test_what_does_no_harm_is_tried_again() -> None:
+    bad = reply(502)
+    replies = (bad, ACCOUNT, bad, DOWNLOADED, bad, reply(200))
+    with HttpRecorder(*replies) as server, client_of(server) as client:
         assert client.realtime_distiller.download_project("tutor") == CONFIG
+        assert client.realtime_distiller.validate_config(config=CONFIG) is True
+    assert len(server.asked) == len(replies)
 
 
 def test_a_server_that_is_not_there() -> None:
@@ -365,6 +370,11 @@ def test_tokens_that_do_not_tell_their_end(token: str) -> None:
         now[0] = 1040.0
         provider.token()
         assert len(server.asked) == 2
+
+
+def test_a_token_is_asked_for_again_when_the_endpoint_fails() -> None:
+    with HttpRecorder(reply(502), reply(200, {"access_token": "opaque"})) as server:
+        assert provider_at(server, [1000.0]).token() == "opaque"
 
 
 def test_a_token_of_unknown_length_is_used_once() -> None:

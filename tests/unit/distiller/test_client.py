@@ -157,9 +157,13 @@ def test_the_text_of_a_file(
     distiller: RealtimeDistiller, account: FakeAccount, tmp_path: Path
 ) -> None:
     file = tmp_path / "project.yaml"
-    file.write_text("a: ${b}\n")
+    file.write_text("a: ${b}\nb: 1\n")
     assert distiller.validate_config(config_path=file, send_yaml_string=True) is True
-    assert account.sent == [("/distiller/config/validate", {"config": "a: ${b}\n"})]
+    assert distiller.validate_config(config_path=file) is True
+    assert account.sent == [
+        ("/distiller/config/validate", {"config": "a: ${b}\nb: 1\n"}),
+        ("/distiller/config/validate", {"config": {"a": 1, "b": 1}}),
+    ]
 
 
 @pytest.mark.parametrize(("given", "sent"), [(None, None), ("3", "3"), (3, "3"), (0, "0")])

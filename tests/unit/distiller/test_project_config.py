@@ -86,6 +86,8 @@ def test_scalars_are_read_as_omegaconf_reads_them(file: Path) -> None:
 def test_anchors_and_merges(file: Path) -> None:
     file.write_text("a: &a {x: 1, y: 1}\nb: {<<: *a, y: 2, z: '${b.x}'}\n")
     assert load_project_config(file)["b"] == {"x": 1, "y": 2, "z": 1}
+    file.write_text("a: &a {x: 1}\nc: &c {y: 2}\nb:\n  <<: *a\n  <<: *c\n")
+    assert load_project_config(file)["b"] == {"x": 1, "y": 2}
 
 
 def test_a_byte_order_mark_is_none_of_the_text(file: Path) -> None:
@@ -107,6 +109,10 @@ def test_the_raw_text_keeps_its_interpolations(file: Path) -> None:
         ("a: 1\nb: *x", "project.yaml, line 2: is no YAML: found undefined alias 'x'"),
         ("a: 1\n\x07", "project.yaml, line 2: is no YAML: special characters are not allowed"),
         ("a: 1\nb: 1\na: 2", "project.yaml, line 3: is no YAML: the key 'a' is there twice"),
+        (
+            "a: 1\n? [1]\n: 2",
+            "project.yaml, line 2: is no YAML: while constructing a mapping found",
+        ),
         ("a: 1\n---\nb: 2", "project.yaml, line 2: is no YAML: expected a single document"),
         ("a: !!python/name:os.system ''", "project.yaml, line 1: is no YAML: could not determine"),
         ("a: !!int x", "project.yaml: is no YAML: the text of a tagged value is none: invalid"),
