@@ -96,7 +96,8 @@ class Local(Client):
     def airefinery(self) -> AIRefinery:
         """Return a client of AI Refinery's protocol for this server; starts it if needed."""
         client = cast("type[AIRefinery]", _lazy.load(_PACKAGE, "distiller.client", "AIRefinery"))
-        return client(self.api_key, self.url, proxy="", ssl_context=self._ssl_context)
+        # A function, so that whoever has the client has the server as well.
+        return client(lambda: self.api_key, self.url, proxy="", ssl_context=self._ssl_context)
 
     def _provider(self) -> OpenAIProvider:
         return OpenAIProvider(api_key=self.api_key, base_url=self.url)
