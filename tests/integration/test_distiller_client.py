@@ -62,11 +62,11 @@ def test_agents_of_the_downloaded_project_run_here() -> None:
         line.answer("done")
 
     functions = {"Assistant": lambda query: query * 2}
-    with DistillerPeer(ask, config={"utility_agents": [AGENT]}) as peer:
-        with AIRefinery("key", peer.base_url) as client:
-            opened = client.realtime_distiller(project="p", uuid="u", executor_dict=functions)
-            with opened as session:
-                assert [r["type"] for r in session.get_responses(timeout=30)][-1] == "response.done"
+    config = {"utility_agents": [AGENT]}
+    with DistillerPeer(ask, config=config) as peer, AIRefinery("key", peer.base_url) as client:
+        opened = client.realtime_distiller(project="p", uuid="u", executor_dict=functions)
+        with opened as session:
+            assert [r["type"] for r in session.get_responses(timeout=30)][-1] == "response.done"
 
 
 def test_sessions_after_and_beside_each_other() -> None:
