@@ -28,7 +28,7 @@ _STALL_S = 5.0
 
 
 class Microphone(Source):
-    """Captures sound and iterates it in exact chunks.
+    """Captures sound and iterates it in exact chunks; the last is filled up with silence.
 
     ::
 
@@ -154,9 +154,10 @@ class Microphone(Source):
         while (data := self._next(stream)) is not None:
             pending += self._resampler.process(mix_down(data, stream.channels))
             while len(pending) >= self._chunk_bytes:
-                chunk = bytes(pending[: self._chunk_bytes])
-                del pending[: self._chunk_bytes]
-                yield bytes(len(chunk)) if self._muted else chunk
+                yield self._take(pending)
+        pending += self._resampler.process(b"", last=True)
+        while pending:
+            yield self._take(pending)
 
     def __enter__(self) -> Self:
         self.start()
@@ -168,6 +169,12 @@ class Microphone(Source):
     def __del__(self) -> None:
         if getattr(self, "_stream", None) is not None:
             warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
+
+    def _take(self, pending: bytearray) -> bytes:
+        """Take a chunk off ``pending``."""
+        chunk = bytes(pending[: self._chunk_bytes]).ljust(self._chunk_bytes, b"\0")
+        del pending[: self._chunk_bytes]
+        return bytes(len(chunk)) if self._muted else chunk
 
     def _next(self, stream: Stream) -> bytes | None:
         for _ in range(round(_STALL_S / _LOOK_S)):
