@@ -170,14 +170,14 @@ def as_app_tool(tool: ToolLike) -> AppTool:
         return AppTool(describe(tool))
     if inspect.iscoroutinefunction(getattr(tool, "call", None)):
         raise ConfigError(f"{tool.__name__}.call is async and nobody would await it; delete async")
-    doc = _own_doc(tool)
     if issubclass(tool, RealtimeTool):
-        described = describe(tool, description=doc, use_docstring=bool(doc))
+        has_own = bool(tool.__doc__)
+        described = describe(tool, description=None if has_own else "", use_docstring=has_own)
         return AppTool(described, model=described.function)
-    return _from_model(tool, doc)
+    return _from_model(tool)
 
 
-def _from_model(cls: type, doc: str) -> AppTool:
+def _from_model(cls: type) -> AppTool:
     """Return a pydantic model, a dataclass or an attrs class as a tool."""
     try:
         kind = kind_of(cls)
@@ -186,13 +186,18 @@ def _from_model(cls: type, doc: str) -> AppTool:
     if not isinstance(kind, ObjectOf):
         raise ConfigError(f"{cls.__name__} has no fields that could be arguments; give a function")
     arguments = ObjectOf(kind.members, dict, kind.strict)
-    return AppTool(Tool(cls.__name__, cls, doc, arguments), model=kind.make)
+    return AppTool(Tool(cls.__name__, cls, _description_of(cls), arguments), model=kind.make)
 
 
-def _own_doc(cls: type) -> str:
-    """Return the docstring that somebody wrote for this class; ``""`` for none."""
-    doc = inspect.cleandoc(cls.__doc__ or "")
-    return "" if doc.startswith(f"{cls.__name__}(") else doc  # a dataclass writes its signature
+def _description_of(cls: type) -> str:
+    """Return what the docstring that somebody wrote for this class tells the model."""
+
+    def documented() -> None: ...
+
+    doc = cls.__doc__ or ""
+    # A dataclass without one writes its signature there.
+    documented.__doc__ = "" if doc.startswith(f"{cls.__name__}(") else doc
+    return describe(documented).description
 
 
 class _Once:

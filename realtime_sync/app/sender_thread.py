@@ -168,7 +168,7 @@ def _wait_for_exchange(latest: Exchange, out: Outlet, stop: StopSignal) -> None:
 def _hear_out(latest: Exchange, out: Outlet, stop: StopSignal) -> bool:
     """Wait until it is clear what the server has heard; return whether it was speech.
 
-    It may hear so late that the generator has ended, and then no sound tells it when speech is over.
+    It may hear so late that the generator has ended: no sound tells it then when speech is over.
     """
     if not stop.wait_for(latest.begun, _HEARS_S):
         return False

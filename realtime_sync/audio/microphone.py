@@ -72,8 +72,9 @@ class Microphone(Source):
             raise ConfigError(f"queue_ms={queue_ms} holds no chunk of {chunk_ms} ms; give more")
         self._most = queue_ms // chunk_ms
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()  # guards _stream and _closed
+        self._lock = threading.Lock()  # guards _stream, _opened and _closed
         self._stream: Stream | None = None
+        self._opened: Stream | None = None  # the same, and still when it is closed
         self._closed = False
         self._muted = False
         self._latest = b""  # by the callback; replaced as a whole
@@ -118,7 +119,7 @@ class Microphone(Source):
             callback=self._capture,
         )
         with self._lock:
-            self._stream = stream
+            self._stream = self._opened = stream
         try:
             self._resampler = Resampler(stream.rate, self._rate)
             stream.start()
@@ -145,7 +146,7 @@ class Microphone(Source):
 
     def __iter__(self) -> Iterator[bytes]:
         with self._lock:
-            stream = self._stream
+            stream = self._opened
             if stream is None and not self._closed:
                 raise DeviceError("the microphone is not open; use: with Microphone() as …")
         if stream is None:
