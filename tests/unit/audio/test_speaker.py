@@ -16,7 +16,7 @@ import psutil
 import pytest
 from scripted_device import DeviceClock, ScriptedDevice
 
-from realtime_sync.audio import Speaker, play, write_wav
+from realtime_sync.audio import Sound, Speaker, play, write_wav
 from realtime_sync.audio import speaker as home
 from realtime_sync.errors import AudioError, ConfigError, DeviceError, FormatError
 
@@ -330,8 +330,10 @@ def test_a_file_is_played_at_its_own_rate(
     device.rate = 48_000
     path = tmp_path / "a.wav"
     write_wav(path, np.full(8000, 1000, "<i2"), rate=8000)
-    play(str(path), rate=24_000)
-    assert np.count_nonzero(heard(clock) > 500) == pytest.approx(48_000, rel=0.01)
+    for audio in (str(path), Sound(np.full(8000, 1000, "<i2").tobytes(), 8000)):
+        clock.played.clear()
+        play(audio, rate=24_000)
+        assert np.count_nonzero(heard(clock) > 500) == pytest.approx(48_000, rel=0.01)
 
 
 def test_what_can_not_be_played_opens_no_device(device: ScriptedDevice, tmp_path: Path) -> None:
