@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,13 @@ from ..connection.reply import server_error
 from ..connection.state import WRONG_SHAPE
 from ..conversation.session import SoundFormat
 from ..conversation.tool_calls import ToolCalls
-from ..errors import ConnectionClosed, ConnectionClosedOK, QueueFullError, RemoteProtocolError
+from ..errors import (
+    ConnectionClosed,
+    ConnectionClosedOK,
+    QueueFullError,
+    RealtimeError,
+    RemoteProtocolError,
+)
 from ..events import (
     ErrorEvent,
     InputAudioBufferCommitted,
@@ -54,6 +59,8 @@ log = logging.getLogger(__name__)
 
 # How long functions of the program may take to return when the app ends.
 _CLOSE_S = 5.0
+# So long a sender that finds the connection closed waits until the dispatcher has found it, too.
+_TOLD_S = 1.0
 _TOOL_BYTES = 1000  # what a call takes besides its arguments
 
 Handler = Callable[..., Any]
@@ -206,10 +213,11 @@ class AppRun:
     def _send(self, sender: AppSender) -> None:
         try:
             run_sender(sender, self._plan.context, self, self._stop)
-        except ConnectionClosed as exc:
-            log.debug("the sender %r was cut off: %s", sender.name, exc)  # the dispatcher tells it
         except BaseException as exc:
-            self._failed("sender", sender.name, exc)
+            if isinstance(exc, ConnectionClosed) and self._stop.wait(_TOLD_S):
+                log.debug("the sender %r was cut off: %s", sender.name, exc)
+            else:  # or it is that of another connection
+                self._failed("sender", sender.name, exc)
         else:
             self._end()
 
@@ -287,7 +295,7 @@ class AppRun:
         self._perform(effects)
 
     def _perform(self, effects: Sequence[Effect]) -> None:
-        with suppress(ConnectionClosed):  # the dispatcher is told
+        try:
             for effect in effects:
                 match effect:
                     case Ask(event_id, params):
@@ -297,6 +305,10 @@ class AppRun:
                         )
                     case CommitSound(event_id):
                         self._connection.input_audio_buffer.commit(event_id=event_id)
+        except ConnectionClosed as exc:
+            log.debug("%d requests could not be sent: %s", len(effects), exc)  # the end is told
+        except RealtimeError as exc:
+            self._end(exc)
 
     # -- what comes ------------------------------------------------------------------------------
 
@@ -335,6 +347,8 @@ class AppRun:
             case InputAudioBufferSpeechStarted():
                 with self._lock:
                     self._turns.started()
+                if self._connection.session.ends_responses_on_speech:
+                    self._decide(self._exchanges.interrupted)
             case InputAudioBufferSpeechStopped():
                 with self._lock:
                     self._turns.stopped()
@@ -420,8 +434,12 @@ class AppRun:
     def _answer(self, call_id: str, output: str) -> None:
         """Send a call's output; when it is the last of a response, ask for the next one."""
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
-        with suppress(ConnectionClosed):
+        try:
             self._connection.conversation.item.create(item=item)
+        except ConnectionClosed as exc:
+            log.debug("the output of %s could not be sent: %s", call_id, exc)  # the end is told
+        except RealtimeError as exc:
+            self._end(exc)
         self._decide(lambda: self._exchanges.finished(call_id))
 
 

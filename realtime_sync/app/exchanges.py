@@ -218,6 +218,11 @@ class Exchanges:
             exchange.close(response_id)
         return self._next()
 
+    def interrupted(self) -> list[Effect]:
+        """Take that the server has ended what was running, without a word, as the user speaks."""
+        ends = [{"id": response_id, "status": "cancelled"} for response_id in self._running]
+        return [effect for end in ends for effect in self.done(end)]
+
     def _owe(self, exchange: Exchange) -> None:
         """Have the answer to outputs of tools asked for, before all else."""
         if self._follow_up:

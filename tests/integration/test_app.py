@@ -11,18 +11,25 @@ import threading
 import wave
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import dialect_clients
 import pytest
-from embedded import QUESTIONS, question, silence
+from beta_rules import AzureRules, BetaRules
+from dialect_server import open_front
+from embedded import QUESTIONS, Server, question, silence
 from guards import Guard
 from programs import REPOSITORY
+from yandex_rules import YandexRules
 
-from realtime_sync import AuthenticationError, Local, OpenAI
+from realtime_sync import AuthenticationError, AzureOpenAI, Local, OpenAI, YandexAIStudio
 from realtime_sync.app import Context, Realtime
 from realtime_sync.audio import Sound, WavSource, encode_ulaw
+from realtime_sync.clients.base import Client
+from realtime_sync.testing import ScriptedClient, ScriptedServer, spoken_answer
 
 MODEL = "gpt-realtime-2"
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 FINE = "I am fine, thank you"
 
 
@@ -221,6 +228,84 @@ def test_a_key_that_is_refused(local_server: Local) -> None:
     assert not app.is_running()
 
 
+@pytest.mark.parametrize("where", ["yandex", "beta", "azure"])
+def test_on_other_providers(local_server: Local, where: str) -> None:
+    """Against fronts of the embedded server that speak as those do."""
+    rules: Any = {"yandex": YandexRules, "beta": BetaRules, "azure": AzureRules}[where]
+    embedded = Server(local_server.url, local_server.api_key, cast("Any", None))
+    with open_front(rules, embedded) as front:
+        model, client = provider(where, front.url, local_server.api_key)
+        app = Realtime(model, client=client, modalities=["text"], tools=[get_weather])
+        answers: list[str] = []
+        app.receiver("text")(lambda text, context: answers.append(text))
+        questions = iter(["Hello!", "What is the weather in London?"])
+
+        @app.sender(wait_for_text_response=True)
+        def send(context: Context) -> str:
+            return next(questions)
+
+        app.run()
+    assert answers[0] == "Hello! How can I help you?"
+    assert "The weather in London is foggy" in answers[-1]
+
+
+def provider(where: str, url: str, key: str) -> tuple[str, Client]:
+    if where == "yandex":
+        base_url = f"{url}/v1"
+        return dialect_clients.MODEL, YandexAIStudio(
+            api_key=key, folder_id="b1g", base_url=base_url, proxy=""
+        )
+    if where == "beta":
+        base_url = f"{url}/v1"
+        return "gpt-realtime", OpenAI(api_key=key, base_url=base_url, dialect="beta", proxy="")
+    return "my-deployment", AzureOpenAI(azure_endpoint=url, api_key=key, api_version="", proxy="")
+
+
+@posix
+def test_ctrl_c_at_any_moment(guard: Guard) -> None:
+    """It ends the app, whatever it strikes: no thread is left, and the app may run again."""
+    struck = 0
+    for number in range(60):
+        server = ScriptedServer([spoken_answer("One.") for _ in range(400)])
+        app = Realtime(MODEL, client=ScriptedClient(server))
+        app.sender()(lambda context: "Hi.")
+        app.receiver("audio_transcript")(lambda text, context: None)
+        ended = threading.Timer(5, app.stop)
+        ended.start()
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.0005 * (number + 1))
+            app.run()
+        except KeyboardInterrupt:
+            struck += 1
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            ended.cancel()
+            ended.join()
+        assert not app.is_running()
+        guard.until(lambda: not threads_of_apps(), "the end of all threads")
+    print(f"\nstruck {struck} times")
+    assert struck
+
+
+def threads_of_apps() -> list[str]:
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith("realtime_sync.app")]
+
+
+@pytest.fixture(autouse=True)
+def _alarm_is_ctrl_c() -> Iterator[None]:
+    if sys.platform == "win32":
+        yield
+        return
+
+    def strike(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, strike)
+    yield
+    signal.signal(signal.SIGALRM, before)
+
+
 # -- as programs -----------------------------------------------------------------------------------
 
 PROGRAM = """
@@ -276,9 +361,6 @@ def read_to(program: subprocess.Popen[str], words: str) -> None:
         piece = program.stdout.read(1)
         assert piece, output
         output += piece
-
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 @posix

@@ -204,6 +204,15 @@ def test_what_is_out_of_band_is_nobodys(exchanges: Exchanges, lookup: Lookup) ->
     assert not exchanges.spoken.is_open
 
 
+def test_a_server_that_forgets_a_response_when_the_user_speaks(exchanges: Exchanges) -> None:
+    first, second = Exchange(), Exchange()
+    exchanges.created(response("r1", asked(exchanges.ask(first))))
+    exchanges.ask(second)
+    assert len(exchanges.interrupted()) == 1
+    assert first.done.is_set
+    assert second.begun.is_set
+
+
 def test_an_end_that_names_no_response(exchanges: Exchanges) -> None:
     exchange = Exchange()
     exchanges.created(response("r1", asked(exchanges.ask(exchange))))
