@@ -67,15 +67,22 @@ def record_as_stream(
 def _capture(until: Until | None, device: int | str | None) -> Iterator[bytes]:
     signal = StopSignal.current()
     microphone = Microphone(rate=_RATE_HZ, chunk_ms=_CHUNK_MS, device=device, queue_ms=_QUEUE_MS)
-    with microphone, nullcontext() if signal is None else signal.waking(microphone.close):
-        end = None if until is None else _RecordingEnd(until, microphone, signal)
-        yield from microphone
-    if end is not None:
-        end.join()
+    with nullcontext() if signal is None else signal.waking(microphone.close):
+        yield from _capture_with(microphone, until, signal)
     if signal is not None:
         signal.check()
     if microphone.dropped_chunks:
         log.warning("%d pieces of the recording were lost", microphone.dropped_chunks)
+
+
+def _capture_with(
+    microphone: Microphone, until: Until | None, signal: StopSignal | None
+) -> Iterator[bytes]:
+    with microphone:
+        end = None if until is None else _RecordingEnd(until, microphone, signal)
+        yield from microphone
+    if end is not None:
+        end.join()
 
 
 class _RecordingEnd:
