@@ -11,7 +11,7 @@ from typing import Any
 from attrs import field, frozen
 
 from .._deadline import Deadline
-from .._signal_safe import Latch
+from .._signal_safe import Latch, StopSignal
 from .._threads import join_all, spawn
 from .._types import JsonDict
 from ..connection.connection import RealtimeConnection
@@ -49,9 +49,8 @@ from .exchanges import Ask, CommitSound, Effect, Exchange, Exchanges
 from .outgoing import Message, user_item
 from .realtime_tool import AppTool, ToolLike, as_app_tool
 from .receiver_thread import ReceiverThread
-from .sender_thread import AppSender, run_sender
+from .sender_thread import AppSender, is_cancellation, run_sender
 from .spoken_turns import SpokenTurns
-from .stop_signal import StopSignal, is_cancellation
 
 __all__ = ["AppPlan", "AppReceiver", "AppRun"]
 
@@ -59,6 +58,7 @@ log = logging.getLogger(__name__)
 
 # How long functions of the program may take to return when the app ends.
 _CLOSE_S = 5.0
+_CUT_S = 1.0  # … and then, when what they wait for was broken off
 # So long a sender that finds the connection closed waits until the dispatcher has found it, too.
 _TOLD_S = 1.0
 _TOOL_BYTES = 1000  # what a call takes besides its arguments
@@ -121,6 +121,7 @@ class AppRun:
         self._connection = connection
         self._stop = stop
         self._outcome: dict[str, BaseException | None] = {}  # the first to set it decides
+        self._receiving = StopSignal()  # of the receivers, who may finish after the others
         self._threads: list[threading.Thread] = []
         self._pool = ToolPool()
         self._tools = dict(plan.tools)  # all that were ever declared
@@ -147,7 +148,7 @@ class AppRun:
                 kind=receiver.kind,
                 max_bytes=plan.max_queue_bytes,
                 failed=partial(self._failed, "receiver"),
-                enter=stop.run,
+                enter=self._receiving.run,
             )
             for receiver in plan.receivers
         ]
@@ -179,7 +180,10 @@ class AppRun:
             self._threads.append(spawn(work, name=f"app-sender-{sender.name}"))
 
     def _close(self, *, drop: bool) -> None:
-        """End all threads; what receivers were given before is delivered unless ``drop``."""
+        """End all threads; what receivers were given before is delivered unless ``drop``.
+
+        What plays then is broken off, at once or when its time is over.
+        """
         deadline = Deadline(_CLOSE_S)
         self._outcome.setdefault("error", None)
         self._stop.announce()
@@ -188,8 +192,13 @@ class AppRun:
         self._connection.close()
         for receiver in self._receivers:
             receiver.close(drop=drop)
+        if drop:
+            self._receiving.announce()
         self._pool.close(deadline)
-        if not join_all(self._threads, deadline):
+        if join_all(self._threads, deadline):
+            return
+        self._receiving.announce()
+        if not join_all(self._threads, Deadline(_CUT_S)):
             left = [thread.name for thread in self._threads if thread.is_alive()]
             log.warning("%s: not returned; left behind", ", ".join(left))
 

@@ -10,9 +10,9 @@ from contextlib import nullcontext
 from typing import Any
 
 from .._deadline import Deadline
+from .._signal_safe import StopSignal
 from .._threads import join_all, spawn
 from ..audio.microphone import Microphone
-from .stop_signal import StopSignal
 
 __all__ = ["record", "record_as_stream"]
 

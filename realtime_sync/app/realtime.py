@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Literal, TypeVar, overload
 
-from .._signal_safe import Claim
+from .._signal_safe import Claim, StopSignal
 from .._types import UNSET, JsonDict, Unset
 from ..audio.sound import Sound
 from ..clients.base import Client
@@ -19,7 +19,6 @@ from .answer_parts import KINDS, Kind
 from .app_run import AppPlan, AppReceiver, AppRun
 from .realtime_tool import AppTool, RealtimeTool, ToolLike, as_app_tool
 from .sender_thread import AppSender
-from .stop_signal import StopSignal
 
 __all__ = ["Context", "Realtime"]
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, Protocol
 
 from attrs import frozen
 
-from .._signal_safe import Latch
+from .._signal_safe import Latch, Stopped, StopSignal
 from ..conversation.session import SoundFormat
 from .answer_parts import KINDS, Kind
 from .exchanges import Exchange
 from .outgoing import Message, SoundInput, read_message, split_tools
 from .realtime_tool import AppTool, ToolLike
-from .stop_signal import StopSignal, is_cancellation
 
-__all__ = ["AppSender", "Outlet", "run_sender"]
+__all__ = ["AppSender", "Outlet", "is_cancellation", "run_sender"]
 
 _PAUSE_S = 0.05  # until one is called again that has given nothing
 # So long after a generator's end the server may begin to hear what it has said last.
@@ -180,3 +180,14 @@ def _hear_out(latest: Exchange, out: Outlet, stop: StopSignal) -> bool:
 def _wait_for_receivers(kinds: Iterable[Kind], out: Outlet, stop: StopSignal) -> None:
     for mark in out.marks(kinds):
         stop.wait_for(mark)
+
+
+def is_cancellation(exc: BaseException) -> bool:
+    """Whether a program's function has asked for the end of its app.
+
+    That is `Stopped`, or an ``asyncio.CancelledError``. Whoever raises the latter has loaded its
+    module; nobody else needs it.
+    """
+    module = sys.modules.get("asyncio.exceptions")
+    cancelled = (Stopped,) if module is None else (Stopped, module.CancelledError)
+    return isinstance(exc, cancelled)

@@ -8,7 +8,7 @@ import select
 import sys
 import threading
 
-from .stop_signal import StopSignal
+from .._signal_safe import StopSignal
 
 __all__ = ["async_input"]
 

@@ -6,11 +6,13 @@ import math
 import os
 import threading
 import warnings
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from .._deadline import Deadline
+from .._signal_safe import Stopped, StopSignal
 from .._threads import Attempt
 from ..errors import ConfigError, DeviceError
 from ._clock import SYSTEM_CLOCK, Clock
@@ -424,7 +426,9 @@ class Speaker(Sink):
 def play(
     audio_or_path: Pcm | Sound | StrPath, *, rate: int = 24000, device: int | str | None = None
 ) -> None:
-    """Play a whole sound, and return when it was heard. Ctrl-C ends it at once.
+    """Play a whole sound, and return when it was heard.
+
+    Ctrl-C ends it at once, and so does the end of the app whose function plays it.
 
     Args:
         audio_or_path: PCM16 bytes (int16 mono, little-endian); or an array of shape (n,) or
@@ -453,7 +457,10 @@ def play(
     speaker = Speaker(rate=rate, device=device)
     # On a thread of its own: Ctrl-C, which strikes the main thread anywhere, could leave the
     # event locked on which a speaker waits, and its callback for ever behind that.
-    Attempt(lambda: _play_all(speaker, blocks), discard=lambda _: None, name="play").wait()
+    attempt = Attempt(lambda: _play_all(speaker, blocks), discard=lambda _: None, name="play")
+    signal = StopSignal.current()
+    with nullcontext() if signal is None else signal.waking(lambda: attempt.leave(Stopped())):
+        attempt.wait()
 
 
 def _play_all(speaker: Speaker, blocks: Iterable[Int16]) -> None:

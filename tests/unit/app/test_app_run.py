@@ -798,12 +798,53 @@ def test_every_thread_is_joined(scripted_server: Server) -> None:
     assert not ours & left
 
 
+@pytest.mark.parametrize("orderly", [True, False])
+def test_what_a_receiver_waits_for_is_broken_off(
+    scripted_server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    orderly: bool,
+) -> None:
+    """Such as the sound that it plays: at once after an error, else when its time is over."""
+    from realtime_sync._signal_safe import StopSignal
+    from realtime_sync.app import app_run
+
+    monkeypatch.setattr(app_run, "_CLOSE_S", 0.05 if orderly else 30.0)
+    server = scripted_server([text_answer("One.")])
+    app = app_of(server)
+    begun, guard = threading.Event(), Guard()
+    say(app, "a", wait_for_text_response=True)
+
+    @app.receiver("text")
+    def receive(text: str, context: Context) -> None:
+        signal = StopSignal.current()
+        assert signal is not None
+        begun.set()
+        signal.wait(30)
+        signal.check()
+
+    @app.receiver("text")
+    def end(text: str, context: Context) -> None:
+        guard.wait(begun, "the other receiver")
+        if not orderly:
+            raise LookupError(text)
+        app.stop()
+
+    if orderly:
+        app.run()
+    else:
+        with pytest.raises(LookupError):
+            app.run()
+    assert "left behind" not in caplog.text
+
+
 def test_a_function_that_does_not_return_is_left_behind(
     scripted_server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from realtime_sync.app import app_run
 
     monkeypatch.setattr(app_run, "_CLOSE_S", 0.05)
+    monkeypatch.setattr(app_run, "_CUT_S", 0.05)
     server = scripted_server()
     app = app_of(server)
     go_on = threading.Event()

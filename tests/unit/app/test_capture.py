@@ -12,8 +12,8 @@ import pytest
 from guards import Guard
 from scripted_device import ScriptedDevice
 
+from realtime_sync._signal_safe import Stopped, StopSignal
 from realtime_sync.app import record, record_as_stream
-from realtime_sync.app.stop_signal import Stopped, StopSignal
 from realtime_sync.audio import microphone
 from realtime_sync.errors import DeviceError
 

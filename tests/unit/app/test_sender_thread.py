@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from realtime_sync._signal_safe import Latch
+from realtime_sync._signal_safe import Latch, Stopped, StopSignal
 from realtime_sync.app import sender_thread
 from realtime_sync.app.exchanges import Exchange
-from realtime_sync.app.sender_thread import AppSender, run_sender
-from realtime_sync.app.stop_signal import Stopped, StopSignal
+from realtime_sync.app.sender_thread import AppSender, is_cancellation, run_sender
 from realtime_sync.audio import Sound
 from realtime_sync.conversation.session import SoundFormat
 from realtime_sync.errors import ConfigError
@@ -276,3 +275,10 @@ def test_a_stream_is_closed_when_something_fails(notes: Notes) -> None:
     with pytest.raises(ConfigError):
         run(notes, stream)
     assert closed == [True]
+
+
+def test_what_asks_for_the_end() -> None:
+    assert is_cancellation(Stopped())
+    assert is_cancellation(asyncio.CancelledError())
+    for other in (ValueError(), StopIteration(), KeyboardInterrupt(), SystemExit()):
+        assert not is_cancellation(other)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from guards import Guard
 
-from realtime_sync.app.stop_signal import Stopped, StopSignal
+from realtime_sync._signal_safe import Stopped, StopSignal
 from realtime_sync.app.terminal_input import async_input
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="only sockets can be watched there")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import resource
+import threading
 import time
 import tracemalloc
 import wave
@@ -14,8 +15,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from guards import Guard
 from scripted_device import DeviceClock, ScriptedDevice
 
+from realtime_sync._signal_safe import Stopped, StopSignal
 from realtime_sync.audio import Sound, Speaker, play, write_wav
 from realtime_sync.audio import speaker as home
 from realtime_sync.errors import AudioError, ConfigError, DeviceError, FormatError
@@ -358,3 +361,26 @@ def test_a_device_that_is_busy_is_told_of(device: ScriptedDevice, clock: DeviceC
     device.refusal = DeviceError("it is busy")
     with pytest.raises(DeviceError, match="it is busy"):
         play(level(100))
+
+
+def test_the_end_of_an_app_breaks_it_off(
+    device: ScriptedDevice, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a device that takes nothing, so that it would play for ever."""
+    device.install(monkeypatch, home)
+    signal = StopSignal()
+    caught: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            play(bytes(48_000))
+        except BaseException as exc:
+            caught.append(exc)
+
+    thread = threading.Thread(target=lambda: signal.run(work))
+    thread.start()
+    guard.until(lambda: device.active, "the device")
+    signal.announce()
+    guard.join(thread)
+    assert [type(exc) for exc in caught] == [Stopped]
+    guard.until(lambda: device.closed, "the end of the device")
