@@ -13,9 +13,10 @@ from guards import Guard
 from scripted_device import ScriptedDevice
 
 from realtime_sync._signal_safe import Stopped, StopSignal
-from realtime_sync.app import record, record_as_stream
+from realtime_sync.app import Context, Realtime, record, record_as_stream
 from realtime_sync.audio import microphone
 from realtime_sync.errors import DeviceError
+from realtime_sync.testing import ScriptedClient, ScriptedServer
 
 
 def pcm_of(file: io.BytesIO) -> bytes:
@@ -109,6 +110,18 @@ def test_a_microphone_that_fails(device: ScriptedDevice) -> None:
     device.refusal = DeviceError("it is busy")
     with pytest.raises(DeviceError, match="it is busy"):
         record(lambda: None)
+
+
+def test_a_microphone_that_fails_ends_the_app(device: ScriptedDevice) -> None:
+    device.refusal = DeviceError("it is busy")
+    app = Realtime("gpt-realtime", client=ScriptedClient(ScriptedServer()))
+
+    @app.sender()
+    def send(context: Context) -> io.BytesIO:
+        return record(lambda: None)
+
+    with pytest.raises(DeviceError, match="it is busy"):
+        app.run()
 
 
 def test_the_end_of_the_app_ends_a_recording(device: ScriptedDevice) -> None:
