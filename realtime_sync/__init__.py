@@ -12,6 +12,7 @@ from . import _lazy
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .app.realtime import Realtime
     from .clients.azure import AzureOpenAI
     from .clients.local import Local
     from .clients.openai import OpenAI
@@ -84,6 +85,7 @@ _HOMES = {
     "ProtocolError": "errors",
     "QueueFullError": "errors",
     "RateLimitError": "errors",
+    "Realtime": "app.realtime",
     "RealtimeConnection": "connection",
     "RealtimeConnectionManager": "connection",
     "RealtimeError": "errors",
@@ -128,6 +130,7 @@ __all__ = [
     "ProtocolError",
     "QueueFullError",
     "RateLimitError",
+    "Realtime",
     "RealtimeConnection",
     "RealtimeConnectionManager",
     "RealtimeError",

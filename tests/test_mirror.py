@@ -25,6 +25,7 @@ CONCEPTS = {
     "connection/mutated_events": "odd events in every way in which a program takes them",
     "events/mutated_events": "odd events of every type, and every way of reading one",
     "voice/mutated_events": "odd events in a spoken conversation",
+    "app/examples": "the docstrings of all modules",
     "audio/formats": "every reader of sound against references of their own, with found inputs",
     "audio/jitter_buffer": "speaker and playout together against a simulated network",
     "counts": "what events and sound cost, from the socket to the program",

@@ -18,6 +18,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "realtime_sync"
 PARTS = (
     "agents",
+    "app",
     "connection",
     "conversation",
     "tools",

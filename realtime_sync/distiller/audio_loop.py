@@ -12,6 +12,7 @@ from .._threads import join_all, spawn
 from ..audio.base import Sink, SinkLike, Source, SourceLike, as_sink, as_source
 from ..audio.microphone import Microphone
 from ..audio.speaker import Speaker
+from ..audio.virtual import VirtualMicrophone
 from ..connection import RealtimeConnection
 from ..errors import ConfigError, ConnectionClosedError, ConnectionClosedOK, DistillerError
 from ..events import ResponseCreated, ResponseDone, ServerEvent
@@ -94,8 +95,10 @@ class AudioLoop:
             AudioError: the speaker failed.
             RealtimeError: the session ended; see `DistillerSession.get_responses`.
         """
+        nobody = VirtualMicrophone(rate=_MICROPHONE_HZ)
+        nobody.close()
         with self._speaker() as sink:
-            self._run(_Silence(), sink, 1, question=text)
+            self._run(nobody, sink, 1, question=text)
 
     @contextmanager
     def _speaker(self) -> Iterator[Sink]:
@@ -232,18 +235,6 @@ def _is_end(failure: DistillerError, turns: int | None) -> bool:
     """Whether a session that is over is a good end of so many turns: it was closed on purpose."""
     end = failure.__cause__
     return isinstance(end, ConnectionClosedOK) and (turns is None or end.closed_by == "this side")
-
-
-class _Silence(Source):
-    """A source that has nothing to say."""
-
-    rate = _MICROPHONE_HZ
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(())
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 @contextmanager

@@ -21,11 +21,13 @@ class Run:
 
     Attributes:
         arguments: its command line.
+        typed: what it reads from the terminal.
         prints: patterns that its output must match, in this order.
         check: looks at the files that it has made, in the folder it gets.
     """
 
     arguments: tuple[str, ...] = ()
+    typed: str = ""
     prints: tuple[str, ...] = ()
     check: Callable[[Path], None] = lambda folder: None
 
@@ -85,6 +87,25 @@ RUNS = {
     "client_secret.py": Run(
         prints=(r"ek_.{3}… opens sessions for \d\d s", "assistant: .+", "another secret: Incorrect")
     ),
+    "decorators_text.py": Run(
+        typed="Hello!\nPlease count to three.\nexit\n",
+        prints=(r"You: AI: Hello! How can I help you\?", r"You: AI: one, two, three\.\s+You: $"),
+    ),
+    "decorators_text_dynamic_tools.py": Run(
+        typed="Hello!\nWhat is the weather in Oslo?\nexit\n",
+        prints=(
+            "You: AI: Hello!",
+            r"You: called: get_weather\(city='Oslo'\) returns {'city': 'Oslo', ",
+            r"AI: The weather in Oslo is cloudy, 12 degrees\.\s+You: $",
+        ),
+    ),
+    "decorators_text_tools.py": Run(
+        typed="London\nexit\n",
+        prints=(
+            r"City: called: get_weather\(city='London\W",
+            r"AI: The weather in London.* is sunny, 21 degrees\.\s+City: $",
+        ),
+    ),
     "reconnecting.py": Run(
         prints=(
             r"assistant +Hello! How can I help you\?",
@@ -108,7 +129,13 @@ RUNS = {
 
 
 # What needs a sound card runs in another file.
-ON_THE_SOUND_CARD = {"yandex_voice_agent.py": "tests/audio/test_yandex_agents.py"}
+ON_THE_SOUND_CARD = {
+    "decorators_audio.py": "tests/audio/test_decorators.py",
+    "decorators_audio_stream.py": "tests/audio/test_decorators.py",
+    "decorators_audio_stream_manual.py": "tests/audio/test_decorators.py",
+    "decorators_audio_stream_tool.py": "tests/audio/test_decorators.py",
+    "yandex_voice_agent.py": "tests/audio/test_yandex_agents.py",
+}
 
 
 def test_every_sample_is_run() -> None:
@@ -120,7 +147,7 @@ def test_every_sample_is_run() -> None:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_it_runs(name: str, program: Program) -> None:
-    output = program.run(SAMPLES / name, *RUNS[name].arguments)
+    output = program.run(SAMPLES / name, *RUNS[name].arguments, typed=RUNS[name].typed)
     pattern = ".*".join(RUNS[name].prints)
     assert re.search(pattern, output, re.DOTALL), f"no {pattern!r} in\n{output}"
     RUNS[name].check(program.folder)
