@@ -104,8 +104,6 @@ def test_programs_of_agents_import_all_from_one_place() -> None:
 def test_importing_the_package_loads_nothing_heavy(name: str) -> None:
     probe = f"import realtime_sync{name}, sys; print([m for m in {HEAVY!r} if m in sys.modules])"
     loaded = run(probe)
-        f"import realtime_sync{name}, sys; print([m for m in {HEAVY!r} if m in sys.modules])"
-    )
     assert loaded == "[]\n"
 
 
