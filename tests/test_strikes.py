@@ -36,6 +36,8 @@ FILES = sorted(file for file in FILES if file.suffix)
 # They run on threads of our own, where no handler does.
 ON_OUR_THREADS = {
     "EventQueue._present_watchers",  # the reader
+    "McpLink._converse",  # the loop of the mcp package
+    "McpLink._serve",  # the same
     "MemoryTransport.read",  # the reader
     "ToolPool._next",  # a worker
     "ToolPool._time_left",  # the timer
