@@ -36,7 +36,7 @@ from .guardrail_runner import GuardrailRunner
 from .guardrails import Guardrails
 from .hold_back import HoldBack
 from .hook_feed import HookFeed
-from .hooks import HookRunner
+from .hooks import HookRunner, RealtimeAgentHooks, check_hooks
 from .input_rules import InputRules
 from .model import RealtimeModelConfig, RealtimePlaybackTracker, TransportConfig
 from .model_link import connection_to
@@ -382,10 +382,11 @@ class Live:
         """Return what the session is to be for an agent.
 
         Raises:
-            UserError: its guardrails, prompt or voice can't be meant.
+            UserError: its guardrails, hooks, prompt or voice can't be meant.
         """
         heard = self._settings.session.get("audio", {}).get("input", {})
         self._guardrails.check(dispatch.agent, transcribes=heard.get("transcription") is not None)
+        check_hooks(dispatch.agent.hooks, RealtimeAgentHooks)
         starting = self._settings.starting if dispatch is self._dispatch else {}
         return session_of(dispatch, self._settings, starting)
 

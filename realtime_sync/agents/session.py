@@ -17,7 +17,7 @@ from ..audio.base import SinkLike, SourceLike
 from ..audio.microphone import Microphone
 from ..audio.speaker import Speaker
 from ..connection.connection import RealtimeConnection
-from ..errors import ConcurrencyError, RealtimeTimeout, UserError
+from ..errors import ConcurrencyError, FormatError, RealtimeTimeout, UserError
 from ..events.wire_values import as_object
 from ..voice.asks import Saying
 from ..voice.rules import VoiceState
@@ -25,6 +25,7 @@ from .agent import RealtimeAgent
 from .audio_formats import silence_like
 from .event_building import EventBuilder
 from .events import RealtimeEventInfo, RealtimeRawModelEvent, RealtimeSessionEvent
+from .given import require, require_object, require_text
 from .hooks import RealtimeRunHooks
 from .live import Live
 from .model import RealtimeModel, RealtimeModelConfig
@@ -36,6 +37,7 @@ from .run_result import EndReason, RealtimeResult
 from .say_rules import SayRequest
 from .session_history import SessionHistory
 from .usage import Usage
+from .user_code import require_function
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -98,6 +100,7 @@ class RealtimeSession(Generic[TContext]):
         _check_audio(audio)
         _check_config(run_config, "the run config")
         _check_config(model_config, "the model config")
+        require_function(clock, "clock")
         self._agent = agent
         self._context = RunContextWrapper[Any](context)
         self._model_config: RealtimeModelConfig = model_config or {}
@@ -201,8 +204,10 @@ class RealtimeSession(Generic[TContext]):
         """Give a session that is not entered what `RealtimeRunner.run` was given.
 
         Raises:
-            UserError: it was entered, or has another agent.
+            UserError: it was entered, or has another agent; something of that can't work.
         """
+        require(isinstance(agent, RealtimeAgent), "a session has a RealtimeAgent", agent)
+        _check_config(settings.get("config"), "the run config")
         if self._live is not None or self._agent not in (None, agent):
             raise UserError("this session was entered, or belongs to another agent; make a new one")
         self._agent = agent
@@ -368,9 +373,11 @@ class RealtimeSession(Generic[TContext]):
 
         Raises:
             UserError: the session has a source of its own.
-            FormatError: it is not whole samples.
+            FormatError: it is no bytes, or not whole samples.
             ConnectionClosed: the connection is over.
         """
+        if not isinstance(audio, bytes | bytearray | memoryview):
+            raise FormatError(f"send_audio() takes bytes, not {audio!r:.80}")
         live = self._running()
         if self._audio is not None:
             raise UserError("this session hears its own source; send_audio is for one without")
@@ -418,13 +425,15 @@ class RealtimeSession(Generic[TContext]):
 
         Raises:
             UserError: there are no words.
+            ConfigError: ``timeout`` is no time.
             RealtimeTimeout: it was not heard in time.
             ServerError: the server refuses it.
             AgentError: the server failed to say it.
             ConnectionClosed: the connection is over.
         """
-        if not isinstance(text, str) or not text.strip():
-            raise UserError(f"say() takes the words to be said, not {text!r:.80}")
+        require_text(text, "what say() says")
+        require(text.strip(), "say() takes the words to be said", text)
+        Deadline(timeout)  # raises for what is no time
         live = self._running()
         request = SayRequest(Saying.word_for_word(text, is_protected=not interruptible))
         live.say(request)
@@ -439,8 +448,7 @@ class RealtimeSession(Generic[TContext]):
             UserError: the agent can't work.
             ConnectionClosed: the connection is over.
         """
-        if not isinstance(agent, RealtimeAgent):
-            raise UserError(f"update_agent() takes a RealtimeAgent, not {agent!r:.80}")
+        require(isinstance(agent, RealtimeAgent), "update_agent() takes a RealtimeAgent", agent)
         self._running().switch_to(agent)
 
     def approve_tool_call(self, call_id: str, *, always: bool = False) -> bool:
@@ -452,7 +460,11 @@ class RealtimeSession(Generic[TContext]):
 
         Returns:
             Whether there was such a call.
+
+        Raises:
+            UserError: ``call_id`` is no text.
         """
+        require_text(call_id, "call_id")
         return self._running().approve(call_id, always=always)
 
     def reject_tool_call(
@@ -467,7 +479,13 @@ class RealtimeSession(Generic[TContext]):
 
         Returns:
             Whether there was such a call.
+
+        Raises:
+            UserError: ``call_id`` or ``rejection_message`` is no text.
         """
+        require_text(call_id, "call_id")
+        if rejection_message is not None:
+            require_text(rejection_message, "rejection_message")
         return self._running().reject(call_id, always=always, message=rejection_message)
 
     def send_raw(self, event: dict[str, Any]) -> None:
@@ -488,8 +506,11 @@ class RealtimeSession(Generic[TContext]):
             respond: whether it is to go on with that.
 
         Raises:
+            UserError: ``call_id`` or ``output`` is no text.
             ConnectionClosed: the connection is over.
         """
+        require_text(call_id, "call_id")
+        require_text(output, "output")
         live = self._running()
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
         live.connection.conversation.item.create(item=item)
@@ -503,6 +524,7 @@ class RealtimeSession(Generic[TContext]):
             UserError: a setting is unknown, or can't be meant.
             ConnectionClosed: the connection is over.
         """
+        require_object(settings, "what update_settings() changes")
         self._running().change(settings)
 
     # -- what is so --------------------------------------------------------------------------------
@@ -544,11 +566,14 @@ def _user_item(message: RealtimeUserInput) -> JsonDict:
         content: Any = [{"type": "input_text", "text": message}]
     else:
         content = as_object(message).get("content")
-    if not isinstance(content, list) or not content:
-        raise UserError(
-            f"a message is a text, or a dictionary with type, role and content, not {message!r:.80}"
-        )
+    fits = isinstance(content, list) and content and all(map(_is_part, content))
+    rule = "a message is a text, or a dictionary with type, role and content, which is a list of"
+    require(fits, f"{rule} dictionaries with a type", message)
     return {"type": "message", "role": "user", "content": content}
+
+
+def _is_part(part: object) -> bool:
+    return isinstance(part, Mapping) and isinstance(part.get("type"), str)
 
 
 def _check_config(config: object, where: str) -> None:
