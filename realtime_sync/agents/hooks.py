@@ -269,12 +269,16 @@ class HookRunner:
 
         A hook that runs then is left to itself, with a warning.
         """
-        self._closing = True
-        self._calls.put(None)
+        self.let_go()
         ended = self._thread is None or join_all([self._thread], deadline)
         self._over = True
         if not ended:
             log.warning("a hook has not returned; its thread is left behind")
+
+    def let_go(self) -> None:
+        """Call what waits, and nothing more; does not wait for it."""
+        self._closing = True
+        self._calls.put(None)
 
     # -- calls -----------------------------------------------------------------------------------
 

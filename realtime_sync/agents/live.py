@@ -141,6 +141,7 @@ class Live:
         self._track: FillerOutput | None = None
         self._uplink: Uplink | None = None
         self._stack = ExitStack()
+        self._give_back: Callable[[], object] | None = None  # of a session that was forgotten
 
     # -- its life ----------------------------------------------------------------------------------
 
@@ -164,6 +165,25 @@ class Live:
     def close(self) -> None:
         """End, and give everything back; more than once is fine."""
         self._stack.close()
+
+    def abandon(self, give_back: Callable[[], object]) -> None:
+        """End soon, and give everything back on the engine's thread; nobody waits for it.
+
+        Called by the garbage collector, at any point of any thread: it takes no lock and waits
+        for nothing.
+
+        Args:
+            give_back: closes this, and what else belongs to the session.
+        """
+        self._give_back = give_back  # before `over` looks at it, behind `box.closed`
+        if self.box.closed:
+            self._hooks.let_go()  # the only thread that is left
+        else:
+            self.engine.post(self._stop_at_once)
+
+    def _stop_at_once(self) -> list[Effect]:
+        self.engine.stop()
+        return []
 
     def _end_engine(self) -> None:
         self.engine.stop()
@@ -485,6 +505,8 @@ class Live:
         """Take that nothing more happens. The engine's thread, at its end."""
         self._words.over(self.end())
         self.box.close()
+        if self._give_back is not None:
+            self._give_back()
 
     def end(self) -> BaseException:
         """Return what a call is to raise that can't be done because the session is over."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -72,7 +73,8 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             {} if transport_config is None else transport_config
         )
         self._listeners: list[RealtimeModelListener] = []
-        self._session: SessionDoor | None = None
+        # Not the session itself: one that a program forgets is to be collected.
+        self._session: weakref.ref[SessionDoor] | None = None
 
     def bind(self, session: SessionDoor) -> None:
         """Take the session whose model this is.
@@ -82,7 +84,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         """
         if self._session is not None:
             raise UserError("this model belongs to another session; make a new one for each")
-        self._session = session
+        self._session = weakref.ref(session)
 
     def check(self, config: RealtimeModelConfig) -> None:
         """Check what the session is to be connected by; here, anything is fine.
@@ -171,9 +173,10 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         self._bound().close()
 
     def _bound(self) -> SessionDoor:
-        if self._session is None:
+        session = None if self._session is None else self._session()
+        if session is None:
             raise UserError("this model has no session yet; pass it to RealtimeRunner(model=…)")
-        return self._session
+        return session
 
 
 def _interrupt(session: SessionDoor, event: RealtimeModelSendInterrupt) -> None:

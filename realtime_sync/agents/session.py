@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic
 
 from .._deadline import Deadline
+from .._fork import Home
 from .._signal_safe import Claim
 from .._types import JsonDict
 from ..audio.base import SinkLike, SourceLike
@@ -144,6 +146,7 @@ class RealtimeSession(Generic[TContext]):
         if self._entered.setdefault("now", run) is not run:
             raise ConcurrencyError("a session is entered once; make a new one")
         self._is_closed = False
+        self._home = Home()
         with ExitStack() as stack:
             live = Live(
                 agent,
@@ -188,6 +191,15 @@ class RealtimeSession(Generic[TContext]):
         if not live.is_own_thread():
             with self._closing:
                 self._stack.close()
+
+    def __del__(self) -> None:
+        live = self.__dict__.get("_live")
+        if live is None or self._is_closed or self._home.left:
+            return
+        try:  # the warning may be an error
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+        finally:
+            live.abandon(self._stack.close)
 
     def __enter__(self) -> Self:
         return self.enter()
