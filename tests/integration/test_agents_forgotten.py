@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from guards import Guard
 
 from realtime_sync.agents import RealtimeAgent, RealtimeRunHooks, RealtimeRunner, RealtimeSession
 from realtime_sync.testing import (
@@ -20,7 +21,6 @@ from realtime_sync.testing import (
     close_link,
     spoken_answer,
 )
-from tests.support.guards import Guard
 
 AGENT = RealtimeAgent[Any](name="Desk")
 PROGRAM = Path(__file__).parent / "programs" / "forgotten_session.py"
