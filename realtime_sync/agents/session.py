@@ -82,7 +82,8 @@ class RealtimeSession(Generic[TContext]):
 
     Threads:
         One at a time iterates or calls `recv` and `talk`; all else may be called from any, also
-        from tools and hooks. See docs/agents.md.
+        from tools and hooks. A forked child has no session: its calls are a `ConcurrencyError`.
+        See docs/agents.md.
     """
 
     def __init__(
@@ -185,7 +186,7 @@ class RealtimeSession(Generic[TContext]):
         """
         self._is_closed = True
         live = self._live
-        if live is None:
+        if live is None or self._home.left:  # a forked child has a copy, and its parent goes on
             return
         live.stop()
         if not live.is_own_thread():
@@ -570,6 +571,7 @@ class RealtimeSession(Generic[TContext]):
     def _running(self) -> Live:
         if self._live is None:
             raise UserError("this session is not entered; use: with runner.run() as session")
+        self._home.check()  # a forked child would wait for threads that it does not have
         return self._live
 
 
