@@ -154,7 +154,9 @@ class Live:
         self.connection = self._stack.enter_context(self._manager)
         self._assemble()
         self.connection.session.update(session=cast("Any", self._payload))
-        self._stack.callback(self._end_engine)
+        self._stack.callback(lambda: self._hooks.close(Deadline(_CLOSE_S)))
+        self._stack.callback(self.engine.join)
+        self._stack.callback(self.engine.stop)
         self.engine.start()
 
     def stop(self) -> None:
@@ -184,11 +186,6 @@ class Live:
     def _stop_at_once(self) -> list[Effect]:
         self.engine.stop()
         return []
-
-    def _end_engine(self) -> None:
-        self.engine.stop()
-        self.engine.join()
-        self._hooks.close(Deadline(_CLOSE_S))
 
     def is_own_thread(self) -> bool:
         """Whether this thread is one of the session's own, which it waits for at the end."""

@@ -188,10 +188,12 @@ class RealtimeSession(Generic[TContext]):
         live = self._live
         if live is None or self._home.left:  # a forked child has a copy, and its parent goes on
             return
-        live.stop()
-        if not live.is_own_thread():
-            with self._closing:
-                self._stack.close()
+        try:
+            live.stop()
+        finally:  # a source that can't be closed keeps nothing else open
+            if not live.is_own_thread():
+                with self._closing:
+                    self._stack.close()
 
     def __del__(self) -> None:
         live = self.__dict__.get("_live")
