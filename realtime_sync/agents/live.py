@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from ..clients.base import Client
 
 __all__ = ["Live"]
+
+log = logging.getLogger(__name__)
 
 _CLOSE_S = 3.0
 _IDLE_TIMEOUT_S = 2.0
@@ -502,8 +505,12 @@ class Live:
         """Take that nothing more happens. The engine's thread, at its end."""
         self._words.over(self.end())
         self.box.close()
-        if self._give_back is not None:
+        if self._give_back is None:
+            return
+        try:
             self._give_back()
+        except Exception:  # nobody is there who could be told
+            log.exception("a session that was forgotten could not be closed")
 
     def end(self) -> BaseException:
         """Return what a call is to raise that can't be done because the session is over."""

@@ -71,6 +71,23 @@ def test_while_an_answer_is_spoken(guard: Guard) -> None:
     guard.until(lambda: not threads(), "the end of its threads")
 
 
+def test_with_a_source_that_can_not_be_closed(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Stuck(MemorySource):
+        def close(self) -> None:
+            super().close()
+            raise OSError("the driver says no")
+
+    runner = RealtimeRunner(AGENT, client=ScriptedClient(ScriptedServer()))
+    session = [runner.run(audio=(Stuck(), MemorySink())).enter()]
+    connection = session[0].connection
+    forget(session)
+    guard.until(lambda: not threads(), "the end of its threads")
+    assert connection.closed
+    assert "a session that was forgotten could not be closed" in caplog.text
+
+
 def test_after_the_server_has_closed(guard: Guard) -> None:
     server = ScriptedServer([spoken_answer("Hello.")])
     session = [RealtimeRunner(AGENT, client=ScriptedClient(server)).run(hooks=Log()).enter()]
