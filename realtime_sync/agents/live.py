@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -34,7 +35,7 @@ from .guardrail_runner import GuardrailRunner
 from .guardrails import Guardrails
 from .hold_back import HoldBack
 from .hook_feed import HookFeed
-from .hooks import HookRunner
+from .hooks import HookRunner, RealtimeAgentHooks, check_hooks
 from .input_rules import InputRules
 from .model import RealtimeModelConfig, RealtimePlaybackTracker, TransportConfig
 from .model_link import connection_to
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from ..clients.base import Client
 
 __all__ = ["Live"]
+
+log = logging.getLogger(__name__)
 
 _CLOSE_S = 3.0
 _IDLE_TIMEOUT_S = 2.0
@@ -139,6 +142,7 @@ class Live:
         self._track: FillerOutput | None = None
         self._uplink: Uplink | None = None
         self._stack = ExitStack()
+        self._give_back: Callable[[], object] | None = None  # of a session that was forgotten
 
     # -- its life ----------------------------------------------------------------------------------
 
@@ -151,7 +155,9 @@ class Live:
         self.connection = self._stack.enter_context(self._manager)
         self._assemble()
         self.connection.session.update(session=cast("Any", self._payload))
-        self._stack.callback(self._end_engine)
+        self._stack.callback(lambda: self._hooks.close(Deadline(_CLOSE_S)))
+        self._stack.callback(self.engine.join)
+        self._stack.callback(self.engine.stop)
         self.engine.start()
 
     def stop(self) -> None:
@@ -163,10 +169,24 @@ class Live:
         """End, and give everything back; more than once is fine."""
         self._stack.close()
 
-    def _end_engine(self) -> None:
+    def abandon(self, give_back: Callable[[], object]) -> None:
+        """End soon, and give everything back on the engine's thread; nobody waits for it.
+
+        Called by the garbage collector, at any point of any thread: it takes no lock and waits
+        for nothing.
+
+        Args:
+            give_back: closes this, and what else belongs to the session.
+        """
+        self._give_back = give_back  # before `over` looks at it, behind `box.closed`
+        if self.box.closed:
+            self._hooks.let_go()  # the only thread that is left
+        else:
+            self.engine.post(self._stop_at_once)
+
+    def _stop_at_once(self) -> list[Effect]:
         self.engine.stop()
-        self.engine.join()
-        self._hooks.close(Deadline(_CLOSE_S))
+        return []
 
     def is_own_thread(self) -> bool:
         """Whether this thread is one of the session's own, which it waits for at the end."""
@@ -380,10 +400,11 @@ class Live:
         """Return what the session is to be for an agent.
 
         Raises:
-            UserError: its guardrails, prompt or voice can't be meant.
+            UserError: its guardrails, hooks, prompt or voice can't be meant.
         """
         heard = self._settings.session.get("audio", {}).get("input", {})
         self._guardrails.check(dispatch.agent, transcribes=heard.get("transcription") is not None)
+        check_hooks(dispatch.agent.hooks, RealtimeAgentHooks)
         starting = self._settings.starting if dispatch is self._dispatch else {}
         return session_of(dispatch, self._settings, starting)
 
@@ -482,6 +503,12 @@ class Live:
         """Take that nothing more happens. The engine's thread, at its end."""
         self._words.over(self.end())
         self.box.close()
+        if self._give_back is None:
+            return
+        try:
+            self._give_back()
+        except Exception:  # nobody is there who could be told
+            log.exception("a session that was forgotten could not be closed")
 
     def end(self) -> BaseException:
         """Return what a call is to raise that can't be done because the session is over."""

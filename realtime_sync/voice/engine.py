@@ -195,8 +195,10 @@ class VoiceEngine:
     def stop(self) -> None:
         """End soon; what is playing falls silent. Does not wait for it."""
         self._stopping.set()
-        self._input.stop()
-        self._wake()
+        try:
+            self._input.stop()
+        finally:  # whatever a source makes of it
+            self._wake()
 
     @property
     def stopping(self) -> bool:
