@@ -98,7 +98,8 @@ class VoiceLoop:
 
     Threads:
         `run` is called once; all else from any thread. The caller owns the connection, the source
-        and the sink; the loop ends the source when it ends itself.
+        and the sink; the loop ends the source when it ends itself. In a forked child its copy
+        raises ConcurrencyError, and `close` does nothing.
     """
 
     def __init__(
@@ -342,6 +343,7 @@ class VoiceLoop:
             ConfigError: the loop was made without ``push_to_talk``.
             ConnectionClosed: the connection is over.
         """
+        self._engine.check_process()  # the uplink's lock may be held for ever there
         self._uplink.press()
 
     def release(self, *, respond: bool = True) -> bool:
@@ -358,6 +360,7 @@ class VoiceLoop:
             ConfigError: the loop was made without ``push_to_talk``.
             ConnectionClosed: the connection is over.
         """
+        self._engine.check_process()
         return self._uplink.release(respond=respond)
 
 
