@@ -47,6 +47,12 @@ def both_sides_are_in_the_recording(folder: Path) -> None:
     assert assistant < 30, "not the whole story: it was interrupted"
 
 
+def an_answer_is_in(path: Path) -> None:
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getframerate()) == (1, 16_000)
+        assert seconds_of_sound(np.frombuffer(file.readframes(file.getnframes()), "<i2")) > 1.5
+
+
 RUNS = {
     "agents_handoff.py": Run(
         prints=(
@@ -104,6 +110,38 @@ RUNS = {
         prints=(
             r"City: called: get_weather\(city='London\W",
             r"AI: The weather in London.* is sunny, 21 degrees\.\s+City: $",
+        ),
+    ),
+    "distiller_audio_chunks.py": Run(
+        prints=(
+            "You: what is the weather in london",
+            "Tutor: .*weather in London",
+            "Librarian: Try the atlas",
+            r"\d\.\d s of answer are in out.answer.wav",
+        ),
+        check=lambda folder: an_answer_is_in(folder / "out" / "answer.wav"),
+    ),
+    "distiller_project.py": Run(
+        prints=(
+            r"Tutor \(SearchAgent\): Answers",
+            r"Librarian \(CustomAgent\): .* the city library",
+        ),
+    ),
+    "distiller_talk.py": Run(
+        arguments=("--input", str(SAMPLES / "questions" / "weather.wav"), "--output", "answer.wav"),
+        prints=(
+            "You: what is the weather in london",
+            "Tutor: .*weather in London",
+            "Librarian: Try the atlas on the second floor",
+        ),
+        check=lambda folder: an_answer_is_in(folder / "answer.wav"),
+    ),
+    "distiller_text.py": Run(
+        typed="Hello!\nWhat is a fund?\nexit\n",
+        prints=(
+            "You: .Tutor: Hello! How can I help you",
+            "Librarian: On the shelf there is a book about Hello",
+            "Librarian: On the shelf there is a book about fund",
         ),
     ),
     "reconnecting.py": Run(
