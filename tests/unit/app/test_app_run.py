@@ -308,7 +308,7 @@ def test_one_that_is_too_slow_ends_the_app(scripted_server: Server) -> None:
         guard.wait(ended, "the end")
 
     def end() -> None:
-        guard.until(lambda: app._stop is not None and app._stop.is_set, "the end of the app")
+        guard.until(lambda: getattr(app._running.get("now"), "is_set", False), "the end of the app")
         ended.set()
 
     thread = threading.Thread(target=end)
@@ -765,7 +765,7 @@ def test_what_receivers_were_given_is_delivered_before_an_orderly_end(
     @app.receiver("text_chunk")
     def stop(chunk: dict[str, Any], context: Context) -> None:
         app.stop()
-        guard.until(lambda: app._stop is not None and app._stop.is_set, "the end")
+        guard.until(lambda: getattr(app._running.get("now"), "is_set", False), "the end")
         go_on.set()
 
     @app.receiver("text")

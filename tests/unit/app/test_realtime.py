@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 import realtime_sync
-from realtime_sync import AzureOpenAI, ConcurrencyError, ConfigError, ReconnectPolicy
-from realtime_sync.app import Context, Realtime
+from realtime_sync import (
+    AzureOpenAI,
+    ConcurrencyError,
+    ConfigError,
+    ConnectError,
+    OpenAI,
+    ReconnectPolicy,
+)
+from realtime_sync.app import Context, Realtime, realtime
+from realtime_sync.app.app_run import AppPlan
 from realtime_sync.testing import (
     ScriptedClient,
     ScriptedServer,
@@ -178,7 +186,11 @@ async def streamed(context: Context) -> Any:
     yield "text"
 
 
-@pytest.mark.parametrize("function", [awaited, streamed])
+class Awaited:
+    async def __call__(self, *arguments: Any) -> None: ...
+
+
+@pytest.mark.parametrize("function", [awaited, streamed, Awaited()])
 def test_async_functions_are_refused(function: Any) -> None:
     app = Realtime("gpt-realtime")
 
@@ -200,6 +212,8 @@ def test_what_else_is_refused() -> None:
         app.receiver("text")(7)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="takes a list"):
         Realtime("gpt-realtime", tools=print)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="connection_options takes a dictionary"):
+        Realtime("gpt-realtime", connection_options=["reconnect"])  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="max_queue_bytes"):
         Realtime("gpt-realtime", max_queue_bytes=0)
 
@@ -303,6 +317,37 @@ def test_it_can_be_stopped_from_anywhere(scripted_server: Server, where: str) ->
     thread.start()
     app.run()
     thread.join(30)
+
+
+class Unreachable:
+    """A transport that comes about never; meanwhile something happens."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self.meanwhile = meanwhile
+
+    def __call__(self, *arguments: Any) -> NoReturn:
+        self.meanwhile()
+        raise ConnectError("nobody is there")
+
+
+def test_stop_while_it_connects() -> None:
+    """From the call of `run` on it is running, and can be stopped."""
+    client = OpenAI(api_key="key")
+    app = Realtime("gpt-realtime", client=client)
+    app._connection_options["transport"] = Unreachable(lambda: app.stop())
+    app.run()
+    app._connection_options["transport"] = Unreachable(lambda: None)
+    with pytest.raises(ConnectError, match="nobody"):
+        app.run()
+
+
+def test_stop_as_soon_as_it_is_running(
+    scripted_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = app_of(scripted_server())
+    monkeypatch.setattr(realtime, "AppPlan", lambda **plan: (app.stop(), AppPlan(**plan))[1])
+    app.sender()(lambda context: None)
+    app.run()
 
 
 def test_an_app_of_receivers_ends_with_the_connection(scripted_server: Server) -> None:
