@@ -14,6 +14,7 @@ from ..audio.sound import Sound
 from ..conversation.session import SoundFormat
 from ..errors import RemoteProtocolError
 from ..events import (
+    Reconnected,
     ResponseDone,
     ResponseFunctionCallArgumentsDelta,
     ResponseOutputAudioDelta,
@@ -113,6 +114,8 @@ class AnswerParts:
             yield from self._collect(whole, event)
         elif isinstance(event, ResponseDone):
             yield from self._response_done(event)
+        elif isinstance(event, Reconnected):  # what the old link cut off never ends
+            self._pieces.clear()
 
     def _collect(self, kind: Kind, event: Any) -> Iterator[Delivery]:
         key = (
