@@ -813,6 +813,7 @@ def test_what_a_receiver_waits_for_is_broken_off(
     server = scripted_server([text_answer("One.")])
     app = app_of(server)
     begun, guard = threading.Event(), Guard()
+    woken: list[bool] = []
     say(app, "a", wait_for_text_response=True)
 
     @app.receiver("text")
@@ -820,7 +821,7 @@ def test_what_a_receiver_waits_for_is_broken_off(
         signal = StopSignal.current()
         assert signal is not None
         begun.set()
-        signal.wait(30)
+        woken.append(signal.wait(10))
         signal.check()
 
     @app.receiver("text")
@@ -835,6 +836,7 @@ def test_what_a_receiver_waits_for_is_broken_off(
     else:
         with pytest.raises(LookupError):
             app.run()
+    assert woken == [True]
     assert "left behind" not in caplog.text
 
 

@@ -24,6 +24,7 @@ from realtime_sync.testing import (
     ScriptedServer,
     Step,
     drop_link,
+    function_call,
     text_answer,
 )
 
@@ -317,6 +318,24 @@ def test_it_can_be_stopped_from_anywhere(scripted_server: Server, where: str) ->
     thread.start()
     app.run()
     thread.join(30)
+
+
+@pytest.mark.parametrize("choice", ["required", "auto"])
+def test_a_forced_call_is_not_forced_again(scripted_server: Server, choice: str) -> None:
+    """Else the answer to its output would be another call, and so on for ever."""
+
+    def look_up(word: str) -> str:
+        """Look a word up."""
+        return word
+
+    call = function_call("look_up", {"word": "a"})
+    server = scripted_server([call, text_answer("Hello.")])
+    app = app_of(server, tools=[look_up], tool_choice=choice)
+    say(app, "Hi.", wait_for_text_response=True)
+    app.run()
+    _, follow_up = sent(server, "response.create")
+    forced = choice == "required"
+    assert follow_up["response"].get("tool_choice") == ("auto" if forced else None)
 
 
 class Unreachable:
