@@ -8,7 +8,7 @@ from typing import Any
 
 from .._codec import encode_base64
 from .._types import JsonDict
-from ..audio.g711 import encode_alaw, encode_ulaw
+from ..audio.g711 import ENCODERS
 from ..audio.resample import Resampler
 from ..audio.sound import Sound
 from ..conversation.session import SoundFormat
@@ -104,10 +104,9 @@ class SoundInput:
     def _encoded(self, pcm: bytes) -> bytes:
         if self._form.is_pcm:
             return pcm
-        if self._form.type == "audio/pcmu":
-            return encode_ulaw(pcm)
-        if self._form.type == "audio/pcma":
-            return encode_alaw(pcm)
+        encode = ENCODERS.get(self._form.type)
+        if encode is not None:
+            return encode(pcm)
         raise FormatError(
             f"the session's input is {self._form.type!r}, which can't be made of a WAV file; send "
             "bytes of that encoding"
