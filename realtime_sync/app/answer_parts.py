@@ -9,11 +9,12 @@ from typing import Any, Literal, get_args
 
 from attrs import frozen
 
-from ..audio.g711 import decode_alaw, decode_ulaw
+from ..audio.g711 import DECODERS
 from ..audio.sound import Sound
 from ..conversation.session import SoundFormat
 from ..errors import RemoteProtocolError
 from ..events import (
+    Reconnected,
     ResponseDone,
     ResponseFunctionCallArgumentsDelta,
     ResponseOutputAudioDelta,
@@ -113,6 +114,8 @@ class AnswerParts:
             yield from self._collect(whole, event)
         elif isinstance(event, ResponseDone):
             yield from self._response_done(event)
+        elif isinstance(event, Reconnected):  # what the old link cut off never ends
+            self._pieces.clear()
 
     def _collect(self, kind: Kind, event: Any) -> Iterator[Delivery]:
         key = (
@@ -159,8 +162,7 @@ def _piece(event: Any) -> str | bytes:
 
 def _sound(data: bytes, form: SoundFormat) -> Sound:
     """Return the sound of an answer; of an encoding that nobody here knows, its bytes."""
-    if form.type == "audio/pcmu":
-        return Sound(decode_ulaw(data), form.hz)
-    if form.type == "audio/pcma":
-        return Sound(decode_alaw(data), form.hz)
+    decode = DECODERS.get(form.type)
+    if decode is not None:
+        return Sound(decode(data), form.hz)
     return Sound(data[: len(data) // 2 * 2], form.hz)

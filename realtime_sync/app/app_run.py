@@ -16,6 +16,7 @@ from .._threads import join_all, spawn
 from .._types import JsonDict
 from ..connection.connection import RealtimeConnection
 from ..connection.reply import server_error
+from ..connection.settings import DEFAULT_MAX_QUEUE_BYTES
 from ..connection.state import WRONG_SHAPE
 from ..conversation.session import SoundFormat
 from ..conversation.tool_calls import ToolCalls
@@ -100,7 +101,7 @@ class AppPlan:
     context: dict[str, Any] = field(factory=dict)
     session: JsonDict = field(factory=dict)
     follow_up: JsonDict = field(factory=dict)
-    max_queue_bytes: int = 64 << 20
+    max_queue_bytes: int = DEFAULT_MAX_QUEUE_BYTES
 
 
 class AppRun:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .._codec import encode_base64
 from .._types import JsonDict
-from ..audio.g711 import encode_alaw, encode_ulaw
+from ..audio.g711 import ENCODERS
 from ..audio.resample import Resampler
 from ..audio.sound import Sound
 from ..conversation.session import SoundFormat
@@ -55,12 +55,13 @@ def read_message(value: Any) -> Message | None:
 
 
 class SoundInput:
-    """Makes the session's encoding of the pieces of one recording.
+    """Makes the session's encoding of the pieces of one recording, which may be cut anywhere.
 
     Args:
         form: the session's encoding.
 
     Raises (by its methods):
+        FormatError: PCM16 ends in half a sample.
         FormatError: the session's encoding is none that can be made of a WAV file.
         ConfigError: the rates differ, and soxr is not installed.
     """
@@ -68,11 +69,12 @@ class SoundInput:
     def __init__(self, form: SoundFormat) -> None:
         self._form = form
         self._resampler: Resampler | None = None  # of the rate that the pieces have
+        self._half = b""  # the first byte of a sample whose second is still to come
 
     def take(self, sound: bytes | Sound) -> bytes:
         """Return the next piece; some of it may come with the one after."""
         if isinstance(sound, bytes):
-            return self.rest() + sound
+            return self._rest_of_resampler() + self._whole_samples(sound)
         before = b""
         if self._resampler is None or self._resampler.from_hz != sound.rate:
             before = self.rest()
@@ -81,18 +83,30 @@ class SoundInput:
 
     def rest(self) -> bytes:
         """Return what is left of the pieces so far."""
+        if self._half:
+            raise FormatError("a sender gave an odd number of bytes of PCM16: half a sample")
+        return self._rest_of_resampler()
+
+    def _rest_of_resampler(self) -> bytes:
         if self._resampler is None:
             return b""
         rest, self._resampler = self._resampler.process(b"", last=True), None
         return self._encoded(rest)
 
+    def _whole_samples(self, data: bytes) -> bytes:
+        if not self._form.is_pcm:
+            return data
+        data = self._half + data
+        whole = len(data) // 2 * 2
+        self._half = data[whole:]
+        return data[:whole]
+
     def _encoded(self, pcm: bytes) -> bytes:
         if self._form.is_pcm:
             return pcm
-        if self._form.type == "audio/pcmu":
-            return encode_ulaw(pcm)
-        if self._form.type == "audio/pcma":
-            return encode_alaw(pcm)
+        encode = ENCODERS.get(self._form.type)
+        if encode is not None:
+            return encode(pcm)
         raise FormatError(
             f"the session's input is {self._form.type!r}, which can't be made of a WAV file; send "
             "bytes of that encoding"
@@ -103,14 +117,12 @@ def user_item(message: Message, form: SoundFormat) -> JsonDict:
     """Return a message of the user's with text or with a whole sound.
 
     Raises:
-        FormatError, ConfigError: as `SoundInput`; or PCM ends in half a sample.
+        FormatError, ConfigError: as `SoundInput`.
     """
     if isinstance(message, str):
         content = {"type": "input_text", "text": message}
     else:
         sound = SoundInput(form)
         data = sound.take(message) + sound.rest()
-        if form.is_pcm and len(data) % 2:
-            raise FormatError(f"a sender gave {len(data)} bytes of PCM16: half a sample too many")
         content = {"type": "input_audio", "audio": encode_base64(data).decode()}
     return {"type": "message", "role": "user", "content": [content]}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, TypeVar, overload
 
 from .._signal_safe import Claim, StopSignal
@@ -13,7 +12,8 @@ from .._types import UNSET, JsonDict, Unset
 from ..audio.sound import Sound
 from ..clients.base import Client
 from ..connection.connection import RealtimeConnection
-from ..errors import ConcurrencyError, ConfigError
+from ..connection.settings import DEFAULT_MAX_QUEUE_BYTES
+from ..errors import ConcurrencyError, ConfigError, ConnectError
 from ..events.session_shape import nested_config
 from .answer_parts import KINDS, Kind
 from .app_run import AppPlan, AppReceiver, AppRun
@@ -97,7 +97,7 @@ class Realtime:
         max_response_output_tokens: int | Literal["inf"] | Unset = UNSET,
         tools: Sequence[ToolLike] = (),
         connection_options: Mapping[str, Any] | None = None,
-        max_queue_bytes: int = 64 << 20,
+        max_queue_bytes: int = DEFAULT_MAX_QUEUE_BYTES,
     ) -> None:
         settings = {
             "modalities": modalities,
@@ -119,13 +119,12 @@ class Realtime:
         self._client = client
         self._session: JsonDict = nested_config(given)
         self._tools = _by_name(tools)
-        self._connection_options = dict(connection_options or {})
+        self._connection_options = _options(connection_options)
         self._max_queue_bytes = max_queue_bytes
         self._senders: list[AppSender] = []
         self._receivers: list[AppReceiver] = []
         self._handlers: dict[str, Callable[..., Any]] = {}
-        self._running = Claim()
-        self._stop: StopSignal | None = None
+        self._running = Claim()  # of the run whose end this signal is
         self._connection: RealtimeConnection | None = None
 
     # -- registering -----------------------------------------------------------------------------
@@ -245,7 +244,7 @@ class Realtime:
             raise ConcurrencyError(f"the app is running: register the {what} before")
         if not callable(function):
             raise ConfigError(f"a {what} is a function, not {function!r:.80}")
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        if _is_async(function) or _is_async(type(function).__call__):
             raise ConfigError(
                 f"the {what} {getattr(function, '__name__', '')!r} is async and nobody would await "
                 "it; delete async and await"
@@ -268,17 +267,17 @@ class Realtime:
             QueueFullError: a receiver was too slow for what came.
             BaseException: what a sender or a receiver has raised.
         """
-        running, token = self._running, [threading.get_ident()]
+        # The signal is the claim's token, so that from the first moment on `stop` finds it.
+        running, stop = self._running, StopSignal()
         try:  # see `Claim`
-            if running.setdefault("now", token) is not token:
+            if running.setdefault("now", stop) is not stop:
                 raise ConcurrencyError("this app is running already; make another, or stop() it")
-            self._run()
+            self._run(stop)
         finally:
-            if "now" in running and running["now"] is token:
+            if "now" in running and running["now"] is stop:
                 del running["now"]
 
-    def _run(self) -> None:
-        stop = self._stop = StopSignal()
+    def _run(self, stop: StopSignal) -> None:
         plan = AppPlan(
             senders=tuple(self._senders),
             receivers=tuple(self._receivers),
@@ -290,20 +289,21 @@ class Realtime:
             max_queue_bytes=self._max_queue_bytes,
         )
         try:
-            with self._own_client() as own:
-                client = self._client or own
-                assert client is not None
+            with self._open_client() as client:
                 manager = client.realtime.connect(model=self._model, **self._connection_options)
                 with manager as connection:
                     self._connection = connection
                     AppRun(plan, connection, stop).run()
+        except ConnectError:
+            if not stop.is_set:  # else nobody wants the connection any more
+                raise
         finally:
             self._connection = None
 
-    def _own_client(self) -> Any:
-        """Return a client that is closed after this run; nothing where the program has one."""
+    def _open_client(self) -> AbstractContextManager[Client]:
+        """Return the program's client, or one of our own that is closed after this run."""
         if self._client is not None:
-            return nullcontext()
+            return nullcontext(self._client)
         from ..clients.openai import OpenAI
 
         return OpenAI()
@@ -316,8 +316,8 @@ class Realtime:
 
     def stop(self) -> None:
         """End the app in order: `run` returns. Idempotent; it does not wait."""
-        stop = self._stop
-        if stop is not None:
+        stop = self._running.get("now")
+        if isinstance(stop, StopSignal):
             stop.set()
 
     def is_running(self) -> bool:
@@ -338,6 +338,16 @@ class Realtime:
         if connection is None:
             raise ConfigError("the app has no connection; it has one while run() is running")
         return connection
+
+
+def _is_async(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _options(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise ConfigError(f"connection_options takes a dictionary of keywords, not {given!r:.80}")
+    return dict(given or {})
 
 
 def _by_name(tools: Sequence[ToolLike]) -> dict[str, AppTool]:

@@ -51,6 +51,7 @@ class ReceiverThread:
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._lock = threading.Lock()  # guards the one below
         self._waiting_bytes = 0
+        self._overflowed = False  # nothing more is put
         self._dropping = False  # nothing more is delivered
 
     def start(self) -> threading.Thread:
@@ -65,11 +66,15 @@ class ReceiverThread:
         """Have something delivered; never waits.
 
         Raises:
-            QueueFullError: so much waits already that there is no room for it.
+            QueueFullError: so much waits already that there is no room for it. Said once: what
+                is put then is forgotten.
         """
+        if self._overflowed:
+            return
         with self._lock:
             waiting = self._waiting_bytes
             if waiting and waiting + delivery.size > self._max_bytes:
+                self._overflowed = True
                 raise QueueFullError(
                     f"{waiting} bytes wait for the receiver {self.name!r} and max_queue_bytes is "
                     f"{self._max_bytes}: it is too slow for what comes"

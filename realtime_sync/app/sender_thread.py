@@ -75,6 +75,14 @@ class Outlet(Protocol):
         """Return what is set when the receivers of these kinds have returned."""
 
 
+class _LastTurn(Exception):  # noqa: N818 -- an end in order, no fault
+    """A stream has said something, and its sender has nothing more to say."""
+
+    def __init__(self, exchange: Exchange | None) -> None:
+        super().__init__(exchange)
+        self.exchange = exchange
+
+
 def run_sender(sender: AppSender, context: dict[str, Any], out: Outlet, stop: StopSignal) -> None:
     """Call a sender again and again, until the app ends or the sender ends it.
 
@@ -87,11 +95,12 @@ def run_sender(sender: AppSender, context: dict[str, Any], out: Outlet, stop: St
             given = sender.function(context)
             send = _send_stream if inspect.isgenerator(given) else _send_value
             begun = send(given, sender, out, stop)
+        except _LastTurn as end:
+            _wait_for_last(end.exchange, out, stop)
+            return
         except BaseException as exc:
-            if _is_exhausted(exc):  # its last answer is still awaited
-                if latest is not None:
-                    _wait_for_exchange(latest, out, stop)
-                    _wait_for_receivers(KINDS, out, stop)
+            if _is_exhausted(exc):
+                _wait_for_last(latest, out, stop)
                 return
             if is_cancellation(exc):
                 return
@@ -122,6 +131,7 @@ def _send_stream(
         out.declare(sender.tools)
     sound, recording = False, SoundInput(out.input_format)
     text = False
+    exhausted = False
     try:
         for given in stream:
             stop.check()
@@ -135,11 +145,18 @@ def _send_stream(
             elif message is not None:
                 _append(recording.take(message), out)
                 sound = True
+    except RuntimeError as exc:
+        exhausted = _is_exhausted(exc) and (sound or text)
+        if not exhausted:
+            raise
     finally:
         stream.close()
     stop.check()
     _append(recording.rest(), out)
-    return out.stream_ended(sound=sound, text=text) if sound or text else None
+    exchange = out.stream_ended(sound=sound, text=text) if sound or text else None
+    if exhausted:
+        raise _LastTurn(exchange)
+    return exchange
 
 
 def _append(sound: bytes, out: Outlet) -> None:
@@ -158,6 +175,13 @@ def _wait(latest: Exchange | None, sender: AppSender, out: Outlet, stop: StopSig
         stop.wait_for(latest.begun)
     else:
         _hear_out(latest, out, stop)
+
+
+def _wait_for_last(latest: Exchange | None, out: Outlet, stop: StopSignal) -> None:
+    """Wait for the answer to the last that a sender has to say."""
+    if latest is not None:
+        _wait_for_exchange(latest, out, stop)
+        _wait_for_receivers(KINDS, out, stop)
 
 
 def _wait_for_exchange(latest: Exchange, out: Outlet, stop: StopSignal) -> None:

@@ -10,6 +10,7 @@ import pytest
 from realtime_sync.app.answer_parts import KINDS, AnswerParts
 from realtime_sync.audio import Sound, encode_ulaw
 from realtime_sync.conversation.session import SoundFormat
+from realtime_sync.events import Reconnected
 from realtime_sync.testing import parsed, spoken_answer, text_answer
 
 PCM = SoundFormat()
@@ -80,6 +81,16 @@ def test_what_was_cut_off_is_forgotten(status: str) -> None:
     traffic[-1]["response"]["status"] = status
     parts = AnswerParts(["text"], lambda: PCM)
     assert [d for event in parsed(traffic) for d in parts.receive(event)] == []
+    assert parts._pieces == {}
+
+
+def test_what_a_lost_link_cut_off_is_forgotten() -> None:
+    traffic = [e for e in text_answer("Hello.") if e["type"] != "response.output_text.done"]
+    parts = AnswerParts(["text"], lambda: PCM)
+    assert [d for event in parsed(traffic[:-1]) for d in parts.receive(event)] == []
+    assert parts._pieces != {}
+    reconnected = Reconnected(code=1006, attempts=1, lost=[], lost_items=[])
+    assert [*parts.receive(reconnected)] == []
     assert parts._pieces == {}
 
 

@@ -308,7 +308,7 @@ def test_one_that_is_too_slow_ends_the_app(scripted_server: Server) -> None:
         guard.wait(ended, "the end")
 
     def end() -> None:
-        guard.until(lambda: app._stop is not None and app._stop.is_set, "the end of the app")
+        guard.until(lambda: getattr(app._running.get("now"), "is_set", False), "the end of the app")
         ended.set()
 
     thread = threading.Thread(target=end)
@@ -765,7 +765,7 @@ def test_what_receivers_were_given_is_delivered_before_an_orderly_end(
     @app.receiver("text_chunk")
     def stop(chunk: dict[str, Any], context: Context) -> None:
         app.stop()
-        guard.until(lambda: app._stop is not None and app._stop.is_set, "the end")
+        guard.until(lambda: getattr(app._running.get("now"), "is_set", False), "the end")
         go_on.set()
 
     @app.receiver("text")
@@ -813,6 +813,7 @@ def test_what_a_receiver_waits_for_is_broken_off(
     server = scripted_server([text_answer("One.")])
     app = app_of(server)
     begun, guard = threading.Event(), Guard()
+    woken: list[bool] = []
     say(app, "a", wait_for_text_response=True)
 
     @app.receiver("text")
@@ -820,7 +821,7 @@ def test_what_a_receiver_waits_for_is_broken_off(
         signal = StopSignal.current()
         assert signal is not None
         begun.set()
-        signal.wait(30)
+        woken.append(signal.wait(10))
         signal.check()
 
     @app.receiver("text")
@@ -835,6 +836,7 @@ def test_what_a_receiver_waits_for_is_broken_off(
     else:
         with pytest.raises(LookupError):
             app.run()
+    assert woken == [True]
     assert "left behind" not in caplog.text
 
 

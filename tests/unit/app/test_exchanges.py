@@ -251,6 +251,13 @@ def test_over_a_new_link_outputs_are_still_answered(exchanges: Exchanges) -> Non
     assert len(exchanges.link_lost()) == 1
 
 
+def test_over_a_new_link_no_answer_is_owed_to_what_was_heard(exchanges: Exchanges) -> None:
+    exchanges.expect_answer()
+    heard = exchanges.spoken
+    assert exchanges.link_lost() == []
+    assert heard.done.is_set
+
+
 def test_in_the_end_nobody_waits(exchanges: Exchanges) -> None:
     running, waiting = Exchange(), Exchange()
     exchanges.created(response("r1", asked(exchanges.ask(running))))

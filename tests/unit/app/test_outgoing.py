@@ -113,6 +113,21 @@ def test_the_pieces_of_a_recording_are_converted_as_one() -> None:
     assert b"".join([*pieces, recording.rest()]) == whole
 
 
+def test_pcm_may_be_cut_within_a_sample() -> None:
+    recording = SoundInput(PCM)
+    pieces = [recording.take(TONE[at : at + 801]) for at in range(0, len(TONE), 801)]
+    assert b"".join([*pieces, recording.rest()]) == TONE
+    assert all(len(piece) % 2 == 0 for piece in pieces)
+
+
+@pytest.mark.parametrize("after", [[], [Sound(TONE)]])
+def test_a_recording_of_half_a_sample(after: list[Sound]) -> None:
+    recording = SoundInput(PCM)
+    assert recording.take(b"\1\0\2") == b"\1\0"
+    with pytest.raises(FormatError, match="half a sample"):
+        [*map(recording.take, after), recording.rest()]
+
+
 def test_a_recording_whose_rate_changes_loses_nothing() -> None:
     recording = SoundInput(PCM)
     taken = recording.take(Sound(TONE, 16_000)) + recording.take(Sound(TONE, 24_000))

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 import realtime_sync
-from realtime_sync import AzureOpenAI, ConcurrencyError, ConfigError, ReconnectPolicy
-from realtime_sync.app import Context, Realtime
+from realtime_sync import (
+    AzureOpenAI,
+    ConcurrencyError,
+    ConfigError,
+    ConnectError,
+    OpenAI,
+    ReconnectPolicy,
+)
+from realtime_sync.app import Context, Realtime, realtime
+from realtime_sync.app.app_run import AppPlan
 from realtime_sync.testing import (
     ScriptedClient,
     ScriptedServer,
     Step,
     drop_link,
+    function_call,
     text_answer,
 )
 
@@ -178,7 +187,11 @@ async def streamed(context: Context) -> Any:
     yield "text"
 
 
-@pytest.mark.parametrize("function", [awaited, streamed])
+class Awaited:
+    async def __call__(self, *arguments: Any) -> None: ...
+
+
+@pytest.mark.parametrize("function", [awaited, streamed, Awaited()])
 def test_async_functions_are_refused(function: Any) -> None:
     app = Realtime("gpt-realtime")
 
@@ -200,6 +213,8 @@ def test_what_else_is_refused() -> None:
         app.receiver("text")(7)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="takes a list"):
         Realtime("gpt-realtime", tools=print)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="connection_options takes a dictionary"):
+        Realtime("gpt-realtime", connection_options=["reconnect"])  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="max_queue_bytes"):
         Realtime("gpt-realtime", max_queue_bytes=0)
 
@@ -303,6 +318,55 @@ def test_it_can_be_stopped_from_anywhere(scripted_server: Server, where: str) ->
     thread.start()
     app.run()
     thread.join(30)
+
+
+@pytest.mark.parametrize("choice", ["required", "auto"])
+def test_a_forced_call_is_not_forced_again(scripted_server: Server, choice: str) -> None:
+    """Else the answer to its output would be another call, and so on for ever."""
+
+    def look_up(word: str) -> str:
+        """Look a word up."""
+        return word
+
+    call = function_call("look_up", {"word": "a"})
+    server = scripted_server([call, text_answer("Hello.")])
+    app = app_of(server, tools=[look_up], tool_choice=choice)
+    say(app, "Hi.", wait_for_text_response=True)
+    app.run()
+    _, follow_up = sent(server, "response.create")
+    forced = choice == "required"
+    assert follow_up["response"].get("tool_choice") == ("auto" if forced else None)
+
+
+class Unreachable:
+    """A transport that comes about never; meanwhile something happens."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self.meanwhile = meanwhile
+
+    def __call__(self, *arguments: Any) -> NoReturn:
+        self.meanwhile()
+        raise ConnectError("nobody is there")
+
+
+def test_stop_while_it_connects() -> None:
+    """From the call of `run` on it is running, and can be stopped."""
+    client = OpenAI(api_key="key")
+    app = Realtime("gpt-realtime", client=client)
+    app._connection_options["transport"] = Unreachable(lambda: app.stop())
+    app.run()
+    app._connection_options["transport"] = Unreachable(lambda: None)
+    with pytest.raises(ConnectError, match="nobody"):
+        app.run()
+
+
+def test_stop_as_soon_as_it_is_running(
+    scripted_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = app_of(scripted_server())
+    monkeypatch.setattr(realtime, "AppPlan", lambda **plan: (app.stop(), AppPlan(**plan))[1])
+    app.sender()(lambda context: None)
+    app.run()
 
 
 def test_an_app_of_receivers_ends_with_the_connection(scripted_server: Server) -> None:

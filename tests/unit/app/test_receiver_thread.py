@@ -64,6 +64,7 @@ def test_what_waits_is_bounded_by_its_memory() -> None:
     receiver.thread.put(deliver("b", 40))
     with pytest.raises(QueueFullError, match="100 bytes wait for the receiver 'receive'"):
         receiver.thread.put(deliver("c", 1))
+    receiver.thread.put(deliver("d", 1))  # said once
     receiver.end()
     assert receiver.got == ["taken", "a", "b"]
 

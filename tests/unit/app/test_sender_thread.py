@@ -224,6 +224,18 @@ def test_a_stream_without_a_next(notes: Notes) -> None:
     assert notes.sent == []
 
 
+def test_what_a_stream_said_before_it_had_no_next_is_answered(notes: Notes) -> None:
+    texts = iter(["one", "two"])
+
+    def stream(context: Any) -> Iterator[str]:
+        while True:
+            yield next(texts)
+
+    run(notes, stream)
+    ended = ("ended", False, True)
+    assert notes.sent == [("write", "one"), ("write", "two"), ended, ("marks", sender_thread.KINDS)]
+
+
 @pytest.mark.parametrize("end", [asyncio.CancelledError, Stopped])
 def test_what_ends_in_order(notes: Notes, end: type[BaseException]) -> None:
     def function(context: Any) -> str:

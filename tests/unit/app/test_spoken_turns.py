@@ -148,8 +148,20 @@ def test_a_server_that_answers_nothing_by_itself_is_asked(goes_on: bool) -> None
     else:
         scene.turns.stopped()
         assert scene.turns.committed() == []
-        assert kinds(scene.end()[1]) == [Ask]
+        [ask] = scene.end()[1]
+        scene.answer(ask.params["metadata"])
         assert scene.end()[1] == [], "once"
+
+
+def test_an_earlier_turn_says_nothing_of_the_end_of_this_one() -> None:
+    scene = Scene(DETECTED)
+    scene.turns.started()
+    scene.turns.stopped()
+    scene.turns.committed()
+    scene.answer()
+    scene.turns.started()
+    assert kinds(scene.end()[1]) == [CommitSound]
+    assert kinds(scene.turns.committed()) == [Ask]
 
 
 def test_with_the_link_the_speech_is_lost() -> None:
