@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, overload
 from .._signal_safe import Claim, StopSignal
 from .._types import UNSET, JsonDict, Unset
 from ..audio.sound import Sound
-from ..clients.base import Client
+from ..clients.base import Client, RealtimeResource
 from ..connection.connection import RealtimeConnection
 from ..connection.settings import DEFAULT_MAX_QUEUE_BYTES
 from ..errors import ConcurrencyError, ConfigError, ConnectError
@@ -114,6 +114,8 @@ class Realtime:
         given = {name: value for name, value in settings.items() if value is not UNSET}
         if not isinstance(max_queue_bytes, int) or max_queue_bytes < 1:
             raise ConfigError(f"max_queue_bytes is {max_queue_bytes!r}; give a number of bytes")
+        if client is not None and not hasattr(client, "realtime"):
+            raise ConfigError(f"client={client!r:.80} is none; pass OpenAI(), Local() or another")
         self.context: Context = {} if context is None else context
         self._model = model
         self._client = client
@@ -204,7 +206,7 @@ class Realtime:
             ConfigError: there is no such type, or it is no plain function.
             ConcurrencyError: the app is running.
         """
-        if response_type is not None and response_type not in KINDS:
+        if response_type is not None and not _is_kind(response_type):
             raise ConfigError(
                 f"there is no receiver of {response_type!r:.80}; there are {', '.join(KINDS)} and "
                 "None for all events"
@@ -344,9 +346,19 @@ def _is_async(function: Any) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
+def _is_kind(response_type: object) -> bool:
+    return isinstance(response_type, str) and response_type in KINDS
+
+
 def _options(given: Mapping[str, Any] | None) -> dict[str, Any]:
     if given is not None and not isinstance(given, Mapping):
         raise ConfigError(f"connection_options takes a dictionary of keywords, not {given!r:.80}")
+    known = {*inspect.signature(RealtimeResource.connect).parameters} - {"self", "model"}
+    if unknown := sorted(map(repr, set(given or {}) - known)):
+        raise ConfigError(
+            f"connection_options has no {', '.join(unknown)}; connect() knows "
+            f"{', '.join(sorted(known))}"
+        )
     return dict(given or {})
 
 

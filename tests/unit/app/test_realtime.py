@@ -215,6 +215,12 @@ def test_what_else_is_refused() -> None:
         Realtime("gpt-realtime", tools=print)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="connection_options takes a dictionary"):
         Realtime("gpt-realtime", connection_options=["reconnect"])  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="connection_options has no 'retries'; connect"):
+        Realtime("gpt-realtime", connection_options={"retries": 3})
+    with pytest.raises(ConfigError, match="client=7 is none"):
+        Realtime("gpt-realtime", client=7)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="no receiver of"):
+        app.receiver(["text"])  # type: ignore[call-overload]
     with pytest.raises(ConfigError, match="max_queue_bytes"):
         Realtime("gpt-realtime", max_queue_bytes=0)
 
