@@ -12,6 +12,7 @@ from . import _lazy
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .app.realtime import Realtime
     from .clients.azure import AzureOpenAI
     from .clients.local import Local
     from .clients.openai import OpenAI
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         Reply,
     )
     from .connection.translation import TranslationConnection, TranslationConnectionManager
+    from .distiller.client import AIRefinery
     from .errors import (
         AgentError,
         ApiError,
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "AIRefinery": "distiller.client",
     "AgentError": "errors",
     "ApiError": "errors",
     "AudioError": "errors",
@@ -82,6 +85,7 @@ _HOMES = {
     "ProtocolError": "errors",
     "QueueFullError": "errors",
     "RateLimitError": "errors",
+    "Realtime": "app.realtime",
     "RealtimeConnection": "connection",
     "RealtimeConnectionManager": "connection",
     "RealtimeError": "errors",
@@ -100,6 +104,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AIRefinery",
     "AgentError",
     "ApiError",
     "AudioError",
@@ -125,6 +130,7 @@ __all__ = [
     "ProtocolError",
     "QueueFullError",
     "RateLimitError",
+    "Realtime",
     "RealtimeConnection",
     "RealtimeConnectionManager",
     "RealtimeError",

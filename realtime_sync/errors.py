@@ -26,6 +26,10 @@ __all__ = [
     "ConnectionClosedError",
     "ConnectionClosedOK",
     "DeviceError",
+    "DistillerConnectionError",
+    "DistillerError",
+    "DistillerMessageError",
+    "DistillerTimeoutError",
     "FormatError",
     "GuardrailTripped",
     "InternalServerError",
@@ -34,6 +38,8 @@ __all__ = [
     "ModelBehaviorError",
     "NotFoundError",
     "PermissionDeniedError",
+    "ProjectCreationError",
+    "ProjectDownloadError",
     "ProtocolError",
     "QueueFullError",
     "RateLimitError",
@@ -45,6 +51,7 @@ __all__ = [
     "ToolTimeoutError",
     "TransportError",
     "UnprocessableEntityError",
+    "UserAlreadyConnectedError",
     "UserError",
     "WebhookSignatureError",
     "api_error",
@@ -436,3 +443,73 @@ class MCPServerError(AgentError):
 
 class GuardrailTripped(AgentError):  # noqa: N818 -- an outcome, which ends a session only if asked
     """A guardrail forbids what was said or done, and is to end the session."""
+
+
+# -- the realtime distiller ----------------------------------------------------------------------
+
+
+class DistillerError(RealtimeError):
+    """The Distiller refused something; the root of its own errors.
+
+    Attributes:
+        message: the server's words when it sent any, else ours.
+        error_code: the name of the kind, as the provider's SDK has it.
+        status: the HTTP status of the answer, or the one that the kind stands for.
+        extra: what else is known, such as the project.
+    """
+
+    error_code = "distiller.client.error"
+    _status: int | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = self._status if status is None else status
+        self.extra = dict(extra or {})
+
+
+class ProjectCreationError(DistillerError):
+    """The server did not take a project."""
+
+    error_code = "distiller.client.project_creation_error"
+    _status = 400
+
+
+class ProjectDownloadError(DistillerError):
+    """The server did not give a project: most often there is none of that name or version."""
+
+    error_code = "distiller.client.project_download_error"
+    _status = 404
+
+
+class DistillerConnectionError(DistillerError):
+    """The server ended a session, or did not begin one."""
+
+    error_code = "distiller.client.connection_error"
+    _status = 503
+
+
+class UserAlreadyConnectedError(DistillerConnectionError):
+    """Another session of this project and uuid is open, and there may be one at a time."""
+
+    error_code = "distiller.client.user_already_connected"
+    _status = 409
+
+
+class DistillerTimeoutError(DistillerConnectionError, RealtimeTimeout):
+    """A session was silent too long: the server ended it, or no longer says that it is there."""
+
+    error_code = "distiller.client.connection_timeout"
+    _status = 504
+
+
+class DistillerMessageError(DistillerConnectionError):
+    """The server sent an ``error`` message, after which it sends nothing more."""
+
+    error_code = "distiller.client.websocket_error_received"

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -216,8 +216,10 @@ def hold_conversation(
         agent=desk, client=client, run_config=CONFIG, audio=(source, sink)
     )
     screen = Screen()
-    with session, ExitStack() as stack:
-        if user is not None:
+    with session, ExitStack() as stack, suppress(KeyboardInterrupt):
+        if user is None:
+            print("Speak. Ctrl-C ends the conversation.", flush=True)
+        else:
             talking = threading.Thread(target=talk_and_close, args=(user, session))
             talking.start()
             stack.callback(talking.join)

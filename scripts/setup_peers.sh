@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# setup_peers.sh [openai_node] [agents_node] [python] -- the published clients that tests/peers/ uses.
+# setup_peers.sh [openai_node] [agents_node] [python] [airefinery] -- the published clients that
+# tests/peers/ uses.
 #
-# Without arguments, all of them. Those for Node go into build/peers/, those for Python into an
-# environment of their own, .venvs/peers: they need a lot that this project does not. What is there
-# already is left alone. Where Node or a suitable Python is missing, its clients are left out.
+# Without arguments, all of them. Those for Node go into build/peers/, those for Python into
+# environments of their own, .venvs/peers and .venvs/airefinery: they need a lot that this project
+# does not, and in other versions. What is there already is left alone. Where Node or a suitable
+# Python is missing, its clients are left out.
 #
 # Environment:
 #   PEERS_PYTHON  the interpreter for the Python clients (default: the first suitable of python3,
-#                 python3.13 ... python3.11)
+#                 python3.13 ... python3.11, and those of pyenv)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 sources=tests/peers
-venv=.venvs/peers
 log=build/setup_peers.log
 
 say() { echo "setup: $*" >&2; }
@@ -52,49 +53,53 @@ install_node() {
 
 # -- Python ---------------------------------------------------------------------------------------
 
+# is_suitable PYTHON OLDEST: whether it is Python 3.OLDEST or newer, up to 3.13.
 is_suitable() {
-    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1
+    "$1" -c "import sys; sys.exit(not (3, $2) <= sys.version_info[:2] < (3, 14))" >/dev/null 2>&1
 }
 
 find_python() {
     local name
-    for name in ${PEERS_PYTHON:-python3 python3.13 python3.12 python3.11}; do
-        if is_suitable "$name"; then
+    for name in ${PEERS_PYTHON:-python3 python3.13 python3.12 python3.11 \
+        "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[123].*/bin/python}; do
+        if is_suitable "$name" "$1"; then
             echo "$name"
             return
         fi
     done
 }
 
+# install_python NAME VENV OLDEST: what NAME requires into VENV, with Python 3.OLDEST or newer.
 install_python() {
-    local python wanted
-    python=$(find_python)
+    local name=$1 venv=$2 oldest=$3 python wanted
+    python=$(find_python "$oldest")
     if [ -z "$python" ]; then
-        say "no Python from 3.11 to 3.13: its clients are left out"
+        say "no Python from 3.$oldest to 3.13: $name is left out"
         return
     fi
     wanted=$(pwd && "$python" -c 'import sys; print(sys.version, sys.base_prefix)' &&
-        cksum "$sources/python/requirements.txt")
+        cksum "$sources/$name/requirements.txt")
     [ "$(cat "$venv/.ready" 2>/dev/null)" != "$wanted" ] || return 0
-    say "installing the Python clients into $venv: some 750 MB, a minute or two"
+    say "installing the clients of $name into $venv: some hundred MB, up to two minutes"
     rm -rf "$venv"
     quietly "$python" -m venv "$venv"
     quietly "$venv/bin/python" -m pip install --upgrade pip
-    quietly "$venv/bin/python" -m pip install -r "$sources/python/requirements.txt"
+    quietly "$venv/bin/python" -m pip install -r "$sources/$name/requirements.txt"
     echo "$wanted" >"$venv/.ready"
 }
 
 # -------------------------------------------------------------------------------------------------
 
-[ $# -gt 0 ] || set -- openai_node agents_node python
+[ $# -gt 0 ] || set -- openai_node agents_node python airefinery
 mkdir -p build
 : >"$log"
 for part in "$@"; do
     case $part in
     openai_node | agents_node) install_node "$part" ;;
-    python) install_python ;;
+    python) install_python python .venvs/peers 11 ;;
+    airefinery) install_python airefinery .venvs/airefinery 12 ;;
     *)
-        echo "usage: scripts/setup_peers.sh [openai_node] [agents_node] [python]" >&2
+        echo "usage: scripts/setup_peers.sh [openai_node] [agents_node] [python] [airefinery]" >&2
         exit 2
         ;;
     esac

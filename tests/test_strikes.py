@@ -18,6 +18,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "realtime_sync"
 PARTS = (
     "agents",
+    "app",
     "connection",
     "conversation",
     "tools",
@@ -25,6 +26,7 @@ PARTS = (
     "transport",
     "rest",
     "clients",
+    "distiller",
     "_fork.py",
     "_threads.py",
 )
@@ -34,6 +36,8 @@ FILES = sorted(file for file in FILES if file.suffix)
 # They run on threads of our own, where no handler does.
 ON_OUR_THREADS = {
     "EventQueue._present_watchers",  # the reader
+    "McpLink._converse",  # the loop of the mcp package
+    "McpLink._serve",  # the same
     "MemoryTransport.read",  # the reader
     "ToolPool._next",  # a worker
     "ToolPool._time_left",  # the timer

@@ -42,8 +42,8 @@ class RealtimeAgent(Generic[TContext]):
         input_guardrails: check what the user says.
 
     Raises:
-        TypeError: a field has the wrong type.
-        UserError: the function for ``instructions`` is async.
+        UserError: a field has the wrong type (then it is a TypeError, too), or the function for
+            ``instructions`` is async.
     """
 
     name: str
@@ -66,6 +66,9 @@ class RealtimeAgent(Generic[TContext]):
     def __post_init__(self) -> None:
         """Check what a mistake would make fail much later."""
         _require(isinstance(self.name, str), "name must be a string", self.name)
+        more = self.handoff_description
+        is_text = more is None or isinstance(more, str)
+        _require(is_text, "handoff_description must be a string or None", more)
         _require(isinstance(self.tools, list), "tools must be a list", self.tools)
         _require(isinstance(self.handoffs, list), "handoffs must be a list", self.handoffs)
         servers, config = self.mcp_servers, self.mcp_config
@@ -125,9 +128,13 @@ class RealtimeAgent(Generic[TContext]):
         return text
 
 
+class _WrongFieldError(UserError, TypeError):
+    """A field of an agent has the wrong type; programs know that as a TypeError."""
+
+
 def _require(fine: bool, rule: str, value: object) -> None:
     if not fine:
-        raise TypeError(f"RealtimeAgent {rule}, got {type(value).__name__}")
+        raise _WrongFieldError(f"RealtimeAgent {rule}, got {type(value).__name__}")
 
 
 def _is_enabled(tool: Tool, context: RunContextWrapper[Any], agent: RealtimeAgent[Any]) -> bool:

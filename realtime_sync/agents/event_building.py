@@ -285,7 +285,7 @@ class ShownHistory:
         if event.type in _STORED:
             self._history.receive(event)
         elif isinstance(event, Reconnected):
-            self._history.lose(event.lost_items)
+            self._history.reconnected(event)
         if type(event) in WORDED:
             self._view.take(event)
 

@@ -16,6 +16,7 @@ from ..tools.kinds import ArgumentError
 from ..tools.outputs import error_text, output_text
 from ..tools.schema import DocstringStyle, describe
 from ..tools.schema import Tool as DescribedTool
+from .given import require, require_object, require_text
 from .run_context import RunContextWrapper, TContext, ToolContext
 from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
 from .user_code import Switch, require_function, require_switch
@@ -33,6 +34,7 @@ __all__ = [
     "Tool",
     "ToolErrorFormatterArgs",
     "ToolErrorFunction",
+    "check_tool_guardrails",
     "default_tool_error_function",
     "function_tool",
     "text_by",
@@ -103,14 +105,17 @@ class FunctionTool:
 
     def __post_init__(self) -> None:
         """Check what a mistake would make fail much later."""
-        of_tool = f"of the tool {self.name!r}"
+        of_tool = f"of the tool {self.name!r:.80}"
+        require(_is_words(self.name), "the name of a tool must be a text", self.name)
+        require_text(self.description, f"the description {of_tool}")
+        require_object(self.params_json_schema, f"params_json_schema {of_tool}")
         require_function(self.on_invoke_tool, f"on_invoke_tool {of_tool}")
         require_switch(self.is_enabled, f"is_enabled {of_tool}")
         require_switch(self.needs_approval, f"needs_approval {of_tool}")
         if self.timeout_error_function is not None:
             require_function(self.timeout_error_function, f"timeout_error_function {of_tool}")
-        _require_each(ToolInputGuardrail, self.tool_input_guardrails, self.name)
-        _require_each(ToolOutputGuardrail, self.tool_output_guardrails, self.name)
+        whose = f"the tool {self.name!r:.80}"
+        check_tool_guardrails(self.tool_input_guardrails, self.tool_output_guardrails, whose)
         seconds = self.timeout_seconds
         if seconds is not None and not _is_duration(seconds):
             raise UserError(
@@ -124,16 +129,24 @@ class FunctionTool:
             )
 
 
-def _require_each(kind: type[Any], guardrails: object, name: str) -> None:
-    """Refuse a list of guardrails that has something else in it."""
-    if guardrails is None:
-        return
-    found = guardrails if isinstance(guardrails, list) else [guardrails]
-    for each in found:
-        if found is not guardrails or not isinstance(each, kind):
-            raise UserError(
-                f"the tool {name!r} takes a list of {kind.__name__}s, and got {each!r:.80}"
-            )
+def check_tool_guardrails(input: object, output: object, whose: str) -> None:
+    """Refuse lists of guardrails that have something else in them.
+
+    Args:
+        input: for calls; None for no list.
+        output: for outputs; None for no list.
+        whose: names the tool, or the server of tools, in messages.
+
+    Raises:
+        UserError: one has.
+    """
+    for kind, given in ((ToolInputGuardrail, input), (ToolOutputGuardrail, output)):
+        if given is None:
+            continue
+        rule = f"{whose} takes a list of {kind.__name__}s"
+        require(isinstance(given, list), rule, given)
+        for each in cast("list[object]", given):
+            require(isinstance(each, kind), rule, each)
 
 
 Tool = FunctionTool | dict[str, Any]
@@ -353,11 +366,10 @@ def tool_namespace(
         UserError: there is no name, no description, or something is no `FunctionTool`.
     """
     for what, text in {"name": name, "description": description}.items():
-        if not isinstance(text, str) or not text.strip():
-            raise UserError(f"tool_namespace() needs a {what}, got {text!r}")
+        require(_is_words(text), f"tool_namespace() needs a {what}", text)
+    require(isinstance(tools, list | tuple), "tool_namespace() takes a list of tools", tools)
     for each in tools:
-        if not isinstance(each, FunctionTool):
-            raise UserError(f"tool_namespace() takes tools, not {type(each).__name__}")
+        require(isinstance(each, FunctionTool), "tool_namespace() takes tools", each)
     return [dataclasses.replace(each, namespace=name.strip()) for each in tools]
 
 
@@ -366,6 +378,10 @@ def _described(function: Callable[..., Any], **options: Any) -> DescribedTool:
         return describe(function, context_types=_CONTEXTS, **options)
     except ConfigError as exc:
         raise UserError(str(exc)) from exc
+
+
+def _is_words(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _is_duration(seconds: object) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from ..errors import UserError
 from .agent import RealtimeAgent
+from .given import require, require_text
 from .run_context import RunContextWrapper, TContext
 from .user_code import name_of, require_function
 
@@ -62,7 +63,7 @@ class InputGuardrail(Generic[TContext]):
     run_in_parallel: bool = True
 
     def __post_init__(self) -> None:
-        require_function(self.guardrail_function, f"the guardrail {self.get_name()!r}")
+        _check_guardrail(self.guardrail_function, self.get_name())
 
     def get_name(self) -> str:
         """Return what it is called."""
@@ -96,7 +97,7 @@ class OutputGuardrail(Generic[TContext]):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        require_function(self.guardrail_function, f"the guardrail {self.get_name()!r}")
+        _check_guardrail(self.guardrail_function, self.get_name())
 
     def get_name(self) -> str:
         """Return what it is called."""
@@ -222,6 +223,11 @@ def output_guardrail(
     return decorate if func is None else decorate(func)
 
 
+def _check_guardrail(function: object, name: object) -> None:
+    require_function(function, f"the guardrail {name!r:.80}")
+    require_text(name, "the name of a guardrail")
+
+
 _G = TypeVar("_G")
 
 
@@ -275,6 +281,8 @@ class Guardrails:
 
 def _each_once(kind: type[_G], decorator: str, *given: Iterable[object]) -> list[_G]:
     found: dict[int, _G] = {}
+    for listed in given:
+        require(isinstance(listed, Iterable), f"{kind.__name__}s come in a list", listed)
     for each in chain(*given):
         if not isinstance(each, kind):
             raise UserError(f"{each!r:.80} is no guardrail; decorate it with @{decorator}")

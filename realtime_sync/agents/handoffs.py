@@ -14,6 +14,7 @@ from ..tools.annotations import Indescribable, kind_of
 from ..tools.arguments import read_arguments
 from ..tools.kinds import ArgumentError, Kind, MappingOf, ObjectOf
 from .agent import RealtimeAgent
+from .given import require, require_object, require_text
 from .run_context import RunContextWrapper, TContext
 from .user_code import Switch, require_function, require_switch
 
@@ -68,21 +69,39 @@ class Handoff(Generic[TContext, TAgent]):
                 f"{self.tool_name!r:.80} is no name for a handoff; give one with letters, digits, "
                 "_ and -, up to 64 (tool_name_override)"
             )
-        require_function(self.on_invoke_handoff, f"on_invoke_handoff of {self.tool_name!r}")
-        require_switch(self.is_enabled, f"is_enabled of the handoff {self.tool_name!r}")
+        of_handoff = f"of the handoff {self.tool_name!r}"
+        require_text(self.tool_description, f"tool_description {of_handoff}")
+        require_object(self.input_json_schema, f"input_json_schema {of_handoff}")
+        require_function(self.on_invoke_handoff, f"on_invoke_handoff {of_handoff}")
+        require_switch(self.is_enabled, f"is_enabled {of_handoff}")
 
     def get_transfer_message(self, agent: RealtimeAgent[Any]) -> str:
-        """Return what the model is told when ``agent`` has taken over."""
+        """Return what the model is told when ``agent`` has taken over.
+
+        Raises:
+            UserError: it is no agent.
+        """
+        _require_agent(agent)
         return json.dumps({"assistant": agent.name})
 
     @classmethod
     def default_tool_name(cls, agent: RealtimeAgent[Any]) -> str:
-        """Return what the model calls the handoff to ``agent``."""
+        """Return what the model calls the handoff to ``agent``.
+
+        Raises:
+            UserError: it is no agent.
+        """
+        _require_agent(agent)
         return _NO_WORD.sub("_", f"transfer_to_{agent.name}").lower()
 
     @classmethod
     def default_tool_description(cls, agent: RealtimeAgent[Any]) -> str:
-        """Return what the model is told of the handoff to ``agent``."""
+        """Return what the model is told of the handoff to ``agent``.
+
+        Raises:
+            UserError: it is no agent.
+        """
+        _require_agent(agent)
         more = agent.handoff_description or ""
         return f"Handoff to the {agent.name} agent to handle the request. {more}"
 
@@ -133,8 +152,7 @@ def realtime_handoff(
         UserError: a function is async, takes another number of arguments, or ``input_type`` can't
             be described.
     """
-    if not isinstance(agent, RealtimeAgent):
-        raise UserError(f"a handoff leads to a RealtimeAgent, not to {agent!r:.80}")
+    _require_agent(agent)
     kind = None if input_type is None else _input_kind(input_type)
     _check(on_handoff, with_input=kind is not None)
 
@@ -157,6 +175,10 @@ def realtime_handoff(
 
 
 handoff = realtime_handoff
+
+
+def _require_agent(agent: object) -> None:
+    require(isinstance(agent, RealtimeAgent), "a handoff leads to a RealtimeAgent", agent)
 
 
 def _input_kind(input_type: type[Any]) -> Kind:

@@ -154,6 +154,26 @@ class _HookCall:
     arguments: tuple[Any, ...]
 
 
+def check_hooks(hooks: object, kind: type[_Hooks[Any]]) -> None:
+    """Refuse what has no hooks that could be called; None passes.
+
+    Args:
+        hooks: of a run or an agent.
+        kind: `RealtimeRunHooks` or `RealtimeAgentHooks`; any object with one of its hooks is fine.
+
+    Raises:
+        UserError: a hook is async, there is none, or this is a class.
+    """
+    if hooks is None:
+        return
+    if isinstance(hooks, type):
+        raise UserError(f"hooks must be an object, not a class; write {hooks.__name__}()")
+    if not any(hasattr(hooks, name) for name in _names_of(kind)):
+        raise UserError(f"hooks={hooks!r:.80} has no hook; derive from {kind.__name__}")
+    for name in _names_of(kind):
+        require_blocking(getattr(hooks, name, None), f"the hook {name}")
+
+
 class HookRunner:
     """Calls the hooks of a session and of its agents, on one thread, in order.
 
@@ -179,14 +199,7 @@ class HookRunner:
     def __init__(
         self, hooks: object | None, on_failure: Callable[[str, BaseException], object]
     ) -> None:
-        if isinstance(hooks, type):
-            raise UserError(f"hooks must be an object, not a class; write {hooks.__name__}()")
-        if hooks is not None and not any(
-            hasattr(hooks, name) for name in _names_of(RealtimeRunHooks)
-        ):
-            raise UserError(f"hooks={hooks!r:.80} has no hook; derive from RealtimeRunHooks")
-        for name in _names_of(RealtimeRunHooks):
-            require_blocking(getattr(hooks, name, None), f"the hook {name}")
+        check_hooks(hooks, RealtimeRunHooks)
         self.dropped = 0
         self._hooks = hooks
         self._on_failure = on_failure
@@ -256,12 +269,16 @@ class HookRunner:
 
         A hook that runs then is left to itself, with a warning.
         """
-        self._closing = True
-        self._calls.put(None)
+        self.let_go()
         ended = self._thread is None or join_all([self._thread], deadline)
         self._over = True
         if not ended:
             log.warning("a hook has not returned; its thread is left behind")
+
+    def let_go(self) -> None:
+        """Call what waits, and nothing more; does not wait for it."""
+        self._closing = True
+        self._calls.put(None)
 
     # -- calls -----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from .._types import JsonDict
 from ..errors import UserError
 from ..events.base import shorten
 from ..events.wire_values import as_id
+from .given import require
 from .items import (
     AssistantMessageItem,
     InputAudio,
@@ -75,6 +76,7 @@ def _message(role: str, content: list[JsonDict]) -> JsonDict:
 def _content(item: SystemMessageItem | UserMessageItem | AssistantMessageItem) -> list[JsonDict]:
     text_type = "output_text" if item.role == "assistant" else "input_text"
     content: list[JsonDict] = []
+    require(isinstance(item.content, list), "the content of a message must be a list", item.content)
     for part in item.content:
         if isinstance(part, InputImage):
             content.append(part.model_dump(exclude_none=True))

@@ -18,6 +18,7 @@ from ..errors import UserError
 from ..events.base import shorten
 from ..events.json_writer import event_text
 from ..events.wire_values import as_text
+from .given import require, require_count, require_object
 
 __all__ = [
     "AssistantAudio",
@@ -61,7 +62,13 @@ class ItemModel:
         return values
 
     def model_dump_json(self, *, indent: int | None = None, exclude_none: bool = False) -> str:
-        """Return `model_dump` as JSON text, compact unless ``indent`` (spaces) is given."""
+        """Return `model_dump` as JSON text, compact unless ``indent`` (spaces) is given.
+
+        Raises:
+            UserError: ``indent`` is no number of spaces.
+        """
+        if indent is not None:
+            require_count(indent, "indent")
         return event_text(self.model_dump(exclude_none=exclude_none), indent)
 
     def model_copy(self: M, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> M:
@@ -70,7 +77,12 @@ class ItemModel:
         Args:
             update: new values; what is no field of this class goes to `model_extra`.
             deep: copy lists and dictionaries as well, down to the last.
+
+        Raises:
+            UserError: ``update`` is no dictionary.
         """
+        if update is not None:
+            require_object(update, "what model_copy() changes")
         made = copy.deepcopy(self) if deep else copy.copy(self)
         made.model_extra = dict(made.model_extra)
         names = {each.name for each in dataclasses.fields(self)}
@@ -97,7 +109,10 @@ class ItemModel:
             raise UserError(f"{cls.__name__} needs an object, got {shorten(obj)}")
         known, extra = _split(cls, obj)
         _check_fields(cls, known)
-        if isinstance(content := known.get("content"), list):
+        if "content" in known:
+            content = known["content"]
+            rule = f"the content of {cls.__name__} must be a list"
+            require(isinstance(content, list), rule, content)
             known["content"] = [_validated_part(cls, part) for part in content]
         return cls(**known, model_extra=extra)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,16 +15,14 @@ from ..connection.connection import RealtimeConnection
 from ..connection.reconnect import ReconnectingEvent
 from ..conversation.session import SoundFormat
 from ..conversation.tool_calls import ToolCalls
-from ..errors import AgentError, ConnectionClosedOK, RealtimeTimeout, UserError
+from ..errors import AgentError, ConfigError, ConnectionClosedOK, RealtimeTimeout, UserError
 from ..voice.effects import Effect, Report
 from ..voice.engine import VoiceEngine
 from ..voice.event_box import EventBox
 from ..voice.events import Interrupted
 from ..voice.hearing import Hearing
-from ..voice.idle import IdleRule
-from ..voice.interruptions import Interruptions
 from ..voice.output import Output, SinkOutput
-from ..voice.rules import VoiceState
+from ..voice.rules import VoiceState, check_rules
 from ..voice.seams import FurtherRules, Input
 from ..voice.turns import make_turns
 from ..voice.uplink import Uplink
@@ -37,7 +36,7 @@ from .guardrail_runner import GuardrailRunner
 from .guardrails import Guardrails
 from .hold_back import HoldBack
 from .hook_feed import HookFeed
-from .hooks import HookRunner
+from .hooks import HookRunner, RealtimeAgentHooks, check_hooks
 from .input_rules import InputRules
 from .model import RealtimeModelConfig, RealtimePlaybackTracker, TransportConfig
 from .model_link import connection_to
@@ -56,6 +55,8 @@ if TYPE_CHECKING:
     from ..clients.base import Client
 
 __all__ = ["Live"]
+
+log = logging.getLogger(__name__)
 
 _CLOSE_S = 3.0
 _IDLE_TIMEOUT_S = 2.0
@@ -142,6 +143,7 @@ class Live:
         self._track: FillerOutput | None = None
         self._uplink: Uplink | None = None
         self._stack = ExitStack()
+        self._give_back: Callable[[], object] | None = None  # of a session that was forgotten
 
     # -- its life ----------------------------------------------------------------------------------
 
@@ -154,7 +156,9 @@ class Live:
         self.connection = self._stack.enter_context(self._manager)
         self._assemble()
         self.connection.session.update(session=cast("Any", self._payload))
-        self._stack.callback(self._end_engine)
+        self._stack.callback(lambda: self._hooks.close(Deadline(_CLOSE_S)))
+        self._stack.callback(self.engine.join)
+        self._stack.callback(self.engine.stop)
         self.engine.start()
 
     def stop(self) -> None:
@@ -166,10 +170,24 @@ class Live:
         """End, and give everything back; more than once is fine."""
         self._stack.close()
 
-    def _end_engine(self) -> None:
+    def abandon(self, give_back: Callable[[], object]) -> None:
+        """End soon, and give everything back on the engine's thread; nobody waits for it.
+
+        Called by the garbage collector, at any point of any thread: it takes no lock and waits
+        for nothing.
+
+        Args:
+            give_back: closes this, and what else belongs to the session.
+        """
+        self._give_back = give_back  # before `over` looks at it, behind `box.closed`
+        if self.box.closed:
+            self._hooks.let_go()  # the only thread that is left
+        else:
+            self.engine.post(self._stop_at_once)
+
+    def _stop_at_once(self) -> list[Effect]:
         self.engine.stop()
-        self.engine.join()
-        self._hooks.close(Deadline(_CLOSE_S))
+        return []
 
     def is_own_thread(self) -> bool:
         """Whether this thread is one of the session's own, which it waits for at the end."""
@@ -211,7 +229,7 @@ class Live:
             ends_on_speech=connection.session.ends_responses_on_speech,
             server_tools=connection.session.server_tools,
             idle=config.get("idle"),
-            holds_asks=lambda: rules.holds_asks or input_rules.holds_asks,
+            holds_asks=lambda: rules.busy or input_rules.holds_asks,
             is_silent=lambda: output.idle,
             handed_ms=output.handed_ms,
             played_ms=output.played_ms,
@@ -388,10 +406,11 @@ class Live:
         """Return what the session is to be for an agent.
 
         Raises:
-            UserError: its guardrails, prompt or voice can't be meant.
+            UserError: its guardrails, hooks, prompt or voice can't be meant.
         """
         heard = self._settings.session.get("audio", {}).get("input", {})
         self._guardrails.check(dispatch.agent, transcribes=heard.get("transcription") is not None)
+        check_hooks(dispatch.agent.hooks, RealtimeAgentHooks)
         starting = self._settings.starting if dispatch is self._dispatch else {}
         return session_of(dispatch, self._settings, starting)
 
@@ -491,6 +510,12 @@ class Live:
         """Take that nothing more happens. The engine's thread, at its end."""
         self._words.over(self.end())
         self.box.close()
+        if self._give_back is None:
+            return
+        try:
+            self._give_back()
+        except Exception:  # nobody is there who could be told
+            log.exception("a session that was forgotten could not be closed")
 
     def end(self) -> BaseException:
         """Return what a call is to raise that can't be done because the session is over."""
@@ -516,13 +541,10 @@ def _tracker_in(config: RealtimeModelConfig) -> RealtimePlaybackTracker | None:
 
 
 def _check_rules(config: RealtimeRunConfig) -> None:
-    interruptions, idle = config.get("interruptions", True), config.get("idle")
-    if not isinstance(interruptions, bool | Interruptions):
-        raise UserError(
-            f"interruptions={interruptions!r:.80} is no rule; give a bool or Interruptions(...)"
-        )
-    if idle is not None and not isinstance(idle, IdleRule):
-        raise UserError(f"idle={idle!r:.80} is no rule; give IdleRule(after_s=...), or None")
+    try:
+        check_rules(config.get("interruptions", True), config.get("idle"))
+    except ConfigError as exc:
+        raise UserError(str(exc)) from exc
     if config.get("tool_error_formatter") is not None:
         require_function(config["tool_error_formatter"], "tool_error_formatter")
 

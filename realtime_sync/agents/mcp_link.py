@@ -16,7 +16,7 @@ from .._deadline import Deadline
 from .._signal_safe import Latch
 from .._threads import join_all, spawn
 from .._types import JsonDict
-from ..errors import ConfigError, MCPServerError
+from ..errors import ConfigError, MCPServerError, UserError
 
 if TYPE_CHECKING:
     from anyio import CancelScope, Event
@@ -33,13 +33,26 @@ McpTarget = Callable[[AsyncExitStack], Awaitable[AbstractAsyncContextManager[Any
 
 
 def stdio_target(params: JsonDict) -> McpTarget:
-    """Return a server that is a process of ours: command, args, env, cwd, encoding."""
+    """Return a server that is a process of ours: command, args, env, cwd, encoding.
+
+    Raises:
+        ConfigError: the ``mcp`` package is not installed.
+        UserError: one of these can't be meant.
+    """
     mcp = _mcp()
+    try:
+        parameters = mcp.StdioServerParameters(**params)
+    except ValueError as exc:  # pydantic's
+        wrong = exc.errors()[0]  # type: ignore[attr-defined]  # a package that may be missing
+        where = ".".join(map(str, wrong["loc"]))
+        raise UserError(
+            f"an MCP server's params have {where}={wrong['input']!r:.80}: {wrong['msg']}"
+        ) from exc
 
     async def target(stack: AsyncExitStack) -> AbstractAsyncContextManager[Any]:
         from mcp.client.stdio import stdio_client
 
-        return stdio_client(mcp.StdioServerParameters(**params))
+        return stdio_client(parameters)
 
     return target
 

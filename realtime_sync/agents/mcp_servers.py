@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -15,11 +14,13 @@ from attrs import field, frozen
 
 from .._types import JsonDict
 from ..errors import UserError
-from .function_tools import ToolErrorFunction
+from ..events.wire_values import as_number
+from .function_tools import ToolErrorFunction, check_tool_guardrails
+from .given import require_object, require_text, require_text_values, require_texts
 from .mcp_link import McpLink, McpTarget, http_target, stdio_target
 from .run_context import RunContextWrapper
 from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
-from .user_code import require_blocking
+from .user_code import require_blocking, require_function
 
 if TYPE_CHECKING:
     from typing_extensions import Required, Self, Unpack  # Required: in typing from 3.11 on
@@ -119,12 +120,17 @@ MCPApproval = (
 def create_static_tool_filter(
     allowed_tool_names: list[str] | None = None, blocked_tool_names: list[str] | None = None
 ) -> ToolFilterStatic | None:
-    """Return a filter by names; None where there are none."""
+    """Return a filter by names; None where there are none.
+
+    Raises:
+        UserError: these are no lists of texts.
+    """
     made: ToolFilterStatic = {}
     if allowed_tool_names is not None:
         made["allowed_tool_names"] = allowed_tool_names
     if blocked_tool_names is not None:
         made["blocked_tool_names"] = blocked_tool_names
+    _check_filter(made)
     return made or None
 
 
@@ -194,8 +200,13 @@ class MCPServer:
         name = name or place
         require_blocking(tool_filter, f"tool_filter of the MCP server {name!r}")
         require_blocking(require_approval, f"require_approval of the MCP server {name!r}")
-        require_blocking(failure_error_function, "failure_error_function")
+        require_text(name, "the name of an MCP server")
+        if failure_error_function is not None and failure_error_function is not UNSET:
+            require_function(failure_error_function, "failure_error_function")
         _check_filter(tool_filter)
+        check_tool_guardrails(
+            tool_input_guardrails, tool_output_guardrails, f"the MCP server {name!r}"
+        )
         self.name = name
         self.use_structured_content = use_structured_content
         self.failure_error_function = failure_error_function
@@ -292,8 +303,11 @@ class MCPServer:
         Raises:
             MCPServerError: there is no result: the server has refused the call, was too slow, or
                 has ended; or nobody needs it any more.
-            UserError: it is not connected.
+            UserError: it is not connected; or there can't be such a tool, or such arguments.
         """
+        require_text(tool_name, "tool_name")
+        if arguments is not None:
+            require_object(arguments, "arguments")
         wire = self._connected().call(tool_name, arguments or {}, is_over=is_over)
         return MCPResult(
             content=wire.get("content", []),
@@ -379,6 +393,8 @@ class MCPServerStreamableHttp(MCPServer):
         self, params: MCPServerStreamableHttpParams, **options: Unpack[MCPServerOptions]
     ) -> None:
         _checked(params, MCPServerStreamableHttpParams, "url")
+        if params.get("headers") is not None:
+            require_text_values(params["headers"], "the headers of an MCP server")
         target = http_target(
             params["url"],
             headers=params.get("headers"),
@@ -420,9 +436,10 @@ def _seconds(value: timedelta | float) -> float:
 
 
 def _timeout(seconds: float | None) -> float | None:
-    if not seconds:
+    if seconds is None or seconds == 0:
         return None
-    if isinstance(seconds, bool) or not math.isfinite(seconds) or seconds < 0:
+    number = as_number(seconds)
+    if number is None or number < 0:
         raise UserError(
             f"client_session_timeout_seconds={seconds!r} is no time; give seconds, or None for ever"
         )
@@ -438,6 +455,8 @@ def _check_filter(chosen: object) -> None:
             f"tool_filter={chosen!r:.80} is neither a function nor a dictionary with "
             f"{' and '.join(known)}"
         )
+    for name, listed in chosen.items():
+        require_texts(listed, f"{name} of a tool_filter")
 
 
 def _approval(given: MCPApproval) -> Callable[[RunContextWrapper[Any], Any, MCPTool], bool]:

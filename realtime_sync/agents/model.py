@@ -11,9 +11,11 @@ from typing import TypedDict
 
 from .._latest import keep_latest
 from .audio_formats import bytes_per_s
+from .given import require, require_count, require_length, require_text
 from .model_events import RealtimeModelEvent, RealtimeModelFurtherEvent
 from .model_inputs import RealtimeModelSendEvent
 from .run_config import RealtimeAudioFormat, RealtimeSessionModelSettings
+from .user_code import require_function
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -37,16 +39,26 @@ DEFAULT_MODEL_SETTINGS: RealtimeSessionModelSettings = {
     "turn_detection": {"type": "semantic_vad", "interrupt_response": True},
 }
 
+_SOUND = (bytes, bytearray, memoryview)
 # So many of the latest parts are remembered; a response has a few.
 _MAX_PARTS = 256
 _ROUNDING = 1e-6  # ms: thirds of a millisecond that were added up make a whole one again
 
 
 def get_api_key(key: str | Callable[[], str] | None) -> str | None:
-    """Return the key, asking for it where it is a function; without one ``OPENAI_API_KEY``."""
+    """Return the key, asking for it where it is a function; without one ``OPENAI_API_KEY``.
+
+    Raises:
+        UserError: it is neither a text nor a function that returns one.
+    """
     if key is None:
         return os.environ.get("OPENAI_API_KEY")
-    return key if isinstance(key, str) else key()
+    if isinstance(key, str):
+        return key
+    require_function(key, "a key that is no text")
+    given = key()
+    require(isinstance(given, str), "a function for the key must return a text", type(given))
+    return given
 
 
 class TransportConfig(TypedDict, total=False):
@@ -103,7 +115,12 @@ class RealtimePlaybackTracker:
             item_id: its item.
             item_content_index: its part of the item's content.
             bytes: what was played, in the session's output format.
+
+        Raises:
+            UserError: this can't be meant.
         """
+        _check_part(item_id, item_content_index)
+        require(isinstance(bytes, _SOUND), "what was played must be bytes", bytes)
         with self._lock:
             self._add((item_id, item_content_index), len(bytes) / self._bytes_per_ms)
 
@@ -114,7 +131,12 @@ class RealtimePlaybackTracker:
             item_id: its item.
             item_content_index: its part of the item's content.
             ms: how much more of it was played.
+
+        Raises:
+            UserError: this can't be meant.
         """
+        _check_part(item_id, item_content_index)
+        require_length(ms, "ms")
         with self._lock:
             self._add((item_id, item_content_index), ms)
 
@@ -153,6 +175,11 @@ class RealtimePlaybackTracker:
         # Taken out and put back, so that the part which plays is the latest.
         self._played[part] = self._played.pop(part, 0.0) + ms
         keep_latest(self._played, _MAX_PARTS)
+
+
+def _check_part(item_id: object, index: object) -> None:
+    require_text(item_id, "item_id")
+    require_count(index, "item_content_index")
 
 
 # -- the model -------------------------------------------------------------------------------------

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import ConfigError, UserError
+from .given import require_text
 from .model import RealtimeModel, RealtimeModelConfig, RealtimeModelListener, TransportConfig
+from .model_events import RealtimeModelToolCallEvent
 from .model_inputs import (
     RealtimeModelSendAudio,
     RealtimeModelSendEvent,
@@ -16,6 +19,7 @@ from .model_inputs import (
     RealtimeModelSendToolOutput,
     RealtimeModelSendUserInput,
 )
+from .user_code import require_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,10 +72,13 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
     """
 
     def __init__(self, *, transport_config: TransportConfig | None = None) -> None:
-        self.transport_config: TransportConfig = transport_config or {}
+        self.transport_config: TransportConfig = (
+            {} if transport_config is None else transport_config
+        )
         self.has_listeners = False
         self._listeners: list[RealtimeModelListener] = []
-        self._session: SessionDoor | None = None
+        # Not the session itself: one that a program forgets is to be collected.
+        self._session: weakref.ref[SessionDoor] | None = None
 
     def bind(self, session: SessionDoor) -> None:
         """Take the session whose model this is.
@@ -81,7 +88,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         """
         if self._session is not None:
             raise UserError("this model belongs to another session; make a new one for each")
-        self._session = session
+        self._session = weakref.ref(session)
 
     def check(self, config: RealtimeModelConfig) -> None:
         """Check what the session is to be connected by; here, anything is fine.
@@ -99,7 +106,12 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         raise UserError("the session connects its model: enter the session instead")
 
     def add_listener(self, listener: RealtimeModelListener) -> None:
-        """Have a listener called with whatever the model tells, as somebody iterates."""
+        """Have a listener called with whatever the model tells, as somebody iterates.
+
+        Raises:
+            UserError: it has no ``on_event``, or that is async.
+        """
+        require_function(getattr(listener, "on_event", None), "on_event of a listener")
         if listener not in self._listeners:
             self._listeners.append(listener)
         self.has_listeners = True
@@ -133,7 +145,9 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
                 session.send_message(user_input)
             case RealtimeModelSendAudio(audio, commit):
                 session.send_audio(audio, commit=commit)
-            case RealtimeModelSendToolOutput(call, output, start_response):
+            case RealtimeModelSendToolOutput(
+                RealtimeModelToolCallEvent() as call, output, start_response
+            ):
                 session.send_output(call.call_id, output, respond=start_response)
             case RealtimeModelSendInterrupt():
                 _interrupt(session, event)
@@ -143,7 +157,13 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
                 raise UserError(f"{event!r:.80} is nothing that can be sent to a model")
 
     def send_event_if(self, event: RealtimeModelSendEvent, send_if: Callable[[], bool]) -> bool:
-        """Send something if ``send_if`` still says so; return whether it was sent."""
+        """Send something if ``send_if`` still says so; return whether it was sent.
+
+        Raises:
+            UserError: ``send_if`` is no function; or as `send_event`.
+            ConnectionClosed: the connection is over.
+        """
+        require_function(send_if, "send_if")
         if not send_if():
             return False
         self.send_event(event)
@@ -154,9 +174,10 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         self._bound().close()
 
     def _bound(self) -> SessionDoor:
-        if self._session is None:
+        session = None if self._session is None else self._session()
+        if session is None:
             raise UserError("this model has no session yet; pass it to RealtimeRunner(model=…)")
-        return self._session
+        return session
 
 
 def _interrupt(session: SessionDoor, event: RealtimeModelSendInterrupt) -> None:
@@ -165,6 +186,8 @@ def _interrupt(session: SessionDoor, event: RealtimeModelSendInterrupt) -> None:
     Raises:
         UserError: it is to silence one response among others, or not to cancel what it silences.
     """
+    if event.response_id is not None:
+        require_text(event.response_id, "response_id")
     if event.response_id is not None and event.cancel_response_only and not event.playback_only:
         session.send_raw({"type": "response.cancel", "response_id": event.response_id})
     elif event.response_id is None and not (event.cancel_response_only or event.playback_only):

@@ -9,6 +9,7 @@ from ..clients.openai import OpenAI
 from ..connection.reconnect import OnReconnecting, ReconnectPolicy
 from ..errors import UserError
 from ..transport import Transport, TransportOptions, connect
+from .given import require_object, require_text_values
 from .model import RealtimeModelConfig, TransportConfig
 from .user_code import require_function
 
@@ -76,11 +77,8 @@ def _check(config: RealtimeModelConfig) -> None:
             raise UserError(f"model_config: {name}={values[name]!r:.80} is no text")
     if key is not None and not isinstance(key, str):
         require_function(key, "model_config: api_key, where it is no text,")
-    if headers is not None and not (
-        isinstance(headers, Mapping)
-        and all(isinstance(each, str) for pair in headers.items() for each in pair)
-    ):
-        raise UserError("model_config: headers must be a dictionary of texts")
+    if headers is not None:
+        require_text_values(headers, "model_config: headers")
 
 
 class _Elsewhere:
@@ -98,6 +96,7 @@ class _Elsewhere:
 
 
 def _options(transport: TransportConfig) -> dict[str, Any]:
+    require_object(transport, "the transport config")
     unknown = sorted(set(transport) - set(_OPTIONS))
     if unknown:
         raise UserError(

@@ -206,7 +206,10 @@ def _rate_limit(wire: JsonDict) -> RealtimeModelRateLimit:
 
 
 def _reconnected(event: Reconnected) -> list[_Told]:
-    return [RealtimeModelReconnectedEvent(event.attempts, list(event.lost_items))]
+    messages = [wire for wire in event.new_items if wire.get("type") == "message"]
+    items = [item for wire in messages if (item := of_wire(wire, done=True)) is not None]
+    reconnected = RealtimeModelReconnectedEvent(event.attempts, list(event.lost_items))
+    return [reconnected, *map(RealtimeModelItemUpdatedEvent, items)]
 
 
 def _usage(wire: JsonDict) -> RealtimeModelUsageEvent:

@@ -100,6 +100,19 @@ class _Untold:
 
 
 @frozen
+class _Speaker:
+    """Who gives an answer.
+
+    Attributes:
+        is_checked: whether guardrails look at its words, as it was when the answer began; asked
+            for each piece of them.
+    """
+
+    agent: RealtimeAgent[Any]
+    is_checked: bool
+
+
+@frozen
 class TellCalls:
     """Tell the functions that run that the user has interrupted."""
 
@@ -149,8 +162,7 @@ class AgentRules:
         self._is_checked = is_checked
         self._checks = OutputChecks(debounce)
         self._gate = gate
-        self._speakers: dict[str, RealtimeAgent[Any]] = {}  # by response
-        self._guarded: dict[str, bool] = {}  # the same: whether guardrails look at it
+        self._speakers: dict[str, _Speaker] = {}  # by response
         self._faults = CallFaults(calls.is_left)
         self._open: dict[str, None] = {}  # responses of which no end has come
         self._untold: list[_Untold] = []
@@ -182,12 +194,7 @@ class AgentRules:
 
     @property
     def busy(self) -> bool:
-        """Whether the model is still to be told of a guardrail that has tripped."""
-        return bool(self._untold)
-
-    @property
-    def holds_asks(self) -> bool:
-        """Whether no answer may be asked for now: the model is to be told something before."""
+        """Whether the model is to be told of a guardrail, before an answer may be asked for."""
         return bool(self._untold)
 
     def tick(self) -> list[Effect]:
@@ -229,14 +236,13 @@ class AgentRules:
         self._running = response_id
         for each in self._untold:
             each.after = [other or response_id for other in each.after]
-        self._speakers[response_id] = agent = self.dispatch.agent
-        self._guarded[response_id] = self._is_checked(agent)
+        agent = self.dispatch.agent
+        self._speakers[response_id] = _Speaker(agent, self._is_checked(agent))
         if response_id:
             self._open[response_id] = None
         keep_latest(self._speakers, _MAX_RESPONSES)
-        keep_latest(self._guarded, _MAX_RESPONSES)
         keep_latest(self._open, _MAX_RESPONSES)
-        return [Report(AgentSpeaks(self.dispatch.agent))]
+        return [Report(AgentSpeaks(agent))]
 
     def _response_done(self, event: ResponseDone) -> list[Effect]:
         response = as_object(as_came(event, "response"))
@@ -276,18 +282,17 @@ class AgentRules:
         self._calls.set_ours(dispatch.names)
 
     def _speaker(self, response_id: str) -> RealtimeAgent[Any]:
-        return self._speakers.get(response_id, self.dispatch.agent)
+        speaker = self._speakers.get(response_id)
+        return self.dispatch.agent if speaker is None else speaker.agent
 
     # -- guardrails --------------------------------------------------------------------------------
 
     def guards(self, response_id: str) -> bool:
         """Whether guardrails look at the words of a response."""
-        known = self._guarded.get(response_id)
-        if known is not None:
-            return known
-        return not self._is_out_of_band(response_id) and self._is_checked(
-            self._speaker(response_id)
-        )
+        speaker = self._speakers.get(response_id)
+        if speaker is not None:
+            return speaker.is_checked
+        return not self._is_out_of_band(response_id) and self._is_checked(self.dispatch.agent)
 
     def _words_came(
         self, event: ResponseOutputAudioTranscriptDelta | ResponseOutputTextDelta

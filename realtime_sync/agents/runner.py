@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, overload
 
-from ..errors import UserError
 from .agent import RealtimeAgent
+from .given import require
 from .hooks import RealtimeRunHooks
 from .model import RealtimeModel, RealtimeModelConfig
 from .run_config import RealtimeRunConfig
@@ -91,8 +91,7 @@ class _RunToTheEnd:
         """
         if session is None:
             session = RealtimeSession(audio="default", events=False)
-        elif not isinstance(session, RealtimeSession):
-            raise UserError(f"session must be a RealtimeSession, not {session!r:.80}")
+        require(isinstance(session, RealtimeSession), "session must be a RealtimeSession", session)
         session.bind(agent, context=context, hooks=hooks, config=config)
         return session.talk()
 
@@ -112,6 +111,9 @@ class RealtimeRunner(Generic[TContext]):
         model: a facade such as `OpenAIRealtimeWebSocketModel`, for one session.
         config: settings of all sessions.
         client: whose model it is; `realtime_sync.OpenAI` from the environment by default.
+
+    Raises:
+        UserError: ``starting_agent`` is no agent.
     """
 
     run = _RunMethod()
@@ -124,6 +126,8 @@ class RealtimeRunner(Generic[TContext]):
         config: RealtimeRunConfig | None = None,
         client: Client | None = None,
     ) -> None:
+        is_agent = isinstance(starting_agent, RealtimeAgent)
+        require(is_agent, "a runner starts with a RealtimeAgent", starting_agent)
         self.starting_agent = starting_agent
         self.model = model
         self.config = config

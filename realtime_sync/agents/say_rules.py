@@ -21,6 +21,7 @@ __all__ = ["SayRequest", "SayRules"]
 
 _LOOK_AGAIN_S = 0.5
 _LOOK_S = 0.2  # how soon it is noticed that something was heard to its end
+_OPEN: tuple[Fate, ...] = ("waiting", "under_way")
 
 
 @define(eq=False)
@@ -31,7 +32,7 @@ class SayRequest:
         saying: what.
         done: set when nothing more becomes of it.
         was_heard: whether all of it was heard.
-        error: why it is not said; None where it was, or was interrupted.
+        error: why it is not said; None where it was, or was interrupted, or came without a sound.
     """
 
     saying: Saying
@@ -40,7 +41,7 @@ class SayRequest:
     error: BaseException | None = field(default=None, init=False)
 
     def wait(self, timeout: float | None, end: Callable[[], BaseException | None]) -> bool:
-        """Wait until it was heard; return whether all of it was, False after an interruption.
+        """Wait until nothing more becomes of it; return whether all of it was heard.
 
         Args:
             timeout: seconds; None for as long as it takes.
@@ -134,9 +135,9 @@ class SayRules:
 
     def _look(self) -> None:
         fates = [(each, self._voice.fate_of(each.saying)) for each in self._open]
-        self._open = [each for each, fate in fates if fate in ("waiting", "under_way")]
+        self._open = [each for each, fate in fates if fate in _OPEN]
         for each, fate in fates:
-            if fate in ("heard", "cut", "lost"):
+            if fate not in _OPEN:
                 self._settle(each, fate)
         muted = any(fate == "under_way" and each.saying.is_protected for each, fate in fates)
         if muted != self._muted:

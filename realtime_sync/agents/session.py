@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -11,13 +12,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic
 
 from .._deadline import Deadline
+from .._fork import Home
 from .._signal_safe import Claim
 from .._types import JsonDict
 from ..audio.base import SinkLike, SourceLike
 from ..audio.microphone import Microphone
 from ..audio.speaker import Speaker
 from ..connection.connection import RealtimeConnection
-from ..errors import ConcurrencyError, RealtimeTimeout, UserError
+from ..errors import ConcurrencyError, FormatError, RealtimeTimeout, UserError
 from ..events.wire_values import as_object
 from ..voice.asks import Saying
 from ..voice.rules import VoiceState
@@ -25,6 +27,7 @@ from .agent import RealtimeAgent
 from .audio_formats import silence_like
 from .event_building import EventBuilder
 from .events import RealtimeEventInfo, RealtimeRawModelEvent, RealtimeSessionEvent
+from .given import require, require_object, require_text
 from .hooks import RealtimeRunHooks
 from .live import Live
 from .model import RealtimeModel, RealtimeModelConfig
@@ -36,6 +39,7 @@ from .run_result import EndReason, RealtimeResult
 from .say_rules import SayRequest
 from .session_history import SessionHistory
 from .usage import Usage
+from .user_code import require_function
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -78,7 +82,8 @@ class RealtimeSession(Generic[TContext]):
 
     Threads:
         One at a time iterates or calls `recv` and `talk`; all else may be called from any, also
-        from tools and hooks. See docs/agents.md.
+        from tools and hooks. A forked child has no session: its calls are a `ConcurrencyError`.
+        See docs/agents.md.
     """
 
     def __init__(
@@ -98,6 +103,7 @@ class RealtimeSession(Generic[TContext]):
         _check_audio(audio)
         _check_config(run_config, "the run config")
         _check_config(model_config, "the model config")
+        require_function(clock, "clock")
         self._agent = agent
         self._context = RunContextWrapper[Any](context)
         self._model_config: RealtimeModelConfig = model_config or {}
@@ -141,6 +147,7 @@ class RealtimeSession(Generic[TContext]):
         if self._entered.setdefault("now", run) is not run:
             raise ConcurrencyError("a session is entered once; make a new one")
         self._is_closed = False
+        self._home = Home()
         with ExitStack() as stack:
             live = Live(
                 agent,
@@ -179,12 +186,23 @@ class RealtimeSession(Generic[TContext]):
         """
         self._is_closed = True
         live = self._live
-        if live is None:
+        if live is None or self._home.left:  # a forked child has a copy, and its parent goes on
             return
-        live.stop()
-        if not live.is_own_thread():
-            with self._closing:
-                self._stack.close()
+        try:
+            live.stop()
+        finally:  # a source that can't be closed keeps nothing else open
+            if not live.is_own_thread():
+                with self._closing:
+                    self._stack.close()
+
+    def __del__(self) -> None:
+        live = self.__dict__.get("_live")
+        if live is None or self._is_closed or self._home.left:
+            return
+        try:  # the warning may be an error
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+        finally:
+            live.abandon(self._stack.close)
 
     def __enter__(self) -> Self:
         return self.enter()
@@ -201,8 +219,10 @@ class RealtimeSession(Generic[TContext]):
         """Give a session that is not entered what `RealtimeRunner.run` was given.
 
         Raises:
-            UserError: it was entered, or has another agent.
+            UserError: it was entered, or has another agent; something of that can't work.
         """
+        require(isinstance(agent, RealtimeAgent), "a session has a RealtimeAgent", agent)
+        _check_config(settings.get("config"), "the run config")
         if self._live is not None or self._agent not in (None, agent):
             raise UserError("this session was entered, or belongs to another agent; make a new one")
         self._agent = agent
@@ -367,9 +387,11 @@ class RealtimeSession(Generic[TContext]):
 
         Raises:
             UserError: the session has a source of its own.
-            FormatError: it is not whole samples.
+            FormatError: it is no bytes, or not whole samples.
             ConnectionClosed: the connection is over.
         """
+        if not isinstance(audio, bytes | bytearray | memoryview):
+            raise FormatError(f"send_audio() takes bytes, not {audio!r:.80}")
         live = self._running()
         if self._audio is not None:
             raise UserError("this session hears its own source; send_audio is for one without")
@@ -401,7 +423,8 @@ class RealtimeSession(Generic[TContext]):
     ) -> bool:
         """Have the model say ``text``, word for word, as soon as nothing else goes on.
 
-        It becomes an item of the history like any other answer.
+        It becomes an item of the history like any other answer. The model may call no tool in its
+        place.
 
         Args:
             text: what is said.
@@ -412,18 +435,21 @@ class RealtimeSession(Generic[TContext]):
             timeout: seconds to wait; None for as long as it takes.
 
         Returns:
-            Whether all of it was heard. False after an interruption, and without ``wait``, when
-            nobody knows yet.
+            Whether it was spoken and all of it was heard. False after an interruption, where the
+            model answers in text or with a call, or the link is lost before its end; and without
+            ``wait``, when nobody knows yet.
 
         Raises:
             UserError: there are no words.
+            ConfigError: ``timeout`` is no time.
             RealtimeTimeout: it was not heard in time.
             ServerError: the server refuses it.
             AgentError: the server failed to say it.
             ConnectionClosed: the connection is over.
         """
-        if not isinstance(text, str) or not text.strip():
-            raise UserError(f"say() takes the words to be said, not {text!r:.80}")
+        require_text(text, "what say() says")
+        require(text.strip(), "say() takes the words to be said", text)
+        Deadline(timeout)  # raises for what is no time
         live = self._running()
         request = SayRequest(Saying.word_for_word(text, is_protected=not interruptible))
         live.say(request)
@@ -438,8 +464,7 @@ class RealtimeSession(Generic[TContext]):
             UserError: the agent can't work.
             ConnectionClosed: the connection is over.
         """
-        if not isinstance(agent, RealtimeAgent):
-            raise UserError(f"update_agent() takes a RealtimeAgent, not {agent!r:.80}")
+        require(isinstance(agent, RealtimeAgent), "update_agent() takes a RealtimeAgent", agent)
         self._running().switch_to(agent)
 
     def approve_tool_call(self, call_id: str, *, always: bool = False) -> bool:
@@ -451,7 +476,11 @@ class RealtimeSession(Generic[TContext]):
 
         Returns:
             Whether there was such a call.
+
+        Raises:
+            UserError: ``call_id`` is no text.
         """
+        require_text(call_id, "call_id")
         return self._running().approve(call_id, always=always)
 
     def reject_tool_call(
@@ -466,7 +495,13 @@ class RealtimeSession(Generic[TContext]):
 
         Returns:
             Whether there was such a call.
+
+        Raises:
+            UserError: ``call_id`` or ``rejection_message`` is no text.
         """
+        require_text(call_id, "call_id")
+        if rejection_message is not None:
+            require_text(rejection_message, "rejection_message")
         return self._running().reject(call_id, always=always, message=rejection_message)
 
     def send_raw(self, event: dict[str, Any]) -> None:
@@ -487,8 +522,11 @@ class RealtimeSession(Generic[TContext]):
             respond: whether it is to go on with that.
 
         Raises:
+            UserError: ``call_id`` or ``output`` is no text.
             ConnectionClosed: the connection is over.
         """
+        require_text(call_id, "call_id")
+        require_text(output, "output")
         live = self._running()
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
         live.connection.conversation.item.create(item=item)
@@ -502,6 +540,7 @@ class RealtimeSession(Generic[TContext]):
             UserError: a setting is unknown, or can't be meant.
             ConnectionClosed: the connection is over.
         """
+        require_object(settings, "what update_settings() changes")
         self._running().change(settings)
 
     # -- what is so --------------------------------------------------------------------------------
@@ -535,6 +574,7 @@ class RealtimeSession(Generic[TContext]):
     def _running(self) -> Live:
         if self._live is None:
             raise UserError("this session is not entered; use: with runner.run() as session")
+        self._home.check()  # a forked child would wait for threads that it does not have
         return self._live
 
 
@@ -543,11 +583,14 @@ def _user_item(message: RealtimeUserInput) -> JsonDict:
         content: Any = [{"type": "input_text", "text": message}]
     else:
         content = as_object(message).get("content")
-    if not isinstance(content, list) or not content:
-        raise UserError(
-            f"a message is a text, or a dictionary with type, role and content, not {message!r:.80}"
-        )
+    fits = isinstance(content, list) and content and all(map(_is_part, content))
+    rule = "a message is a text, or a dictionary with type, role and content, which is a list of"
+    require(fits, f"{rule} dictionaries with a type", message)
     return {"type": "message", "role": "user", "content": content}
+
+
+def _is_part(part: object) -> bool:
+    return isinstance(part, Mapping) and isinstance(part.get("type"), str)
 
 
 def _check_config(config: object, where: str) -> None:

@@ -9,6 +9,7 @@ from .._types import JsonDict
 from ..connection.connection import RealtimeConnection
 from ..voice.transcript import Transcript
 from .conversation_export import export_conversation, import_items
+from .given import require_text
 from .item_forms import NewItem, create_forms
 from .items import AssistantMessageItem, RealtimeItem, items_of
 
@@ -71,7 +72,12 @@ class SessionHistory(Sequence[RealtimeItem]):
         return f"SessionHistory({self._snapshot()!r})"
 
     def heard(self, item_id: str) -> str:
-        """Return the words of an item that were heard by now; none of one that is not there."""
+        """Return the words of an item that were heard by now; none of one that is not there.
+
+        Raises:
+            UserError: the id is no text.
+        """
+        require_text(item_id, "item_id")
         return self._transcript.heard(item_id)
 
     def _snapshot(self) -> list[RealtimeItem]:
@@ -93,9 +99,11 @@ class SessionHistory(Sequence[RealtimeItem]):
             after: behind which item it belongs, by its id; "root" for the front, None for the end.
 
         Raises:
-            UserError: it is no item, or says nothing.
+            UserError: it is no item, or says nothing; ``after`` is no id.
             ConnectionClosed: the connection is over.
         """
+        if after is not None:
+            require_text(after, "after")
         forms = create_forms(item, self._connection.conversation.history.items.__contains__)
         return self._create(forms, after)[0]
 
@@ -103,8 +111,10 @@ class SessionHistory(Sequence[RealtimeItem]):
         """Delete an item; a call together with its output.
 
         Raises:
+            UserError: the id is no text.
             ConnectionClosed: the connection is over.
         """
+        require_text(item_id, "item_id")
         for each in self._with_output(item_id):
             self._connection.conversation.item.delete(item_id=each)
 
@@ -116,9 +126,10 @@ class SessionHistory(Sequence[RealtimeItem]):
             item: as `add` takes it, such as a changed copy (``item.model_copy(update={...})``).
 
         Raises:
-            UserError: it is no item, or says nothing.
+            UserError: it is no item, or says nothing; the id is no text.
             ConnectionClosed: the connection is over.
         """
+        require_text(item_id, "item_id")
         made = self.add(item, after=item_id)
         self.delete(item_id)
         return made

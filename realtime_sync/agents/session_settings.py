@@ -53,7 +53,6 @@ _NESTED: dict[str, Any] = {
     "guardrails_settings": RealtimeGuardrailsSettings,
     "tool_execution": RealtimeToolExecutionConfig,
 }
-_NOTHING: RealtimeSessionModelSettings = {}
 
 
 @frozen
@@ -97,7 +96,7 @@ def resolve_settings(
         >>> settings.session
         {'audio': {'output': {'voice': 'marin'}, 'input': {'turn_detection': None}}}
     """
-    run, connect = run_config or {}, model_config or {}
+    run, connect = _or_nothing(run_config), _or_nothing(model_config)
     _check_keys(run, RealtimeRunConfig, "the run config")
     _check_keys(connect, RealtimeModelConfig, "the model config")
     for name, kind in _NESTED.items():
@@ -105,8 +104,8 @@ def resolve_settings(
     attached = "call_id" in connect
     sources = {
         "the defaults": without_formats(defaults) if attached else defaults,
-        "model_settings": run.get("model_settings") or _NOTHING,
-        "initial_model_settings": connect.get("initial_model_settings") or _NOTHING,
+        "model_settings": _or_nothing(run.get("model_settings")),
+        "initial_model_settings": _or_nothing(connect.get("initial_model_settings")),
     }
     fields: dict[_Path, Any] = {}
     brought: dict[str, JsonDict] = {}

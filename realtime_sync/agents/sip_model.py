@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UserError
 from .agent import RealtimeAgent
 from .dispatch import first_dispatch, session_of
+from .given import require, require_object
 from .model import DEFAULT_MODEL_SETTINGS, RealtimeModelConfig
 from .model_facade import OpenAIRealtimeWebSocketModel
 from .run_config import RealtimeRunConfig, RealtimeSessionModelSettings
@@ -44,7 +45,8 @@ class OpenAIRealtimeSIPModel(OpenAIRealtimeWebSocketModel):
         Raises:
             UserError: it does not.
         """
-        if not config.get("call_id"):
+        require_object(config, "the model config")
+        if not isinstance(config.get("call_id"), str) or not config["call_id"]:
             raise UserError(
                 "OpenAIRealtimeSIPModel joins a call, and which is not said; use "
                 'run(model_config={"call_id": …}) with that of the webhook'
@@ -76,11 +78,17 @@ class OpenAIRealtimeSIPModel(OpenAIRealtimeWebSocketModel):
         Raises:
             UserError: the agent or a setting can't work.
         """
+        require(isinstance(agent, RealtimeAgent), "a call begins with a RealtimeAgent", agent)
+        if model_config is not None:
+            require_object(model_config, "the model config")
         defaults = without_formats(DEFAULT_MODEL_SETTINGS)
         connect: RealtimeModelConfig = {**(model_config or {})}
         connect.pop("call_id", None)  # whose model is to be said here
         settings = resolve_settings(run_config, connect, defaults=defaults)
-        over = resolve_settings(None, {"initial_model_settings": overrides or {}}, defaults={})
+        given: RealtimeModelConfig = {}
+        if overrides is not None:
+            given["initial_model_settings"] = overrides
+        over = resolve_settings(None, given, defaults={})
         starting = {**settings.starting, **over.starting}
         first = first_dispatch(agent, RunContextWrapper(context), starting)
         session = merged_fields(session_of(first, settings, starting), over.session)

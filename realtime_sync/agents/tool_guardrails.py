@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypedDict, TypeVar, overload
 
 from ..errors import GuardrailTripped, UserError
+from .given import require, require_text
 from .run_context import TContext, ToolContext
 from .user_code import name_of, require_function
 
@@ -56,12 +57,23 @@ class ToolGuardrailFunctionOutput:
     Attributes:
         output_info: whatever the check has found out, for the program.
         behavior: what is to happen.
+
+    Raises:
+        UserError: the behavior is none, or rejects without a text.
     """
 
     output_info: Any
     behavior: AllowBehavior | RejectContentBehavior | RaiseExceptionBehavior = field(
         default_factory=_allowed
     )
+
+    def __post_init__(self) -> None:
+        """Check what a mistake would make fail in the middle of a call."""
+        kind = self.behavior.get("type") if isinstance(self.behavior, dict) else None
+        known = kind in ("allow", "reject_content", "raise_exception")
+        require(known, "behavior must be what allow() and the like make", self.behavior)
+        if kind == "reject_content":
+            require_text(self.behavior.get("message"), "the message of reject_content()")
 
     @classmethod
     def allow(cls, output_info: Any = None) -> ToolGuardrailFunctionOutput:
@@ -125,7 +137,8 @@ class _ToolGuardrail(Generic[TData]):
 
     def __post_init__(self) -> None:
         """Check what a mistake would make fail much later."""
-        require_function(self.guardrail_function, f"the tool guardrail {self.get_name()!r}")
+        require_function(self.guardrail_function, f"the tool guardrail {self.get_name()!r:.80}")
+        require_text(self.get_name(), "the name of a tool guardrail")
 
     def get_name(self) -> str:
         """Return what it is called in messages."""

@@ -313,15 +313,15 @@ class ToolRunner:
         its approval, is not told.
         """
         with self._lock:
-            calls = [run.call for run in self._runs.values() if run.is_called]
-        for call in calls:
-            call.cancel()
+            called = _called(self._runs)
+        for run in called.values():
+            run.call.cancel()
 
     @property
     def called(self) -> frozenset[str]:
         """The ``call_id`` of each call whose function runs at this moment."""
         with self._lock:
-            return frozenset([key for key, run in self._runs.items() if run.is_called])
+            return frozenset(_called(self._runs))
 
     # -- steps, on a thread of the pool ----------------------------------------------------------
 
@@ -537,6 +537,11 @@ def _read(run: _Run) -> dict[str, Any]:
 def _rejection(said: ToolGuardrailFunctionOutput) -> str | None:
     behavior = said.behavior
     return behavior["message"] if behavior["type"] == "reject_content" else None
+
+
+def _called(runs: dict[str, _Run]) -> dict[str, _Run]:
+    """Return those whose function runs; a loop has no place under a lock (`_signal_safe`)."""
+    return {call_id: run for call_id, run in runs.items() if run.is_called}
 
 
 def _chosen(runs: dict[str, _Run], call_ids: Collection[str] | None) -> list[_Run]:

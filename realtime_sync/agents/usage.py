@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..events.wire_values import as_number, as_object
+from .given import require
 
 __all__ = ["Usage", "UsageInputDetails", "UsageOutputDetails"]
 
@@ -99,7 +100,12 @@ class Usage:
         )
 
     def add(self, other: Usage) -> None:
-        """Add what another has used to this."""
+        """Add what another has used to this.
+
+        Raises:
+            UserError: it is no `Usage`.
+        """
+        require(isinstance(other, Usage), "a Usage adds another one", other)
         self.requests += other.requests
         self.input_tokens += other.input_tokens
         self.output_tokens += other.output_tokens

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .portaudio import Device, devices
     from .recorder import StereoRecorder
     from .resample import Resampler
+    from .sound import Sound
     from .speaker import Speaker, play
     from .vad import Vad
     from .virtual import VirtualMicrophone, VirtualSpeaker
@@ -35,6 +36,7 @@ _HOME = {
     "Resampler": "resample",
     "Sink": "base",
     "SinkWrapper": "base",
+    "Sound": "sound",
     "Source": "base",
     "SourceWrapper": "base",
     "Speaker": "speaker",
@@ -67,6 +69,7 @@ __all__ = [
     "Resampler",
     "Sink",
     "SinkWrapper",
+    "Sound",
     "Source",
     "SourceWrapper",
     "Speaker",

@@ -7,7 +7,7 @@ import struct
 import wave
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     Int16 = NDArray[np.int16]
 
-__all__ = ["StrPath", "WavWriter", "read_mono", "wav_rate"]
+__all__ = ["StrPath", "WavFile", "WavWriter", "read_mono", "read_sound", "wav_rate"]
 
 StrPath = str | os.PathLike[str]
+WavFile = StrPath | BinaryIO
+"""A path, or a file that is open and stands at its beginning; the latter is read once."""
 
 _MAX_SIZE = 0xFFFFFFFF  # the sizes in the header have 32 bits
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
@@ -47,11 +49,20 @@ def read_mono(path: StrPath, *, block_ms: int) -> Iterator[Int16]:
         AudioError: it can't be read.
     """
     with _open(path) as file:
-        width, channels = file.getsampwidth(), file.getnchannels()
         frames = max(1, file.getframerate() * block_ms // 1000)
         while data := file.readframes(frames):
-            whole = len(data) - len(data) % (width * channels)  # the file may be cut off
-            yield mix_down(_to_int16(data[:whole], width), channels)
+            yield _mono(file, data)
+
+
+def read_sound(path: WavFile) -> tuple[bytes, int]:
+    """Return all of a WAV file as PCM16 mono, and its sample rate in Hz.
+
+    Raises:
+        FormatError: it is no WAV file with PCM samples.
+        AudioError: it can't be read.
+    """
+    with _open(path) as file:
+        return _mono(file, file.readframes(file.getnframes())).tobytes(), file.getframerate()
 
 
 class WavWriter:
@@ -117,17 +128,26 @@ class WavWriter:
         )  # fmt: skip
 
 
-def _open(path: StrPath) -> wave.Wave_read:
-    name = os.fspath(path)
+def _open(path: WavFile) -> wave.Wave_read:
+    if isinstance(path, str | os.PathLike):
+        file: str | BinaryIO = os.fspath(path)
+        name = repr(file)
+    else:
+        file, name = path, "the file"
     try:
-        return wave.open(name, "rb")
+        return wave.open(file, "rb")
     except (wave.Error, EOFError) as exc:
         reason = str(exc) or "it ends too early"
-        raise FormatError(
-            f"{name!r} is no WAV file with PCM samples ({reason}); {_CONVERT}"
-        ) from exc
+        raise FormatError(f"{name} is no WAV file with PCM samples ({reason}); {_CONVERT}") from exc
     except OSError as exc:
-        raise AudioError(f"can't read {name!r}: {exc.strerror}; check the path") from exc
+        raise AudioError(f"can't read {name}: {exc.strerror}; check the path") from exc
+
+
+def _mono(file: wave.Wave_read, data: bytes) -> Int16:
+    """Return frames of ``file`` as mono samples."""
+    width, channels = file.getsampwidth(), file.getnchannels()
+    whole = len(data) - len(data) % (width * channels)  # the file may be cut off
+    return mix_down(_to_int16(data[:whole], width), channels)
 
 
 def _to_int16(data: bytes, width: int) -> Int16:

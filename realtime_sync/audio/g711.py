@@ -6,6 +6,7 @@ each sample; building them from the full 16 bits rounds differently and is not b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
     Int16 = NDArray[np.int16]
     UInt8 = NDArray[np.uint8]
 
-__all__ = ["decode_alaw", "decode_ulaw", "encode_alaw", "encode_ulaw"]
+__all__ = [
+    "DECODERS",
+    "ENCODERS",
+    "Codec",
+    "decode_alaw",
+    "decode_ulaw",
+    "encode_alaw",
+    "encode_ulaw",
+]
 
 _ULAW_BIAS = 33  # 14-bit form of the 0x84 that makes every segment start at a power of two
 _ULAW_CLIP = 8158  # the highest that is still in the last segment with the bias on
@@ -57,6 +66,13 @@ def decode_alaw(data: bytes) -> bytes:
     """Return A-law bytes (``audio/pcma``) as PCM16, two bytes per sample."""
     samples: Int16 = _alaw_decoder()[_octets(data)]
     return samples.tobytes()
+
+
+Codec = Callable[[bytes], bytes]
+
+# From PCM16 and to it, by the name that an encoding has in the protocol.
+ENCODERS: dict[str, Codec] = {"audio/pcmu": encode_ulaw, "audio/pcma": encode_alaw}
+DECODERS: dict[str, Codec] = {"audio/pcmu": decode_ulaw, "audio/pcma": decode_alaw}
 
 
 def _octets(data: object) -> UInt8:

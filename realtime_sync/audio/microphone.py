@@ -28,7 +28,7 @@ _STALL_S = 5.0
 
 
 class Microphone(Source):
-    """Captures sound and iterates it in exact chunks.
+    """Captures sound and iterates it in exact chunks; the last is filled up with silence.
 
     ::
 
@@ -72,8 +72,9 @@ class Microphone(Source):
             raise ConfigError(f"queue_ms={queue_ms} holds no chunk of {chunk_ms} ms; give more")
         self._most = queue_ms // chunk_ms
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()  # guards _stream and _closed
+        self._lock = threading.Lock()  # guards _stream, _opened and _closed
         self._stream: Stream | None = None
+        self._opened: Stream | None = None  # the same, and still when it is closed
         self._closed = False
         self._muted = False
         self._latest = b""  # by the callback; replaced as a whole
@@ -118,7 +119,7 @@ class Microphone(Source):
             callback=self._capture,
         )
         with self._lock:
-            self._stream = stream
+            self._stream = self._opened = stream
         try:
             self._resampler = Resampler(stream.rate, self._rate)
             stream.start()
@@ -145,7 +146,7 @@ class Microphone(Source):
 
     def __iter__(self) -> Iterator[bytes]:
         with self._lock:
-            stream = self._stream
+            stream = self._opened
             if stream is None and not self._closed:
                 raise DeviceError("the microphone is not open; use: with Microphone() as …")
         if stream is None:
@@ -154,9 +155,10 @@ class Microphone(Source):
         while (data := self._next(stream)) is not None:
             pending += self._resampler.process(mix_down(data, stream.channels))
             while len(pending) >= self._chunk_bytes:
-                chunk = bytes(pending[: self._chunk_bytes])
-                del pending[: self._chunk_bytes]
-                yield bytes(len(chunk)) if self._muted else chunk
+                yield self._take(pending)
+        pending += self._resampler.process(b"", last=True)
+        while pending:
+            yield self._take(pending)
 
     def __enter__(self) -> Self:
         self.start()
@@ -168,6 +170,12 @@ class Microphone(Source):
     def __del__(self) -> None:
         if getattr(self, "_stream", None) is not None:
             warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
+
+    def _take(self, pending: bytearray) -> bytes:
+        """Take a chunk off ``pending``."""
+        chunk = bytes(pending[: self._chunk_bytes]).ljust(self._chunk_bytes, b"\0")
+        del pending[: self._chunk_bytes]
+        return bytes(len(chunk)) if self._muted else chunk
 
     def _next(self, stream: Stream) -> bytes | None:
         for _ in range(round(_STALL_S / _LOOK_S)):

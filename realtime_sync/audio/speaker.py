@@ -6,11 +6,13 @@ import math
 import os
 import threading
 import warnings
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from .._deadline import Deadline
+from .._signal_safe import Stopped, StopSignal
 from .._threads import Attempt
 from ..errors import ConfigError, DeviceError
 from ._clock import SYSTEM_CLOCK, Clock
@@ -21,6 +23,7 @@ from .pcm import Pcm, as_int16, require_rate
 from .playout import Playout
 from .portaudio import Stream, open_stream
 from .resample import Resampler
+from .sound import Sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -421,15 +424,17 @@ class Speaker(Sink):
 
 
 def play(
-    audio_or_path: Pcm | StrPath, *, rate: int = 24000, device: int | str | None = None
+    audio_or_path: Pcm | Sound | StrPath, *, rate: int = 24000, device: int | str | None = None
 ) -> None:
-    """Play a whole sound, and return when it was heard. Ctrl-C ends it at once.
+    """Play a whole sound, and return when it was heard.
+
+    Ctrl-C ends it at once, and so does the end of the app whose function plays it.
 
     Args:
         audio_or_path: PCM16 bytes (int16 mono, little-endian); or an array of shape (n,) or
-            (n, 1), int16, or float32 in -1.0 to 1.0; or the path of a WAV file with PCM samples
-            of any rate, width and number of channels.
-        rate: sample rate of bytes and arrays in Hz; a file has its own.
+            (n, 1), int16, or float32 in -1.0 to 1.0; or a `Sound`; or the path of a WAV file with
+            PCM samples of any rate, width and number of channels.
+        rate: sample rate of bytes and arrays in Hz; a sound and a file have their own.
         device: as for `Speaker`.
 
     Raises:
@@ -445,12 +450,17 @@ def play(
     blocks: Iterable[Int16]
     if isinstance(audio_or_path, (str, os.PathLike)):
         blocks, rate = read_mono(audio_or_path, block_ms=_FILE_BLOCK_MS), wav_rate(audio_or_path)
+    elif isinstance(audio_or_path, Sound):
+        blocks, rate = [as_int16(audio_or_path.pcm)], audio_or_path.rate
     else:
         blocks = [as_int16(audio_or_path)]
     speaker = Speaker(rate=rate, device=device)
     # On a thread of its own: Ctrl-C, which strikes the main thread anywhere, could leave the
     # event locked on which a speaker waits, and its callback for ever behind that.
-    Attempt(lambda: _play_all(speaker, blocks), discard=lambda _: None, name="play").wait()
+    attempt = Attempt(lambda: _play_all(speaker, blocks), discard=lambda _: None, name="play")
+    signal = StopSignal.current()
+    with nullcontext() if signal is None else signal.waking(lambda: attempt.leave(Stopped())):
+        attempt.wait()
 
 
 def _play_all(speaker: Speaker, blocks: Iterable[Int16]) -> None:

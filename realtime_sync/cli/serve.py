@@ -13,6 +13,7 @@ __all__ = ["serve"]
 
 _USUAL = ServerSettings()
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command()
@@ -46,6 +47,23 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="Seconds after which a session expires.",
 )
+@click.option(
+    "--projects",
+    type=_FOLDER,
+    help="Where the Distiller's projects are kept; by default they go when the server ends.",
+)
+@click.option(
+    "--ping-interval",
+    default=_USUAL.ping_interval_s,
+    show_default=True,
+    help="Seconds between two PINGs of the Distiller.",
+)
+@click.option(
+    "--idle-timeout",
+    default=_USUAL.idle_timeout_s,
+    show_default=True,
+    help="Seconds without a message after which the Distiller closes a session.",
+)
 def serve(
     host: str,
     port: int,
@@ -57,10 +75,14 @@ def serve(
     phrases: tuple[str, ...],
     synthesizer: str,
     session_limit: float,
+    projects: Path | None,
+    ping_interval: float,
+    idle_timeout: float,
 ) -> None:
     """Serve the realtime protocol with no key and no network.
 
-    Any realtime client can connect: OpenAI(base_url="http://127.0.0.1:8765/v1", api_key="any").
+    Any realtime client can connect: OpenAI(base_url="http://127.0.0.1:8765/v1", api_key="any"),
+    and those of AI Refinery's Realtime Distiller with AIR_BASE_URL=http://127.0.0.1:8765.
     """
     try:
         settings = ServerSettings(
@@ -73,6 +95,9 @@ def serve(
             synthesizer=synthesizer,
             tls_cert=tls_cert,
             tls_key=tls_key,
+            projects=projects,
+            ping_interval_s=ping_interval,
+            idle_timeout_s=idle_timeout,
         )
         if settings.key is None and host not in ("127.0.0.1", "::1", "localhost"):
             click.echo(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from .. import _lazy
 from .._fork import HomeLock
 from ..errors import ConfigError
 from ..providers import OpenAIProvider
@@ -16,11 +17,14 @@ from .base import Client, RealtimeResource
 if TYPE_CHECKING:
     import ssl
 
+    from ..distiller.client import AIRefinery
+
 __all__ = ["Local"]
 
 StrPath = str | os.PathLike[str]
 
 _MODEL = "local"
+_PACKAGE = __name__.partition(".")[0]
 
 
 class Local(Client):
@@ -40,12 +44,14 @@ class Local(Client):
             ``["turn on the lamp", "stop"]``; or the path of a file with a phrase per line or with
             a JSGF grammar. What does not sound like any of it gives no words. Only for a server
             of our own.
+        projects: the folder in which the Distiller's projects are kept; by default they go with
+            the server. Only for a server of our own.
         ssl_context: for a server with a certificate of a private authority.
 
     Raises:
-        ConfigError: ``responder`` or ``grammar`` was given for a server that is running already,
-            or ``grammar`` is neither phrases nor a path. When the server is started: they are
-            wrong; a phrase has words that the pronouncing dictionary lacks.
+        ConfigError: ``responder``, ``grammar`` or ``projects`` was given for a server that is
+            running already, or ``grammar`` is neither phrases nor a path. When the server is
+            started: they are wrong; a phrase has words that the pronouncing dictionary lacks.
 
     Threads: may be shared; connections are independent of each other.
     """
@@ -57,16 +63,23 @@ class Local(Client):
         api_key: str | None = None,
         responder: str | None = None,
         grammar: Sequence[str] | StrPath | None = None,
+        projects: StrPath | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._arguments = [*_responder_option(responder), *_grammar_options(grammar)]
+        options_of_ours = {
+            "responder": _responder_option(responder),
+            "grammar": _grammar_options(grammar),
+            "projects": _projects_option(projects),
+        }
+        self._arguments = [each for options in options_of_ours.values() for each in options]
         if url is not None and self._arguments:
-            name = "grammar" if responder is None else "responder"
+            name = next(name for name, options in options_of_ours.items() if options)
             raise ConfigError(f"{name} belongs to a server of our own; leave out url or {name}")
         self._joined_url = url
         self._joined_key = api_key or os.environ.get("REALTIME_SYNC_LOCAL_KEY") or "local"
         self._process: ServerProcess | None = None
         self._lock = HomeLock()  # guards _process; held while it starts, so it starts once
+        self._ssl_context = ssl_context
         options = TransportOptions(proxy="", ssl_context=ssl_context)  # it is on this machine
         self.realtime = RealtimeResource(self._provider, options, default_model=_MODEL)
 
@@ -79,6 +92,12 @@ class Local(Client):
     def api_key(self) -> str:
         """The key that the server takes; starts the server if it is not running."""
         return self._joined_key if self._joined_url else self._server().api_key
+
+    def airefinery(self) -> AIRefinery:
+        """Return a client of AI Refinery's protocol for this server; starts it if needed."""
+        client = cast("type[AIRefinery]", _lazy.load(_PACKAGE, "distiller.client", "AIRefinery"))
+        # A function, so that whoever has the client has the server as well.
+        return client(lambda: self.api_key, self.url, proxy="", ssl_context=self._ssl_context)
 
     def _provider(self) -> OpenAIProvider:
         return OpenAIProvider(api_key=self.api_key, base_url=self.url)
@@ -107,6 +126,10 @@ class Local(Client):
 
 def _responder_option(responder: str | None) -> list[str]:
     return [] if responder is None else [f"--responder={responder}"]
+
+
+def _projects_option(projects: StrPath | None) -> list[str]:
+    return [] if projects is None else [f"--projects={os.fspath(projects)}"]
 
 
 def _grammar_options(grammar: Sequence[str] | StrPath | None) -> list[str]:

@@ -245,10 +245,12 @@ class History:
             self._items = {other: self._items[other] for other in self._items if other != item_id}
             self._forget(item_id)
 
-    def lose(self, item_ids: Iterable[object]) -> None:
-        """Take that a new session lacks items, for a history that is only told so."""
-        for item_id in item_ids:
+    def reconnected(self, event: Reconnected) -> None:
+        """Take what a new session lacks and has more, for a history that is only told so."""
+        for item_id in event.lost_items:
             self._delete(text_of(item_id))
+        for item in event.new_items:
+            self._put(item, done=True)
 
     def _forget(self, item_id: str) -> None:
         self._told.pop(item_id, None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
+from .._types import JsonDict
 from .base import Event
 
 __all__ = ["Reconnected"]
@@ -28,6 +29,8 @@ class Reconnected(Event):
             first; of a long interruption the latest mebibyte.
         lost_items: ids of items that could not be restored (speech without a transcript, an answer
             that was not done, items the server refused).
+        new_items: items that were sent to the old session as its last, and that it had not
+            confirmed, as they were created in the new one. No other event tells of them.
     """
 
     type: Literal["reconnected"] = "reconnected"
@@ -35,3 +38,4 @@ class Reconnected(Event):
     attempts: int
     lost: list[str]
     lost_items: list[str]
+    new_items: list[JsonDict] = field(factory=list)

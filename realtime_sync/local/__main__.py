@@ -43,6 +43,9 @@ def _settings(options: argparse.Namespace) -> ServerSettings:
         synthesizer=options.synthesizer,
         tls_cert=options.tls_cert,
         tls_key=options.tls_key,
+        projects=options.projects,
+        ping_interval_s=options.ping_interval,
+        idle_timeout_s=options.idle_timeout,
     )
 
 
@@ -69,6 +72,21 @@ def _parser() -> argparse.ArgumentParser:
         default=usual.session_limit_s,
         metavar="SECONDS",
         help="when sessions expire",
+    )
+    parser.add_argument("--projects", type=Path, help="folder of the Distiller's projects")
+    parser.add_argument(
+        "--ping-interval",
+        type=float,
+        default=usual.ping_interval_s,
+        metavar="SECONDS",
+        help="how often the Distiller's sessions are asked for a sign of life",
+    )
+    parser.add_argument(
+        "--idle-timeout",
+        type=float,
+        default=usual.idle_timeout_s,
+        metavar="SECONDS",
+        help="when the Distiller's sessions without messages are closed",
     )
     parser.add_argument(
         "--child",

@@ -1,4 +1,4 @@
-"""The engines that one server shares among its sessions, and their lifetime."""
+"""What one server shares among its sessions, engines and projects, and their lifetime."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from attrs import frozen
 
 from .engines import Responder, SpeechEngine, VoiceDetector
+from .project_store import ProjectStore, open_projects
 from .server_settings import ServerSettings
 
 __all__ = ["DetectorPool", "EngineSet", "open_engines"]
@@ -37,17 +38,19 @@ class DetectorPool:
 
 @frozen(kw_only=True)
 class EngineSet:
-    """What hears, thinks and speaks.
+    """What hears, thinks and speaks, and for whom.
 
     Attributes:
         detectors: a voice detector for each session.
         speech: recognition and synthesis.
         responder: decides what is said.
+        projects: those of the Distiller.
     """
 
     detectors: DetectorPool
     speech: SpeechEngine
     responder: Responder
+    projects: ProjectStore
 
 
 @asynccontextmanager
@@ -55,7 +58,8 @@ async def open_engines(settings: ServerSettings) -> AsyncIterator[EngineSet]:
     """Make the engines that ``settings`` name, load their models, and end them in the end.
 
     Raises:
-        ConfigError: an engine is unknown, or its package is not installed.
+        ConfigError: an engine is unknown, its package is not installed, or there can be no folder
+            for projects.
         AudioError: a speech worker did not start.
     """
     from .responders import make_responder
@@ -65,8 +69,11 @@ async def open_engines(settings: ServerSettings) -> AsyncIterator[EngineSet]:
     responder = make_responder(settings.responder)
     detectors = DetectorPool(SileroDetector)
     speech = SpeechService(transcriber=settings.transcriber, synthesizer=settings.synthesizer)
-    await speech.start()
-    try:
-        yield EngineSet(detectors=detectors, speech=speech, responder=responder)
-    finally:
-        await speech.close()
+    with open_projects(settings.projects) as projects:
+        await speech.start()
+        try:
+            yield EngineSet(
+                detectors=detectors, speech=speech, responder=responder, projects=projects
+            )
+        finally:
+            await speech.close()

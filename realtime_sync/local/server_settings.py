@@ -33,6 +33,9 @@ class ServerSettings:
         synthesizer: see `realtime_sync.local.speech.synthesizer.make_synthesizer`.
         tls_cert: PEM file of the certificate chain; with it the server speaks https and wss.
         tls_key: PEM file of its private key, unless ``tls_cert`` holds both.
+        projects: the folder of the Distiller's projects; None for a temporary one.
+        ping_interval_s: how often a session of the Distiller is asked for a sign of life.
+        idle_timeout_s: after how many seconds without a message such a session is closed.
 
     Raises:
         ConfigError: a value makes no sense.
@@ -48,14 +51,18 @@ class ServerSettings:
     synthesizer: str = "espeak"
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    projects: Path | None = None
+    ping_interval_s: float = 10.0
+    idle_timeout_s: float = 1800.0
 
     def __attrs_post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"the port is {self.port}; choose one from 1 to 65535, or 0")
-        if not self.session_limit_s > 0:
-            raise ConfigError(
-                f"the session limit is {self.session_limit_s:g}; give seconds greater than 0"
-            )
+        for name in ("session_limit_s", "ping_interval_s", "idle_timeout_s"):
+            seconds = getattr(self, name)
+            if not seconds > 0:
+                words = name.removesuffix("_s").replace("_", " ")
+                raise ConfigError(f"the {words} is {seconds:g}; give seconds greater than 0")
         if self.tls_key is not None and self.tls_cert is None:
             raise ConfigError("a TLS key needs its certificate chain: give that as well")
 

@@ -11,9 +11,10 @@ from .. import _lazy
 
 if TYPE_CHECKING:
     from .memory_sound import MemorySink, MemorySource
+    from .script_error import ScriptError
     from .scripted_client import ScriptedClient
     from .scripted_server import ScriptedServer
-    from .steps import Expectation, ScriptError, Step, UnconsumedSteps, UnexpectedSend
+    from .steps import Expectation, Step, UnconsumedSteps, UnexpectedSend
     from .traffic import (
         LinkEnd,
         Traffic,
@@ -35,7 +36,7 @@ _HOME = {
     "LinkEnd": "traffic",
     "MemorySink": "memory_sound",
     "MemorySource": "memory_sound",
-    "ScriptError": "steps",
+    "ScriptError": "script_error",
     "ScriptedClient": "scripted_client",
     "ScriptedServer": "scripted_server",
     "Step": "steps",

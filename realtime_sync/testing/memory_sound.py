@@ -7,9 +7,10 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator
 
+from .._deadline import Deadline
 from ..audio import Source, VirtualSpeaker, to_pcm16
 from ..audio.pcm import Pcm
-from .steps import ScriptError
+from .script_error import ScriptError, require, require_count, require_text
 from .virtual_clock import VirtualClock
 
 __all__ = ["MemorySink", "MemorySource"]
@@ -26,11 +27,15 @@ class MemorySource(Source):
     Args:
         rate: sample rate in Hz.
 
+    Raises:
+        ScriptError: it is no rate.
+
     Threads:
         One thread iterates; all else from any.
     """
 
     def __init__(self, *, rate: int = 24000) -> None:
+        require_count(rate, "rate", least=1)
         self._rate = rate
         self._chunks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._closed = False
@@ -72,11 +77,17 @@ class MemorySink(VirtualSpeaker):
         clock: what it plays by: after ``clock.advance(0.4)`` it has played 400 ms more. By default
             everything has been played as soon as it is written.
 
+    Raises:
+        ScriptError: ``clock`` is none.
+        ConfigError: ``rate`` is none.
+
     Threads:
         Any thread may call any method.
     """
 
     def __init__(self, *, rate: int = 24000, clock: VirtualClock | None = None) -> None:
+        if clock is not None:
+            require(callable(clock), "clock must be a VirtualClock", clock)
         self._played = bytearray()  # written with the speaker's own lock held
         self._changed = threading.Condition()
         # Both guarded by _changed:
@@ -94,7 +105,14 @@ class MemorySink(VirtualSpeaker):
         return bytes(self._played)
 
     def heard(self, item_id: str | None, content_index: int = 0) -> bytes:
-        """Return what was played of an item as PCM16, in whole milliseconds."""
+        """Return what was played of an item as PCM16, in whole milliseconds.
+
+        Raises:
+            ScriptError: this is the name of no item.
+        """
+        if item_id is not None:
+            require_text(item_id, "item_id")
+        require_count(content_index, "content_index")
         played = 2 * (self.played_ms(item_id, content_index) * self.rate // 1000)
         with self._changed:
             return bytes(self._parts[item_id, content_index][:played])
@@ -127,10 +145,13 @@ class MemorySink(VirtualSpeaker):
             timeout: seconds.
 
         Raises:
-            ScriptError: it was not written in time.
+            ScriptError: it was not written in time; or ``ms`` is no number of them.
+            ConfigError: ``timeout`` is no time.
         """
+        require_count(ms, "ms")
+        remaining_s = Deadline(timeout).remaining()
         wanted = 2 * (ms * self.rate // 1000)
         with self._changed:
-            if not self._changed.wait_for(lambda: self._written_bytes >= wanted, timeout):
+            if not self._changed.wait_for(lambda: self._written_bytes >= wanted, remaining_s):
                 written_ms = self._written_bytes * 500 // self.rate
                 raise ScriptError(f"{written_ms} of {ms} ms were written within {timeout:g} s")

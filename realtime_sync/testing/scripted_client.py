@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..clients.base import Client, RealtimeResource
 from ..providers import OpenAIProvider
 from ..transport import TransportOptions
+from .script_error import require
 from .scripted_server import ScriptedServer
 
 __all__ = ["ScriptedClient"]
@@ -19,9 +20,13 @@ class ScriptedClient(Client):
 
     Args:
         server: plays the server of every connection.
+
+    Raises:
+        ScriptError: it is no `ScriptedServer`.
     """
 
     def __init__(self, server: ScriptedServer) -> None:
+        require(isinstance(server, ScriptedServer), "a ScriptedClient has a ScriptedServer", server)
         self.server = server
         provider = OpenAIProvider(api_key="scripted", base_url=_NOWHERE)
         self.realtime = RealtimeResource(

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .._deadline import Deadline
 from .._types import JsonDict
 from ..errors import ConnectionClosed
 from ..transport import MemoryPeer, MemoryTransport, Transport, TransportOptions, memory_pair
+from .script_error import ScriptError, require, require_count, require_object
 from .scripted_session import APPEND, ScriptedSession
-from .steps import Expectation, ScriptError, ServerScript, Step, UnconsumedSteps, matches
-from .traffic import LinkEnd, Traffic
+from .steps import Expectation, ServerScript, Step, UnconsumedSteps, check_expectation, matches
+from .traffic import LinkEnd, Traffic, check_traffic
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -62,6 +64,9 @@ class ScriptedServer:
         strict: confirm nothing, and expect every event but the sound that is appended; what is
             not expected closes the link, and `assert_complete` raises it.
 
+    Raises:
+        ScriptError: something is no step and no answer, or ``session`` is no dictionary.
+
     Threads:
         Any thread may call any method. Functions of the script are called on the thread that
         sends, one at a time; they may call `emit` and `extend`.
@@ -74,6 +79,8 @@ class ScriptedServer:
         session: Mapping[str, Any] | None = None,
         strict: bool = False,
     ) -> None:
+        if session is not None:
+            require_object(session, "session")
         self._strict = strict
         self._fields = dict(session or {})
         self._counter = itertools.count(1)
@@ -97,9 +104,16 @@ class ScriptedServer:
 
     @property
     def heard(self) -> bytes:
-        """All the sound that the client has appended, in the session's encoding."""
-        sound = (each["audio"] for each in self.sent if each["type"] == APPEND)
-        return b"".join(map(b64decode, sound))
+        """All the sound that the client has appended, in the session's encoding.
+
+        Raises:
+            ScriptError: it has appended what is no base64.
+        """
+        appended = [each for each in self.sent if each["type"] == APPEND]
+        try:
+            return b"".join(b64decode(each.get("audio", b"")) for each in appended)
+        except (TypeError, ValueError) as exc:
+            raise ScriptError(f"the client has appended what is no base64: {exc}") from exc
 
     @property
     def urls(self) -> list[str]:
@@ -135,7 +149,11 @@ class ScriptedServer:
         return link.transport
 
     def extend(self, *steps: Step | Traffic) -> None:
-        """Go on with more steps and answers after what is left of the script."""
+        """Go on with more steps and answers after what is left of the script.
+
+        Raises:
+            ScriptError: something is neither.
+        """
         with self._changed:
             self._script.extend(steps)
 
@@ -144,7 +162,13 @@ class ScriptedServer:
 
         Args:
             failures: what opening raises, one for each link; None for one that opens.
+
+        Raises:
+            ScriptError: something is no exception.
         """
+        for failure in failures:
+            fits = failure is None or isinstance(failure, Exception)
+            require(fits, "opening a link raises an exception, or None for one that opens", failure)
         with self._changed:
             self._refusals.extend(failures)
 
@@ -152,8 +176,10 @@ class ScriptedServer:
         """Send now what no event of the client's brings about, such as a turn of the user.
 
         Raises:
-            ScriptError: no link is open; or the script has failed.
+            ScriptError: no server could send that; no link is open; or the script has failed.
         """
+        for each in traffic:
+            check_traffic(each)
         with self._changed:
             self._check_locked()
             link = self._link
@@ -171,8 +197,12 @@ class ScriptedServer:
             timeout: seconds.
 
         Raises:
-            ScriptError: it was not sent in time; or the script has failed.
+            ScriptError: it was not sent in time; that can't be expected; or the script has failed.
+            ConfigError: ``timeout`` is no time.
         """
+        check_expectation(expect)
+        require_count(count, "count", least=1)
+        remaining_s = Deadline(timeout).remaining()
         found: list[JsonDict] = []
 
         def is_there() -> bool:
@@ -180,7 +210,7 @@ class ScriptedServer:
             return len(found) >= count or self._failure is not None
 
         with self._changed:
-            if self._changed.wait_for(is_there, timeout) and len(found) >= count:
+            if self._changed.wait_for(is_there, remaining_s) and len(found) >= count:
                 return found[count - 1]
             self._check_locked()
             types = ", ".join(message["type"] for message in self._sent) or "nothing"
@@ -193,10 +223,13 @@ class ScriptedServer:
         """Wait until so many links were asked for.
 
         Raises:
-            ScriptError: they were not in time.
+            ScriptError: they were not in time; or ``count`` is no number.
+            ConfigError: ``timeout`` is no time.
         """
+        require_count(count, "count")
+        remaining_s = Deadline(timeout).remaining()
         with self._changed:
-            if not self._changed.wait_for(lambda: len(self._urls) >= count, timeout):
+            if not self._changed.wait_for(lambda: len(self._urls) >= count, remaining_s):
                 raise ScriptError(f"{len(self._urls)} of {count} links within {timeout:g} s")
 
     def assert_complete(self, *, timeout: float = 0.0) -> None:
@@ -209,10 +242,13 @@ class ScriptedServer:
             UnconsumedSteps: steps are left.
             UnexpectedSend: the client has sent what a strict script does not expect.
             Exception: what a function of the script has raised.
+            ConfigError: ``timeout`` is no time.
         """
+        remaining_s = Deadline(timeout).remaining()
         with self._changed:
             self._changed.wait_for(
-                lambda: self._failure is not None or not (self._script or self._working), timeout
+                lambda: self._failure is not None or not (self._script or self._working),
+                remaining_s,
             )
             self._check_locked()
             if self._script:

@@ -11,14 +11,23 @@ from typing import Any
 from attrs import define, field
 
 from .._types import JsonDict
+from ..events.wire_values import as_object
 from .steps import ServerScript, UnexpectedSend
-from .traffic import LinkEnd, Traffic, error, item_events, session_created
+from .traffic import LinkEnd, Traffic, error, fits_field, item_events, session_created
 
 __all__ = ["APPEND", "ScriptedSession"]
 
 APPEND = "input_audio_buffer.append"
 _CREATE = "response.create"
 _NOTHING: JsonDict = {}
+# What the client must say.
+_NEEDED = {
+    "conversation.item.create": ("item",),
+    "conversation.item.delete": ("item_id",),
+    "conversation.item.retrieve": ("item_id",),
+    "conversation.item.truncate": ("item_id", "content_index", "audio_end_ms"),
+    "session.update": ("session",),
+}
 
 
 @define
@@ -128,7 +137,7 @@ class ScriptedSession:
         kind = event["type"]
         event = {"event_id": self._new_id("event"), **event}
         if kind in ("response.created", "response.done"):
-            asked = message.get("response") or {}
+            asked = as_object(message.get("response"))
             where = None if _is_out_of_band(message) else "conv_scripted"
             usual = {"conversation_id": where, "metadata": asked.get("metadata")}
             began = self._running.get(event["response"]["id"])
@@ -186,8 +195,8 @@ class ScriptedSession:
 
     @property
     def _turns(self) -> JsonDict:
-        heard = (self._session.get("audio") or {}).get("input") or {}
-        return heard.get("turn_detection") or {}
+        heard = as_object(as_object(self._session.get("audio")).get("input"))
+        return as_object(heard.get("turn_detection"))
 
     @property
     def _active(self) -> _Running | None:
@@ -236,7 +245,7 @@ class ScriptedSession:
             events += _part_done(place, kind, "".join(words))
         output = []
         for index, item in running.items.values():
-            if item["status"] == "in_progress":
+            if item.get("status") == "in_progress":
                 item = _cut_short(item, running)
                 place = {"response_id": running.response["id"], "output_index": index}
                 events.append({"type": "response.output_item.done", **place, "item": item})
@@ -251,7 +260,12 @@ class ScriptedSession:
 
     def _confirmation(self, message: JsonDict) -> Traffic:
         confirm = self._confirm.get(message["type"])
-        return () if self._strict or confirm is None else confirm(message)
+        if self._strict or confirm is None:
+            return ()
+        for name in _NEEDED.get(message["type"], ()):
+            if not fits_field(name, message.get(name)):
+                return _invalid(name, is_there=name in message)
+        return confirm(message)
 
     def _update(self, message: JsonDict) -> Traffic:
         session = _merged(self._session, message["session"])
@@ -317,7 +331,7 @@ def _type(event: JsonDict | LinkEnd) -> str | None:
 
 
 def _is_out_of_band(message: JsonDict) -> bool:
-    return (message.get("response") or {}).get("conversation") == "none"
+    return as_object(message.get("response")).get("conversation") == "none"
 
 
 def _is_at(place: JsonDict, event: JsonDict) -> bool:
@@ -355,6 +369,13 @@ def _content(kind: str, words: list[str]) -> JsonDict:
 def _words_of(kind: str) -> str:
     """The field in which a part has its words."""
     return "text" if kind == "text" else "transcript"
+
+
+def _invalid(name: str, *, is_there: bool) -> Traffic:
+    if is_there:
+        return error(f"Invalid type for '{name}'.", code="invalid_type", param=name)
+    words = f"Missing required parameter: '{name}'."
+    return error(words, code="missing_required_parameter", param=name)
 
 
 def _no_item(item_id: str) -> Traffic:

@@ -9,24 +9,21 @@ from typing import Any
 from attrs import field, frozen
 
 from .._types import JsonDict
-from .traffic import Traffic, is_event
+from .script_error import ScriptError, require
+from .traffic import Traffic, check_traffic
 
 __all__ = [
     "Expectation",
-    "ScriptError",
     "ServerScript",
     "Step",
     "UnconsumedSteps",
     "UnexpectedSend",
+    "check_expectation",
     "matches",
 ]
 
 Expectation = str | Mapping[str, Any] | Callable[[JsonDict], object]
 """A type such as ``"response.create"``, some fields of an event, or a function that tells."""
-
-
-class ScriptError(AssertionError):
-    """A test has not gone by its script."""
 
 
 class UnexpectedSend(ScriptError):  # noqa: N818 -- a failed assertion, named for what happened
@@ -74,14 +71,31 @@ class Step:
             are there, all of which must be equal; or a function that gets the event in wire form
             and says whether it is meant.
         emit: what the server sends then; or a function that gets the event and returns that.
+
+    Raises:
+        ScriptError: nothing can be expected so, or no server sends that.
     """
 
     expect: Expectation
     emit: Traffic | Callable[[JsonDict], Traffic] = field(default=())
 
+    def __attrs_post_init__(self) -> None:
+        """Check what a mistake would make fail on the thread that sends."""
+        check_expectation(self.expect)
+        if not callable(self.emit):
+            check_traffic(self.emit)
+
     def reaction(self, message: JsonDict) -> Traffic:
-        """Return what the server sends when ``message`` has taken this step."""
-        return self.emit(message) if callable(self.emit) else self.emit
+        """Return what the server sends when ``message`` has taken this step.
+
+        Raises:
+            ScriptError: the function for it returns what no server sends.
+        """
+        if not callable(self.emit):
+            return self.emit
+        traffic = self.emit(message)
+        check_traffic(traffic)
+        return traffic
 
 
 class ServerScript:
@@ -102,10 +116,14 @@ class ServerScript:
         Raises:
             ScriptError: something is neither a step nor a list of what a server sends.
         """
-        for step in steps:
+        require(isinstance(steps, Iterable), "a script is a list of steps and answers", steps)
+        given = list(steps)
+        for step in given:
             if not isinstance(step, Step):
-                _check_traffic(step)
-            self._left.append(step)
+                fits = isinstance(step, list | tuple)
+                require(fits, "a script has Steps, and what spoken_answer() and such return", step)
+                check_traffic(step)
+        self._left.extend(given)
 
     def __len__(self) -> int:
         return len(self._left)
@@ -157,8 +175,11 @@ def _contains(actual: object, wanted: object) -> bool:
     return actual == wanted
 
 
-def _check_traffic(answer: object) -> None:
-    if not isinstance(answer, list | tuple) or not all(map(is_event, answer)):
-        raise ScriptError(
-            f"{answer!r:.200} is no step; give a Step, or what spoken_answer() and the like return"
-        )
+def check_expectation(expect: object) -> None:
+    """Refuse what expects nothing.
+
+    Raises:
+        ScriptError: it is no type, no fields of an event, and no function.
+    """
+    fits = isinstance(expect, str | Mapping) or callable(expect)
+    require(fits, "what is expected is a type, fields of an event, or a function", expect)

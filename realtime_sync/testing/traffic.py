@@ -12,21 +12,23 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from attrs import frozen
 
 from .._types import UNSET, JsonDict, Unset
 from ..events import ServerEvent, parse_event
+from .script_error import ScriptError, require, require_count, require_text
 
 __all__ = [
     "LinkEnd",
     "Traffic",
+    "check_traffic",
     "close_link",
     "drop_link",
     "error",
+    "fits_field",
     "function_call",
-    "is_event",
     "item_events",
     "one_response",
     "parsed",
@@ -36,6 +38,7 @@ __all__ = [
     "user_turn",
 ]
 
+_RULE = "a server sends events, which are dictionaries with a type, and the end of a link"
 _ids = itertools.count(1)
 _WORD = re.compile(r"\s*\S+\s*$|\s*\S+")
 _SAMPLE = (1000).to_bytes(2, "little")  # loud enough to be told from silence
@@ -51,23 +54,93 @@ class LinkEnd:
     Attributes:
         code: the close code; 1006 for a link that breaks without one.
         reason: the server's words.
+
+    Raises:
+        ScriptError: no link ends with that.
     """
 
     code: int
     reason: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        """Check what a mistake would make fail when the link ends."""
+        fits = type(self.code) is int and 1000 <= self.code < 5000
+        require(fits, "a close code is from 1000 to 4999", self.code)
+        require_text(self.reason, "the reason of a close")
 
 
 Traffic = Sequence[JsonDict | LinkEnd]
 """What a server sends: events in wire form, and perhaps the end of the link."""
 
 
-def is_event(thing: object) -> bool:
-    """Whether a server could send ``thing``."""
-    return isinstance(thing, LinkEnd) or (isinstance(thing, Mapping) and "type" in thing)
+# What a server that sends an event must know of it, by the event's type.
+_NEEDED = {
+    "conversation.item.added": ("item.id",),
+    "conversation.item.done": ("item.id",),
+    "error": ("error",),
+    "input_audio_buffer.committed": ("item_id",),
+    "response.content_part.added": (
+        "response_id",
+        "item_id",
+        "output_index",
+        "content_index",
+        "part",
+    ),
+    "response.created": ("response.id",),
+    "response.done": ("response.id",),
+    "response.output_item.added": ("item.id", "output_index"),
+    "response.output_item.done": ("item.id", "output_index"),
+    "session.created": ("session",),
+    "session.updated": ("session",),
+}
+
+
+def check_traffic(traffic: object) -> None:
+    """Refuse what no server could send.
+
+    Raises:
+        ScriptError: it is no list of events and ends, or an event lacks what belongs to it.
+    """
+    require(isinstance(traffic, list | tuple), f"{_RULE}, in a list", traffic)
+    for event in cast("list[object]", traffic):
+        if not isinstance(event, LinkEnd):
+            _check_event(event)
+
+
+def _check_event(event: object) -> None:
+    kind = event.get("type") if isinstance(event, Mapping) else None
+    require(isinstance(event, Mapping) and isinstance(kind, str), _RULE, event)
+    for place in _NEEDED.get(cast("str", kind), ()):
+        found: object = event
+        for name in place.split("."):
+            found = found.get(name) if isinstance(found, Mapping) else None
+        require(fits_field(place, found), f"{kind} has {place!r}", event)
+    _json(event)
+
+
+def fits_field(name: str, value: object) -> bool:
+    """Whether a field has what its name promises: a text, a number or an object."""
+    if name.endswith("id"):
+        return isinstance(value, str)
+    if name.endswith(("index", "ms")):
+        return isinstance(value, int)
+    return isinstance(value, Mapping)
+
+
+def _json(value: object) -> str:
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as exc:
+        raise ScriptError(f"{value!r:.80} can't be written as JSON: {exc}") from exc
 
 
 def parsed(traffic: Traffic) -> list[ServerEvent]:
-    """Return the events as the client would get them, for tests of what takes events."""
+    """Return the events as the client would get them, for tests of what takes events.
+
+    Raises:
+        ScriptError: no server could send that.
+    """
+    check_traffic(traffic)
     return [
         parse_event(json.dumps({"event_id": _new("event"), **event}))
         for event in traffic
@@ -118,7 +191,11 @@ def error(
         type: the kind of error.
         param: the field that is wrong.
         event_id: the event that is refused; by default the one that this replies to.
+
+    Raises:
+        ScriptError: ``message`` is no text.
     """
+    require_text(message, "the message of error()")
     detail = {"type": type, "code": code, "message": message, "param": param}
     if event_id is not UNSET:
         detail["event_id"] = event_id
@@ -131,7 +208,11 @@ def drop_link() -> list[LinkEnd]:
 
 
 def close_link(code: int = 1000, reason: str = "") -> list[LinkEnd]:
-    """The server closes the link."""
+    """The server closes the link.
+
+    Raises:
+        ScriptError: it can't be closed with that.
+    """
     return [LinkEnd(code, reason)]
 
 
@@ -148,7 +229,14 @@ def user_turn(
         item_id: of the user's item; a fresh one by default.
         start_ms: where in the sound that was sent the user begins.
         audio_ms: how long the user speaks.
+
+    Raises:
+        ScriptError: that can't be meant.
     """
+    if text is not None:
+        require_text(text, "what the user says")
+    require_count(start_ms, "start_ms")
+    require_count(audio_ms, "audio_ms")
     item_id = item_id or _new("item")
     content = [{"type": "input_audio", "transcript": None}]
     buffer = "input_audio_buffer"
@@ -205,8 +293,15 @@ def spoken_answer(
         finished: False for a response that runs on, until it is cancelled or interrupted.
         item_id: of its one item; a fresh one by default.
         response_id: likewise.
+
+    Raises:
+        ScriptError: that can't be meant.
     """
-    if sound is None:
+    require_text(text, "what is said")
+    if sound is not None:
+        require(isinstance(sound, bytes), "sound must be bytes", sound)
+    else:
+        require_count(audio_ms, "audio_ms")
         sound = _SAMPLE * (audio_ms * _SAMPLES_PER_MS)
     words = _words(text)
     pieces = _pieces(sound, max(len(words), 1))
@@ -245,7 +340,11 @@ def text_answer(
         finished: see `spoken_answer`; so are the next two.
         item_id: …
         response_id: …
+
+    Raises:
+        ScriptError: ``text`` is none.
     """
+    require_text(text, "what is written")
     return _message(
         [{"type": "response.output_text.delta", "delta": word} for word in _words(text)],
         [{"type": "response.output_text.done", "text": text}],
@@ -273,8 +372,16 @@ def function_call(
         call_id: what the output must name; a fresh one by default.
         item_id: see `spoken_answer`; so is the next.
         response_id: …
+
+    Raises:
+        ScriptError: that can't be meant.
     """
-    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    require_text(name, "the name of a function")
+    if call_id is not None:
+        require_text(call_id, "call_id")
+    fits = isinstance(arguments, str | Mapping)
+    require(fits, "arguments are keywords, or the text that the model writes", arguments)
+    text = arguments if isinstance(arguments, str) else _json(arguments)
     item = {
         "id": item_id or _new("item"),
         "type": "function_call",
@@ -299,7 +406,15 @@ def one_response(*answers: Sequence[JsonDict]) -> list[JsonDict]:
     """Several answers as the items of one response, such as words and two calls.
 
     It has the id of the first; and it is finished if the last one is.
+
+    Raises:
+        ScriptError: something is no answer.
     """
+    require(answers, "one_response() takes answers", answers)
+    for answer in answers:
+        check_traffic(answer)
+        begins = bool(answer) and answer[0].get("type") == "response.created"
+        require(begins, "an answer is what spoken_answer() and the like return", answer)
     created, *_ = answers[0]
     response_id = created["response"]["id"]
     output: list[JsonDict] = []
@@ -404,8 +519,8 @@ def _in_order(words: list[JsonDict], sound: list[JsonDict], order: Order) -> lis
     if order == "interleaved":
         pairs = itertools.zip_longest(words, sound)
         return [event for pair in pairs for event in pair if event is not None]
-    raise ValueError(
-        f"order={order!r} is unknown; choose 'interleaved', 'sound_first' or 'words_first'"
+    raise ScriptError(
+        f"order={order!r:.80} is unknown; choose 'interleaved', 'sound_first' or 'words_first'"
     )
 
 

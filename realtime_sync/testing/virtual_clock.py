@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 
+from .._required import require_length
+from ..errors import ConfigError
+
 __all__ = ["VirtualClock"]
 
 _POLL_S = 0.005  # how soon a wait notices that the clock was moved
@@ -18,6 +21,9 @@ class VirtualClock:
     Args:
         now: where it begins, in seconds.
 
+    Raises:
+        ConfigError: that is no time.
+
     Attributes:
         now: what it shows.
 
@@ -26,6 +32,7 @@ class VirtualClock:
     """
 
     def __init__(self, now: float = 1000.0) -> None:
+        require_length(now, "now", error=ConfigError)
         self.now = now
 
     def __call__(self) -> float:
@@ -36,10 +43,11 @@ class VirtualClock:
         """Let ``seconds`` pass.
 
         Raises:
-            ValueError: they are negative.
+            ConfigError: they are no number, or negative: a monotonic clock does not go back.
         """
-        if seconds < 0:
-            raise ValueError(f"a monotonic clock does not go back (got {seconds} s)")
+        require_length(
+            seconds, "the seconds of a clock, which does not go back,", error=ConfigError
+        )
         self.now += seconds
 
     def wait(self, event: threading.Event, seconds: float) -> bool:

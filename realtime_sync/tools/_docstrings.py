@@ -13,6 +13,8 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from ..errors import ConfigError
+
 __all__ = ["DocstringStyle", "Documentation", "read_docstring"]
 
 DocstringStyle = Literal["google", "numpy", "sphinx"]
@@ -44,7 +46,15 @@ def read_docstring(docstring: str | None, *, style: DocstringStyle | None = None
     Args:
         docstring: of a function or a class.
         style: the only one that is looked for; each section's own by default.
+
+    Raises:
+        ConfigError: there is no such style.
     """
+    if style not in (None, "google", "numpy", "sphinx"):
+        raise ConfigError(
+            f"docstring_style={style!r:.80} is unknown; choose 'google', 'numpy' or 'sphinx', or "
+            "None for each section's own"
+        )
     lines = inspect.cleandoc(docstring or "").splitlines()
     intro: list[str] = []
     parameters: dict[str, list[str]] = {}

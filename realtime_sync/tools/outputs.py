@@ -20,18 +20,21 @@ MAX_OUTPUT_CHARS = 128 * 1024
 _MAX_DEPTH = 50
 
 
-def output_text(result: object) -> str:
+def output_text(result: object, *, max_chars: int | None = MAX_OUTPUT_CHARS) -> str:
     """Return what the model is told a tool has returned: a text as it is, else JSON.
 
     Whatever has no JSON form is told as its text; what can't even be told so, by its class. Half a
-    surrogate, which no message can carry, becomes the replacement character. What is longer than
-    `MAX_OUTPUT_CHARS` is cut.
+    surrogate, which no message can carry, becomes the replacement character.
+
+    Args:
+        result: anything.
+        max_chars: what is longer is cut; None for no limit.
     """
     text = result if isinstance(result, str) else _bytes_or_json(result)
     text = _sendable(text)
-    if len(text) <= MAX_OUTPUT_CHARS:
+    if max_chars is None or len(text) <= max_chars:
         return text
-    return f"{text[:MAX_OUTPUT_CHARS]}… (cut here: the output has {len(text)} characters)"
+    return f"{text[:max_chars]}… (cut here: the output has {len(text)} characters)"
 
 
 def error_text(message: str) -> str:

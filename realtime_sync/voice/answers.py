@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from .._latest import keep_latest
 from ..conversation.session import SoundFormat
 from .asks import Fate, Saying
 from .effects import SLACK_MS, Part
 
-__all__ = ["Answers", "TrackedAnswer"]
+__all__ = ["Answers", "Cut", "TrackedAnswer"]
 
 # Nobody interrupts what was played long ago.
 _MAX_PARTS = 64
@@ -32,6 +32,7 @@ class TrackedAnswer:
         answered: some of its audio came.
         failed: the server could not complete it.
         cut: it was interrupted before all of it was heard.
+        lost: its link was lost before its end.
         saying: what somebody wants it to say; it may be protected from interruptions.
         settled: its items that were truncated or deleted.
     """
@@ -42,6 +43,7 @@ class TrackedAnswer:
     answered: bool = False
     failed: bool = False
     cut: bool = False
+    lost: bool = False
     saying: Saying | None = None
     settled: set[str] = field(factory=set)
 
@@ -62,6 +64,22 @@ class _Heard:
     response_id: str
     received_bytes: int = 0
     is_known: bool = True
+
+
+@frozen
+class Cut:
+    """What an interruption leaves of the answers that were playing.
+
+    Attributes:
+        truncated: where to truncate each part that was heard in part.
+        deleted: the items of which nothing was heard.
+        only_here: how much was heard of each part that was cut and of which the server has no
+            item, since its link was lost or the program has deleted it.
+    """
+
+    truncated: dict[Part, int]
+    deleted: tuple[str, ...]
+    only_here: dict[Part, int]
 
 
 class Answers:
@@ -145,8 +163,8 @@ class Answers:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """What may still be playing, as far as the server has it."""
-        return tuple([part for part, heard in self._parts.items() if heard.is_known])
+        """What may still be playing."""
+        return tuple(self._parts)
 
     def sounds(self, played_ms: Callable[[Part], int]) -> bool:
         """Return whether some of what came last is not heard yet."""
@@ -170,7 +188,11 @@ class Answers:
             return "cut"
         parts = [part for part, heard in self._parts.items() if heard.response_id == said[-1]]
         sounds = any(self._is_unheard(part, played_ms) for part in parts)
-        return "heard" if answer.done and not sounds else "under_way"
+        if sounds or not answer.done:
+            return "under_way"
+        if answer.lost:
+            return "cut"
+        return "heard" if answer.answered else "unspoken"
 
     def received(self, part: Part, response_id: str, size: int) -> None:
         """Take that so many bytes of audio came."""
@@ -212,30 +234,38 @@ class Answers:
         known = {part[0]: None for part, each in parts.items() if each.is_known and part[0]}
         return (*known, *{i: None for i, _ in parts if i not in known and is_restored(i)})
 
-    def cut(self, handed_ms: Mapping[Part, int]) -> tuple[dict[Part, int], tuple[str, ...]]:
+    def cut(self, handed_ms: Mapping[Part, int]) -> Cut:
         """Settle what may have been playing, now that the sink is silent.
 
-        Returns:
-            Where to truncate each part that was heard in part; the items of which nothing was
-            heard.
+        Args:
+            handed_ms: how much of each part went to the device; without those that were silenced
+                because they will be said again.
         """
         truncated: dict[Part, int] = {}
+        only_here: dict[Part, int] = {}
         items: dict[str, int] = {}  # how much of each was heard
         for part, heard in self._parts.items():
-            if not part[0] or not heard.is_known:
+            if not part[0]:
                 continue  # nobody can say which item was cut
             received_ms = self._ms(heard.received_bytes)
             ms = min(handed_ms.get(part, 0), received_ms)
-            items[part[0]] = items.get(part[0], 0) + ms
             answer = self._answers.get(heard.response_id)
+            was_cut = ms + SLACK_MS < received_ms
+            if answer is not None:
+                answer.cut = answer.cut or was_cut
+            if not heard.is_known:
+                if was_cut and part in handed_ms:
+                    only_here[part] = ms
+                continue
+            items[part[0]] = items.get(part[0], 0) + ms
             complete = answer is None or answer.done
             if ms and (ms < received_ms or not complete):
                 truncated[part] = ms
             if answer is not None:
                 answer.settled.add(part[0])
-                answer.cut = answer.cut or ms + SLACK_MS < received_ms
         self._parts.clear()
-        return truncated, tuple(item_id for item_id, ms in items.items() if not ms)
+        deleted = tuple(item_id for item_id, ms in items.items() if not ms)
+        return Cut(truncated, deleted, only_here)
 
     def end_dropped(self) -> None:
         """Take that nothing more comes of what was interrupted."""
@@ -277,6 +307,7 @@ class Answers:
         }
         lost = set(self.awaited) - begun
         for answer in self._answers.values():
+            answer.lost = answer.lost or not answer.done
             answer.done = True
         for heard in self._parts.values():
             heard.is_known = False

@@ -14,11 +14,12 @@ from .effects import CreateResponse
 
 __all__ = ["Asks", "Begun", "Fate", "Saying"]
 
-Fate = Literal["waiting", "under_way", "heard", "cut", "lost"]
+Fate = Literal["waiting", "under_way", "heard", "unspoken", "cut", "lost"]
 """What has become of something that somebody wants to be said.
 
-It waits until nothing else goes on, is asked for or plays, was heard to its end, was interrupted,
-or is not said, because the server has refused it or failed.
+It waits until nothing else goes on, is asked for or plays, was heard to its end, was answered
+without a sound, was interrupted or cut off with its link, or is not said, because the server has
+refused it or failed.
 """
 
 _WORD_FOR_WORD = 'Say exactly the following words, and nothing else: "{}"'
@@ -33,8 +34,9 @@ class Saying:
 
     @classmethod
     def word_for_word(cls, text: str, *, is_protected: bool) -> Saying:
-        """Have ``text`` said and nothing else."""
-        return cls({"instructions": _WORD_FOR_WORD.format(text)}, is_protected)
+        """Have ``text`` said and nothing else; the model would call a tool in its place."""
+        instructions = _WORD_FOR_WORD.format(text)
+        return cls({"instructions": instructions, "tool_choice": "none"}, is_protected)
 
 
 @frozen

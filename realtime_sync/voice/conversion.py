@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from ..audio.g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
+from ..audio.g711 import DECODERS, ENCODERS, Codec
 from ..audio.pcm import SampleJoiner, require_rate
 from ..audio.resample import Resampler
 from ..conversation.session import SessionFacts, SoundFormat
@@ -13,11 +11,7 @@ from .effects import Part
 
 __all__ = ["InputConverter", "OutputConverter", "check_formats"]
 
-Codec = Callable[[bytes], bytes]
-
 _G711_HZ = 8_000
-_ENCODERS: dict[str, Codec] = {"audio/pcmu": encode_ulaw, "audio/pcma": encode_alaw}
-_DECODERS: dict[str, Codec] = {"audio/pcmu": decode_ulaw, "audio/pcma": decode_alaw}
 
 
 def check_formats(session: SessionFacts) -> None:
@@ -81,7 +75,7 @@ class InputConverter:
         # What the resampler holds is dropped: the session takes nothing in the old form any more.
         _check_format("input", format)
         self._resampler = _make_resampler(self._rate, _rate_of(format, self._rate))
-        self._encode = _ENCODERS.get(format.type)
+        self._encode = ENCODERS.get(format.type)
         self._format = format
 
 
@@ -146,12 +140,12 @@ class OutputConverter:
     def _adopt(self, format: SoundFormat) -> None:
         _check_format("output", format)
         self._resampler = _make_resampler(_rate_of(format, self._rate), self._rate)
-        self._decode = _DECODERS.get(format.type)
+        self._decode = DECODERS.get(format.type)
         self._format = format
 
 
 def _check_format(direction: str, format: SoundFormat) -> None:
-    if not format.is_pcm and format.type not in _ENCODERS:
+    if not format.is_pcm and format.type not in ENCODERS:
         raise ConfigError(
             f"the session's {direction} format is {format.type!r}; the voice loop speaks PCM16 and "
             f"G.711: set audio.{direction}.format to {{'type': 'audio/pcm', 'rate': 24000}}, "

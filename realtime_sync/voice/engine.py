@@ -19,6 +19,7 @@ from typing import Literal
 from attrs import define, field
 
 from .._deadline import Deadline
+from .._fork import Home
 from .._signal_safe import Latch
 from .._threads import join_all, spawn
 from ..conversation.history import WORDED
@@ -180,6 +181,7 @@ class VoiceEngine:
         self._clock = clock
         self._commands: queue.SimpleQueue[_Command] = queue.SimpleQueue()
         self._stopping = Latch()
+        self._home = Home()
         self._thread: threading.Thread | None = None
         # The rest belongs to the engine's thread.
         self._reports: deque[object] = deque()  # until the event that caused them is told
@@ -206,10 +208,17 @@ class VoiceEngine:
         self._thread = spawn(self._run, name="voice")
 
     def stop(self) -> None:
-        """End soon; what is playing falls silent. Does not wait for it."""
+        """End soon; what is playing falls silent. Does not wait for it.
+
+        In a forked child nothing: the sound and the threads are its parent's.
+        """
+        if self._home.left:
+            return
         self._stopping.set()
-        self._input.stop()
-        self._wake()
+        try:
+            self._input.stop()
+        finally:  # whatever a source makes of it
+            self._wake()
 
     @property
     def stopping(self) -> bool:
@@ -239,7 +248,9 @@ class VoiceEngine:
 
         Raises:
             ConnectionClosed: something could not be sent.
+            ConcurrencyError: this is the copy in a forked child, which has no such thread.
         """
+        self.check_process()
         command = _Command(decision)
         self._commands.put(command)
         self._wake()
@@ -249,6 +260,10 @@ class VoiceEngine:
                 break
         if command.error is not None:
             raise command.error
+
+    def check_process(self) -> None:
+        """Raise ConcurrencyError where this is the copy in a forked child."""
+        self._home.check()
 
     def _wake(self) -> None:
         self._connection.wake()

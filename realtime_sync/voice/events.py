@@ -51,7 +51,8 @@ class Interrupted:
     """The user spoke while an answer was playing or being made.
 
     Attributes:
-        item_id: the item that was playing and is truncated; None when none was.
+        item_id: the item that was playing, and is truncated if the server has it: not where its
+            link was lost, or the program has deleted it. None when none was.
         content_index: its audio part.
         audio_end_ms: how much of it was played.
         deleted: items that had not begun to play and are deleted.
@@ -213,7 +214,8 @@ class TurnEnded:
         reason: "speech_stopped": the server found its end; "detected": this machine did;
             "released": the button; "too_short": it is ignored, because a server takes no less than
             100 ms; "false_interruption": it is ignored, see `FalseInterruption`.
-        answered: whether an answer is asked for, or the server makes one.
+        answered: whether an answer is asked for, or the server makes one. Of several turns within
+            one pause, the answer to the last is that to all.
     """
 
     type: Literal["voice.turn_ended"] = "voice.turn_ended"

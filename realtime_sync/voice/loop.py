@@ -27,7 +27,7 @@ from .idle import IdleRule
 from .interruptions import Interruptions
 from .output import SinkOutput
 from .playback import EchoControl
-from .rules import VoiceState
+from .rules import VoiceState, check_rules
 from .transcript import HistoryItem
 from .turns import make_turns
 from .uplink import Uplink
@@ -98,7 +98,8 @@ class VoiceLoop:
 
     Threads:
         `run` is called once; all else from any thread. The caller owns the connection, the source
-        and the sink; the loop ends the source when it ends itself.
+        and the sink; the loop ends the source when it ends itself. In a forked child its copy
+        raises ConcurrencyError, and `close` does nothing.
     """
 
     def __init__(
@@ -122,7 +123,12 @@ class VoiceLoop:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         source, sink = as_source(source), as_sink(sink)
-        _check_options(interruptions, idle, half_duplex=half_duplex)
+        check_rules(interruptions, idle)
+        if half_duplex and isinstance(interruptions, Interruptions):
+            raise ConfigError(
+                "interruptions and half_duplex exclude one another: a microphone that is muted "
+                "while the sink plays hears nobody interrupt"
+            )
         Deadline(tool_timeout)  # raises for what is no time
         if push_to_talk and isinstance(interruptions, Interruptions):
             interruptions = evolve(interruptions, backchannels=None)  # the button decides
@@ -290,6 +296,8 @@ class VoiceLoop:
     def say(self, text: str, *, interruptible: bool = True) -> None:
         """Have the model say ``text``, word for word, as soon as nothing else goes on.
 
+        It may call no tool in its place.
+
         Args:
             text: what is said.
             interruptible: whether the user's voice interrupts it. False needs a loop with
@@ -335,6 +343,7 @@ class VoiceLoop:
             ConfigError: the loop was made without ``push_to_talk``.
             ConnectionClosed: the connection is over.
         """
+        self._engine.check_process()  # the uplink's lock may be held for ever there
         self._uplink.press()
 
     def release(self, *, respond: bool = True) -> bool:
@@ -351,23 +360,8 @@ class VoiceLoop:
             ConfigError: the loop was made without ``push_to_talk``.
             ConnectionClosed: the connection is over.
         """
+        self._engine.check_process()
         return self._uplink.release(respond=respond)
-
-
-def _check_options(
-    interruptions: Interruptions | bool, idle: IdleRule | None, *, half_duplex: bool
-) -> None:
-    if not isinstance(interruptions, Interruptions | bool):
-        raise ConfigError(
-            f"interruptions={interruptions!r:.80} is no rule; give True, False or Interruptions(…)"
-        )
-    if idle is not None and not isinstance(idle, IdleRule):
-        raise ConfigError(f"idle={idle!r:.80} is no rule; give IdleRule(after_s=…)")
-    if half_duplex and isinstance(interruptions, Interruptions):
-        raise ConfigError(
-            "interruptions and half_duplex exclude one another: a microphone that is muted while "
-            "the sink plays hears nobody interrupt"
-        )
 
 
 def _ignore(*_: object) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from .._latest import keep_latest
 from .._types import JsonDict
 from ..connection.reply import server_error
 from ..conversation.history import History
@@ -54,7 +53,6 @@ from .effects import (
     Effect,
     EndTalk,
     Flush,
-    GiveUp,
     IgnoreItem,
     Part,
     Pause,
@@ -82,19 +80,21 @@ from .events import (
     ToolStarted,
     ToolsUnmatched,
     TurnEnded,
-    TurnLost,
 )
+from .giving_up import GivingUp
 from .idle import IdleRule, IdleWatch
 from .interruptions import Interruptions, Verdicts
+from .lost_link import LostLink
 from .metrics import TurnMeter
-from .overdue import OverdueWatch, Owed
+from .overdue import OverdueWatch
 from .turn_control import TurnControl
+from .under_way import DueAnswer, UserTurn
 
 if TYPE_CHECKING:
     from ..conversation.session import SessionState
     from ..events import ServerEvent
 
-__all__ = ["VoiceState"]
+__all__ = ["VoiceState", "check_rules"]
 
 # What says of itself whether a response runs.
 _BOUNDS = (ResponseCreated, ResponseDone)
@@ -107,7 +107,6 @@ _TWO_DETECTORS = (
 )
 # How long the deletion of what was no turn may keep an answer waiting.
 _DELETE_S = 1.5
-_MOST_LOST = 64
 
 
 class VoiceState:
@@ -174,7 +173,6 @@ class VoiceState:
         self._holds_asks = holds_asks
         self._ends_on_speech = ends_on_speech
         self._is_silent = is_silent
-        self._handed_ms = handed_ms
         self._played_ms = played_ms
         self._clock = clock
         self._meter = TurnMeter(clock=clock, underruns=underruns)
@@ -183,15 +181,34 @@ class VoiceState:
             sound_format=lambda: known.facts.output,
             sink_rate=sink_rate,
         )
-        self._overdue = OverdueWatch(answer_timeout, clock=clock)
         self._idle = IdleWatch(idle, clock=clock) if idle is not None else None
         self._told_tools = False
+        self._earlier_updates: frozenset[str] = frozenset()  # of the session, before `begin`
 
-        # The user's turn.
-        self._speaking = False  # between its speech_started and speech_stopped
-        self._turn_item = ""  # what it is or becomes, if that is known
-        self._turn_open = False  # its answer is due, or asked for, and has not begun
-        self._stopped_at: float | None = None  # end of speech that has no audio for an answer yet
+        # What is under way, and what becomes of it when it comes to no end of its own.
+        self._turn = UserTurn()
+        self._due = DueAnswer()
+        self._asks = Asks(responses)
+        self._overdue = OverdueWatch(answer_timeout, clock=clock)
+        self._giving_up = GivingUp(
+            self._overdue,
+            turn=self._turn,
+            due=self._due,
+            answers=self._answers,
+            asks=self._asks,
+            calls=calls,
+            handed_ms=handed_ms,
+            is_silent=is_silent,
+        )
+        self._lost_link = LostLink(
+            turn=self._turn,
+            due=self._due,
+            answers=self._answers,
+            asks=self._asks,
+            calls=calls,
+            history=history,
+            handed_ms=handed_ms,
+        )
 
         # What the user says against an answer.
         self._rule = interruptions if isinstance(interruptions, Interruptions) else None
@@ -209,17 +226,9 @@ class VoiceState:
         self._clearing: str | None = None  # our request to forget what was no turn
         self._clears = 0
 
-        # What we ask for.
-        self._answer_due = False  # the server owes an answer of its own accord
-        self._asks = Asks(responses)
+        # What is interrupted.
         self._cut: list[str] = []  # responses interrupted just now, until `silenced`
         self._cancel_cut = False
-        self._cut_due = False  # the response that the server owes is interrupted already
-        self._forbidden_due = False  # … or forbidden
-        # What was given up since the last event: perhaps the link was dead, and is lost at last.
-        self._given_up: list[Saying | None] = []
-        self._lost_calls: dict[str, None] = {}
-        self._earlier_updates: frozenset[str] = frozenset()  # of the session, before `begin`
 
         self._handlers: dict[type, Callable[[Any], list[Effect]]] = {
             SessionCreated: self._session,
@@ -254,9 +263,9 @@ class VoiceState:
     def talking(self) -> bool:
         """Whether more than tools goes on: the user speaks, or an answer is under way or owed."""
         # It is asked for each event, so what is quickly known comes first.
-        if self._speaking or self._verdicts.are_open or self._answers.any_running:
+        if self._turn.speaking or self._verdicts.are_open or self._answers.any_running:
             return True
-        return self._answer_due or self._asks.is_due or self._facts.busy
+        return self._due.is_due or self._asks.is_due or self._facts.busy
 
     @property
     def tools_running(self) -> bool:
@@ -266,7 +275,7 @@ class VoiceState:
     @property
     def waits_for_server(self) -> bool:
         """Whether the server says when what goes on is over: a turn, or an answer."""
-        return self._speaking or self._answer_due or self._answers.any_running
+        return self._turn.speaking or self._due.is_due or self._answers.any_running
 
     @property
     def watches_silence(self) -> bool:
@@ -300,7 +309,7 @@ class VoiceState:
 
     def fate_of(self, saying: Saying) -> Fate:
         """Return what has become of something that `ask` was given."""
-        if any(each is saying for each in self._given_up):
+        if self._giving_up.has(saying):
             return "lost"
         stage = self._asks.stage_of(saying)
         return stage if stage is not None else self._answers.fate_of(saying, self._played_ms)
@@ -325,8 +334,8 @@ class VoiceState:
             ConfigError: the session is not one that this loop can hold.
             ServerError: it refuses an update of the session that was sent before `begin`.
         """
-        if self._given_up and not isinstance(event, Reconnected):
-            self._given_up.clear()
+        if self._giving_up.given_up and not isinstance(event, Reconnected):
+            self._giving_up.given_up.clear()
         if event.type.startswith("response.") and type(event) not in _BOUNDS:
             self._overdue.came(event.__dict__.get("response_id"))
         handler = self._handlers.get(type(event))
@@ -368,11 +377,7 @@ class VoiceState:
             reconnecting: the link is being made anew, so that nothing can come.
         """
         is_held = reconnecting or self.tools_running or self._paused_at is not None
-        overdue = self._overdue.look(
-            self._owed_by_the_server, is_held=is_held, is_silent=self._is_silent
-        )
-        effects = [effect for each in overdue for effect in self._give_up(each)]
-        return [*effects, AskForOwed()] if effects else []
+        return self._giving_up.look(is_held=is_held)
 
     def interrupt(self) -> list[Effect]:
         """Interrupt the answer by hand: the server does not know of it, so it is cancelled."""
@@ -415,7 +420,7 @@ class VoiceState:
         Args:
             response_id: it; ``""`` for one that the server owes, and that is forbidden.
         """
-        return self._answers.is_running(response_id) if response_id else self._forbidden_due
+        return self._answers.is_running(response_id) if response_id else self._due.is_forbidden
 
     def answer_turns(self) -> list[Effect]:
         """Ask for the answer to each turn here from now on, where the server makes it by itself."""
@@ -454,8 +459,8 @@ class VoiceState:
 
     def forbid_due(self) -> bool:
         """Let nothing be heard of the answer that the server owes; return whether it owes one."""
-        self._forbidden_due = self._answer_due
-        return self._answer_due
+        self._due.is_forbidden = self._due.is_due
+        return self._due.is_due
 
     def user_started(self, silence_ms: int = 0) -> list[Effect]:
         """Take that a turn of the user's was found to begin here.
@@ -468,8 +473,8 @@ class VoiceState:
 
     def user_stopped(self, turn: UserStopped) -> list[Effect]:
         """Take that the user's turn is over; what becomes of it is among the effects."""
-        self._speaking = False
-        self._stopped_at = self._patience_ends = None
+        self._turn.speaking = False
+        self._turn.stopped_at = self._patience_ends = None
         contested = self._verdicts.are_open
         if turn.by == "too_short":
             if contested:
@@ -477,7 +482,7 @@ class VoiceState:
             ended = Report(TurnEnded(item_id=None, reason="too_short", answered=False))
             return [ClearInput(), ended]
         if contested:
-            self._stopped_at = self._clock() if turn.respond else None
+            self._turn.stopped_at = self._clock() if turn.respond else None
             self._verdicts.stopped(length_ms=turn.spoken_ms)
             if turn.by == "detected" and self._verdicts.judge() == "false":
                 return self._throw_away()
@@ -487,7 +492,7 @@ class VoiceState:
         ended = Report(TurnEnded(item_id=None, reason=turn.by, answered=answered))
         before = self._make_real() if contested else self._speech_ended() if answered else []
         self._asks.owed = answered or self._asks.owed
-        self._turn_open = answered
+        self._turn.is_open = answered
         return [*before, Commit(), ended, AskForOwed()]
 
     def silenced(self, handed_ms: Mapping[Part, int], *, took_s: float = 0.0) -> list[Effect]:
@@ -502,20 +507,21 @@ class VoiceState:
         cancel, self._cancel_cut = self._cancel_cut, False
         if (waits_for := self._meter.waits_for) is not None:
             self._meter.played(handed_ms.get(waits_for, 0))
-        truncated, deleted = self._answers.cut(handed_ms)
+        left = self._answers.cut(handed_ms)
         effects: list[Effect] = [CancelResponse(key) for key in cut] if cancel else []
-        effects += [TruncateItem(part, ms) for part, ms in truncated.items()]
-        effects += [DeleteItem(item_id) for item_id in deleted]
-        if effects or cut:
-            (item_id, index), ms = next(iter(truncated.items()), ((None, 0), 0))
+        effects += [TruncateItem(part, ms) for part, ms in left.truncated.items()]
+        effects += [DeleteItem(item_id) for item_id in left.deleted]
+        if effects or cut or left.only_here:
+            played = [*left.truncated.items(), *left.only_here.items()]
+            (item_id, index), ms = played[0] if played else ((None, 0), 0)
             interrupted = Interrupted(
-                item_id=item_id, content_index=index, audio_end_ms=ms, deleted=deleted
+                item_id=item_id, content_index=index, audio_end_ms=ms, deleted=left.deleted
             )
             effects.append(Report(interrupted))
             self._meter.interrupted(took_s)
         effects += self.settle_turn()
-        if self._stopped_at is not None:  # what interrupts is a turn of its own
-            self._meter.speech_ended(self._stopped_at)
+        if self._turn.stopped_at is not None:  # what interrupts is a turn of its own
+            self._meter.speech_ended(self._turn.stopped_at)
         return effects
 
     def played(self, played_ms: int) -> None:
@@ -529,7 +535,7 @@ class VoiceState:
 
     def tool_returned(self, call_id: str, name: str, output: str) -> list[Effect]:
         """Take what a tool has returned."""
-        if call_id in self._lost_calls:
+        if self._lost_link.has_call(call_id):
             return [Report(ToolOutputLost(call_id=call_id, name=name))]
         return [SendToolOutput(call_id, output)]
 
@@ -557,7 +563,7 @@ class VoiceState:
         """
         if not self._asks.is_due or self._holds_asks():
             return []
-        if self._speaking or self._answer_due or self._verdicts.are_open or self._to_delete:
+        if self._turn.speaking or self._due.is_due or self._verdicts.are_open or self._to_delete:
             return []
         create = self._asks.next(is_quiet=lambda: not self._answers.running and self._is_silent())
         return [] if create is None else [create]
@@ -614,10 +620,10 @@ class VoiceState:
         return self._user_speaks(as_id(event.item_id) or "", as_number(event.audio_start_ms))
 
     def _user_speaks(self, item_id: str, audio_ms: float | None) -> list[Effect]:
-        self._speaking = True
+        self._turn.speaking = True
         self.turns += 1
-        self._turn_item = item_id
-        self._stopped_at = None
+        self._turn.item_id = item_id
+        self._turn.stopped_at = None
         if self._idle is not None:
             self._idle.user_spoke()
         if not self._decides:
@@ -648,30 +654,30 @@ class VoiceState:
         return [Pause(), Report(Paused(item_id=item_id or None))]
 
     def _speech_stopped(self, event: InputAudioBufferSpeechStopped) -> list[Effect]:
-        self._speaking = False
+        self._turn.speaking = False
         self._patience_ends = None
-        self._turn_item = as_id(event.item_id) or self._turn_item
+        self._turn.item_id = as_id(event.item_id) or self._turn.item_id
         if self._verdicts.are_open:
-            self._stopped_at = self._clock()
+            self._turn.stopped_at = self._clock()
             self._verdicts.stopped(as_number(event.audio_end_ms))
             return self._give_verdict()
         effects = self._speech_ended()
         if self._asks_itself:
             answered = self._asks.owed = True
         else:
-            answered = self._answer_due = self._known.facts.answers
-        self._turn_open = answered
-        return [*effects, self._turn_ended(answered=answered), *self.ask_for_owed()]
+            answered = self._due.is_due = self._known.facts.answers
+        self._turn.is_open = answered
+        ended = self._turn_ended(self._turn.item_id, answered=answered)
+        return [*effects, ended, *self.ask_for_owed()]
 
-    def _turn_ended(self, *, answered: bool) -> Report:
+    def _turn_ended(self, item_id: str, *, answered: bool) -> Report:
         reason: Literal["detected", "speech_stopped"]
         reason = "detected" if self._manual_turns else "speech_stopped"
-        item_id = self._turn_item or None
-        return Report(TurnEnded(item_id=item_id, reason=reason, answered=answered))
+        return Report(TurnEnded(item_id=item_id or None, reason=reason, answered=answered))
 
     def _committed(self, event: InputAudioBufferCommitted) -> list[Effect]:
         item_id = as_id(event.item_id) or ""
-        self._turn_item = item_id or self._turn_item
+        self._turn.item_id = item_id or self._turn.item_id
         self._verdicts.committed(item_id)
         if item_id and (until := self._to_delete.pop("", None)) is not None:
             self._to_delete[item_id] = until
@@ -708,15 +714,18 @@ class VoiceState:
     def _decide_real(self) -> list[Effect]:
         """Interrupt the answer, and have another one made, if the user has stopped."""
         effects = self._make_real()
-        if self._speaking:
+        if self._turn.speaking:
             return effects
-        self._asks.owed = self._turn_open = True
-        return [*effects, self._turn_ended(answered=True), AskForOwed()]
+        self._asks.owed = self._turn.is_open = True
+        return [*effects, self._turn_ended(self._turn.item_id, answered=True), AskForOwed()]
 
     def _make_real(self) -> list[Effect]:
-        """Interrupt the answer that has paused."""
+        """Interrupt the answer that has paused; the last turn against it may not be over yet."""
+        earlier = self._verdicts.item_ids[:-1]
         self._verdicts.clear()
-        return [*self._interrupt(cancel=True), *self._end_pause()]
+        # What comes of the last one answers all of them.
+        ended = [self._turn_ended(item_id, answered=False) for item_id in earlier]
+        return [*self._interrupt(cancel=True), *self._end_pause(), *ended]
 
     def _make_false(
         self, reason: _Ignored = "false_interruption", *, is_item: bool = True
@@ -730,17 +739,21 @@ class VoiceState:
         item_ids, words = self._verdicts.item_ids, self._verdicts.transcript
         paused_ms = self._paused_ms
         self._verdicts.clear()
-        self._stopped_at = None
+        self._turn.stopped_at = None
         effects: list[Effect] = []
         for item_id in item_ids if is_item else item_ids[:-1]:
             if item_id in self._history.items:
                 effects += [IgnoreItem(item_id), DeleteItem(item_id)]
             else:  # it can't be deleted before the server has it
                 self._to_delete[item_id] = self._clock() + _DELETE_S
-        last = item_ids[-1] or None
-        ended = TurnEnded(item_id=last, reason=reason, answered=False)
+        *earlier, last = [item_id or None for item_id in item_ids]
+        ended = [
+            TurnEnded(item_id=item_id, reason="false_interruption", answered=False)
+            for item_id in earlier
+        ]
+        ended.append(TurnEnded(item_id=last, reason=reason, answered=False))
         false = FalseInterruption(item_id=last, transcript=words, paused_ms=paused_ms)
-        return [*effects, *self._end_pause(), Report(ended), Report(false), AskForOwed()]
+        return [*effects, *self._end_pause(), *map(Report, ended), Report(false), AskForOwed()]
 
     def _throw_away(self) -> list[Effect]:
         """Forget what was no turn before it becomes an item."""
@@ -768,12 +781,12 @@ class VoiceState:
             return []
         begun = self._asks.begun()
         answer.saying = begun.saying
-        cut = self._cut_due or self._forbidden_due or begun.is_cut
-        if self._answer_due or not begun.asked:
+        cut = self._due.is_cut or self._due.is_forbidden or begun.is_cut
+        if self._due.is_due or not begun.asked:
             # It begins with all outputs that were sent so far. What we have asked for ourselves
             # does not: it was asked for before them.
             self._asks.owed = False
-        self._answer_due = self._cut_due = self._forbidden_due = False
+        self._due.clear()
         answer.dropped = cut
         return [CancelResponse(response_id)] if cut and response_id else []
 
@@ -792,7 +805,7 @@ class VoiceState:
             self._meter.audio_came(part)
         if not answer.answered:
             answer.answered = True
-            self._turn_open = False
+            self._turn.is_open = False
             self._meter.audio_came(part)
             effects.append(Report(self._answer_started(response_id)))
         return effects
@@ -829,7 +842,7 @@ class VoiceState:
         if status == "cancelled":
             answer.dropped = True
         if not answer.out_of_band:
-            self._turn_open = False
+            self._turn.is_open = False
         owed = self._calls.over(response_id, interrupted=answer.dropped)
         self._asks.owed = owed or self._asks.owed
         failed: list[Effect] = []
@@ -848,7 +861,7 @@ class VoiceState:
             self._answers.end_dropped()
             effects += self.ask_for_owed()
         if self._asks.refused(refused):
-            self._turn_open = False
+            self._turn.is_open = False
             reason = words_of(event)
             effects.append(Report(AnswerFailed(response_id=None, status="refused", reason=reason)))
             effects += self.ask_for_owed()
@@ -859,70 +872,13 @@ class VoiceState:
             effects.append(Commit())
         return effects
 
-    # -- what the server does not bring ----------------------------------------------------------
-
-    @property
-    def _owed_by_the_server(self) -> list[Owed]:
-        """What it is to do next: what it is to begin may wait for what is to end."""
-        if running := self._answers.running:
-            return [Owed(response_id=response_id) for response_id in running]
-        owed = [Owed(request=event_id) for event_id in self._asks.gone_out]
-        return [*owed, Owed()] if self._answer_due else owed
-
-    def _give_up(self, overdue: Owed) -> list[Effect]:
-        """Take that something is over, or will not begin; what else is owed goes out."""
-        self._turn_open = False
-        if overdue.response_id is not None:
-            effects = self._give_up_response(overdue.response_id)
-        elif overdue.request is not None:
-            effects = [self._timed_out(None)]
-            self._given_up.append(self._asks.give_up(overdue.request))
-        else:
-            effects = [self._timed_out(None)]
-            self._given_up.append(None)
-            self._answer_due = self._cut_due = self._forbidden_due = False
-        return [*effects, GiveUp(overdue)]
-
-    def _give_up_response(self, response_id: str) -> list[Effect]:
-        answer = self._answers.answer(response_id)
-        interrupted = answer.dropped
-        owed = self._calls.over(response_id, interrupted=interrupted)
-        self._asks.owed = owed or self._asks.owed
-        heard = self._answers.give_up(response_id, self._handed_ms)
-        if interrupted:  # it is cancelled already, and nobody has waited for it
-            return []
-        if not heard and not owed:
-            self._given_up.append(answer.saying)
-        return [CancelResponse(response_id), self._timed_out(response_id)]
-
-    def _timed_out(self, response_id: str | None) -> Report:
-        reason = self._overdue.reason
-        failed = AnswerFailed(response_id=response_id, status="timed_out", reason=reason)
-        return Report(failed)
-
     # -- a link that was lost --------------------------------------------------------------------
 
     def _reconnected(self, event: Reconnected) -> list[Effect]:
-        """Take that what was under way went with the old link; what is owed stays owed."""
-        # In doubt it was a turn, of which only the words may be known by now.
-        self._turn_open = self._turn_open or (self._verdicts.are_open and not self._speaking)
-        unheard, buffered = self._answers.link_lost(self._handed_ms)
-        effects = self._settle_lost_turn(event.lost_items, answer_lost=bool(unheard))
-        turn_lost = bool(effects)
-        self._settle_lost_calls()
-        wanted = [*self._given_up, *(each.saying for each in unheard)]
-        self._given_up.clear()
-        self._asks.say_again([saying for saying in wanted if saying is not None])
-        # While tools run, the answer comes with their outputs.
-        lost = None in wanted and not self.tools_running
-        if unheard and buffered:
-            effects.append(Silence(()))  # none of it was heard, and it will be said again
-        due = self._asks.link_lost() or lost or self._answer_due
-        # Without the turn, the model would answer once more what was answered before it.
-        due = due and (not turn_lost or self._ends_with("user", "function_call_output"))
-        self._answer_due = self._cut_due = self._forbidden_due = False
-        self._asks.owed = self._asks.owed or due or (self._turn_open and self._ends_with("user"))
-        self._turn_open = False
+        """Take that what was under way went with the old link, and so did what is contested."""
+        if self._verdicts.are_open and not self._turn.speaking:
+            self._turn.is_open = True  # in doubt: only its words may be known by now
+        effects = self._lost_link.settle(event.lost_items, self._giving_up.take())
         self._verdicts.clear()
         self._to_delete.clear()
         self._patience_ends = None
@@ -931,40 +887,12 @@ class VoiceState:
             effects += self._control.link_lost()
         return [*effects, AskForOwed()]
 
-    def _settle_lost_turn(self, lost_items: object, *, answer_lost: bool) -> list[Effect]:
-        was_speaking, self._speaking = self._speaking, False
-        lost = self._turn_item in lost_items if isinstance(lost_items, list) else False
-        lost = lost and (self._turn_open or answer_lost)
-        if not was_speaking and not lost:
-            return []
-        self._turn_open = self._answer_due = False
-        item_id, self._turn_item = self._turn_item, ""
-        return [Report(TurnLost(item_id=item_id or None))]
-
-    def _settle_lost_calls(self) -> None:
-        """Drop the calls of which the new session knows nothing; the outputs of the others wait."""
-        restored = {item.call_id for item in self._history.items.values()}
-        for call_id in self._calls.open_calls - restored:
-            self._lost_calls[call_id] = None
-            self._calls.lost(call_id)
-        keep_latest(self._lost_calls, _MOST_LOST)
-        self._asks.owed = self._calls.link_lost() or self._asks.owed
-
-    def _ends_with(self, *kinds: str) -> bool:
-        """Return whether the last item of the conversation has one of these roles or types."""
-        items = [
-            item
-            for item in self._history.items.values()
-            if item.status != "in_progress" and not self._history.is_ignored(item.id)
-        ]
-        return bool(items) and (items[-1].role in kinds or items[-1].type in kinds)
-
     # -- interrupting ----------------------------------------------------------------------------
 
     def _speech_ended(self) -> list[Effect]:
         effects = self.settle_turn()  # the one before is over for its user
-        self._stopped_at = self._clock()
-        self._meter.speech_ended(self._stopped_at)
+        self._turn.stopped_at = self._clock()
+        self._meter.speech_ended(self._turn.stopped_at)
         return effects
 
     def _interrupt(self, *, cancel: bool) -> list[Effect]:
@@ -972,7 +900,7 @@ class VoiceState:
         parts = self._answers.parts
         self._cut += self._answers.drop()
         self._cancel_cut = self._cancel_cut or cancel
-        self._cut_due = cancel and self._answer_due
+        self._due.is_cut = cancel and self._due.is_due
         self._asks.cut(cancel=cancel)
         return [Silence(parts), *self._withdraw()]
 
@@ -982,9 +910,27 @@ class VoiceState:
         return [] if request is None else [WithdrawRequest(request)]
 
     def _answer_started(self, response_id: str) -> AnswerStarted:
-        stopped_at, self._stopped_at = self._stopped_at, None
+        stopped_at, self._turn.stopped_at = self._turn.stopped_at, None
         latency = None if stopped_at is None else round((self._clock() - stopped_at) * 1000)
         return AnswerStarted(response_id=response_id, latency_ms=latency)
+
+
+def check_rules(interruptions: object, idle: object) -> None:
+    """Check what a program gives as its rules, before there is a conversation.
+
+    Args:
+        interruptions: what interrupts an answer.
+        idle: what happens when nobody says anything.
+
+    Raises:
+        ConfigError: one of them is no rule.
+    """
+    if not isinstance(interruptions, Interruptions | bool):
+        raise ConfigError(
+            f"interruptions={interruptions!r:.80} is no rule; give True, False or Interruptions(…)"
+        )
+    if idle is not None and not isinstance(idle, IdleRule):
+        raise ConfigError(f"idle={idle!r:.80} is no rule; give IdleRule(after_s=…), or None")
 
 
 def _delete_unheard(response: JsonDict, answer: TrackedAnswer) -> list[Effect]:

@@ -380,6 +380,22 @@ def test_a_session_is_closed_by_its_tool() -> None:
     assert result.end_reason == "closed"
 
 
+def test_a_source_that_can_not_be_closed_keeps_nothing_else_open() -> None:
+    class Stuck(MemorySource):
+        def close(self) -> None:
+            super().close()
+            raise OSError("the driver says no")
+
+    server = ScriptedServer([spoken_answer("Hello.")])
+    runner = RealtimeRunner(RealtimeAgent[Any](name="Desk"), client=ScriptedClient(server))
+    session = runner.run(audio=(Stuck(), MemorySink())).enter()
+    session.send_message("Hello!")
+    server.wait_sent("response.create")
+    with pytest.raises(OSError, match="the driver says no"):
+        session.close()
+    assert session.connection.closed
+
+
 def test_a_session_is_closed_by_a_hook() -> None:
     class Ending(RealtimeRunHooks[Any]):
         def on_agent_end(self, context: Any, agent: Any, output: Any) -> None:

@@ -17,8 +17,10 @@ from realtime_sync.testing import (
     MemorySource,
     ScriptedClient,
     ScriptedServer,
+    Step,
     VirtualClock,
     drop_link,
+    error,
     spoken_answer,
     text_answer,
     user_turn,
@@ -33,9 +35,12 @@ def session_on(server: ScriptedServer, **options: Any) -> RealtimeSession[Any]:
     return RealtimeRunner(DESK, client=ScriptedClient(server), config=run_config).run(**options)
 
 
-def until(session: RealtimeSession[Any], kind: str, count: int = 1) -> None:
+def until(session: RealtimeSession[Any], kind: str, count: int = 1) -> list[Any]:
+    events: list[Any] = []
     while count:
-        count -= session.recv(GUARD_S).type == kind
+        events.append(session.recv(GUARD_S))
+        count -= events[-1].type == kind
+    return events
 
 
 def words(session: RealtimeSession[Any]) -> list[str]:
@@ -127,6 +132,19 @@ def test_a_new_link_gets_what_was_imported() -> None:
         for expect in before:
             server.wait_sent({"item": {"id": expect}}, count=2)
         assert words(session) == ["Hi!", "Hello."]
+
+
+def test_a_message_that_the_lost_link_has_not_confirmed_is_shown_once() -> None:
+    refusal = error("of something else", event_id="nobody")  # in its place nothing confirms it
+    lost = Step("conversation.item.create", [*refusal, *drop_link()])
+    with ScriptedServer([lost, text_answer("Hello.")]) as server, session_on(server) as session:
+        session.send_message("Hi!")
+        events = until(session, "history_added")
+        assert events[-1].item.content[0].text == "Hi!"
+        events += until(session, "agent_end")
+        *_, shown = [each.history for each in events if each.type == "history_updated"]
+    said = [item.content[0].model_dump() for item in shown]
+    assert [each.get("text") or each.get("transcript") for each in said] == ["Hi!", "Hello."]
 
 
 def test_a_deleted_answer_that_still_plays_is_not_truncated() -> None:

@@ -435,6 +435,19 @@ def test_an_interruption_ends_the_wait(talk: MakeTalk) -> None:
     assert heard == [False]
 
 
+def test_who_calls_a_tool_in_the_place_of_the_words_has_not_said_them(talk: MakeTalk) -> None:
+    made = talk(function_call("look", {}, "call_1"), text_answer("Found."))
+    assert not made.session.say("Welcome.", wait=True, timeout=GUARD_S)
+    assert made.server.wait_sent("response.create")["response"]["tool_choice"] == "none"
+    made.go.set()
+    made.until_type("agent_end", count=2)
+
+
+def test_who_writes_the_words_has_not_said_them(talk: MakeTalk) -> None:
+    made = talk(text_answer("Welcome."))
+    assert not made.session.say("Welcome.", wait=True, timeout=GUARD_S)
+
+
 def test_without_a_wait_nobody_knows_yet(talk: MakeTalk) -> None:
     made = talk(spoken_answer("Welcome."))
     assert not made.session.say("Welcome.")

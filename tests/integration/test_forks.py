@@ -110,3 +110,16 @@ def test_a_fork_beside_a_thread_that_sends(step: str, secure: bool, tmp_path: Pa
 def test_a_fork_in_the_middle_of_a_send(step: str, secure: bool, tmp_path: Path) -> None:
     """In a signal handler, say: the child comes back into the call, and is refused there."""
     assert run(step, "itself", secure=secure, folder=tmp_path) == [of_the_parent(step)]
+
+
+@pytest.mark.parametrize("program", ["fork_agents.py", "fork_loop.py"])
+def test_a_fork_beside_an_engine(program: str) -> None:
+    command = [sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning"]
+    result = subprocess.run(
+        [*command, str(Path(PROGRAM).with_name(program))],
+        capture_output=True,
+        text=True,
+        timeout=GUARD_S,
+    )
+    assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
+    assert result.stdout == "the parent goes on\n"

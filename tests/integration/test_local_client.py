@@ -125,6 +125,20 @@ def test_a_grammar_that_can_not_be_heard() -> None:
         Local(url="http://127.0.0.1:1/v1", grammar=["stop"])
 
 
+def test_a_folder_for_projects(tmp_path: Path) -> None:
+    with Local(projects=tmp_path / "projects") as client:
+        assert client.url
+        assert (tmp_path / "projects").is_dir()
+    (tmp_path / "file").touch()
+    with (
+        Local(projects=tmp_path / "file") as client,
+        pytest.raises(ConfigError, match="there can be no projects in"),
+    ):
+        _ = client.url
+    with pytest.raises(ConfigError, match="projects belongs to a server of our own"):
+        Local(url="http://127.0.0.1:1/v1", projects=tmp_path)
+
+
 def test_nobody_listens() -> None:
     with Local(url="http://127.0.0.1:1/v1") as client, pytest.raises(ConnectError):
         client.realtime.connect().enter()

@@ -25,7 +25,16 @@ from beta_rules import AzureRules
 from dialect_server import Front, open_front
 from embedded import QUESTIONS, Server
 from guards import Guard
-from port_rule import AGENT_PAIRS, BY_HAND, PAIRS, PORTED, changed_lines, difference, port
+from port_rule import (
+    AGENT_PAIRS,
+    BY_HAND,
+    DECORATOR_PAIRS,
+    PAIRS,
+    PORTED,
+    changed_lines,
+    difference,
+    port,
+)
 from programs import REPOSITORY, Program
 from raw_server import CLOSE, PING, PONG, TEXT, RawPeer, RawServer, close_payload
 
@@ -39,7 +48,7 @@ ANSWERS = "Message: Hello! How can I help you?.*Message: one, two, three.*Messag
 
 
 def test_every_ported_sample_is_here() -> None:
-    names = (*PAIRS, *AGENT_PAIRS, *BY_HAND)
+    names = (*PAIRS, *AGENT_PAIRS, *DECORATOR_PAIRS, *BY_HAND)
     pairs = {f"{name}{suffix}.py" for name in names for suffix in ("", "_before")}
     anew = {"push_to_talk.py", "agents_cli.py"}
     assert {path.name for path in PORTED.glob("*.py")} == {*pairs, *anew}

@@ -21,11 +21,13 @@ class Run:
 
     Attributes:
         arguments: its command line.
+        typed: what it reads from the terminal.
         prints: patterns that its output must match, in this order.
         check: looks at the files that it has made, in the folder it gets.
     """
 
     arguments: tuple[str, ...] = ()
+    typed: str = ""
     prints: tuple[str, ...] = ()
     check: Callable[[Path], None] = lambda folder: None
 
@@ -43,6 +45,12 @@ def both_sides_are_in_the_recording(folder: Path) -> None:
     assert user > 3, "four short questions"
     assert assistant > 5, "three short answers and the beginning of a story"
     assert assistant < 30, "not the whole story: it was interrupted"
+
+
+def an_answer_is_in(path: Path) -> None:
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getframerate()) == (1, 16_000)
+        assert seconds_of_sound(np.frombuffer(file.readframes(file.getnframes()), "<i2")) > 1.5
 
 
 RUNS = {
@@ -85,6 +93,57 @@ RUNS = {
     "client_secret.py": Run(
         prints=(r"ek_.{3}… opens sessions for \d\d s", "assistant: .+", "another secret: Incorrect")
     ),
+    "decorators_text.py": Run(
+        typed="Hello!\nPlease count to three.\nexit\n",
+        prints=(r"You: AI: Hello! How can I help you\?", r"You: AI: one, two, three\.\s+You: $"),
+    ),
+    "decorators_text_dynamic_tools.py": Run(
+        typed="Hello!\nWhat is the weather in Oslo?\nexit\n",
+        prints=(
+            "You: AI: Hello!",
+            r"You: called: get_weather\(city='Oslo'\) returns {'city': 'Oslo', ",
+            r"AI: The weather in Oslo is cloudy, 12 degrees\.\s+You: $",
+        ),
+    ),
+    "decorators_text_tools.py": Run(
+        typed="London\nexit\n",
+        prints=(
+            r"City: called: get_weather\(city='London\W",
+            r"AI: The weather in London.* is sunny, 21 degrees\.\s+City: $",
+        ),
+    ),
+    "distiller_audio_chunks.py": Run(
+        prints=(
+            "You: what is the weather in london",
+            "Tutor: .*weather in London",
+            "Librarian: Try the atlas",
+            r"\d\.\d s of answer are in out.answer.wav",
+        ),
+        check=lambda folder: an_answer_is_in(folder / "out" / "answer.wav"),
+    ),
+    "distiller_project.py": Run(
+        prints=(
+            r"Tutor \(SearchAgent\): Answers",
+            r"Librarian \(CustomAgent\): .* the city library",
+        ),
+    ),
+    "distiller_talk.py": Run(
+        arguments=("--input", str(SAMPLES / "questions" / "weather.wav"), "--output", "answer.wav"),
+        prints=(
+            "You: what is the weather in london",
+            "Tutor: .*weather in London",
+            "Librarian: Try the atlas on the second floor",
+        ),
+        check=lambda folder: an_answer_is_in(folder / "answer.wav"),
+    ),
+    "distiller_text.py": Run(
+        typed="Hello!\nWhat is a fund?\nexit\n",
+        prints=(
+            "You: .Tutor: Hello! How can I help you",
+            "Librarian: On the shelf there is a book about Hello",
+            "Librarian: On the shelf there is a book about fund",
+        ),
+    ),
     "reconnecting.py": Run(
         prints=(
             r"assistant +Hello! How can I help you\?",
@@ -108,7 +167,13 @@ RUNS = {
 
 
 # What needs a sound card runs in another file.
-ON_THE_SOUND_CARD = {"yandex_voice_agent.py": "tests/audio/test_yandex_agents.py"}
+ON_THE_SOUND_CARD = {
+    "decorators_audio.py": "tests/audio/test_decorators.py",
+    "decorators_audio_stream.py": "tests/audio/test_decorators.py",
+    "decorators_audio_stream_manual.py": "tests/audio/test_decorators.py",
+    "decorators_audio_stream_tool.py": "tests/audio/test_decorators.py",
+    "yandex_voice_agent.py": "tests/audio/test_yandex_agents.py",
+}
 
 
 def test_every_sample_is_run() -> None:
@@ -120,7 +185,7 @@ def test_every_sample_is_run() -> None:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_it_runs(name: str, program: Program) -> None:
-    output = program.run(SAMPLES / name, *RUNS[name].arguments)
+    output = program.run(SAMPLES / name, *RUNS[name].arguments, typed=RUNS[name].typed)
     pattern = ".*".join(RUNS[name].prints)
     assert re.search(pattern, output, re.DOTALL), f"no {pattern!r} in\n{output}"
     RUNS[name].check(program.folder)

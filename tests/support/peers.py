@@ -66,12 +66,16 @@ class Peer:
         command: what runs its program.
         server: whom it talks to.
         folder: for files of this test.
+        hz: the rate at which it speaks.
     """
 
-    def __init__(self, command: list[str], server: Server, folder: Path) -> None:
+    def __init__(
+        self, command: list[str], server: Server, folder: Path, *, hz: int = 24_000
+    ) -> None:
         self._command = command
         self._server = server
         self._folder = folder
+        self._hz = hz
 
     def talk(self, *, modality: str = "audio", **order: Any) -> Result:
         """Hold a conversation; whatever the client complains about fails the test.
@@ -104,7 +108,7 @@ class Peer:
 
     def _record(self, name: str) -> str:
         path = self._folder / f"{name}.pcm"
-        path.write_bytes(question(name) + silence(1_500))
+        path.write_bytes(question(name, hz=self._hz) + silence(1_500, hz=self._hz))
         return str(path)
 
     def _trust(self) -> dict[str, str]:
@@ -112,7 +116,8 @@ class Peer:
             return {}
         path = self._folder / "ca.pem"
         self._server.ca.cert_pem.write_to_path(path)
-        return {"NODE_EXTRA_CA_CERTS": str(path), "SSL_CERT_FILE": str(path)}
+        names = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+        return dict.fromkeys(names, str(path))
 
 
 def node_peer(packages: str, program: str, server: Server, folder: Path) -> Peer:
@@ -140,3 +145,12 @@ def python_peer(program: str, server: Server, folder: Path) -> Peer:
     if not (python.parents[1] / ".ready").exists():
         pytest.skip("needs a Python from 3.11 to 3.13")
     return Peer([str(python), str(PEERS / "python" / program)], server, folder)
+
+
+def airefinery_peer(server: Server, folder: Path) -> Peer:
+    """Return the SDK of the Realtime Distiller, which speaks 16 kHz."""
+    install("airefinery")
+    python = REPOSITORY / ".venvs" / "airefinery" / "bin" / "python"
+    if not (python.parents[1] / ".ready").exists():
+        pytest.skip("needs a Python from 3.12 to 3.13")
+    return Peer([str(python), str(PEERS / "airefinery" / "talk.py")], server, folder, hz=16_000)

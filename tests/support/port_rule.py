@@ -1,4 +1,4 @@
-"""The rule by which a program on `openai` or `openai-agents` is ported, as code.
+"""The rule by which a program on `openai`, `openai-agents` or `mirascope` is ported, as code.
 
 Run as a program it prints the differences of the ported samples, as ``docs/porting.md`` has them.
 """
@@ -10,22 +10,28 @@ import re
 from pathlib import Path
 
 PORTED = Path(__file__).parents[2] / "samples" / "ported"
-# On the `openai` package, and on `openai-agents`.
+# On the `openai` package, on `openai-agents`, and on the Realtime of `mirascope`.
 PAIRS = ("realtime", "azure_realtime")
 AGENT_PAIRS = ("agents_quickstart", "agents_app_agent", "agents_sip_agents")
+DECORATOR_PAIRS = ("decorators_talk", "decorators_weather")
 # Ported by the rule, and by hand where our devices and threads stand for what was there.
 BY_HAND = ("yandex_voice_agent",)
 
+_SOUND = "from realtime_sync.audio import Sound, play"
 _RULE = (
     # The import changes.
     (r"^from openai import", "from realtime_sync import"),
+    (r"^from mirascope\.beta\.openai import", "from realtime_sync.app import"),
+    (r"^from pydub import AudioSegment\nfrom pydub\.playback import play", _SOUND),
+    (r"\bAudioSegment\b", "Sound"),
+    (r"\bAsyncIterator\b", "Iterator"),
     (r"\bAsync(?=OpenAI|AzureOpenAI|RealtimeConnection)", ""),
     # What the event loop was needed for goes.
     (r"^import asyncio\n(?=(?:.*\n)*.*\basyncio\.sleep\()", "import time\n"),
     (r"\bawait asyncio\.sleep\(", "time.sleep("),
-    (r"^import asyncio\n\n?", ""),
+    (r"^import asyncio\n\n?(?!(?:.*\n)*.*\basyncio\.CancelledError)", ""),
     (r"\bawait asyncio\.to_thread\((\w+), ", r"\1("),
-    (r"\basyncio\.run\((\w+\(.*\))\)$", r"\1"),
+    (r"\basyncio\.run\(([\w.]+\(.*\))\)$", r"\1"),
     # `async` and `await` go.
     (r"\b(?:async|await) ", ""),
 )

@@ -51,6 +51,10 @@ class RawPeer:
     def accept(self, behind: bytes = b"", *, extra: str = "") -> None:
         """Answer with 101, and with ``behind`` in the same write (and TLS record)."""
         self.read_head()
+        self.accept_after_head(behind, extra=extra)
+
+    def accept_after_head(self, behind: bytes = b"", *, extra: str = "") -> None:
+        """Do as `accept`, where `read_head` was called."""
         key = (self.header("Sec-WebSocket-Key") or "").encode()
         digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
         accept = base64.b64encode(digest).decode()

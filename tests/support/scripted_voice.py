@@ -16,8 +16,10 @@ from realtime_sync.conversation.history import History
 from realtime_sync.conversation.session import SessionFacts, SessionState
 from realtime_sync.conversation.tool_calls import ToolCalls
 from realtime_sync.errors import ConnectionClosed
-from realtime_sync.events import ErrorEvent, ServerEvent, parse_event
+from realtime_sync.events import ErrorEvent, Reconnected, ServerEvent, parse_event
 from realtime_sync.voice import VoiceLoop
+from realtime_sync.voice.effects import AskForOwed, CreateResponse, Effect, Report
+from realtime_sync.voice.events import ToolsUnmatched, TurnEnded, TurnMetrics
 from realtime_sync.voice.rules import VoiceState
 
 _ids = itertools.count(1)
@@ -269,6 +271,58 @@ def make_state(facts: ScriptedFacts, clock: VirtualClock, **options: Any) -> Voi
         clock=clock,
         **options,
     )
+
+
+def known(state: VoiceState) -> ConnectionState:
+    """What the connection knows."""
+    facts = state._facts
+    assert isinstance(facts, ScriptedFacts)
+    return facts.state
+
+
+def feed(state: VoiceState, *events: ServerEvent) -> list[Effect]:
+    effects: list[Effect] = []
+    for one in events:
+        known(state).receive(one)
+        effects += state.receive(one)
+    return decided(state, effects)
+
+
+def decided(state: VoiceState, effects: list[Effect]) -> list[Effect]:
+    """What is to be done in the end; what is only told of turns and tools is tested elsewhere."""
+    result: list[Effect] = []
+    for effect in effects:
+        if isinstance(effect, AskForOwed):
+            result += state.ask_for_owed()
+        elif not isinstance(effect, Report) or not isinstance(effect.event, _TOLD):
+            result.append(effect)
+    return result
+
+
+_TOLD = (TurnEnded, ToolsUnmatched)
+
+
+def asks(state: VoiceState, number: int = 1) -> CreateResponse:
+    """The effect that asks for a response, and that the connection was asked."""
+    request = f"voice_create_{number}"
+    known(state).ask_when_idle({"type": "response.create", "event_id": request})
+    return CreateResponse(request)
+
+
+def acts(effects: list[Effect]) -> list[Effect]:
+    return [effect for effect in effects if not isinstance(effect, Report)]
+
+
+def reports(effects: list[Effect]) -> list[Any]:
+    """What is told of the conversation; but for the figures of its turns."""
+    events = [effect.event for effect in effects if isinstance(effect, Report)]
+    return [event for event in events if not isinstance(event, TurnMetrics)]
+
+
+def reconnect(state: VoiceState, *lost_items: str) -> list[Effect]:
+    known(state).link_lost(known(state).requested)
+    lost = Reconnected(code=1006, attempts=1, lost=[], lost_items=list(lost_items))
+    return feed(state, lost)
 
 
 def make_loop(

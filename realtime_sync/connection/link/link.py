@@ -18,6 +18,7 @@ from attrs import frozen
 
 from ..._deadline import Deadline
 from ..._threads import join_all, spawn
+from ..._types import JsonDict
 from ...errors import (
     ConcurrencyError,
     ConnectionClosed,
@@ -243,10 +244,16 @@ class Link:
         self._transport = made.transport
         self._lost = None
         self._state.renewed(made.reports)
-        lost_items = self._begin_history(made)
+        lost_items, new_items = self._begin_history(made)
         lost = self._sender.adopt(made.transport, made.dialect, with_tail=with_tail)
         self._report(
-            Reconnected(code=code, attempts=made.attempts, lost=lost, lost_items=lost_items)
+            Reconnected(
+                code=code,
+                attempts=made.attempts,
+                lost=lost,
+                lost_items=lost_items,
+                new_items=new_items,
+            )
         )
         self._reader = Reader(
             made.transport,
@@ -262,15 +269,21 @@ class Link:
         self._start_reader()
         return True
 
-    def _begin_history(self, made: Made) -> list[str]:
-        """Let the history be that of the new session; return the ids of what it lacks."""
+    def _begin_history(self, made: Made) -> tuple[list[str], list[JsonDict]]:
+        """Let the history be that of the new session.
+
+        Returns:
+            The ids of what it lacks; and the items that only the lost link was told of.
+        """
         history = self._state.history
         if made.kept_items is None:
             history.keep(())
-            return []
+            return [], []
+        new_items = [item for item in made.kept_items if item["id"] not in history.items]
         # What the old link brought while the new one was made is in no list of the restoration.
         gone = history.keep(made.kept_items, made.echoes)
-        return made.lost_items + [item_id for item_id in gone if item_id not in made.lost_items]
+        lost_items = [*made.lost_items, *(i for i in gone if i not in made.lost_items)]
+        return lost_items, new_items
 
     def _report(self, event: Reconnected) -> None:
         self._own_entries += 1

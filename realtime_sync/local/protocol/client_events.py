@@ -10,15 +10,12 @@ from pydantic import Field
 
 from ..._types import JsonDict
 from ...errors import ServerError
-from .validation import Strict, check, wrong_type
+from .validation import Strict, check, require_shallow, wrong_type
 from .wire import error_event, fault
 
 __all__ = ["CONVERSATION_EVENTS", "TRANSLATION_EVENTS", "handle_request"]
 
 _LOGGER = logging.getLogger("realtime_sync.local")
-
-# Far above any schema of a tool; what is deeper breaks what copies and encodes it.
-_MAX_DEPTH = 64
 
 
 class _Request(Strict):
@@ -127,22 +124,10 @@ def _checked(request: Any, models: _Models) -> JsonDict:
             code="invalid_value",
             param="type",
         )
-    if not _is_shallow(request, _MAX_DEPTH):
-        raise fault(
-            f"The event is nested deeper than {_MAX_DEPTH} levels.",
-            code="invalid_value",
-        )
+    require_shallow(request, "The event")
     return check(model, request, "")
 
 
 def _id_of(request: Any) -> str | None:
     event_id = request.get("event_id") if isinstance(request, dict) else None
     return event_id if isinstance(event_id, str) else None
-
-
-def _is_shallow(value: Any, levels: int) -> bool:
-    if isinstance(value, dict):
-        return levels > 0 and all(_is_shallow(inner, levels - 1) for inner in value.values())
-    if isinstance(value, list):
-        return levels > 0 and all(_is_shallow(inner, levels - 1) for inner in value)
-    return True

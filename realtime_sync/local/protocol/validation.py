@@ -12,7 +12,10 @@ from ..._types import JsonDict
 from ...errors import ServerError
 from .wire import fault
 
-__all__ = ["Strict", "check", "refuse", "wrong_type"]
+__all__ = ["Strict", "check", "refuse", "require_shallow", "wrong_type"]
+
+# Far above any schema of a tool; what is deeper breaks what copies and encodes it.
+_MAX_DEPTH = 64
 
 
 class Strict(BaseModel):
@@ -46,6 +49,17 @@ def check(model: type[BaseModel], data: Any, where: str) -> JsonDict:
         raise _translate(exc.errors(include_url=False)[0], data, where) from exc
     fields: JsonDict = checked.model_dump(exclude_unset=True)
     return fields
+
+
+def require_shallow(value: Any, what: str) -> None:
+    """Raise `ServerError` when ``value`` is nested too deep to be copied and encoded.
+
+    Args:
+        value: decoded JSON.
+        what: how to call it, at the beginning of a sentence.
+    """
+    if not _is_shallow(value, _MAX_DEPTH):
+        raise fault(f"{what} is nested deeper than {_MAX_DEPTH} levels.", code="invalid_value")
 
 
 def wrong_type(param: str, expected: str, got: Any) -> ServerError:
@@ -169,3 +183,11 @@ def _json_type(value: Any) -> str:
         return "a boolean"
     names = {dict: "an object", list: "an array", str: "a string", int: "an integer"}
     return names.get(type(value), "a decimal")
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    if isinstance(value, dict):
+        return levels > 0 and all(_is_shallow(inner, levels - 1) for inner in value.values())
+    if isinstance(value, list):
+        return levels > 0 and all(_is_shallow(inner, levels - 1) for inner in value)
+    return True

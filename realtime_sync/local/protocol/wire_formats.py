@@ -22,12 +22,13 @@ __all__ = [
     "WireFormat",
     "decode_base64",
     "format_of",
+    "pcm_at",
     "to_hearing",
 ]
 
 HEARING_HZ = 16_000  # what voice detection and recognition take
 SPEAKING_HZ = 24_000  # what synthesis gives
-TICKS_PER_MS = 24  # positions count samples of 24 kHz, which every format divides
+TICKS_PER_MS = 24  # positions count samples of 24 kHz
 
 
 @frozen
@@ -49,12 +50,12 @@ class WireFormat:
     encode: Callable[[bytes], bytes]
 
     def ticks(self, count: int) -> int:
-        """Return how long ``count`` bytes last, in samples of 24 kHz."""
-        return count // self.sample_bytes * (SPEAKING_HZ // self.hz)
+        """Return how long ``count`` bytes last, in samples of 24 kHz, rounded down."""
+        return count // self.sample_bytes * SPEAKING_HZ // self.hz
 
     def bytes_in(self, ticks: int) -> int:
         """Return how many bytes ``ticks`` hold, whole samples only."""
-        return ticks // (SPEAKING_HZ // self.hz) * self.sample_bytes
+        return ticks * self.hz // SPEAKING_HZ * self.sample_bytes
 
     def require_whole_samples(self, data: bytes, param: str) -> None:
         """Raise `ServerError` when ``data`` ends inside a sample."""
@@ -71,7 +72,12 @@ def _same(data: bytes) -> bytes:
     return data
 
 
-PCM16 = WireFormat("audio/pcm", 24_000, 2, _same, _same)
+def pcm_at(hz: int) -> WireFormat:
+    """Return PCM16 at another rate than the usual one."""
+    return WireFormat("audio/pcm", hz, 2, _same, _same)
+
+
+PCM16 = pcm_at(24_000)
 _FORMATS = {
     PCM16.type: PCM16,
     "audio/pcmu": WireFormat("audio/pcmu", 8_000, 1, decode_ulaw, encode_ulaw),

@@ -20,6 +20,7 @@ from .access import Access, Grant
 from .calls import OpenCalls
 from .client_secrets import IssuedSecrets
 from .conversation_service import serve_conversation
+from .distiller_routes import DistillerRoutes
 from .refusals import no_call, refusal
 from .rest_routes import RestRoutes
 from .translation_service import serve_translation
@@ -40,6 +41,7 @@ def create_app(settings: ServerSettings, engines: EngineSet) -> Starlette:
     return Starlette(
         routes=[
             *RestRoutes(settings, access, secrets, calls).routes(),
+            *DistillerRoutes(settings, access, engines).routes(),
             Route("/healthz", routes.health),
             Route("/v1/models", routes.models),
             Route("/v1/realtime", routes.upgrade_required),

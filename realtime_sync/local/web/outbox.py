@@ -29,6 +29,7 @@ class Outbox:
         self._send = send
         self._queue: deque[str] = deque()
         self._bytes = 0
+        self._stopped = False
         self._filled = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
@@ -61,11 +62,15 @@ class Outbox:
         """Wait until everything queued was handed to the socket."""
         await self._empty.wait()
 
+    def stop(self) -> None:
+        """Send nothing more: the connection is about to be closed."""
+        self._stopped = True
+
     async def run(self) -> None:
         """Send what is queued, for ever; an exception of ``send`` ends it."""
         while True:
             await self._filled.wait()
-            while self._queue:
+            while self._queue and not self._stopped:
                 text = self._queue.popleft()
                 await self._send(text)
                 # A send that finds room does not yield; the loop must, to hear of a lost link

@@ -7,11 +7,12 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from ..._types import JsonDict
 from ...errors import ServerError
 from ..protocol.wire import error_event, fault
 from .outbox import Outbox
@@ -40,17 +41,25 @@ class SessionLoop:
     Args:
         websocket: accepted already.
         session_limit_s: after how many seconds the session expires.
+        error_message: how the protocol tells a client of an error.
 
     Attributes:
         outbox: the way to the client.
         expires_at: when the session expires, seconds since the epoch.
     """
 
-    def __init__(self, websocket: WebSocket, *, session_limit_s: float) -> None:
+    def __init__(
+        self,
+        websocket: WebSocket,
+        *,
+        session_limit_s: float,
+        error_message: Callable[[ServerError], JsonDict] = error_event,
+    ) -> None:
         self.outbox = Outbox(websocket.send_text)
         self.expires_at = int(time.time() + session_limit_s)
         self._websocket = websocket
         self._limit_s = session_limit_s
+        self._error_message = error_message
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, session: ServedSession, *beside: Coroutine[Any, Any, None]) -> None:
@@ -83,7 +92,8 @@ class SessionLoop:
         return task
 
     async def close(self, code: int, reason: str | None = None) -> None:
-        """Close the WebSocket."""
+        """Close the WebSocket; what is still queued is not sent."""
+        self.outbox.stop()
         await self._websocket.close(code, reason)
 
     async def _receive(self, session: ServedSession) -> None:
@@ -115,7 +125,7 @@ class SessionLoop:
             return None
 
     def _refuse(self, message: str, code: str) -> None:
-        self.outbox.put(error_event(fault(message, code=code)))
+        self.outbox.put(self._error_message(fault(message, code=code)))
 
     async def _expire(self) -> None:
         error = ServerError(
@@ -123,7 +133,7 @@ class SessionLoop:
             "invalid_request_error",
             "session_expired",
         )
-        self.outbox.put(error_event(error))
+        self.outbox.put(self._error_message(error))
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.outbox.flush(), timeout=_FLUSH_S)
         await self.close(1001, error.message)

@@ -105,6 +105,27 @@ def lose_items(
     return items
 
 
+def test_what_was_just_sent_is_told_to_the_new_session_and_to_the_program(
+    links: ScriptedLinks,
+) -> None:
+    connection, link = links.connect(reconnect=AT_ONCE)
+    link.says("u1", "one")
+    for _ in range(2):
+        connection.recv(GUARD_S)
+    content: Any = [{"type": "input_text", "text": "two"}]
+    connection.conversation.item.create(
+        item={"type": "message", "role": "user", "content": content}
+    )
+    link.receive("conversation.item.create")
+    link.peer.drop()
+    after = links.next()
+    told = after.take_back(2)[-1]
+    assert told["content"] == content
+    assert reconnected(connection).new_items == [told]
+    lose(connection, links, after, 2)
+    assert reconnected(connection).new_items == [], "it is known by now"
+
+
 def test_the_tools_come_back_as_they_were_given(links: ScriptedLinks) -> None:
     connection, link = links.connect(reconnect=AT_ONCE)
     tool = {"type": "mcp", "server_label": "docs", "server_url": "https://x.test"}

@@ -202,6 +202,21 @@ def test_what_a_new_link_lacks_leaves_the_history() -> None:
     assert [item.item_id for item in event.history] == ["item_1"]
 
 
+def test_a_message_that_only_the_new_link_has_is_told_as_any_other() -> None:
+    builder = Builder()
+    builder.play(user_turn("Hello.", item_id="item_1"))
+    content = [{"type": "input_text", "text": "And?"}]
+    mine = {"id": "item_2", "type": "message", "role": "user", "content": content}
+    back, raw, added = builder.tell(
+        Reconnected(code=1006, attempts=1, lost=[], lost_items=[], new_items=[mine])
+    )
+    assert (back.data.type, raw.data.type) == ("reconnected", "item_updated")
+    assert raw.data.item.item_id == "item_2"
+    assert (added.type, added.item.item_id) == ("history_added", "item_2")
+    assert added.item.previous_item_id == "item_1"
+    assert added.item.content[0].text == "And?"
+
+
 def test_a_new_link_that_lacks_nothing_changes_no_history() -> None:
     builder = Builder()
     builder.play(user_turn("Hello.", item_id="item_1"))

@@ -126,7 +126,8 @@ def test_it_is_asked_for_when_a_tool_has_run_in_silence(bench: Bench) -> None:
     assert bench.wait(0.625) == []
     assert bench.filler.due_at == bench.clock.now + 0.125
     (create,) = bench.wait(0.125)
-    words = {"instructions": 'Say exactly the following words, and nothing else: "One moment."'}
+    text = 'Say exactly the following words, and nothing else: "One moment."'
+    words = {"instructions": text, "tool_choice": "none"}
     beside = {"conversation": "none", "input": [], "tools": []}
     metadata = {"metadata": {"realtime_sync_filler": REQUEST}}
     assert create == CreateAside(REQUEST, {**beside, **metadata, **words})

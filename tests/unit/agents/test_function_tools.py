@@ -236,9 +236,9 @@ def test_timeouts_that_are_none(timeout: Any) -> None:
         ({"needs_approval": "no"}, "needs_approval of the tool 'broken' must be True, False or a"),
         ({"failure_error_function": "sorry"}, "failure_error_function must be a function, not"),
         ({"timeout_error_function": 7}, "timeout_error_function of the tool 'broken' must be a"),
-        ({"tool_input_guardrails": [len]}, "takes a list of ToolInputGuardrails, and got <built"),
-        ({"tool_input_guardrails": 7}, "takes a list of ToolInputGuardrails, and got 7"),
-        ({"tool_output_guardrails": ["x"]}, "takes a list of ToolOutputGuardrails, and got 'x'"),
+        ({"tool_input_guardrails": [len]}, "takes a list of ToolInputGuardrails, not <built"),
+        ({"tool_input_guardrails": 7}, "takes a list of ToolInputGuardrails, not 7"),
+        ({"tool_output_guardrails": ["x"]}, "takes a list of ToolOutputGuardrails, not 'x'"),
     ],
 )
 def test_options_of_another_type(options: Any, words: str) -> None:

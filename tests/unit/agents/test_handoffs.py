@@ -116,7 +116,7 @@ def test_mistakes(options: dict[str, Any], words: str) -> None:
 
 @pytest.mark.parametrize("agent", [None, "Billing", realtime_handoff(BILLING)])
 def test_a_handoff_to_what_is_no_agent(agent: Any) -> None:
-    with pytest.raises(UserError, match="leads to a RealtimeAgent, not to "):
+    with pytest.raises(UserError, match="leads to a RealtimeAgent, not "):
         realtime_handoff(agent)
 
 

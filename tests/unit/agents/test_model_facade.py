@@ -77,8 +77,8 @@ def test_what_is_sent_goes_to_the_session(event: Any, asked: Any) -> None:
     "message", ["response.create", {}, {"type": 7}, {"type": "response.create", "other_data": 7}]
 )
 def test_a_raw_message_that_is_none(message: Any) -> None:
-    model = OpenAIRealtimeWebSocketModel()
-    model.bind(Session())  # type: ignore[arg-type]
+    model, session = OpenAIRealtimeWebSocketModel(), Session()
+    model.bind(session)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="nothing that can be sent"):
         model.send_event(RealtimeModelSendRawMessage(message))
 
@@ -89,7 +89,8 @@ def test_what_can_not_be_sent() -> None:
         model.send_event(RealtimeModelSendUserInput("Hi!"))
     with pytest.raises(UserError, match="no session yet"):
         model.close()
-    model.bind(Session())  # type: ignore[arg-type]
+    session = Session()
+    model.bind(session)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="nothing that can be sent"):
         model.send_event("Hi!")  # type: ignore[arg-type]
 
@@ -157,3 +158,12 @@ def test_which_models_a_session_takes() -> None:
     assert facade_of(None).transport_config == {}
     with pytest.raises(ConfigError, match=r"model=str can't be used.*realtime_sync.testing"):
         facade_of("gpt-realtime-2.1")
+
+
+def test_it_does_not_keep_a_session_that_is_forgotten() -> None:
+    model, session = OpenAIRealtimeWebSocketModel(), Session()
+    model.bind(session)  # type: ignore[arg-type]
+    model.close()
+    del session
+    with pytest.raises(UserError, match="no session yet"):
+        model.close()

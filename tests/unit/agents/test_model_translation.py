@@ -259,6 +259,17 @@ def test_a_new_link_is_told_and_no_server_has_sent_it() -> None:
     assert model_events_of(event) == [RealtimeModelReconnectedEvent(2, ["item_1"])]
 
 
+def test_of_what_only_the_new_link_has_messages_are_told() -> None:
+    text = {"type": "output_text", "text": "So."}
+    said = {"id": "a", "type": "message", "role": "assistant", "content": [text]}
+    output = {"id": "o", "type": "function_call_output", "call_id": "c", "output": "5"}
+    event = Reconnected(code=1006, attempts=2, lost=[], lost_items=[], new_items=[output, said])
+    _, told = model_events_of(event)
+    assert isinstance(told, RealtimeModelItemUpdatedEvent)
+    assert isinstance(told.item, AssistantMessageItem)
+    assert (told.item.item_id, told.item.status) == ("a", "completed")
+
+
 ODD: list[Any] = [None, True, -5, 10**400, 1.5, "x", "\ud83d", [], [None], {}, {"id": [1]}, [["x"]]]
 
 
@@ -280,3 +291,56 @@ def test_nothing_that_a_server_sends_raises() -> None:
         raw, *_ = model_events_of(parse_event(json.dumps(wire)))
         assert isinstance(raw, RealtimeModelRawServerEvent)
         assert raw.data["type"] == wire["type"]
+
+
+# -- what is not said, or said oddly ---------------------------------------------------------------
+
+
+def test_an_empty_piece_of_an_answer_is_a_piece_and_one_of_the_user_s_words_is_none() -> None:
+    for name in ("output_audio_transcript", "output_text"):
+        (piece,) = told(f"response.{name}.delta", **WHERE, delta="")
+        assert piece.delta == ""
+        assert told(f"response.{name}.delta", **WHERE, delta=7) == []
+    prefix = "conversation.item.input_audio_transcription"
+    assert told(f"{prefix}.delta", item_id="item_1", delta="") == []
+    (whole,) = told(f"{prefix}.completed", item_id="item_1", transcript=None)
+    assert whole == RealtimeModelInputAudioTranscriptionCompletedEvent("item_1", "")
+
+
+def test_an_item_of_an_unknown_role_is_none() -> None:
+    message = {"id": "item_1", "type": "message", "role": "critic", "content": []}
+    assert told("conversation.item.added", item=message) == []
+    assert told("response.output_item.done", item=message) == []
+
+
+def test_a_call_without_a_name_has_an_empty_one() -> None:
+    _, called = told("response.output_item.done", item={**CALL, "name": 7, "arguments": None})
+    assert (called.name, called.arguments) == ("", "")
+
+
+def test_an_output_item_is_the_assistant_s_unless_it_says_otherwise() -> None:
+    item = {"id": "item_1", "type": "message", "content": []}
+    (said,) = told("response.output_item.done", item=item)
+    assert isinstance(said.item, AssistantMessageItem)
+    (other,) = told("response.output_item.done", item={**item, "role": "user"})
+    assert isinstance(other.item, UserMessageItem)
+
+
+def test_what_is_no_message_is_no_item_of_the_conversation() -> None:
+    for kind in ("function_call_output", "mcp_call", None):
+        item = {"id": "item_1", "type": kind, "role": "user", "content": []}
+        assert told("conversation.item.added", item=item) == []
+
+
+def test_usage_that_is_none_is_not_told() -> None:
+    for usage in (None, "x", 7, []):
+        (ended,) = told("response.done", response={"id": "resp_1", "usage": usage})
+        assert ended == RealtimeModelTurnEndedEvent(response_id="resp_1")
+    details = {"input_token_details": {"text_tokens": 5, "cached_tokens_details": None}}
+    used, _ = told("response.done", response={"usage": details})
+    assert used.input_tokens_details == RealtimeModelInputTokensDetails(5, None, None, None, None)
+
+
+def test_a_fraction_of_a_whole_number_is_cut_off() -> None:
+    (key,) = told("input_audio_buffer.dtmf_event_received", event="5", received_at=1.9)
+    assert key == RealtimeModelDtmfEvent("5", 1)

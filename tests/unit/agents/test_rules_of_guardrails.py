@@ -56,7 +56,7 @@ class Talk:
         facts, clock = ScriptedFacts(), VirtualClock()
         self.gate = Gate()
         self.facts = facts
-        self.voice = make_state(facts, clock, holds_asks=lambda: self.rules.holds_asks)
+        self.voice = make_state(facts, clock, holds_asks=lambda: self.rules.busy)
         agent: RealtimeAgent[Any] = RealtimeAgent("Desk")
         self.rules = AgentRules(
             self.voice,

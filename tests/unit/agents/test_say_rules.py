@@ -74,8 +74,8 @@ def test_what_is_said_is_looked_at_until_it_was_heard(bench: Bench) -> None:
     assert bench.rules.due_at is None
 
 
-@pytest.mark.parametrize(("fate", "heard"), [("heard", True), ("cut", False)])
-def test_it_is_over_when_it_was_heard_or_interrupted(bench: Bench, fate: Fate, heard: bool) -> None:
+@pytest.mark.parametrize(("fate", "heard"), [("heard", True), ("cut", False), ("unspoken", False)])
+def test_it_is_over_when_nothing_more_comes_of_it(bench: Bench, fate: Fate, heard: bool) -> None:
     request = bench.say()
     for before in ("waiting", "under_way"):
         bench.becomes(request, before)  # type: ignore[arg-type]

@@ -11,11 +11,12 @@ from realtime_sync.agents.session_settings import (
     SessionSettings,
     changed_fields,
     is_reported,
+    merged_fields,
     resolve_settings,
     session_payload,
 )
 from realtime_sync.errors import ConfigError, UserError
-from realtime_sync.events import AudioFormat, ServerVad
+from realtime_sync.events import AudioFormat, FunctionTool, ServerVad, Voice
 
 PCM = {"type": "audio/pcm", "rate": 24000}
 ULAW = {"type": "audio/pcmu"}
@@ -136,6 +137,7 @@ def test_what_the_model_config_brings_holds_for_the_first_agent() -> None:
     }
     assert settings.prompt == {"id": "pmpt_1"}
     assert settings.session == {}
+    assert resolved(None, {"model_name": "gpt-realtime"}).starting == {}
 
 
 def test_a_prompt_of_the_run_is_for_agents_without_one() -> None:
@@ -174,6 +176,8 @@ def test_tracing_is_sent_only_if_it_is_asked_for() -> None:
         assert resolved({"tracing": value}).session == {"tracing": value}
     off = resolve_settings({"model_settings": {"tracing": "auto"}, "tracing_disabled": True})
     assert "tracing" not in off.session
+    on = resolve_settings({"model_settings": {"tracing": "auto"}, "tracing_disabled": False})
+    assert on.session["tracing"] == "auto"
 
 
 # -- values ----------------------------------------------------------------------------------------
@@ -227,12 +231,22 @@ def test_keys_of_a_detector_may_be_in_camel_case() -> None:
         {"threshold": 0},
         {"threshold": 1.0},
         {"prefix_padding_ms": 0, "silence_duration_ms": 0, "idle_timeout_ms": 0},
+        {"eagerness": "auto"},
         {"eagerness": "low"},
+        {"eagerness": "medium"},
+        {"eagerness": "high"},
         {},
     ],
 )
 def test_a_detector_is_sent_as_it_is_up_to_the_bounds(given: Any) -> None:
     assert resolved({"turn_detection": given}).session["audio"]["input"]["turn_detection"] == given
+
+
+def test_a_key_of_a_detector_that_is_given_both_ways_counts_as_the_server_writes_it() -> None:
+    for order in (1, -1):
+        both = [("silence_duration_ms", 500), ("silenceDurationMs", 400)][::order]
+        session = resolved({"turn_detection": dict(both)}).session
+        assert session["audio"]["input"]["turn_detection"] == {"silence_duration_ms": 500}
 
 
 def test_a_detector_may_be_a_model() -> None:
@@ -293,12 +307,14 @@ def test_what_else_is_sent_as_it_is() -> None:
         ({"max_output_tokens": 0}, "max_output_tokens=0 must be a whole number of at least 1"),
         ({"max_output_tokens": True}, "max_output_tokens=True must be"),
         ({"tool_choice": 5}, "tool_choice=5 must be"),
+        ({"tool_choice": ""}, "tool_choice='' must be"),
         ({"parallel_tool_calls": "no"}, "parallel_tool_calls='no' must be True or False"),
         ({"reasoning": "low"}, "reasoning='low' must be a dictionary"),
         ({"tracing": "on"}, "tracing='on' must be 'auto'"),
         ({"model_name": ""}, "model_name='' must be the name of a model"),
         ({"instructions": 5}, "instructions=5 must be a text"),
         ({"prompt": "pmpt_1"}, "prompt='pmpt_1' needs an 'id'"),
+        ({"prompt": {"id": 7}}, "prompt={'id': 7} needs an 'id'"),
         ({"tools": "x"}, "tools='x' must be a list"),
     ],
 )
@@ -319,6 +335,8 @@ def test_what_can_not_be_meant_is_an_error_that_names_it(given: Any, message: st
         ),
         ([None, {"api-key": "x"}], "the model config: 'api-key' is unknown; there are api_key, "),
         (["x"], "the run config must be a dictionary, got 'x'"),
+        ([{"guardrails_settings": {"debounce": 1}}], "guardrails_settings: 'debounce' is unknown"),
+        ([{"tool_execution": {"pre": True}}], "tool_execution: 'pre' is unknown; there are pre_"),
     ],
 )
 def test_a_config_has_known_keys_only(configs: Any, message: str) -> None:
@@ -346,6 +364,13 @@ def test_the_payload_is_the_whole_session_of_an_agent() -> None:
         "audio": {"output": {"speed": 1.5, "voice": "marin"}},
     }
     assert settings.session["audio"]["output"]["voice"] == "ash"
+
+
+def test_an_agent_may_bring_models() -> None:
+    tool, voice = FunctionTool(name="weather"), Voice(id="voice_1")
+    payload = session_payload(resolved(), instructions=None, tools=[tool], voice=voice)
+    assert payload["tools"] == [{"type": "function", "name": "weather"}]
+    assert payload["audio"]["output"]["voice"] == {"id": "voice_1"}
 
 
 def test_an_agent_without_instructions_has_none_of_another() -> None:
@@ -390,6 +415,24 @@ def test_only_what_has_changed_is_sent() -> None:
     }
 
 
+def test_what_was_not_said_and_is_none_now_is_a_change() -> None:
+    after = session_payload(resolved({"turn_detection": None}), instructions="a")
+    before = session_payload(resolved(), instructions="a")
+    audio = {"input": {"turn_detection": None}}
+    assert changed_fields(before, after) == {"type": "realtime", "audio": audio}
+
+
+def test_changes_count_more_than_what_was_before() -> None:
+    before = session_payload(resolved({"voice": "ash", "speed": 1.5}), instructions="a")
+    changes = resolved({"voice": "marin"}).session
+    assert merged_fields(before, changes) == {
+        "type": "realtime",
+        "instructions": "a",
+        "tools": [],
+        "audio": {"output": {"voice": "marin", "speed": 1.5}},
+    }
+
+
 def test_none_is_a_change() -> None:
     after = session_payload(
         resolve_settings({"model_settings": {"turn_detection": None}}), instructions="a"
@@ -427,6 +470,9 @@ def test_a_prompt_is_taken_away_and_nothing_else_is() -> None:
         ({"tools": [{"name": "a"}]}, {"tools": [{"name": "a", "strict": None}]}, True),
         ({"tools": [{"name": "a"}]}, {"tools": [{"name": "b"}]}, False),
         ({"tools": [{"name": "a"}]}, {"tools": "a"}, False),
+        ({"tools": [{"name": "a"}]}, {"tools": 7}, False),
+        ({"tools": [{"server_label": "a"}]}, {"tools": [{"server_label": "a"}]}, True),
+        ({"tools": [{"server_label": "a"}]}, {"tools": [{"server_label": "b"}]}, False),
     ],
 )
 def test_what_a_server_reports_of_an_agent(

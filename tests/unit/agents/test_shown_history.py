@@ -117,3 +117,30 @@ def test_what_a_new_link_lacks_is_missed_and_does_not_come_back() -> None:
     assert shown.items[3].previous_item_id == "item_2"
     shown.take(event("conversation.item.done", item={"id": "item_29", "type": "message"}))
     assert shown.look() is None
+
+
+def test_what_only_a_new_link_has_is_shown_once() -> None:
+    shown = history()
+    shown.take(message(0))
+    shown.take(item("call", type="function_call", call_id="call_1", name="f", arguments="{}"))
+    shown.look()
+    content = [{"type": "input_text", "text": "Hello?"}]
+    mine = {"id": "ours_1", "type": "message", "role": "user", "content": content}
+    output = {
+        "id": "ours_2",
+        "type": "function_call_output",
+        "call_id": "call_1",
+        "output": "done",
+    }
+    new = Reconnected(
+        code=1006, attempts=1, lost=[], lost_items=["item_0"], new_items=[mine, output]
+    )
+    shown.take(new)
+    assert shown.look() is True
+    assert [each.item_id for each in shown.items] == ["call", "ours_1"]
+    call, said = shown.items
+    assert isinstance(call, RealtimeToolCallItem)
+    assert call.output == "done"
+    assert said.previous_item_id == "call"
+    shown.take(item("ours_1", type="message", role="user", content=content))
+    assert shown.look() is None, "the server tells of it once more"

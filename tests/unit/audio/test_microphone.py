@@ -130,6 +130,31 @@ def test_a_device_that_does_not_start_is_closed() -> None:
     assert device.closed == 1
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_the_last_samples_come_when_it_is_closed(begun: bool) -> None:
+    """Also those of a chunk that was not full, and what was heard before anybody iterates."""
+    device = ScriptedDevice()
+    with listening(device) as microphone:
+        chunks = iter(microphone)
+        device.turn(np.full(480, 1))
+        first = [next(chunks)] if begun else []
+        device.turn(np.full(100, 2))
+        microphone.close()
+        got = np.frombuffer(b"".join([*first, *chunks]), "<i2")
+    assert got.tolist() == [1] * 480 + [2] * 100 + [0] * 380
+    assert list(microphone) == []
+
+
+def test_the_last_samples_of_a_resampled_device_come_too() -> None:
+    device = ScriptedDevice(rate=48_000)
+    with listening(device) as microphone:
+        device.turn(np.full(4800, 1000))
+        microphone.close()
+        got = np.frombuffer(b"".join(microphone), "<i2")
+    assert len(got) == 2400
+    assert abs(int(got[2000]) - 1000) < 20
+
+
 def test_a_queue_that_holds_nothing_is_refused() -> None:
     with pytest.raises(ConfigError, match="queue_ms=10"):
         Microphone(queue_ms=10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import resource
+import threading
 import time
 import tracemalloc
 import wave
@@ -14,9 +15,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from guards import Guard
 from scripted_device import DeviceClock, ScriptedDevice
 
-from realtime_sync.audio import Speaker, play, write_wav
+from realtime_sync._signal_safe import Stopped, StopSignal
+from realtime_sync.audio import Sound, Speaker, play, write_wav
 from realtime_sync.audio import speaker as home
 from realtime_sync.errors import AudioError, ConfigError, DeviceError, FormatError
 
@@ -330,8 +333,10 @@ def test_a_file_is_played_at_its_own_rate(
     device.rate = 48_000
     path = tmp_path / "a.wav"
     write_wav(path, np.full(8000, 1000, "<i2"), rate=8000)
-    play(str(path), rate=24_000)
-    assert np.count_nonzero(heard(clock) > 500) == pytest.approx(48_000, rel=0.01)
+    for audio in (str(path), Sound(np.full(8000, 1000, "<i2").tobytes(), 8000)):
+        clock.played.clear()
+        play(audio, rate=24_000)
+        assert np.count_nonzero(heard(clock) > 500) == pytest.approx(48_000, rel=0.01)
 
 
 def test_what_can_not_be_played_opens_no_device(device: ScriptedDevice, tmp_path: Path) -> None:
@@ -356,3 +361,26 @@ def test_a_device_that_is_busy_is_told_of(device: ScriptedDevice, clock: DeviceC
     device.refusal = DeviceError("it is busy")
     with pytest.raises(DeviceError, match="it is busy"):
         play(level(100))
+
+
+def test_the_end_of_an_app_breaks_it_off(
+    device: ScriptedDevice, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a device that takes nothing, so that it would play for ever."""
+    device.install(monkeypatch, home)
+    signal = StopSignal()
+    caught: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            play(bytes(48_000))
+        except BaseException as exc:
+            caught.append(exc)
+
+    thread = threading.Thread(target=lambda: signal.run(work))
+    thread.start()
+    guard.until(lambda: device.active, "the device")
+    signal.announce()
+    guard.join(thread)
+    assert [type(exc) for exc in caught] == [Stopped]
+    guard.until(lambda: device.closed, "the end of the device")

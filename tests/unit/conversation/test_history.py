@@ -216,6 +216,17 @@ def test_a_response_with_an_odd_output_brings_nothing(output: Any) -> None:
     assert history.replay() == ([], [])
 
 
+def test_what_a_new_session_has_more_is_complete() -> None:
+    history = new_history()
+    history.receive(event("conversation.item.added", item=written("1", "x")))
+    history.reconnected(
+        Reconnected(
+            code=1006, attempts=1, lost=[], lost_items=["1"], new_items=[message("2", "user")]
+        )
+    )
+    assert [(item.id, item.status) for item in history.items.values()] == [("2", "completed")]
+
+
 def test_what_is_told_again_with_less_in_it_loses_nothing() -> None:
     history = new_history()
     done(history, written("a", "Hi.", "assistant"))

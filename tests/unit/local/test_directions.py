@@ -16,14 +16,16 @@ FILES = sorted((PACKAGE / "local").rglob("*.py"))
 # An import points to a smaller number, or stays in its folder.
 LEVELS = {
     "engines": 0,
+    "project_store": 0,
     "server_settings": 0,
     "scripts": 0,
     "responders": 1,
     "speech": 1,
     "protocol": 2,
     "engine_set": 2,
-    "web": 3,
-    "__main__": 4,
+    "distiller": 3,
+    "web": 4,
+    "__main__": 5,
 }
 
 

@@ -19,6 +19,8 @@ from realtime_sync.local.server_settings import ServerSettings, recogniser_spec
         ({"port": 65536}, "the port is 65536"),
         ({"session_limit_s": 0.0}, "the session limit is 0"),
         ({"session_limit_s": float("nan")}, "the session limit is nan"),
+        ({"ping_interval_s": 0.0}, "the ping interval is 0"),
+        ({"idle_timeout_s": -1.0}, "the idle timeout is -1"),
         ({"tls_key": Path("key.pem")}, "needs its certificate chain"),
     ],
 )

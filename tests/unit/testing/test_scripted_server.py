@@ -117,7 +117,7 @@ def test_a_script_can_go_on() -> None:
 
 @pytest.mark.parametrize("wrong", ["response.create", [1], Step])
 def test_what_is_no_step_is_refused_at_once(wrong: Any) -> None:
-    with pytest.raises(ScriptError, match="is no step"):
+    with pytest.raises(ScriptError, match=r"a script has Steps, and|a server sends events"):
         ScriptedServer([wrong])
 
 
@@ -230,3 +230,33 @@ def test_a_client_that_has_hung_up_is_no_failure() -> None:
     link = connect(server)
     send(link, "response.create")
     server.assert_complete()
+
+
+def test_what_no_server_sends_is_refused_and_the_link_stays() -> None:
+    server = ScriptedServer()
+    link = connect(server)
+    read(link)
+    with pytest.raises(ScriptError, match=r"has 'response\.id'"):
+        server.emit([{"type": "response.created"}])
+    server.emit(user_turn("Hi.")[:1])
+    assert types(read(link)) == ["input_audio_buffer.speech_started"]
+    with pytest.raises(ScriptError, match=r"error has 'error'"):
+        Step("response.cancel", [{"type": "error"}])
+
+
+def test_a_function_that_returns_what_no_server_sends_ends_the_link() -> None:
+    server = ScriptedServer([Step("response.cancel", lambda message: [message["event_id"]])])
+    link = connect(server)
+    read(link)
+    send(link, "response.cancel", event_id="event_mine")
+    with pytest.raises(ConnectionClosedError, match="a server sends events"):
+        link.read()
+    with pytest.raises(ScriptError, match="not 'event_mine'"):
+        server.assert_complete()
+
+
+def test_sound_that_is_none_is_told() -> None:
+    server = ScriptedServer()
+    send(connect(server), "input_audio_buffer.append", audio="a")
+    with pytest.raises(ScriptError, match="no base64"):
+        _ = server.heard

@@ -328,3 +328,27 @@ def test_a_strict_session_does_nothing_about_turns() -> None:
 
 def test_an_event_of_a_response_need_not_name_it() -> None:
     assert types(Peer().play([{"type": "response.of_tomorrow"}])) == ["response.of_tomorrow"]
+
+
+@pytest.mark.parametrize(
+    ("type", "fields", "code", "param"),
+    [
+        ("session.update", {}, "missing_required_parameter", "session"),
+        ("session.update", {"session": 7}, "invalid_type", "session"),
+        ("conversation.item.create", {}, "missing_required_parameter", "item"),
+        ("conversation.item.delete", {"item_id": []}, "invalid_type", "item_id"),
+        ("conversation.item.retrieve", {}, "missing_required_parameter", "item_id"),
+        (
+            "conversation.item.truncate",
+            {"item_id": "a", "content_index": 0},
+            "missing_required_parameter",
+            "audio_end_ms",
+        ),
+    ],
+)
+def test_what_is_missing_is_refused_as_a_server_does(
+    type: str, fields: dict[str, Any], code: str, param: str
+) -> None:
+    (refused,) = Peer().get(type, **fields)
+    assert (refused["error"]["code"], refused["error"]["param"]) == (code, param)
+    assert refused["error"]["event_id"] == "event_mine"

@@ -12,6 +12,7 @@ from realtime_sync.events import (
 )
 from realtime_sync.testing import (
     LinkEnd,
+    ScriptError,
     Traffic,
     close_link,
     drop_link,
@@ -24,7 +25,7 @@ from realtime_sync.testing import (
     text_answer,
     user_turn,
 )
-from realtime_sync.testing.traffic import Order
+from realtime_sync.testing.traffic import Order, check_traffic
 
 WORDS = "response.output_audio_transcript.delta"
 SOUND = "response.output_audio.delta"
@@ -76,7 +77,7 @@ def test_words_and_sound_come_in_the_order_that_is_asked_for(
 
 
 def test_another_order_is_refused() -> None:
-    with pytest.raises(ValueError, match="choose 'interleaved'"):
+    with pytest.raises(ScriptError, match="choose 'interleaved'"):
         spoken_answer("Hi.", order="backwards")  # type: ignore[arg-type]  # that is the test
 
 
@@ -159,3 +160,62 @@ def test_an_error_says_what_it_refuses() -> None:
     assert (event.error.code, event.error.param, event.error.event_id) == ("bad", "a.b", "event_a")
     assert "event_id" not in error("no")[0]["error"]
     assert error("no", event_id=None)[0]["error"]["event_id"] is None
+
+
+# -- what no server sends --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("traffic", "words"),
+    [
+        ({"type": "error"}, "in a list, not {'type': 'error'}"),
+        ([7], "a server sends events, .* not 7"),
+        ([{"delta": "a"}], "dictionaries with a type, .* not {'delta': 'a'}"),
+        ([{"type": 7}], "dictionaries with a type, .* not {'type': 7}"),
+        ([{"type": "error"}], "error has 'error', not "),
+        ([{"type": "error", "error": "no"}], "error has 'error', not "),
+        ([{"type": "session.updated", "session": []}], r"session\.updated has 'session', not "),
+        ([{"type": "response.created"}], r"response\.created has 'response\.id', not "),
+        ([{"type": "response.done", "response": {"id": 7}}], r"has 'response\.id', not "),
+        ([{"type": "conversation.item.added", "item": {}}], r"has 'item\.id', not "),
+        ([{"type": "conversation.item.done", "item": "a"}], r"has 'item\.id', not "),
+        ([{"type": "input_audio_buffer.committed"}], "has 'item_id', not "),
+        (
+            [{"type": "response.output_item.done", "item": {"id": "a"}, "output_index": "0"}],
+            "has 'output_index', not ",
+        ),
+        ([{"type": "a", "b": {1}}], "can't be written as JSON: .*set"),
+        ([*text_answer("Fine."), {}], "dictionaries with a type"),
+    ],
+)
+def test_what_no_server_sends_is_refused(traffic: Any, words: str) -> None:
+    with pytest.raises(ScriptError, match=words):
+        check_traffic(traffic)
+
+
+def test_what_a_server_sends_passes() -> None:
+    check_traffic([])
+    check_traffic((*user_turn("Hi."), *spoken_answer("Hi."), *error("no"), *drop_link()))
+    check_traffic([*session_created(), *function_call("a"), {"type": "of the server's own"}])
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"code": 999}, "a close code is from 1000 to 4999, not 999"),
+        ({"code": 5000}, "a close code is from 1000 to 4999, not 5000"),
+        ({"code": "1000"}, "a close code is from 1000 to 4999, not '1000'"),
+        ({"code": 1000, "reason": b"no"}, "the reason of a close must be a text, not b'no'"),
+    ],
+)
+def test_no_link_ends_like_that(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ScriptError, match=words):
+        LinkEnd(**fields)
+    assert LinkEnd(4999).code == 4999
+
+
+def test_one_response_is_made_of_answers() -> None:
+    with pytest.raises(ScriptError, match="takes answers"):
+        one_response()
+    with pytest.raises(ScriptError, match="an answer is what"):
+        one_response(text_answer("Fine."), user_turn("No."))

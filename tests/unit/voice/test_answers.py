@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from realtime_sync.conversation.session import SoundFormat
-from realtime_sync.voice.answers import Answers
+from realtime_sync.voice.answers import Answers, Cut
 from realtime_sync.voice.asks import Saying
 
 RATE = 24_000
@@ -103,8 +103,8 @@ def test_an_item_is_truncated_at_what_was_handed_out(
 ) -> None:
     answers.get(PART, 100)
     answers.answer("r").done = done
-    assert answers.cut({PART: handed_ms}) == (truncated, deleted)
-    assert answers.cut({PART: handed_ms}) == ({}, ())
+    assert answers.cut({PART: handed_ms}) == Cut(truncated, deleted, {})
+    assert answers.cut({PART: handed_ms}) == Cut({}, (), {})
 
 
 def test_an_item_with_a_heard_part_is_not_deleted(answers: Sound) -> None:
@@ -112,7 +112,7 @@ def test_an_item_with_a_heard_part_is_not_deleted(answers: Sound) -> None:
     answers.get(("a", 1), 100)
     answers.get(NEXT, 100)
     answers.answer("r").done = True
-    assert answers.cut({PART: 100}) == ({}, ("b",))
+    assert answers.cut({PART: 100}) == Cut({}, ("b",), {})
 
 
 def test_what_was_interrupted_is_over_when_the_server_knows_nothing_of_it(answers: Sound) -> None:
@@ -169,15 +169,15 @@ def test_a_length_is_in_whole_milliseconds_of_the_session_s(
 ) -> None:
     answers = Sound(format)
     answers.received(PART, "r", size)
-    assert answers.cut({PART: 999}) == ({}, ())
+    assert answers.cut({PART: 999}) == Cut({}, (), {})
     answers.answer("r")
     answers.received(PART, "r", size)
-    assert answers.cut({PART: 999}) == ({PART: ms}, ())
+    assert answers.cut({PART: 999}) == Cut({PART: ms}, (), {})
 
 
 def test_nobody_can_say_which_item_has_no_id(answers: Sound) -> None:
     answers.get(("", 0), 100)
-    assert answers.cut({("", 0): 50}) == ({}, ())
+    assert answers.cut({("", 0): 50}) == Cut({}, (), {})
 
 
 def test_an_item_that_is_gone_is_neither_truncated_nor_deleted(answers: Sound) -> None:
@@ -185,8 +185,19 @@ def test_an_item_that_is_gone_is_neither_truncated_nor_deleted(answers: Sound) -
         answers.get(part, 100)
     answers.deleted("a")
     answers.get(PART, 100)
-    assert answers.parts == (NEXT,)
-    assert answers.cut({PART: 50, NEXT: 0}) == ({}, ("b",))
+    assert answers.cut({PART: 50, NEXT: 0}) == Cut({}, ("b",), {PART: 50})
+
+
+@pytest.mark.parametrize(("handed_ms", "cut"), [(0, True), (79, True), (80, False), (100, False)])
+def test_what_is_cut_after_its_link_is_the_server_s_no_more(
+    answers: Sound, handed_ms: int, cut: bool
+) -> None:
+    answers.get(PART, 100)
+    answers.get(("a", 1), 100)
+    answers.link_lost(answers.played)
+    only_here = {PART: handed_ms} if cut else {}
+    assert answers.cut({PART: handed_ms}) == Cut({}, (), only_here), "the other is said again"
+    assert answers.parts == ()
 
 
 # -- what sounds ---------------------------------------------------------------------------------
@@ -237,6 +248,7 @@ def test_one_that_was_interrupted_protects_nothing(answers: Sound) -> None:
 def saying(answers: Sound) -> Saying:
     """Something that an answer says, with 100 ms of sound."""
     said = answers.answer("r").saying = Saying({}, is_protected=False)
+    answers.answer("r").answered = True
     answers.get(PART, 100)
     return said
 
@@ -270,6 +282,26 @@ def test_it_is_cut_while_it_plays(
     assert answers.fate_of(saying, answers.played) == fate
 
 
+def test_without_a_sound_it_is_not_heard(answers: Sound) -> None:
+    said = answers.answer("r").saying = Saying({}, is_protected=False)
+    assert answers.fate_of(said, answers.played) == "under_way"
+    answers.answer("r").done = True
+    assert answers.fate_of(said, answers.played) == "unspoken"
+
+
+@pytest.mark.parametrize(("done", "fate"), [(False, "cut"), (True, "heard")])
+def test_what_a_lost_link_cuts_off_is_not_heard_to_its_end(
+    answers: Sound, saying: Saying, done: bool, fate: str
+) -> None:
+    answers.answer("r").done = done
+    answers.heard[PART] = 50
+    for _ in range(2):  # over the next link it stays what it is
+        answers.link_lost(answers.played)
+    assert answers.fate_of(saying, answers.played) == "under_way", "it plays on"
+    answers.heard[PART] = 100
+    assert answers.fate_of(saying, answers.played) == fate
+
+
 def test_it_is_lost_where_the_server_fails(answers: Sound, saying: Saying) -> None:
     answers.answer("r").failed = answers.answer("r").done = True
     assert answers.fate_of(saying, answers.played) == "lost"
@@ -297,7 +329,6 @@ def test_an_answer_is_lost_before_its_first_sample(
     unheard, waits = answers.link_lost(answers.played)
     assert (bool(unheard), waits) == (lost, buffered)
     assert answers.running == []
-    assert answers.parts == ()
 
 
 def test_what_plays_before_a_lost_answer_is_not_silenced(answers: Sound) -> None:
@@ -323,7 +354,7 @@ def test_a_new_link_may_use_an_item_s_name_again(answers: Sound) -> None:
     answers.link_lost(answers.played)
     answers.get(PART, 50, "r2")
     assert answers.parts == (PART,)
-    assert answers.cut({PART: 60}) == ({PART: 50}, ())
+    assert answers.cut({PART: 60}) == Cut({PART: 50}, (), {})
 
 
 def test_a_long_conversation_keeps_a_bounded_memory(answers: Sound) -> None:

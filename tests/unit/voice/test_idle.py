@@ -108,19 +108,25 @@ class Talk:
 
 
 @pytest.mark.parametrize(
-    ("rule", "words"),
+    ("rule", "response"),
     [
-        ({"say": "Hello?"}, 'Say exactly the following words, and nothing else: "Hello?"'),
-        ({"instructions": "Ask."}, "Ask."),
+        (
+            {"say": "Hello?"},
+            {
+                "instructions": 'Say exactly the following words, and nothing else: "Hello?"',
+                "tool_choice": "none",
+            },
+        ),
+        ({"instructions": "Ask."}, {"instructions": "Ask."}),
     ],
 )
-def test_the_model_says_it(rule: dict[str, str], words: str) -> None:
+def test_the_model_says_it(rule: dict[str, str], response: dict[str, str]) -> None:
     talk = Talk(after_s=5, end_after_s=3, **rule)
     talk.hear(session())
     assert talk.look_after(4) == []
     assert talk.look_after(1.5) == [
         Report(IdlePrompted(silent_s=5.5)),
-        CreateResponse("voice_create_1", {"instructions": words}),
+        CreateResponse("voice_create_1", response),
     ]
     talk.hear(created("r1"), delta("r1", "a", 100))
     assert talk.look_after(60) == []

@@ -8,25 +8,30 @@ import pytest
 from guards import VirtualClock
 from scripted_voice import (
     ScriptedFacts,
+    acts,
+    asks,
     audio_done,
     call_done,
     created,
+    decided,
     delta,
     done,
     event,
+    feed,
+    known,
     make_state,
     pcm,
+    reconnect,
+    reports,
     session,
     speech_started,
     speech_stopped,
 )
 
-from realtime_sync.connection.state import ConnectionState
 from realtime_sync.errors import ConfigError, ServerError
-from realtime_sync.events import Reconnected, ServerEvent
+from realtime_sync.events import ServerEvent
 from realtime_sync.voice.asks import Saying
 from realtime_sync.voice.effects import (
-    AskForOwed,
     CancelResponse,
     ClearInput,
     Commit,
@@ -34,7 +39,6 @@ from realtime_sync.voice.effects import (
     DeleteItem,
     Effect,
     Flush,
-    GiveUp,
     Pause,
     Play,
     Report,
@@ -53,16 +57,13 @@ from realtime_sync.voice.events import (
     Interrupted,
     RuleUnavailable,
     ToolFinished,
-    ToolOutputLost,
     ToolStarted,
     ToolsUnmatched,
-    TurnEnded,
-    TurnLost,
     TurnMetrics,
 )
+from realtime_sync.voice.idle import IdleRule
 from realtime_sync.voice.interruptions import Interruptions
-from realtime_sync.voice.overdue import Owed
-from realtime_sync.voice.rules import VoiceState
+from realtime_sync.voice.rules import VoiceState, check_rules
 
 
 @pytest.fixture
@@ -73,52 +74,6 @@ def clock() -> VirtualClock:
 @pytest.fixture
 def state(clock: VirtualClock) -> VoiceState:
     return make_state(ScriptedFacts(), clock)
-
-
-def known(state: VoiceState) -> ConnectionState:
-    """What the connection knows."""
-    facts = state._facts
-    assert isinstance(facts, ScriptedFacts)
-    return facts.state
-
-
-def feed(state: VoiceState, *events: ServerEvent) -> list[Effect]:
-    effects: list[Effect] = []
-    for one in events:
-        known(state).receive(one)
-        effects += state.receive(one)
-    return decided(state, effects)
-
-
-def decided(state: VoiceState, effects: list[Effect]) -> list[Effect]:
-    """What is to be done in the end; what is only told of turns and tools is tested elsewhere."""
-    result: list[Effect] = []
-    for effect in effects:
-        if isinstance(effect, AskForOwed):
-            result += state.ask_for_owed()
-        elif not isinstance(effect, Report) or not isinstance(effect.event, _TOLD):
-            result.append(effect)
-    return result
-
-
-_TOLD = (TurnEnded, ToolsUnmatched)
-
-
-def asks(state: VoiceState, number: int = 1) -> CreateResponse:
-    """The effect that asks for a response, and that the connection was asked."""
-    request = f"voice_create_{number}"
-    known(state).ask_when_idle({"type": "response.create", "event_id": request})
-    return CreateResponse(request)
-
-
-def acts(effects: list[Effect]) -> list[Effect]:
-    return [effect for effect in effects if not isinstance(effect, Report)]
-
-
-def reports(effects: list[Effect]) -> list[Any]:
-    """What is told of the conversation; the figures of its turns are in test_metrics."""
-    events = [effect.event for effect in effects if isinstance(effect, Report)]
-    return [event for event in events if not isinstance(event, TurnMetrics)]
 
 
 def test_an_answer_is_played_and_its_latency_reported(
@@ -382,22 +337,6 @@ def test_a_saying_waits_until_the_answer_was_heard(clock: VirtualClock) -> None:
     assert "Hello." in (create.response or {})["instructions"]
 
 
-def test_a_saying_that_nobody_has_heard_keeps_its_words_and_its_protection(
-    clock: VirtualClock,
-) -> None:
-    state = make_state(ScriptedFacts(), clock, interruptions=Interruptions())
-    feed(state, session(create_response=False, interrupt_response=False))
-    (create,) = state.say("This call is recorded.", interruptible=False)
-    known(state).ask_when_idle({"type": "response.create", "event_id": "voice_create_1"})
-    feed(state, created("r1"))
-    (again,) = acts(reconnect(state))
-    assert isinstance(create, CreateResponse)
-    assert again == CreateResponse("voice_create_2", create.response)
-    known(state).ask_when_idle({"type": "response.create", "event_id": "voice_create_2"})
-    feed(state, created("r2"), delta("r2", "a", 500))
-    assert acts(feed(state, speech_started())) == [], "nobody interrupts it"
-
-
 def test_an_update_that_was_refused_before_the_beginning_ends_it(state: VoiceState) -> None:
     known(state).sent({"type": "session.update", "event_id": "u1", "session": {}})
     state.begin()
@@ -409,9 +348,14 @@ def test_an_update_that_was_refused_before_the_beginning_ends_it(state: VoiceSta
 
 
 def test_an_item_that_is_deleted_while_it_plays_is_not_truncated(state: VoiceState) -> None:
-    feed(state, session(), created("r1"), delta("r1", "a", 500), delta("r1", "b", 500))
+    feed(state, session(), created("r1"), delta("r1", "a", 500), done("r1"))
     feed(state, event("conversation.item.deleted", item_id="a"))
-    assert feed(state, speech_started()) == [Silence((("b", 0),))]
+    assert feed(state, speech_started()) == [Silence((("a", 0),))]
+    effects = state.silenced({("a", 0): 200})
+    assert acts(effects) == []
+    assert reports(effects) == [
+        Interrupted(item_id="a", content_index=0, audio_end_ms=200, deleted=())
+    ]
 
 
 def test_tools_that_do_not_match_are_told_once(state: VoiceState) -> None:
@@ -483,116 +427,6 @@ def test_errors_of_others_change_nothing(state: VoiceState) -> None:
     error = {"type": "invalid_request_error", "message": "no", "event_id": "someone"}
     assert feed(state, event("error", error=error)) == []
     assert state.busy
-
-
-# -- a lost link ---------------------------------------------------------------------------------
-
-
-def reconnect(state: VoiceState, *lost_items: str) -> list[Effect]:
-    known(state).link_lost(known(state).requested)
-    lost = Reconnected(code=1006, attempts=1, lost=[], lost_items=list(lost_items))
-    return feed(state, lost)
-
-
-def test_a_turn_that_the_drop_cut_is_lost(state: VoiceState) -> None:
-    feed(state, session(), speech_started())
-    assert state.busy
-    assert reports(reconnect(state)) == [TurnLost(item_id="user")]
-    assert not state.busy
-
-
-def test_a_turn_that_could_not_be_restored_is_lost(state: VoiceState) -> None:
-    feed(state, session(), speech_started(), speech_stopped())
-    assert reconnect(state, "user") == [Report(TurnLost(item_id="user"))]
-    assert not state.busy
-
-
-@pytest.mark.parametrize("came", [(), (delta("r1", "a", 500),)])
-def test_no_answer_is_asked_for_to_a_turn_that_is_lost(
-    state: VoiceState, came: tuple[ServerEvent, ...]
-) -> None:
-    feed(state, session(), speech_started(), speech_stopped(), created("r1"), *came)
-    known(state).history.keep([message("earlier", "user"), message("answer", "assistant")])
-    effects = reconnect(state, "user")
-    assert [effect for effect in effects if effect != Silence(())] == [
-        Report(TurnLost(item_id="user"))
-    ]
-    assert not state.busy
-
-
-def test_what_was_said_before_a_lost_turn_is_still_answered(clock: VirtualClock) -> None:
-    state = make_state(ScriptedFacts(), clock, interruptions=False)
-    feed(state, session(create_response=False, interrupt_response=False), created("r1"))
-    feed(state, speech_started())
-    known(state).history.keep([message("earlier", "user")])
-    assert reconnect(state, "user") == [Report(TurnLost(item_id="user")), asks(state)]
-
-
-def message(item_id: str, role: str) -> dict[str, Any]:
-    content = [{"type": "input_text" if role == "user" else "output_text", "text": "hello"}]
-    return {"type": "message", "id": item_id, "role": role, "content": content}
-
-
-def test_an_answer_that_was_due_is_asked_for_once(state: VoiceState) -> None:
-    feed(state, session(), speech_started(), speech_stopped())
-    assert reconnect(state) == [asks(state)]
-    assert state.ask_for_owed() == []
-    feed(state, created("r1"), done("r1"))
-    assert not state.busy
-
-
-def test_what_was_interrupted_before_it_began_is_forgotten_with_its_link(
-    state: VoiceState,
-) -> None:
-    feed(state, session(), speech_started(), speech_stopped())
-    state.interrupt()
-    state.silenced({})
-    assert reconnect(state) == [asks(state)]
-    assert feed(state, created("r1")) == [], "it is not cancelled"
-
-
-def test_an_answer_of_which_nothing_was_heard_is_asked_for_again(state: VoiceState) -> None:
-    feed(state, session(), speech_started(), speech_stopped(), created("r1"))
-    assert reconnect(state) == [asks(state)]
-    feed(state, created("r2"), delta("r2", "a", 500))
-    # What is in the sink would be said twice.
-    assert reconnect(state) == [Silence(()), asks(state, 2)]
-
-
-def test_an_answer_that_was_heard_in_part_plays_out(clock: VirtualClock) -> None:
-    state = make_state(ScriptedFacts(), clock, handed_ms=lambda part: 20)
-    feed(state, session(), created("r1"), delta("r1", "a", 500), delta("r1", "b", 500))
-    assert reconnect(state) == []
-    assert not state.busy
-    # The server has it as it was heard, under an id of its own: nothing is left to be truncated.
-    assert feed(state, speech_started()) == [Silence(())]
-    assert acts(state.silenced({})) == []
-
-
-def test_nothing_is_asked_for_where_nothing_is_owed(state: VoiceState) -> None:
-    said = {"type": "message", "id": "user", "role": "user", "status": "completed"}
-    words = {"content": [{"type": "input_text", "text": "hello"}]}
-    feed(state, session(create_response=False), speech_started(), speech_stopped())
-    feed(state, event("conversation.item.done", item={**said, **words}))
-    assert reconnect(state) == []
-
-
-def test_outputs_are_answered_over_the_new_link(state: VoiceState) -> None:
-    feed(state, session(), created("r1"), call_done("r1", "c1", "time"))
-    feed(state, call_done("r1", "c2", "weather"))
-    assert state.output_sent("c1") == []
-    assert reconnect(state) == []
-    assert state.tool_returned("c2", "weather", "5") == [SendToolOutput("c2", "5")]
-    assert state.output_sent("c2") == [asks(state)]
-
-
-def test_the_output_of_a_call_that_was_not_restored_is_dropped(state: VoiceState) -> None:
-    feed(state, session(), created("r1"), call_done("r1", "c1", "time"))
-    known(state).history.keep([])
-    reconnect(state)
-    lost = ToolOutputLost(call_id="c1", name="time")
-    assert state.tool_returned("c1", "time", "5") == [Report(lost)]
-    assert not state.tools_running
 
 
 # -- the session ---------------------------------------------------------------------------------
@@ -799,158 +633,6 @@ def test_no_words_are_needed_where_the_server_interrupts_by_itself(clock: Virtua
         feed(make_state(ScriptedFacts(), clock, interruptions=rule), session())
 
 
-# -- what the server never ends, or never begins -------------------------------------------------
-
-
-def wait(state: VoiceState, clock: VirtualClock, seconds: float, **facts: Any) -> list[Effect]:
-    """Let time pass, as the engine does: it looks before and after."""
-    facts.setdefault("reconnecting", False)
-    assert not seconds or state.give_up_overdue(**facts) == []
-    clock.advance(seconds)
-    effects = state.give_up_overdue(**facts)
-    for effect in effects:
-        if isinstance(effect, GiveUp):
-            owed = effect.overdue
-            known(state).give_up(response_id=owed.response_id, event_id=owed.request)
-    return decided(state, effects)
-
-
-def failed(response_id: str | None, after: str = "30") -> Report:
-    reason = f"nothing has come of it for {after} s"
-    return Report(AnswerFailed(response_id=response_id, status="timed_out", reason=reason))
-
-
-def test_a_response_that_never_ends_is_cancelled_and_keeps_nothing_waiting(
-    state: VoiceState, clock: VirtualClock
-) -> None:
-    feed(state, created("r1"), delta("r1", "a", 20))
-    state.say("Hello.")
-    assert wait(state, clock, 29.9) == []
-    assert state.busy
-    effects = wait(state, clock, 0.1)
-    assert effects[:3] == [CancelResponse("r1"), failed("r1"), GiveUp(Owed(response_id="r1"))]
-    assert [type(effect) for effect in effects[3:]] == [CreateResponse]
-    assert not known(state).busy
-
-
-def test_what_comes_of_it_late_is_dropped(state: VoiceState, clock: VirtualClock) -> None:
-    feed(state, created("r1"), delta("r1", "a", 20))
-    wait(state, clock, 30)
-    assert feed(state, delta("r1", "a", 20), audio_done("r1", "a")) == []
-    message = {"type": "message", "content": [{"type": "output_audio"}]}
-    output = [{**message, "id": "a"}, {**message, "id": "b"}]
-    end = {"id": "r1", "status": "cancelled", "output": output}
-    assert feed(state, event("response.done", response=end)) == [DeleteItem("b")], "a was heard"
-    assert not state.busy
-
-
-@pytest.mark.parametrize("name", ["r1", None])
-def test_any_sign_of_it_begins_the_time_anew(
-    state: VoiceState, clock: VirtualClock, name: str | None
-) -> None:
-    feed(state, created("r1"))
-    wait(state, clock, 29)
-    words = {"response_id": name} if name else {}
-    feed(state, event("response.output_audio_transcript.delta", item_id="a", delta="x", **words))
-    assert wait(state, clock, 29) == []
-    feed(state, session(), event("response.output_text.delta", response_id="oob", delta="x"))
-    feed(state, event("response.created", response={"id": "oob", "conversation_id": None}))
-    assert CancelResponse("r1") in wait(state, clock, 1), "these are none"
-
-
-def test_not_while_the_link_is_made_anew_nor_while_a_tool_runs_nor_while_it_plays(
-    clock: VirtualClock,
-) -> None:
-    silent = [False]
-    state = make_state(ScriptedFacts(), clock, is_silent=lambda: silent[0])
-    feed(state, created("r1"))
-    assert wait(state, clock, 40, reconnecting=True) == []
-    silent[0] = True
-    assert wait(state, clock, 29) == [], "that time did not count"
-    feed(state, call_done("r1", "c1", "time"))
-    assert wait(state, clock, 40) == []
-    state.tool_returned("c1", "time", "5")
-    state.output_sent("c1")
-    silent[0] = False
-    assert wait(state, clock, 40) == []
-    silent[0] = True
-    effects = wait(state, clock, 0)
-    assert effects[:2] == [CancelResponse("r1"), failed("r1")]
-    assert effects[3:] == [asks(state)], "the output is to be answered"
-
-
-def test_not_while_the_answer_is_paused(clock: VirtualClock) -> None:
-    rule = Interruptions(resume=True, backchannels=None, max_backchannel_ms=100_000)
-    state = make_state(ScriptedFacts(), clock, interruptions=rule, manual_turns=True)
-    feed(state, created("r1"))
-    state.user_started()
-    assert wait(state, clock, 60) == []
-
-
-def test_one_that_was_interrupted_is_only_forgotten(state: VoiceState, clock: VirtualClock) -> None:
-    feed(state, session(), created("r1"), delta("r1", "a", 20), speech_started())
-    state.silenced({})
-    feed(state, speech_stopped())
-    assert wait(state, clock, 30) == [GiveUp(Owed(response_id="r1"))]
-    assert wait(state, clock, 30) == [failed(None), GiveUp(Owed())], "the server's own answer"
-    assert not state.busy
-
-
-def test_a_request_that_is_never_answered_is_given_up(
-    state: VoiceState, clock: VirtualClock
-) -> None:
-    (create,) = state.respond({"instructions": "Greet."})
-    assert isinstance(create, CreateResponse)
-    known(state).ask_when_idle({"type": "response.create", "event_id": create.event_id})
-    state.say("Hello.")
-    effects = wait(state, clock, 30)
-    assert effects[:2] == [failed(None), GiveUp(Owed(request=create.event_id))]
-    assert [type(effect) for effect in effects[2:]] == [CreateResponse], "what is said next"
-
-
-@pytest.mark.parametrize("heard_of_it", [False, True])
-@pytest.mark.parametrize("alive", [False, True])
-def test_what_was_given_up_on_a_dead_link_is_asked_for_over_the_next(
-    clock: VirtualClock, *, alive: bool, heard_of_it: bool
-) -> None:
-    handed = 20 if heard_of_it else 0
-    state = make_state(ScriptedFacts(), clock, handed_ms=lambda _: handed)
-    feed(state, created("r1"), delta("r1", "a", 20))
-    wait(state, clock, 30)
-    if alive:
-        feed(state, session())
-    known(state).link_lost(frozenset())
-    effects = feed(state, Reconnected(code=1006, attempts=1, lost=[], lost_items=[]))
-    assert effects == ([] if alive or heard_of_it else [asks(state)])
-
-
-@pytest.mark.parametrize("asked", [False, True])
-def test_so_is_a_request_that_was_given_up_on_it(
-    state: VoiceState, clock: VirtualClock, *, asked: bool
-) -> None:
-    if asked:
-        (create,) = state.say("Hello.")
-        assert isinstance(create, CreateResponse)
-        request = {"type": "response.create", "event_id": create.event_id}
-        known(state).ask_when_idle(request)
-    else:
-        feed(state, session(), speech_started(), speech_stopped())
-    assert GiveUp(Owed(request=create.event_id if asked else None)) in wait(state, clock, 30)
-    effects = feed(state, Reconnected(code=1006, attempts=1, lost=[], lost_items=[]))
-    (again,) = effects
-    assert isinstance(again, CreateResponse)
-    assert (again.response is not None) == asked
-
-
-def test_a_request_that_waits_its_turn_has_time(state: VoiceState, clock: VirtualClock) -> None:
-    feed(state, created("r1"), call_done("r1", "c1", "time"))
-    state.tool_returned("c1", "time", "5")
-    state.output_sent("c1")
-    feed(state, done("r1"), created("other"))
-    asks(state)
-    assert wait(state, clock, 30)[:2] == [CancelResponse("other"), failed("other")]
-
-
 # -- what others decide --------------------------------------------------------------------------
 
 
@@ -1088,9 +770,20 @@ def test_to_fall_silent_interrupts_nothing(state: VoiceState) -> None:
     assert state.cuts == 0
 
 
-def test_what_becomes_of_words_is_known(state: VoiceState) -> None:
+@pytest.mark.parametrize(
+    ("came", "fate"),
+    [
+        ([delta("r2", "a", 20)], "heard"),
+        ([call_done("r2", "c1", "time")], "unspoken"),
+        ([], "unspoken"),
+    ],
+)
+def test_what_becomes_of_words_is_known(
+    state: VoiceState, came: list[ServerEvent], fate: str
+) -> None:
     saying = Saying.word_for_word("Hello.", is_protected=False)
     assert saying.params["instructions"].endswith('nothing else: "Hello."')
+    assert saying.params["tool_choice"] == "none", "a call would come in their place"
     feed(state, session(), created("r"))
     assert state.ask(saying) == []
     assert state.fate_of(saying) == "waiting"
@@ -1100,8 +793,8 @@ def test_what_becomes_of_words_is_known(state: VoiceState) -> None:
     asks(state)
     feed(state, created("r2"))
     assert state.fate_of(saying) == "under_way"
-    feed(state, done("r2"))
-    assert state.fate_of(saying) == "heard"
+    feed(state, *came, done("r2"))
+    assert state.fate_of(saying) == fate
 
 
 def test_words_that_the_server_refuses_are_lost(state: VoiceState) -> None:
@@ -1143,3 +836,15 @@ def test_turns_of_the_user_are_counted_spoken_or_written(state: VoiceState) -> N
     assert state.turns == 3
     state.say("Hello.")
     assert state.turns == 3
+
+
+@pytest.mark.parametrize(
+    ("interruptions", "idle", "wrong"),
+    [("off", None, "interruptions="), (None, None, "interruptions="), (True, 5, "idle=")],
+)
+def test_what_is_no_rule_is_refused(interruptions: object, idle: object, wrong: str) -> None:
+    with pytest.raises(ConfigError, match=f"{wrong}.* is no rule"):
+        check_rules(interruptions, idle)
+    for rule in (True, False, Interruptions()):
+        check_rules(rule, None)
+        check_rules(rule, IdleRule(after_s=1, end_after_s=1))

@@ -545,6 +545,10 @@ def test_it_stays_paused_until_all_are_false_and_nobody_speaks() -> None:
     assert talk.since() == ["delete u1", "delete u2", "resume"]
     false = [one for one in talk.told if one.type == "voice.false_interruption"]
     assert [(one.item_id, one.transcript) for one in false] == [("u2", "Mhm. Yeah.")]
+    assert ends(talk) == [
+        ("u1", "false_interruption", False),
+        ("u2", "false_interruption", False),
+    ]
 
 
 def test_one_real_makes_all_real_and_one_answer_is_asked_for() -> None:
@@ -560,6 +564,22 @@ def test_one_real_makes_all_real_and_one_answer_is_asked_for() -> None:
     talk.becomes_item("u2")
     talk.words("No.", "u2")
     assert talk.since() == ["create"]
+    assert ends(talk) == [("u1", "speech_stopped", False), ("u2", "speech_stopped", True)]
+
+
+def ends(talk: Talk) -> list[tuple[str | None, str, bool]]:
+    told = [one for one in talk.told if one.type == "voice.turn_ended"]
+    return [(one.item_id, one.reason, one.answered) for one in told]
+
+
+def test_when_all_have_stopped_one_answer_is_asked_for_and_each_has_ended() -> None:
+    talk = with_answer(managed())
+    talk.says(400, None, "u1")
+    talk.says(400, None, "u2")
+    talk.words("No.", "u2")
+    talk.hear(done("r1", "cancelled"))
+    assert talk.since() == ["pause", *CUT, "create"]
+    assert ends(talk) == [("u1", "speech_stopped", False), ("u2", "speech_stopped", True)]
 
 
 def test_the_first_one_real_while_the_second_is_spoken() -> None:
@@ -570,8 +590,10 @@ def test_the_first_one_real_while_the_second_is_spoken() -> None:
     assert talk.since() == ["pause", *CUT]
     talk.hear(done("r1", "cancelled"))
     assert talk.since() == [], "the user speaks"
+    assert ends(talk) == [("u1", "speech_stopped", False)]
     talk.end(400, "u2")
     assert talk.since() == ["create"]
+    assert ends(talk)[1:] == [("u2", "speech_stopped", True)]
 
 
 # -- an item that is not there yet ---------------------------------------------------------------
@@ -667,8 +689,10 @@ def test_the_rest_of_an_answer_pauses_too_and_nothing_of_it_is_truncated() -> No
     assert talk.since() == []
     talk.begin("u2")
     assert talk.since() == ["pause"]
+    talk.tell()
     talk.words("Stop", "u2", name="delta")
     assert talk.since() == ["silence", "resume"]
+    assert talk.tell() == ["interrupted", "resumed"]
 
 
 def test_what_was_interrupted_before_it_began_is_forgotten_with_its_link() -> None:
@@ -1025,6 +1049,14 @@ def test_its_words_decide_after_the_commit(words: str, does: list[str]) -> None:
     (ended,) = [one for one in talk.told if one.type == "voice.turn_ended"]
     assert ended.item_id == "u"
     assert ended.reason == ("detected" if does is CUT else "false_interruption")
+
+
+def test_several_that_were_found_here_end_each() -> None:
+    talk = found_here(RESUME)
+    speak_here(talk, 400)
+    talk.becomes_item("u1")
+    speak_here(talk, 1600)
+    assert ends(talk) == [("u1", "detected", False), (None, "detected", True)]
 
 
 def test_its_words_need_a_transcription() -> None:

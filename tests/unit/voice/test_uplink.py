@@ -92,10 +92,10 @@ class Way:
         )
 
     def _decide(self, decision: Callable[[], list[Effect]]) -> None:
-        before = self.state._speaking
+        before = self.state._turn.speaking
         decision()
-        self.done.append("started" if self.state._speaking else "stopped")
-        assert before is not self.state._speaking
+        self.done.append("started" if self.state._turn.speaking else "stopped")
+        assert before is not self.state._turn.speaking
 
     def run(self) -> list[Any]:
         """Run it to its end."""

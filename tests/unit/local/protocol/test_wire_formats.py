@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from realtime_sync.local.protocol.wire_formats import PCM16, Encoder, WireFormat, format_of
+from realtime_sync.local.protocol.wire_formats import (
+    PCM16,
+    Encoder,
+    WireFormat,
+    format_of,
+    pcm_at,
+)
 
 ULAW = format_of({"type": "audio/pcmu"})
 ALAW = format_of({"type": "audio/pcma"})
@@ -14,3 +20,12 @@ def test_the_encoder_keeps_the_duration(wire: WireFormat) -> None:
     out = b"".join(encoder.encode(bytes(4_801 * 2)) for _ in range(10)) + encoder.flush()
     assert wire.ticks(len(out)) == pytest.approx(48_010, abs=24)
     assert set(wire.decode(out)) <= {0, 8, 248, 255}, "silence stays silence"
+
+
+@pytest.mark.parametrize("wire", [PCM16, ULAW, pcm_at(16_000), pcm_at(22_050)])
+def test_durations_of_every_rate(wire: WireFormat) -> None:
+    second = wire.hz * wire.sample_bytes
+    assert wire.ticks(second) == 24_000
+    assert wire.bytes_in(24_000) == second
+    assert wire.bytes_in(24_000 // 2 + 1) % wire.sample_bytes == 0
+    assert wire.bytes_in(wire.ticks(wire.sample_bytes)) in (0, wire.sample_bytes), "never more"

@@ -31,3 +31,22 @@ def test_sound_is_held_back_until_the_client_takes_it() -> None:
         sending.cancel()
 
     asyncio.run(run())
+
+
+def test_nothing_is_sent_once_the_connection_is_being_closed() -> None:
+    async def run() -> None:
+        sent: list[str] = []
+
+        async def send(text: str) -> None:
+            sent.append(text)
+            outbox.stop()
+
+        outbox = Outbox(send)
+        sending = asyncio.create_task(outbox.run())
+        outbox.put({"n": 0})
+        outbox.put({"n": 1})
+        await outbox.flush()
+        assert sent == ['{"n":0}']
+        sending.cancel()
+
+    asyncio.run(run())

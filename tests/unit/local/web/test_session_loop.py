@@ -127,3 +127,17 @@ def test_a_failure_beside_it_is_raised_and_the_session_closed() -> None:
     with pytest.raises(RuntimeError, match="no engine"):
         asyncio.run(run())
     assert session.calls == ["open", "close"]
+
+
+def test_a_protocol_with_errors_of_its_own() -> None:
+    async def run() -> None:
+        socket = Socket(text("{"), answers=1)
+        loop = SessionLoop(
+            socket,  # type: ignore[arg-type]  # as far as it is used
+            session_limit_s=600.0,
+            error_message=lambda error: {"oh": error.code},
+        )
+        await loop.run(Session())
+        assert socket.sent == [{"oh": "invalid_json"}]
+
+    asyncio.run(run())

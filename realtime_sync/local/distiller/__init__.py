@@ -1,0 +1,1 @@
+"""What the server knows of AI Refinery's Realtime Distiller: projects, sessions, agents."""
