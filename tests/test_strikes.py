@@ -25,6 +25,7 @@ PARTS = (
     "transport",
     "rest",
     "clients",
+    "distiller",
     "_fork.py",
     "_threads.py",
 )

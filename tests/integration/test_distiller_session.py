@@ -12,7 +12,7 @@ import pytest
 from distiller_peer import DistillerLine, DistillerPeer
 from guards import Guard
 
-from realtime_sync import ConcurrencyError, ConfigError, RealtimeTimeout
+from realtime_sync import ConcurrencyError, ConfigError, FormatError, RealtimeTimeout
 from realtime_sync.distiller import DistillerEvent, DistillerSession, open_session
 from realtime_sync.errors import DistillerConnectionError, DistillerMessageError
 
@@ -100,8 +100,10 @@ def test_a_blank_text_is_refused(text: Any) -> None:
             session.send_text_query(text)
         with pytest.raises(ValueError, match="at least one sample"):
             session.send_audio_chunk(b"")
-        with pytest.raises(ValueError, match="half a sample"):
-            session.send_audio_chunk(b"\x00")
+        for chunk in (b"\x00", "AAAA", None):
+            with pytest.raises(FormatError, match="PCM16"):
+                session.send_audio_chunk(chunk)  # type: ignore[arg-type]
+        assert session._turn.quiet, "what was refused is of no turn"
 
 
 def test_closing_sends_what_was_sent_before_first() -> None:
