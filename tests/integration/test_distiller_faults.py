@@ -641,6 +641,38 @@ def test_agents_that_raise_or_hang_or_are_unknown_do_not_end_a_talk(
     assert all(f'"type": "{kind}"' in each for kind, each in zip(kinds, contents, strict=True))
 
 
+class SlowSpeaker(VirtualSpeaker):
+    """One whose device takes the sound only when it may."""
+
+    def __init__(self) -> None:
+        super().__init__(pace="fast")
+        self.is_asked, self.may_play = threading.Event(), threading.Event()
+
+    def write(self, audio: Any, *, item_id: str | None = None, content_index: int = 0) -> None:
+        self.is_asked.set()
+        assert self.may_play.wait(30)
+        super().write(audio, item_id=item_id, content_index=content_index)
+
+
+def test_playback_delays_no_pong(guard: Guard) -> None:
+    speaker = SlowSpeaker()
+
+    def answer(line: DistillerLine) -> None:
+        line.answer("A word", done=False)
+        guard.wait(speaker.is_asked, "the playback")
+        line.ping()
+        speaker.may_play.set()
+        line.event("response.done")
+
+    with (
+        DistillerPeer(heard(answer)) as peer,
+        open_session(peer.place()) as session,
+        VirtualMicrophone() as microphone,
+        speaker,
+    ):
+        session.listen_and_respond(source=microphone, sink=speaker)
+
+
 class BrokenMicrophone(VirtualMicrophone):
     """One whose device goes away at once."""
 

@@ -341,6 +341,46 @@ def test_without_vad_sound_during_an_answer_is_refused_and_that_is_said(
     ]  # fmt: skip
 
 
+def test_the_refusal_is_said_once_for_each_response(caplog: pytest.LogCaptureFixture) -> None:
+    def talk(line: DistillerLine) -> None:
+        for _ in range(2):
+            line.event("response.created")
+            line.expect("input_audio_buffer.commit")
+            line.event("response.done")
+            line.expect("input_audio_buffer.append")
+
+    peer = after_begin(talk)
+    with peer, open_session(peer.place()) as session:
+        for _ in range(2):
+            for event in session.get_responses():
+                if event["type"] == "response.created":
+                    assert not session.send_audio_chunk(PCM)
+                    session.commit_audio()
+            assert session.send_audio_chunk(PCM)
+    assert caplog.text.count("no voice activity detection") == 2
+
+
+def test_speaking_goes_on_from_a_cancelled_answer_where_the_server_has_no_vad() -> None:
+    def talk(line: DistillerLine) -> None:
+        line.event("response.created")
+        line.expect("response.cancel")
+        line.event("response.done")
+        line.expect("input_audio_buffer.append")
+        line.answer("the next one")
+
+    peer = after_begin(talk)
+    with peer, open_session(peer.place()) as session:
+        responses = session.get_responses()
+        while next(responses)["type"] != "response.created":
+            pass
+        session.cancel_response()
+        patience = threading.Event()
+        while not session.send_audio_chunk(PCM):  # until the server has called it done
+            patience.wait(0.001)
+        events = list(session.get_responses())
+    assert [event.content for event in events if event.content] == ["the next one"]
+
+
 def test_with_vad_sound_is_sent_during_an_answer() -> None:
     def talk(line: DistillerLine) -> None:
         line.event("response.created")
