@@ -196,6 +196,7 @@ class _Talk:
         match event:
             case ResponseCreated():
                 self._has_sound = False
+                self._cancelled = False  # set while nothing ran, it has ended nothing
                 if not self._session.vad_enabled and self._left <= 1:
                     self._source.close()  # whatever it hears would be of no turn
             case AnswerStarted():
@@ -205,7 +206,7 @@ class _Talk:
                 self._tell_stopped()
             case ResponseDone() if not self._has_sound:
                 self._bridge.listen()
-                if event.response.status != "cancelled":
+                if event.response.status != "cancelled" or self._cancelled:
                     self._turn_is_over()
             case TurnMetrics():
                 self._tell_stopped()

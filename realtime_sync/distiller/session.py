@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from attrs import field, frozen
 
 from .._deadline import Deadline
+from ..audio.pcm import to_pcm16
 from ..connection import RealtimeConnection, RealtimeConnectionManager
 from ..connection.reconnect import ReconnectPolicy
 from ..connection.settings import ConnectionSettings, TransportFactory
@@ -103,10 +104,11 @@ class DistillerSession:
 
         Raises:
             ConfigError: it is empty.
-            FormatError: it ends in half a sample.
+            FormatError: it ends in half a sample, or is no sound at all.
             DistillerConnectionError: the session is over.
         """
-        if not len(audio):
+        pcm = to_pcm16(audio)  # what is wrong with it shows before the user counts as heard
+        if not pcm:
             raise ConfigError("the chunk is empty: send at least one sample (two bytes)")
         self._check()
         if not self._is_heard():
@@ -114,7 +116,7 @@ class DistillerSession:
         if not self._turn.vad_enabled:
             self._ends.ask()
         self._turn.hear()
-        self._send(lambda: self._connection.input_audio_buffer.append(audio=audio))
+        self._send(lambda: self._connection.input_audio_buffer.append(audio=pcm))
         return True
 
     def send_text_query(self, text: str) -> None:
@@ -380,8 +382,10 @@ class DistillerSession:
         go nowhere.
         """
         self._closing = True
-        self._connection.close()
-        self._agents.close(Deadline(_LAST_AGENTS_S))
+        try:
+            self._connection.close()
+        finally:  # whatever a signal handler raises: `with` closes once
+            self._agents.close(Deadline(_LAST_AGENTS_S))
 
     @property
     def closed(self) -> bool:

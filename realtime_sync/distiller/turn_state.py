@@ -67,6 +67,7 @@ class TurnState:
         """
         event = decode_message(text)
         self._note(event.type)
+        event.response_number = self.responses
         return event
 
     def _note(self, kind: str) -> None:
@@ -95,7 +96,6 @@ class ResponseEnds:
     """
 
     def __init__(self) -> None:
-        self._seen = 0  # responses whose beginning was consumed
         self._interrupted = False
         self._cancelled = -1  # the number of the response that was cancelled last
         self._left_behind = -1  # that number, once the program has asked for something else
@@ -115,10 +115,10 @@ class ResponseEnds:
         another one.
         """
         kind = event.type
-        if kind == "response.created":
-            self._seen += 1
-        elif kind == "response.done":
-            left_over = self._interrupted or self._seen <= self._left_behind
+        if kind == "response.done":
+            # By the number that it came with: to count here would be wrong for ever after a signal
+            # handler that raises between an event's coming out of the queue and this.
+            left_over = self._interrupted or event.response_number <= self._left_behind
             self._interrupted = False
             return left_over
         if kind in _BEGIN_ANSWER:

@@ -41,6 +41,9 @@ class DistillerEvent(Mapping[str, Any]):
     Args:
         fields: the decoded message.
 
+    Attributes:
+        response_number: how many responses of the session had begun when it came, its own included.
+
     Example:
         >>> event = DistillerEvent({"type": "response.text.delta", "role": "Tutor", "content": "A"})
         >>> event["type"], event.type, event.role, event.content, event["audio"]
@@ -49,10 +52,11 @@ class DistillerEvent(Mapping[str, Any]):
         {'type': 'response.text.delta', 'role': 'Tutor', 'content': 'A'}
     """
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_fields", "response_number")
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = dict(fields)
+        self.response_number = 0
 
     def __getitem__(self, name: str) -> Any:
         value = self._fields.get(name)

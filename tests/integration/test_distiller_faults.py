@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,10 +14,12 @@ from guards import Guard, VirtualClock
 from http_recorder import reply
 
 from realtime_sync import AuthenticationError, ReconnectPolicy
-from realtime_sync.distiller import DistillerSession, open_session
+from realtime_sync.audio import VirtualMicrophone, VirtualSpeaker
+from realtime_sync.distiller import DistillerEvent, DistillerSession, open_session
 from realtime_sync.distiller.distiller_link import DistillerLink
 from realtime_sync.errors import (
     ConnectError,
+    DeviceError,
     DistillerConnectionError,
     DistillerMessageError,
     DistillerTimeoutError,
@@ -109,6 +113,20 @@ class HandlerError(Exception):
     """What a signal handler raises."""
 
 
+@contextmanager
+def striking(signal_number: int) -> Iterator[None]:
+    """Have a signal raise in the main thread, as Ctrl-C does."""
+
+    def strike(*_: object) -> None:
+        raise HandlerError
+
+    before = signal.signal(signal_number, strike)
+    try:
+        yield
+    finally:
+        signal.signal(signal_number, before)
+
+
 def test_an_opening_that_a_signal_handler_breaks_off_leaves_nothing(guard: Guard) -> None:
     ended = threading.Event()
 
@@ -119,17 +137,10 @@ def test_an_opening_that_a_signal_handler_breaks_off_leaves_nothing(guard: Guard
         line.wait_closed()
         ended.set()
 
-    def strike(*_: object) -> None:
-        raise HandlerError
-
-    before = signal.signal(signal.SIGUSR1, strike)
-    try:
-        with DistillerPeer(talk) as peer:
-            with pytest.raises(HandlerError):
-                open_session(peer.place())
-            guard.wait(ended, "the end of the link")
-    finally:
-        signal.signal(signal.SIGUSR1, before)
+    with striking(signal.SIGUSR1), DistillerPeer(talk) as peer:
+        with pytest.raises(HandlerError):
+            open_session(peer.place())
+        guard.wait(ended, "the end of the link")
 
 
 # -- within the session ----------------------------------------------------------------------------
@@ -485,3 +496,240 @@ def test_closing_does_not_wait_for_an_agent_that_hangs(caplog: pytest.LogCapture
         assert session.closed
         release.set()
     assert "has not returned" in caplog.text
+
+
+def test_a_close_that_a_signal_handler_breaks_off_still_ends_the_agents(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def strike(*_: object) -> None:
+        raise HandlerError
+
+    asked: list[str] = []
+    with DistillerPeer() as peer:
+        session = open_session(peer.place())
+        with monkeypatch.context() as patch:
+            patch.setattr(session._connection, "close", strike)
+            with pytest.raises(HandlerError):
+                session.close()
+        request = DistillerEvent({"status": "wait", "role": "Anybody"})
+        session._agents.call(request, asked.append)
+        session.close()
+    assert asked == []
+
+
+# -- while the session is spoken over --------------------------------------------------------------
+
+
+def listen(session: DistillerSession, source: VirtualMicrophone | None = None) -> None:
+    """Take one spoken turn, in a room where a user speaks and an answer takes no time."""
+    with VirtualSpeaker(pace="fast") as sink, source or VirtualMicrophone() as microphone:
+        session.listen_and_respond(source=microphone, sink=sink)
+
+
+def heard(then: Callable[[DistillerLine], object], **begin: Any) -> Callable[[DistillerLine], None]:
+    """Return what begins a session, and does something as soon as it hears the user."""
+
+    def talk(line: DistillerLine) -> None:
+        line.begin(**begin)
+        line.expect("input_audio_buffer.append")
+        then(line)
+
+    return talk
+
+
+def cut_in_the_answer(line: DistillerLine) -> None:
+    line.answer("Once upon", done=False)
+    line.cut()
+
+
+@pytest.mark.parametrize("vad", [False, True])
+@pytest.mark.parametrize(
+    ("then", "error", "words"),
+    [
+        (lambda line: line.close(1000, IDLE), DistillerTimeoutError, "Connection timeout"),
+        (lambda line: line.close(1011, TAKEN), UserAlreadyConnectedError, TAKEN),
+        (lambda line: line.event("error", error="no model"), DistillerMessageError, "no model"),
+        (cut_in_the_answer, DistillerConnectionError, "in the middle of a turn"),
+    ],
+    ids=["idle", "connected-already", "error", "cut"],
+)
+def test_the_end_of_a_session_ends_a_talk_with_the_same_error(
+    vad: bool, then: Callable[[DistillerLine], object], error: type[Exception], words: str
+) -> None:
+    with (
+        DistillerPeer(heard(then, vad=vad)) as peer,
+        open_session(peer.place()) as session,
+        pytest.raises(error, match=words),
+    ):
+        listen(session)
+    assert len(peer.lines) == 1
+
+
+def test_a_link_that_is_made_anew_between_two_turns_costs_a_talk_nothing() -> None:
+    """To a server with VAD sound alone is no turn: the microphone is always open."""
+    first = heard(lambda line: line.cut(), vad=True)
+    second = heard(lambda line: line.answer("here again"), vad=True)
+    with DistillerPeer(first, second) as peer, open_session(peer.place()) as session:
+        listen(session)
+        assert len(peer.lines) == 2
+
+
+def test_a_server_that_stops_pinging_ends_a_talk(virtual_clock: VirtualClock) -> None:
+    def silence(line: DistillerLine) -> None:
+        line.event("response.created")
+        line.ping()
+        line.ping()
+        virtual_clock.advance(60)
+        link_of(sessions[0]).cut_if_silent()
+
+    sessions: list[DistillerSession] = []
+    with (
+        DistillerPeer(heard(silence)) as peer,
+        open_session(peer.place(), clock=virtual_clock) as session,
+    ):
+        sessions.append(session)
+        with pytest.raises(DistillerTimeoutError, match="no PING for 60 s"):
+            listen(session)
+
+
+def test_odd_messages_do_not_end_a_talk(capsys: pytest.CaptureFixture[str]) -> None:
+    def answer(line: DistillerLine) -> None:
+        line.send({"content": None}, {"type": None}, {"type": "response.audio_transcript.done"})
+        line.send({"type": "response.text.delta", "content": None, "role": None})
+        line.send({"type": "response.audio.delta", "audio": None}, {"type": 5}, {"type": "new"})
+        line.send_text("no JSON")
+        line.answer("All is well")
+
+    with DistillerPeer(heard(answer)) as peer, open_session(peer.place()) as session:
+        listen(session)
+    assert "Tutor: All is well" in capsys.readouterr().out
+
+
+def test_agents_that_raise_or_hang_or_are_unknown_do_not_end_a_talk(
+    virtual_clock: VirtualClock, guard: Guard
+) -> None:
+    contents: list[str] = []
+    hangs, release = threading.Event(), threading.Event()
+
+    def ask_agents(line: DistillerLine) -> None:
+        for role in ("Broken", "Stranger", "Slow"):
+            line.call_agent(role)
+            if role == "Slow":
+                guard.wait(hangs, "the call")
+                virtual_clock.advance(600)
+                sessions[0]._agents.expire()
+            contents.append(line.expect_answer()["request_args"]["content"])
+        release.set()
+        line.answer("without them")
+
+    def broken() -> None:
+        raise ValueError("boom")
+
+    def slow() -> None:
+        hangs.set()
+        release.wait(30)
+
+    sessions: list[DistillerSession] = []
+    agents = {"Broken": broken, "Slow": slow}
+    with (
+        DistillerPeer(heard(ask_agents), config=agents_of("Broken", "Slow")) as peer,
+        open_session(peer.place(), executor_dict=agents, clock=virtual_clock) as session,
+    ):
+        sessions.append(session)
+        listen(session)
+    kinds = ["exception", "not_found", "timeout"]
+    assert all(f'"type": "{kind}"' in each for kind, each in zip(kinds, contents, strict=True))
+
+
+class SlowSpeaker(VirtualSpeaker):
+    """One whose device takes the sound only when it may."""
+
+    def __init__(self) -> None:
+        super().__init__(pace="fast")
+        self.is_asked, self.may_play = threading.Event(), threading.Event()
+
+    def write(self, audio: Any, *, item_id: str | None = None, content_index: int = 0) -> None:
+        self.is_asked.set()
+        assert self.may_play.wait(30)
+        super().write(audio, item_id=item_id, content_index=content_index)
+
+
+def test_playback_delays_no_pong(guard: Guard) -> None:
+    speaker = SlowSpeaker()
+
+    def answer(line: DistillerLine) -> None:
+        line.answer("A word", done=False)
+        guard.wait(speaker.is_asked, "the playback")
+        line.ping()
+        speaker.may_play.set()
+        line.event("response.done")
+
+    with (
+        DistillerPeer(heard(answer)) as peer,
+        open_session(peer.place()) as session,
+        VirtualMicrophone() as microphone,
+        speaker,
+    ):
+        session.listen_and_respond(source=microphone, sink=speaker)
+
+
+class BrokenMicrophone(VirtualMicrophone):
+    """One whose device goes away at once."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        raise DeviceError("the microphone went away")
+
+
+def test_a_microphone_that_fails_ends_the_talk_and_not_the_session() -> None:
+    def talk(line: DistillerLine) -> None:
+        line.begin()
+        line.expect("input_text")
+        line.answer("still here")
+
+    with DistillerPeer(talk) as peer, open_session(peer.place()) as session:
+        with pytest.raises(DeviceError, match="went away"):
+            listen(session, BrokenMicrophone())
+        session.send_text_query("Are you there?")
+        assert [each.content for each in session.get_responses() if each.content] == ["still here"]
+
+
+@pytest.mark.parametrize("vad", [False, True])
+def test_a_talk_that_a_signal_handler_breaks_off_leaves_a_session_that_goes_on(vad: bool) -> None:
+    def strike(line: DistillerLine) -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        line.expect("input_text")
+        line.answer("going on")
+
+    with (
+        striking(signal.SIGUSR1),
+        DistillerPeer(heard(strike, vad=vad)) as peer,
+        open_session(peer.place()) as session,
+    ):
+        with pytest.raises(HandlerError):
+            listen(session)
+        session.send_text_query("Go on.")
+        assert [each.content for each in session.get_responses() if each.content] == ["going on"]
+
+
+def ask_and_listen(session: DistillerSession) -> None:
+    session.send_text_query("Well?")
+    list(session.get_responses())
+
+
+def test_an_iteration_that_a_signal_handler_breaks_off_is_taken_up_again() -> None:
+    def talk(line: DistillerLine) -> None:
+        line.begin()
+        line.expect("input_text")
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        line.expect("playback.started")
+        line.answer("at last")
+
+    with (
+        striking(signal.SIGUSR1),
+        DistillerPeer(talk) as peer,
+        open_session(peer.place()) as session,
+    ):
+        with pytest.raises(HandlerError):
+            ask_and_listen(session)
+        session.notify_playback_started()
+        assert [each.content for each in session.get_responses() if each.content] == ["at last"]

@@ -12,7 +12,7 @@ import pytest
 from distiller_peer import DistillerLine, DistillerPeer
 from guards import Guard
 
-from realtime_sync import ConcurrencyError, ConfigError, RealtimeTimeout
+from realtime_sync import ConcurrencyError, ConfigError, FormatError, RealtimeTimeout
 from realtime_sync.distiller import DistillerEvent, DistillerSession, open_session
 from realtime_sync.errors import DistillerConnectionError, DistillerMessageError
 
@@ -100,8 +100,10 @@ def test_a_blank_text_is_refused(text: Any) -> None:
             session.send_text_query(text)
         with pytest.raises(ValueError, match="at least one sample"):
             session.send_audio_chunk(b"")
-        with pytest.raises(ValueError, match="half a sample"):
-            session.send_audio_chunk(b"\x00")
+        for chunk in (b"\x00", "AAAA", None):
+            with pytest.raises(FormatError, match="PCM16"):
+                session.send_audio_chunk(chunk)  # type: ignore[arg-type]
+        assert session._turn.quiet, "what was refused is of no turn"
 
 
 def test_closing_sends_what_was_sent_before_first() -> None:
@@ -337,6 +339,46 @@ def test_without_vad_sound_during_an_answer_is_refused_and_that_is_said(
     assert [m["type"] for m in peer.lines[0].received] == [
         "input_audio_buffer.commit", "input_audio_buffer.append",
     ]  # fmt: skip
+
+
+def test_the_refusal_is_said_once_for_each_response(caplog: pytest.LogCaptureFixture) -> None:
+    def talk(line: DistillerLine) -> None:
+        for _ in range(2):
+            line.event("response.created")
+            line.expect("input_audio_buffer.commit")
+            line.event("response.done")
+            line.expect("input_audio_buffer.append")
+
+    peer = after_begin(talk)
+    with peer, open_session(peer.place()) as session:
+        for _ in range(2):
+            for event in session.get_responses():
+                if event["type"] == "response.created":
+                    assert not session.send_audio_chunk(PCM)
+                    session.commit_audio()
+            assert session.send_audio_chunk(PCM)
+    assert caplog.text.count("no voice activity detection") == 2
+
+
+def test_speaking_goes_on_from_a_cancelled_answer_where_the_server_has_no_vad() -> None:
+    def talk(line: DistillerLine) -> None:
+        line.event("response.created")
+        line.expect("response.cancel")
+        line.event("response.done")
+        line.expect("input_audio_buffer.append")
+        line.answer("the next one")
+
+    peer = after_begin(talk)
+    with peer, open_session(peer.place()) as session:
+        responses = session.get_responses()
+        while next(responses)["type"] != "response.created":
+            pass
+        session.cancel_response()
+        patience = threading.Event()
+        while not session.send_audio_chunk(PCM):  # until the server has called it done
+            patience.wait(0.001)
+        events = list(session.get_responses())
+    assert [event.content for event in events if event.content] == ["the next one"]
 
 
 def test_with_vad_sound_is_sent_during_an_answer() -> None:

@@ -147,10 +147,16 @@ def python_peer(program: str, server: Server, folder: Path) -> Peer:
     return Peer([str(python), str(PEERS / "python" / program)], server, folder)
 
 
-def airefinery_peer(server: Server, folder: Path) -> Peer:
-    """Return the SDK of the Realtime Distiller, which speaks 16 kHz."""
+def airefinery_python() -> str:
+    """Return the interpreter that has the SDK of the Realtime Distiller."""
     install("airefinery")
     python = REPOSITORY / ".venvs" / "airefinery" / "bin" / "python"
     if not (python.parents[1] / ".ready").exists():
         pytest.skip("needs a Python from 3.12 to 3.13")
-    return Peer([str(python), str(PEERS / "airefinery" / "talk.py")], server, folder, hz=16_000)
+    return str(python)
+
+
+def airefinery_peer(server: Server, folder: Path) -> Peer:
+    """Return the SDK of the Realtime Distiller, which speaks 16 kHz."""
+    command = [airefinery_python(), str(PEERS / "airefinery" / "talk.py")]
+    return Peer(command, server, folder, hz=16_000)

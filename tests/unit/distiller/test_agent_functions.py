@@ -46,7 +46,7 @@ def test_an_agent_of_a_kind_that_is_not_known_is_taken_at_its_name() -> None:
     assert "Tutor" in agents(Tutor=add)
 
 
-@pytest.mark.parametrize("wait_time", [2, 2.5, None, "x", -1, True])
+@pytest.mark.parametrize("wait_time", [2, 2.5, None, "x", 0, -1, True])
 def test_an_agent_may_set_how_long_a_call_takes(wait_time: Any) -> None:
     found = agents(utility("Tutor", wait_time=wait_time), Tutor=add)
     known = type(wait_time) in (int, float) and wait_time > 0

@@ -260,3 +260,76 @@ def test_turns_are_a_number_from_one(turns: Any) -> None:
 def test_a_cancel_event_is_an_event() -> None:
     with pytest.raises(ConfigError, match="cancel_event"):
         loop(SessionScript(), cancel_event="space")
+
+
+def heard(session: SessionScript) -> int:
+    """How many chunks."""
+    return [name for name, _ in session.calls].count("audio")
+
+
+def test_with_vad_the_programs_event_ends_the_turn_in_the_middle_of_its_sound() -> None:
+    cancel, clock = threading.Event(), VirtualClock()
+    sink = MemorySink(rate=RATE, clock=clock)
+
+    def on_call(session: SessionScript, name: str, value: Any) -> None:
+        if name == "audio" and heard(session) == 1:
+            session.tell({"type": "response.created"}, words("A", "So"), sound(speech(5000)))
+        elif name == "started":
+            cancel.set()
+        elif name == "cancel":
+            session.tell({"type": "response.audio.done"}, {"type": "response.done"})
+
+    session = SessionScript(vad_enabled=True, on_call=on_call)
+    loop(session, source=EndlessMicrophone(rate=RATE), sink=sink, cancel_event=cancel)[0].listen()
+    assert session.names()[-1] == "stopped"
+
+
+def test_with_vad_the_programs_event_ends_the_turn_before_its_sound() -> None:
+    cancel = threading.Event()
+
+    def on_call(session: SessionScript, name: str, value: Any) -> None:
+        if name == "audio" and heard(session) == 1:
+            session.tell({"type": "response.created"}, words("A", "So"))
+        elif name == "audio" and heard(session) == 100:
+            cancel.set()
+        elif name == "cancel":
+            session.tell({"type": "response.done"})
+
+    session = SessionScript(vad_enabled=True, on_call=on_call)
+    talk, _, sink = loop(session, source=EndlessMicrophone(rate=RATE), cancel_event=cancel)
+    talk.listen()
+    assert "cancel" in session.names()
+    assert loud_ms(sink.played) == 0
+
+
+def test_an_answer_that_is_interrupted_before_its_sound_is_not_the_turns() -> None:
+    second = response(*answer("A", "Two.", speech(100)))
+
+    def on_call(session: SessionScript, name: str, value: Any) -> None:
+        if name == "audio" and heard(session) == 1:
+            session.tell({"type": "response.created"}, {"type": "response.interrupted"})
+            session.tell(*user_said("no"), *second)
+
+    session = SessionScript(vad_enabled=True, on_call=on_call)
+    talk, _, sink = loop(session, source=EndlessMicrophone(rate=RATE))
+    talk.listen()
+    assert loud_ms(sink.played) == 100
+
+
+def test_a_talk_that_fails_while_it_plays_tells_that_nothing_plays_any_more() -> None:
+    class FailingMicrophone(EndlessMicrophone):
+        def __iter__(self) -> Iterator[bytes]:
+            for chunk in super().__iter__():
+                if "started" in session.names():
+                    raise DeviceError("the microphone went away")
+                yield chunk
+
+    session = SessionScript(
+        vad_enabled=True,
+        on_call=answers_once({"type": "response.created"}, sound(speech(5000))),
+    )
+    sink = MemorySink(rate=RATE, clock=VirtualClock())
+    talk, _, _ = loop(session, source=FailingMicrophone(rate=RATE), sink=sink)
+    with pytest.raises(DeviceError, match="went away"):
+        talk.listen()
+    assert session.names()[-1] == "stopped"

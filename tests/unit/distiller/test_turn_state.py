@@ -102,12 +102,14 @@ def test_what_was_asked_and_waits_for_the_new_session_is_still_owed_in_it() -> N
 # -- ResponseEnds ----------------------------------------------------------------------------------
 
 
-def left_over(ends: ResponseEnds, *types: str) -> list[bool]:
+def left_over(ends: ResponseEnds, *types: str, turn: TurnState | None = None) -> list[bool]:
     """Return of each ``response.done`` among ``types`` whether it is left over."""
+    turn = turn or TurnState()
     return [
         verdict
         for each in types
-        if (verdict := ends.is_left_over(event(each))) or each == "response.done"
+        if (verdict := ends.is_left_over(turn.decode(json.dumps({"type": each}))))
+        or each == "response.done"
     ]
 
 
@@ -135,15 +137,15 @@ def test_an_interrupted_answer_may_not_be_called_done_at_all(first: str) -> None
 
 
 def test_a_cancelled_answer_ends_unless_the_program_has_gone_on() -> None:
-    ends = ResponseEnds()
-    ends.is_left_over(event("response.created"))
+    ends, turn = ResponseEnds(), TurnState()
+    assert left_over(ends, "response.created", turn=turn) == []
     ends.cancel(1)
-    assert left_over(ends, "response.done") == [False]
+    assert left_over(ends, "response.done", turn=turn) == [False]
     ends.ask()
-    assert left_over(ends, "response.created", "response.done") == [False]
+    assert left_over(ends, "response.created", "response.done", turn=turn) == [False]
     ends.cancel(2)  # too late for the server, and for us
     ends.ask()
-    assert left_over(ends, "response.created", "response.done") == [False]
+    assert left_over(ends, "response.created", "response.done", turn=turn) == [False]
 
 
 def test_what_was_cancelled_before_it_was_consumed_is_left_over() -> None:
@@ -154,3 +156,12 @@ def test_what_was_cancelled_before_it_was_consumed_is_left_over() -> None:
     ends.ask()
     turn = ("response.created", "response.done")
     assert left_over(ends, *turn, *turn, *turn) == [True, True, False]
+
+
+def test_an_event_that_a_signal_handler_took_away_costs_no_later_answer_its_end() -> None:
+    ends, turn = ResponseEnds(), TurnState()
+    turn.decode('{"type": "response.created"}')  # consumed, and never looked at
+    ends.cancel(1)
+    ends.ask()
+    assert left_over(ends, "response.done", turn=turn) == [True]
+    assert left_over(ends, "response.created", "response.done", turn=turn) == [False]

@@ -18,6 +18,7 @@ from realtime_sync.errors import (
     DistillerMessageError,
     LocalProtocolError,
 )
+from realtime_sync.events import ResponseDone
 
 PCM = b"\1\0" * 160
 TEXT = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hello"}]}
@@ -88,6 +89,34 @@ def test_without_vad_nothing_is_heard_while_a_response_runs(
     received(connection, "response.created")
     connection.input_audio_buffer.append(audio=PCM)
     assert session.calls == []
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_without_vad_the_user_is_heard_again_after_a_response_or_after_it_was_played(
+    waits: bool,
+) -> None:
+    session = SessionScript()
+    bridge = VoiceBridge(session, output_hz=16_000, waits=waits)
+    with bridge.open() as connection:
+        session.tell(*response(*answer("A", "Yes.", PCM)))
+        received(connection, "response.done")
+        connection.input_audio_buffer.append(audio=PCM)
+        assert session.names() == ([] if waits else ["audio"])
+        bridge.listen()
+        connection.input_audio_buffer.append(audio=PCM)
+        assert session.names() == ["audio"]
+
+
+def test_a_response_that_the_client_cancels_is_done_as_cancelled(
+    session: SessionScript, connection: RealtimeConnection
+) -> None:
+    session.tell({"type": "response.created"})
+    received(connection, "response.created")
+    connection.response.cancel()
+    session.tell({"type": "response.done"})
+    while not isinstance(event := connection.recv(30), ResponseDone):
+        pass
+    assert event.response.status == "cancelled"
 
 
 def test_with_vad_the_user_is_heard_all_the_time() -> None:
