@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -9,16 +10,42 @@ from ..clients.azure import AzureOpenAI
 from ..clients.local import Local
 from ..clients.openai import OpenAI
 from ..clients.yandex import YandexAIStudio
+from ..distiller.client import AIRefinery
+from ..distiller.projects import speech_hz
+from ..distiller.voice_bridge import VoiceBridge
 
 if TYPE_CHECKING:
     from ..clients.base import RealtimeResource
+    from ..distiller.session import DistillerSession
 
-__all__ = ["MODELS", "PROVIDERS", "TRANSCRIBERS", "open_client"]
+__all__ = ["MODELS", "PROVIDERS", "TRANSCRIBERS", "open_client", "open_project"]
 
-PROVIDERS = ("local", "openai", "azure", "yandex")
+PROVIDERS = ("local", "openai", "azure", "yandex", "airefinery")
 MODELS = {"openai": "gpt-realtime-2", "yandex": "speech-realtime-260528"}
 # Yandex AI Studio tells what it understood without being asked.
 TRANSCRIBERS = {"openai": "gpt-4o-mini-transcribe", "azure": "whisper-1", "local": "local"}
+
+
+def open_project(
+    stack: ExitStack, project: str, url: str | None
+) -> tuple[DistillerSession, VoiceBridge]:
+    """Open a session of a Distiller's project, and what the voice loop takes for a connection.
+
+    Args:
+        stack: ends both.
+        project: its name.
+        url: another base URL than the provider's own.
+
+    Raises:
+        ConfigError: there is no key.
+        RealtimeError: see `DistillerSessionManager.enter`.
+    """
+    client = stack.enter_context(AIRefinery(base_url=url))
+    distiller = client.realtime_distiller
+    output_hz = speech_hz(distiller.download_project(project))
+    uuid = f"talk-{secrets.token_hex(4)}"  # one session of each may be open
+    session = stack.enter_context(distiller(project=project, uuid=uuid))
+    return session, VoiceBridge(session, output_hz=output_hz)
 
 
 def open_client(stack: ExitStack, provider: str, url: str | None) -> RealtimeResource:
@@ -26,7 +53,7 @@ def open_client(stack: ExitStack, provider: str, url: str | None) -> RealtimeRes
 
     Args:
         stack: ends what was started for it.
-        provider: one of `PROVIDERS`.
+        provider: one of `PROVIDERS`, but for ``airefinery``.
         url: another base URL than the provider's own.
 
     Raises:

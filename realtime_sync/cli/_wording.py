@@ -31,6 +31,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
         r"pass api_key=… or iam_token=…, or set YANDEX_API_KEY or YANDEX_IAM_TOKEN",
         "set YANDEX_API_KEY (or YANDEX_IAM_TOKEN) and YANDEX_FOLDER_ID",
     ),
+    (r"no API key: pass api_key=… or set API_KEY", "no API key: set API_KEY"),
     (
         r"pass folder_id=… to the client, set YANDEX_FOLDER_ID, or give the whole name: '(.*)'",
         r"set YANDEX_FOLDER_ID, or give the whole name: --model \1",

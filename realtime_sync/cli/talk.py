@@ -27,7 +27,7 @@ from ..voice.loop import VoiceLoop
 from ._interview import Interview, Progress
 from ._keys import watch_keys
 from ._logs import logs_to
-from ._providers import MODELS, PROVIDERS, TRANSCRIBERS, open_client
+from ._providers import MODELS, PROVIDERS, TRANSCRIBERS, open_client, open_project
 from ._screen import TalkScreen
 from ._silence import SilenceWatch
 from ._tools import get_weather, load_tools
@@ -73,8 +73,9 @@ _SILENT_MICROPHONE = (
     show_default=True,
     help="Whom to talk to: the embedded server; OpenAI (key in OPENAI_API_KEY); Azure OpenAI "
     "(AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY); Yandex AI Studio (YANDEX_FOLDER_ID, "
-    "YANDEX_API_KEY).",
+    "YANDEX_API_KEY); a project of AI Refinery's Distiller (API_KEY, and --project).",
 )
+@click.option("--project", metavar="NAME", help="The project, with --provider airefinery.")
 @click.option("--url", help="Base URL of a server that runs already, such as realtime-sync serve.")
 @click.option(
     "--model",
@@ -130,6 +131,7 @@ def talk(
     inputs: tuple[Path, ...],
     output: Path | None,
     provider: str,
+    project: str | None,
     url: str | None,
     model: str | None,
     voice: str | None,
@@ -154,12 +156,25 @@ def talk(
         echo=echo,
         interruptions=interruptions,
     )
+    _check_project(
+        provider,
+        project,
+        {
+            "--model": model,
+            "--voice": voice,
+            "--instructions": instructions,
+            "--tools": tool_names,
+            "--idle": idle_s,
+            "--push-to-talk": push_to_talk,
+            "--interruptions": None if interruptions == "on" else interruptions,
+        },
+    )
     idle = _idle_rule(idle_s, hang_up_s)
     tools = load_tools(tool_names)
     if provider == "local":
         tools = {"get_weather": describe(get_weather)} | tools
     with ExitStack() as stack:
-        realtime = open_client(stack, provider, url)
+        realtime = None if project is not None else open_client(stack, provider, url)
         control = None if echo is None else _ECHO[echo]()
         screen = stack.enter_context(TalkScreen(Console(highlight=False)))
         stack.enter_context(logs_to(screen.note))
@@ -169,17 +184,23 @@ def talk(
             screen.note("press space or enter to talk, and again when you have finished")
         elif not (inputs or output or echo or half_duplex):
             screen.note("speak whenever you like; with headphones, or with --echo gate")
-        connection = stack.enter_context(realtime.connect(model=model or MODELS.get(provider)))
-        screen.follow(sink.played_ms, lambda: connection.session_facts.output.bytes_per_s)
-        connection.session.update(
-            session=_session(
-                provider,
-                voice=voice,
-                instructions=instructions,
-                tools=tools,
-                push_to_talk=push_to_talk,
+        if realtime is None:
+            assert project is not None
+            session, bridge = open_project(stack, project, url)
+            connection = stack.enter_context(bridge.open())
+            half_duplex = half_duplex or not session.vad_enabled
+        else:
+            connection = stack.enter_context(realtime.connect(model=model or MODELS.get(provider)))
+            connection.session.update(
+                session=_session(
+                    provider,
+                    voice=voice,
+                    instructions=instructions,
+                    tools=tools,
+                    push_to_talk=push_to_talk,
+                )
             )
-        )
+        screen.follow(sink.played_ms, lambda: connection.session_facts.output.bytes_per_s)
         watch = None if inputs else SilenceWatch()
         loop = VoiceLoop(
             connection,
@@ -236,6 +257,22 @@ def _check_options(
         raise click.UsageError("--half-duplex hears no echo; leave out --echo")
     if half_duplex and interruptions == "resume":
         raise click.UsageError("--half-duplex hears no interruption; leave out --interruptions")
+
+
+def _check_project(provider: str, project: str | None, options: Mapping[str, object]) -> None:
+    """Refuse what does not go together with a Distiller's project, which has its own settings."""
+    if provider != "airefinery":
+        if project is not None:
+            raise click.UsageError("--project goes with --provider airefinery")
+        return
+    if project is None:
+        raise click.UsageError("--provider airefinery needs --project with the project's name")
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise click.UsageError(
+            f"{given[0]} is not for a Distiller's project, whose configuration says it; leave it "
+            "out"
+        )
 
 
 def _idle_rule(idle_s: float | None, hang_up_s: float | None) -> IdleRule | None:

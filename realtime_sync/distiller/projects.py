@@ -19,15 +19,17 @@ from ..errors import (
     ProjectDownloadError,
     RemoteProtocolError,
 )
+from ..events.wire_values import as_object
 from ..rest.request import Answer, json_object
 from .account import SDK_VERSION, Account
 
-__all__ = ["Projects", "check_name", "decoded_config"]
+__all__ = ["Projects", "check_name", "decoded_config", "speech_hz"]
 
 _LOGGER = logging.getLogger("realtime_sync.distiller")
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _MAX_SHOWN_CHARS: Final = 500
+_SPEECH_HZ: Final = 16_000  # as the SDK's two methods have it
 
 
 def check_name(option: str, value: Any) -> str:
@@ -66,6 +68,22 @@ def decoded_config(downloaded: Mapping[str, Any]) -> JsonDict:
     if not isinstance(config, dict):
         raise RemoteProtocolError("the server gave a project without a readable configuration")
     return config
+
+
+def speech_hz(config: Mapping[str, Any]) -> int:
+    """Return the samples per second of the answers of a project, by its configuration.
+
+    Example:
+        >>> speech_hz({"orchestrator": {"speech_config": {"sample_rate": 24000}}})
+        24000
+        >>> speech_hz({})
+        16000
+    """
+    for place in (as_object(config.get("orchestrator")), config):
+        rate = as_object(place.get("speech_config")).get("sample_rate")
+        if isinstance(rate, int) and rate > 0:
+            return rate
+    return _SPEECH_HZ
 
 
 def _parsed(text: str) -> Any:

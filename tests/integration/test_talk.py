@@ -18,10 +18,12 @@ import pytest
 from dialect_server import open_front
 from embedded import QUESTIONS, Server
 from guards import Guard
+from raw_distiller import agent, project
 from raw_server import CLOSE, RawPeer, close_payload
 from scripted_server import hang_up, hear, say, scripted
 from yandex_rules import YandexRules
 
+from realtime_sync import AIRefinery
 from realtime_sync.audio.g711 import encode_ulaw
 
 TALK = (sys.executable, "-m", "realtime_sync", "talk")
@@ -122,6 +124,7 @@ def test_without_a_microphone_it_says_what_to_do(tmp_path: Path) -> None:
             {"YANDEX_API_KEY": "k"},
             "set YANDEX_FOLDER_ID, or give the whole name: --model",
         ),
+        ("airefinery", {}, "no API key: set API_KEY"),
     ],
 )
 def test_without_a_key_it_names_the_variable(
@@ -130,12 +133,60 @@ def test_without_a_key_it_names_the_variable(
     others = {
         name: ""
         for name in os.environ | dict.fromkeys(("OPENAI_API_KEY",))
-        if name.startswith(("OPENAI_", "AZURE_OPENAI_", "YANDEX_"))
+        if name.startswith(("OPENAI_", "AZURE_OPENAI_", "YANDEX_", "API_KEY"))
     }
     env = others | env
-    run = talk("--provider", provider, *inputs("hello"), "--output", tmp_path / "a.wav", **env)
+    which = ["--project", "desk"] if provider == "airefinery" else []
+    run = talk(
+        "--provider", provider, *which, *inputs("hello"), "--output", tmp_path / "a.wav", **env
+    )
     assert run.returncode == 1
     assert len(run.stderr.splitlines()) == 1
+    assert words in run.stderr
+
+
+@pytest.mark.parametrize("barge_in", [False, True])
+def test_a_project_of_the_distiller_is_talked_to(
+    ws_server: Server, tmp_path: Path, barge_in: bool
+) -> None:
+    with AIRefinery(ws_server.key, base_url=ws_server.url) as client:
+        config = project(agent("Clerk"), barge_in=barge_in, hz=22_050)
+        client.realtime_distiller.create_project(project="spoken", json_config=config)
+    where = ("--provider", "airefinery", "--url", ws_server.url, "--project", "spoken")
+    answers = tmp_path / "answers.wav"
+    run = talk(*where, *inputs("weather"), "--output", answers, API_KEY=ws_server.key)
+    assert (run.returncode, run.stderr) == (0, "")
+    lines = run.stdout.splitlines()
+    assert lines[0] == "you: what is the weather in london"
+    assert lines[1].startswith("assistant: ")
+    with wave.open(str(answers), "rb") as file:
+        assert file.getnframes() > 2 * file.getframerate()
+
+
+def test_a_project_that_is_not_there_is_one_sentence(ws_server: Server, tmp_path: Path) -> None:
+    where = ("--provider", "airefinery", "--url", ws_server.url, "--project", "nobody")
+    run = talk(*where, *inputs("hello"), "--output", tmp_path / "a.wav", API_KEY=ws_server.key)
+    assert run.returncode == 1
+    assert len(run.stderr.splitlines()) == 1
+    assert "project 'nobody' can't be had" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--provider", "airefinery"], "needs --project"),
+        (["--project", "desk"], "--project goes with --provider airefinery"),
+        (["--provider", "airefinery", "--project", "desk", "--voice", "x"], "--voice is not for"),
+        (["--provider", "airefinery", "--project", "desk", "--push-to-talk"], "--push-to-talk is"),
+        (
+            ["--provider", "airefinery", "--project", "desk", "--interruptions", "off"],
+            "--interruptions is",
+        ),
+    ],
+)
+def test_options_that_do_not_go_with_a_project(options: list[str], words: str) -> None:
+    run = talk(*options)
+    assert run.returncode == 2
     assert words in run.stderr
 
 
