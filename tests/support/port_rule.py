@@ -1,4 +1,4 @@
-"""The rule by which a program on `openai`, `openai-agents` or `mirascope` is ported, as code.
+"""The rule by which a program on `openai` or another package is ported, as code.
 
 Run as a program it prints the differences of the ported samples, as ``docs/porting.md`` has them.
 """
@@ -10,10 +10,11 @@ import re
 from pathlib import Path
 
 PORTED = Path(__file__).parents[2] / "samples" / "ported"
-# On the `openai` package, on `openai-agents`, and on the Realtime of `mirascope`.
+# On the `openai` package, on `openai-agents`, on the Realtime of `mirascope`, on `airefinery-sdk`.
 PAIRS = ("realtime", "azure_realtime")
 AGENT_PAIRS = ("agents_quickstart", "agents_app_agent", "agents_sip_agents")
 DECORATOR_PAIRS = ("decorators_talk", "decorators_weather")
+DISTILLER_PAIRS = ("distiller_text",)
 # Ported by the rule, and by hand where our devices and threads stand for what was there.
 BY_HAND = ("yandex_voice_agent",)
 
@@ -21,11 +22,12 @@ _SOUND = "from realtime_sync.audio import Sound, play"
 _RULE = (
     # The import changes.
     (r"^from openai import", "from realtime_sync import"),
+    (r"^from air import", "from realtime_sync import"),
     (r"^from mirascope\.beta\.openai import", "from realtime_sync.app import"),
     (r"^from pydub import AudioSegment\nfrom pydub\.playback import play", _SOUND),
     (r"\bAudioSegment\b", "Sound"),
     (r"\bAsyncIterator\b", "Iterator"),
-    (r"\bAsync(?=OpenAI|AzureOpenAI|RealtimeConnection)", ""),
+    (r"\bAsync(?=OpenAI|AzureOpenAI|RealtimeConnection|AIRefinery)", ""),
     # What the event loop was needed for goes.
     (r"^import asyncio\n(?=(?:.*\n)*.*\basyncio\.sleep\()", "import time\n"),
     (r"\bawait asyncio\.sleep\(", "time.sleep("),
