@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -139,7 +140,9 @@ class RealtimeDistiller:
         self._account = account
         self._options = options  # of the sessions' links
         self._projects = Projects(account)
-        self._entered: list[DistillerSession] = []  # changed by append and remove alone
+        # Not the sessions themselves, so that one which a program forgets is told of. Changed by
+        # append and remove alone.
+        self._entered: list[weakref.ref[DistillerSession]] = []
 
     # -- projects ----------------------------------------------------------------------------------
 
@@ -281,13 +284,14 @@ class RealtimeDistiller:
 
     def _session(self) -> DistillerSession:
         """Return the one session that is open, or else the last one, which says why it ended."""
-        still_open = [session for session in self._entered if not session.closed]
+        known = [session for each in [*self._entered] if (session := each()) is not None]
+        still_open = [session for session in known if not session.closed]
         if len(still_open) > 1:
             raise ConcurrencyError(
                 "several sessions of this client are open; call the method of the one that is "
                 "meant, which stands after `as`"
             )
-        found = still_open or self._entered[-1:]
+        found = still_open or known[-1:]
         if not found:
             raise ConfigError(
                 "no session is open; use `with client.realtime_distiller(project=…, uuid=…) as "
@@ -314,12 +318,13 @@ class RealtimeDistiller:
         )
         session = open_session(place, executor_dict=functions, options=self._options)
         for each in [*self._entered]:
-            if each.closed:
+            entered = each()
+            if entered is None or entered.closed:
                 self._left(each)
-        self._entered.append(session)
+        self._entered.append(weakref.ref(session))
         return session
 
-    def _left(self, session: DistillerSession) -> None:
+    def _left(self, session: weakref.ref[DistillerSession]) -> None:
         with suppress(ValueError):  # another thread was quicker
             self._entered.remove(session)
 
@@ -363,7 +368,7 @@ class DistillerSessionManager:
     ) -> None:
         if self._opened is not None:
             self._opened.close()
-            self._distiller._left(self._opened)
+            self._distiller._left(weakref.ref(self._opened))
 
 
 def _chosen(path: StrPath | None, option: str, config: Any) -> Any:

@@ -119,3 +119,12 @@ def test_a_client_of_the_embedded_server_keeps_it_running() -> None:
     gc.collect()
     with client:
         assert client.realtime_distiller.account == "local"
+
+
+def test_a_session_that_is_forgotten_is_told_of_and_ends() -> None:
+    with DistillerPeer(answer_questions) as peer, AIRefinery("key", peer.base_url) as client:
+        sessions = [client.realtime_distiller(project="p", uuid="u").enter()]
+        with pytest.warns(ResourceWarning, match="unclosed"):
+            sessions.clear()
+        with pytest.raises(ConfigError):
+            client.realtime_distiller.send_text_query("Hello!")

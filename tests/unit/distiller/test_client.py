@@ -255,7 +255,7 @@ def test_sessions_without_a_block(distiller: RealtimeDistiller) -> None:
     distiller.commit_audio()
     assert second.calls
     assert not first.calls
-    assert distiller._entered == [second]
+    assert [each() for each in distiller._entered] == [second]
     second.close()
 
 
