@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from realtime_sync import ConfigError, RemoteProtocolError
-from realtime_sync.distiller.projects import check_name, decoded_config
+from realtime_sync.distiller.projects import check_name, decoded_config, speech_hz
 
 CONFIG = {"utility_agents": [{"agent_name": "Ü", "agent_class": "CustomAgent"}]}
 
@@ -42,3 +42,19 @@ def test_what_is_no_configuration(config: Any) -> None:
 def test_an_answer_without_one() -> None:
     with pytest.raises(RemoteProtocolError):
         decoded_config({})
+
+
+@pytest.mark.parametrize(
+    ("config", "hz"),
+    [
+        ({"orchestrator": {"speech_config": {"sample_rate": 24_000}}}, 24_000),
+        ({"speech_config": {"sample_rate": 8_000}}, 8_000),
+        ({"orchestrator": {"speech_config": {"voice": "x"}}}, 16_000),
+        ({"orchestrator": None, "speech_config": {"sample_rate": "fast"}}, 16_000),
+        ({}, 16_000),
+    ],
+)
+def test_the_rate_of_the_answers_is_that_of_the_configuration(
+    config: dict[str, Any], hz: int
+) -> None:
+    assert speech_hz(config) == hz

@@ -25,9 +25,11 @@ from scripted_voice import (
     speech_stopped,
 )
 
+from realtime_sync import _fork
 from realtime_sync.audio.base import Sink
 from realtime_sync.audio.virtual import VirtualSpeaker
 from realtime_sync.errors import (
+    ConcurrencyError,
     ConfigError,
     ConnectionClosedError,
     ConnectionClosedOK,
@@ -810,3 +812,16 @@ def test_what_the_server_ends_is_looked_at_once_a_second(guard: Guard) -> None:
     noted = _waits(talk)
     with talk:
         guard.until(lambda: 1.0 in noted, "its slow look")
+
+
+def test_a_forked_child_has_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would wait for a thread that it has not."""
+    with Talk(created("r1"), push_to_talk=True) as talk:
+        talk.wait_for("response.created")
+        with monkeypatch.context() as child:
+            child.setattr(_fork, "_generation", _fork._generation + 1)
+            for call in (talk.loop.interrupt, talk.loop.press, talk.loop.release):
+                with pytest.raises(ConcurrencyError):
+                    call()
+            talk.loop.close()
+        assert not talk.loop._engine.stopping
