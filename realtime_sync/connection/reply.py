@@ -53,8 +53,7 @@ ReplyDelta = (
 )
 
 _USUAL = SoundFormat()
-_ULAW, _ALAW = "audio/pcmu", "audio/pcma"
-_G711 = (_ULAW, _ALAW)
+_G711 = ("audio/pcmu", "audio/pcma")
 
 # The metadata key by which a response is known as the one of a certain turn.
 _TURN_KEY = "realtime_sync_turn"
@@ -381,11 +380,11 @@ class Turn:
 
 def _pcm16(audio: bytes, sound: SoundFormat) -> bytes:
     """Return ``audio`` as PCM16; the half of a sample at an end that was cut off is left out."""
-    from ..audio.g711 import decode_alaw, decode_ulaw
+    from ..audio.g711 import DECODERS
 
     if sound.is_pcm:
         return audio[: len(audio) // 2 * 2]
-    return decode_ulaw(audio) if sound.type == _ULAW else decode_alaw(audio)
+    return DECODERS[sound.type](audio)
 
 
 def _calls_in(response: Response) -> list[FunctionCall]:

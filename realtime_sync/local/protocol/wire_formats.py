@@ -9,7 +9,7 @@ from collections.abc import Callable
 from attrs import frozen
 
 from ..._types import JsonDict
-from ...audio.g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
+from ...audio.g711 import DECODERS, ENCODERS
 from ...audio.resample import Resampler
 from .wire import fault
 
@@ -80,8 +80,7 @@ def pcm_at(hz: int) -> WireFormat:
 PCM16 = pcm_at(24_000)
 _FORMATS = {
     PCM16.type: PCM16,
-    "audio/pcmu": WireFormat("audio/pcmu", 8_000, 1, decode_ulaw, encode_ulaw),
-    "audio/pcma": WireFormat("audio/pcma", 8_000, 1, decode_alaw, encode_alaw),
+    **{name: WireFormat(name, 8_000, 1, DECODERS[name], ENCODERS[name]) for name in ENCODERS},
 }
 
 
