@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from .._deadline import Deadline
+from .._signal_safe import Latch
 from .._threads import join_all, spawn
 from ..audio.base import Sink, SinkLike, Source, SourceLike, as_sink, as_source
 from ..audio.microphone import Microphone
@@ -20,11 +21,10 @@ from ..voice.events import AnswerStarted, Interrupted, TurnMetrics, VoiceEvent
 from ..voice.loop import VoiceLoop
 from .spoken_lines import SpokenLines
 from .voice_bridge import SpokenSession, VoiceBridge
+from .voice_translation import INPUT_HZ
 
 __all__ = ["AudioLoop"]
 
-# What the provider's SDK records at, whatever it plays.
-_MICROPHONE_HZ = 16_000
 # An agent may take as long as a custom one may (airefinery-sdk: ``wait_time``).
 _ANSWER_TIMEOUT_S = 600.0
 # A recording has ended, and the server is still to say what it has understood.
@@ -95,7 +95,7 @@ class AudioLoop:
             AudioError: the speaker failed.
             RealtimeError: the session ended; see `DistillerSession.get_responses`.
         """
-        nobody = VirtualMicrophone(rate=_MICROPHONE_HZ)
+        nobody = VirtualMicrophone(rate=INPUT_HZ)
         nobody.close()
         with self._speaker() as sink:
             self._run(nobody, sink, 1, question=text)
@@ -113,7 +113,7 @@ class AudioLoop:
         if self._source is not None:
             yield self._source
             return
-        with Microphone(rate=_MICROPHONE_HZ) as microphone:
+        with Microphone(rate=INPUT_HZ) as microphone:
             yield microphone
 
     def _run(self, source: Source, sink: Sink, turns: float, question: str = "") -> None:
@@ -241,10 +241,10 @@ def _is_end(failure: DistillerError, turns: int | None) -> bool:
 @contextmanager
 def _watching(event: threading.Event, talk: _Talk) -> Iterator[None]:
     """Cancel whenever the program's event is set."""
-    over = threading.Event()
+    over = Latch()  # set in the program's thread, where a signal handler may strike
 
     def watch() -> None:
-        while not over.is_set():
+        while not over.is_set:
             if event.wait(_LOOK_S):
                 event.clear()
                 talk.cancel()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -90,7 +89,7 @@ class VoiceBridge(Transport):
         self._deaf = False
         self._lock = threading.Lock()  # guards the three below; never held while sending
         self._translation = VoiceTranslation(output_hz=output_hz, can_interrupt=session.vad_enabled)
-        self._answers = deque(self._translation.begin())  # of ours, to what the client sends
+        self._answers = self._translation.begin()  # what the client is to read next
         self._to_ask: list[str] = []  # texts of items for which no response is asked for yet
         self._end: ConnectionClosed | None = None
         self._read = self._sent = 0
@@ -129,8 +128,7 @@ class VoiceBridge(Transport):
 
     def _take_answers(self) -> list[JsonDict]:
         with self._lock:
-            events = list(self._answers)
-            self._answers.clear()
+            events, self._answers = self._answers, []
         return events
 
     def _receive(self) -> None:

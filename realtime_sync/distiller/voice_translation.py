@@ -24,10 +24,10 @@ from attrs import define, field
 from .._latest import keep_latest
 from .._types import JsonDict
 
-__all__ = ["VoiceTranslation"]
+__all__ = ["INPUT_HZ", "VoiceTranslation"]
 
 # What the provider's SDK records at, whatever is played.
-_INPUT_HZ = 16_000
+INPUT_HZ = 16_000
 _DEFAULT_ROLE = "assistant"
 _MAX_ROLES = 64
 
@@ -99,11 +99,9 @@ class VoiceTranslation:
 
     def begin(self) -> list[JsonDict]:
         """Return the greeting of a server that has this session."""
-        return [self._event("session.created", session=self.session)]
+        return [self._event("session.created", session=self._session())]
 
-    @property
-    def session(self) -> JsonDict:
-        """The session as the Realtime API tells of one."""
+    def _session(self) -> JsonDict:
         return {
             "type": "realtime",
             "object": "realtime.session",
@@ -113,7 +111,7 @@ class VoiceTranslation:
             "tools": [],
             "audio": {
                 "input": {
-                    "format": {"type": "audio/pcm", "rate": _INPUT_HZ},
+                    "format": {"type": "audio/pcm", "rate": INPUT_HZ},
                     "transcription": {"model": "distiller"},
                     "turn_detection": {
                         "type": "server_vad",
