@@ -17,7 +17,7 @@ from ..errors import (
     PermissionDeniedError,
     UnprocessableEntityError,
 )
-from ..providers.base import Secret, ask_secret, merge_headers
+from ..providers.base import WEBSOCKET_SCHEMES, Secret, ask_secret, merge_headers
 from ..rest.api import DEFAULT_MAX_RETRIES, RestApi
 from ..rest.request import Answer, Request, json_body, json_object
 
@@ -32,7 +32,6 @@ SDK_VERSION: Final = "1.33.2"
 _DEFAULT_URL: Final = "https://api.airefinery.accenture.com"
 _LEGACY_URL: Final = "https://legacy-api.airefinery.accenture.com"
 _PORTS: Final = {"http": 80, "https": 443}
-_WEBSOCKET_SCHEMES: Final = {"http": "ws", "https": "wss"}
 
 
 class GivesToken(Protocol):
@@ -145,7 +144,7 @@ class Account:
             self.base_url, name="base_url", ports=_PORTS, example="https://host:port/path"
         )
         path = f"{parts.path}/distiller/realtime/{quote(self.id, safe='')}/{project}/{uuid}"
-        return urlunsplit((_WEBSOCKET_SCHEMES[parts.scheme], parts.netloc, path, parts.query, ""))
+        return urlunsplit((WEBSOCKET_SCHEMES[parts.scheme], parts.netloc, path, parts.query, ""))
 
     def close(self) -> None:
         """Close the links that are kept for the next request; idempotent."""

@@ -13,6 +13,7 @@ from ..errors import ConfigError
 from .dialect import Dialect, DialectFactory
 
 __all__ = [
+    "WEBSOCKET_SCHEMES",
     "Dialect",
     "Endpoint",
     "Provider",
@@ -24,7 +25,7 @@ __all__ = [
 
 Secret = str | Callable[[], str]
 
-_WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
 @frozen
@@ -124,7 +125,7 @@ class Provider:
     def _url(self, path: str, query: Mapping[str, object]) -> str:
         base = self.websocket_base_url or self.base_url
         parts = urlsplit(base)
-        scheme = _WEBSOCKET_SCHEMES.get(parts.scheme)
+        scheme = WEBSOCKET_SCHEMES.get(parts.scheme)
         if scheme is None or not parts.netloc:
             raise ConfigError(
                 f"{base!r} is no base URL: give one such as 'https://api.openai.com/v1'"
