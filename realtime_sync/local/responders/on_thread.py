@@ -9,8 +9,9 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 from ..._threads import spawn
+from ..engines import Responder, ResponderEvent, ResponderPrompt
 
-__all__ = ["iterate_on_thread"]
+__all__ = ["iterate_on_thread", "respond_on_thread"]
 
 T = TypeVar("T")
 
@@ -94,3 +95,12 @@ async def iterate_on_thread(
         walk.abandon()
     if value.error is not None:
         raise value.error
+
+
+def respond_on_thread(
+    responder: Responder,
+) -> Callable[[ResponderPrompt], AsyncGenerator[ResponderEvent, None]]:
+    """Return what asks ``responder``, on a thread for each answer."""
+    return lambda prompt: iterate_on_thread(
+        lambda: responder.respond(prompt), name="local-responder"
+    )

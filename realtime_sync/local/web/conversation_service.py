@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 
 from starlette.websockets import WebSocket
 
 from ..._types import JsonDict
 from ..engine_set import EngineSet
-from ..engines import ResponderEvent, ResponderPrompt, VoiceDetector
+from ..engines import VoiceDetector
 from ..protocol.conversation_session import ConversationSession, OnHeard
 from ..protocol.generation import generate
 from ..protocol.response_builder import ResponseBuilder
 from ..protocol.stored_items import StoredPart
 from ..protocol.wire_formats import to_hearing
-from ..responders.on_thread import iterate_on_thread
+from ..responders.on_thread import respond_on_thread
 from .session_loop import SessionLoop
 
 __all__ = ["serve_conversation"]
@@ -109,14 +108,10 @@ class _ConversationService:
         await generate(
             response,
             self.session.responses,
-            respond=self._respond,
+            respond=respond_on_thread(self._engines.responder),
             speech=self._engines.speech,
             room=self._loop.outbox.room,
         )
-
-    def _respond(self, prompt: ResponderPrompt) -> AsyncGenerator[ResponderEvent, None]:
-        responder = self._engines.responder
-        return iterate_on_thread(lambda: responder.respond(prompt), name="local-responder")
 
     async def _words_of(self, response: ResponseBuilder) -> None:
         """Wait until all that was said before ``response`` is recognised."""

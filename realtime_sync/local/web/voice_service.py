@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from starlette.websockets import WebSocket
@@ -16,8 +16,8 @@ from ..distiller.team import Team
 from ..distiller.voice_project import VoiceProject
 from ..distiller.voice_session import Spoken, VoiceSession, Written, error_message
 from ..engine_set import EngineSet
-from ..engines import ResponderEvent, ResponderPrompt, VoiceDetector
-from ..responders.on_thread import iterate_on_thread
+from ..engines import VoiceDetector
+from ..responders.on_thread import respond_on_thread
 from ..server_settings import ServerSettings
 from .session_loop import SessionLoop
 
@@ -82,7 +82,7 @@ class _VoiceService:
         self._session = VoiceSession(project, detector, self, loop.outbox.put)
         self._team = Team(
             project,
-            respond=self._respond,
+            respond=respond_on_thread(engines.responder),
             speech=engines.speech,
             requests=self._requests,
             emit=loop.outbox.put,
@@ -182,7 +182,3 @@ class _VoiceService:
             error = ServerError(f"The answer failed: {type(exc).__name__}: {exc}")
             self._loop.outbox.put(error_message(error))
         self._session.end_response()
-
-    def _respond(self, prompt: ResponderPrompt) -> AsyncGenerator[ResponderEvent, None]:
-        responder = self._engines.responder
-        return iterate_on_thread(lambda: responder.respond(prompt), name="local-responder")
