@@ -10,13 +10,11 @@ from ..clients.azure import AzureOpenAI
 from ..clients.local import Local
 from ..clients.openai import OpenAI
 from ..clients.yandex import YandexAIStudio
-from ..distiller.client import AIRefinery
-from ..distiller.projects import speech_hz
-from ..distiller.voice_bridge import VoiceBridge
 
 if TYPE_CHECKING:
     from ..clients.base import RealtimeResource
     from ..distiller.session import DistillerSession
+    from ..distiller.voice_bridge import VoiceBridge
 
 __all__ = ["MODELS", "PROVIDERS", "TRANSCRIBERS", "open_client", "open_project"]
 
@@ -40,6 +38,11 @@ def open_project(
         ConfigError: there is no key.
         RealtimeError: see `DistillerSessionManager.enter`.
     """
+    # Here, so that a talk with any other provider begins without them.
+    from ..distiller.client import AIRefinery
+    from ..distiller.projects import speech_hz
+    from ..distiller.voice_bridge import VoiceBridge
+
     client = stack.enter_context(AIRefinery(base_url=url))
     distiller = client.realtime_distiller
     output_hz = speech_hz(distiller.download_project(project))
