@@ -95,8 +95,7 @@ class DistillerLink(Transport):
         if event.type != "session.created":
             return False
         self._turn.begin(event)
-        self._pings.begin()
-        self._look.put(None)
+        self._pings.begin()  # which only gives the watcher more time, so it is not woken
         return True
 
     # -- reading ---------------------------------------------------------------------------------
