@@ -308,12 +308,28 @@ def test_an_answer_that_is_interrupted_before_its_sound_is_not_the_turns() -> No
     def on_call(session: SessionScript, name: str, value: Any) -> None:
         if name == "audio" and heard(session) == 1:
             session.tell({"type": "response.created"}, {"type": "response.interrupted"})
+        elif name == "audio" and heard(session) == 200:  # a talk that had ended would not hear it
             session.tell(*user_said("no"), *second)
 
     session = SessionScript(vad_enabled=True, on_call=on_call)
     talk, _, sink = loop(session, source=EndlessMicrophone(rate=RATE))
     talk.listen()
     assert loud_ms(sink.played) == 100
+
+
+def test_a_talk_that_is_broken_off_while_it_plays_tells_that_nothing_plays_any_more() -> None:
+    def on_call(session: SessionScript, name: str, value: Any) -> None:
+        if name == "audio" and heard(session) == 1:
+            session.tell({"type": "response.created"}, sound(speech(5000)))
+        elif name == "started":
+            raise KeyboardInterrupt
+
+    session = SessionScript(vad_enabled=True, on_call=on_call)
+    sink = MemorySink(rate=RATE, clock=VirtualClock())
+    talk, _, _ = loop(session, source=EndlessMicrophone(rate=RATE), sink=sink)
+    with pytest.raises(KeyboardInterrupt):
+        talk.listen()
+    assert "stopped" in session.names()
 
 
 def test_a_talk_that_fails_while_it_plays_tells_that_nothing_plays_any_more() -> None:

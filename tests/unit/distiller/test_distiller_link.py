@@ -13,6 +13,7 @@ import pytest
 from guards import Guard, VirtualClock
 
 from realtime_sync._deadline import Deadline
+from realtime_sync._threads import Attempt
 from realtime_sync.distiller import SessionPlace
 from realtime_sync.distiller.custom_agents import CustomAgents
 from realtime_sync.distiller.distiller_link import DistillerLink
@@ -22,6 +23,7 @@ from realtime_sync.errors import (
     ConnectionClosedError,
     DistillerMessageError,
     DistillerTimeoutError,
+    RealtimeError,
 )
 from realtime_sync.transport import memory_pair
 
@@ -94,6 +96,14 @@ def test_an_error_instead_of_the_greeting_cuts_the_link(bench: Bench) -> None:
     with pytest.raises(DistillerMessageError, match="no"):
         bench.link.await_session()
     assert bench.link.closed
+
+
+def test_an_opening_that_nobody_waits_for_is_cut(bench: Bench, guard: Guard) -> None:
+    opening = Attempt(bench.link.await_session, discard=lambda _: None, name="connect")
+    opening.leave(RealtimeError("enough"))
+    with pytest.raises(RealtimeError, match="enough"):
+        opening.wait()
+    guard.until(lambda: bench.wire.closed, "the end of the link")
 
 
 def test_what_is_no_event_is_no_greeting(bench: Bench) -> None:

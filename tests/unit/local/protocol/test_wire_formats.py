@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from realtime_sync.audio import encode_alaw, encode_ulaw
 from realtime_sync.local.protocol.wire_formats import (
     PCM16,
     Encoder,
@@ -20,6 +21,12 @@ def test_the_encoder_keeps_the_duration(wire: WireFormat) -> None:
     out = b"".join(encoder.encode(bytes(4_801 * 2)) for _ in range(10)) + encoder.flush()
     assert wire.ticks(len(out)) == pytest.approx(48_010, abs=24)
     assert set(wire.decode(out)) <= {0, 8, 248, 255}, "silence stays silence"
+
+
+def test_each_encoding_is_its_own() -> None:
+    loud = b"\x00\x40" * 8
+    assert ULAW.encode(loud) == encode_ulaw(loud) != ALAW.encode(loud) == encode_alaw(loud)
+    assert ULAW.decode(ALAW.encode(loud)) != ALAW.decode(ALAW.encode(loud))
 
 
 @pytest.mark.parametrize("wire", [PCM16, ULAW, pcm_at(16_000), pcm_at(22_050)])
