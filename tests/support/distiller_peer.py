@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from http_recorder import Asked, Reply, reply
+from http_recorder import Asked, Reply, read_request_head, reply
 from raw_server import CLOSE, PING, PONG, TEXT, RawPeer, RawServer, close_payload
 
 from realtime_sync._headers import Headers
@@ -229,13 +229,10 @@ class DistillerPeer:
 
     def _serve(self, peer: RawPeer) -> None:
         try:
-            head = peer.read_head().decode("latin-1")
+            head = peer.read_head()
         except EOFError:
             return
-        first, *lines = head.split("\r\n")
-        method, target, _ = first.split(" ")
-        pairs = [line.partition(":")[::2] for line in lines if line]
-        headers = Headers((name, value.strip()) for name, value in pairs)
+        method, target, headers = read_request_head(head)
         if method == "GET" and target not in self.replies:
             self._serve_link(peer, DistillerLine(peer, target, headers))
             return

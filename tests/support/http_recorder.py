@@ -44,6 +44,14 @@ class Asked:
         ]
 
 
+def read_request_head(head: bytes) -> tuple[str, str, Headers]:
+    """Return the method, the target and the headers of a request."""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, target, _ = first.split(" ")
+    pairs = [line.partition(":")[::2] for line in lines if line]
+    return method, target, Headers((name, value.strip()) for name, value in pairs)
+
+
 Reply = Callable[[RawPeer], None]
 
 
@@ -106,10 +114,7 @@ class HttpRecorder:
         except EOFError:
             return
         body = peer.take(int(peer.header("Content-Length") or 0))
-        first, *lines = head.decode("latin-1").split("\r\n")
-        method, target, _ = first.split(" ")
-        pairs = [line.partition(":")[::2] for line in lines]
-        headers = Headers((name, value.strip()) for name, value in pairs)
+        method, target, headers = read_request_head(head)
         with self._lock:
             self.asked.append(Asked(method, target, headers, body))
             answer = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from guards import Guard
+from scripted_app import app_of, say, sent
 
 from realtime_sync import ConnectionClosedError, QueueFullError, ServerError
 from realtime_sync.app import Context, OpenAIRealtimeTool, Realtime, RealtimeTool
@@ -40,23 +41,6 @@ def format_book(title: str, author: str) -> str:
 
 BOOK = {"title": "Emma", "author": "Jane Austen"}
 THE_BOOK = "Emma by Jane Austen"
-
-
-def app_of(server: ScriptedServer, **options: Any) -> Realtime:
-    return Realtime("gpt-realtime", client=ScriptedClient(server), **options)
-
-
-def say(app: Realtime, *texts: Any, **options: Any) -> None:
-    """Register a sender of these, which then has nothing more."""
-    left = iter(texts)
-
-    @app.sender(**options)
-    def send(context: Context) -> Any:
-        return next(left)
-
-
-def sent(server: ScriptedServer, kind: str) -> list[dict[str, Any]]:
-    return [event for event in server.sent if event["type"] == kind]
 
 
 def items(server: ScriptedServer, kind: str) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import pytest
+from scripted_app import app_of, say, sent
 
 import realtime_sync
 from realtime_sync import (
@@ -20,7 +21,6 @@ from realtime_sync import (
 from realtime_sync.app import Context, Realtime, realtime
 from realtime_sync.app.app_run import AppPlan
 from realtime_sync.testing import (
-    ScriptedClient,
     ScriptedServer,
     Step,
     drop_link,
@@ -29,23 +29,6 @@ from realtime_sync.testing import (
 )
 
 Server = Callable[..., ScriptedServer]
-
-
-def app_of(server: ScriptedServer, **options: Any) -> Realtime:
-    return Realtime("gpt-realtime", client=ScriptedClient(server), **options)
-
-
-def say(app: Realtime, *texts: Any, **options: Any) -> None:
-    """Register a sender of these, which then has nothing more."""
-    left = iter(texts)
-
-    @app.sender(**options)
-    def send(context: Context) -> Any:
-        return next(left)
-
-
-def sent(server: ScriptedServer, kind: str) -> list[dict[str, Any]]:
-    return [event for event in server.sent if event["type"] == kind]
 
 
 def test_it_is_a_name_of_the_package() -> None:

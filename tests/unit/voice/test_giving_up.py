@@ -45,16 +45,6 @@ from realtime_sync.voice.rules import VoiceState
 from realtime_sync.voice.under_way import DueAnswer, UserTurn
 
 
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-def state(clock: VirtualClock) -> VoiceState:
-    return make_state(ScriptedFacts(), clock)
-
-
 def wait(state: VoiceState, clock: VirtualClock, seconds: float, **facts: Any) -> list[Effect]:
     """Let time pass, as the engine does: it looks before and after."""
     facts.setdefault("reconnecting", False)

@@ -38,16 +38,6 @@ from realtime_sync.voice.rules import VoiceState
 from realtime_sync.voice.under_way import DueAnswer, UserTurn
 
 
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-def state(clock: VirtualClock) -> VoiceState:
-    return make_state(ScriptedFacts(), clock)
-
-
 def test_a_turn_that_the_drop_cut_is_lost(state: VoiceState) -> None:
     feed(state, session(), speech_started())
     assert state.busy

@@ -66,16 +66,6 @@ from realtime_sync.voice.interruptions import Interruptions
 from realtime_sync.voice.rules import VoiceState, check_rules
 
 
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-def state(clock: VirtualClock) -> VoiceState:
-    return make_state(ScriptedFacts(), clock)
-
-
 def test_an_answer_is_played_and_its_latency_reported(
     state: VoiceState, clock: VirtualClock
 ) -> None:
