@@ -14,7 +14,7 @@ from proxies import HttpProxy
 from raw_server import RawServer
 from tls import Authority
 
-from realtime_sync import AIRefinery, ConfigError, ConnectError
+from realtime_sync import AIRefinery, ConfigError, ConnectError, ReconnectPolicy
 from realtime_sync.errors import DistillerConnectionError, RealtimeError
 
 pytestmark = pytest.mark.timeout(60)
@@ -182,8 +182,10 @@ def test_each_request_and_each_link_asks_for_the_key() -> None:
     ],
 )
 def test_a_key_that_is_missing_when_the_link_is_made_anew_ends_the_session(
-    then: Any, words: str
+    then: Any, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ReconnectPolicy, "delay", lambda *_: 0.0)
+
     def cut(line: DistillerLine) -> None:
         line.begin()
         line.expect("input_text")
