@@ -106,7 +106,8 @@ class AIRefinery:
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._account.base_url!r})"
+        address = self._account.base_url.partition("?")[0]  # behind it may stand a secret
+        return f"{type(self).__name__}(base_url={address!r})"
 
 
 def _of_the_session(name: str) -> Callable[..., Any]:

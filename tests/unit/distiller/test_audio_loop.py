@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import pytest
+from guards import Guard
+from scripted_device import ScriptedDevice
 from session_script import SessionScript, answer, response, sound, speech, user_said, words
 
+from realtime_sync.audio import microphone
 from realtime_sync.distiller.audio_loop import AudioLoop
 from realtime_sync.distiller.session_ends import end_of_link
 from realtime_sync.errors import (
@@ -80,6 +84,32 @@ def test_the_microphone_is_closed_when_the_answer_begins() -> None:
     talk.listen()
     source.say(speech(2000))
     assert list(source) == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "chunk_ms"),
+    [(None, 20), ({"device": "headset", "chunk_ms": 40}, 40)],
+    ids=["the default", "another"],
+)
+def test_any_microphone_is_sent_in_chunks_as_short_as_its_own(
+    chosen: dict[str, Any] | None, chunk_ms: int, monkeypatch: pytest.MonkeyPatch, guard: Guard
+) -> None:
+    device = ScriptedDevice(rate=48_000)
+    device.install(monkeypatch, microphone)
+    session = SessionScript(on_call=answers_once(*response(*answer("A", "Yes.", speech()))))
+    opened = microphone.Microphone(rate=RATE, **chosen) if chosen else nullcontext()
+    with opened as source:
+        talk, _, _ = loop(session, source=source)
+        talking = threading.Thread(target=talk.listen)
+        talking.start()
+        guard.until(lambda: device.active, "the microphone")
+        for _ in range(4):
+            device.turn(np.full((device.block_frames, 1), 3000))
+        guard.join(talking)
+    assert device.asked_for == (chosen or {}).get("device")
+    sent = [value for name, value in session.calls if name == "audio"]
+    assert {len(chunk) for chunk in sent} == {2 * RATE * chunk_ms // 1000}
+    assert device.closed == 1
 
 
 def test_a_text_is_answered_aloud(capsys: pytest.CaptureFixture[str]) -> None:
