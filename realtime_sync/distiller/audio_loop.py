@@ -16,7 +16,7 @@ from ..audio.microphone import Microphone
 from ..audio.speaker import Speaker
 from ..audio.virtual import VirtualMicrophone
 from ..connection import RealtimeConnection
-from ..errors import ConfigError, ConnectionClosedError, ConnectionClosedOK, DistillerError
+from ..errors import ConfigError, ConnectionClosedOK, DistillerError
 from ..events import ResponseCreated, ResponseDone, ServerEvent
 from ..voice.events import AnswerStarted, Interrupted, TurnMetrics, VoiceEvent
 from ..voice.loop import VoiceLoop
@@ -129,11 +129,7 @@ class AudioLoop:
                 talk.ask(question)
             if self._cancel_event is not None:
                 stack.enter_context(_watching(self._cancel_event, talk))
-            try:
-                talk.run()
-            except ConnectionClosedError:
-                if bridge.failure is None:
-                    raise
+            talk.run()
         if bridge.failure is not None:
             raise bridge.failure
 
