@@ -31,17 +31,18 @@ _STOP_TIMEOUT: Final = 5.0
 _WRONG_SETTINGS: Final = 2  # the exit code for an argument or an installation that is wrong
 
 
-def start_server(arguments: Sequence[str]) -> ServerProcess:
+def start_server(arguments: Sequence[str], *, api_key: str | None = None) -> ServerProcess:
     """Start an embedded server and return it when it is ready.
 
     Args:
         arguments: further arguments of ``python -m realtime_sync.local``.
+        api_key: the key it is given; by default a random one.
 
     Raises:
         ConfigError: a part of the server is not installed, or an argument is wrong.
         ConnectError: it did not become ready.
     """
-    start = _Startup(arguments)
+    start = _Startup(arguments, api_key or secrets.token_urlsafe(24))
     try:
         return start.wait()
     except BaseException:  # a signal handler's, too
@@ -60,8 +61,9 @@ class _Startup:
     second sees to the end of an abandoned server.
     """
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], api_key: str) -> None:
         self._arguments = arguments
+        self._api_key = api_key
         self._answers: queue.SimpleQueue[ServerProcess | Exception] = queue.SimpleQueue()
         # Written by the start's thread:
         self._server: ServerProcess | None = None
@@ -87,7 +89,7 @@ class _Startup:
     def _work(self) -> None:
         answer: ServerProcess | Exception
         try:
-            answer = self._server = ServerProcess(self._arguments)
+            answer = self._server = ServerProcess(self._arguments, self._api_key)
             if self._abandoned:
                 self._server.kill()
                 self._server.close()
@@ -116,16 +118,20 @@ class ServerProcess:
 
     Args:
         arguments: further arguments of ``python -m realtime_sync.local``.
+        api_key: the key it is given.
+
+    Raises:
+        ConfigError: an argument has characters that no process can be given.
 
     Attributes:
         url: its REST base URL, ``http://127.0.0.1:PORT/v1``; empty until it is ready.
-        api_key: the key it was given, random for each process.
+        api_key: the key it was given.
         pid: its process id.
     """
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], api_key: str) -> None:
         self.url = ""
-        self.api_key = secrets.token_urlsafe(24)
+        self.api_key = api_key
         self._home = Home()
         # A file, not a pipe: nobody would have to read it while the server lives. Neither it nor
         # the pipes have buffers: a buffer's lock might be held at a fork.
@@ -143,9 +149,11 @@ class ServerProcess:
                 # Ctrl-C is for the owner, who then closes in order; the terminal would tell both.
                 start_new_session=True,
             )
-        except BaseException:
+        except BaseException as exc:
             _hang_up(pipe)
             self._log.close()
+            if isinstance(exc, ValueError):  # such as a NUL: no process can be given that
+                raise ConfigError(f"an option of the embedded server is wrong: {exc}") from exc
             raise
         finally:
             os.close(stdin)

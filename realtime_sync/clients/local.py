@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from .. import _lazy
 from .._fork import HomeLock
@@ -17,14 +17,63 @@ from .base import Client, RealtimeResource
 if TYPE_CHECKING:
     import ssl
 
+    from typing_extensions import Unpack  # in typing from Python 3.11 on
+
     from ..distiller.client import AIRefinery
 
-__all__ = ["Local"]
+__all__ = ["Local", "ServerOptions"]
 
 StrPath = str | os.PathLike[str]
 
 _MODEL = "local"
 _PACKAGE = __name__.partition(".")[0]
+# The options that are given once for each text of a list: how, and what the list is to hold.
+_LISTS = {
+    "grammar": (
+        "--phrase",
+        "phrases such as ['turn on the lamp', 'stop'], or the path of a grammar",
+    ),
+    "models": ("--model", "names such as ['my-model', 'test-*']"),
+}
+
+
+class ServerOptions(TypedDict, total=False):
+    """The options of a server of our own: those of ``realtime-sync serve``, under their names.
+
+    Attributes:
+        host: the address to bind; by default this machine only.
+        port: the port to bind; by default any free one.
+        tls_cert: file of a certificate chain (PEM): https and wss. Give a private authority's to
+            ``ssl_context``.
+        tls_key: file of its private key (PEM), unless in the same file.
+        models: names of further models to take, with ``*`` for anything.
+        responder: who answers: ``"scripted"`` (the default), ``"scripted:FILE.yaml"``, ``"echo"``
+            or ``"chat:URL"`` for an OpenAI-compatible chat endpoint.
+        grammar: what the recogniser listens for, instead of general English: a list of phrases
+            (or single words), of which each turn of the user is one, such as
+            ``["turn on the lamp", "stop"]``; or the path of a file with a phrase per line or with
+            a JSGF grammar. What does not sound like any of it gives no words.
+        synthesizer: who speaks: ``"espeak"`` (the default) or ``"flite"``.
+        session_limit: seconds after which a session expires, 3600 by default.
+        projects: the folder in which the Distiller's projects are kept; by default they go with
+            the server.
+        ping_interval: seconds between two ``PING`` of the Distiller, 10 by default.
+        idle_timeout: seconds without a message after which the Distiller closes a session, 1800
+            by default.
+    """
+
+    host: str | None
+    port: int | None
+    tls_cert: StrPath | None
+    tls_key: StrPath | None
+    models: Sequence[str] | None
+    responder: str | None
+    grammar: Sequence[str] | StrPath | None
+    synthesizer: str | None
+    session_limit: float | None
+    projects: StrPath | None
+    ping_interval: float | None
+    idle_timeout: float | None
 
 
 class Local(Client):
@@ -36,22 +85,16 @@ class Local(Client):
     Args:
         url: join a server that is running already (``realtime-sync serve``), such as
             ``"http://127.0.0.1:8765/v1"``; by default one is started.
-        api_key: the key of the server at ``url``; by default ``REALTIME_SYNC_LOCAL_KEY``.
-        responder: who answers: ``"scripted"``, ``"scripted:FILE.yaml"``, ``"echo"`` or
-            ``"chat:URL"`` for an OpenAI-compatible chat endpoint. Only for a server of our own.
-        grammar: what the recogniser listens for, instead of general English: a list of phrases
-            (or single words), of which each turn of the user is one, such as
-            ``["turn on the lamp", "stop"]``; or the path of a file with a phrase per line or with
-            a JSGF grammar. What does not sound like any of it gives no words. Only for a server
-            of our own.
-        projects: the folder in which the Distiller's projects are kept; by default they go with
-            the server. Only for a server of our own.
+        api_key: the key of the server. By default a server of our own gets a random one, and for
+            one at ``url`` it is ``REALTIME_SYNC_LOCAL_KEY``.
         ssl_context: for a server with a certificate of a private authority.
+        options: of a server of our own, such as ``responder="echo"``, see `ServerOptions`. None
+            leaves one out.
 
     Raises:
-        ConfigError: ``responder``, ``grammar`` or ``projects`` was given for a server that is
-            running already, or ``grammar`` is neither phrases nor a path. When the server is
-            started: they are wrong; a phrase has words that the pronouncing dictionary lacks.
+        ConfigError: an option was given for a server that is running already, ``grammar`` is
+            neither phrases nor a path, or ``models`` are no names. When the server is started: an
+            option is wrong; a phrase has words that the pronouncing dictionary lacks.
 
     Threads: may be shared; connections are independent of each other.
     """
@@ -61,27 +104,24 @@ class Local(Client):
         *,
         url: str | None = None,
         api_key: str | None = None,
-        responder: str | None = None,
-        grammar: Sequence[str] | StrPath | None = None,
-        projects: StrPath | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        **options: Unpack[ServerOptions],
     ) -> None:
-        options_of_ours = {
-            "responder": _responder_option(responder),
-            "grammar": _grammar_options(grammar),
-            "projects": _projects_option(projects),
-        }
-        self._arguments = [each for options in options_of_ours.values() for each in options]
-        if url is not None and self._arguments:
-            name = next(name for name, options in options_of_ours.items() if options)
-            raise ConfigError(f"{name} belongs to a server of our own; leave out url or {name}")
+        given = {name: value for name, value in options.items() if value is not None}
+        for name in given:
+            if name not in ServerOptions.__annotations__:
+                raise TypeError(f"Local() got an unexpected keyword argument {name!r}")
+            if url is not None:
+                raise ConfigError(f"{name} belongs to a server of our own; leave out url or {name}")
+        self._arguments = [each for item in given.items() for each in _arguments(*item)]
         self._joined_url = url
+        self._given_key = api_key
         self._joined_key = api_key or os.environ.get("REALTIME_SYNC_LOCAL_KEY") or "local"
         self._process: ServerProcess | None = None
         self._lock = HomeLock()  # guards _process; held while it starts, so it starts once
         self._ssl_context = ssl_context
-        options = TransportOptions(proxy="", ssl_context=ssl_context)  # it is on this machine
-        self.realtime = RealtimeResource(self._provider, options, default_model=_MODEL)
+        transport = TransportOptions(proxy="", ssl_context=ssl_context)  # it is on this machine
+        self.realtime = RealtimeResource(self._provider, transport, default_model=_MODEL)
 
     @property
     def url(self) -> str:
@@ -108,7 +148,7 @@ class Local(Client):
                 self._process.close()
                 self._process = None
             if self._process is None:
-                self._process = start_server(self._arguments)
+                self._process = start_server(self._arguments, api_key=self._given_key)
             return self._process
 
     def close(self) -> None:
@@ -124,23 +164,14 @@ class Local(Client):
         return f"{type(self).__name__}(url={where!r})"
 
 
-def _responder_option(responder: str | None) -> list[str]:
-    return [] if responder is None else [f"--responder={responder}"]
-
-
-def _projects_option(projects: StrPath | None) -> list[str]:
-    return [] if projects is None else [f"--projects={os.fspath(projects)}"]
-
-
-def _grammar_options(grammar: Sequence[str] | StrPath | None) -> list[str]:
-    if grammar is None:
-        return []
-    if isinstance(grammar, (str, os.PathLike)):
-        return [f"--grammar={os.fspath(grammar)}"]
-    phrases = list(grammar) if isinstance(grammar, Iterable) else []
-    if not phrases or not all(isinstance(phrase, str) and phrase.strip() for phrase in phrases):
-        raise ConfigError(
-            f"grammar={grammar!r:.80} is nothing to listen for; give a list of phrases such as "
-            "['turn on the lamp', 'stop'], or the path of a grammar"
-        )
-    return [f"--phrase={phrase}" for phrase in phrases]
+def _arguments(name: str, value: object) -> list[str]:
+    """Return an option as the server's command line has it."""
+    is_text = isinstance(value, (str, os.PathLike))
+    if name not in _LISTS or (name == "grammar" and is_text):
+        text = os.fspath(value) if isinstance(value, os.PathLike) else value
+        return [f"--{name.replace('_', '-')}={text}"]
+    flag, wanted = _LISTS[name]
+    texts = list(value) if isinstance(value, Iterable) and not is_text else []
+    if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+        raise ConfigError(f"{name}={value!r:.80} is wrong; give a list of {wanted}")
+    return [f"{flag}={text}" for text in texts]

@@ -5,22 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
+from typing import NoReturn
 
-from ..errors import RealtimeError
-from .server_settings import KEY_VARIABLE, ServerSettings, recogniser_spec
+from ..errors import ConfigError, RealtimeError
+from .server_settings import OPTIONS, ServerSettings
 
-__all__ = ["main"]
+__all__ = ["main", "settings_of"]
 
 
 def main(argv: list[str] | None = None) -> int:
     """Serve as the arguments say; return the exit code."""
-    options = _parser().parse_args(argv)
     try:
-        settings = _settings(options)
+        settings, child = settings_of(argv)
         from .web.uvicorn_server import serve
 
-        serve(settings, child=options.child)
+        serve(settings, child=child)
     except RealtimeError as exc:
         sys.stderr.write(f"error: {exc}\n")
         return 2
@@ -32,62 +31,32 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _settings(options: argparse.Namespace) -> ServerSettings:
-    return ServerSettings(
-        transcriber=recogniser_spec(options.grammar, options.phrase),
-        host=options.host,
-        port=options.port,
-        key=os.environ.get(KEY_VARIABLE) or None,
-        session_limit_s=options.session_limit,
-        responder=options.responder,
-        synthesizer=options.synthesizer,
-        tls_cert=options.tls_cert,
-        tls_key=options.tls_key,
-        projects=options.projects,
-        ping_interval_s=options.ping_interval,
-        idle_timeout_s=options.idle_timeout,
-    )
+def settings_of(argv: list[str] | None = None) -> tuple[ServerSettings, bool]:
+    """Return what the arguments say, and whether this is to be a child process.
+
+    Raises:
+        ConfigError: they are wrong.
+    """
+    values = vars(_parser().parse_args(argv))
+    child = values.pop("child")
+    return ServerSettings(**values), child
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Be short: the last line of what a child says is what its owner is told."""
+        raise ConfigError(message)
 
 
 def _parser() -> argparse.ArgumentParser:
-    usual = ServerSettings()
-    parser = argparse.ArgumentParser(
-        prog="python -m realtime_sync.local",
-        description="The embedded realtime server. Clients must show the key in the environment "
-        f"variable {KEY_VARIABLE}, if it is set.",
-    )
-    parser.add_argument("--host", default=usual.host, help="address to bind")
-    parser.add_argument("--port", type=int, default=usual.port, help="0 finds a free one")
-    parser.add_argument("--tls-cert", type=Path, help="PEM file; serves https and wss")
-    parser.add_argument("--tls-key", type=Path, help="PEM file of the private key")
-    parser.add_argument("--responder", default=usual.responder, help="who answers")
-    parser.add_argument("--grammar", type=Path, help="JSGF, or a sentence per line, to recognise")
-    parser.add_argument(
-        "--phrase", action="append", default=[], help="a sentence to recognise; may be repeated"
-    )
-    parser.add_argument("--synthesizer", default=usual.synthesizer, help="who speaks")
-    parser.add_argument(
-        "--session-limit",
-        type=float,
-        default=usual.session_limit_s,
-        metavar="SECONDS",
-        help="when sessions expire",
-    )
-    parser.add_argument("--projects", type=Path, help="folder of the Distiller's projects")
-    parser.add_argument(
-        "--ping-interval",
-        type=float,
-        default=usual.ping_interval_s,
-        metavar="SECONDS",
-        help="how often the Distiller's sessions are asked for a sign of life",
-    )
-    parser.add_argument(
-        "--idle-timeout",
-        type=float,
-        default=usual.idle_timeout_s,
-        metavar="SECONDS",
-        help="when the Distiller's sessions without messages are closed",
-    )
+    parser = _Parser(prog="python -m realtime_sync.local", description="The embedded server.")
+    for option in OPTIONS:
+        action = "append" if option.repeatable else "store"
+        parser.add_argument(
+            option.flag, dest=option.name, type=option.type, action=action, help=option.help
+        )
+        default = list(option.default) if option.repeatable else option.default
+        parser.set_defaults(**{option.name: os.environ.get(option.variable or "", default)})
     parser.add_argument(
         "--child",
         action="store_true",

@@ -2,58 +2,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
-from attrs import frozen
+from attrs import field, fields, frozen
 
 from ..errors import ConfigError
 
-__all__ = ["KEY_VARIABLE", "ServerSettings", "recogniser_spec"]
+__all__ = ["KEY_VARIABLE", "OPTIONS", "ServerOption", "ServerSettings"]
 
 KEY_VARIABLE = "REALTIME_SYNC_LOCAL_KEY"
 
 _LONGEST_SPEC_BYTES = 100_000  # Linux gives one argument of a process 128 KiB
+_ALWAYS_KNOWN = ("gpt-*", "local*")
 _LISTED_MODELS = ("gpt-realtime", "gpt-realtime-2", "gpt-realtime-2.1", "local")
+
+
+@frozen(kw_only=True)
+class ServerOption:
+    """How one setting is given: to ``serve``, to a child process, and to `Local`.
+
+    Attributes:
+        name: its name in `ServerSettings`.
+        default: what it is when it is not given.
+        help: what it is for, in a sentence.
+        type: makes its value of a text, or each of its values.
+        repeatable: it may be given several times, and is a tuple.
+        variable: the environment variable that stands in for it, or None.
+    """
+
+    name: str
+    default: Any
+    help: str
+    type: Callable[[str], Any]
+    repeatable: bool
+    variable: str | None
+
+    @property
+    def keyword(self) -> str:
+        """Its name in ``Local(…)``."""
+        return self.name.removesuffix("_s")
+
+    @property
+    def flag(self) -> str:
+        """Its name on the command line."""
+        name = self.keyword.removesuffix("s") if self.repeatable else self.keyword
+        return "--" + name.replace("_", "-")
+
+
+def _about(
+    help: str,
+    type: Callable[[str], Any] = str,
+    *,
+    repeatable: bool = False,
+    variable: str | None = None,
+) -> dict[str, Any]:
+    return {"help": help, "type": type, "repeatable": repeatable, "variable": variable}
+
+
+def _none_if_empty(key: str | None) -> str | None:
+    return key or None
 
 
 @frozen(kw_only=True)
 class ServerSettings:
     """The settings of one server.
 
-    Attributes:
-        host: the address to bind; the default is this machine only.
-        port: the port to bind, 0 for any free one.
-        key: the key that clients must show, or None to let everybody in.
-        models: the model names to accept, with ``*`` as a wildcard.
-        session_limit_s: after how many seconds a session expires.
-        responder: see `realtime_sync.local.responders.make_responder`.
-        transcriber: see `realtime_sync.local.speech.transcriber.make_transcriber`.
-        synthesizer: see `realtime_sync.local.speech.synthesizer.make_synthesizer`.
-        tls_cert: PEM file of the certificate chain; with it the server speaks https and wss.
-        tls_key: PEM file of its private key, unless ``tls_cert`` holds both.
-        projects: the folder of the Distiller's projects; None for a temporary one.
-        ping_interval_s: how often a session of the Distiller is asked for a sign of life.
-        idle_timeout_s: after how many seconds without a message such a session is closed.
+    Each is an option as well, see `OPTIONS`, and says there what it is for.
 
     Raises:
         ConfigError: a value makes no sense.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 0
-    key: str | None = None
-    models: tuple[str, ...] = ("gpt-*", "local*")
-    session_limit_s: float = 3600.0
-    responder: str = "scripted"
-    transcriber: str = "pocketsphinx"
-    synthesizer: str = "espeak"
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    projects: Path | None = None
-    ping_interval_s: float = 10.0
-    idle_timeout_s: float = 1800.0
+    host: str = field(
+        default="127.0.0.1", metadata=_about("Address to bind; by default this machine only.")
+    )
+    port: int = field(default=0, metadata=_about("Port to bind; 0 finds a free one.", int))
+    tls_cert: Path | None = field(
+        default=None, metadata=_about("Certificate chain (PEM): serve https and wss.", Path)
+    )
+    tls_key: Path | None = field(
+        default=None, metadata=_about("Its private key (PEM), unless in the same file.", Path)
+    )
+    key: str | None = field(
+        default=None,
+        converter=_none_if_empty,
+        metadata=_about(
+            "Key that clients must show. Better in the environment, where others don't see it.",
+            variable=KEY_VARIABLE,
+        ),
+    )
+    models: tuple[str, ...] = field(
+        default=(),
+        converter=tuple,
+        metadata=_about(
+            f"Take models of this name, besides {' and '.join(_ALWAYS_KNOWN)}. May be repeated.",
+            repeatable=True,
+        ),
+    )
+    responder: str = field(
+        default="scripted",
+        metadata=_about(
+            "Who answers: scripted, scripted:FILE.yaml, echo, or chat:URL of a chat endpoint."
+        ),
+    )
+    grammar: Path | None = field(
+        default=None, metadata=_about("Recognise only this: JSGF, or a sentence per line.", Path)
+    )
+    phrases: tuple[str, ...] = field(
+        default=(),
+        converter=tuple,
+        metadata=_about(
+            "Recognise only this, and what further --phrase say; instead of --grammar.",
+            repeatable=True,
+        ),
+    )
+    synthesizer: str = field(default="espeak", metadata=_about("Who speaks: espeak or flite."))
+    session_limit_s: float = field(
+        default=3600.0, metadata=_about("Seconds after which a session expires.", float)
+    )
+    projects: Path | None = field(
+        default=None,
+        metadata=_about(
+            "Where the Distiller's projects are kept; by default they go when the server ends.",
+            Path,
+        ),
+    )
+    ping_interval_s: float = field(
+        default=10.0, metadata=_about("Seconds between two PINGs of the Distiller.", float)
+    )
+    idle_timeout_s: float = field(
+        default=1800.0,
+        metadata=_about(
+            "Seconds without a message after which the Distiller closes a session.", float
+        ),
+    )
 
     def __attrs_post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -65,39 +150,46 @@ class ServerSettings:
                 raise ConfigError(f"the {words} is {seconds:g}; give seconds greater than 0")
         if self.tls_key is not None and self.tls_cert is None:
             raise ConfigError("a TLS key needs its certificate chain: give that as well")
+        _ = self.transcriber  # raises
+
+    @property
+    def transcriber(self) -> str:
+        """Who listens, see `realtime_sync.local.speech.transcriber.make_transcriber`.
+
+        General English, or nothing but a grammar or phrases.
+        """
+        if not self.phrases:
+            return "pocketsphinx" if self.grammar is None else f"pocketsphinx:{self.grammar}"
+        if self.grammar is not None:
+            raise ConfigError("give the grammar's file or its phrases, not both")
+        spec = "phrases:" + "\n".join(self.phrases)
+        if len(spec.encode()) > _LONGEST_SPEC_BYTES:
+            raise ConfigError(
+                f"{len(self.phrases)} phrases are too many to pass on; put them into a file, one "
+                "per line, and give its path as the grammar"
+            )
+        return spec
 
     def knows(self, model: str) -> bool:
         """Return whether clients may ask for ``model``."""
-        return any(fnmatchcase(model, pattern) for pattern in self.models)
+        return any(fnmatchcase(model, pattern) for pattern in (*self.models, *_ALWAYS_KNOWN))
 
     def unknown(self, model: str) -> str:
         """Return what to tell a client that asked for another model."""
-        return f"The model '{model}' does not exist. This server knows: {', '.join(self.models)}."
+        known = ", ".join((*self.models, *_ALWAYS_KNOWN))
+        return (
+            f"The model '{model}' does not exist. This server knows: {known}; "
+            "its option --model adds others."
+        )
 
     def listed_models(self) -> list[str]:
         """Return names for clients that want to choose one."""
         exact = [name for name in self.models if "*" not in name]
-        return exact + [name for name in _LISTED_MODELS if name not in exact and self.knows(name)]
+        return exact + [name for name in _LISTED_MODELS if name not in exact]
 
 
-def recogniser_spec(grammar: Path | None, phrases: Sequence[str]) -> str:
-    """Return the ``transcriber`` setting: general English, or nothing but a grammar.
-
-    Args:
-        grammar: a file with JSGF, or with a sentence per line.
-        phrases: sentences, instead of the file; none for general English.
-
-    Raises:
-        ConfigError: there are both, or more phrases than the recogniser's process can be told.
-    """
-    if not phrases:
-        return "pocketsphinx" if grammar is None else f"pocketsphinx:{grammar}"
-    if grammar is not None:
-        raise ConfigError("give the grammar's file or its phrases, not both")
-    spec = "phrases:" + "\n".join(phrases)
-    if len(spec.encode()) > _LONGEST_SPEC_BYTES:
-        raise ConfigError(
-            f"{len(phrases)} phrases are too many to pass on; put them into a file, one per "
-            "line, and give its path as the grammar"
-        )
-    return spec
+OPTIONS = tuple(
+    ServerOption(name=each.name, default=each.default, **each.metadata)
+    for each in fields(ServerSettings)
+)
+"""All of them, in the order in which ``--help`` shows them."""

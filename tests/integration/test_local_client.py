@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+import trustme
 from guards import Guard
 
 from realtime_sync import (
@@ -137,6 +139,47 @@ def test_a_folder_for_projects(tmp_path: Path) -> None:
         _ = client.url
     with pytest.raises(ConfigError, match="projects belongs to a server of our own"):
         Local(url="http://127.0.0.1:1/v1", projects=tmp_path)
+
+
+def test_a_key_and_models_of_ones_own() -> None:
+    with Local(api_key="my-key", models=["my-model", "test-*"]) as client:
+        assert client.api_key == "my-key"
+        with OpenAI(api_key="my-key", base_url=client.url) as other:
+            for model in ("my-model", "test-1", "gpt-realtime"):
+                with other.realtime.connect(model=model) as connection:
+                    created = connection.wait_for("session.created", timeout=30)
+                    assert created.session.model == model
+            with pytest.raises(NotFoundError, match="its option --model adds others"):
+                other.realtime.connect(model="my-model-2").enter()
+
+
+def test_over_tls_and_at_all_addresses(tmp_path: Path) -> None:
+    ca = trustme.CA()
+    pem = tmp_path / "server.pem"
+    ca.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
+    trusting = ssl.create_default_context()
+    ca.configure_trust(trusting)
+    with Local(host="0.0.0.0", tls_cert=pem, ssl_context=trusting) as client:
+        assert client.url.startswith("https://127.0.0.1:")
+        with client.realtime.connect() as connection:
+            assert connection.recv(30).type == "session.created"
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"port": "x"}, "^argument --port: invalid int value: 'x'$"),
+        ({"port": 65_536}, "^the port is 65536; choose one"),
+        ({"session_limit": 0}, "^the session limit is 0; give seconds"),
+        ({"tls_key": "key.pem"}, "^a TLS key needs its certificate chain"),
+        ({"tls_cert": "no.pem"}, "^the certificate 'no.pem' can't be used"),
+        ({"synthesizer": "a\0b"}, "^an option of the embedded server is wrong: embedded null byte"),
+        ({"synthesizer": "\udc00\ud800"}, "^an option of the embedded server is wrong: 'utf-8'"),
+    ],
+)
+def test_a_wrong_option_is_told_at_the_start(options: dict[str, Any], problem: str) -> None:
+    with Local(**options) as client, pytest.raises(ConfigError, match=problem):
+        client.realtime.connect().enter()
 
 
 def test_nobody_listens() -> None:

@@ -164,6 +164,10 @@ def test_a_secret_for_a_translation(client: OpenAI, server: Server) -> None:
     ("body", "param"),
     [
         ({"session": {"type": "realtime", "voice": "x"}}, "session.voice"),
+        (
+            {"session": {"type": "realtime", "audio": {"output": {"voice": "nova"}}}},
+            "session.audio.output.voice",
+        ),
         ({"session": {}}, "session.type"),
         ({"session": {"type": "realtime", "model": "other-model"}}, "session.model"),
         ({"session": {"type": "realtime", "model": 1}}, "session.model"),

@@ -98,22 +98,24 @@ def _options(server: Server) -> Any:  # openai's types know no `ssl`, its run ti
     return {} if context is None else {"ssl": context}
 
 
-def sync_peer(server: Server, query: dict[str, str]) -> Iterator[Peer]:
+def sync_peer(server: Server, model: str, client: OpenAI | None = None) -> Iterator[Peer]:
+    """Connect to ``model``; ``client`` is by default one as for the provider itself."""
     with (
-        OpenAI(api_key=server.key, base_url=server.url) as client,
+        client or OpenAI(api_key=server.key, base_url=server.url) as client,
         client.realtime.connect(
-            extra_query=query, websocket_connection_options=_options(server)
+            model=model, websocket_connection_options=_options(server)
         ) as connection,
     ):
         yield Peer(connection, lambda value: value)
 
 
-def async_peer(server: Server, query: dict[str, str]) -> Iterator[Peer]:
+def async_peer(server: Server, model: str, client: AsyncOpenAI | None = None) -> Iterator[Peer]:
+    """The same, asynchronously."""
     loop = asyncio.new_event_loop()
     try:
-        client = AsyncOpenAI(api_key=server.key, base_url=server.url)
+        client = client or AsyncOpenAI(api_key=server.key, base_url=server.url)
         manager = client.realtime.connect(
-            extra_query=query, websocket_connection_options=_options(server)
+            model=model, websocket_connection_options=_options(server)
         )
         connection = loop.run_until_complete(manager.__aenter__())
         yield Peer(connection, loop.run_until_complete)

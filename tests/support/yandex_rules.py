@@ -145,7 +145,10 @@ class YandexRules(Rules):
                     raise RefusedError("only audio/pcm", "invalid_value", f"audio.{side}.format")
                 self._hz[side] = fields.pop("format").get("rate")
         self._languages = audio.get("input", {}).pop("languages", self._languages)
-        audio.get("output", {}).pop("role", None)
+        output = audio.get("output", {})
+        output.pop("role", None)
+        if "voice" in output:  # any name will do here; the server takes those of others by their id
+            output["voice"] = {"id": output["voice"]}
         audio.setdefault("input", {})["transcription"] = {"model": "local"}  # comes unasked
         ga = {**session, "type": "realtime", "audio": audio}
         if "output_modalities" in session:
@@ -201,6 +204,8 @@ class YandexRules(Rules):
         for side, fields in audio.items():
             fields["format"] = {"type": "audio/pcm", "rate": self._hz[side]}
         audio["input"]["languages"] = self._languages
+        voice = audio["output"]["voice"]
+        audio["output"]["voice"] = voice["id"] if isinstance(voice, dict) else voice
         told = {"id", "object", "model", "expires_at", *_YANDEX_SESSION} - {"type"}
         return {
             **{name: value for name, value in session.items() if name in told},

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ..._types import JsonDict
-from .validation import Strict, check, refuse, wrong_type
+from .validation import Strict, check, not_among, refuse, wrong_type
 from .wire import fault
 
 __all__ = [
@@ -26,6 +26,12 @@ __all__ = [
     "start_session",
 ]
 
+# Those of the provider. Any other is a custom one, by its id, which the synthesizer gets to see.
+_VOICES = (
+    *("alloy", "ash", "ballad", "coral", "echo"),
+    *("sage", "shimmer", "verse", "marin", "cedar"),
+)
+
 
 def _max_output_tokens(value: Any) -> Any:
     if value is None or value == "inf":
@@ -36,8 +42,12 @@ def _max_output_tokens(value: Any) -> Any:
 
 
 def _voice(value: Any) -> Any:
-    name = value.get("id") if isinstance(value, dict) and set(value) == {"id"} else value
-    if value is not None and not (isinstance(name, str) and 1 <= len(name) <= 128):
+    if isinstance(value, str) and value not in _VOICES:
+        raise not_among(_VOICES)
+    custom = value.get("id") if isinstance(value, dict) and set(value) == {"id"} else None
+    if not (value is None or isinstance(value, str)) and not (
+        isinstance(custom, str) and 1 <= len(custom) <= 128
+    ):
         raise refuse("expected the name of a voice or {'id': '...'}")
     return value
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
 from ..._types import JsonDict
 from ...errors import ServerError
 from .wire import fault
 
-__all__ = ["Strict", "check", "refuse", "require_shallow", "wrong_type"]
+__all__ = ["Strict", "check", "not_among", "refuse", "require_shallow", "wrong_type"]
 
 # Far above any schema of a tool; what is deeper breaks what copies and encodes it.
 _MAX_DEPTH = 64
@@ -27,6 +27,11 @@ class Strict(BaseModel):
 def refuse(rule: str) -> PydanticCustomError:
     """Return the exception with which a validator names the rule that a value breaks."""
     return PydanticCustomError("rule", "{rule}", {"rule": rule})
+
+
+def not_among(supported: Sequence[str]) -> PydanticKnownError:
+    """Return the exception for a text that is none of ``supported``."""
+    return PydanticKnownError("literal_error", {"expected": ", ".join(map(repr, supported))})
 
 
 def check(model: type[BaseModel], data: Any, where: str) -> JsonDict:

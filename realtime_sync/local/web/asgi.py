@@ -27,6 +27,10 @@ from .translation_service import serve_translation
 
 __all__ = ["create_app"]
 
+# Where the API stands: as OpenAI has it, and as Azure has, by its GA form and by the one before,
+# whose clients name an api-version, and the model as "deployment".
+_BASES = ("/v1", "/openai/v1", "/openai")
+
 
 def create_app(settings: ServerSettings, engines: EngineSet) -> Starlette:
     """Return the ASGI application.
@@ -40,13 +44,10 @@ def create_app(settings: ServerSettings, engines: EngineSet) -> Starlette:
     routes = _Routes(settings, engines, access, calls)
     return Starlette(
         routes=[
-            *RestRoutes(settings, access, secrets, calls).routes(),
+            *RestRoutes(settings, access, secrets, calls).routes(_BASES),
             *DistillerRoutes(settings, access, engines).routes(),
             Route("/healthz", routes.health),
-            Route("/v1/models", routes.models),
-            Route("/v1/realtime", routes.upgrade_required),
-            WebSocketRoute("/v1/realtime", routes.realtime),
-            WebSocketRoute("/v1/realtime/translations", routes.translations),
+            *(route for base in _BASES for route in routes.below(base)),
             WebSocketRoute("/{path:path}", routes.nowhere),
         ],
         exception_handlers={HTTPException: _http_error},
@@ -61,6 +62,15 @@ class _Routes:
         self._engines = engines
         self._access = access
         self._calls = calls
+
+    def below(self, base: str) -> list[Route | WebSocketRoute]:
+        """Return the routes of the API below a path such as ``"/v1"``."""
+        return [
+            Route(f"{base}/models", self.models),
+            Route(f"{base}/realtime", self.upgrade_required),
+            WebSocketRoute(f"{base}/realtime", self.realtime),
+            WebSocketRoute(f"{base}/realtime/translations", self.translations),
+        ]
 
     async def health(self, request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
@@ -130,7 +140,7 @@ class _Routes:
             return refusal(403, f"This client secret opens {kind}.", "insufficient_permissions")
         start = None if secret is None else copy.deepcopy(secret.session)
         until = None
-        model = query.get("model")
+        model = query.get("model", query.get("deployment"))
         if "call_id" in query and not translates:
             call = self._calls.find(query["call_id"])
             if call is None or call.state != "active":

@@ -8,7 +8,7 @@ answers with the body of the webhook that a provider would send.
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -99,19 +99,24 @@ class RestRoutes:
         self._secrets = secrets
         self._calls = calls
 
-    def routes(self) -> list[Route]:
-        """Return what to add to the application."""
+    def routes(self, bases: Sequence[str]) -> list[Route]:
+        """Return what to add to the application.
+
+        Args:
+            bases: the paths below which the API stands, such as ``"/v1"``.
+        """
         paths = {
-            "/v1/realtime/client_secrets": self.create_secret,
-            "/v1/realtime/translations/client_secrets": self.create_translation_secret,
-            "/v1/realtime/calls": self.create_call,
-            "/v1/realtime/calls/{call_id}/accept": self.accept,
-            "/v1/realtime/calls/{call_id}/reject": self.reject,
-            "/v1/realtime/calls/{call_id}/refer": self.refer,
-            "/v1/realtime/calls/{call_id}/hangup": self.hangup,
-            "/test/incoming_calls": self.ring,
+            "/realtime/client_secrets": self.create_secret,
+            "/realtime/translations/client_secrets": self.create_translation_secret,
+            "/realtime/calls": self.create_call,
+            "/realtime/calls/{call_id}/accept": self.accept,
+            "/realtime/calls/{call_id}/reject": self.reject,
+            "/realtime/calls/{call_id}/refer": self.refer,
+            "/realtime/calls/{call_id}/hangup": self.hangup,
         }
-        return [Route(path, handler, methods=["POST"]) for path, handler in paths.items()]
+        api = {base + path: paths[path] for base in bases for path in paths}
+        api["/test/incoming_calls"] = self.ring
+        return [Route(path, handler, methods=["POST"]) for path, handler in api.items()]
 
     @_needs_key
     async def create_secret(self, request: Request) -> Response:
@@ -155,7 +160,7 @@ class RestRoutes:
             session = self._start(given)
         answer = answer_to(offer)
         call = self._calls.begin(session)
-        location = {"Location": f"/v1/realtime/calls/{call.id}"}
+        location = {"Location": f"{request.url.path}/{call.id}"}
         return Response(
             answer, 201, media_type="application/sdp", headers={**request_id(), **location}
         )

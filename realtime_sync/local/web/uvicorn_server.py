@@ -126,6 +126,9 @@ class _Server(uvicorn.Server):
 
     def _announce(self) -> None:
         host, port = self._listener.getsockname()[:2]
+        if self._child:
+            # Its owner connects: to this machine, not to "all addresses".
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared
         scheme = "https" if self._settings.tls_cert else "http"
         url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/v1"
         if self._child:

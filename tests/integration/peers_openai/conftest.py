@@ -20,6 +20,6 @@ def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
     """A connection that has been greeted."""
     make, scheme = request.param
     server: Server = request.getfixturevalue(f"{scheme}_server")
-    for made in make(server, {"model": "gpt-realtime"}):
+    for made in make(server, "gpt-realtime"):
         assert made.next()["type"] == "session.created"
         yield made

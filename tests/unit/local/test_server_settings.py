@@ -9,7 +9,7 @@ import pytest
 
 from realtime_sync import ConfigError
 from realtime_sync.local.__main__ import main
-from realtime_sync.local.server_settings import ServerSettings, recogniser_spec
+from realtime_sync.local.server_settings import OPTIONS, ServerSettings
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,43 @@ def test_the_command_says_so_in_one_line(capsys: pytest.CaptureFixture[str]) -> 
     )
 
 
+def test_what_argparse_finds_wrong_is_a_line_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--port", "x"]) == 2
+    assert main(["--colour", "red"]) == 2
+    assert capsys.readouterr().err == (
+        "error: argument --port: invalid int value: 'x'\n"
+        "error: unrecognized arguments: --colour red\n"
+    )
+
+
 def test_what_the_recogniser_listens_for() -> None:
-    assert recogniser_spec(None, ()) == "pocketsphinx"
-    assert recogniser_spec(Path("a.gram"), []) == "pocketsphinx:a.gram"
-    assert recogniser_spec(None, ["stop", "lamp on"]) == "phrases:stop\nlamp on"
-    assert recogniser_spec(None, ["stop now"] * 11_000)
+    assert ServerSettings().transcriber == "pocketsphinx"
+    assert ServerSettings(grammar=Path("a.gram")).transcriber == "pocketsphinx:a.gram"
+    assert ServerSettings(phrases=("stop", "lamp on")).transcriber == "phrases:stop\nlamp on"
+    assert ServerSettings(phrases=("stop now",) * 11_000)
     with pytest.raises(ConfigError, match="not both"):
-        recogniser_spec(Path("a.gram"), ["stop"])
+        ServerSettings(grammar=Path("a.gram"), phrases=("stop",))
     with pytest.raises(ConfigError, match=r"12000 phrases are too many.*a file, one per line"):
-        recogniser_spec(None, ["stop now"] * 12_000)
+        ServerSettings(phrases=("stop now",) * 12_000)
+
+
+def test_models_of_other_names() -> None:
+    usual, more = ServerSettings(), ServerSettings(models=("my-model", "test-*"))
+    for name, known in {"gpt-7": True, "local": True, "my-model": False, "test-1": False}.items():
+        assert usual.knows(name) == known
+        assert more.knows(name)
+    assert not more.knows("my-model-2")
+    assert more.unknown("x") == (
+        "The model 'x' does not exist. This server knows: my-model, test-*, gpt-*, local*; "
+        "its option --model adds others."
+    )
+    assert more.listed_models()[:2] == ["my-model", "gpt-realtime"]
+    assert usual.listed_models()[0] == "gpt-realtime"
+
+
+def test_an_option_has_one_name_in_each_place() -> None:
+    names = {option.name: (option.flag, option.keyword) for option in OPTIONS}
+    assert names["session_limit_s"] == ("--session-limit", "session_limit")
+    assert names["models"] == ("--model", "models")
+    assert names["tls_key"] == ("--tls-key", "tls_key")
+    assert names["projects"] == ("--projects", "projects")

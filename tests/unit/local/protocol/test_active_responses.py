@@ -214,6 +214,14 @@ def test_voice_after_the_first_sound(bench: Bench) -> None:
     bench.update(audio={"output": {"voice": "marin", "speed": 1.1}})
 
 
+def test_a_voice_that_there_is_not(bench: Bench) -> None:
+    error = bench.error("response.create", response={"audio": {"output": {"voice": "Ash"}}})
+    assert (error["code"], error["param"]) == ("invalid_value", "response.audio.output.voice")
+    custom = {"audio": {"output": {"voice": {"id": "voice_1"}}}}
+    bench.send("response.create", response=custom)
+    assert bench.responses[0].settings.voice == "voice_1", "the synthesizer gets to see it"
+
+
 def test_usage_counts_what_the_answer_was_given(bench: Bench) -> None:
     bench.listen()
     bench.update(instructions="Be very brief.")

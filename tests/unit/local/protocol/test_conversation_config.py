@@ -170,6 +170,18 @@ def test_turn_detection_keeps_its_values_while_the_type_stays() -> None:
             "but got 7",
         ),
         (
+            {"type": "realtime", "audio": {"output": {"voice": "onyx"}}},
+            "invalid_value",
+            "session.audio.output.voice",
+            "'onyx'. Supported values are: 'alloy', 'ash', 'ballad', 'coral', 'echo', 'sage', 'sh",
+        ),
+        (
+            {"type": "realtime", "audio": {"output": {"voice": {"id": ""}}}},
+            "invalid_value",
+            "session.audio.output.voice",
+            "expected the name of a voice or {'id': '...'}",
+        ),
+        (
             {"type": "realtime", "audio": {"output": {"speed": True}}},
             "invalid_type",
             "session.audio.output.speed",
