@@ -28,6 +28,20 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     help="Key that clients must show. Better in the environment, where others don't see it.",
 )
 @click.option(
+    "--allow-host",
+    "allow_hosts",
+    metavar="NAME",
+    multiple=True,
+    help="A further name by which clients ask for this server; may be repeated, * allows all.",
+)
+@click.option(
+    "--allow-origin",
+    "allow_origins",
+    metavar="ORIGIN",
+    multiple=True,
+    help="A site whose pages may use this server; may be repeated, * allows all.",
+)
+@click.option(
     "--responder",
     default=_USUAL.responder,
     show_default=True,
@@ -70,6 +84,8 @@ def serve(
     tls_cert: Path | None,
     tls_key: Path | None,
     key: str | None,
+    allow_hosts: tuple[str, ...],
+    allow_origins: tuple[str, ...],
     responder: str,
     grammar: Path | None,
     phrases: tuple[str, ...],
@@ -89,6 +105,8 @@ def serve(
             host=host,
             port=port,
             key=key or None,
+            allow_hosts=allow_hosts,
+            allow_origins=allow_origins,
             session_limit_s=session_limit,
             responder=responder,
             transcriber=recogniser_spec(grammar, phrases),

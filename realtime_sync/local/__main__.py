@@ -38,6 +38,8 @@ def _settings(options: argparse.Namespace) -> ServerSettings:
         host=options.host,
         port=options.port,
         key=os.environ.get(KEY_VARIABLE) or None,
+        allow_hosts=tuple(options.allow_host),
+        allow_origins=tuple(options.allow_origin),
         session_limit_s=options.session_limit,
         responder=options.responder,
         synthesizer=options.synthesizer,
@@ -60,6 +62,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=usual.port, help="0 finds a free one")
     parser.add_argument("--tls-cert", type=Path, help="PEM file; serves https and wss")
     parser.add_argument("--tls-key", type=Path, help="PEM file of the private key")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name of this server; may be repeated",
+    )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="a site whose pages may use this server; may be repeated",
+    )
     parser.add_argument("--responder", default=usual.responder, help="who answers")
     parser.add_argument("--grammar", type=Path, help="JSGF, or a sentence per line, to recognise")
     parser.add_argument(

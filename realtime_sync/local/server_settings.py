@@ -9,6 +9,7 @@ from pathlib import Path
 from attrs import frozen
 
 from ..errors import ConfigError
+from .callers import CallerRules
 
 __all__ = ["KEY_VARIABLE", "ServerSettings", "recogniser_spec"]
 
@@ -26,6 +27,8 @@ class ServerSettings:
         host: the address to bind; the default is this machine only.
         port: the port to bind, 0 for any free one.
         key: the key that clients must show, or None to let everybody in.
+        allow_hosts: further names under which clients may ask for this server, see `CallerRules`.
+        allow_origins: further origins whose pages may use it, see `CallerRules`.
         models: the model names to accept, with ``*`` as a wildcard.
         session_limit_s: after how many seconds a session expires.
         responder: see `realtime_sync.local.responders.make_responder`.
@@ -44,6 +47,8 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int = 0
     key: str | None = None
+    allow_hosts: tuple[str, ...] = ()
+    allow_origins: tuple[str, ...] = ()
     models: tuple[str, ...] = ("gpt-*", "local*")
     session_limit_s: float = 3600.0
     responder: str = "scripted"
@@ -65,6 +70,11 @@ class ServerSettings:
                 raise ConfigError(f"the {words} is {seconds:g}; give seconds greater than 0")
         if self.tls_key is not None and self.tls_cert is None:
             raise ConfigError("a TLS key needs its certificate chain: give that as well")
+        self.caller_rules()
+
+    def caller_rules(self) -> CallerRules:
+        """Return what tells who may ask, by Host and Origin."""
+        return CallerRules(self.host, self.allow_hosts, self.allow_origins)
 
     def knows(self, model: str) -> bool:
         """Return whether clients may ask for ``model``."""
