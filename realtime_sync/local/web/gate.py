@@ -54,10 +54,11 @@ class _Gate:
     def _refuse(self, scope: Scope) -> JSONResponse | None:
         headers = Headers(scope=scope)
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
-        why = None if scope["path"] in _FOR_ALL_HOSTS else self._rules.refuse_host(hosts)
-        if why is not None:
+        why = self._rules.refuse_host(hosts)
+        if why is not None and scope["path"] not in _FOR_ALL_HOSTS:
             return refusal(403, why, "host_not_allowed")
-        why = self._rules.refuse_origin(origins, hosts)
+        # A foreign name speaks for no page.
+        why = self._rules.refuse_origin(origins, hosts if why is None else ())
         if why is not None:
             return refusal(403, why, "origin_not_allowed", headers={"Vary": "Origin"})
         return None
