@@ -48,9 +48,7 @@ def documented_page(url: str, key: str, told: str) -> str:
     text = (REPOSITORY / "docs" / "local_server.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```html\n(.*?)```", text, re.DOTALL)
     assert block.count("ws://127.0.0.1:8765/v1") == block.count(".KEY") == 1
-    tell = (
-        f'console.log = (line) => fetch("{told}", {{method: "POST", body: JSON.stringify(line)}})'
-    )
+    tell = f'fetch("{told}", {{method: "POST", body: JSON.stringify(line)}})'
     block = block.replace("ws://127.0.0.1:8765/v1", url.replace("http", "ws", 1))
     return f"<script>console.log = (line) => {tell}</script>" + block.replace(".KEY", f".{key}")
 
