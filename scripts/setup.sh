@@ -117,6 +117,14 @@ install_system_packages() {
     fi
 }
 
+# One test shows pages in Chromium. Other systems call it otherwise (on Ubuntu it is a snap), so the
+# tests do without where it can't be had.
+install_browser() {
+    [ "$goal" = test ] && ! has_command chromium || return 0
+    has_command apt-cache && [ -n "$(apt-cache show chromium 2>/dev/null)" ] || return 0
+    (apt_install chromium) || say "going on without a browser: its test is skipped"
+}
+
 # -- the virtual environment ----------------------------------------------------------------------
 
 # What an environment depends on; another text means that it has to be made anew or completed.
@@ -161,6 +169,7 @@ mkdir -p build
 : >"$log"
 python=$(find_python)
 install_system_packages "$python"
+install_browser
 make_venv "$python"
 install_project
 say "ready"

@@ -33,6 +33,8 @@ _LISTS = {
         "--phrase",
         "phrases such as ['turn on the lamp', 'stop'], or the path of a grammar",
     ),
+    "allow_hosts": ("--allow-host", "names such as ['voice.example']"),
+    "allow_origins": ("--allow-origin", "origins such as ['https://app.example']"),
     "models": ("--model", "names such as ['my-model', 'test-*']"),
 }
 
@@ -46,6 +48,8 @@ class ServerOptions(TypedDict, total=False):
         tls_cert: file of a certificate chain (PEM): https and wss. Give a private authority's to
             ``ssl_context``.
         tls_key: file of its private key (PEM), unless in the same file.
+        allow_hosts: further names by which it may be asked, such as ``["voice.example"]``.
+        allow_origins: sites whose pages may use it, such as ``["https://app.example"]``.
         models: names of further models to take, with ``*`` for anything.
         responder: who answers: ``"scripted"`` (the default), ``"scripted:FILE.yaml"``, ``"echo"``
             or ``"chat:URL"`` for an OpenAI-compatible chat endpoint.
@@ -66,6 +70,8 @@ class ServerOptions(TypedDict, total=False):
     port: int | None
     tls_cert: StrPath | None
     tls_key: StrPath | None
+    allow_hosts: Sequence[str] | None
+    allow_origins: Sequence[str] | None
     models: Sequence[str] | None
     responder: str | None
     grammar: Sequence[str] | StrPath | None

@@ -10,6 +10,7 @@ from typing import Any
 from attrs import field, fields, frozen
 
 from ..errors import ConfigError
+from .callers import CallerRules
 
 __all__ = ["KEY_VARIABLE", "OPTIONS", "ServerOption", "ServerSettings"]
 
@@ -94,6 +95,22 @@ class ServerSettings:
             variable=KEY_VARIABLE,
         ),
     )
+    allow_hosts: tuple[str, ...] = field(
+        default=(),
+        converter=tuple,
+        metadata=_about(
+            "A further name by which clients ask for this server; may be repeated, * allows all.",
+            repeatable=True,
+        ),
+    )
+    allow_origins: tuple[str, ...] = field(
+        default=(),
+        converter=tuple,
+        metadata=_about(
+            "A site whose pages may use this server; may be repeated, * allows all.",
+            repeatable=True,
+        ),
+    )
     models: tuple[str, ...] = field(
         default=(),
         converter=tuple,
@@ -151,6 +168,11 @@ class ServerSettings:
         if self.tls_key is not None and self.tls_cert is None:
             raise ConfigError("a TLS key needs its certificate chain: give that as well")
         _ = self.transcriber  # raises
+        self.caller_rules()
+
+    def caller_rules(self) -> CallerRules:
+        """Return what tells who may ask, by Host and Origin."""
+        return CallerRules(self.host, self.allow_hosts, self.allow_origins)
 
     @property
     def transcriber(self) -> str:

@@ -48,19 +48,19 @@ class Server:
 
 
 @contextmanager
-def run_server(*arguments: str, ca: trustme.CA | None = None) -> Iterator[Server]:
-    """Run a server as a child process."""
+def run_server(*arguments: str, ca: trustme.CA | None = None, key: str = KEY) -> Iterator[Server]:
+    """Run a server as a child process; with an empty ``key``, for everybody."""
     process = subprocess.Popen(
         [sys.executable, "-m", "realtime_sync.local", "--child", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "REALTIME_SYNC_LOCAL_KEY": KEY},
+        env={**os.environ, "REALTIME_SYNC_LOCAL_KEY": key},
     )
     with process:
         assert process.stdout is not None
         assert process.stdin is not None
         ready = json.loads(process.stdout.readline())
-        yield Server(ready["url"], KEY, process, ca)
+        yield Server(ready["url"], key, process, ca)
         process.stdin.close()  # its end is the server's
         assert process.wait(30) == 0
 

@@ -21,6 +21,7 @@ from .calls import OpenCalls
 from .client_secrets import IssuedSecrets
 from .conversation_service import serve_conversation
 from .distiller_routes import DistillerRoutes
+from .gate import gate
 from .refusals import no_call, refusal
 from .rest_routes import RestRoutes
 from .translation_service import serve_translation
@@ -50,6 +51,7 @@ def create_app(settings: ServerSettings, engines: EngineSet) -> Starlette:
             *(route for base in _BASES for route in routes.below(base)),
             WebSocketRoute("/{path:path}", routes.nowhere),
         ],
+        middleware=gate(settings.caller_rules()),
         exception_handlers={HTTPException: _http_error},
     )
 
@@ -127,7 +129,7 @@ class _Routes:
 
     async def nowhere(self, websocket: WebSocket) -> None:
         await websocket.send_denial_response(
-            refusal(404, f"There is no {websocket.url.path}; try /v1/realtime.", "not_found")
+            refusal(404, f"There is no {websocket.scope['path']}; try /v1/realtime.", "not_found")
         )
 
     def _target(self, websocket: WebSocket, *, translates: bool) -> _Target | JSONResponse:
@@ -193,6 +195,6 @@ async def _http_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)
     return refusal(
         exc.status_code,
-        f"{exc.detail}: {request.method} {request.url.path}",
+        f"{exc.detail}: {request.method} {request.scope['path']}",
         "not_found" if exc.status_code == 404 else "invalid_request",
     )

@@ -11,10 +11,15 @@ from programs import REPOSITORY
 
 from realtime_sync.cli.serve import serve
 from realtime_sync.local.__main__ import settings_of
-from realtime_sync.local.server_settings import OPTIONS, ServerSettings
+from realtime_sync.local.server_settings import OPTIONS, ServerOption, ServerSettings
 from realtime_sync.local.web import uvicorn_server
 
 VALUES: dict[Any, str] = {str: "a b", Path: "a.pem", int: "1234", float: "2.5"}
+SPECIAL = {"allow_hosts": "a.example", "allow_origins": "https://a.example"}
+
+
+def value_of(option: ServerOption) -> str:
+    return SPECIAL.get(option.name, VALUES[option.type])
 
 
 @pytest.fixture
@@ -34,7 +39,7 @@ def test_it_has_the_options_of_a_child_process(served: list[ServerSettings]) -> 
         each
         for option in OPTIONS
         if option.name != "phrases"  # instead of the grammar
-        for each in [f"{option.flag}={VALUES[option.type]}"] * (1 + option.repeatable)
+        for each in [f"{option.flag}={value_of(option)}"] * (1 + option.repeatable)
     ]
     assert run(*arguments).exit_code == 0
     assert served == [settings_of(arguments)[0]]

@@ -16,6 +16,7 @@ from realtime_sync.local.server_settings import OPTIONS, ServerOption, ServerSet
 ELSEWHERE = {"key", "phrases"}
 SHARED = [option for option in OPTIONS if option.name not in ELSEWHERE]
 VALUES: dict[Any, Any] = {str: "a 'b'", Path: Path("a b"), int: 1234, float: 2.5}
+SPECIAL = {"allow_hosts": "a.example", "allow_origins": "https://a.example"}
 
 
 def settings(**options: Any) -> ServerSettings:
@@ -30,7 +31,7 @@ def test_it_takes_every_option_of_serve() -> None:
 
 @pytest.mark.parametrize("option", SHARED, ids=lambda option: option.keyword)
 def test_the_server_gets_it(option: ServerOption) -> None:
-    value = VALUES[option.type]
+    value = SPECIAL.get(option.name, VALUES[option.type])
     given = [value, f"{value}-2"] if option.repeatable else value
     with_it = {"tls_cert": "cert.pem"} if option.name == "tls_key" else {}
     got = getattr(settings(**{option.keyword: given}, **with_it), option.name)

@@ -22,11 +22,22 @@ from realtime_sync.local.server_settings import OPTIONS, ServerSettings
         ({"ping_interval_s": 0.0}, "the ping interval is 0"),
         ({"idle_timeout_s": -1.0}, "the idle timeout is -1"),
         ({"tls_key": Path("key.pem")}, "needs its certificate chain"),
+        ({"allow_hosts": ("a", "b:80")}, "'b:80' is no host to allow"),
+        ({"allow_origins": ("a.example",)}, "'a.example' is no origin to allow"),
     ],
 )
 def test_a_wrong_setting(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         ServerSettings(**wrong)
+
+
+def test_who_may_ask() -> None:
+    settings = ServerSettings(host="Desk", allow_hosts=("a",), allow_origins=("https://b",))
+    rules = settings.caller_rules()
+    assert [rules.refuse_host([name]) for name in ("desk:8765", "a", "localhost")] == [None] * 3
+    assert rules.refuse_host(["b"])
+    assert rules.refuse_origin(["https://b"], ["a"]) is None
+    assert rules.refuse_origin(["http://b"], ["a"])
 
 
 def test_the_command_says_so_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

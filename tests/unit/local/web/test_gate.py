@@ -1,0 +1,70 @@
+"""No route of the embedded server is beside the gate."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, cast
+from unittest.mock import Mock
+
+import pytest
+from starlette.routing import Route, WebSocketRoute
+
+from realtime_sync.local.server_settings import ServerSettings
+from realtime_sync.local.web.asgi import create_app
+
+# No request comes as far as the engines.
+APP = create_app(ServerSettings(), Mock())
+PATHS = [(type(route), cast("Any", route).path) for route in APP.routes]
+
+
+def first_answer(kind: str, path: str, method: str, **headers: str) -> dict[str, Any]:
+    """Return what the application sends first, and its body as ``"body"``."""
+    scope = {
+        "type": kind,
+        "method": method,
+        "path": path,
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "subprotocols": [],
+        "extensions": {"websocket.http.response": {}},
+    }
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(APP(scope, receive, send))
+    return {**sent[0], "body": sent[-1].get("body")}
+
+
+@pytest.mark.parametrize(("kind", "path"), PATHS)
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"host": "evil.example"}, "host_not_allowed"),
+        ({"host": "evil.example", "origin": "http://evil.example"}, "host_not_allowed"),
+        ({"host": "localhost", "origin": "http://evil.example"}, "origin_not_allowed"),
+        ({"host": "localhost", "origin": "null"}, "origin_not_allowed"),
+    ],
+)
+def test_foreigners(kind: type, path: str, headers: dict[str, str], code: str) -> None:
+    if path == "/healthz":
+        if "origin" not in headers:
+            return
+        code = "origin_not_allowed"
+    assert kind in (Route, WebSocketRoute), "another kind of route has to be looked at here"
+    of = "websocket" if kind is WebSocketRoute else "http"
+    for method in ("GET", "POST", "OPTIONS", "DELETE"):
+        answer = first_answer(of, path, method, **headers)
+        assert answer["status"] == 403
+        assert json.loads(answer["body"])["error"]["code"] == code
+
+
+def test_healthz_has_no_name() -> None:
+    assert first_answer("http", "/healthz", "GET", host="evil.example")["status"] == 200
+    assert first_answer("http", "/healthz", "GET")["status"] == 200
+    assert first_answer("http", "/healthz/", "GET", host="evil.example")["status"] == 403
