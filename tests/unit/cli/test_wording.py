@@ -33,9 +33,9 @@ NEVER = (
     "trailing_silence_ms=", "threshold=", "silence_ms=", "quality=", "capacity_frames=",
     "np.nan_to_num", "PCM16 bytes or a NumPy array", "mix_down(x", "x.astype(",
     "with Microphone()", "with Speaker()", "realtime_sync.audio.", "before close()",
-    # clients: it gives no key, no endpoint and no option of a server
+    # clients: it gives no key, no headers, no endpoint and no option of a server
     "exclude each other: pass one", "azure_endpoint and base_url", "or a base_url",
-    "=7 is wrong; give a list", "unexpected keyword argument",
+    "default_headers is", "=7 is wrong; give a list", "unexpected keyword argument",
     "callable returned no key", "model and call_id", "no calls to join",
     "for example model='speech", "what has a token()",
     # voice: it gives rules that are right, and asks for no words
