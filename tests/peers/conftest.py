@@ -15,9 +15,8 @@ import trustme
 from embedded import Server, run_server
 from peers import REQUIRED, versions
 
-collect_ignore = (
-    [] if REQUIRED else ["test_agents_realtime.py", "test_livekit.py", "test_pipecat.py"]
-)
+_HEAVY = ["test_agents_realtime.py", "test_litellm.py", "test_livekit.py", "test_pipecat.py"]
+collect_ignore = [] if REQUIRED else _HEAVY
 if not REQUIRED and sys.version_info < (3, 12):
     collect_ignore.append("test_airefinery.py")
 
