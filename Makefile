@@ -27,7 +27,7 @@ test-all: ## run the tests on every Python from 3.10 to 3.13 that is here
 test-install: ## install without extras into a throw-away environment and look that it works
 	@scripts/test_install.sh
 
-test-peers: ## published clients (Node, pipecat, livekit) against the embedded server
+test-peers: ## published clients (Node, pipecat, livekit, LiteLLM) against the embedded server
 	@scripts/setup.sh test
 	@scripts/setup_peers.sh
 	REALTIME_SYNC_PEERS=1 $(RUN) -m pytest tests/peers $(PYTEST_ARGS)

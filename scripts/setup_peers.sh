@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# setup_peers.sh [openai_node] [agents_node] [python] [airefinery] -- the published clients that
-# tests/peers/ uses.
+# setup_peers.sh [PART...] -- the published clients, and the proxy, that tests/peers/ uses.
 #
-# Without arguments, all of them. Those for Node go into build/peers/, those for Python into
-# environments of their own, .venvs/peers and .venvs/airefinery: they need a lot that this project
-# does not, and in other versions. What is there already is left alone. Where Node or a suitable
+# Parts are openai_node, agents_node, python, airefinery and litellm; without arguments, all of
+# them. Those for Node go into build/peers/, those for Python into environments of their own,
+# .venvs/peers, .venvs/airefinery and .venvs/litellm: they need a lot that this project does not,
+# and in other versions. What is there already is left alone. Where Node or a suitable
 # Python is missing, its clients are left out.
 #
 # Environment:
@@ -80,7 +80,7 @@ install_python() {
     wanted=$(pwd && "$python" -c 'import sys; print(sys.version, sys.base_prefix)' &&
         cksum "$sources/$name/requirements.txt")
     [ "$(cat "$venv/.ready" 2>/dev/null)" != "$wanted" ] || return 0
-    say "installing the clients of $name into $venv: some hundred MB, up to two minutes"
+    say "installing the clients of $name into $venv: some hundred MB, some minutes"
     rm -rf "$venv"
     quietly "$python" -m venv "$venv"
     quietly "$venv/bin/python" -m pip install --upgrade pip
@@ -90,7 +90,7 @@ install_python() {
 
 # -------------------------------------------------------------------------------------------------
 
-[ $# -gt 0 ] || set -- openai_node agents_node python airefinery
+[ $# -gt 0 ] || set -- openai_node agents_node python airefinery litellm
 mkdir -p build
 : >"$log"
 for part in "$@"; do
@@ -98,8 +98,9 @@ for part in "$@"; do
     openai_node | agents_node) install_node "$part" ;;
     python) install_python python .venvs/peers 11 ;;
     airefinery) install_python airefinery .venvs/airefinery 12 ;;
+    litellm) install_python litellm .venvs/litellm 11 ;;
     *)
-        echo "usage: scripts/setup_peers.sh [openai_node] [agents_node] [python] [airefinery]" >&2
+        echo "there is no part $part; see the head of scripts/setup_peers.sh" >&2
         exit 2
         ;;
     esac

@@ -15,7 +15,7 @@ import trustme
 from embedded import Server, run_server
 from peers import REQUIRED, versions
 
-_HEAVY = ["test_agents_realtime.py", "test_livekit.py", "test_pipecat.py"]
+_HEAVY = ["test_agents_realtime.py", "test_litellm.py", "test_livekit.py", "test_pipecat.py"]
 # Who has the SDK and who has the sound card may be two workers of a parallel run.
 _APART = ["test_airefinery_aloud.py"]
 collect_ignore = [] if REQUIRED else [*_HEAVY, *_APART]

@@ -39,6 +39,11 @@ def test_function_call(peer: Peer) -> None:
     assert result["audio_bytes"] > 48_000
 
 
+def test_azure_endpoint(peer: Peer) -> None:
+    result = peer.talk(text="hello", modality="text", azure=True)
+    assert result["said"] == "Hello! How can I help you?"
+
+
 @pytest.mark.parametrize("server", ["wss"], indirect=True)  # this class speaks TLS only
 def test_browser_with_a_client_secret(peer: Peer) -> None:
     result = peer.talk(pcm="hello", browser=True)

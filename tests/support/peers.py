@@ -140,20 +140,27 @@ def node_peer(packages: str, program: str, server: Server, folder: Path) -> Peer
 
 def python_peer(program: str, server: Server, folder: Path) -> Peer:
     """Return a client for Python; ``program`` is the name of its file."""
-    install("python")
-    python = REPOSITORY / ".venvs" / "peers" / "bin" / "python"
-    if not (python.parents[1] / ".ready").exists():
-        pytest.skip("needs a Python from 3.11 to 3.13")
-    return Peer([str(python), str(PEERS / "python" / program)], server, folder)
+    python = _python("python", "peers", oldest=11)
+    return Peer([python, str(PEERS / "python" / program)], server, folder)
 
 
 def airefinery_python() -> str:
     """Return the interpreter that has the SDK of the Realtime Distiller."""
-    install("airefinery")
-    python = REPOSITORY / ".venvs" / "airefinery" / "bin" / "python"
-    if not (python.parents[1] / ".ready").exists():
-        pytest.skip("needs a Python from 3.12 to 3.13")
-    return str(python)
+    return _python("airefinery", "airefinery", oldest=12)
+
+
+def litellm_python() -> str:
+    """Return the interpreter that has LiteLLM, with its proxy."""
+    return _python("litellm", "litellm", oldest=11)
+
+
+def _python(part: str, venv: str, *, oldest: int) -> str:
+    """Return the interpreter of an environment with the clients of ``part``."""
+    install(part)
+    folder = REPOSITORY / ".venvs" / venv
+    if not (folder / ".ready").exists():
+        pytest.skip(f"needs a Python from 3.{oldest} to 3.13")
+    return str(folder / "bin" / "python")
 
 
 def airefinery_peer(server: Server, folder: Path) -> Peer:

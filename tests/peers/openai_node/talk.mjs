@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import OpenAI from 'openai';
+import OpenAI, { AzureOpenAI } from 'openai';
 import { OpenAIRealtimeWebSocket } from 'openai/realtime/websocket';
 import { OpenAIRealtimeWS } from 'openai/realtime/ws';
 import { VERSION } from 'openai/version';
@@ -32,6 +32,13 @@ async function open() {
   // The package makes every URL a wss one; this is how it is brought to speak without TLS.
   const { hostname, port, protocol } = new URL(order.url);
   const options = protocol === 'http:' ? { createConnection: () => connect(port, hostname) } : {};
+  if (order.azure) {
+    // Version 6 asks for /openai/realtime?deployment=…, version 7 for /openai/v1/realtime?model=….
+    const endpoint = new URL(order.url).origin;
+    const about = { endpoint, apiVersion: '2025-04-01-preview', deployment: model };
+    const azure = new AzureOpenAI({ apiKey: order.key, ...about });
+    return await OpenAIRealtimeWS.azure(azure, { options });
+  }
   return new OpenAIRealtimeWS({ model, options }, client);
 }
 
