@@ -19,6 +19,7 @@ LEVELS = {
     "project_store": 0,
     "server_settings": 0,
     "scripts": 0,
+    "words": 0,
     "responders": 1,
     "speech": 1,
     "protocol": 2,

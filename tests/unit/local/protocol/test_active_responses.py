@@ -221,6 +221,9 @@ def test_usage_counts_what_the_answer_was_given(bench: Bench) -> None:
     bench.hear(1_000, loud=True)
     bench.send("input_audio_buffer.commit")
     bench.send("response.create", response={"output_modalities": ["text"]})
+    (response,) = bench.responses
+    given = [response.give(item) for item in response.context]
+    assert [item["role"] for item in given] == ["user", "user"]
     bench.say("Fine")
     usage = bench.finish()[-2]["response"]["usage"]
     assert usage["input_token_details"]["text_tokens"] == 5
