@@ -103,10 +103,12 @@ class SessionLoop:
                 if message["type"] == "websocket.disconnect":
                     return
                 request = self._decode(message)
-                if request is None:
-                    continue
-                for _ in session.handle(request):
-                    await asyncio.sleep(0)
+                if request is not None:
+                    for _ in session.handle(request):
+                        await asyncio.sleep(0)
+                # Messages that wait already are received without a pause: one a turn, or whoever
+                # sends a burst has the server for himself.
+                await asyncio.sleep(0)
                 await self.outbox.not_full()
 
     def _decode(self, message: Any) -> Any:
