@@ -9,13 +9,14 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 __all__ = ["FairWebSocket"]
 
-# One read gives up to 256 KiB, in which there is room for 40,000 frames. Of so many bytes at most
-# 50 are those of events ("type" alone takes 80), and parsing what else may be in it takes 5 ms.
-_PORTION_BYTES = 1024
+# One read gives up to 256 KiB, in which there is room for 40,000 frames. Of the first portion at
+# most ten are parsed; as long as it was the middle of one frame, the next may be twice as large.
+_PORTION_BYTES = 64
+_LARGEST_BYTES = 4096
 
 
 class FairWebSocket(WebSocketsSansIOProtocol):
-    """Parses no more frames in one turn of the event loop than a portion of bytes holds.
+    """Parses in one turn of the event loop no more than the first frames of what was read.
 
     uvicorn's own parses and queues all that one read has given, before it stops reading: no other
     connection is served meanwhile. Here the rest waits, unparsed, until the session has taken what
@@ -59,9 +60,11 @@ class FairWebSocket(WebSocketsSansIOProtocol):
     def _parse(self) -> None:
         """Parse up to the first portion in which a frame ends."""
         self._found = False
+        size = _PORTION_BYTES
         while self._unparsed and self._may_parse and not self._found:
-            portion = bytes(self._unparsed[:_PORTION_BYTES])
-            del self._unparsed[:_PORTION_BYTES]
+            portion = bytes(self._unparsed[:size])
+            del self._unparsed[:size]
+            size = min(2 * size, _LARGEST_BYTES)
             super().data_received(portion)
             if self.conn.parser_exc is not None:
                 self._unparsed.clear()
