@@ -18,11 +18,11 @@ from ..._types import JsonDict
 from ...errors import ServerError
 from ..engines import VoiceDetector
 from ..protocol.input_buffer import InputBuffer
-from ..protocol.spoken import split_words
 from ..protocol.turn_detection import SpeechStarted, SpeechStopped
 from ..protocol.validation import require_shallow, wrong_type
 from ..protocol.wire import fault, new_id
 from ..protocol.wire_formats import HEARING_HZ, TICKS_PER_MS, decode_base64, pcm_at
+from ..words import split_words
 from .voice_project import VoiceProject
 
 __all__ = ["Spoken", "VoiceSession", "VoiceWork", "Written", "error_message"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from ..._types import JsonDict
 from .conversation_config import AudioOutputFields, CommonFields
@@ -31,7 +31,7 @@ class _AudioParams(Strict):
 
 class _Params(CommonFields):
     conversation: Literal["auto", "none"] | None = None
-    input: list[Any] | None = None
+    input: Annotated[list[Any], Field(max_length=1_000)] | None = None  # each costs some 100 µs
     audio: _AudioParams | None = None
     metadata: Annotated[dict[str, str] | None, AfterValidator(_metadata)] = None
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
+from typing import TypeVar
 
 from ..._types import JsonDict
 from ..engines import ResponderEvent, ResponderPrompt, SpeechEngine, TextDelta, ToolCall
@@ -13,10 +15,13 @@ from .active_responses import ActiveResponses
 from .response_builder import ResponseBuilder
 from .wire_formats import Encoder
 
-__all__ = ["generate"]
+__all__ = ["generate", "with_pauses"]
 
 _LOGGER = logging.getLogger("realtime_sync.local")
 
+_ITEMS_AT_ONCE = 50
+
+_T = TypeVar("_T")
 
 _Respond = Callable[[ResponderPrompt], AsyncGenerator[ResponderEvent, None]]
 _Room = Callable[[], Awaitable[None]]
@@ -44,17 +49,8 @@ async def generate(
         room: waits until the client has taken enough of what came before.
     """
     writer = _Writer(response, responses, speech, room)
-    settings = response.settings
-    limit = settings.max_output_tokens
-    prompt = ResponderPrompt(
-        instructions=settings.instructions,
-        items=[item.for_prompt() for item in response.context],
-        tools=settings.tools,
-        tool_choice=settings.tool_choice,
-        max_output_tokens=limit if isinstance(limit, int) else None,
-    )
     try:
-        reason = await _answer(writer, respond(prompt))
+        reason = await _answer(writer, respond(await _prompt(response)))
     except _OutOfTokensError:
         responses.finish(response, "incomplete", reason="max_output_tokens")
     except Exception as exc:  # an engine's failure is the response's, never the connection's
@@ -70,6 +66,26 @@ async def generate(
             responses.finish(response, "completed")
         else:
             responses.finish(response, "incomplete", reason=reason)
+
+
+async def with_pauses(items: Iterable[_T]) -> AsyncGenerator[_T, None]:
+    """Yield ``items``, which may be thousands; others have their turn in between."""
+    for number, item in enumerate(items, 1):
+        yield item
+        if number % _ITEMS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
+async def _prompt(response: ResponseBuilder) -> ResponderPrompt:
+    settings = response.settings
+    limit = settings.max_output_tokens
+    return ResponderPrompt(
+        instructions=settings.instructions,
+        items=[response.give(item) async for item in with_pauses(response.context)],
+        tools=settings.tools,
+        tool_choice=settings.tool_choice,
+        max_output_tokens=limit if isinstance(limit, int) else None,
+    )
 
 
 async def _answer(writer: _Writer, steps: AsyncGenerator[ResponderEvent, None]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 
 from .stored_items import StoredItem, StoredPart
@@ -14,22 +15,32 @@ __all__ = ["ItemStore"]
 class ItemStore:
     """The items of one session.
 
+    Adding, finding, deleting and truncating an item cost the same however many there are.
+
     Args:
         max_audio_bytes: how much sound is kept for ``conversation.item.retrieve``; beyond it,
-            the oldest items lose theirs (never their words).
+            the items that came first lose theirs (never their words).
     """
 
     def __init__(self, *, max_audio_bytes: int = 128 * 1024 * 1024) -> None:
         self.id = new_id("conv")
         self._items: dict[str, StoredItem] = {}
-        self._order: list[str] = []
+        # A ring of ids: None stands before the first item and behind the last.
+        self._next: dict[str | None, str | None] = {None: None}
+        self._previous: dict[str | None, str | None] = {None: None}
+        self._calls: Counter[str] = Counter()  # the call ids of the function calls
+        self._audio: OrderedDict[str, int] = OrderedDict()  # who holds how many bytes of sound
+        self._audio_bytes = 0
         self._max_audio_bytes = max_audio_bytes
 
     def __iter__(self) -> Iterator[StoredItem]:
-        return (self._items[item_id] for item_id in self._order)
+        item_id = self._next[None]
+        while item_id is not None:
+            yield self._items[item_id]
+            item_id = self._next[item_id]
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._items)
 
     def add(self, item: StoredItem, *, after: str | None = None) -> str | None:
         """Insert ``item`` and return the id of the item before it, or None.
@@ -47,26 +58,29 @@ class ItemStore:
                 code="item_create_duplicate_id",
                 param="item.id",
             )
-        index = len(self._order)
-        if after == "root":
-            index = 0
-        elif after is not None:
-            self.get(after, to="create", param="previous_item_id")
-            index = self._order.index(after) + 1
-        self._order.insert(index, item.id)
+        if after is None:
+            previous = self.last_id
+        elif after == "root":
+            previous = None
+        else:
+            previous = self.get(after, to="create", param="previous_item_id").id
         self._items[item.id] = item
-        self._drop_old_audio()
-        return self._order[index - 1] if index else None
+        following = self._next[previous]
+        self._link(previous, item.id)
+        self._link(item.id, following)
+        if item.type == "function_call":
+            self._calls[item.fields["call_id"]] += 1
+        self.measure(item)
+        return previous
 
     def before(self, item_id: str) -> str | None:
         """Return the id of the item before ``item_id``, or None."""
-        index = self._order.index(item_id) if item_id in self._items else 0
-        return self._order[index - 1] if index else None
+        return self._previous.get(item_id)
 
     @property
     def last_id(self) -> str | None:
         """The id of the newest item at the end, or None."""
-        return self._order[-1] if self._order else None
+        return self._previous[None]
 
     def get(self, item_id: str, *, to: str, param: str = "item_id") -> StoredItem:
         """Return the item.
@@ -91,13 +105,15 @@ class ItemStore:
     def clear(self) -> None:
         """Remove all items."""
         self._items.clear()
-        self._order.clear()
+        self._next = {None: None}
+        self._previous = {None: None}
+        self._calls.clear()
+        self._audio.clear()
+        self._audio_bytes = 0
 
     def has_call(self, call_id: str | None) -> bool:
         """Return whether a function call with this id is in the conversation."""
-        return any(
-            item.type == "function_call" and item.fields["call_id"] == call_id for item in self
-        )
+        return call_id in self._calls
 
     def delete(self, item_id: str) -> None:
         """Remove the item.
@@ -105,9 +121,15 @@ class ItemStore:
         Raises:
             ServerError: there is none.
         """
-        self.get(item_id, to="delete")
+        item = self.get(item_id, to="delete")
+        self._link(self._previous.pop(item_id), self._next.pop(item_id))
         del self._items[item_id]
-        self._order.remove(item_id)
+        self._audio_bytes -= self._audio.pop(item_id, 0)
+        if item.type == "function_call":
+            call_id = item.fields["call_id"]
+            self._calls[call_id] -= 1
+            if not self._calls[call_id]:
+                del self._calls[call_id]
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
         """Cut an answer's sound and words to what was heard.
@@ -129,8 +151,27 @@ class ItemStore:
         part.truncated = True
         part.audio_ticks = end
         part.transcript = part.spoken.cut(end)
-        if part.audio is not None and part.format is not None:
-            part.audio = part.audio[: part.format.bytes_in(end)]
+        if isinstance(part.audio, bytearray) and part.format is not None:
+            del part.audio[part.format.bytes_in(end) :]
+        self.measure(self._items[item_id])
+
+    def measure(self, item: StoredItem) -> None:
+        """Note how much sound ``item`` holds now, and have the oldest lose theirs if need be."""
+        if self._items.get(item.id) is not item:
+            return  # an out-of-band answer's, or deleted while it grows
+        held = item.audio_bytes
+        self._audio_bytes += held - self._audio.get(item.id, 0)
+        if held or item.id in self._audio:
+            self._audio[item.id] = held
+        while self._audio_bytes > self._max_audio_bytes:
+            oldest, lost = self._audio.popitem(last=False)
+            self._audio_bytes -= lost
+            for part in self._items[oldest].content:
+                part.audio = None
+
+    def _link(self, previous: str | None, following: str | None) -> None:
+        self._next[previous] = following
+        self._previous[following] = previous
 
     def _output_audio(self, item_id: str, content_index: int) -> StoredPart:
         parts = self.get(item_id, to="truncate").content
@@ -147,12 +188,3 @@ class ItemStore:
                 param="content_index",
             )
         return parts[content_index]
-
-    def _drop_old_audio(self) -> None:
-        total = sum(item.audio_bytes for item in self._items.values())
-        for item in self:
-            if total <= self._max_audio_bytes:
-                return
-            total -= item.audio_bytes
-            for part in item.content:
-                part.audio = None

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import base64
-import re
 from typing import Any
 
 from attrs import field, frozen
 
 from ..._types import JsonDict
+from ..words import split_words
 from .item_store import ItemStore
 from .stored_items import StoredItem, StoredPart
-from .usage import count_input, response_usage, spoken_tokens, text_tokens
+from .usage import count_input, count_settings, response_usage, spoken_tokens, text_tokens
 from .wire import event, new_id
 from .wire_formats import TICKS_PER_MS, WireFormat, format_of
 
 __all__ = ["ResponseBuilder", "ResponseSettings"]
 
-_ARGUMENTS_PER_DELTA = 24  # characters
-_WORD = re.compile(r"\s*\S+")
+_ARGUMENTS_PER_DELTA = 24  # characters, ...
+_MOST_DELTAS = 200  # ... more if it were more deltas: they go out at once
 
 
 @frozen(kw_only=True)
@@ -76,8 +76,11 @@ class ResponseBuilder:
         self._conversation = conversation
         self._details: JsonDict | None = None
         self._usage: JsonDict | None = None
+        self._given = (0, 0)  # text and audio tokens of the items that the responder was given
         self._text_tokens = 0
+        self._places: dict[str, int] = {}  # item id -> index in `output`
         self._message: StoredItem | None = None
+        self._ending = ""  # the last character of the message's text
 
     @property
     def in_message(self) -> bool:
@@ -93,12 +96,15 @@ class ResponseBuilder:
     def fit(self, text: str) -> str:
         """Return as much of ``text`` as ``max_output_tokens`` leaves room for, in whole words."""
         left = self.tokens_left
-        words = _WORD.findall(text)
-        # The first word may continue the last one of what was said so far.
-        said = self._part.text or "" if self.in_message else ""
-        if said and not said[-1].isspace() and not text[0].isspace():
+        words = split_words(text)
+        if self._goes_on(text):
             left += 1
-        return text if len(words) <= left else "".join(words[: max(int(left), 0)])
+        return text if len(words) <= left else "".join(words[: max(int(left), 0)]).rstrip()
+
+    def _goes_on(self, text: str) -> bool:
+        """Return whether ``text`` begins inside the last word of what was said so far."""
+        inside = self.in_message and self._ending != "" and not self._ending.isspace()
+        return inside and not text[0].isspace()
 
     def wire(self) -> JsonDict:
         """Return the ``response`` object."""
@@ -121,13 +127,18 @@ class ResponseBuilder:
         """Return the first event."""
         return [event("response.created", response=self.wire())]
 
+    def give(self, item: StoredItem) -> JsonDict:
+        """Return an item of `context` as the responder sees it, and count its tokens."""
+        text, audio = count_input(item)
+        self._given = (self._given[0] + text, self._given[1] + audio)
+        return item.for_prompt()
+
     def add_text(self, text: str) -> list[JsonDict]:
         """Say ``text`` in a text answer."""
         events = self._open_message("output_text")
-        part = self._part
-        self._text_tokens -= text_tokens(part.text or "")
-        part.text = (part.text or "") + text
-        self._text_tokens += text_tokens(part.text)
+        self._text_tokens += text_tokens(text) - self._goes_on(text)
+        self._ending = text[-1]
+        self._part.say(text)
         return [*events, self._on_part("response.output_text.delta", delta=text)]
 
     def add_speech(self, text: str, audio: bytes) -> list[JsonDict]:
@@ -143,12 +154,13 @@ class ResponseBuilder:
         self.audio_ticks += self.settings.format.ticks(len(audio))
         self._text_tokens += text_tokens(text)
         if not part.truncated:
-            part.transcript = (part.transcript or "") + text
+            part.say(text)
             part.spoken.add(text, part.audio_ticks, part.audio_ticks + self.audio_ticks - begin)
             part.audio_ticks += self.audio_ticks - begin
-            if part.audio is None:
-                part.audio = bytearray()
-            part.audio += audio
+            item = self.output[-1]
+            if part.audio is not None:  # else the conversation has no room for it any more
+                part.audio += audio
+                self._conversation.measure(item)
         if text:
             events.append(self._on_part("response.output_audio_transcript.delta", delta=text))
         if audio:
@@ -182,8 +194,9 @@ class ResponseBuilder:
         fields = {"name": name, "call_id": call_id, "arguments": ""}
         item = StoredItem(new_id("item"), "function_call", "in_progress", fields=fields)
         events += self._open(item)
-        for start in range(0, len(arguments), _ARGUMENTS_PER_DELTA):
-            piece = arguments[start : start + _ARGUMENTS_PER_DELTA]
+        size = max(_ARGUMENTS_PER_DELTA, -(-len(arguments) // _MOST_DELTAS))
+        for start in range(0, len(arguments), size):
+            piece = arguments[start : start + size]
             events.append(
                 self._on_item(
                     "response.function_call_arguments.delta", item, call_id=call_id, delta=piece
@@ -206,7 +219,8 @@ class ResponseBuilder:
             if error is not None:
                 self._details["error"] = error
         settings = self.settings
-        given = count_input(settings.instructions, settings.tools, self.context)
+        text, audio = self._given
+        given = (text + count_settings(settings.instructions, settings.tools), audio)
         self._usage = response_usage(given, self._text_tokens, spoken_tokens(self.audio_ticks))
         return [*events, event("response.done", response=self.wire())]
 
@@ -229,12 +243,15 @@ class ResponseBuilder:
             item.content.append(StoredPart(kind, text=""))
             body = {"type": "text", "text": ""}
         else:
-            item.content.append(StoredPart(kind, transcript="", format=self.settings.format))
+            part = StoredPart(kind, transcript="", audio=bytearray(), format=self.settings.format)
+            item.content.append(part)
             body = {"type": "audio", "transcript": ""}
         self._message = item
+        self._ending = ""
         return [*events, self._on_part("response.content_part.added", part=body)]
 
     def _open(self, item: StoredItem) -> list[JsonDict]:
+        self._places[item.id] = len(self.output)
         self.output.append(item)
         events = [self._on_output("response.output_item.added", item)]
         if self.settings.in_conversation:
@@ -255,11 +272,11 @@ class ResponseBuilder:
         return events
 
     def _on_output(self, type: str, item: StoredItem) -> JsonDict:
-        index = self.output.index(item)
+        index = self._places[item.id]
         return event(type, response_id=self.id, output_index=index, item=item.wire())
 
     def _on_item(self, type: str, item: StoredItem, **fields: Any) -> JsonDict:
-        index = self.output.index(item)
+        index = self._places[item.id]
         return event(type, response_id=self.id, item_id=item.id, output_index=index, **fields)
 
     def _on_part(self, type: str, **fields: Any) -> JsonDict:

@@ -1,17 +1,12 @@
-"""The words of a text, and which word of an answer is spoken when."""
+"""Which word of an answer is spoken when."""
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_right
 
-__all__ = ["SpokenWords", "split_words"]
+from ..words import split_words
 
-_WORD = re.compile(r"\s*\S+\s*")
-
-
-def split_words(text: str) -> list[str]:
-    """Return the words of ``text`` with their spacing; together they are the text."""
-    return _WORD.findall(text)
+__all__ = ["SpokenWords"]
 
 
 class SpokenWords:
@@ -30,22 +25,15 @@ class SpokenWords:
         for index, word in enumerate(words):
             self._words.append((begin + (end - begin) * index / len(words), word))
 
-    def text_until(self, time: float) -> str:
-        """Return the words that were spoken to their end before ``time``.
+    def cut(self, time: float) -> str:
+        """Forget the words that were not spoken to their end before ``time``; return the rest.
 
         A word ends where the next one begins; the last one counts as not ended, because whoever
         cuts the sound before its end has cut that word or a pause.
         """
-        heard = [
-            word
-            for (_, word), (next_begin, _) in zip(self._words, self._words[1:], strict=False)
-            if next_begin <= time
-        ]
-        return "".join(heard).rstrip()
+        del self._words[bisect_right(self._words, time, lo=1, key=_begin) - 1 :]
+        return "".join(word for _, word in self._words).rstrip()
 
-    def cut(self, time: float) -> str:
-        """Forget the words that were not spoken before ``time`` and return the others' text."""
-        text = self.text_until(time)
-        kept = sum(1 for begin, _ in self._words[1:] if begin <= time)
-        self._words = self._words[:kept]
-        return text
+
+def _begin(word: tuple[float, str]) -> float:
+    return word[0]

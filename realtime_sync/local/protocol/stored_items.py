@@ -48,7 +48,7 @@ class _OutputText(Strict):
 class _Message(_Common):
     type: Literal["message"]
     role: str
-    content: list[dict[str, Any]]
+    content: list[dict[str, Any]] = Field(max_length=1_000)  # each costs some 20 µs
 
 
 class _FunctionCall(_Common):
@@ -117,8 +117,6 @@ class StoredPart:
 
     Attributes:
         type: as on the wire.
-        text: the text of a text part.
-        transcript: the words of an audio part as clients may see them.
         heard: what the recogniser made of an input audio part, for the responder; None before.
         audio: the sound in its wire format, or None when there is none (any more).
         format: the encoding of ``audio``.
@@ -129,8 +127,8 @@ class StoredPart:
     """
 
     type: str
-    text: str | None = None
-    transcript: str | None = None
+    _text: str | None = None
+    _transcript: str | None = None
     heard: str | None = None
     audio: bytes | bytearray | None = None
     format: WireFormat | None = None
@@ -138,6 +136,38 @@ class StoredPart:
     spoken: SpokenWords = field(factory=SpokenWords)
     truncated: bool = False
     other: JsonDict = field(factory=dict)
+    _said: list[str] = field(factory=list, init=False)
+
+    @property
+    def text(self) -> str | None:
+        """The text of a text part."""
+        self._put_together()
+        return self._text
+
+    @property
+    def transcript(self) -> str | None:
+        """The words of an audio part as clients may see them."""
+        self._put_together()
+        return self._transcript
+
+    @transcript.setter
+    def transcript(self, words: str | None) -> None:
+        self._said.clear()
+        self._transcript = words
+
+    def say(self, words: str) -> None:
+        """Add to the text or the transcript, which are put together when somebody looks."""
+        self._said.append(words)
+
+    def _put_together(self) -> None:
+        if not self._said:
+            return
+        words = "".join(self._said)
+        self._said.clear()
+        if self.type == "output_text":
+            self._text = (self._text or "") + words
+        else:
+            self._transcript = (self._transcript or "") + words
 
     def wire(self, *, with_audio: bool = False) -> JsonDict:
         """Return the part as clients see it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..._types import JsonDict
-from .spoken import split_words
+from ..words import split_words
 from .stored_items import StoredPart
 from .usage import heard_tokens, text_tokens
 from .wire import event

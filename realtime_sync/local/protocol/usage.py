@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 
 from ..._types import JsonDict
 from .stored_items import StoredItem
 from .wire_formats import TICKS_PER_MS
 
-__all__ = ["count_input", "heard_tokens", "response_usage", "spoken_tokens", "text_tokens"]
+__all__ = [
+    "count_input",
+    "count_settings",
+    "heard_tokens",
+    "response_usage",
+    "spoken_tokens",
+    "text_tokens",
+]
 
 # The provider's rates: one token per 100 ms heard, one per 50 ms spoken.
 _HEARD_MS = 100
@@ -31,20 +37,21 @@ def spoken_tokens(ticks: int) -> int:
     return -(-ticks // (_SPOKEN_MS * TICKS_PER_MS))
 
 
-def count_input(
-    instructions: str, tools: list[JsonDict], items: Iterable[StoredItem]
-) -> tuple[int, int]:
-    """Return the text and the audio tokens of all that a responder is given."""
-    text = text_tokens(instructions) + sum(text_tokens(json.dumps(tool)) for tool in tools)
+def count_settings(instructions: str, tools: list[JsonDict]) -> int:
+    """Return the text tokens of what a responder is given beside the items."""
+    return text_tokens(instructions) + sum(text_tokens(json.dumps(tool)) for tool in tools)
+
+
+def count_input(item: StoredItem) -> tuple[int, int]:
+    """Return the text and the audio tokens of an item that a responder is given."""
+    text = sum(text_tokens(str(value)) for value in item.fields.values())
     audio = 0
-    for item in items:
-        text += sum(text_tokens(str(value)) for value in item.fields.values())
-        for part in item.content:
-            text += text_tokens(part.text or "")
-            if part.type == "output_audio":
-                audio += spoken_tokens(part.audio_ticks)
-            elif part.type == "input_audio":
-                audio += heard_tokens(part.audio_ticks)
+    for part in item.content:
+        text += text_tokens(part.text or "")
+        if part.type == "output_audio":
+            audio += spoken_tokens(part.audio_ticks)
+        elif part.type == "input_audio":
+            audio += heard_tokens(part.audio_ticks)
     return text, audio
 
 

@@ -125,6 +125,13 @@ def _translate(error: ErrorDetails, data: JsonDict, where: str) -> ServerError:
             code="string_above_max_length",
             param=param,
         )
+    if kind == "too_long":
+        return fault(
+            f"Invalid '{param}': array too long. Expected an array with maximum length "
+            f"{context['max_length']}, but got an array with length {len(got)} instead.",
+            code="array_above_max_length",
+            param=param,
+        )
     if kind in _LIMITS:
         return _out_of_range(param, got, kind, context)
     rule = context.get("rule", error["msg"])

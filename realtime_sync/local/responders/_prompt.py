@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
 from ..._types import JsonDict
 from ..engines import Finish, ResponderEvent, ResponderPrompt, TextDelta
+from ..words import split_words
 
 __all__ = ["calls_by_id", "earlier_messages", "last_input", "latest_outputs", "say", "text_of"]
-
-_WORD = re.compile(r"\s*\S+\s*")
 
 
 def text_of(item: JsonDict) -> str:
@@ -52,8 +50,8 @@ def latest_outputs(prompt: ResponderPrompt) -> list[JsonDict]:
 
 def say(text: str, limit: int | None) -> Iterator[ResponderEvent]:
     """Yield ``text`` word by word, at most ``limit`` words: a word stands for a token here."""
-    for count, match in enumerate(_WORD.finditer(text)):
+    for count, word in enumerate(split_words(text)):
         if count == limit:
             yield Finish("max_output_tokens")
             return
-        yield TextDelta(match.group())
+        yield TextDelta(word)

@@ -40,17 +40,18 @@ def portions(text: str) -> Iterator[str]:
 
 
 def _short_enough(sentence: str) -> Iterator[str]:
-    while len(sentence) > _PORTION_CHARS:
-        end = _PORTION_CHARS
+    start = 0
+    while len(sentence) - start > _PORTION_CHARS:
+        limit = end = start + _PORTION_CHARS
         for pattern in (_CLAUSE_END, _SPACE):
-            ends = [match.end() for match in pattern.finditer(sentence, 0, _PORTION_CHARS)]
+            ends = [match.end() for match in pattern.finditer(sentence, start, limit)]
             if ends:
                 end = ends[-1]
                 break
-        yield sentence[:end]
-        sentence = sentence[end:]
-    if sentence:
-        yield sentence
+        yield sentence[start:end]
+        start = end
+    if start < len(sentence):
+        yield sentence[start:]
 
 
 def cut(pcm: bytes, text: str, marks: Sequence[tuple[int, int]]) -> Iterator[SpeechChunk]:

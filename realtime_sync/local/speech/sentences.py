@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 __all__ = ["Sentences"]
 
@@ -16,29 +17,32 @@ class Sentences:
     """Collects deltas and gives whole sentences back; together they are the text."""
 
     def __init__(self) -> None:
-        self._text = ""
+        self._text = ""  # behind the last sentence; as short as one, but for what was just added
 
     def add(self, delta: str) -> list[str]:
         """Return the sentences that ``delta`` completes, with their spacing."""
         self._text += delta
-        found: list[str] = []
-        while True:
-            end = self._next_end()
-            if end is None:
-                return found
-            found.append(self._text[:end])
-            self._text = self._text[end:]
+        start, found = 0, []
+        for end in _ends(self._text):
+            found.append(self._text[start:end])
+            start = end
+        self._text = self._text[start:]
+        return found
 
     def rest(self) -> list[str]:
         """Return what is left, and forget it."""
         rest, self._text = self._text, ""
         return [rest] if rest.strip() else []
 
-    def _next_end(self) -> int | None:
-        match = _END.search(self._text)
-        if match is not None and match.end() < len(self._text):
-            return match.end()
-        if len(self._text) > _MAX_CHARS:
-            space = self._text.rfind(" ", 1, _MAX_CHARS)
-            return space + 1 if space > 0 else _MAX_CHARS
-        return None
+
+def _ends(text: str) -> Iterator[int]:
+    """Yield where the sentences of ``text`` end; what may go on after it has no end yet."""
+    start = 0
+    for match in _END.finditer(text):
+        if match.end() < len(text):
+            start = match.end()
+            yield start
+    while len(text) - start > _MAX_CHARS:
+        space = text.rfind(" ", start + 1, start + _MAX_CHARS)
+        start = space + 1 if space > 0 else start + _MAX_CHARS
+        yield start

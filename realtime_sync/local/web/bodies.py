@@ -55,12 +55,12 @@ async def read_offer(request: Request) -> tuple[str, JsonDict | None]:
 
 
 async def _read(request: Request) -> bytes:
-    body = b""
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > _MAX_BYTES:
             raise fault(f"The body is larger than {_MAX_BYTES} bytes.", code="body_too_large")
-    return body
+    return bytes(body)
 
 
 def _form(content_type: str, body: bytes) -> dict[str, bytes]:

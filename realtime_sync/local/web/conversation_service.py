@@ -10,7 +10,7 @@ from ..._types import JsonDict
 from ..engine_set import EngineSet
 from ..engines import VoiceDetector
 from ..protocol.conversation_session import ConversationSession, OnHeard
-from ..protocol.generation import generate
+from ..protocol.generation import generate, with_pauses
 from ..protocol.response_builder import ResponseBuilder
 from ..protocol.stored_items import StoredPart
 from ..protocol.wire_formats import to_hearing
@@ -116,11 +116,12 @@ class _ConversationService:
     async def _words_of(self, response: ResponseBuilder) -> None:
         """Wait until all that was said before ``response`` is recognised."""
         waits = []
-        for part in (part for item in response.context for part in item.content):
-            if part.type == "input_audio" and part.heard is None:
-                if id(part) not in self._recognitions:
-                    self.recognise(part, _nobody_cares, language=None, prompt=None)
-                waits.append(self._recognitions[id(part)])
+        async for item in with_pauses(response.context):
+            for part in item.content:
+                if part.type == "input_audio" and part.heard is None:
+                    if id(part) not in self._recognitions:
+                        self.recognise(part, _nobody_cares, language=None, prompt=None)
+                    waits.append(self._recognitions[id(part)])
         if waits:
             await asyncio.wait(waits)
 

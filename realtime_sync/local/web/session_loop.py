@@ -19,6 +19,8 @@ from .outbox import Outbox
 
 __all__ = ["ServedSession", "SessionLoop"]
 
+# Each value of a message costs microseconds from here to its answer; there could be ten million.
+_MOST_COMMAS = 50_000
 _FLUSH_S = 5.0  # how long a client may take to read that its session has expired
 
 
@@ -103,10 +105,12 @@ class SessionLoop:
                 if message["type"] == "websocket.disconnect":
                     return
                 request = self._decode(message)
-                if request is None:
-                    continue
-                for _ in session.handle(request):
-                    await asyncio.sleep(0)
+                if request is not None:
+                    for _ in session.handle(request):
+                        await asyncio.sleep(0)
+                # Messages that wait already are received without a pause: one a turn, or whoever
+                # sends a burst has the server for himself.
+                await asyncio.sleep(0)
                 await self.outbox.not_full()
 
     def _decode(self, message: Any) -> Any:
@@ -116,6 +120,14 @@ class SessionLoop:
                 "Binary messages are not part of the protocol. Send events as JSON text; audio "
                 "goes base64-encoded into 'input_audio_buffer.append'.",
                 "invalid_message_type",
+            )
+            return None
+        commas = text.count(",") if len(text) > _MOST_COMMAS else 0
+        if commas > _MOST_COMMAS:
+            self._refuse(
+                f"The message has {commas} commas, and may have {_MOST_COMMAS}: so many values "
+                "would make all other clients wait. Divide it.",
+                "too_many_values",
             )
             return None
         try:

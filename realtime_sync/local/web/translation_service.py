@@ -13,11 +13,11 @@ from starlette.websockets import WebSocket
 from ..._types import JsonDict
 from ..engine_set import EngineSet
 from ..engines import SpeechEngine
-from ..protocol.spoken import split_words
 from ..protocol.translation import Translation, Utterance
 from ..protocol.wire import error_event, event, fault
 from ..protocol.wire_formats import PCM16, to_hearing
 from ..responders.dictionary import translate
+from ..words import split_words
 from .outbox import Outbox
 from .session_loop import SessionLoop
 

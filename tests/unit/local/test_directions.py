@@ -19,6 +19,7 @@ LEVELS = {
     "engines": 0,
     "project_store": 0,
     "scripts": 0,
+    "words": 0,
     "server_settings": 1,
     "responders": 1,
     "speech": 1,

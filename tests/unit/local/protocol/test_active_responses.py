@@ -115,6 +115,7 @@ def test_settings_of_one_answer(bench: Bench) -> None:
         ({"metadata": {"a": 1}}, "invalid_type", "response.metadata.a"),
         ({"metadata": {str(n): "" for n in range(17)}}, "invalid_value", "response.metadata"),
         ({"input": "text"}, "invalid_type", "response.input"),
+        ({"input": [{"type": "x"}] * 1_001}, "array_above_max_length", "response.input"),
         ({"input": [{"type": "x"}]}, "invalid_value", "response.input[0].type"),
         ({"input": [{"type": "item_reference"}]}, "invalid_type", "response.input[0].id"),
         (
@@ -229,6 +230,9 @@ def test_usage_counts_what_the_answer_was_given(bench: Bench) -> None:
     bench.hear(1_000, loud=True)
     bench.send("input_audio_buffer.commit")
     bench.send("response.create", response={"output_modalities": ["text"]})
+    (response,) = bench.responses
+    given = [response.give(item) for item in response.context]
+    assert [item["role"] for item in given] == ["user", "user"]
     bench.say("Fine")
     usage = bench.finish()[-2]["response"]["usage"]
     assert usage["input_token_details"]["text_tokens"] == 5

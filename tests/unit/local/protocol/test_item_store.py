@@ -96,6 +96,11 @@ def test_order(bench: Bench) -> None:
         ({"type": "message", "role": "user", "content": []}, "invalid_value", "item.content"),
         ({"type": "message", "role": "user", "content": "x"}, "invalid_type", "item.content"),
         (
+            {"type": "message", "role": "user", "content": TEXT * 1_001},
+            "array_above_max_length",
+            "item.content",
+        ),
+        (
             {"type": "message", "role": "user", "content": [{"type": "text", "text": "x"}]},
             "invalid_value",
             "item.content[0].type",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -82,6 +83,7 @@ def test_messages_reach_the_session_in_order_until_the_client_goes() -> None:
         (text("{"), "invalid_json"),
         (text('{"a": NaN}'), "invalid_json"),
         (text('{"a": 1e999}'), "invalid_json"),
+        (text(f"[{'0,' * 50_001}0]"), "too_many_values"),
         ({"type": "websocket.receive", "bytes": b"{}"}, "invalid_message_type"),
     ],
 )
@@ -92,6 +94,36 @@ def test_what_is_no_event_is_refused_and_the_session_goes_on(
     session = serve(socket)
     assert socket.sent[0]["error"]["code"] == code
     assert session.calls == ["open", {"n": 1}, "close"]
+
+
+def test_a_large_message_may_have_few_values_or_many() -> None:
+    many = [0] * 50_000
+    session = serve(Socket(text(json.dumps(many)), text(json.dumps("x" * 100_000)), GONE))
+    assert session.calls == ["open", many, "x" * 100_000, "close"]
+
+
+def test_waiting_messages_are_taken_one_in_a_turn() -> None:
+    async def run() -> list[int]:
+        turns, taken_in = 0, []
+
+        class Noting(Session):
+            def handle(self, request: Any) -> Iterator[None]:
+                taken_in.append(turns)
+                return iter(())
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        socket = Socket(*[text("{}"), text("{")] * 10, GONE)
+        await SessionLoop(socket, session_limit_s=600).run(Noting(), count())  # type: ignore[arg-type]  # as above
+        return taken_in
+
+    taken_in = asyncio.run(run())
+    steps = [after - before for before, after in pairwise(taken_in)]
+    assert steps == [2] * 9, "one for the event, one for what is none"
 
 
 def test_a_session_expires() -> None:

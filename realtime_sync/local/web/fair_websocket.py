@@ -1,0 +1,88 @@
+"""A WebSocket of uvicorn's that takes what a client sends in small portions."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+__all__ = ["FairWebSocket"]
+
+# One read gives up to 256 KiB, in which there is room for 40,000 frames. Of the first portion at
+# most ten are parsed; as long as it was the middle of one frame, the next may be twice as large.
+_PORTION_BYTES = 64
+_LARGEST_BYTES = 4096
+
+
+class FairWebSocket(WebSocketsSansIOProtocol):
+    """Parses in one turn of the event loop no more than the first frames of what was read.
+
+    uvicorn's own parses and queues all that one read has given, before it stops reading: no other
+    connection is served meanwhile. Here the rest waits, unparsed, until the session has taken what
+    was found, and nothing is read until it is parsed.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._unparsed = bytearray()
+        self._found = False  # a frame, in the last portion
+        self._next_turn: asyncio.Handle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the transport has read."""
+        self._unparsed += data
+        self._parse()
+
+    async def receive(self) -> Any:
+        """Return the next ASGI message."""
+        message = await super().receive()
+        if self._unparsed:
+            self._parse()
+        return message
+
+    async def send(self, message: Any) -> None:
+        """Send an ASGI message."""
+        await super().send(message)
+        if self._unparsed and self.close_sent:
+            self._parse()  # nobody receives any more, but the client's close frame is awaited
+
+    def handle_events(self) -> None:
+        """Take what was parsed."""
+        self._found = bool(self.conn.events)
+        super().handle_events()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End, and forget what was not parsed."""
+        self._unparsed.clear()
+        super().connection_lost(exc)
+
+    def _parse(self) -> None:
+        """Parse up to the first portion in which a frame ends."""
+        self._found = False
+        size = _PORTION_BYTES
+        while self._unparsed and self._may_parse and not self._found:
+            portion = bytes(self._unparsed[:size])
+            del self._unparsed[:size]
+            size = min(2 * size, _LARGEST_BYTES)
+            super().data_received(portion)
+            if self.conn.parser_exc is not None:
+                self._unparsed.clear()
+        if not self._unparsed:
+            return
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+        if self._may_parse and self._next_turn is None:
+            self._next_turn = self.loop.call_soon(self._parse_on)
+
+    @property
+    def _may_parse(self) -> bool:
+        return self.queue.empty() or self.close_sent
+
+    def _parse_on(self) -> None:
+        self._next_turn = None
+        self._parse()
+        if self.read_paused and self._may_parse and not self._unparsed:
+            self.read_paused = False
+            self.transport.resume_reading()

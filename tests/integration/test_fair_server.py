@@ -1,0 +1,252 @@
+"""Nobody waits for somebody else's burst: the real server on real sockets, its work counted.
+
+The server runs in the test's own thread, and the test looks in at each piece of its work: there it
+puts a question of another client into the kernel, and counts how many further pieces are done until
+the answer is in the kernel, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import select
+import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench import LoudnessDetector
+from framing import BINARY, CONTINUATION, PING, TEXT, header
+from guards import GUARD_S
+from raw_distiller import agent, project
+
+from realtime_sync.local.engine_set import DetectorPool, EngineSet
+from realtime_sync.local.engines import SpeechChunk
+from realtime_sync.local.project_store import ProjectStore
+from realtime_sync.local.responders.echo import EchoResponder
+from realtime_sync.local.server_settings import ServerSettings
+from realtime_sync.local.web import session_loop
+from realtime_sync.local.web.fair_websocket import FairWebSocket
+from realtime_sync.local.web.uvicorn_server import _Server, bind
+
+MOST = 50  # pieces of a burst's work between two answers to somebody else
+WARM = 60  # pieces after which somebody else asks
+
+Address = tuple[str, int]
+
+CLEAR = {"type": "input_audio_buffer.clear"}
+
+
+class Silence:
+    """Hears no words and says every text in one piece without sound."""
+
+    async def transcribe(self, pcm16k: bytes, *, language: str | None, prompt: str | None) -> str:
+        return ""
+
+    async def synthesize(
+        self, text: str, *, voice: str, speed: float
+    ) -> AsyncGenerator[SpeechChunk, None]:
+        yield SpeechChunk(bytes(480), text)
+
+
+class Other:
+    """Another client: sends its question when told to, and sees whether the answer is there."""
+
+    def __init__(self, link: socket.socket, question: bytes) -> None:
+        self._link = link
+        self._question = question
+
+    def ask(self) -> None:
+        self._link.sendall(self._question)
+
+    @property
+    def answered(self) -> bool:
+        return bool(select.select([self._link], [], [], 0)[0])
+
+    def close(self) -> None:
+        self._link.close()
+
+
+class Work:
+    """Counts the pieces of work, and how many are done between a question and its answer.
+
+    Attributes:
+        done: how many there were.
+        other: who asks.
+        waited: how many were done until the answer was there, or more than `MOST`.
+        over: set when that is known.
+    """
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.other: Other | None = None
+        self.waited = 0
+        self.over = asyncio.Event()
+
+    def tick(self) -> None:
+        self.done += 1
+        if self.other is None or self.over.is_set() or self.done < WARM:
+            return
+        if self.done == WARM:
+            self.other.ask()
+            return
+        self.waited = self.done - WARM
+        if self.waited > MOST or self.other.answered:
+            self.over.set()
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    """What the server does: events and control frames taken, and frames of sound looked at."""
+    work = Work()
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            work.tick()
+            return function(*args, **kwargs)
+
+        return call
+
+    for owner, name in [
+        (session_loop.SessionLoop, "_decode"),
+        (LoudnessDetector, "probability"),
+        (FairWebSocket, "handle_ping"),
+        (FairWebSocket, "handle_cont"),
+    ]:
+        monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
+    return work
+
+
+def masked(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
+    """Return a client's frame, masked with zeros."""
+    head = bytearray(header(opcode | (0x80 if fin else 0), len(payload)))
+    head[1] |= 0x80
+    return bytes(head) + bytes(4) + payload
+
+
+def event(type: str, **fields: Any) -> bytes:
+    return masked(TEXT, json.dumps({"type": type, **fields}).encode())
+
+
+def head(path: str, *, upgrade: bool) -> bytes:
+    lines = [f"GET {path} HTTP/1.1", "Host: localhost"]
+    if upgrade:
+        lines += ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
+        lines += [f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}"]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+CONVERSATION = "/v1/realtime?model=local"
+TRANSLATION = "/v1/realtime/translations?model=gpt-realtime-translate"
+DISTILLER = "/distiller/realtime/local/team/somebody"
+
+
+def websocket(address: Address, path: str = CONVERSATION) -> socket.socket:
+    """Return a WebSocket on which ``session.created`` has come."""
+    link = socket.create_connection(address, timeout=GUARD_S)
+    link.sendall(head(path, upgrade=True))
+    received = b""
+    while b"session.created" not in received:
+        piece = link.recv(65536)
+        assert piece, received
+        received += piece
+    return link
+
+
+def another_session(address: Address) -> Other:
+    """Return a client that asks in a session of its own."""
+    return Other(websocket(address), event(**CLEAR))
+
+
+def another_handshake(address: Address) -> Other:
+    """Return a client that wants to open a session."""
+    return Other(socket.create_connection(address), head(CONVERSATION, upgrade=True))
+
+
+def another_request(address: Address) -> Other:
+    """Return a client of the REST side."""
+    return Other(socket.create_connection(address), head("/v1/models", upgrade=False))
+
+
+async def run(
+    work: Work, folder: Path, path: str, burst: bytes, other: Callable[[Address], Other]
+) -> None:
+    """Serve until the question in the middle of ``burst`` is answered."""
+    settings = ServerSettings()
+    projects = ProjectStore(folder)
+    projects.add("team", project(agent("A"), barge_in=True))
+    engines = EngineSet(
+        detectors=DetectorPool(LoudnessDetector),
+        speech=Silence(),
+        responder=EchoResponder(),
+        projects=projects,
+    )
+    with ExitStack() as stack:
+        listener = stack.enter_context(bind(settings))
+        address = listener.getsockname()
+        server = _Server(settings, engines, listener, child=False)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        busy = stack.enter_context(await asyncio.to_thread(websocket, address, path))
+        work.other = stack.enter_context(closing(await asyncio.to_thread(other, address)))
+        work.done = 0
+        sending = asyncio.create_task(asyncio.to_thread(busy.sendall, burst))
+        try:
+            await asyncio.wait_for(work.over.wait(), GUARD_S)
+        finally:
+            busy.shutdown(socket.SHUT_RDWR)
+            await asyncio.gather(sending, return_exceptions=True)
+            server.should_exit = True
+            await serving
+
+
+HELLO = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hello"}]}
+SECOND = base64.b64encode(bytes(48_000)).decode()
+MINUTES = base64.b64encode(bytes(15 << 20)).decode()
+
+BURSTS = {
+    "events": (CONVERSATION, event(**CLEAR) * 5_000),
+    "items": (CONVERSATION, event("conversation.item.create", item=HELLO) * 3_000),
+    "one item": (
+        CONVERSATION,
+        event("conversation.item.create", item={**HELLO, "id": "one"})
+        + event("conversation.item.retrieve", item_id="one") * 2_000
+        + event("conversation.item.delete", item_id="one") * 2_000,
+    ),
+    "wrong types": (CONVERSATION, event("oh") * 5_000),
+    "no events": (CONVERSATION, masked(TEXT, b"{}") * 5_000 + masked(TEXT, b"{") * 5_000),
+    "binary": (CONVERSATION, masked(BINARY, b"") * 10_000),
+    "fragments": (
+        CONVERSATION,
+        masked(TEXT, b"", fin=False) + masked(CONTINUATION, b"", fin=False) * 10_000,
+    ),
+    "pings": (CONVERSATION, masked(PING, b"") * 10_000),
+    "responses": (
+        CONVERSATION,
+        event("response.create", response={"conversation": "none", "input": [HELLO]}) * 300,
+    ),
+    "seconds of sound": (CONVERSATION, event("input_audio_buffer.append", audio=SECOND) * 20),
+    "minutes of sound": (CONVERSATION, event("input_audio_buffer.append", audio=MINUTES)),
+    "translation": (TRANSLATION, event("session.input_audio_buffer.append", audio=SECOND) * 20),
+    "distiller": (DISTILLER, event("input_audio_buffer.append", audio=SECOND) * 20),
+    "distiller's events": (DISTILLER, event("playback.started") * 5_000),
+}
+
+
+@pytest.mark.parametrize("burst", BURSTS)
+def test_a_question_is_answered_in_the_middle_of_a_burst(
+    work: Work, tmp_path: Path, burst: str
+) -> None:
+    asyncio.run(run(work, tmp_path, *BURSTS[burst], another_session))
+    assert 0 < work.waited <= MOST
+
+
+@pytest.mark.parametrize("other", [another_handshake, another_request])
+def test_the_door_is_open_in_the_middle_of_a_burst(
+    work: Work, tmp_path: Path, other: Callable[[Address], Other]
+) -> None:
+    asyncio.run(run(work, tmp_path, *BURSTS["items"], other))
+    assert 0 < work.waited <= MOST

@@ -1,0 +1,191 @@
+"""Portions of what was read, with a transport that the test plays."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+import uvicorn
+from framing import CLOSE, CONTINUATION, PING, TEXT, header
+from guards import GUARD_S
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from uvicorn.server import ServerState
+
+from realtime_sync.local.web.fair_websocket import FairWebSocket
+
+HEAD = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+class Transport:
+    """A connection of which the test is the other end."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.reading = True
+        self.closed = False
+
+    def get_extra_info(self, name: str) -> None:
+        return None
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class App:
+    """Accepts, and takes messages until there are no more, or so many."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.started = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+        self.most = most
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        assert (await receive())["type"] == "websocket.connect"
+        await send({"type": "websocket.accept"})
+        self.started.set()
+        await self.may_go_on.wait()
+        while len(self.messages) != self.most:
+            message = await receive()
+            self.messages.append(message)
+            if message["type"] == "websocket.disconnect":
+                return
+        await send({"type": "websocket.close", "code": 1000})
+
+
+async def opened(app: App) -> tuple[FairWebSocket, Transport]:
+    config = uvicorn.Config(app, ws=FairWebSocket, log_config=None, ws_ping_interval=None)
+    protocol, transport = FairWebSocket(config, ServerState(), {}), Transport()
+    protocol.connection_made(transport)  # type: ignore[arg-type]  # as far as it is used
+    protocol.data_received(HEAD)
+    await asyncio.wait_for(app.started.wait(), GUARD_S)
+    return protocol, transport
+
+
+def masked(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
+    head = bytearray(header(opcode | (0x80 if fin else 0), len(payload)))
+    head[1] |= 0x80
+    return bytes(head) + bytes(4) + payload
+
+
+async def until_read(transport: Transport) -> None:
+    """Let the protocol work until it reads again."""
+    while not transport.reading and not transport.closed:
+        await asyncio.sleep(0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    sizes=st.lists(st.sampled_from([0, 1, 50, 130, 9_000]), min_size=1, max_size=6),
+    read=st.sampled_from([13, 100, 5_000, 100_000]),
+    pings=st.integers(0, 40),
+)
+def test_messages_are_the_same_however_they_are_read(
+    sizes: list[int], read: int, pings: int
+) -> None:
+    texts = [chr(97 + number) * size for number, size in enumerate(sizes)]
+    data = b"".join(masked(TEXT, text.encode()) + masked(PING) * pings for text in texts)
+    data += masked(TEXT, b"in ", fin=False) + masked(CONTINUATION, b"two") + masked(CLOSE)
+
+    async def run() -> list[dict[str, Any]]:
+        app = App()
+        protocol, transport = await opened(app)
+        app.may_go_on.set()
+        for start in range(0, len(data), read):
+            await asyncio.wait_for(until_read(transport), GUARD_S)
+            protocol.data_received(data[start : start + read])
+        while not transport.closed:
+            await asyncio.sleep(0)
+        assert transport.written.count(b"\x8a\x00") >= pings * len(texts), "a pong for each"
+        await asyncio.gather(*protocol.tasks)
+        protocol.connection_lost(None)
+        return app.messages
+
+    *messages, end = asyncio.run(asyncio.wait_for(run(), GUARD_S))
+    assert [message["text"] for message in messages] == [*texts, "in two"]
+    assert end["type"] == "websocket.disconnect"
+
+
+def test_only_the_first_frames_are_parsed_before_somebody_takes_them() -> None:
+    async def run() -> None:
+        app = App()
+        protocol, transport = await opened(app)
+        protocol.data_received(masked(TEXT, b"{}") * 10_000)
+        assert protocol.queue.qsize() <= 10
+        assert not transport.reading
+        for _ in range(100):  # nothing is parsed behind the back of who does not take it
+            await asyncio.sleep(0)
+        assert protocol.queue.qsize() <= 10
+        app.may_go_on.set()
+        await asyncio.wait_for(until_read(transport), GUARD_S)
+        assert len(app.messages) == 10_000
+        protocol.connection_lost(None)
+        await asyncio.gather(*protocol.tasks)
+
+    asyncio.run(run())
+
+
+def test_control_frames_take_turns() -> None:
+    async def run() -> None:
+        app = App()
+        protocol, transport = await opened(app)
+        written = len(transport.written)
+        protocol.data_received(masked(PING) * 10_000)
+        pongs = (len(transport.written) - written) // 2
+        assert 0 < pongs <= 11
+        assert not transport.reading, "what is not parsed does not grow"
+        await asyncio.wait_for(until_read(transport), GUARD_S)
+        assert (len(transport.written) - written) // 2 == 10_000
+        app.may_go_on.set()
+        protocol.connection_lost(None)
+        await asyncio.gather(*protocol.tasks)
+
+    asyncio.run(run())
+
+
+def test_the_client_s_close_is_found_behind_what_nobody_takes_any_more() -> None:
+    async def run() -> None:
+        app = App(most=3)
+        protocol, transport = await opened(app)
+        protocol.data_received(masked(TEXT, b"{}") * 10_000 + masked(CLOSE, b"\x03\xe8"))
+        app.may_go_on.set()
+        while not transport.closed:
+            await asyncio.sleep(0)
+        assert len(app.messages) == 3
+        assert protocol.close_timer is None, "it is not waited for"
+        protocol.connection_lost(None)
+        await asyncio.gather(*protocol.tasks)
+
+    asyncio.run(asyncio.wait_for(run(), GUARD_S))
+
+
+@pytest.mark.parametrize("wrong", [b"\x83\x80", masked(TEXT, b"\xff")])
+def test_nothing_is_parsed_behind_what_is_wrong(wrong: bytes) -> None:
+    async def run() -> None:
+        app = App()
+        protocol, transport = await opened(app)
+        app.may_go_on.set()
+        protocol.data_received(wrong + masked(TEXT, b"{}") * 10_000)
+        await asyncio.gather(*protocol.tasks)
+        assert transport.closed
+        assert [message["type"] for message in app.messages] == ["websocket.disconnect"]
+        protocol.connection_lost(None)
+
+    asyncio.run(asyncio.wait_for(run(), GUARD_S))
