@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from ..._types import JsonDict
 from ...errors import ServerError
-from ..engines import VoiceDetector
 from ..speech.semantics import sounds_complete
+from ..speech.voice_detector import DetectorPool
 from .active_responses import ActiveResponses, ResponseGenerator
 from .client_events import CONVERSATION_EVENTS, handle_request
 from .conversation_config import default_session, merge_session
@@ -49,7 +49,7 @@ class ConversationSession:
         type: ``"realtime"`` or ``"transcription"``.
         model: the model's name as the client gave it.
         expires_at: seconds since the epoch.
-        detector: tells the user's speech from noise; for this session alone.
+        detectors: tell the user's speech from noise; one is borrowed when there is sound.
         generator: fills the responses.
         recogniser: turns utterances into words.
         emit: sends an event to the client.
@@ -62,7 +62,7 @@ class ConversationSession:
         type: str,
         model: str | None,
         expires_at: int,
-        detector: VoiceDetector,
+        detectors: DetectorPool,
         generator: ResponseGenerator,
         recogniser: Recogniser,
         emit: Callable[[JsonDict], None],
@@ -75,7 +75,7 @@ class ConversationSession:
         self._recogniser = recogniser
         self._conversation = ItemStore()
         self.responses = ActiveResponses(self._conversation, generator, emit, self._answered)
-        self._input_buffer = InputBuffer(self._input_format, self._turn_detection, detector)
+        self._input_buffer = InputBuffer(self._input_format, self._turn_detection, detectors)
         self._turn_id = ""  # the item that the user's current turn will be
         self._turn_start_ms = 0
         self._handlers: dict[str, Callable[[JsonDict], None]] = {
@@ -95,9 +95,14 @@ class ConversationSession:
         self._emit(event("session.created", session=self._wire()))
 
     def close(self) -> None:
-        """Let go of all sound at once: reference cycles keep this object for a while."""
+        """Let go of all sound and items, and of what refers back to this object.
+
+        So its memory is free at once, and not when the garbage collector has the time.
+        """
         self._conversation.clear()
-        self._input_buffer.clear()
+        self._input_buffer.close()
+        self._handlers.clear()
+        del self.responses
 
     def handle(self, request: Any) -> Iterator[None]:
         """Take one decoded client event, see `handle_request`."""

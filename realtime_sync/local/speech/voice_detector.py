@@ -2,10 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ...audio.silero import FRAME_BYTES, open_silero
 from ...errors import FormatError
+from ..engines import VoiceDetector
 
-__all__ = ["SileroDetector"]
+__all__ = ["DetectorPool", "SileroDetector"]
+
+# Idle ones that are kept: making one takes longer than an append may, and holding it 2.7 MB.
+_MOST_IDLE = 32
+
+
+class DetectorPool:
+    """Lends voice detectors, which are too large to give one to each session.
+
+    Args:
+        make: makes one; called once at once, so that a missing package is found early.
+
+    Attributes:
+        idle: those that nobody has at the moment.
+    """
+
+    def __init__(self, make: Callable[[], VoiceDetector]) -> None:
+        self._make = make
+        self.idle = [make()]
+
+    def lend(self) -> VoiceDetector:
+        """Return a detector that has heard nothing yet; `give_back` takes it."""
+        detector = self.idle.pop() if self.idle else self._make()
+        detector.reset()
+        return detector
+
+    def give_back(self, detector: VoiceDetector) -> None:
+        """Keep ``detector`` for somebody else, unless there are enough."""
+        if len(self.idle) < _MOST_IDLE:
+            self.idle.append(detector)
 
 
 class SileroDetector:

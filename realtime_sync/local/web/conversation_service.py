@@ -8,7 +8,6 @@ from starlette.websockets import WebSocket
 
 from ..._types import JsonDict
 from ..engine_set import EngineSet
-from ..engines import VoiceDetector
 from ..protocol.conversation_session import ConversationSession, OnHeard
 from ..protocol.generation import generate
 from ..protocol.response_builder import ResponseBuilder
@@ -42,10 +41,12 @@ async def serve_conversation(
         until: when it is set, the connection is closed.
     """
     loop = SessionLoop(websocket, session_limit_s=session_limit_s)
-    with engines.detectors.lend() as detector:
-        service = _ConversationService(loop, engines, detector, type=type, model=model, start=start)
-        beside = [] if until is None else [_close_at(until, loop)]
+    service = _ConversationService(loop, engines, type=type, model=model, start=start)
+    beside = [] if until is None else [_close_at(until, loop)]
+    try:
         await loop.run(service.session, *beside)
+    finally:
+        del service.session  # which refers back: its memory waits for no garbage collector
 
 
 async def _close_at(end: asyncio.Event, loop: SessionLoop) -> None:
@@ -60,7 +61,6 @@ class _ConversationService:
         self,
         loop: SessionLoop,
         engines: EngineSet,
-        detector: VoiceDetector,
         *,
         type: str,
         model: str | None,
@@ -74,7 +74,7 @@ class _ConversationService:
             type=type,
             model=model,
             expires_at=loop.expires_at,
-            detector=detector,
+            detectors=engines.detectors,
             generator=self,
             recogniser=self,
             emit=loop.outbox.put,

@@ -46,16 +46,15 @@ async def serve_translation(
     loop = SessionLoop(websocket, session_limit_s=session_limit_s)
     said: asyncio.Queue[Utterance | None] = asyncio.Queue()
     interpreter = _Interpreter(engines.speech, loop.outbox)
-    with engines.detectors.lend() as detector:
-        session = Translation(
-            model=model,
-            expires_at=loop.expires_at,
-            detector=detector,
-            emit=loop.outbox.put,
-            interpret=said.put_nowait,
-            audio=audio,
-        )
-        await loop.run(session, _interpret_all(said, interpreter, loop))
+    session = Translation(
+        model=model,
+        expires_at=loop.expires_at,
+        detectors=engines.detectors,
+        emit=loop.outbox.put,
+        interpret=said.put_nowait,
+        audio=audio,
+    )
+    await loop.run(session, _interpret_all(said, interpreter, loop))
 
 
 async def _interpret_all(

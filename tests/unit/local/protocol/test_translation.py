@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from realtime_sync.local.protocol.translation import SLICE_MS, Translation, Utterance
+from realtime_sync.local.speech.voice_detector import DetectorPool
 
 LOUD = b"\x01\x10"
 SLICE_BYTES = SLICE_MS * 48
@@ -31,10 +32,11 @@ class Desk:
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.said: list[Utterance | None] = []
+        self.detectors = DetectorPool(Ear)
         self.session = Translation(
             model="m",
             expires_at=1_700_000_000,
-            detector=Ear(),
+            detectors=self.detectors,
             emit=self.events.append,
             interpret=self.said.append,
         )
@@ -127,3 +129,13 @@ def test_what_is_refused(request_: Any, param: str) -> None:
     for _ in desk.session.handle(request_):
         pass
     assert desk.error()["param"] == param
+
+
+def test_the_detector_is_borrowed_from_the_first_sound_to_the_end() -> None:
+    desk = Desk()
+    desk.session.open()
+    assert len(desk.detectors.idle) == 1
+    desk.hear(500)
+    assert desk.detectors.idle == []
+    desk.session.close()
+    assert len(desk.detectors.idle) == 1
