@@ -15,6 +15,14 @@ __all__ = ["KEY_VARIABLE", "ServerSettings", "recogniser_spec"]
 KEY_VARIABLE = "REALTIME_SYNC_LOCAL_KEY"
 
 _LONGEST_SPEC_BYTES = 100_000  # Linux gives one argument of a process 128 KiB
+_SECONDS = (
+    "session_limit_s",
+    "ping_interval_s",
+    "idle_timeout_s",
+    "max_input_audio_s",
+    "request_timeout_s",
+)
+_COUNTS = ("max_sessions", "max_items", "max_item_mib", "max_conversation_mib", "max_stored")
 _LISTED_MODELS = ("gpt-realtime", "gpt-realtime-2", "gpt-realtime-2.1", "local")
 
 
@@ -36,6 +44,14 @@ class ServerSettings:
         projects: the folder of the Distiller's projects; None for a temporary one.
         ping_interval_s: how often a session of the Distiller is asked for a sign of life.
         idle_timeout_s: after how many seconds without a message such a session is closed.
+        max_sessions: how many sessions of all kinds may be open at once.
+        max_items: how many items a conversation may hold.
+        max_item_mib: how large one of them may be, its sound included.
+        max_conversation_mib: how much sound a conversation may hold, beyond which the oldest items
+            lose theirs, and how much of everything else, beyond which no item is added.
+        max_input_audio_s: how much sound may wait in a session's input buffer.
+        request_timeout_s: how long a connection may take for its first request to be complete.
+        max_stored: how many client secrets, calls and versions of projects are kept, of each.
 
     Raises:
         ConfigError: a value makes no sense.
@@ -54,15 +70,27 @@ class ServerSettings:
     projects: Path | None = None
     ping_interval_s: float = 10.0
     idle_timeout_s: float = 1800.0
+    max_sessions: int = 512
+    max_items: int = 50_000
+    max_item_mib: int = 16
+    max_conversation_mib: int = 128
+    max_input_audio_s: float = 900.0
+    request_timeout_s: float = 10.0
+    max_stored: int = 10_000
 
     def __attrs_post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"the port is {self.port}; choose one from 1 to 65535, or 0")
-        for name in ("session_limit_s", "ping_interval_s", "idle_timeout_s"):
+        for name in _SECONDS:
             seconds = getattr(self, name)
             if not seconds > 0:
                 words = name.removesuffix("_s").replace("_", " ")
                 raise ConfigError(f"the {words} is {seconds:g}; give seconds greater than 0")
+        for name in _COUNTS:
+            count = getattr(self, name)
+            if count < 1:
+                option = name.replace("_", "-")
+                raise ConfigError(f"--{option} is {count}; give a number from 1")
         if self.tls_key is not None and self.tls_cert is None:
             raise ConfigError("a TLS key needs its certificate chain: give that as well")
 

@@ -11,6 +11,7 @@ from strict_openai import validate
 from realtime_sync.local.protocol.conversation_session import ConversationSession, OnHeard
 from realtime_sync.local.protocol.response_builder import ResponseBuilder
 from realtime_sync.local.protocol.stored_items import StoredPart
+from realtime_sync.local.server_settings import ServerSettings
 from realtime_sync.local.speech.voice_detector import DetectorPool
 
 Event = dict[str, Any]
@@ -43,7 +44,12 @@ class Bench:
         unheard: audio to be recognised, with what to call then.
     """
 
-    def __init__(self, type: str = "realtime", model: str | None = "gpt-realtime") -> None:
+    def __init__(
+        self,
+        type: str = "realtime",
+        model: str | None = "gpt-realtime",
+        settings: ServerSettings | None = None,
+    ) -> None:
         self.events: list[Event] = []
         self.responses: list[ResponseBuilder] = []
         self.stopped: list[ResponseBuilder] = []
@@ -57,6 +63,7 @@ class Bench:
             generator=self,
             recogniser=self,
             emit=self._emit,
+            settings=settings or ServerSettings(),
         )
 
     def _emit(self, event: Event) -> None:

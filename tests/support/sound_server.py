@@ -28,6 +28,7 @@ from realtime_sync.events import ErrorEvent, Reconnected
 from realtime_sync.local.protocol.conversation_session import ConversationSession, OnHeard
 from realtime_sync.local.protocol.response_builder import ResponseBuilder
 from realtime_sync.local.protocol.stored_items import StoredPart
+from realtime_sync.local.server_settings import ServerSettings
 from realtime_sync.local.speech.voice_detector import DetectorPool
 from realtime_sync.transport import MemoryPeer, Transport, memory_pair
 from realtime_sync.voice import Interrupted, VoiceLoop
@@ -119,6 +120,7 @@ class _Link:
             generator=self,
             recogniser=self,
             emit=self._emit,
+            settings=ServerSettings(),
         )
 
     def run(self) -> None:

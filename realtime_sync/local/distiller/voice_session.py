@@ -22,6 +22,7 @@ from ..protocol.turn_detection import SpeechStarted, SpeechStopped
 from ..protocol.validation import require_shallow, wrong_type
 from ..protocol.wire import fault, new_id
 from ..protocol.wire_formats import HEARING_HZ, TICKS_PER_MS, decode_base64, pcm_at
+from ..server_settings import ServerSettings
 from ..speech.voice_detector import DetectorPool
 from .voice_project import VoiceProject
 
@@ -91,6 +92,7 @@ class VoiceSession:
         detectors: tell the user's speech from noise; one is borrowed when there is sound.
         work: does what takes time.
         emit: sends a message to the client.
+        settings: of the server: how much sound the session may hold.
     """
 
     def __init__(
@@ -99,11 +101,14 @@ class VoiceSession:
         detectors: DetectorPool,
         work: VoiceWork,
         emit: Callable[[JsonDict], None],
+        settings: ServerSettings,
     ) -> None:
         self._barge_in = project.barge_in
         self._work = work
         self._emit = emit
-        self._buffer = InputBuffer(_FORMAT, dict(_TURN_DETECTION), detectors)
+        self._buffer = InputBuffer(
+            _FORMAT, dict(_TURN_DETECTION), detectors, max_s=settings.max_input_audio_s
+        )
         self._start_ms = 0  # where the turn begins in which the user is
         self._told: list[str] = []  # those of its words that the client knows
         self._turns = 0  # how many are not answered yet

@@ -14,8 +14,6 @@ from .wire_formats import HEARING_HZ, TICKS_PER_MS, WireFormat
 
 __all__ = ["InputBuffer"]
 
-# Nobody speaks for that long; a microphone left open does not eat the machine's memory.
-_MAX_BUFFER_MS = 15 * 60 * 1000
 # With turn detection on, audio in which nobody speaks is kept that long for a manual commit.
 _MAX_SILENCE_MS = 60 * 1000
 
@@ -27,11 +25,18 @@ class InputBuffer:
         format: the session's input format.
         turn_detection: its effective configuration, or None for manual turns.
         detectors: tell speech from noise; one is borrowed when there is sound to judge.
+        max_s: how much sound it holds, so that an open microphone does not eat all memory.
     """
 
     def __init__(
-        self, format: WireFormat, turn_detection: JsonDict | None, detectors: DetectorPool
+        self,
+        format: WireFormat,
+        turn_detection: JsonDict | None,
+        detectors: DetectorPool,
+        *,
+        max_s: float,
     ) -> None:
+        self._max_s = max_s
         self._detectors = detectors
         self._detector: VoiceDetector | None = None
         self._format = format
@@ -70,11 +75,11 @@ class InputBuffer:
     def check(self, data: bytes) -> None:
         """Raise `ServerError` when ``data`` can't be appended."""
         self._format.require_whole_samples(data, "audio")
-        held_ms = self._format.ticks(len(self._data) + len(data)) // TICKS_PER_MS
-        if held_ms > _MAX_BUFFER_MS:
+        held_s = self._format.ticks(len(self._data) + len(data)) / (1_000 * TICKS_PER_MS)
+        if held_s > self._max_s:
             raise fault(
-                f"The input audio buffer holds at most {_MAX_BUFFER_MS // 60_000} minutes. "
-                "Commit or clear it first.",
+                f"The input audio buffer would hold {held_s:.1f} s of sound, and may hold "
+                f"{self._max_s:g} (--max-input-audio). Commit or clear it first.",
                 code="input_audio_buffer_full",
                 param="audio",
             )

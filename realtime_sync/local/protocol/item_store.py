@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..server_settings import ServerSettings
+from .conversation_size import ConversationSize
 from .stored_items import StoredItem, StoredPart
 from .wire import fault, new_id
 from .wire_formats import TICKS_PER_MS
@@ -15,15 +17,20 @@ class ItemStore:
     """The items of one session.
 
     Args:
-        max_audio_bytes: how much sound is kept for ``conversation.item.retrieve``; beyond it,
-            the oldest items lose theirs (never their words).
+        settings: of the server. Beyond ``max_conversation_mib`` of sound, the oldest items lose
+            theirs (never their words).
+
+    Attributes:
+        id: of the conversation.
+        size: how much it holds; whoever adds to an item has it weighed again there.
     """
 
-    def __init__(self, *, max_audio_bytes: int = 128 * 1024 * 1024) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self.id = new_id("conv")
+        self.size = ConversationSize(settings)
         self._items: dict[str, StoredItem] = {}
         self._order: list[str] = []
-        self._max_audio_bytes = max_audio_bytes
+        self._max_audio_bytes = settings.max_conversation_mib << 20
 
     def __iter__(self) -> Iterator[StoredItem]:
         return (self._items[item_id] for item_id in self._order)
@@ -55,6 +62,7 @@ class ItemStore:
             index = self._order.index(after) + 1
         self._order.insert(index, item.id)
         self._items[item.id] = item
+        self.size.add(item)
         self._drop_old_audio()
         return self._order[index - 1] if index else None
 
@@ -90,6 +98,7 @@ class ItemStore:
 
     def clear(self) -> None:
         """Remove all items."""
+        self.size.clear()
         self._items.clear()
         self._order.clear()
 
@@ -108,6 +117,7 @@ class ItemStore:
         self.get(item_id, to="delete")
         del self._items[item_id]
         self._order.remove(item_id)
+        self.size.forget(item_id)
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
         """Cut an answer's sound and words to what was heard.

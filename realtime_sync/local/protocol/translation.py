@@ -14,6 +14,7 @@ from typing import Any
 from attrs import frozen
 
 from ..._types import JsonDict
+from ..server_settings import ServerSettings
 from ..speech.voice_detector import DetectorPool
 from .client_events import TRANSLATION_EVENTS, handle_request
 from .input_buffer import InputBuffer
@@ -58,6 +59,7 @@ class Translation:
         model: the model's name as the client gave it.
         expires_at: seconds since the epoch.
         detectors: tell the user's speech from noise; one is borrowed when there is sound.
+        settings: of the server: how much sound the session may hold.
         emit: sends an event to the client.
         interpret: takes an utterance, and None after the last; they are spoken in order.
         audio: the configuration to start with, instead of the usual one.
@@ -69,13 +71,16 @@ class Translation:
         model: str,
         expires_at: int,
         detectors: DetectorPool,
+        settings: ServerSettings,
         emit: Callable[[JsonDict], None],
         interpret: Callable[[Utterance | None], None],
         audio: JsonDict | None = None,
     ) -> None:
         self._emit = emit
         self._interpret = interpret
-        self._input_buffer = InputBuffer(PCM16, dict(_TURN_DETECTION), detectors)
+        self._input_buffer = InputBuffer(
+            PCM16, dict(_TURN_DETECTION), detectors, max_s=settings.max_input_audio_s
+        )
         self._start_ms = 0
         self._pending = bytearray()  # less than a slice
         self._ending = False  # the client said that nothing more comes

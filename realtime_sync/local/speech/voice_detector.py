@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable
 
 from ...audio.silero import FRAME_BYTES, open_silero
@@ -10,8 +12,8 @@ from ..engines import VoiceDetector
 
 __all__ = ["DetectorPool", "SileroDetector"]
 
-# Idle ones that are kept: making one takes longer than an append may, and holding it 2.7 MB.
-_MOST_IDLE = 32
+# A crowd comes again soon, or is over. Making a detector takes 2 ms, and it holds 2.7 MB.
+_KEPT_S = 300.0
 
 
 class DetectorPool:
@@ -19,25 +21,33 @@ class DetectorPool:
 
     Args:
         make: makes one; called once at once, so that a missing package is found early.
-
-    Attributes:
-        idle: those that nobody has at the moment.
+        clock: seconds, monotonic.
     """
 
-    def __init__(self, make: Callable[[], VoiceDetector]) -> None:
+    def __init__(
+        self, make: Callable[[], VoiceDetector], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._make = make
-        self.idle = [make()]
+        self._clock = clock
+        self._idle = deque([(clock(), make())])  # since when; the last one is lent first
+
+    @property
+    def idle(self) -> int:
+        """How many nobody has at the moment."""
+        return len(self._idle)
 
     def lend(self) -> VoiceDetector:
         """Return a detector that has heard nothing yet; `give_back` takes it."""
-        detector = self.idle.pop() if self.idle else self._make()
+        detector = self._idle.pop()[1] if self._idle else self._make()
         detector.reset()
         return detector
 
     def give_back(self, detector: VoiceDetector) -> None:
-        """Keep ``detector`` for somebody else, unless there are enough."""
-        if len(self.idle) < _MOST_IDLE:
-            self.idle.append(detector)
+        """Keep ``detector`` for somebody else, and free those that nobody wanted for long."""
+        now = self._clock()
+        self._idle.append((now, detector))
+        while self._idle[0][0] < now - _KEPT_S:
+            self._idle.popleft()
 
 
 class SileroDetector:

@@ -95,7 +95,7 @@ class _Routes:
             self._engines,
             type=target.type,
             model=target.model,
-            session_limit_s=self._settings.session_limit_s,
+            settings=self._settings,
             start=target.start,
             until=target.until,
         )
@@ -111,7 +111,7 @@ class _Routes:
             websocket,
             self._engines,
             model=target.model,
-            session_limit_s=self._settings.session_limit_s,
+            settings=self._settings,
             audio=None if target.start is None else target.start["audio"],
         )
 

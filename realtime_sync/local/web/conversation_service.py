@@ -14,6 +14,7 @@ from ..protocol.response_builder import ResponseBuilder
 from ..protocol.stored_items import StoredPart
 from ..protocol.wire_formats import to_hearing
 from ..responders.on_thread import respond_on_thread
+from ..server_settings import ServerSettings
 from .session_loop import SessionLoop
 
 __all__ = ["serve_conversation"]
@@ -25,7 +26,7 @@ async def serve_conversation(
     *,
     type: str,
     model: str | None,
-    session_limit_s: float,
+    settings: ServerSettings,
     start: JsonDict | None = None,
     until: asyncio.Event | None = None,
 ) -> None:
@@ -36,12 +37,12 @@ async def serve_conversation(
         engines: what hears, thinks and speaks; shared with other sessions.
         type: of the session, ``"realtime"`` or ``"transcription"``.
         model: the model's name as the client gave it.
-        session_limit_s: after how many seconds the session expires.
+        settings: of the server.
         start: the configuration to start with, instead of the type's own.
         until: when it is set, the connection is closed.
     """
-    loop = SessionLoop(websocket, session_limit_s=session_limit_s)
-    service = _ConversationService(loop, engines, type=type, model=model, start=start)
+    loop = SessionLoop(websocket, session_limit_s=settings.session_limit_s)
+    service = _ConversationService(loop, engines, settings, type=type, model=model, start=start)
     beside = [] if until is None else [_close_at(until, loop)]
     try:
         await loop.run(service.session, *beside)
@@ -61,6 +62,7 @@ class _ConversationService:
         self,
         loop: SessionLoop,
         engines: EngineSet,
+        settings: ServerSettings,
         *,
         type: str,
         model: str | None,
@@ -78,6 +80,7 @@ class _ConversationService:
             generator=self,
             recogniser=self,
             emit=loop.outbox.put,
+            settings=settings,
             start=start,
         )
 

@@ -43,7 +43,7 @@ async def serve_voice(
     loop = SessionLoop(
         websocket, session_limit_s=settings.session_limit_s, error_message=error_message
     )
-    service = _VoiceService(loop, engines, project)
+    service = _VoiceService(loop, engines, project, settings)
     await loop.run(
         service,
         service.converse(),
@@ -61,7 +61,13 @@ async def _ping(loop: SessionLoop, interval_s: float) -> None:
 class _VoiceService:
     """Recognises what was said in one session, and has it answered, turn by turn."""
 
-    def __init__(self, loop: SessionLoop, engines: EngineSet, project: VoiceProject) -> None:
+    def __init__(
+        self,
+        loop: SessionLoop,
+        engines: EngineSet,
+        project: VoiceProject,
+        settings: ServerSettings,
+    ) -> None:
         self._loop = loop
         self._engines = engines
         self._clock = asyncio.get_running_loop()
@@ -71,7 +77,7 @@ class _VoiceService:
         self._answer: asyncio.Task[None] | None = None
         self._preview: asyncio.Task[None] | None = None
         self._requests = AgentRequests(loop.outbox.put)
-        self._session = VoiceSession(project, engines.detectors, self, loop.outbox.put)
+        self._session = VoiceSession(project, engines.detectors, self, loop.outbox.put, settings)
         self._team = Team(
             project,
             respond=respond_on_thread(engines.responder),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from realtime_sync.local.distiller.voice_project import TeamAgent, VoiceProject
 from realtime_sync.local.distiller.voice_session import Spoken, VoiceSession, Written
+from realtime_sync.local.server_settings import ServerSettings
 from realtime_sync.local.speech.voice_detector import DetectorPool
 
 LOUD = b"\x01\x10"
@@ -43,7 +44,9 @@ class Desk:
         self.awaited = 0
         self.agents: list[tuple[str, str, Message]] = []
         self.detectors = DetectorPool(Ear)
-        self.session = VoiceSession(project, self.detectors, self, self.messages.append)
+        self.session = VoiceSession(
+            project, self.detectors, self, self.messages.append, ServerSettings()
+        )
 
     def answer(self, turn: Spoken | Written) -> None:
         self.turns.append(turn)
@@ -389,8 +392,8 @@ def test_whatever_comes_is_at_most_an_error(requests: list[Any]) -> None:
 def test_the_detector_is_borrowed_from_the_first_sound_to_the_end() -> None:
     desk = Desk()
     desk.session.open()
-    assert len(desk.detectors.idle) == 1
+    assert desk.detectors.idle == 1
     desk.hear(500)
-    assert desk.detectors.idle == []
+    assert desk.detectors.idle == 0
     desk.session.close()
-    assert len(desk.detectors.idle) == 1
+    assert desk.detectors.idle == 1

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from realtime_sync.local.protocol.translation import SLICE_MS, Translation, Utterance
+from realtime_sync.local.server_settings import ServerSettings
 from realtime_sync.local.speech.voice_detector import DetectorPool
 
 LOUD = b"\x01\x10"
@@ -37,6 +38,7 @@ class Desk:
             model="m",
             expires_at=1_700_000_000,
             detectors=self.detectors,
+            settings=ServerSettings(),
             emit=self.events.append,
             interpret=self.said.append,
         )
@@ -134,8 +136,8 @@ def test_what_is_refused(request_: Any, param: str) -> None:
 def test_the_detector_is_borrowed_from_the_first_sound_to_the_end() -> None:
     desk = Desk()
     desk.session.open()
-    assert len(desk.detectors.idle) == 1
+    assert desk.detectors.idle == 1
     desk.hear(500)
-    assert desk.detectors.idle == []
+    assert desk.detectors.idle == 0
     desk.session.close()
-    assert len(desk.detectors.idle) == 1
+    assert desk.detectors.idle == 1

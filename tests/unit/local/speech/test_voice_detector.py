@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from bench import LoudnessDetector
+from guards import VirtualClock
 
 from realtime_sync.local.speech.voice_detector import DetectorPool
 
@@ -30,8 +31,20 @@ def test_detectors_are_used_again() -> None:
     assert again.resets == 2, "it has heard nothing yet"
 
 
-def test_a_crowd_of_detectors_is_not_kept() -> None:
-    pool = DetectorPool(LoudnessDetector)
-    for detector in [pool.lend() for _ in range(100)]:
+def test_what_a_crowd_needed_is_kept_for_the_next_and_given_back_later(
+    virtual_clock: VirtualClock,
+) -> None:
+    pool = DetectorPool(LoudnessDetector, clock=virtual_clock)
+    crowd = [pool.lend() for _ in range(100)]
+    for detector in crowd:
         pool.give_back(detector)
-    assert len(pool.idle) == 32
+    assert pool.idle == 100
+    virtual_clock.advance(299)
+    few = [pool.lend() for _ in range(10)]
+    assert few == crowd[:-11:-1], "always the same ones, so that the others can go"
+    for detector in few:
+        pool.give_back(detector)
+    assert pool.idle == 100
+    virtual_clock.advance(2)
+    pool.give_back(pool.lend())
+    assert pool.idle == 10, "nobody wanted the others for five minutes"
