@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ..errors import RealtimeError
-from ..local.server_settings import KEY_VARIABLE, ServerSettings, recogniser_spec
+from ..local.server_settings import KEY_VARIABLE, LIMITS, ServerSettings, recogniser_spec
 
 __all__ = ["serve"]
 
 _USUAL = ServerSettings()
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def _limits(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options for what clients may take."""
+    for name, (option, words) in reversed(LIMITS.items()):
+        default = getattr(_USUAL, name)
+        command = click.option(option, name, default=default, show_default=True, help=words)(
+            command
+        )
+    return command
 
 
 @click.command()
@@ -64,6 +76,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     show_default=True,
     help="Seconds without a message after which the Distiller closes a session.",
 )
+@_limits
 def serve(
     host: str,
     port: int,
@@ -78,6 +91,7 @@ def serve(
     projects: Path | None,
     ping_interval: float,
     idle_timeout: float,
+    **limits: Any,
 ) -> None:
     """Serve the realtime protocol with no key and no network.
 
@@ -98,6 +112,7 @@ def serve(
             projects=projects,
             ping_interval_s=ping_interval,
             idle_timeout_s=idle_timeout,
+            **limits,
         )
         if settings.key is None and host not in ("127.0.0.1", "::1", "localhost"):
             click.echo(

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..errors import RealtimeError
-from .server_settings import KEY_VARIABLE, ServerSettings, recogniser_spec
+from .server_settings import KEY_VARIABLE, LIMITS, ServerSettings, recogniser_spec
 
 __all__ = ["main"]
 
@@ -46,6 +46,7 @@ def _settings(options: argparse.Namespace) -> ServerSettings:
         projects=options.projects,
         ping_interval_s=options.ping_interval,
         idle_timeout_s=options.idle_timeout,
+        **{name: getattr(options, name) for name in LIMITS},
     )
 
 
@@ -88,6 +89,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="when the Distiller's sessions without messages are closed",
     )
+    for name, (option, words) in LIMITS.items():
+        default = getattr(usual, name)
+        parser.add_argument(
+            option, dest=name, type=type(default), default=default, metavar="NUMBER", help=words
+        )
     parser.add_argument(
         "--child",
         action="store_true",

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from ..errors import ConfigError
 
-__all__ = ["KEY_VARIABLE", "ServerSettings", "recogniser_spec"]
+__all__ = ["KEY_VARIABLE", "LIMITS", "ServerSettings", "recogniser_spec"]
 
 KEY_VARIABLE = "REALTIME_SYNC_LOCAL_KEY"
 
@@ -23,6 +23,28 @@ _SECONDS = (
     "request_timeout_s",
 )
 _COUNTS = ("max_sessions", "max_items", "max_item_mib", "max_conversation_mib", "max_stored")
+# The field of `ServerSettings`, and its option of the command line with the help.
+LIMITS = {
+    "max_sessions": ("--max-sessions", "Sessions of all kinds that may be open at once."),
+    "max_items": ("--max-items", "Items that a conversation may hold."),
+    "max_item_mib": ("--max-item-mib", "Size of one of them, its sound included, in MiB."),
+    "max_conversation_mib": (
+        "--max-conversation-mib",
+        "MiB of sound that a conversation keeps, and of everything else that it may hold.",
+    ),
+    "max_input_audio_s": (
+        "--max-input-audio",
+        "Seconds of sound that may wait in a session's input buffer.",
+    ),
+    "request_timeout_s": (
+        "--request-timeout",
+        "Seconds within which a new connection must have sent a complete request.",
+    ),
+    "max_stored": (
+        "--max-stored",
+        "Client secrets, calls, and versions of projects that are kept, of each.",
+    ),
+}
 _LISTED_MODELS = ("gpt-realtime", "gpt-realtime-2", "gpt-realtime-2.1", "local")
 
 

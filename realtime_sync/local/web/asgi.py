@@ -8,8 +8,9 @@ import copy
 from attrs import frozen
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -23,6 +24,7 @@ from .conversation_service import serve_conversation
 from .distiller_routes import DistillerRoutes
 from .refusals import no_call, refusal
 from .rest_routes import RestRoutes
+from .session_limit import SessionLimit
 from .translation_service import serve_translation
 
 __all__ = ["create_app"]
@@ -49,7 +51,8 @@ def create_app(settings: ServerSettings, engines: EngineSet) -> Starlette:
             WebSocketRoute("/v1/realtime/translations", routes.translations),
             WebSocketRoute("/{path:path}", routes.nowhere),
         ],
-        exception_handlers={HTTPException: _http_error},
+        middleware=[Middleware(SessionLimit, settings.max_sessions)],
+        exception_handlers={HTTPException: _http_error, ClientDisconnect: _nobody_reads},
     )
 
 
@@ -186,3 +189,8 @@ async def _http_error(request: Request, exc: Exception) -> JSONResponse:
         f"{exc.detail}: {request.method} {request.url.path}",
         "not_found" if exc.status_code == 404 else "invalid_request",
     )
+
+
+async def _nobody_reads(request: Request, exc: Exception) -> Response:
+    """Answer a client that was gone, or given up, before its body was complete."""
+    return Response(status_code=400)
