@@ -64,6 +64,17 @@ class ServerOptions(TypedDict, total=False):
         ping_interval: seconds between two ``PING`` of the Distiller, 10 by default.
         idle_timeout: seconds without a message after which the Distiller closes a session, 1800
             by default.
+        max_sessions: how many sessions of all kinds may be open at once, 512 by default.
+        max_items: how many items a conversation may hold, 50,000 by default.
+        max_item_mib: how large one of them may be, its sound included, 16 MiB by default.
+        max_conversation_mib: how much sound a conversation keeps, and how much of everything else
+            it may hold, 128 MiB by default.
+        max_input_audio: how many seconds of sound may wait in a session's input buffer, 900 by
+            default.
+        request_timeout: within how many seconds a new connection must have sent a complete
+            request, 10 by default.
+        max_stored: how many client secrets, calls and versions of projects are kept, of each,
+            10,000 by default.
     """
 
     host: str | None
@@ -80,6 +91,13 @@ class ServerOptions(TypedDict, total=False):
     projects: StrPath | None
     ping_interval: float | None
     idle_timeout: float | None
+    max_sessions: int | None
+    max_items: int | None
+    max_item_mib: int | None
+    max_conversation_mib: int | None
+    max_input_audio: float | None
+    request_timeout: float | None
+    max_stored: int | None
 
 
 class Local(Client):

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from attrs import frozen
 
-from .engines import Responder, SpeechEngine, VoiceDetector
+from .engines import Responder, SpeechEngine
 from .project_store import ProjectStore, open_projects
 from .server_settings import ServerSettings
+from .speech.voice_detector import DetectorPool, SileroDetector
 
-__all__ = ["DetectorPool", "EngineSet", "open_engines"]
-
-
-class DetectorPool:
-    """Lends voice detectors: Silero's costs 3 MB and a millisecond to make.
-
-    Args:
-        make: makes one; called once at once, so that a missing package is found early.
-    """
-
-    def __init__(self, make: Callable[[], VoiceDetector]) -> None:
-        self._make = make
-        self._idle = [make()]
-
-    @contextmanager
-    def lend(self) -> Iterator[VoiceDetector]:
-        """Give a detector that has heard nothing yet, and keep it afterwards for somebody else."""
-        detector = self._idle.pop() if self._idle else self._make()
-        detector.reset()
-        try:
-            yield detector
-        finally:
-            self._idle.append(detector)
+__all__ = ["EngineSet", "open_engines"]
 
 
 @frozen(kw_only=True)
@@ -41,7 +20,7 @@ class EngineSet:
     """What hears, thinks and speaks, and for whom.
 
     Attributes:
-        detectors: a voice detector for each session.
+        detectors: the voice detectors of the sessions in which somebody speaks.
         speech: recognition and synthesis.
         responder: decides what is said.
         projects: those of the Distiller.
@@ -64,7 +43,6 @@ async def open_engines(settings: ServerSettings) -> AsyncIterator[EngineSet]:
     """
     from .responders import make_responder
     from .speech.service import SpeechService
-    from .speech.voice_detector import SileroDetector
 
     responder = make_responder(settings.responder)
     detectors = DetectorPool(SileroDetector)

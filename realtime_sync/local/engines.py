@@ -34,7 +34,7 @@ __all__ = [
 
 
 class VoiceDetector(Protocol):
-    """Tells speech from everything else; one instance per connection, it keeps state."""
+    """Tells speech from everything else; one instance per stream of sound, it keeps state."""
 
     frame_bytes: int
     """How many bytes of 16 kHz audio `probability` wants, exactly."""

@@ -17,6 +17,14 @@ __all__ = ["KEY_VARIABLE", "OPTIONS", "ServerOption", "ServerSettings"]
 KEY_VARIABLE = "REALTIME_SYNC_LOCAL_KEY"
 
 _LONGEST_SPEC_BYTES = 100_000  # Linux gives one argument of a process 128 KiB
+_SECONDS = (
+    "session_limit_s",
+    "ping_interval_s",
+    "idle_timeout_s",
+    "max_input_audio_s",
+    "request_timeout_s",
+)
+_COUNTS = ("max_sessions", "max_items", "max_item_mib", "max_conversation_mib", "max_stored")
 _ALWAYS_KNOWN = ("gpt-*", "local*")
 _LISTED_MODELS = ("gpt-realtime", "gpt-realtime-2", "gpt-realtime-2.1", "local")
 
@@ -157,14 +165,50 @@ class ServerSettings:
         ),
     )
 
+    max_sessions: int = field(
+        default=512, metadata=_about("Sessions of all kinds that may be open at once.", int)
+    )
+    max_items: int = field(
+        default=50_000, metadata=_about("Items that a conversation may hold.", int)
+    )
+    max_item_mib: int = field(
+        default=16,
+        metadata=_about("Size of one of them, its sound included, in MiB.", int),
+    )
+    max_conversation_mib: int = field(
+        default=128,
+        metadata=_about(
+            "MiB of sound that a conversation keeps, and of everything else that it may hold.", int
+        ),
+    )
+    max_input_audio_s: float = field(
+        default=900.0,
+        metadata=_about("Seconds of sound that may wait in a session's input buffer.", float),
+    )
+    request_timeout_s: float = field(
+        default=10.0,
+        metadata=_about(
+            "Seconds within which a new connection must have sent a complete request.", float
+        ),
+    )
+    max_stored: int = field(
+        default=10_000,
+        metadata=_about("Client secrets, calls, and versions of projects kept, of each.", int),
+    )
+
     def __attrs_post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"the port is {self.port}; choose one from 1 to 65535, or 0")
-        for name in ("session_limit_s", "ping_interval_s", "idle_timeout_s"):
+        for name in _SECONDS:
             seconds = getattr(self, name)
             if not seconds > 0:
                 words = name.removesuffix("_s").replace("_", " ")
                 raise ConfigError(f"the {words} is {seconds:g}; give seconds greater than 0")
+        for name in _COUNTS:
+            count = getattr(self, name)
+            if count < 1:
+                option = name.replace("_", "-")
+                raise ConfigError(f"--{option} is {count}; give a number from 1")
         if self.tls_key is not None and self.tls_cert is None:
             raise ConfigError("a TLS key needs its certificate chain: give that as well")
         _ = self.transcriber  # raises

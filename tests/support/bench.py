@@ -11,6 +11,8 @@ from strict_openai import validate
 from realtime_sync.local.protocol.conversation_session import ConversationSession, OnHeard
 from realtime_sync.local.protocol.response_builder import ResponseBuilder
 from realtime_sync.local.protocol.stored_items import StoredPart
+from realtime_sync.local.server_settings import ServerSettings
+from realtime_sync.local.speech.voice_detector import DetectorPool
 
 Event = dict[str, Any]
 
@@ -38,22 +40,30 @@ class Bench:
         events: what the client would have received and the test has not taken yet.
         responses: those to be generated, oldest first.
         stopped: those not to be generated any more.
+        detectors: those that the session may borrow.
         unheard: audio to be recognised, with what to call then.
     """
 
-    def __init__(self, type: str = "realtime", model: str | None = "gpt-realtime") -> None:
+    def __init__(
+        self,
+        type: str = "realtime",
+        model: str | None = "gpt-realtime",
+        settings: ServerSettings | None = None,
+    ) -> None:
         self.events: list[Event] = []
         self.responses: list[ResponseBuilder] = []
         self.stopped: list[ResponseBuilder] = []
         self.unheard: list[tuple[StoredPart, OnHeard]] = []
+        self.detectors = DetectorPool(LoudnessDetector)
         self.session = ConversationSession(
             type=type,
             model=model,
             expires_at=1_700_000_000,
-            detector=LoudnessDetector(),
+            detectors=self.detectors,
             generator=self,
             recogniser=self,
             emit=self._emit,
+            settings=settings or ServerSettings(),
         )
 
     def _emit(self, event: Event) -> None:

@@ -28,6 +28,8 @@ from realtime_sync.events import ErrorEvent, Reconnected
 from realtime_sync.local.protocol.conversation_session import ConversationSession, OnHeard
 from realtime_sync.local.protocol.response_builder import ResponseBuilder
 from realtime_sync.local.protocol.stored_items import StoredPart
+from realtime_sync.local.server_settings import ServerSettings
+from realtime_sync.local.speech.voice_detector import DetectorPool
 from realtime_sync.transport import MemoryPeer, Transport, memory_pair
 from realtime_sync.voice import Interrupted, VoiceLoop
 
@@ -114,10 +116,11 @@ class _Link:
             type="realtime",
             model="gpt-realtime",
             expires_at=2_000_000_000,
-            detector=LoudnessDetector(),
+            detectors=DetectorPool(LoudnessDetector),
             generator=self,
             recogniser=self,
             emit=self._emit,
+            settings=ServerSettings(),
         )
 
     def run(self) -> None:

@@ -16,12 +16,13 @@ from attrs import field, frozen
 
 from ..._types import JsonDict
 from ...errors import ServerError
-from ..engines import VoiceDetector
 from ..protocol.input_buffer import InputBuffer
 from ..protocol.turn_detection import SpeechStarted, SpeechStopped
 from ..protocol.validation import require_shallow, wrong_type
 from ..protocol.wire import fault, new_id
 from ..protocol.wire_formats import HEARING_HZ, TICKS_PER_MS, decode_base64, pcm_at
+from ..server_settings import ServerSettings
+from ..speech.voice_detector import DetectorPool
 from ..words import split_words
 from .voice_project import VoiceProject
 
@@ -88,22 +89,26 @@ class VoiceSession:
 
     Args:
         project: how the session speaks, and whether it can be interrupted.
-        detector: tells the user's speech from noise; for this session alone.
+        detectors: tell the user's speech from noise; one is borrowed when there is sound.
         work: does what takes time.
         emit: sends a message to the client.
+        settings: of the server: how much sound the session may hold.
     """
 
     def __init__(
         self,
         project: VoiceProject,
-        detector: VoiceDetector,
+        detectors: DetectorPool,
         work: VoiceWork,
         emit: Callable[[JsonDict], None],
+        settings: ServerSettings,
     ) -> None:
         self._barge_in = project.barge_in
         self._work = work
         self._emit = emit
-        self._buffer = InputBuffer(_FORMAT, dict(_TURN_DETECTION), detector)
+        self._buffer = InputBuffer(
+            _FORMAT, dict(_TURN_DETECTION), detectors, max_s=settings.max_input_audio_s
+        )
         self._start_ms = 0  # where the turn begins in which the user is
         self._told: list[str] = []  # those of its words that the client knows
         self._turns = 0  # how many are not answered yet
@@ -135,7 +140,7 @@ class VoiceSession:
 
     def close(self) -> None:
         """Let go of all sound."""
-        self._buffer.clear()
+        self._buffer.close()
 
     def handle(self, request: Any) -> Iterator[None]:
         """Take one decoded message; whatever is wrong with it becomes an ``error`` message.

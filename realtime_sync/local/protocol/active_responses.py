@@ -18,6 +18,9 @@ from .wire_formats import format_of
 
 __all__ = ["ActiveResponses", "ResponseGenerator"]
 
+# Out-of-band ones included; each has a thread for its words.
+_MOST_ACTIVE = 16
+
 
 def _metadata(value: dict[str, str] | None) -> dict[str, str] | None:
     if value and (len(value) > 16 or any(len(k) > 64 or len(v) > 512 for k, v in value.items())):
@@ -90,6 +93,13 @@ class ActiveResponses:
         if params is not None and not isinstance(params, dict):
             raise wrong_type("response", "an object", params)
         given = check(_Params, params or {}, "response")
+        self._conversation.size.require_fit(given, "response")
+        if len(self._active) >= _MOST_ACTIVE:
+            raise fault(
+                f"{_MOST_ACTIVE} responses are in progress, and a session may have no more at "
+                "once. Wait until one is finished.",
+                code="too_many_active_responses",
+            )
         settings = self._settings(session, given)
         if settings.in_conversation and self.current is not None:
             raise fault(
@@ -98,6 +108,8 @@ class ActiveResponses:
                 "one.",
                 code="conversation_already_has_active_response",
             )
+        if settings.in_conversation:
+            self._conversation.size.require_room()
         context = self._context(session, given.get("input"))
         response = ResponseBuilder(settings, context, self._conversation)
         self._active[response.id] = response
@@ -151,6 +163,9 @@ class ActiveResponses:
 
     def _end(self, response: ResponseBuilder, events: list[JsonDict]) -> None:
         del self._active[response.id]
+        if response.settings.in_conversation:
+            for item in response.output:
+                self._conversation.size.weigh_again(item)
         self._send(events)
         # Nothing is limited here, but clients expect the event.
         limits = [

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 from ..._types import JsonDict
 from ...errors import ServerError
-from ..engines import VoiceDetector
+from ..server_settings import ServerSettings
 from ..speech.semantics import sounds_complete
+from ..speech.voice_detector import DetectorPool
 from .active_responses import ActiveResponses, ResponseGenerator
 from .client_events import CONVERSATION_EVENTS, handle_request
 from .conversation_config import default_session, merge_session
@@ -49,10 +50,11 @@ class ConversationSession:
         type: ``"realtime"`` or ``"transcription"``.
         model: the model's name as the client gave it.
         expires_at: seconds since the epoch.
-        detector: tells the user's speech from noise; for this session alone.
+        detectors: tell the user's speech from noise; one is borrowed when there is sound.
         generator: fills the responses.
         recogniser: turns utterances into words.
         emit: sends an event to the client.
+        settings: of the server: how much the session may hold.
         start: the configuration to start with, instead of the type's own.
     """
 
@@ -62,10 +64,11 @@ class ConversationSession:
         type: str,
         model: str | None,
         expires_at: int,
-        detector: VoiceDetector,
+        detectors: DetectorPool,
         generator: ResponseGenerator,
         recogniser: Recogniser,
         emit: Callable[[JsonDict], None],
+        settings: ServerSettings,
         start: JsonDict | None = None,
     ) -> None:
         self.id = new_id("sess")
@@ -73,9 +76,14 @@ class ConversationSession:
         self._config = default_session(type, model=model) if start is None else start
         self._emit = emit
         self._recogniser = recogniser
-        self._conversation = ItemStore()
+        self._conversation = ItemStore(settings)
         self.responses = ActiveResponses(self._conversation, generator, emit, self._answered)
-        self._input_buffer = InputBuffer(self._input_format, self._turn_detection, detector)
+        self._input_buffer = InputBuffer(
+            self._input_format,
+            self._turn_detection,
+            detectors,
+            max_s=settings.max_input_audio_s,
+        )
         self._turn_id = ""  # the item that the user's current turn will be
         self._turn_start_ms = 0
         self._handlers: dict[str, Callable[[JsonDict], None]] = {
@@ -95,9 +103,14 @@ class ConversationSession:
         self._emit(event("session.created", session=self._wire()))
 
     def close(self) -> None:
-        """Let go of all sound at once: reference cycles keep this object for a while."""
+        """Let go of all sound and items, and of what refers back to this object.
+
+        So its memory is free at once, and not when the garbage collector has the time.
+        """
         self._conversation.clear()
-        self._input_buffer.clear()
+        self._input_buffer.close()
+        self._handlers.clear()
+        del self.responses
 
     def handle(self, request: Any) -> Iterator[None]:
         """Take one decoded client event, see `handle_request`."""
@@ -134,7 +147,9 @@ class ConversationSession:
         }
 
     def _update_session(self, request: JsonDict) -> None:
-        self._config = merge_session(self._config, request["session"], spoken=self.responses.spoken)
+        config = merge_session(self._config, request["session"], spoken=self.responses.spoken)
+        self._conversation.size.require_fit(config, "session")
+        self._config = config
         self._input_buffer.configure(self._input_format, self._turn_detection)
         self._emit(event("session.updated", session=self._wire()))
 
@@ -221,6 +236,7 @@ class ConversationSession:
     def _commit_buffer(self, request: JsonDict) -> None:
         turns = self._input_buffer.turns
         announced = turns is not None and turns.speaking
+        self._conversation.size.require_room()  # before the buffer is emptied
         audio = self._input_buffer.take_all()
         self._commit(self._turn_id if announced else new_id("item"), audio)
 
@@ -229,6 +245,11 @@ class ConversationSession:
         self._emit(event("input_audio_buffer.cleared"))
 
     def _commit(self, item_id: str, audio: bytes, *, heard: str | None = None) -> None:
+        try:
+            self._conversation.size.require_room()
+        except ServerError as error:
+            self._emit(error_event(error))
+            return
         part = StoredPart("input_audio", audio=audio, format=self._input_format)
         part.audio_ticks = self._input_format.ticks(len(audio))
         item = StoredItem(item_id, "message", role="user", content=[part])
@@ -273,6 +294,8 @@ class ConversationSession:
 
     def _create_item(self, request: JsonDict) -> None:
         item = parse_item(request["item"], "item", format=self._input_format)
+        self._conversation.size.require_fit(item, "item")
+        self._conversation.size.require_room()
         call_id = item.fields.get("call_id")
         if item.type == "function_call_output" and not self._conversation.has_call(call_id):
             raise fault(

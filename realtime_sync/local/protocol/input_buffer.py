@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from ..._types import JsonDict
 from ...audio.resample import Resampler
 from ..engines import VoiceDetector
+from ..speech.voice_detector import DetectorPool
 from .turn_detection import TurnDetector, TurnEvent
 from .wire import fault
 from .wire_formats import HEARING_HZ, TICKS_PER_MS, WireFormat
 
 __all__ = ["InputBuffer"]
 
-# Nobody speaks for that long; a microphone left open does not eat the machine's memory.
-_MAX_BUFFER_MS = 15 * 60 * 1000
 # With turn detection on, audio in which nobody speaks is kept that long for a manual commit.
 _MAX_SILENCE_MS = 60 * 1000
 
@@ -25,17 +24,25 @@ class InputBuffer:
     Args:
         format: the session's input format.
         turn_detection: its effective configuration, or None for manual turns.
-        detector: tells speech from noise; used by this object alone.
+        detectors: tell speech from noise; one is borrowed when there is sound to judge.
+        max_s: how much sound it holds, so that an open microphone does not eat all memory.
     """
 
     def __init__(
-        self, format: WireFormat, turn_detection: JsonDict | None, detector: VoiceDetector
+        self,
+        format: WireFormat,
+        turn_detection: JsonDict | None,
+        detectors: DetectorPool,
+        *,
+        max_s: float,
     ) -> None:
-        self._detector = detector
+        self._max_s = max_s
+        self._detectors = detectors
+        self._detector: VoiceDetector | None = None
         self._format = format
         self._data = bytearray()
         self._start = 0  # position of the buffer's first sample, in ticks
-        self._resampler = _quick_resampler(format)
+        self._resampler: Resampler | None = None  # made with the first sound: it takes 33 kB
         self.turns: TurnDetector | None = None
         self._frames = bytearray()
         self.configure(format, turn_detection)
@@ -58,6 +65,7 @@ class InputBuffer:
             self._listen_from_here()
         if turn_detection is None:
             self.turns = None
+            self._return_detector()
         elif self.turns is None:
             self.turns = TurnDetector(turn_detection)
             self._listen_from_here()
@@ -67,11 +75,11 @@ class InputBuffer:
     def check(self, data: bytes) -> None:
         """Raise `ServerError` when ``data`` can't be appended."""
         self._format.require_whole_samples(data, "audio")
-        held_ms = self._format.ticks(len(self._data) + len(data)) // TICKS_PER_MS
-        if held_ms > _MAX_BUFFER_MS:
+        held_s = self._format.ticks(len(self._data) + len(data)) / (1_000 * TICKS_PER_MS)
+        if held_s > self._max_s:
             raise fault(
-                f"The input audio buffer holds at most {_MAX_BUFFER_MS // 60_000} minutes. "
-                "Commit or clear it first.",
+                f"The input audio buffer would hold {held_s:.1f} s of sound, and may hold "
+                f"{self._max_s:g} (--max-input-audio). Commit or clear it first.",
                 code="input_audio_buffer_full",
                 param="audio",
             )
@@ -81,12 +89,16 @@ class InputBuffer:
         self._data += data
         if self.turns is None:
             return
+        if self._detector is None:
+            self._detector = self._detectors.lend()
+        if self._resampler is None:
+            self._resampler = _quick_resampler(self._format)
+        detector = self._detector
         self._frames += self._resampler.process(self._format.decode(data))
-        size = self._detector.frame_bytes
-        while len(self._frames) >= size and self.turns is not None:
-            frame = bytes(self._frames[:size])
-            del self._frames[:size]
-            yield from self.turns.step(self._detector.probability(frame))
+        while len(self._frames) >= detector.frame_bytes and self.turns is not None:
+            frame = bytes(self._frames[: detector.frame_bytes])
+            del self._frames[: detector.frame_bytes]
+            yield from self.turns.step(detector.probability(frame))
         if self.turns is not None and not self.turns.speaking:
             self._drop_before(self.position_ms - _MAX_SILENCE_MS)
 
@@ -124,6 +136,16 @@ class InputBuffer:
         if self.turns is not None:
             self.turns.reset()
 
+    def close(self) -> None:
+        """Let go of all sound, and give the detector back."""
+        self.clear()
+        self._return_detector()
+
+    def _return_detector(self) -> None:
+        if self._detector is not None:
+            self._detectors.give_back(self._detector)
+            self._detector = None
+
     def _offset(self, position_ms: int) -> int:
         ticks = position_ms * TICKS_PER_MS - self._start
         return min(max(self._format.bytes_in(max(ticks, 0)), 0), len(self._data))
@@ -134,9 +156,10 @@ class InputBuffer:
         del self._data[:count]
 
     def _listen_from_here(self) -> None:
-        self._resampler = _quick_resampler(self._format)
+        self._resampler = None
         self._frames.clear()
-        self._detector.reset()
+        if self._detector is not None:
+            self._detector.reset()
         if self.turns is not None:
             self.turns.position_ms = self.position_ms
             self.turns.reset()

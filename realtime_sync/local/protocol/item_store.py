@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 
+from ..server_settings import ServerSettings
+from .conversation_size import ConversationSize
 from .stored_items import StoredItem, StoredPart
 from .wire import fault, new_id
 from .wire_formats import TICKS_PER_MS
@@ -18,12 +20,17 @@ class ItemStore:
     Adding, finding, deleting and truncating an item cost the same however many there are.
 
     Args:
-        max_audio_bytes: how much sound is kept for ``conversation.item.retrieve``; beyond it,
-            the items that came first lose theirs (never their words).
+        settings: of the server. Beyond ``max_conversation_mib`` of sound, the oldest items lose
+            theirs (never their words).
+
+    Attributes:
+        id: of the conversation.
+        size: how much it holds; whoever adds to an item has it weighed again there.
     """
 
-    def __init__(self, *, max_audio_bytes: int = 128 * 1024 * 1024) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self.id = new_id("conv")
+        self.size = ConversationSize(settings)
         self._items: dict[str, StoredItem] = {}
         # A ring of ids: None stands before the first item and behind the last.
         self._next: dict[str | None, str | None] = {None: None}
@@ -31,7 +38,7 @@ class ItemStore:
         self._calls: Counter[str] = Counter()  # the call ids of the function calls
         self._audio: OrderedDict[str, int] = OrderedDict()  # who holds how many bytes of sound
         self._audio_bytes = 0
-        self._max_audio_bytes = max_audio_bytes
+        self._max_audio_bytes = settings.max_conversation_mib << 20
 
     def __iter__(self) -> Iterator[StoredItem]:
         item_id = self._next[None]
@@ -70,6 +77,7 @@ class ItemStore:
         self._link(item.id, following)
         if item.type == "function_call":
             self._calls[item.fields["call_id"]] += 1
+        self.size.add(item)
         self.measure(item)
         return previous
 
@@ -104,6 +112,7 @@ class ItemStore:
 
     def clear(self) -> None:
         """Remove all items."""
+        self.size.clear()
         self._items.clear()
         self._next = {None: None}
         self._previous = {None: None}
@@ -130,6 +139,7 @@ class ItemStore:
             self._calls[call_id] -= 1
             if not self._calls[call_id]:
                 del self._calls[call_id]
+        self.size.forget(item_id)
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
         """Cut an answer's sound and words to what was heard.

@@ -14,7 +14,8 @@ from typing import Any
 from attrs import frozen
 
 from ..._types import JsonDict
-from ..engines import VoiceDetector
+from ..server_settings import ServerSettings
+from ..speech.voice_detector import DetectorPool
 from .client_events import TRANSLATION_EVENTS, handle_request
 from .input_buffer import InputBuffer
 from .translation_config import default_translation_audio, merge_translation_audio
@@ -57,7 +58,8 @@ class Translation:
     Args:
         model: the model's name as the client gave it.
         expires_at: seconds since the epoch.
-        detector: tells the user's speech from noise; for this session alone.
+        detectors: tell the user's speech from noise; one is borrowed when there is sound.
+        settings: of the server: how much sound the session may hold.
         emit: sends an event to the client.
         interpret: takes an utterance, and None after the last; they are spoken in order.
         audio: the configuration to start with, instead of the usual one.
@@ -68,14 +70,17 @@ class Translation:
         *,
         model: str,
         expires_at: int,
-        detector: VoiceDetector,
+        detectors: DetectorPool,
+        settings: ServerSettings,
         emit: Callable[[JsonDict], None],
         interpret: Callable[[Utterance | None], None],
         audio: JsonDict | None = None,
     ) -> None:
         self._emit = emit
         self._interpret = interpret
-        self._input_buffer = InputBuffer(PCM16, dict(_TURN_DETECTION), detector)
+        self._input_buffer = InputBuffer(
+            PCM16, dict(_TURN_DETECTION), detectors, max_s=settings.max_input_audio_s
+        )
         self._start_ms = 0
         self._pending = bytearray()  # less than a slice
         self._ending = False  # the client said that nothing more comes
@@ -93,7 +98,7 @@ class Translation:
 
     def close(self) -> None:
         """Let go of all sound."""
-        self._input_buffer.clear()
+        self._input_buffer.close()
 
     def handle(self, request: Any) -> Iterator[None]:
         """Take one decoded client event, see `handle_request`."""

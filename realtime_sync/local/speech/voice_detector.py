@@ -2,10 +2,52 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
+from collections.abc import Callable
+
 from ...audio.silero import FRAME_BYTES, open_silero
 from ...errors import FormatError
+from ..engines import VoiceDetector
 
-__all__ = ["SileroDetector"]
+__all__ = ["DetectorPool", "SileroDetector"]
+
+# A crowd comes again soon, or is over. Making a detector takes 2 ms, and it holds 2.7 MB.
+_KEPT_S = 300.0
+
+
+class DetectorPool:
+    """Lends voice detectors, which are too large to give one to each session.
+
+    Args:
+        make: makes one; called once at once, so that a missing package is found early.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self, make: Callable[[], VoiceDetector], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._make = make
+        self._clock = clock
+        self._idle = deque([(clock(), make())])  # since when; the last one is lent first
+
+    @property
+    def idle(self) -> int:
+        """How many nobody has at the moment."""
+        return len(self._idle)
+
+    def lend(self) -> VoiceDetector:
+        """Return a detector that has heard nothing yet; `give_back` takes it."""
+        detector = self._idle.pop()[1] if self._idle else self._make()
+        detector.reset()
+        return detector
+
+    def give_back(self, detector: VoiceDetector) -> None:
+        """Keep ``detector`` for somebody else, and free those that nobody wanted for long."""
+        now = self._clock()
+        self._idle.append((now, detector))
+        while self._idle[0][0] < now - _KEPT_S:
+            self._idle.popleft()
 
 
 class SileroDetector:

@@ -8,8 +8,9 @@ import copy
 from attrs import frozen
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -24,6 +25,7 @@ from .distiller_routes import DistillerRoutes
 from .gate import gate
 from .refusals import no_call, refusal
 from .rest_routes import RestRoutes
+from .session_limit import SessionLimit
 from .translation_service import serve_translation
 
 __all__ = ["create_app"]
@@ -51,8 +53,11 @@ def create_app(settings: ServerSettings, engines: EngineSet) -> Starlette:
             *(route for base in _BASES for route in routes.below(base)),
             WebSocketRoute("/{path:path}", routes.nowhere),
         ],
-        middleware=gate(settings.caller_rules()),
-        exception_handlers={HTTPException: _http_error},
+        middleware=[
+            *gate(settings.caller_rules()),
+            Middleware(SessionLimit, settings.max_sessions),
+        ],
+        exception_handlers={HTTPException: _http_error, ClientDisconnect: _nobody_reads},
     )
 
 
@@ -107,7 +112,7 @@ class _Routes:
             self._engines,
             type=target.type,
             model=target.model,
-            session_limit_s=self._settings.session_limit_s,
+            settings=self._settings,
             start=target.start,
             until=target.until,
         )
@@ -123,7 +128,7 @@ class _Routes:
             websocket,
             self._engines,
             model=target.model,
-            session_limit_s=self._settings.session_limit_s,
+            settings=self._settings,
             audio=None if target.start is None else target.start["audio"],
         )
 
@@ -198,3 +203,8 @@ async def _http_error(request: Request, exc: Exception) -> JSONResponse:
         f"{exc.detail}: {request.method} {request.scope['path']}",
         "not_found" if exc.status_code == 404 else "invalid_request",
     )
+
+
+async def _nobody_reads(request: Request, exc: Exception) -> Response:
+    """Answer a client that was gone, or given up, before its body was complete."""
+    return Response(status_code=400)

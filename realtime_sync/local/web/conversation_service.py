@@ -8,13 +8,13 @@ from starlette.websockets import WebSocket
 
 from ..._types import JsonDict
 from ..engine_set import EngineSet
-from ..engines import VoiceDetector
 from ..protocol.conversation_session import ConversationSession, OnHeard
 from ..protocol.generation import generate, with_pauses
 from ..protocol.response_builder import ResponseBuilder
 from ..protocol.stored_items import StoredPart
 from ..protocol.wire_formats import to_hearing
 from ..responders.on_thread import respond_on_thread
+from ..server_settings import ServerSettings
 from .session_loop import SessionLoop
 
 __all__ = ["serve_conversation"]
@@ -26,7 +26,7 @@ async def serve_conversation(
     *,
     type: str,
     model: str | None,
-    session_limit_s: float,
+    settings: ServerSettings,
     start: JsonDict | None = None,
     until: asyncio.Event | None = None,
 ) -> None:
@@ -37,15 +37,17 @@ async def serve_conversation(
         engines: what hears, thinks and speaks; shared with other sessions.
         type: of the session, ``"realtime"`` or ``"transcription"``.
         model: the model's name as the client gave it.
-        session_limit_s: after how many seconds the session expires.
+        settings: of the server.
         start: the configuration to start with, instead of the type's own.
         until: when it is set, the connection is closed.
     """
-    loop = SessionLoop(websocket, session_limit_s=session_limit_s)
-    with engines.detectors.lend() as detector:
-        service = _ConversationService(loop, engines, detector, type=type, model=model, start=start)
-        beside = [] if until is None else [_close_at(until, loop)]
+    loop = SessionLoop(websocket, session_limit_s=settings.session_limit_s)
+    service = _ConversationService(loop, engines, settings, type=type, model=model, start=start)
+    beside = [] if until is None else [_close_at(until, loop)]
+    try:
         await loop.run(service.session, *beside)
+    finally:
+        del service.session  # which refers back: its memory waits for no garbage collector
 
 
 async def _close_at(end: asyncio.Event, loop: SessionLoop) -> None:
@@ -60,7 +62,7 @@ class _ConversationService:
         self,
         loop: SessionLoop,
         engines: EngineSet,
-        detector: VoiceDetector,
+        settings: ServerSettings,
         *,
         type: str,
         model: str | None,
@@ -74,10 +76,11 @@ class _ConversationService:
             type=type,
             model=model,
             expires_at=loop.expires_at,
-            detector=detector,
+            detectors=engines.detectors,
             generator=self,
             recogniser=self,
             emit=loop.outbox.put,
+            settings=settings,
             start=start,
         )
 

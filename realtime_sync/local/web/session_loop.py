@@ -21,7 +21,7 @@ __all__ = ["ServedSession", "SessionLoop"]
 
 # Each value of a message costs microseconds from here to its answer; there could be ten million.
 _MOST_COMMAS = 50_000
-_FLUSH_S = 5.0  # how long a client may take to read that its session has expired
+_FLUSH_S = 5.0  # how long a client may take to read why its session ends
 
 
 class ServedSession(Protocol):
@@ -94,9 +94,13 @@ class SessionLoop:
         return task
 
     async def close(self, code: int, reason: str | None = None) -> None:
-        """Close the WebSocket; what is still queued is not sent."""
+        """Close the WebSocket; what is still queued is not sent.
+
+        A client that takes nothing does not learn why: its session must end all the same.
+        """
         self.outbox.stop()
-        await self._websocket.close(code, reason)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._websocket.close(code, reason), timeout=_FLUSH_S)
 
     async def _receive(self, session: ServedSession) -> None:
         with contextlib.suppress(WebSocketDisconnect):

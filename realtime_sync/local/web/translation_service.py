@@ -17,6 +17,7 @@ from ..protocol.translation import Translation, Utterance
 from ..protocol.wire import error_event, event, fault
 from ..protocol.wire_formats import PCM16, to_hearing
 from ..responders.dictionary import translate
+from ..server_settings import ServerSettings
 from ..words import split_words
 from .outbox import Outbox
 from .session_loop import SessionLoop
@@ -31,7 +32,7 @@ async def serve_translation(
     engines: EngineSet,
     *,
     model: str,
-    session_limit_s: float,
+    settings: ServerSettings,
     audio: JsonDict | None = None,
 ) -> None:
     """Serve one client from ``session.created`` to ``session.closed``.
@@ -40,22 +41,22 @@ async def serve_translation(
         websocket: accepted already.
         engines: what hears and speaks; shared with other sessions.
         model: the model's name as the client gave it.
-        session_limit_s: after how many seconds the session expires.
+        settings: of the server.
         audio: the configuration to start with, instead of the usual one.
     """
-    loop = SessionLoop(websocket, session_limit_s=session_limit_s)
+    loop = SessionLoop(websocket, session_limit_s=settings.session_limit_s)
     said: asyncio.Queue[Utterance | None] = asyncio.Queue()
     interpreter = _Interpreter(engines.speech, loop.outbox)
-    with engines.detectors.lend() as detector:
-        session = Translation(
-            model=model,
-            expires_at=loop.expires_at,
-            detector=detector,
-            emit=loop.outbox.put,
-            interpret=said.put_nowait,
-            audio=audio,
-        )
-        await loop.run(session, _interpret_all(said, interpreter, loop))
+    session = Translation(
+        model=model,
+        expires_at=loop.expires_at,
+        detectors=engines.detectors,
+        settings=settings,
+        emit=loop.outbox.put,
+        interpret=said.put_nowait,
+        audio=audio,
+    )
+    await loop.run(session, _interpret_all(said, interpreter, loop))
 
 
 async def _interpret_all(

@@ -22,6 +22,7 @@ from ..engine_set import EngineSet, open_engines
 from ..server_settings import ServerSettings
 from .asgi import create_app
 from .fair_websocket import FairWebSocket
+from .timed_connections import TimedHttp, Waiting
 
 __all__ = ["bind", "serve"]
 
@@ -97,9 +98,22 @@ class _Server(uvicorn.Server):
         self._child = child
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._announce()
+        """Listen, with connections of our own, and say so."""
+        limit_s = self._settings.request_timeout_s
+        waiting = Waiting(limit_s)
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                lambda: TimedHttp(self.config, self.server_state, waiting),
+                sock=listener,
+                backlog=self.config.backlog,
+                ssl=self.config.ssl,
+                ssl_handshake_timeout=limit_s if self.config.ssl else None,
+            )
+            for listener in sockets or []
+        ]
+        self.started = True
+        self._announce()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -16,7 +16,6 @@ from ..distiller.team import Team
 from ..distiller.voice_project import VoiceProject
 from ..distiller.voice_session import Spoken, VoiceSession, Written, error_message
 from ..engine_set import EngineSet
-from ..engines import VoiceDetector
 from ..responders.on_thread import respond_on_thread
 from ..server_settings import ServerSettings
 from .session_loop import SessionLoop
@@ -44,14 +43,13 @@ async def serve_voice(
     loop = SessionLoop(
         websocket, session_limit_s=settings.session_limit_s, error_message=error_message
     )
-    with engines.detectors.lend() as detector:
-        service = _VoiceService(loop, engines, detector, project)
-        await loop.run(
-            service,
-            service.converse(),
-            _ping(loop, settings.ping_interval_s),
-            service.close_when_idle(settings.idle_timeout_s),
-        )
+    service = _VoiceService(loop, engines, project, settings)
+    await loop.run(
+        service,
+        service.converse(),
+        _ping(loop, settings.ping_interval_s),
+        service.close_when_idle(settings.idle_timeout_s),
+    )
 
 
 async def _ping(loop: SessionLoop, interval_s: float) -> None:
@@ -67,8 +65,8 @@ class _VoiceService:
         self,
         loop: SessionLoop,
         engines: EngineSet,
-        detector: VoiceDetector,
         project: VoiceProject,
+        settings: ServerSettings,
     ) -> None:
         self._loop = loop
         self._engines = engines
@@ -79,7 +77,7 @@ class _VoiceService:
         self._answer: asyncio.Task[None] | None = None
         self._preview: asyncio.Task[None] | None = None
         self._requests = AgentRequests(loop.outbox.put)
-        self._session = VoiceSession(project, detector, self, loop.outbox.put)
+        self._session = VoiceSession(project, engines.detectors, self, loop.outbox.put, settings)
         self._team = Team(
             project,
             respond=respond_on_thread(engines.responder),

@@ -57,7 +57,7 @@ def test_imports_point_down(path: Path) -> None:
 
 
 def test_the_check_sees_imports() -> None:
-    service = PACKAGE / "local" / "web" / "conversation_service.py"
+    service = PACKAGE / "local" / "web" / "translation_service.py"
     assert {"engines", "engine_set", "protocol", "responders", "web"} <= set(
         imported_parts(service)
     )

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from realtime_sync.local.distiller.voice_project import TeamAgent, VoiceProject
 from realtime_sync.local.distiller.voice_session import Spoken, VoiceSession, Written
+from realtime_sync.local.server_settings import ServerSettings
+from realtime_sync.local.speech.voice_detector import DetectorPool
 
 LOUD = b"\x01\x10"
 PUSH_TO_TALK = VoiceProject(agents=(TeamAgent("A"),))
@@ -41,7 +43,10 @@ class Desk:
         self.stopped = 0
         self.awaited = 0
         self.agents: list[tuple[str, str, Message]] = []
-        self.session = VoiceSession(project, Ear(), self, self.messages.append)
+        self.detectors = DetectorPool(Ear)
+        self.session = VoiceSession(
+            project, self.detectors, self, self.messages.append, ServerSettings()
+        )
 
     def answer(self, turn: Spoken | Written) -> None:
         self.turns.append(turn)
@@ -382,3 +387,13 @@ def test_whatever_comes_is_at_most_an_error(requests: list[Any]) -> None:
     for request in requests:
         assert set(desk.send_raw(request)) <= {"error", "response.interrupted"}
     assert "The server had an error" not in str(desk.messages)
+
+
+def test_the_detector_is_borrowed_from_the_first_sound_to_the_end() -> None:
+    desk = Desk()
+    desk.session.open()
+    assert desk.detectors.idle == 1
+    desk.hear(500)
+    assert desk.detectors.idle == 0
+    desk.session.close()
+    assert desk.detectors.idle == 1

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -293,3 +295,20 @@ def test_transcription_session() -> None:
     assert types(bench.hear(640, loud=False)) == TURN
     assert bench.recognised("words")[-1]["transcript"] == "words"
     assert bench.error("response.create")["code"] == "invalid_session_type"
+
+
+def test_a_session_that_ends_gives_back_its_detector_and_all_memory_at_once() -> None:
+    bench = Bench()
+    bench.session.open()
+    assert bench.detectors.idle == 1
+    bench.hear(500, loud=False)
+    assert bench.detectors.idle == 0
+    session = weakref.ref(bench.session)
+    gc.disable()
+    try:
+        bench.session.close()
+        assert bench.detectors.idle == 1
+        del bench.session
+        assert session() is None, "no cycle of references keeps it"
+    finally:
+        gc.enable()

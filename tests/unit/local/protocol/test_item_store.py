@@ -8,6 +8,7 @@ from bench import Bench, types
 
 from realtime_sync.local.protocol.item_store import ItemStore
 from realtime_sync.local.protocol.stored_items import StoredItem, StoredPart
+from realtime_sync.local.server_settings import ServerSettings
 
 ADDED = ["conversation.item.added", "conversation.item.done"]
 PCM = base64.b64encode(bytes(4_800)).decode()
@@ -225,9 +226,9 @@ def test_bad_truncation(bench: Bench, fields: dict[str, Any], code: str, param: 
 
 
 def test_the_oldest_sound_goes_first() -> None:
-    conversation = ItemStore(max_audio_bytes=250)
+    conversation = ItemStore(ServerSettings(max_conversation_mib=1))
     for name in "abc":
-        part = StoredPart("input_audio", audio=bytes(100), transcript=name)
+        part = StoredPart("input_audio", audio=bytes(400_000), transcript=name)
         conversation.add(StoredItem(name, "message", role="user", content=[part]))
-    assert [item.audio_bytes for item in conversation] == [0, 100, 100]
+    assert [item.audio_bytes for item in conversation] == [0, 400_000, 400_000]
     assert [item.content[0].transcript for item in conversation] == ["a", "b", "c"]

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from realtime_sync.local.protocol.translation import SLICE_MS, Translation, Utterance
+from realtime_sync.local.server_settings import ServerSettings
+from realtime_sync.local.speech.voice_detector import DetectorPool
 
 LOUD = b"\x01\x10"
 SLICE_BYTES = SLICE_MS * 48
@@ -31,10 +33,12 @@ class Desk:
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.said: list[Utterance | None] = []
+        self.detectors = DetectorPool(Ear)
         self.session = Translation(
             model="m",
             expires_at=1_700_000_000,
-            detector=Ear(),
+            detectors=self.detectors,
+            settings=ServerSettings(),
             emit=self.events.append,
             interpret=self.said.append,
         )
@@ -127,3 +131,13 @@ def test_what_is_refused(request_: Any, param: str) -> None:
     for _ in desk.session.handle(request_):
         pass
     assert desk.error()["param"] == param
+
+
+def test_the_detector_is_borrowed_from_the_first_sound_to_the_end() -> None:
+    desk = Desk()
+    desk.session.open()
+    assert desk.detectors.idle == 1
+    desk.hear(500)
+    assert desk.detectors.idle == 0
+    desk.session.close()
+    assert desk.detectors.idle == 1

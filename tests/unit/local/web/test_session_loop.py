@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from realtime_sync.local.web import session_loop
 from realtime_sync.local.web.session_loop import SessionLoop
 
 GONE = {"type": "websocket.disconnect"}
@@ -173,3 +174,16 @@ def test_a_protocol_with_errors_of_its_own() -> None:
         assert socket.sent == [{"oh": "invalid_json"}]
 
     asyncio.run(run())
+
+
+def test_a_session_expires_whose_client_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_loop, "_FLUSH_S", 0.01)
+
+    class Full(Socket):
+        async def send_text(self, text: str) -> None:
+            await asyncio.Event().wait()
+
+        async def close(self, code: int, reason: str | None = None) -> None:
+            await asyncio.Event().wait()
+
+    assert serve(Full(), limit_s=0.01).calls == ["open", "close"]
