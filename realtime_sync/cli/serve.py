@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..errors import RealtimeError
-from ..local.server_settings import KEY_VARIABLE, ServerSettings, recogniser_spec
+from ..local.server_settings import KEY_VARIABLE, LOG_LEVELS, ServerSettings, recogniser_spec
 
 __all__ = ["serve"]
 
@@ -64,6 +64,18 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     show_default=True,
     help="Seconds without a message after which the Distiller closes a session.",
 )
+@click.option(
+    "--drain",
+    default=_USUAL.drain_s,
+    show_default=True,
+    help="Seconds that open sessions may go on after SIGTERM; new ones are refused then.",
+)
+@click.option(
+    "--log-level",
+    default=_USUAL.log_level,
+    show_default=True,
+    help=f"What to log to standard error: {', '.join(LOG_LEVELS)}.",
+)
 def serve(
     host: str,
     port: int,
@@ -78,6 +90,8 @@ def serve(
     projects: Path | None,
     ping_interval: float,
     idle_timeout: float,
+    drain: float,
+    log_level: str,
 ) -> None:
     """Serve the realtime protocol with no key and no network.
 
@@ -98,6 +112,8 @@ def serve(
             projects=projects,
             ping_interval_s=ping_interval,
             idle_timeout_s=idle_timeout,
+            drain_s=drain,
+            log_level=log_level,
         )
         if settings.key is None and host not in ("127.0.0.1", "::1", "localhost"):
             click.echo(

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..errors import RealtimeError
-from .server_settings import KEY_VARIABLE, ServerSettings, recogniser_spec
+from .server_settings import KEY_VARIABLE, LOG_LEVELS, ServerSettings, recogniser_spec
 
 __all__ = ["main"]
 
@@ -21,6 +21,8 @@ def main(argv: list[str] | None = None) -> int:
         from .web.uvicorn_server import serve
 
         serve(settings, child=options.child)
+    except KeyboardInterrupt:  # before it serves: then it ends in order
+        return 130
     except RealtimeError as exc:
         sys.stderr.write(f"error: {exc}\n")
         return 2
@@ -46,6 +48,8 @@ def _settings(options: argparse.Namespace) -> ServerSettings:
         projects=options.projects,
         ping_interval_s=options.ping_interval,
         idle_timeout_s=options.idle_timeout,
+        drain_s=options.drain,
+        log_level=options.log_level,
     )
 
 
@@ -87,6 +91,16 @@ def _parser() -> argparse.ArgumentParser:
         default=usual.idle_timeout_s,
         metavar="SECONDS",
         help="when the Distiller's sessions without messages are closed",
+    )
+    parser.add_argument(
+        "--drain",
+        type=float,
+        default=usual.drain_s,
+        metavar="SECONDS",
+        help="how long open sessions may go on after SIGTERM",
+    )
+    parser.add_argument(
+        "--log-level", default=usual.log_level, help=f"what to log: {', '.join(LOG_LEVELS)}"
     )
     parser.add_argument(
         "--child",

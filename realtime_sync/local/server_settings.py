@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,9 +11,10 @@ from attrs import frozen
 
 from ..errors import ConfigError
 
-__all__ = ["KEY_VARIABLE", "ServerSettings", "recogniser_spec"]
+__all__ = ["KEY_VARIABLE", "LOG_LEVELS", "ServerSettings", "recogniser_spec"]
 
 KEY_VARIABLE = "REALTIME_SYNC_LOCAL_KEY"
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 _LONGEST_SPEC_BYTES = 100_000  # Linux gives one argument of a process 128 KiB
 _LISTED_MODELS = ("gpt-realtime", "gpt-realtime-2", "gpt-realtime-2.1", "local")
@@ -36,6 +38,10 @@ class ServerSettings:
         projects: the folder of the Distiller's projects; None for a temporary one.
         ping_interval_s: how often a session of the Distiller is asked for a sign of life.
         idle_timeout_s: after how many seconds without a message such a session is closed.
+        drain_s: how long open sessions may go on when the server is asked to end; 0 closes them
+            at once.
+        log_level: the lowest level of what is logged to standard error: ``"debug"``, ``"info"``,
+            ``"warning"`` or ``"error"``.
 
     Raises:
         ConfigError: a value makes no sense.
@@ -54,6 +60,8 @@ class ServerSettings:
     projects: Path | None = None
     ping_interval_s: float = 10.0
     idle_timeout_s: float = 1800.0
+    drain_s: float = 20.0
+    log_level: str = "warning"
 
     def __attrs_post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -63,6 +71,12 @@ class ServerSettings:
             if not seconds > 0:
                 words = name.removesuffix("_s").replace("_", " ")
                 raise ConfigError(f"the {words} is {seconds:g}; give seconds greater than 0")
+        if not 0 <= self.drain_s < math.inf:
+            raise ConfigError(f"the drain limit is {self.drain_s:g}; give seconds, 0 for none")
+        if self.log_level not in LOG_LEVELS:
+            raise ConfigError(
+                f"log level {self.log_level!r} is unknown; choose {', '.join(LOG_LEVELS)}"
+            )
         if self.tls_key is not None and self.tls_cert is None:
             raise ConfigError("a TLS key needs its certificate chain: give that as well")
 

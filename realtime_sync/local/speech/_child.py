@@ -76,15 +76,11 @@ class Child:
         Who is cancelled in here waits all the same: else nobody would.
         """
         ending = asyncio.ensure_future(self._end())
-        cancelled = None
-        while not ending.done():
-            try:
-                await asyncio.wait([ending])
-            except asyncio.CancelledError as exc:
-                cancelled = exc
-        if cancelled is not None:
-            raise cancelled
-        ending.result()
+        try:
+            await asyncio.shield(ending)
+        finally:
+            if not ending.done():
+                await ending
 
     async def _end(self) -> None:
         self.stdin.close()

@@ -78,9 +78,8 @@ class SpeechService:
         """How many requests are in the workers' hands."""
         return sum(worker.pending for worker in self._workers())
 
-    @property
     def running(self) -> dict[str, int]:
-        """How many workers of each kind are there to take requests."""
+        """Return how many workers of each kind are there to take requests."""
         pools = {"transcribe": self._transcribers, "synthesize": self._synthesizers}
         return {kind: sum(worker.running for worker in pool) for kind, pool in pools.items()}
 

@@ -8,6 +8,7 @@ import copy
 from attrs import frozen
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
@@ -21,6 +22,7 @@ from .calls import OpenCalls
 from .client_secrets import IssuedSecrets
 from .conversation_service import serve_conversation
 from .distiller_routes import DistillerRoutes
+from .open_sessions import OpenSessions, Doorkeeper
 from .refusals import no_call, refusal
 from .rest_routes import RestRoutes
 from .translation_service import serve_translation
@@ -28,16 +30,20 @@ from .translation_service import serve_translation
 __all__ = ["create_app"]
 
 
-def create_app(settings: ServerSettings, engines: EngineSet) -> Starlette:
+def create_app(
+    settings: ServerSettings, engines: EngineSet, sessions: OpenSessions | None = None
+) -> Starlette:
     """Return the ASGI application.
 
     Args:
         settings: what to serve, and to whom.
         engines: what hears, thinks and speaks; the caller opens and closes them.
+        sessions: where the open sessions are known, for a caller that wants to end them.
     """
     secrets, calls = IssuedSecrets(), OpenCalls()
     access = Access(settings.key, secrets)
-    routes = _Routes(settings, engines, access, calls)
+    sessions = OpenSessions() if sessions is None else sessions
+    routes = _Routes(settings, engines, access, calls, sessions)
     return Starlette(
         routes=[
             *RestRoutes(settings, access, secrets, calls).routes(),
@@ -49,21 +55,35 @@ def create_app(settings: ServerSettings, engines: EngineSet) -> Starlette:
             WebSocketRoute("/v1/realtime/translations", routes.translations),
             WebSocketRoute("/{path:path}", routes.nowhere),
         ],
+        middleware=[Middleware(Doorkeeper, sessions=sessions)],
         exception_handlers={HTTPException: _http_error},
     )
 
 
 class _Routes:
     def __init__(
-        self, settings: ServerSettings, engines: EngineSet, access: Access, calls: OpenCalls
+        self,
+        settings: ServerSettings,
+        engines: EngineSet,
+        access: Access,
+        calls: OpenCalls,
+        sessions: OpenSessions,
     ) -> None:
         self._settings = settings
         self._engines = engines
         self._access = access
         self._calls = calls
+        self._sessions = sessions
 
     async def health(self, request: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok"})
+        workers = self._engines.workers()
+        status = "ok" if all(workers.values()) else "failing"
+        if self._sessions.draining:
+            status = "draining"
+        return JSONResponse(
+            {"status": status, "sessions": len(self._sessions), "workers": dict(workers)},
+            status_code=200 if status == "ok" else 503,
+        )
 
     async def models(self, request: Request) -> JSONResponse:
         grant = self._access.check(request)
