@@ -22,7 +22,7 @@ from .calls import OpenCalls
 from .client_secrets import IssuedSecrets
 from .conversation_service import serve_conversation
 from .distiller_routes import DistillerRoutes
-from .open_sessions import OpenSessions, Doorkeeper
+from .open_sessions import Doorkeeper, OpenSessions
 from .refusals import no_call, refusal
 from .rest_routes import RestRoutes
 from .translation_service import serve_translation

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .refusals import refusal
 
-__all__ = ["OpenSessions", "Doorkeeper"]
+__all__ = ["Doorkeeper", "OpenSessions"]
 
 _log = logging.getLogger("realtime_sync.local")
 

@@ -12,7 +12,7 @@ import pytest
 from guards import GUARD_S
 from seconds import turns
 
-from realtime_sync.local.web.open_sessions import OpenSessions, Doorkeeper
+from realtime_sync.local.web.open_sessions import Doorkeeper, OpenSessions
 
 Message = dict[str, Any]
 
