@@ -39,7 +39,8 @@ class _Wordless(logging.Formatter):
     def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 -- logging's name
         kind, _, trace = ei
         name = "an exception" if kind is None else f"{kind.__module__}.{kind.__qualname__}"
-        return "".join(traceback.format_tb(trace)) + f"{name} (its message is left out)"
+        calls = "".join(traceback.format_tb(trace))
+        return f"Traceback (most recent call last):\n{calls}{name} (its message is left out)"
 
 
 def _no_false_alarm(record: logging.LogRecord) -> bool:
