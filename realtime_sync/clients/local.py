@@ -64,6 +64,9 @@ class ServerOptions(TypedDict, total=False):
         ping_interval: seconds between two ``PING`` of the Distiller, 10 by default.
         idle_timeout: seconds without a message after which the Distiller closes a session, 1800
             by default.
+        drain: seconds that open sessions may go on after SIGTERM, 20 by default.
+        log_level: what it logs to its standard error: ``"debug"``, ``"info"``, ``"warning"`` (the
+            default) or ``"error"``.
         max_sessions: how many sessions of all kinds may be open at once, 512 by default.
         max_items: how many items a conversation may hold, 50,000 by default.
         max_item_mib: how large one of them may be, its sound included, 16 MiB by default.
@@ -91,6 +94,8 @@ class ServerOptions(TypedDict, total=False):
     projects: StrPath | None
     ping_interval: float | None
     idle_timeout: float | None
+    drain: float | None
+    log_level: str | None
     max_sessions: int | None
     max_items: int | None
     max_item_mib: int | None

@@ -20,6 +20,8 @@ def main(argv: list[str] | None = None) -> int:
         from .web.uvicorn_server import serve
 
         serve(settings, child=child)
+    except KeyboardInterrupt:  # before it serves: then it ends in order
+        return 130
     except RealtimeError as exc:
         sys.stderr.write(f"error: {exc}\n")
         return 2

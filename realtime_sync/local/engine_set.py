@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from attrs import frozen
@@ -24,12 +24,15 @@ class EngineSet:
         speech: recognition and synthesis.
         responder: decides what is said.
         projects: those of the Distiller.
+        workers: tells how many processes of each kind are there to work; without any kind, nobody
+            needs to know.
     """
 
     detectors: DetectorPool
     speech: SpeechEngine
     responder: Responder
     projects: ProjectStore
+    workers: Callable[[], Mapping[str, int]] = dict
 
 
 @asynccontextmanager
@@ -51,7 +54,11 @@ async def open_engines(settings: ServerSettings) -> AsyncIterator[EngineSet]:
         await speech.start()
         try:
             yield EngineSet(
-                detectors=detectors, speech=speech, responder=responder, projects=projects
+                detectors=detectors,
+                speech=speech,
+                responder=responder,
+                projects=projects,
+                workers=speech.running,
             )
         finally:
             await speech.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,9 +13,10 @@ from attrs import field, fields, frozen
 from ..errors import ConfigError
 from .callers import CallerRules
 
-__all__ = ["KEY_VARIABLE", "OPTIONS", "ServerOption", "ServerSettings"]
+__all__ = ["KEY_VARIABLE", "LOG_LEVELS", "OPTIONS", "ServerOption", "ServerSettings"]
 
 KEY_VARIABLE = "REALTIME_SYNC_LOCAL_KEY"
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 _LONGEST_SPEC_BYTES = 100_000  # Linux gives one argument of a process 128 KiB
 _SECONDS = (
@@ -165,6 +167,16 @@ class ServerSettings:
         ),
     )
 
+    drain_s: float = field(
+        default=20.0,
+        metadata=_about(
+            "Seconds that open sessions may go on after SIGTERM; new ones are refused then.", float
+        ),
+    )
+    log_level: str = field(
+        default="warning",
+        metadata=_about(f"What to log to standard error: {', '.join(LOG_LEVELS)}."),
+    )
     max_sessions: int = field(
         default=512, metadata=_about("Sessions of all kinds that may be open at once.", int)
     )
@@ -204,6 +216,12 @@ class ServerSettings:
             if not seconds > 0:
                 words = name.removesuffix("_s").replace("_", " ")
                 raise ConfigError(f"the {words} is {seconds:g}; give seconds greater than 0")
+        if not 0 <= self.drain_s < math.inf:
+            raise ConfigError(f"the drain limit is {self.drain_s:g}; give seconds, 0 for none")
+        if self.log_level not in LOG_LEVELS:
+            raise ConfigError(
+                f"log level {self.log_level!r} is unknown; choose {', '.join(LOG_LEVELS)}"
+            )
         for name in _COUNTS:
             count = getattr(self, name)
             if count < 1:

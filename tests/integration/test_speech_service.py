@@ -7,59 +7,26 @@ import os
 import signal
 import subprocess
 import sys
-import wave
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import psutil
 import pytest
-from guards import GUARD_S, Guard
+from guards import Guard
+from speech_services import (
+    QUESTIONS,
+    STORY,
+    alive,
+    anext_of,
+    hear,
+    recorded,
+    rest_of,
+    run,
+    speak,
+    worker,
+    workers_of,
+)
 
 from realtime_sync.errors import AudioError, ConfigError
-from realtime_sync.local.engines import SpeechChunk
 from realtime_sync.local.speech.service import SpeechService
-
-DIRECTORY = Path(__file__).parents[2] / "samples" / "questions"
-STORY = "Once upon a time there was a lighthouse, and nobody knew who had built it. " * 100
-
-
-def question(name: str) -> bytes:
-    with wave.open(str(DIRECTORY / f"{name}.wav")) as file:
-        frames: bytes = file.readframes(file.getnframes())
-        return frames
-
-
-def run(use: Callable[[SpeechService], Awaitable[None]], **options: str | int) -> None:
-    """Run ``use`` with a started service, and see that it leaves no process."""
-
-    async def main() -> None:
-        service = SpeechService(**options)  # type: ignore[arg-type]  # mixed on purpose
-        await service.start()
-        try:
-            await asyncio.wait_for(use(service), GUARD_S)
-        finally:
-            await service.close()
-
-    asyncio.run(main())
-    assert workers_of(os.getpid()) == []
-
-
-def workers_of(pid: int) -> list[psutil.Process]:
-    children = psutil.Process(pid).children()  # not those of a server that other tests share
-    return [child for child in children if "realtime_sync.local.speech.worker" in child.cmdline()]
-
-
-def worker(kind: str) -> psutil.Process:
-    (found,) = (process for process in workers_of(os.getpid()) if kind in process.cmdline())
-    return found
-
-
-async def hear(service: SpeechService, name: str) -> str:
-    return await service.transcribe(question(name), language=None, prompt=None)
-
-
-async def speak(service: SpeechService, text: str, voice: str = "alloy") -> list[SpeechChunk]:
-    return [chunk async for chunk in service.synthesize(text, voice=voice, speed=1.0)]
 
 
 def test_it_hears_and_speaks() -> None:
@@ -130,7 +97,7 @@ def test_recognition_does_not_delay_synthesis() -> None:
 
 
 async def hear_long(service: SpeechService) -> str:
-    pcm = b"".join(question(name) for name in ("hello", "weather", "story", "repeat")) * 4
+    pcm = b"".join(recorded(name) for name in ("hello", "weather", "story", "repeat")) * 4
     return await service.transcribe(pcm, language=None, prompt=None)
 
 
@@ -169,20 +136,11 @@ def test_a_killed_worker_is_replaced(kind: str) -> None:
     run(use)
 
 
-async def anext_of(stream: object) -> SpeechChunk:
-    chunk: SpeechChunk = await stream.__anext__()  # type: ignore[attr-defined]  # anext() is 3.10
-    return chunk
-
-
-async def rest_of(stream: object) -> list[SpeechChunk]:
-    return [chunk async for chunk in stream]  # type: ignore[attr-defined]
-
-
 def test_errors_of_a_request_leave_the_worker_alone() -> None:
     async def use(service: SpeechService) -> None:
         before = worker("transcribe").pid
         with pytest.raises(ConfigError, match="language 'fr' is not available"):
-            await service.transcribe(question("time"), language="fr", prompt=None)
+            await service.transcribe(recorded("time"), language="fr", prompt=None)
         assert await hear(service, "time") == "what time is it"
         assert worker("transcribe").pid == before
 
@@ -238,17 +196,15 @@ def test_a_grammar_for_the_service(tmp_path: Path) -> None:
     run(use, transcriber=f"pocketsphinx:{grammar}")
 
 
-def test_a_part_that_does_not_start(tmp_path: Path) -> None:
-    async def start(**options: str | int) -> None:
-        await SpeechService(**options).start()  # type: ignore[arg-type]
-
+def test_what_is_wrong_is_told_before_any_worker_starts() -> None:
     with pytest.raises(ConfigError, match="transcriber 'whisper' is unknown"):
-        asyncio.run(start(transcriber="whisper"))
-    with pytest.raises(ConfigError, match="synthesizer 'x' is unknown"):
-        asyncio.run(start(synthesizer="x"))
+        SpeechService(transcriber="whisper")
+    with pytest.raises(ConfigError, match=r"grammar 'none\.gram' can't be read"):
+        SpeechService(transcriber="pocketsphinx:none.gram")
+    with pytest.raises(ConfigError, match="synthesizer 'x' is unknown; choose 'espeak' or 'flite'"):
+        SpeechService(synthesizer="x")
     with pytest.raises(ConfigError, match="0 workers"):
         SpeechService(transcriber_workers=0)
-    assert workers_of(os.getpid()) == []
 
 
 _SERVER = """
@@ -273,7 +229,7 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("state", ["idle", "busy"])
 def test_no_worker_survives_a_killed_server(state: str, guard: Guard) -> None:
-    audio = str(DIRECTORY / "story.wav")
+    audio = str(QUESTIONS / "story.wav")
     with subprocess.Popen(
         [sys.executable, "-c", _SERVER, state, audio], stdout=subprocess.PIPE
     ) as server:
@@ -283,10 +239,3 @@ def test_no_worker_survives_a_killed_server(state: str, guard: Guard) -> None:
         assert len(workers) == 2
         server.kill()
     guard.until(lambda: not any(map(alive, workers)), "the end of the workers")
-
-
-def alive(process: psutil.Process) -> bool:
-    try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from realtime_sync.audio.resample import Resampler
-from realtime_sync.errors import ConfigError
+from realtime_sync.errors import AudioError, ConfigError
 from realtime_sync.local.engines import SpeechChunk
 from realtime_sync.local.speech.espeak import EspeakSynthesizer
 from realtime_sync.local.speech.flite import FliteSynthesizer
@@ -178,6 +179,16 @@ def test_flite_is_understood_word_for_word(transcriber: PocketsphinxTranscriber)
     assert -23 < level_dbfs(samples_of(chunks)) < -18
     expected = "the weather in london is sunny it is twenty degrees"
     assert heard_by(transcriber, chunks) == expected
+
+
+def test_the_words_are_not_in_the_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "flite"
+    program.write_text("#!/bin/sh\nexit 3\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(AudioError) as caught:
+        list(FliteSynthesizer().synthesize("My password.", voice="alloy", speed=1.0))
+    assert str(caught.value) == "flite could not say 12 characters (CalledProcessError)"
 
 
 def test_without_flite_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,10 +48,18 @@ class Server:
 
 
 @contextmanager
-def run_server(*arguments: str, ca: trustme.CA | None = None, key: str = KEY) -> Iterator[Server]:
-    """Run a server as a child process; with an empty ``key``, for everybody."""
+def run_server(
+    *arguments: str,
+    ca: trustme.CA | None = None,
+    key: str = KEY,
+    program: Sequence[str] = ("-m", "realtime_sync.local"),
+) -> Iterator[Server]:
+    """Run a server, or a program that is one, as a child process.
+
+    With an empty ``key`` it is for everybody.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", "realtime_sync.local", "--child", *arguments],
+        [sys.executable, *program, "--child", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "REALTIME_SYNC_LOCAL_KEY": key},

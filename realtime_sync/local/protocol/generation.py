@@ -9,13 +9,15 @@ from contextlib import aclosing
 from typing import TypeVar
 
 from ..._types import JsonDict
+from ...errors import AudioError
 from ..engines import ResponderEvent, ResponderPrompt, SpeechEngine, TextDelta, ToolCall
 from ..speech.sentences import Sentences
 from .active_responses import ActiveResponses
 from .response_builder import ResponseBuilder
+from .transcripts import SPEECH_FAILED
 from .wire_formats import Encoder
 
-__all__ = ["generate", "with_pauses"]
+__all__ = ["fail", "generate", "with_pauses"]
 
 _LOGGER = logging.getLogger("realtime_sync.local")
 
@@ -54,13 +56,7 @@ async def generate(
     except _OutOfTokensError:
         responses.finish(response, "incomplete", reason="max_output_tokens")
     except Exception as exc:  # an engine's failure is the response's, never the connection's
-        _LOGGER.warning("a response failed", exc_info=exc)
-        error = {
-            "type": "server_error",
-            "code": "responder_failed",
-            "message": f"{type(exc).__name__}: {exc}",
-        }
-        responses.finish(response, "failed", error=error)
+        fail(response, responses, exc)
     else:
         if reason is None:
             responses.finish(response, "completed")
@@ -86,6 +82,17 @@ async def _prompt(response: ResponseBuilder) -> ResponderPrompt:
         tool_choice=settings.tool_choice,
         max_output_tokens=limit if isinstance(limit, int) else None,
     )
+
+
+def fail(response: ResponseBuilder, responses: ActiveResponses, exc: Exception) -> None:
+    """End ``response``, which could not be generated because of ``exc``."""
+    _LOGGER.warning("a response failed", exc_info=exc)
+    error = {
+        "type": "server_error",
+        "code": SPEECH_FAILED if isinstance(exc, AudioError) else "responder_failed",
+        "message": f"{type(exc).__name__}: {exc}",
+    }
+    responses.finish(response, "failed", error=error)
 
 
 async def _answer(writer: _Writer, steps: AsyncGenerator[ResponderEvent, None]) -> str | None:

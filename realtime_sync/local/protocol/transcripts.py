@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from ..._types import JsonDict
+from ...errors import AudioError
 from ..words import split_words
 from .stored_items import StoredPart
 from .usage import heard_tokens, text_tokens
 from .wire import event
 from .wire_formats import TICKS_PER_MS
 
-__all__ = ["failed_event", "transcript_events"]
+__all__ = ["SPEECH_FAILED", "failed_event", "transcript_events"]
+
+# The code of errors of which the workers are the reason, and neither the client nor its sound.
+SPEECH_FAILED = "speech_failed"
+
 
 _PREFIX = "conversation.item.input_audio_transcription"
 
@@ -42,7 +47,7 @@ def failed_event(item_id: str, error: Exception) -> JsonDict:
     """Return the event for an utterance that could not be recognised."""
     detail = {
         "type": "transcription_error",
-        "code": "audio_unintelligible",
+        "code": SPEECH_FAILED if isinstance(error, AudioError) else "audio_unintelligible",
         "message": f"{type(error).__name__}: {error}",
         "param": None,
     }

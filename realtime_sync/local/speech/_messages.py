@@ -14,11 +14,22 @@ from ..._types import JsonDict
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["Message", "pack", "read_message", "receive_message"]
+__all__ = ["Message", "check_answer", "pack", "read_message", "receive_message"]
 
 Message = tuple[JsonDict, bytes]
 
 _LENGTHS = struct.Struct("!II")
+
+# An answer has a few words and at most a portion's sound. What is longer is none, and reading it
+# would fill the server's memory.
+_LONGEST_BYTES = 16 * 1024 * 1024
+
+# What a worker sends for a job, and the fields that its header has then.
+_ANSWERS: dict[str, dict[str, type]] = {
+    "piece": {"id": int, "text": str},
+    "done": {"id": int},
+    "error": {"id": int, "kind": str, "message": str},
+}
 
 
 def pack(header: JsonDict, payload: bytes = b"") -> bytes:
@@ -50,7 +61,27 @@ async def receive_message(stream: asyncio.StreamReader) -> Message:
 
     Raises:
         EOFError: the stream ended (`asyncio.IncompleteReadError` is one).
+        ValueError: this is no message.
     """
-    head_bytes, payload_bytes = _LENGTHS.unpack(await stream.readexactly(_LENGTHS.size))
-    header: JsonDict = json.loads(await stream.readexactly(head_bytes))
-    return header, await stream.readexactly(payload_bytes)
+    lengths = _LENGTHS.unpack(await stream.readexactly(_LENGTHS.size))
+    if max(lengths) > _LONGEST_BYTES:
+        raise ValueError(f"{max(lengths)} bytes long")
+    header = json.loads(await stream.readexactly(lengths[0]))
+    if not isinstance(header, dict) or not isinstance(header.get("event"), str):
+        raise ValueError("no event")
+    return header, await stream.readexactly(lengths[1])
+
+
+def check_answer(header: JsonDict) -> None:
+    """See that ``header`` is one of a job's.
+
+    Raises:
+        ValueError: it is not.
+    """
+    event = header["event"]
+    fields = _ANSWERS.get(event)
+    if fields is None:
+        raise ValueError(f"event {event!r:.40}")
+    for name, kind in fields.items():
+        if not isinstance(header.get(name), kind):
+            raise ValueError(f"event {event!r} without {name!r}")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..engines import SpeechChunk
 
-__all__ = ["OUTPUT_HZ", "cut", "levelled", "portions"]
+__all__ = ["OUTPUT_HZ", "cut", "levelled", "longest_s", "portions"]
 
 OUTPUT_HZ = 24_000
 _PIECE_BYTES = OUTPUT_HZ // 5 * 2  # 200 ms
@@ -22,6 +22,7 @@ _AUDIBLE = 1e-3
 # An engine speaks a portion in one go; shorter ones give the first sound earlier and let other
 # texts have their turn, but each end of a portion costs the melody of the sentence.
 _PORTION_CHARS = 300
+_CHARS_PER_S = 15  # 150 words a minute, which is normal speech
 
 # Escaped: curly quotes behind the stop, and the stops of Chinese and Japanese.
 _SENTENCE_END = re.compile("[.!?\u2026][\"'\u201d\u2019)\\]]*\\s+|\\n\\s*|[\u3002\uff01\uff1f]")
@@ -37,6 +38,11 @@ def portions(text: str) -> Iterator[str]:
         yield from _short_enough(text[start : match.end()])
         start = match.end()
     yield from _short_enough(text[start:])
+
+
+def longest_s(text: str) -> float:
+    """Return about how long the longest portion of ``text`` sounds, in seconds, at most 20."""
+    return min(len(text), _PORTION_CHARS) / _CHARS_PER_S
 
 
 def _short_enough(sentence: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""One worker process, seen from the server's event loop."""
+"""One worker, seen from the server's event loop: its jobs, and its processes in turn."""
 
 from __future__ import annotations
 
@@ -6,35 +6,51 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import sys
 from collections.abc import AsyncIterator
 from typing import Final
 
 from ..._types import JsonDict
 from ...errors import AudioError, ConfigError
-from ._messages import Message, pack, receive_message
+from ._child import Child, launch
+from ._messages import Message, check_answer, pack
+from ._patience import Patience, pause_s
 
 __all__ = ["Job", "WorkerProcess"]
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("realtime_sync.local")
 
-_START_TIMEOUT = 60.0  # seconds; a cold disk and a busy machine, the models take under one
-_END_TIMEOUT = 2.0  # seconds; it takes milliseconds
 _WINDOW: Final = 16  # pieces of one job that may lie unread here (3 s of speech)
-_MODULE = "realtime_sync.local.speech.worker"
+
+
+async def _sleep(seconds: float) -> None:
+    await asyncio.sleep(seconds)
 
 
 class Job:
-    """One request in the hands of a worker; iterate it for its pieces, `cancel` it when left."""
+    """One request in the hands of a worker; iterate it for its pieces, `cancel` it when left.
 
-    def __init__(self, worker: WorkerProcess, key: int) -> None:
+    Args:
+        worker: whose hands.
+        key: its number there.
+        sound_s: how long the sound behind one answer may be, in seconds.
+    """
+
+    def __init__(self, worker: WorkerProcess, key: int, sound_s: float) -> None:
+        self.sound_s = sound_s
         self._worker = worker
         self._key = key
         # Bounded by the credit: at most _WINDOW pieces and one end.
         self._answers: asyncio.Queue[Message] = asyncio.Queue()
         self._taken = 0
+        self._credit = _WINDOW
+
+    @property
+    def due(self) -> bool:
+        """Whether the worker owes an answer: it has none when nobody takes its pieces."""
+        return self._credit > 0
 
     def put(self, header: JsonDict, payload: bytes) -> None:
+        self._credit -= 1
         self._answers.put_nowait((header, payload))
 
     async def pieces(self) -> AsyncIterator[Message]:
@@ -42,7 +58,7 @@ class Job:
 
         Raises:
             ConfigError: the request cannot be served as it is.
-            AudioError: the engine failed, or the worker died.
+            AudioError: the engine failed, or the worker died or hangs.
         """
         while True:
             header, payload = await self._answers.get()
@@ -52,6 +68,7 @@ class Job:
                 raise _error_of(header)
             self._taken += 1
             if self._taken % (_WINDOW // 2) == 0:
+                self._credit += _WINDOW // 2
                 self._worker.post({"op": "more", "id": self._key, "credit": _WINDOW // 2})
             yield header, payload
 
@@ -66,7 +83,12 @@ def _error_of(header: JsonDict) -> Exception:
 
 
 class WorkerProcess:
-    """Starts a worker, keeps it running, and carries jobs to it.
+    """Keeps a worker running, and carries jobs to it.
+
+    A process that dies, that answers what is no message, or that hangs (see `Patience`) is
+    replaced: its jobs fail, and later ones wait for the next process. It starts at once; after
+    several in a row without one answer, it starts after a pause (see `pause_s`), in which jobs are
+    refused.
 
     Args:
         kind: ``"transcribe"`` or ``"synthesize"``.
@@ -78,62 +100,66 @@ class WorkerProcess:
     def __init__(self, kind: str, spec: str) -> None:
         self._kind = kind
         self._spec = spec
-        self._process: asyncio.subprocess.Process | None = None
+        self._child: Child | None = None
+        self._refusal = f"the {kind} worker was not started; start the service first"
+        self._news = asyncio.Event()  # set while there is a process or a refusal
+        self._news.set()
         self._jobs: dict[int, Job] = {}
         self._keys = itertools.count(1)
-        self._starting = asyncio.Lock()
+        self._waiting = 0  # requests for which there is no process yet
+        self._patience = Patience()
+        self._answered = False  # anything, by this process
+        self._verdict = ""  # why this process was killed
         self._sending = asyncio.Lock()
-        self._supervisor: asyncio.Task[None] | None = None
-        self._closed = False
+        self._life: asyncio.Task[None] | None = None
 
     @property
     def pending(self) -> int:
-        """How many jobs are in its hands."""
-        return len(self._jobs)
+        """How many requests are in its hands or wait for it."""
+        return len(self._jobs) + self._waiting
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process that has loaded its models."""
+        return self._child is not None
+
+    @property
+    def refuses(self) -> bool:
+        """Whether a request would fail at once."""
+        return bool(self._refusal)
 
     async def start(self) -> None:
-        """Return once a process is running and has loaded its models.
+        """Return once a process is running and has loaded its models; to be called once.
 
         Raises:
             ConfigError: the engine refuses its options, or a package is missing.
             AudioError: the process did not start.
         """
-        async with self._starting:
-            if self._closed:
-                raise AudioError(f"the {self._kind} worker is closed; start a new service")
-            if self._process is not None:
-                return
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", _MODULE, self._kind, self._spec),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-            )
-            errors = asyncio.create_task(self._log_errors(process))
-            try:
-                await asyncio.wait_for(self._await_ready(process), _START_TIMEOUT)
-            except BaseException as exc:
-                await _end(process, errors)
-                if isinstance(exc, (EOFError, asyncio.TimeoutError)):
-                    raise AudioError(
-                        f"the {self._kind} worker did not start (exit code {process.returncode}); "
-                        "its own words are in the log"
-                    ) from exc
-                raise
-            self._process = process
-            self._supervisor = asyncio.create_task(self._supervise(process, errors))
+        child = await launch(self._kind, self._spec)
+        self._life = asyncio.create_task(self._live(child))
 
-    async def _await_ready(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        header, _ = await receive_message(process.stdout)
-        if header["event"] == "failed":
-            raise ConfigError(header["message"])
+    async def close(self) -> None:
+        """End the process and the jobs in its hands; idempotent."""
+        if self._life is not None:
+            self._life.cancel()
+            await asyncio.wait([self._life])
 
-    async def submit(self, header: JsonDict, payload: bytes = b"") -> Job:
-        """Hand a request over, starting the process again if it died."""
-        await self.start()
+    # -- requests --------------------------------------------------------------------------------
+
+    async def submit(self, header: JsonDict, payload: bytes = b"", *, sound_s: float) -> Job:
+        """Hand a request over; where its process has died, to the next one.
+
+        Args:
+            header: the request.
+            payload: its sound.
+            sound_s: how long the sound behind one answer may be, in seconds.
+
+        Raises:
+            AudioError: there is no process, and there will be none at once.
+        """
+        await self._wait_for_process()
         key = next(self._keys)
-        job = self._jobs[key] = Job(self, key)
+        job = self._jobs[key] = Job(self, key, sound_s)
         message = pack({**header, "id": key, "credit": _WINDOW}, payload)
         try:
             async with self._sending:
@@ -142,16 +168,26 @@ class WorkerProcess:
                     stdin.write(message)
                     await stdin.drain()
         except OSError:
-            pass  # it died just now: the supervisor has ended the job or is about to
+            pass  # it died just now: its job has failed, or is about to
         except BaseException:
             job.cancel()
             raise
         return job
 
+    async def _wait_for_process(self) -> None:
+        self._waiting += 1
+        try:
+            while self._child is None:
+                if self._refusal:
+                    raise AudioError(self._refusal)
+                await self._news.wait()
+        finally:
+            self._waiting -= 1
+
     def _stdin(self) -> asyncio.StreamWriter:
-        if self._process is None or self._process.stdin is None:
+        if self._child is None:
             raise BrokenPipeError
-        return self._process.stdin
+        return self._child.stdin
 
     def post(self, header: JsonDict) -> None:
         """Send a small message without waiting."""
@@ -163,46 +199,60 @@ class WorkerProcess:
         if self._jobs.pop(key, None) is not None:
             self.post({"op": "cancel", "id": key})
 
-    async def close(self) -> None:
-        """End the process and the jobs in its hands; idempotent."""
-        self._closed = True
-        async with self._starting:
-            process, supervisor = self._process, self._supervisor
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()  # it keeps nothing that a gentle end would save
-        if supervisor is not None:
-            await asyncio.wait([supervisor])
-
-    async def _supervise(
-        self, process: asyncio.subprocess.Process, errors: asyncio.Task[None]
-    ) -> None:
-        assert process.stdout is not None
-        with contextlib.suppress(EOFError, OSError):
-            while True:
-                self._dispatch(*await receive_message(process.stdout))
-        await _end(process, errors)
-        self._process = None
+    def _fail_jobs(self, message: str) -> int:
         orphans, self._jobs = self._jobs, {}
-        if self._closed:
-            message = "the speech service was closed"
-        else:
-            message = f"the {self._kind} worker ended unexpectedly (exit code {process.returncode})"
-            _log.error("%s; it starts again, %d requests failed", message, len(orphans))
-            message += "; ask again"
         for job in orphans.values():
             job.put({"event": "error", "kind": "", "message": message}, b"")
-        if not self._closed:
-            await self._restart()
+        return len(orphans)
 
-    async def _restart(self) -> None:
+    # -- one process after the other -------------------------------------------------------------
+
+    async def _live(self, child: Child) -> None:
+        fruitless = 0  # processes in a row that answered nothing
         try:
-            await self.start()
-        except (AudioError, ConfigError, OSError) as exc:
-            # Not in a loop: the next request tries again and gets the error itself.
-            _log.error("the %s worker does not start again: %s", self._kind, exc)
+            while True:
+                why = await self._serve(child)
+                fruitless = 0 if self._answered else fruitless + 1
+                failed = self._fail_jobs(f"{why}; ask again")
+                _log.warning("%s; it is replaced, %d requests failed", why, failed)
+                child = await self._replace(why, fruitless)
+        finally:
+            self._refuse("the speech service was closed; start another one")
+            self._fail_jobs(self._refusal)
+
+    async def _serve(self, child: Child) -> str:
+        """Take the answers of ``child`` until it is gone; return why it is."""
+        self._child, self._refusal, self._verdict = child, "", ""
+        self._answered = False
+        self._news.set()
+        watching = asyncio.create_task(self._watch(child))
+        try:
+            await self._take_answers(child)
+        except asyncio.CancelledError:
+            child.kill()  # it keeps nothing that a gentle end would save
+            raise
+        finally:
+            self._child = None
+            self._news.clear()
+            watching.cancel()
+            await child.end()
+        verdict = self._verdict or f"ended unexpectedly (exit code {child.exit_code})"
+        return f"the {self._kind} worker {verdict}"
+
+    async def _take_answers(self, child: Child) -> None:
+        try:
+            while True:
+                header, payload = await child.receive()
+                check_answer(header)
+                self._dispatch(header, payload)
+        except (EOFError, OSError):
+            return
+        except (ValueError, RecursionError) as exc:
+            self._condemn(child, f"gave an answer that can't be read ({exc})")
 
     def _dispatch(self, header: JsonDict, payload: bytes) -> None:
+        self._answered = True
+        self._patience.answered()
         job = self._jobs.get(header["id"])
         if job is None:
             return  # a piece that was on its way when its job was cancelled
@@ -210,28 +260,40 @@ class WorkerProcess:
             del self._jobs[header["id"]]
         job.put(header, payload)
 
-    async def _log_errors(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stderr is not None
-        while line := await _read_line(process.stderr):
-            _log.warning("%s worker: %s", self._kind, line.decode(errors="replace").rstrip())
+    async def _watch(self, child: Child) -> None:
+        """End ``child`` if it hangs."""
+        self._patience.answered()
+        while True:
+            await _sleep(1)
+            due = [job.sound_s for job in self._jobs.values() if job.due]
+            allowed_s = self._patience.second(due)
+            if allowed_s is not None:
+                self._condemn(child, f"gave no answer for {allowed_s:.0f} s")
+                return
 
+    def _condemn(self, child: Child, verdict: str) -> None:
+        self._verdict = f"{verdict} and was ended"
+        child.kill()
 
-async def _read_line(stream: asyncio.StreamReader) -> bytes:
-    try:
-        return await stream.readline()
-    except ValueError:  # longer than the stream's limit, which dropped it
-        return b"(a line that was too long)\n"
+    async def _replace(self, why: str, fruitless: int) -> Child:
+        """Start another process, and again until one is there."""
+        while True:
+            pause = pause_s(fruitless)
+            if pause:
+                await self._pause(why, pause)
+            try:
+                return await launch(self._kind, self._spec)
+            except (AudioError, ConfigError, OSError) as exc:
+                why = str(exc)
+                fruitless += 1
 
+    async def _pause(self, why: str, seconds: float) -> None:
+        self._refuse(f"{why}; another one is started within {seconds:.0f} s, ask again then")
+        _log.error("%s, without one answer; another one is started in %.0f s", why, seconds)
+        await _sleep(seconds)
+        self._refusal = ""
+        self._news.clear()
 
-async def _end(process: asyncio.subprocess.Process, errors: asyncio.Task[None]) -> None:
-    if process.stdin is not None:
-        process.stdin.close()  # which ends every worker that is not stuck
-    try:
-        await asyncio.wait_for(process.wait(), _END_TIMEOUT)
-    except asyncio.TimeoutError:
-        # Not at once: Popen.kill() reaps a process that has just ended, and asyncio's watcher
-        # then warns that it lost its child.
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-    await asyncio.wait([errors])
+    def _refuse(self, message: str) -> None:
+        self._refusal = message
+        self._news.set()

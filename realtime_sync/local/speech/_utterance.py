@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RATE_HZ", "prepare", "segments"]
+__all__ = ["RATE_HZ", "longest_s", "prepare", "segments"]
 
 RATE_HZ = 16_000
 
@@ -67,6 +67,11 @@ def segments(samples: Samples) -> Iterator[bytes]:
         yield _int16(samples[start:end])
         start = end
     yield _int16(samples[start:])
+
+
+def longest_s(pcm: bytes) -> float:
+    """Return how long the longest segment of ``pcm`` may be, in seconds, at most 8."""
+    return min(len(pcm) // 2, _SEGMENT_MAX) / RATE_HZ
 
 
 def _loudness(samples: Samples) -> Samples:

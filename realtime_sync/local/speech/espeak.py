@@ -128,7 +128,7 @@ class EspeakSynthesizer:
             data, len(data) + 1, 0, _POS_CHARACTER, 0, flags, None, None
         )
         if status:
-            raise AudioError(f"espeak-ng could not say {text[:40]!r} (status {status})")
+            raise AudioError(f"espeak-ng could not say {len(text)} characters (status {status})")
         return np.frombuffer(b"".join(self._pcm), np.int16)
 
     def _collect(self, samples: Any, count: int, events: Any) -> int:

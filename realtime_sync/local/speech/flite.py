@@ -18,7 +18,9 @@ from ._pieces import OUTPUT_HZ, cut, levelled, portions
 
 __all__ = ["FliteSynthesizer"]
 
-_TIMEOUT = 30.0  # seconds; a portion takes a few tenths
+# Seconds; a portion takes a few tenths. Less than a worker may be silent: a program that hangs
+# costs one request, not the worker.
+_TIMEOUT = 8.0
 
 _DEFAULT_VOICE = "slt"
 _VOICES = {
@@ -78,4 +80,6 @@ class FliteSynthesizer:
                 data = file.readframes(file.getnframes())
                 return np.frombuffer(data, "<i2"), file.getframerate()
         except (OSError, subprocess.SubprocessError, wave.Error, EOFError) as exc:
-            raise AudioError(f"flite could not say {text[:40]!r}: {exc}") from exc
+            # Not the exception's own words: they hold the text.
+            problem = type(exc).__name__
+            raise AudioError(f"flite could not say {len(text)} characters ({problem})") from exc

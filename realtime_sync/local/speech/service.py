@@ -8,7 +8,10 @@ from collections.abc import AsyncGenerator
 from ..._types import JsonDict
 from ...errors import AudioError, ConfigError
 from ..engines import SpeechChunk
+from . import _pieces, _utterance
 from ._process import Job, WorkerProcess
+from .synthesizer import check_synthesizer
+from .transcriber import check_transcriber
 
 __all__ = ["SpeechService"]
 
@@ -18,14 +21,20 @@ _MAX_PENDING = 64  # requests per worker; behind that many a new one would wait 
 class SpeechService:
     """Transcribes and synthesizes in worker processes, which all sessions share fairly.
 
-    Recognition and synthesis have processes of their own, so neither waits for the other. A
-    worker that dies is started again; the requests in its hands fail with `AudioError`.
+    Recognition and synthesis have processes of their own, so neither waits for the other. A worker
+    that dies is replaced, and so is one that hangs: it has work and gives no answer for 10 s and
+    twice the length of the sound that it may be working on. A recogniser answers after each 8 s of
+    an utterance, or at its end. A voice answers after each portion of 300 characters at the latest;
+    15 characters count as a second. The requests in the worker's hands fail with `AudioError`.
 
     Args:
         transcriber: which recogniser, see `transcriber.make_transcriber`.
         synthesizer: which voice engine, see `synthesizer.make_synthesizer`.
         transcriber_workers: how many processes recognise, each one utterance at a time.
         synthesizer_workers: how many processes speak, each several texts in turns.
+
+    Raises:
+        ConfigError: there is no engine of that name, or a number of workers is below 1.
 
     Everything here belongs to one event loop.
     """
@@ -38,6 +47,8 @@ class SpeechService:
         transcriber_workers: int = 1,
         synthesizer_workers: int = 1,
     ) -> None:
+        check_transcriber(transcriber)
+        check_synthesizer(synthesizer)
         self._transcribers = _pool("transcribe", transcriber, transcriber_workers)
         self._synthesizers = _pool("synthesize", synthesizer, synthesizer_workers)
 
@@ -45,13 +56,16 @@ class SpeechService:
         """Start the workers and return when all have loaded their models.
 
         Raises:
-            ConfigError: an engine is unknown, refuses its options, or its package is missing.
+            ConfigError: an engine refuses its options, or its package is missing.
             AudioError: a worker did not start.
         """
-        starts = [worker.start() for worker in self._workers()]
+        starts = [asyncio.create_task(worker.start()) for worker in self._workers()]
         try:
             await asyncio.gather(*starts)
         except BaseException:
+            for start in starts:  # one that is slow is not waited for
+                start.cancel()
+            await asyncio.gather(*starts, return_exceptions=True)
             await self.close()
             raise
 
@@ -63,6 +77,11 @@ class SpeechService:
     def pending(self) -> int:
         """How many requests are in the workers' hands."""
         return sum(worker.pending for worker in self._workers())
+
+    def running(self) -> dict[str, int]:
+        """Return how many workers of each kind are there to take requests."""
+        pools = {"transcribe": self._transcribers, "synthesize": self._synthesizers}
+        return {kind: sum(worker.running for worker in pool) for kind, pool in pools.items()}
 
     def _workers(self) -> list[WorkerProcess]:
         return [*self._transcribers, *self._synthesizers]
@@ -77,10 +96,12 @@ class SpeechService:
 
         Raises:
             ConfigError: the recogniser does not know the language.
-            AudioError: recognition failed, the worker died, or too many utterances wait already.
+            AudioError: recognition failed, the worker died or hangs, or too many utterances wait.
         """
         header = {"op": "transcribe", "language": language, "prompt": prompt}
-        job = await _submit(self._transcribers, header, pcm16k)
+        job = await _submit(
+            self._transcribers, header, pcm16k, sound_s=_utterance.longest_s(pcm16k)
+        )
         try:
             texts = [piece["text"] async for piece, _ in job.pieces()]
         finally:
@@ -98,10 +119,10 @@ class SpeechService:
             speed: 0.25 to 1.5, where 1.0 is normal.
 
         Raises:
-            AudioError: synthesis failed, the worker died, or too many texts wait already.
+            AudioError: synthesis failed, the worker died or hangs, or too many texts wait already.
         """
         header = {"op": "synthesize", "text": text, "voice": voice, "speed": speed}
-        job = await _submit(self._synthesizers, header)
+        job = await _submit(self._synthesizers, header, sound_s=_pieces.longest_s(text))
         try:
             async for piece, pcm in job.pieces():
                 yield SpeechChunk(pcm, piece["text"])
@@ -115,11 +136,13 @@ def _pool(kind: str, spec: str, size: int) -> list[WorkerProcess]:
     return [WorkerProcess(kind, spec) for _ in range(size)]
 
 
-async def _submit(pool: list[WorkerProcess], header: JsonDict, payload: bytes = b"") -> Job:
-    worker = min(pool, key=lambda candidate: candidate.pending)
+async def _submit(
+    pool: list[WorkerProcess], header: JsonDict, payload: bytes = b"", *, sound_s: float
+) -> Job:
+    worker = min(pool, key=lambda candidate: (candidate.refuses, candidate.pending))
     if worker.pending >= _MAX_PENDING:
         raise AudioError(
             f"{worker.pending} requests wait for speech already; try again later, "
             "or give the server more workers"
         )
-    return await worker.submit(header, payload)
+    return await worker.submit(header, payload, sound_s=sound_s)

@@ -5,7 +5,22 @@ from __future__ import annotations
 from ...errors import ConfigError
 from ..engines import Synthesizer
 
-__all__ = ["make_synthesizer"]
+__all__ = ["check_synthesizer", "make_synthesizer"]
+
+
+_NAMES = ("espeak", "flite")
+
+
+def check_synthesizer(spec: str) -> None:
+    """See that ``spec`` names a synthesizer, without loading it.
+
+    Raises:
+        ConfigError: no such synthesizer.
+    """
+    if spec not in _NAMES:
+        raise ConfigError(
+            f"synthesizer {spec!r} is unknown; choose {' or '.join(map(repr, _NAMES))}"
+        )
 
 
 def make_synthesizer(spec: str) -> Synthesizer:
@@ -17,12 +32,11 @@ def make_synthesizer(spec: str) -> Synthesizer:
     Raises:
         ConfigError: no such synthesizer, or its package or program is not installed.
     """
+    check_synthesizer(spec)
     if spec == "espeak":
         from .espeak import EspeakSynthesizer
 
         return EspeakSynthesizer()
-    if spec == "flite":
-        from .flite import FliteSynthesizer
+    from .flite import FliteSynthesizer
 
-        return FliteSynthesizer()
-    raise ConfigError(f"synthesizer {spec!r} is unknown; choose 'espeak' or 'flite'")
+    return FliteSynthesizer()

@@ -12,7 +12,7 @@ from ...errors import ConfigError
 from ._utterance import RATE_HZ, prepare, segments
 from .voice_detector import SileroDetector
 
-__all__ = ["PocketsphinxTranscriber", "grammar_of", "make_transcriber"]
+__all__ = ["PocketsphinxTranscriber", "check_transcriber", "grammar_of", "make_transcriber"]
 
 # Small enough that the process notices the end of its input while it recognises: pocketsphinx
 # holds the interpreter's lock for a sixth of a block's duration.
@@ -197,6 +197,15 @@ def _plain(sentence: str) -> str:
     return _PUNCTUATION.sub(" ", sentence.lower()).strip()
 
 
+def check_transcriber(spec: str) -> None:
+    """See that ``spec`` names a transcriber and a grammar that can be read, without loading it.
+
+    Raises:
+        ConfigError: no such transcriber, or there is no such grammar.
+    """
+    _grammar_in(spec)
+
+
 def make_transcriber(spec: str) -> PocketsphinxTranscriber:
     """Return the transcriber that ``spec`` names.
 
@@ -207,11 +216,15 @@ def make_transcriber(spec: str) -> PocketsphinxTranscriber:
     Raises:
         ConfigError: no such transcriber, its package is missing, or the grammar is wrong.
     """
+    return PocketsphinxTranscriber(_grammar_in(spec))
+
+
+def _grammar_in(spec: str) -> str | None:
     kind, _, argument = spec.partition(":")
     if kind == "phrases":
-        return PocketsphinxTranscriber(_grammar_of_lines(argument, "of phrases"))
+        return _grammar_of_lines(argument, "of phrases")
     if kind == "pocketsphinx":
-        return PocketsphinxTranscriber(_read_grammar(argument) if argument else None)
+        return _read_grammar(argument) if argument else None
     raise ConfigError(
         f"transcriber {spec!r} is unknown; choose 'pocketsphinx', 'pocketsphinx:GRAMMAR_FILE' or "
         "'phrases:TEXT'"

@@ -132,8 +132,11 @@ _KINDS: dict[str, Callable[[str], Handler]] = {
 
 def main(argv: list[str]) -> int:
     """Serve requests of the kind ``argv[0]`` with the engine ``argv[1]`` until the input ends."""
-    # Ctrl-C reaches the whole process group; the server decides when its workers end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A service manager tells all processes of a service at once; the server decides when its
+    # workers end.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # not all on every system
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     out = _private_stdout()
     requests: queue.SimpleQueue[Message] = queue.SimpleQueue()
     # Before the models load, so that even a start that hangs ends with the server.
@@ -163,7 +166,16 @@ def _read_requests(requests: queue.SimpleQueue[Message]) -> None:
         while True:
             requests.put(read_message(sys.stdin.buffer))
     except (EOFError, OSError):
-        os._exit(0)  # at once: the main thread may be busy for seconds
+        pass
+    finally:  # whatever else it was: a worker that hears nothing any more is of no use
+        _end_at_once()
+
+
+def _end_at_once() -> None:
+    """End in the middle of any work, with whatever this process has started."""
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from .client_secrets import IssuedSecrets
 from .conversation_service import serve_conversation
 from .distiller_routes import DistillerRoutes
 from .gate import gate
+from .open_sessions import Doorkeeper, OpenSessions
 from .refusals import no_call, refusal
 from .rest_routes import RestRoutes
 from .session_limit import SessionLimit
@@ -35,16 +36,20 @@ __all__ = ["create_app"]
 _BASES = ("/v1", "/openai/v1", "/openai")
 
 
-def create_app(settings: ServerSettings, engines: EngineSet) -> Starlette:
+def create_app(
+    settings: ServerSettings, engines: EngineSet, sessions: OpenSessions | None = None
+) -> Starlette:
     """Return the ASGI application.
 
     Args:
         settings: what to serve, and to whom.
         engines: what hears, thinks and speaks; the caller opens and closes them.
+        sessions: where the open sessions are known, for a caller that wants to end them.
     """
     secrets, calls = IssuedSecrets(), OpenCalls()
     access = Access(settings.key, secrets)
-    routes = _Routes(settings, engines, access, calls)
+    sessions = OpenSessions() if sessions is None else sessions
+    routes = _Routes(settings, engines, access, calls, sessions)
     return Starlette(
         routes=[
             *RestRoutes(settings, access, secrets, calls).routes(_BASES),
@@ -55,6 +60,7 @@ def create_app(settings: ServerSettings, engines: EngineSet) -> Starlette:
         ],
         middleware=[
             *gate(settings.caller_rules()),
+            Middleware(Doorkeeper, sessions=sessions),
             Middleware(SessionLimit, settings.max_sessions),
         ],
         exception_handlers={HTTPException: _http_error, ClientDisconnect: _nobody_reads},
@@ -63,12 +69,18 @@ def create_app(settings: ServerSettings, engines: EngineSet) -> Starlette:
 
 class _Routes:
     def __init__(
-        self, settings: ServerSettings, engines: EngineSet, access: Access, calls: OpenCalls
+        self,
+        settings: ServerSettings,
+        engines: EngineSet,
+        access: Access,
+        calls: OpenCalls,
+        sessions: OpenSessions,
     ) -> None:
         self._settings = settings
         self._engines = engines
         self._access = access
         self._calls = calls
+        self._sessions = sessions
 
     def below(self, base: str) -> list[Route | WebSocketRoute]:
         """Return the routes of the API below a path such as ``"/v1"``."""
@@ -80,7 +92,14 @@ class _Routes:
         ]
 
     async def health(self, request: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok"})
+        workers = self._engines.workers()
+        status = "ok" if all(workers.values()) else "failing"
+        if self._sessions.draining:
+            status = "draining"
+        return JSONResponse(
+            {"status": status, "sessions": len(self._sessions), "workers": dict(workers)},
+            status_code=200 if status == "ok" else 503,
+        )
 
     async def models(self, request: Request) -> JSONResponse:
         grant = self._access.check(request)

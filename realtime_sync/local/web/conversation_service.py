@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from starlette.websockets import WebSocket
 
 from ..._types import JsonDict
+from ...errors import AudioError
 from ..engine_set import EngineSet
 from ..protocol.conversation_session import ConversationSession, OnHeard
-from ..protocol.generation import generate, with_pauses
+from ..protocol.generation import fail, generate, with_pauses
 from ..protocol.response_builder import ResponseBuilder
 from ..protocol.stored_items import StoredPart
 from ..protocol.wire_formats import to_hearing
@@ -18,6 +20,8 @@ from ..server_settings import ServerSettings
 from .session_loop import SessionLoop
 
 __all__ = ["serve_conversation"]
+
+_LOGGER = logging.getLogger("realtime_sync.local")
 
 
 async def serve_conversation(
@@ -107,7 +111,11 @@ class _ConversationService:
     # -- tasks -----------------------------------------------------------------------------------
 
     async def _generate(self, response: ResponseBuilder) -> None:
-        await self._words_of(response)
+        try:
+            await self._words_of(response)
+        except AudioError as exc:
+            fail(response, self.session.responses, exc)
+            return
         await generate(
             response,
             self.session.responses,
@@ -117,7 +125,11 @@ class _ConversationService:
         )
 
     async def _words_of(self, response: ResponseBuilder) -> None:
-        """Wait until all that was said before ``response`` is recognised."""
+        """Wait until all that was said before ``response`` is recognised.
+
+        Raises:
+            AudioError: a worker has failed; the next response tries again.
+        """
         waits = []
         async for item in with_pauses(response.context):
             for part in item.content:
@@ -127,6 +139,9 @@ class _ConversationService:
                     waits.append(self._recognitions[id(part)])
         if waits:
             await asyncio.wait(waits)
+        async for item in with_pauses(response.context):
+            if any(part.type == "input_audio" and part.heard is None for part in item.content):
+                raise AudioError("what the user has said was not recognised; ask again")
 
     async def _recognise(
         self, part: StoredPart, done: OnHeard, language: str | None, prompt: str | None
@@ -138,8 +153,10 @@ class _ConversationService:
                 pcm = await asyncio.to_thread(to_hearing, bytes(part.audio), part.format)
                 heard = await self._engines.speech.transcribe(pcm, language=language, prompt=prompt)
         except Exception as exc:  # whatever a replaced engine raises fails this utterance alone
+            _LOGGER.warning("an utterance was not recognised", exc_info=exc)
             error = exc
-        part.heard = heard
+        if not isinstance(error, AudioError):
+            part.heard = heard
         done(part, error)
 
 

@@ -4,42 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import os
-import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import uvicorn
 
 from ..._threads import spawn
-from ...errors import ConfigError
+from ...errors import AudioError, ConfigError
 from ..engine_set import EngineSet, open_engines
 from ..server_settings import ServerSettings
 from .asgi import create_app
 from .fair_websocket import FairWebSocket
+from .open_sessions import OpenSessions
+from .server_log import logging_to_stderr
+from .stop_signals import stop_signals
 from .timed_connections import TimedHttp, Waiting
 
 __all__ = ["bind", "serve"]
 
+_log = logging.getLogger("realtime_sync.local")
+
 # 15 MiB of audio, the protocol's limit for one append, in base64, and some JSON around it.
 _MAX_MESSAGE_BYTES = 21 * 1024 * 1024
-# How long open connections may take to end, and after that, how long the workers may.
-_GRACE_S = 2
-_LAST_RESORT_S = 8.0
-
-
-def _no_false_alarm(record: logging.LogRecord) -> bool:
-    """Drop what uvicorn says of every upgrade that is refused with an HTTP answer."""
-    return "returned without completing handshake" not in record.getMessage()
+# How long clients may take to answer the close of their session, and requests to be served.
+_GRACE_S = 2.0
+_LAST_RESORT_S = 8.0  # a parent's child that does not end by then is ended
+_GOING_AWAY = 1001
 
 
 def serve(settings: ServerSettings, *, child: bool = False) -> None:
     """Serve until stopped by a signal, or as a child by the end of standard input.
+
+    At SIGTERM, open sessions may go on for `ServerSettings.drain_s`, and new ones are refused. At
+    any other signal, or a second one, they are closed.
 
     Args:
         settings: what to serve.
@@ -50,27 +53,57 @@ def serve(settings: ServerSettings, *, child: bool = False) -> None:
             can't be had.
         AudioError: a speech worker did not start.
     """
-    logging.getLogger("uvicorn.error").addFilter(_no_false_alarm)
-    with bind(settings) as listener:
+    with logging_to_stderr(settings.log_level), bind(settings) as listener:
         asyncio.run(_serve(settings, listener, child=child))
 
 
 async def _serve(settings: ServerSettings, listener: socket.socket, *, child: bool) -> None:
-    async with open_engines(settings) as engines:
-        server = _Server(settings, engines, listener, child=child)
-        if child:
-            spawn(server.end_with_stdin, name="local-server-stdin")
-        await server.serve(sockets=[listener])
+    loop, starting = asyncio.get_running_loop(), asyncio.current_task()
+    assert starting is not None
+    server: _Server | None = None
+    stopped = False
+
+    def stop(gently: bool) -> None:
+        nonlocal stopped
+        stopped = True
+        if server is None:
+            starting.cancel()
+        else:
+            server.stop(gently=gently)
+
+    with stop_signals(lambda gently: loop.call_soon_threadsafe(stop, gently), child=child):
+        try:
+            async with open_engines(settings) as engines:
+                server = _Server(settings, engines, listener, child=child)
+                if child:
+                    end = functools.partial(loop.call_soon_threadsafe, stop, False)
+                    spawn(lambda: _end_with_stdin(end), name="local-server-stdin")
+                await server.serve(sockets=[listener])
+        except (asyncio.CancelledError, AudioError):  # the signal may have hit a worker as well
+            if server is not None or not stopped:
+                raise
+
+
+def _end_with_stdin(end: Callable[[], object]) -> None:
+    """Stop the server when standard input ends, and the process if that does not help."""
+    # os.read: a daemon thread inside sys.stdin aborts the interpreter's exit.
+    while os.read(0, 4096):
+        pass
+    with contextlib.suppress(RuntimeError):  # it has ended already
+        end()
+    time.sleep(_LAST_RESORT_S)
+    os._exit(1)
 
 
 class _Server(uvicorn.Server):
-    """Reports when it is ready, with the port that was found."""
+    """Reports when it is ready, with the port that was found, and ends with its sessions."""
 
     def __init__(
         self, settings: ServerSettings, engines: EngineSet, listener: socket.socket, *, child: bool
     ) -> None:
+        sessions = OpenSessions()
         config = uvicorn.Config(
-            create_app(settings, engines),
+            create_app(settings, engines, sessions),
             # On uvicorn's sans-I/O implementation, which is built on what websockets maintains and
             # has back-pressure in both directions.
             ws=FairWebSocket,
@@ -82,7 +115,8 @@ class _Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=_GRACE_S,
+            # Longer than `shutdown` needs: after that, uvicorn leaves tasks behind.
+            timeout_graceful_shutdown=int(_GRACE_S) + 1,
             ssl_certfile=settings.tls_cert,
             ssl_keyfile=settings.tls_key,
         )
@@ -96,6 +130,8 @@ class _Server(uvicorn.Server):
         self._settings = settings
         self._listener = listener
         self._child = child
+        self._sessions = sessions
+        self._draining: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, with connections of our own, and say so."""
@@ -117,27 +153,51 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on SIGTERM and, unless a child, on SIGINT, and end normally.
+        """Leave the signals to `stop_signals`.
 
         uvicorn's own raises the signal again afterwards, into the middle of the engines' shutdown.
         """
-        handlers: dict[signal.Signals, Any] = {signal.SIGTERM: self.handle_exit}
-        handlers[signal.SIGINT] = signal.SIG_IGN if self._child else self.handle_exit
-        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        yield
 
-    def end_with_stdin(self) -> None:
-        """Stop the server when standard input ends, and the process if that does not help."""
-        # os.read: a daemon thread inside sys.stdin aborts the interpreter's exit.
-        while os.read(0, 4096):
-            pass
+    def stop(self, *, gently: bool) -> None:
+        """Begin to end; or hurry, when it was asked before.
+
+        Args:
+            gently: open sessions may go on for a while.
+        """
+        if gently and not self._sessions.draining:
+            self._draining = asyncio.ensure_future(self._drain())
+        elif not self.should_exit:
+            self.should_exit = True
+        else:
+            self._abort()
+
+    async def _drain(self) -> None:
+        """Let no session in, and end when the last one has ended, or after the limit."""
+        self._sessions.draining = True
+        limit_s = self._settings.drain_s
+        _log.info("stopping: %d sessions may go on for %g s", len(self._sessions), limit_s)
+        try:
+            await asyncio.wait_for(self._sessions.none_open(), limit_s)
+        except asyncio.TimeoutError:
+            _log.warning("%d sessions are closed: %g s are over", len(self._sessions), limit_s)
         self.should_exit = True
-        time.sleep(_LAST_RESORT_S)
-        os._exit(1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the sessions in order, and then everything."""
+        self._sessions.draining = True
+        _log.info("stopping, with %d open sessions", len(self._sessions))
+        closing = self._sessions.end_all(_GOING_AWAY, "the server is shutting down")
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(closing, _GRACE_S)
+        aborting = asyncio.get_running_loop().call_later(_GRACE_S, self._abort)
+        await super().shutdown(sockets)
+        aborting.cancel()
+
+    def _abort(self) -> None:
+        """Wait for nobody any more."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
     def _announce(self) -> None:
         host, port = self._listener.getsockname()[:2]

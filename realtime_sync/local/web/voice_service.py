@@ -167,6 +167,7 @@ class _VoiceService:
             return await self._engines.speech.transcribe(pcm, language=None, prompt=None)
         except Exception as exc:  # it costs the words of this turn, never the session
             _LOGGER.warning("a turn was not recognised", exc_info=exc)
+            self._tell("Recognition", exc)
             return ""
 
     async def _respond_to(self, words: str) -> None:
@@ -177,6 +178,9 @@ class _VoiceService:
             await self._team.answer(words)
         except Exception as exc:  # it costs this answer, never the connection
             _LOGGER.warning("an answer failed", exc_info=exc)
-            error = ServerError(f"The answer failed: {type(exc).__name__}: {exc}")
-            self._loop.outbox.put(error_message(error))
+            self._tell("The answer", exc)
         self._session.end_response()
+
+    def _tell(self, what: str, exc: Exception) -> None:
+        error = ServerError(f"{what} failed: {type(exc).__name__}: {exc}")
+        self._loop.outbox.put(error_message(error))

@@ -15,7 +15,7 @@ from realtime_sync.local.server_settings import OPTIONS, ServerOption, ServerSet
 from realtime_sync.local.web import uvicorn_server
 
 VALUES: dict[Any, str] = {str: "a b", Path: "a.pem", int: "1234", float: "2.5"}
-SPECIAL = {"allow_hosts": "a.example", "allow_origins": "https://a.example"}
+SPECIAL = {"allow_hosts": "a.example", "allow_origins": "https://a.example", "log_level": "info"}
 
 
 def value_of(option: ServerOption) -> str:

@@ -16,7 +16,7 @@ from realtime_sync.local.server_settings import OPTIONS, ServerOption, ServerSet
 ELSEWHERE = {"key", "phrases"}
 SHARED = [option for option in OPTIONS if option.name not in ELSEWHERE]
 VALUES: dict[Any, Any] = {str: "a 'b'", Path: Path("a b"), int: 1234, float: 2.5}
-SPECIAL = {"allow_hosts": "a.example", "allow_origins": "https://a.example"}
+SPECIAL = {"allow_hosts": "a.example", "allow_origins": "https://a.example", "log_level": "info"}
 
 
 def settings(**options: Any) -> ServerSettings:

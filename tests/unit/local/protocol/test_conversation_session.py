@@ -9,6 +9,7 @@ import pytest
 from bench import Bench, types
 
 from realtime_sync.audio import encode_ulaw
+from realtime_sync.errors import AudioError
 from realtime_sync.local.protocol.conversation_config import default_session
 from realtime_sync.local.protocol.response_builder import ResponseBuilder
 
@@ -273,6 +274,11 @@ def test_failed_transcription(bench: Bench) -> None:
     (event,) = bench.recognised(RuntimeError("no model"))
     assert event["type"] == "conversation.item.input_audio_transcription.failed"
     assert event["error"]["message"] == "RuntimeError: no model"
+    assert event["error"]["code"] == "audio_unintelligible"
+    bench.hear(1_000, loud=True)
+    bench.send("input_audio_buffer.commit")
+    (event,) = bench.recognised(AudioError("the worker died"))
+    assert event["error"]["code"] == "speech_failed"
 
 
 def test_without_transcription_only_the_responder_knows_the_words(bench: Bench) -> None:

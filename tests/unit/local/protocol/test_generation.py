@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from bench import Bench, types
 
+from realtime_sync.errors import AudioError
 from realtime_sync.local.engines import (
     Finish,
     ResponderEvent,
@@ -162,3 +163,23 @@ def test_a_responder_that_fails(bench: Bench, caplog: pytest.LogCaptureFixture) 
     assert "no model" in caplog.text
     bench.send("response.create")
     assert answer(bench, Says(TextDelta("Fine.")))[-2]["response"]["status"] == "completed"
+
+
+class Hoarse(Speech):
+    """Whose worker has died."""
+
+    async def synthesize(
+        self, text: str, *, voice: str, speed: float
+    ) -> AsyncGenerator[SpeechChunk, None]:
+        raise AudioError("the worker died")
+        yield  # an asynchronous generator
+
+
+def test_speech_that_fails_is_not_the_responders_fault(bench: Bench) -> None:
+    bench.send("response.create", response={"output_modalities": ["audio"]})
+    response = answer(bench, Says(TextDelta("Hello.")), speech=Hoarse())[-2]["response"]
+    assert response["status_details"]["error"] == {
+        "type": "server_error",
+        "code": "speech_failed",
+        "message": "AudioError: the worker died",
+    }

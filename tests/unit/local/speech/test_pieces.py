@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_sync.local.speech._pieces import cut, portions
+from realtime_sync.local.speech._pieces import cut, longest_s, portions
 
 SECOND = bytes(48_000)
 PIECE_BYTES = 9_600
@@ -30,6 +30,12 @@ def test_portions_lose_nothing(text: str) -> None:
     parts = list(portions(text))
     assert "".join(parts) == text
     assert all(0 < len(part) <= 300 for part in parts)
+
+
+def test_how_long_the_longest_portion_sounds() -> None:
+    assert longest_s("") == 0.0
+    assert longest_s("x" * 150) == 10.0
+    assert longest_s("x" * 300) == longest_s("x" * 90_000) == 20.0
 
 
 def test_words_come_where_they_begin() -> None:
