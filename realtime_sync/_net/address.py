@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import ConfigError
 
-__all__ = ["server_url", "show_address"]
+__all__ = ["server_url", "show_address", "split_url"]
 
 
 def show_address(host: str, port: int) -> str:
     """Return ``host:port``, an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def split_url(url: str) -> tuple[SplitResult, str | None, int | None] | None:
+    """Return the parts of a URL, its host and its port; None where it is malformed.
+
+    No exception says so: the standard library's repeat what they stumble over, a password too.
+    """
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        return parts, parts.hostname, parts.port
+    return None
 
 
 def server_url(
@@ -29,11 +41,10 @@ def server_url(
     Raises:
         ConfigError: it is malformed, names no host, or holds a password.
     """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as exc:
-        raise ConfigError(f"{name} has a malformed host or port; use {example}") from exc
+    found = split_url(url)
+    if found is None:
+        raise ConfigError(f"{name} has a malformed host or port; use {example}")
+    parts, host, port = found
     if parts.scheme not in ports:
         schemes = " or ".join(f"{scheme}://" for scheme in ports)
         raise ConfigError(f"{name} has the scheme {parts.scheme!r}; use {schemes}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from attrs import field, frozen
 
 from ..errors import ConfigError
-from .address import show_address
+from .address import show_address, split_url
 
 __all__ = ["Proxy", "parse_proxy", "proxy_for"]
 
@@ -43,11 +43,10 @@ def parse_proxy(url: str, source: str = "proxy") -> Proxy:
     example = "write it as http://user:password@host:port"
     if not isinstance(url, str) or "://" not in url:
         raise ConfigError(f"{source} is not a URL with a scheme; {example}")
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as exc:
-        raise ConfigError(f"{source} is not a valid URL; {example}") from exc
+    found = split_url(url)
+    if found is None:
+        raise ConfigError(f"{source} is not a valid URL; {example}")
+    parts, host, port = found
     if parts.scheme == "https":
         raise ConfigError(
             f"{source} has the scheme 'https': TLS to the proxy itself is not supported "

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .._net.secrets import show_url
 from .._types import UNSET, JsonDict, Unset
 from ..errors import ConcurrencyError, ConfigError
 from ..rest.api import DEFAULT_MAX_RETRIES
@@ -106,7 +107,7 @@ class AIRefinery:
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._account.base_url!r})"
+        return f"{type(self).__name__}(base_url={show_url(self._account.base_url)})"
 
 
 def _of_the_session(name: str) -> Callable[..., Any]:
