@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import unquote
 
 from attrs import field, frozen
 
 from ..errors import ConfigError
-from .address import show_address, split_url
+from .address import login_in, show_address, split_url
 
 __all__ = ["Proxy", "parse_proxy", "proxy_for"]
 
@@ -58,10 +57,7 @@ def parse_proxy(url: str, source: str = "proxy") -> Proxy:
         raise ConfigError(f"{source} names no host; {example}")
     if not port:
         port = _DEFAULT_PORTS.get(parts.scheme, _SOCKS_PORT)
-    auth = None
-    if parts.username:
-        auth = (unquote(parts.username), unquote(parts.password or ""))
-    return Proxy(parts.scheme, host, port, auth)
+    return Proxy(parts.scheme, host, port, login_in(url) if parts.username else None)
 
 
 def proxy_for(host: str, port: int, *, secure: bool, chosen: str | None) -> Proxy | None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote_plus
 
+from .address import login_in
 from .proxy import Proxy
 
 __all__ = ["Secrets", "show_url"]
@@ -48,7 +49,7 @@ class Secrets:
     """The secrets of one connection.
 
     Args:
-        url: those parameters of its query count whose names sound like it.
+        url: its login, and those parameters of its query whose names sound like it.
         headers: those whose names sound like it; of "Bearer KEY" both the whole and the key.
         subprotocols: all of them, because some servers take the key there.
         proxy: its password.
@@ -71,9 +72,11 @@ class Secrets:
                 for form in {value, unquote_plus(value)}:
                     found.add(form)
                     pairs[f"{name}={form}"] = f"{name}={_MASK}"
-        if proxy is not None and proxy.auth is not None:
-            login = ":".join(proxy.auth)
-            found |= {proxy.auth[1], base64.b64encode(login.encode()).decode()}
+        for auth in (login_in(url), None if proxy is None else proxy.auth):
+            if auth is None:
+                continue
+            login = ":".join(auth)
+            found |= {auth[1], base64.b64encode(login.encode()).decode()}
             pairs[f"{login}@"] = f"{_MASK}@"
         masked = {form: _MASK for value in found for form in _forms(value)} | pairs
         # The longest first: one may be part of another.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -15,7 +16,10 @@ __all__ = ["main"]
 
 def main(argv: list[str] | None = None) -> int:
     """Serve as the arguments say; return the exit code."""
-    options = _parser().parse_args(argv)
+    arguments = sys.argv[1:] if argv is None else argv
+    options = _parser().parse_args(arguments)
+    if options.child:
+        options = _parser().parse_args([*arguments, *_told_by_parent()])
     try:
         settings = _settings(options)
         from .web.uvicorn_server import serve
@@ -30,6 +34,15 @@ def main(argv: list[str] | None = None) -> int:
         )
         return 2
     return 0
+
+
+def _told_by_parent() -> list[str]:
+    """Return the arguments that only the parent knows: a command line can be read by everybody."""
+    line = b""
+    while not line.endswith(b"\n") and (data := os.read(0, 65536)):
+        line += data
+    told: list[str] = json.loads(line or b"[]")
+    return told
 
 
 def _settings(options: argparse.Namespace) -> ServerSettings:
@@ -91,7 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--child",
         action="store_true",
-        help="print a JSON line when ready, and end when standard input ends",
+        help="read further arguments as a JSON line, print one when ready, and end when standard "
+        "input ends",
     )
     return parser
 

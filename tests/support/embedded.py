@@ -51,7 +51,7 @@ class Server:
 def run_server(*arguments: str, ca: trustme.CA | None = None) -> Iterator[Server]:
     """Run a server as a child process."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "realtime_sync.local", "--child", *arguments],
+        [sys.executable, "-m", "realtime_sync.local", "--child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "REALTIME_SYNC_LOCAL_KEY": KEY},
@@ -59,6 +59,8 @@ def run_server(*arguments: str, ca: trustme.CA | None = None) -> Iterator[Server
     with process:
         assert process.stdout is not None
         assert process.stdin is not None
+        process.stdin.write(json.dumps(arguments).encode() + b"\n")
+        process.stdin.flush()
         ready = json.loads(process.stdout.readline())
         yield Server(ready["url"], KEY, process, ca)
         process.stdin.close()  # its end is the server's
