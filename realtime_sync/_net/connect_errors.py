@@ -13,13 +13,14 @@ from typing import Final
 from attrs import frozen
 
 from .._headers import Headers
-from ..errors import ApiError, ConfigError, ConnectError, api_error
+from ..errors import ApiError, ConfigError, ConnectError, RealtimeError, api_error
 from .address import show_address
 from .proxy import Proxy
 from .secrets import Secrets
 
 __all__ = [
     "MAX_REFUSAL_BYTES",
+    "Failure",
     "Place",
     "no_http_proxy",
     "no_link",
@@ -32,6 +33,19 @@ __all__ = [
 ]
 
 MAX_REFUSAL_BYTES: Final = 65536  # of a refusal's body are kept
+
+
+@frozen
+class Failure:
+    """How an attempt ended, to be raised outside the handler: libraries' words may be secret.
+
+    Attributes:
+        error: for the caller.
+        cause: what of the library's exception may be shown.
+    """
+
+    error: RealtimeError
+    cause: BaseException | None
 
 
 @frozen
@@ -142,4 +156,4 @@ def refusal(
         secrets: are masked in both.
     """
     shown = Headers((name, secrets.hide(value)) for name, value in headers)
-    return api_error(status, shown, secrets.hide_bytes(body))
+    return api_error(status, shown, secrets.hide_in_body(body))

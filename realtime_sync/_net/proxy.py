@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import unquote, urlsplit
 
 from attrs import field, frozen
 
 from ..errors import ConfigError
-from .address import show_address
+from .address import login_in, show_address, split_url
 
 __all__ = ["Proxy", "parse_proxy", "proxy_for"]
 
@@ -43,11 +42,10 @@ def parse_proxy(url: str, source: str = "proxy") -> Proxy:
     example = "write it as http://user:password@host:port"
     if not isinstance(url, str) or "://" not in url:
         raise ConfigError(f"{source} is not a URL with a scheme; {example}")
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as exc:
-        raise ConfigError(f"{source} is not a valid URL; {example}") from exc
+    found = split_url(url)
+    if found is None:
+        raise ConfigError(f"{source} is not a valid URL; {example}")
+    parts, host, port = found
     if parts.scheme == "https":
         raise ConfigError(
             f"{source} has the scheme 'https': TLS to the proxy itself is not supported "
@@ -59,10 +57,7 @@ def parse_proxy(url: str, source: str = "proxy") -> Proxy:
         raise ConfigError(f"{source} names no host; {example}")
     if not port:
         port = _DEFAULT_PORTS.get(parts.scheme, _SOCKS_PORT)
-    auth = None
-    if parts.username:
-        auth = (unquote(parts.username), unquote(parts.password or ""))
-    return Proxy(parts.scheme, host, port, auth)
+    return Proxy(parts.scheme, host, port, login_in(url) if parts.username else None)
 
 
 def proxy_for(host: str, port: int, *, secure: bool, chosen: str | None) -> Proxy | None:

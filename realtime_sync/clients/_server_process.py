@@ -133,14 +133,15 @@ class ServerProcess:
         self.url = ""
         self.api_key = api_key
         self._home = Home()
+        self._arguments = arguments
         # A file, not a pipe: nobody would have to read it while the server lives. Neither it nor
         # the pipes have buffers: a buffer's lock might be held at a fork.
         self._log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # closed by _stop
         stdin, pipe = os.pipe()
         _pipes.add(pipe)
         try:
-            self._process = subprocess.Popen(  # noqa: S603  # our own module, no shell
-                [sys.executable, "-m", "realtime_sync.local", "--child", *arguments],
+            self._process = subprocess.Popen(  # our own module, no shell
+                [sys.executable, "-m", "realtime_sync.local", "--child"],
                 bufsize=0,
                 stdin=stdin,
                 stdout=subprocess.PIPE,
@@ -157,6 +158,7 @@ class ServerProcess:
             raise
         finally:
             os.close(stdin)
+        self._pipe = pipe
         self._stop = weakref.finalize(self, _stop, self._process, pipe, self._log, self._home)
         self.pid = self._process.pid
 
@@ -167,6 +169,7 @@ class ServerProcess:
             ConfigError, ConnectError: see `start_server`.
         """
         assert self._process.stdout is not None
+        self._tell()
         line = self._process.stdout.readline()
         if line:
             self.url = json.loads(line)["url"]
@@ -177,6 +180,13 @@ class ServerProcess:
         raise ConnectError(
             f"the embedded server ended with code {code} before it was ready: {self._last_words()}"
         )
+
+    def _tell(self) -> None:
+        # Not on its command line, which everybody can read: a responder's URL may hold a password.
+        left = memoryview(json.dumps([*self._arguments]).encode() + b"\n")
+        with suppress(BrokenPipeError):  # it has ended, and its last words say why
+            while left:
+                left = left[os.write(self._pipe, left) :]
 
     def _last_words(self) -> str:
         self._log.seek(0)

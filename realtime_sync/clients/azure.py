@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from .._net.secrets import show_url
 from .._types import UNSET, Unset
 from ..errors import ConfigError
 from ..providers import AzureProvider, BetaDialect, DialectFactory, dialect_factory
@@ -111,7 +112,7 @@ class AzureOpenAI(Client):
         )
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._provider.base_url!r})"
+        return f"{type(self).__name__}(base_url={show_url(self._provider.base_url)})"
 
 
 def _api_version(given: str | None) -> str | None:

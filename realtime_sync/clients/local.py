@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 from .. import _lazy
 from .._fork import HomeLock
+from .._net.secrets import show_url
 from ..errors import ConfigError
 from ..providers import OpenAIProvider
 from ..transport import TransportOptions
@@ -190,7 +191,7 @@ class Local(Client):
 
     def __repr__(self) -> str:
         where = self._joined_url or (self._process.url if self._process else None)
-        return f"{type(self).__name__}(url={where!r})"
+        return f"{type(self).__name__}(url={show_url(where)})"
 
 
 def _arguments(name: str, value: object) -> list[str]:

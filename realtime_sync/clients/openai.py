@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from .._net.secrets import show_url
 from .._types import UNSET, Unset
 from ..errors import ConfigError
 from ..providers import DialectFactory, OpenAIProvider, dialect_factory
@@ -93,4 +94,4 @@ class OpenAI(Client):
         )
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._provider.base_url!r})"
+        return f"{type(self).__name__}(base_url={show_url(self._provider.base_url)})"

@@ -88,7 +88,7 @@ class ReconnectingEvent:
     max_attempts: int
     delay: float
     close_code: int
-    extra_query: Mapping[str, object]
+    extra_query: Mapping[str, object] = field(repr=False)
     extra_headers: Mapping[str, str] = field(repr=False)
 
 

@@ -57,7 +57,7 @@ class ConnectionSettings:
     opener: Opener = _cannot_open
     reconnect: ReconnectPolicy | None = None
     on_reconnecting: OnReconnecting | None = None
-    extra_query: Mapping[str, object] = field(factory=dict)
+    extra_query: Mapping[str, object] = field(factory=dict, repr=False)
     extra_headers: Mapping[str, str] = field(factory=dict, repr=False)
     open_timeout: float = 10.0
     close_timeout: float = 5.0

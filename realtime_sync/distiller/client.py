@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .._net.secrets import show_url
 from .._opening import Opening
 from .._types import UNSET, JsonDict, Unset
 from ..errors import ConcurrencyError, ConfigError
@@ -107,8 +108,7 @@ class AIRefinery:
         self.close()
 
     def __repr__(self) -> str:
-        address = self._account.base_url.partition("?")[0]  # behind it may stand a secret
-        return f"{type(self).__name__}(base_url={address!r})"
+        return f"{type(self).__name__}(base_url={show_url(self._account.base_url)})"
 
 
 def _of_the_session(name: str) -> Callable[..., Any]:

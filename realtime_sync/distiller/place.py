@@ -7,6 +7,8 @@ from typing import Any
 
 from attrs import field, frozen
 
+from .._net.secrets import show_url
+
 __all__ = ["SessionPlace"]
 
 
@@ -36,7 +38,7 @@ class SessionPlace:
         'tutor:3'
     """
 
-    url: str
+    url: str = field(repr=show_url)
     headers: Callable[[], Mapping[str, str]] = field(repr=False)
     account: str
     project: str

@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote_plus, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote_plus, urlencode, urlunsplit
 
 from attrs import field, frozen
 
 from .._fork import HomeLock
+from .._net.address import split_url
+from .._net.secrets import show_url
 from ..errors import (
     ApiError,
     AuthenticationError,
@@ -129,18 +131,19 @@ class TokenProvider:
         except ApiError as exc:
             failed = exc.status >= 500 or isinstance(exc, RateLimitError)
             kind = type(exc) if failed else AuthenticationError
-            # From None, and without its body: a server may repeat the secret in it.
-            raise kind(self._masked(exc.message), exc.status, exc.request_id) from None
+            refusal = kind(self._masked(exc.message), exc.status, exc.request_id)
         finally:
             api.close()
+        # Outside the handler, and without the body: a server may repeat the secret in it.
+        raise refusal
 
     def _masked(self, words: str) -> str:
         secret = self._client_secret
         return words.replace(secret, "***").replace(quote_plus(secret), "***")
 
     def __repr__(self) -> str:
-        url = self._url.partition("?")[0]
-        return f"{type(self).__name__}(url={url!r}, client_id={self._client_id!r})"
+        url = show_url(self._url.partition("?")[0])
+        return f"{type(self).__name__}(url={url}, client_id={self._client_id!r})"
 
 
 @frozen(kw_only=True)
@@ -156,10 +159,10 @@ class _TokenEndpoint:
 
 def _place(url: str) -> tuple[_TokenEndpoint, str]:
     """Return a token endpoint and its path, whose last slash counts."""
-    try:
-        parts = urlsplit(url)
-    except ValueError as exc:
-        raise ConfigError("the url of the token endpoint is none; use https://host/path") from exc
+    found = split_url(url)
+    if found is None:
+        raise ConfigError("the url of the token endpoint is none; use https://host/path")
+    parts = found[0]
     base_url = urlunsplit((parts.scheme, parts.netloc, "", parts.query, ""))
     return _TokenEndpoint(base_url=base_url), parts.path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from typing import NoReturn
@@ -16,7 +17,10 @@ __all__ = ["main", "settings_of"]
 def main(argv: list[str] | None = None) -> int:
     """Serve as the arguments say; return the exit code."""
     try:
-        settings, child = settings_of(argv)
+        arguments = sys.argv[1:] if argv is None else argv
+        settings, child = settings_of(arguments)
+        if child:
+            settings, _ = settings_of([*arguments, *_told_by_parent()])
         from .web.uvicorn_server import serve
 
         serve(settings, child=child)
@@ -31,6 +35,15 @@ def main(argv: list[str] | None = None) -> int:
         )
         return 2
     return 0
+
+
+def _told_by_parent() -> list[str]:
+    """Return the arguments that only the parent knows: a command line can be read by everybody."""
+    line = b""
+    while not line.endswith(b"\n") and (data := os.read(0, 65536)):
+        line += data
+    told: list[str] = json.loads(line or b"[]")
+    return told
 
 
 def settings_of(argv: list[str] | None = None) -> tuple[ServerSettings, bool]:
@@ -62,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--child",
         action="store_true",
-        help="print a JSON line when ready, and end when standard input ends",
+        help="read further arguments as a JSON line, print one when ready, and end when standard "
+        "input ends",
     )
     return parser
 

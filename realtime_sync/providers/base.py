@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlencode, urlunsplit
 
 from attrs import field, frozen
 
 from .._headers import Headers
+from .._net.address import server_url
+from .._net.secrets import show_url
 from ..errors import ConfigError
 from .dialect import Dialect, DialectFactory
 
@@ -26,6 +28,7 @@ __all__ = [
 Secret = str | Callable[[], str]
 
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 @frozen
@@ -40,7 +43,7 @@ class Endpoint:
             the program's own options win.
     """
 
-    url: str
+    url: str = field(repr=show_url)
     headers: dict[str, str] = field(repr=False)
     dialect: Dialect | None = None
     options: Mapping[str, Any] = field(factory=dict)
@@ -54,15 +57,15 @@ class Provider:
         base_url: the REST base, such as ``https://api.openai.com/v1``.
         websocket_base_url: the base of WebSocket URLs where it differs, or None.
         websocket_path: what follows the base for a conversation.
-        default_headers, default_query: added to every request; a call's own win.
+        default_headers, default_query: added to every request; a call's own win. Never shown.
         dialect: makes what translates for one connection, or None for a GA server.
     """
 
-    base_url: str
-    websocket_base_url: str | None = None
+    base_url: str = field(repr=show_url)
+    websocket_base_url: str | None = field(default=None, repr=show_url)
     websocket_path: str = "/realtime"
     default_headers: Mapping[str, str] = field(factory=dict, repr=False)
-    default_query: Mapping[str, object] = field(factory=dict)
+    default_query: Mapping[str, object] = field(factory=dict, repr=False)
     dialect: DialectFactory | None = None
 
     def websocket(
@@ -124,15 +127,14 @@ class Provider:
 
     def _url(self, path: str, query: Mapping[str, object]) -> str:
         base = self.websocket_base_url or self.base_url
-        parts = urlsplit(base)
-        scheme = WEBSOCKET_SCHEMES.get(parts.scheme)
-        if scheme is None or not parts.netloc:
-            raise ConfigError(
-                f"{base!r} is no base URL: give one such as 'https://api.openai.com/v1'"
-            )
+        parts, _, _ = server_url(
+            base, name="the base URL", ports=_PORTS, example="https://api.openai.com/v1"
+        )
         whole = {**parse_qs(parts.query, keep_blank_values=True), **query}
         path = parts.path.rstrip("/") + path
-        return urlunsplit((scheme, parts.netloc, path, encode_query(whole), ""))
+        return urlunsplit(
+            (WEBSOCKET_SCHEMES[parts.scheme], parts.netloc, path, encode_query(whole), "")
+        )
 
 
 def encode_query(query: Mapping[str, object]) -> str:

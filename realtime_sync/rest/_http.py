@@ -6,25 +6,32 @@ Its adapters are used without its sessions: those follow redirects, keep cookies
 
 from __future__ import annotations
 
+import gzip
 import logging
 import ssl
 import time
+import traceback
+import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 from urllib.parse import quote
 
 import requests
 from attrs import field, frozen
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import DecodeError
 
 from .._fork import Home, HomeLock
 from .._headers import Headers, check_header
-from .._net.connect_errors import MAX_REFUSAL_BYTES, Place, refusal, refused_by_proxy
+from .._net.connect_errors import MAX_REFUSAL_BYTES, Failure, Place, refusal, refused_by_proxy
 from .._net.proxy import Proxy, proxy_for
 from .._net.secrets import Secrets
 from .._version import __version__
 from ..errors import RealtimeError
-from ._http_errors import TRANSLATED, close_sockets, translate
+from ._http_bounds import MAX_ANSWER_BYTES, AnswerTooLarge, bounded
+from ._http_errors import BROKEN_BODY, TRANSLATED, close_sockets, translate
 from ._http_retry import make_retry
 from ._url import request_url
 from .request import Answer, FormPart
@@ -35,22 +42,53 @@ _LOGGER = logging.getLogger("realtime_sync.rest")
 
 _MAX_KEPT: Final = 64  # links
 
+_UNPACKED: Final = ("gzip", "x-gzip")  # none is asked for, but some servers pack all the same
+
+# Of the request that this thread is sending.
+_SECRETS: ContextVar[Secrets | None] = ContextVar("secrets", default=None)
+
+
+def _mask(record: logging.LogRecord) -> bool:
+    """Mask the secrets of the request in what urllib3 logs: it shows URLs with their queries."""
+    secrets = _SECRETS.get()
+    if secrets is None:
+        return True
+    # All as text: an exception may quote an odd line of the server's, and it keeps the link open.
+    record.msg, record.args = secrets.hide(record.getMessage()), None
+    if record.exc_info and record.exc_info[1]:
+        trace = "".join(traceback.format_exception(record.exc_info[1])).rstrip()
+        record.exc_text, record.exc_info = secrets.hide(trace), None
+    return True
+
+
+for _name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
+    logging.getLogger(_name).addFilter(_mask)
+
+
+@contextmanager
+def _masked(secrets: Secrets) -> Iterator[None]:
+    token = _SECRETS.set(secrets)
+    try:
+        yield
+    finally:
+        _SECRETS.reset(token)
+
 
 @frozen(kw_only=True)
 class Outgoing:
     """A request that is ready but for its bytes.
 
     Attributes:
-        base_url, path, query: make the URL.
+        base_url, path, query: make the URL; only the path is shown.
         headers: with the key among them; never shown.
         body: see `Request`.
         timeout: seconds for connecting and reading, None for ever.
         repeatable: see `Request`.
     """
 
-    base_url: str
+    base_url: str = field(repr=False)
     path: str
-    query: dict[str, object]
+    query: dict[str, object] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | tuple[FormPart, ...] | None = field(repr=False)
     timeout: tuple[float | None, float | None]
@@ -95,24 +133,36 @@ class HttpDoor:
         url, host, port = request_url(outgoing.base_url, outgoing.path, outgoing.query)
         secure = url.startswith("https:")
         proxy = proxy_for(host, port, secure=secure, chosen=self._proxy)
-        place = Place(host, port, proxy)
-        try:
-            response = self._adapter(outgoing.repeatable).send(
-                _prepare(url, outgoing),
-                stream=True,
-                timeout=outgoing.timeout,  # type: ignore[arg-type]  # None is taken for both
-                proxies=_proxies(proxy),
-            )
-        except TRANSLATED as exc:
-            raise translate(exc, place, outgoing.timeout) from exc
-        except BaseException as exc:  # a signal handler's
-            close_sockets(exc.__traceback__)
-            raise
-        answer = OpenAnswer(response, place, outgoing.timeout)
+        exchange = _Exchange(
+            Place(host, port, proxy),
+            outgoing.timeout,
+            Secrets(url, outgoing.headers, proxy=proxy),
+        )
+        answer = self._send(url, outgoing, exchange)
+        if isinstance(answer, Failure):
+            # Not inside the handler: what a library says may repeat a secret of ours.
+            raise answer.error from answer.cause
         _LOGGER.debug("POST %s: status %d", outgoing.path, answer.status)
         if not 200 <= answer.status < 300:
-            raise _refusal(answer, Secrets(url, outgoing.headers, proxy=proxy))
+            raise _refusal(answer, exchange)
         return answer
+
+    def _send(self, url: str, outgoing: Outgoing, exchange: _Exchange) -> OpenAnswer | Failure:
+        try:
+            with _masked(exchange.secrets):
+                response = self._adapter(outgoing.repeatable).send(
+                    _prepare(url, outgoing),
+                    stream=True,
+                    timeout=outgoing.timeout,  # type: ignore[arg-type]  # None is taken for both
+                    proxies=_proxies(exchange.place.proxy),
+                )
+        except TRANSLATED as exc:
+            close_sockets(exc)
+            return exchange.failure(exc)
+        except BaseException as exc:  # a signal handler's
+            close_sockets(exc)
+            raise
+        return OpenAnswer(response, exchange)
 
     def close(self) -> None:
         """Close the kept connections; a later request opens others."""
@@ -132,18 +182,25 @@ class HttpDoor:
             return self._adapters[repeatable]
 
 
+@frozen
+class _Exchange:
+    """What an error of one request needs to know."""
+
+    place: Place
+    timeout: tuple[float | None, float | None]
+    secrets: Secrets
+
+    def failure(self, exc: BaseException) -> Failure:
+        error = translate(exc, self.place, self.timeout)
+        return Failure(error, self.secrets.clean_cause(exc))
+
+
 class OpenAnswer:
     """An answer whose body is read on demand."""
 
-    def __init__(
-        self,
-        response: requests.Response,
-        place: Place,
-        timeout: tuple[float | None, float | None],
-    ) -> None:
+    def __init__(self, response: requests.Response, exchange: _Exchange) -> None:
         self._response = response
-        self.place = place
-        self._timeout = timeout
+        self._exchange = exchange
         self.status: int = response.status_code
         self.headers = Headers(response.headers.items())
         retries = getattr(response.raw, "retries", None)
@@ -154,13 +211,32 @@ class OpenAnswer:
         return b"".join(self.chunks(65536))
 
     def chunks(self, size: int) -> Iterator[bytes]:
-        """Yield the body in pieces of at most ``size`` bytes."""
+        """Yield the body, unpacked, in pieces of at most ``size`` bytes."""
+        failure = None
+        left = MAX_ANSWER_BYTES
         try:
-            yield from self._response.iter_content(size)
-        except TRANSLATED as exc:
-            raise translate(exc, self.place, self._timeout) from exc
+            for piece in self._pieces(size):
+                left -= len(piece)
+                if left < 0:
+                    raise AnswerTooLarge
+                yield piece
+        except BROKEN_BODY as exc:
+            failure = self._exchange.failure(exc)
         finally:
             self.close()
+        if failure is not None:
+            raise failure.error from failure.cause
+
+    def _pieces(self, size: int) -> Iterator[bytes]:
+        # Not unpacked by urllib3: a piece of it may become any size there.
+        raw = self._response.raw
+        coding = self.headers.get("content-encoding", "identity").strip().lower()
+        if coding in _UNPACKED:
+            yield from _unpacked(raw, size)
+        elif coding == "identity":
+            yield from raw.stream(size, decode_content=False)
+        else:
+            raise DecodeError(f"{coding!r:.40} was not asked for")
 
     def close(self) -> None:
         """Give the connection back, or end it if there is more to read."""
@@ -191,8 +267,22 @@ class _Adapter(HTTPAdapter):
         host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
         return host, {}
 
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        pool.ConnectionCls = bounded(type(pool).ConnectionCls)
+        return pool
+
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave it to the context."""
+
+
+def _unpacked(raw: Any, size: int) -> Iterator[bytes]:
+    file = gzip.GzipFile(fileobj=raw)
+    try:
+        while piece := file.read(size):
+            yield piece
+    except (gzip.BadGzipFile, EOFError, zlib.error) as exc:
+        raise DecodeError("no gzip") from exc
 
 
 def _prepare(url: str, outgoing: Outgoing) -> requests.PreparedRequest:
@@ -213,10 +303,10 @@ def _proxies(proxy: Proxy | None) -> dict[str, str]:
     return {"http": url, "https": url}
 
 
-def _refusal(answer: OpenAnswer, secrets: Secrets) -> RealtimeError:
-    if answer.status == 407 and answer.place.proxy is not None:
+def _refusal(answer: OpenAnswer, exchange: _Exchange) -> RealtimeError:
+    if answer.status == 407 and exchange.place.proxy is not None:
         answer.close()
-        return refused_by_proxy(answer.place, answer.status)
+        return refused_by_proxy(exchange.place, answer.status)
     body = b""
     try:
         for chunk in answer.chunks(4096):
@@ -226,4 +316,4 @@ def _refusal(answer: OpenAnswer, secrets: Secrets) -> RealtimeError:
     except RealtimeError:
         pass  # the status is known; the words are lost
     answer.close()
-    return refusal(answer.status, answer.headers.items(), body, secrets)
+    return refusal(answer.status, answer.headers.items(), body, exchange.secrets)

@@ -6,8 +6,7 @@ import re
 import socket
 import ssl
 import traceback
-from http.client import HTTPException, IncompleteRead, RemoteDisconnected
-from types import TracebackType
+from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from typing import Final
 
 from requests import exceptions as http
@@ -24,10 +23,15 @@ from .._net.connect_errors import (
     unknown_host,
 )
 from ..errors import ConfigError, ConnectError, RealtimeError, RealtimeTimeout, RemoteProtocolError
+from ._http_bounds import MAX_ANSWER_BYTES, AnswerTooLarge, AnswerTooSlow
 
-__all__ = ["TRANSLATED", "close_sockets", "translate"]
+__all__ = ["BROKEN_BODY", "TRANSLATED", "close_sockets", "translate"]
 
-TRANSLATED: Final = (http.RequestException, low.HTTPError, OSError, HTTPException)
+TRANSLATED: Final = (
+    *(http.RequestException, low.HTTPError, OSError, HTTPException),
+    AnswerTooLarge,
+)
+BROKEN_BODY: Final = (*TRANSLATED, ValueError, OverflowError)  # over a chunk of a negative size
 
 _TUNNEL_REFUSED: Final = re.compile(r"Tunnel connection failed: (\d\d\d)")
 
@@ -40,12 +44,21 @@ def translate(
         return no_socks()
     if isinstance(exc, (http.InvalidURL, http.MissingSchema, http.InvalidSchema)):
         return ConfigError("base_url is no URL that can be requested; use https://host/path")
+    if isinstance(exc, AnswerTooLarge):
+        return RemoteProtocolError(
+            f"{place} sent an answer of more than {MAX_ANSWER_BYTES} bytes; check base_url"
+        )
     root = _root(exc)
     if isinstance(root, low.ProxyError):
         # urllib3 blames the proxy for a link through it that breaks, too.
         if not isinstance(root.original_error, (low.ConnectTimeoutError, ConnectionError)):
             return _proxy(root, place)
         root = root.original_error
+    if isinstance(root.__cause__, AnswerTooSlow):
+        return RealtimeTimeout(
+            f"{place} did not end its answer within {root.__cause__.limit_s:g} s; it may have done "
+            "what was asked. Raise timeout=, or look before you repeat the call"
+        )
     if isinstance(root, low.ReadTimeoutError):
         return RealtimeTimeout(
             f"{place} was silent for {timeout[1]:g} s; it may have done what was asked. "
@@ -99,7 +112,8 @@ def _broken(exc: BaseException, place: Place) -> RealtimeError:
     if isinstance(exc, low.DecodeError):
         return RemoteProtocolError(f"{place} sent a body that its content-encoding does not fit")
     ended = isinstance(cause, (RemoteDisconnected, IncompleteRead))
-    if isinstance(cause, HTTPException) and not ended:
+    odd = isinstance(cause, (HTTPException, low.HTTPError, ValueError, OverflowError))
+    if isinstance(cause, low.InvalidChunkLength) or (odd and not ended):
         return RemoteProtocolError(
             f"{place} did not answer as an HTTP server ({type(cause).__name__}); check host, port "
             "and scheme"
@@ -109,16 +123,17 @@ def _broken(exc: BaseException, place: Place) -> RealtimeError:
     )
 
 
-def close_sockets(struck: TracebackType | None) -> None:
-    """Close the sockets that the libraries were opening when a signal handler raised.
+def close_sockets(exc: BaseException) -> None:
+    """Close what the libraries left open when they raised, or a signal handler did in the middle.
 
-    After exceptions of their own they close them. After a stranger's, a socket that is being
-    connected stays open in a variable of theirs, for as long as somebody keeps the exception.
+    A socket that is being connected, and an answer with two lengths, stay open in a variable of
+    theirs, for as long as somebody keeps the exception.
 
     Args:
-        struck: the exception's traceback, from our door inwards.
+        exc: as it came to our door.
     """
-    for frame, _ in traceback.walk_tb(struck):
-        for value in frame.f_locals.values():
-            if isinstance(value, socket.socket):
-                value.close()
+    for each in {exc, _root(exc)}:
+        for frame, _ in traceback.walk_tb(each.__traceback__):
+            for value in frame.f_locals.values():
+                if isinstance(value, (socket.socket, HTTPResponse)):
+                    value.close()

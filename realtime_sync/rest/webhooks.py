@@ -12,6 +12,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -35,6 +36,7 @@ __all__ = [
 
 _PREFIX = "whsec_"
 _TOLERANCE_S = 300
+_SECONDS = re.compile(r"-?[0-9]{1,20}")  # more are in no tolerance, and no float has them
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -141,7 +143,7 @@ class Webhooks:
         """
         self.verify_signature(payload, headers, secret=secret, tolerance=tolerance)
         try:
-            fields = json.loads(payload)
+            fields = json.loads(_body(payload))
         except (ValueError, RecursionError):
             fields = None
         kind = fields.get("type") if isinstance(fields, dict) else None
@@ -168,21 +170,22 @@ class Webhooks:
             tolerance: how many seconds its timestamp may be off, in the past or the future.
 
         Raises:
-            ConfigError: there is no secret, or it is malformed.
-            WebhookSignatureError: a header is missing, the signature is wrong, or the timestamp
-                is out of tolerance.
+            ConfigError: there is no secret, or it is malformed; the payload is no body.
+            WebhookSignatureError: a header is missing or odd, the signature is wrong, or the
+                timestamp is out of tolerance.
         """
         key = _key(self._secret if secret is None else secret)
-        found = Headers((_text(k), _text(v)) for k, v in headers.items())
+        body = _body(payload)
+        found = _headers(headers)
         webhook_id = _required(found, "webhook-id")
         stamp = _required(found, "webhook-timestamp")
         shown = _required(found, "webhook-signature")
         self._check_time(stamp, tolerance)
-        expected = _signature(key, webhook_id, stamp, payload).encode()
+        expected = _signature(key, webhook_id, stamp, body).encode()
         good = False
         for each in shown.split():
             version, _, signature = each.partition(",")
-            if version == "v1" and hmac.compare_digest(expected, signature.encode()):
+            if version == "v1" and hmac.compare_digest(expected, _bytes(signature)):
                 good = True
         if not good:
             raise WebhookSignatureError(
@@ -191,11 +194,9 @@ class Webhooks:
             )
 
     def _check_time(self, stamp: str, tolerance: int) -> None:
-        try:
-            at = int(stamp)
-        except ValueError as exc:
-            raise WebhookSignatureError("webhook-timestamp is no number of seconds") from exc
-        age = self._clock() - at
+        if not _SECONDS.fullmatch(stamp):
+            raise WebhookSignatureError("webhook-timestamp is no number of seconds")
+        age = self._clock() - int(stamp)
         if abs(age) > tolerance:
             when = "past" if age > 0 else "future"
             raise WebhookSignatureError(
@@ -229,7 +230,7 @@ def sign(
     return {
         "webhook-id": webhook_id,
         "webhook-timestamp": stamp,
-        "webhook-signature": f"v1,{_signature(_key(secret), webhook_id, stamp, payload)}",
+        "webhook-signature": f"v1,{_signature(_key(secret), webhook_id, stamp, _body(payload))}",
     }
 
 
@@ -239,8 +240,10 @@ def _key(secret: str | None) -> bytes:
             "no webhook secret: pass secret=…, webhook_secret=… to the client, or set "
             "OPENAI_WEBHOOK_SECRET"
         )
+    if not isinstance(secret, str):
+        raise ConfigError(f"the webhook secret is a {type(secret).__name__}; pass text")
     if not secret.startswith(_PREFIX):
-        return secret.encode()
+        return _bytes(secret)
     key = b""
     with suppress(ValueError):  # its text may hold the secret
         key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
@@ -256,11 +259,33 @@ def _required(headers: Headers, name: str) -> str:
     return value
 
 
-def _signature(key: bytes, webhook_id: str, stamp: str, payload: str | bytes) -> str:
-    body = payload.encode() if isinstance(payload, str) else bytes(payload)
-    signed = f"{webhook_id}.{stamp}.".encode() + body
+def _signature(key: bytes, webhook_id: str, stamp: str, body: bytes) -> str:
+    signed = _bytes(f"{webhook_id}.{stamp}.") + body
     return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
-def _text(value: Any) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+def _body(payload: Any) -> bytes:
+    if isinstance(payload, str):
+        return _bytes(payload)
+    if isinstance(payload, (bytes, bytearray, memoryview)):
+        return bytes(payload)
+    raise ConfigError(
+        f"the payload is a {type(payload).__name__}; pass the body as it came, bytes or text"
+    )
+
+
+def _headers(headers: Any) -> Headers:
+    """Return those headers that are text; what else a name may have is none."""
+    pairs = headers.items() if hasattr(headers, "items") else ()
+    texts = [(_text(name), _text(value)) for name, value in pairs]
+    return Headers((name, value) for name, value in texts if name and value)
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    return value if isinstance(value, str) else None
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")  # half an emoji has no UTF-8, and is wrong anyway

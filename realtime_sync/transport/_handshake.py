@@ -20,7 +20,7 @@ from attrs import field, frozen
 from .._deadline import Deadline
 from .._headers import check_header
 from .._net.address import server_url
-from .._net.connect_errors import Place, no_link, no_tls, silence
+from .._net.connect_errors import Failure, Place, no_link, no_tls, silence
 from .._net.proxy import proxy_for
 from .._net.secrets import Secrets
 from .._threads import Attempt
@@ -145,14 +145,6 @@ def _header_lines(headers: Mapping[str, str], options: TransportOptions) -> list
     return lines
 
 
-@frozen
-class _Failure:
-    """An error for the caller, and its cause where that may be shown."""
-
-    error: RealtimeError
-    cause: BaseException | None
-
-
 class _Opening:
     """One attempt, all of it under one deadline."""
 
@@ -164,13 +156,13 @@ class _Opening:
         self._sock: socket.socket | None = None
         self._stream: _UpgradeStream | None = None
 
-    def run(self, lines: list[str]) -> Opened | _Failure:
+    def run(self, lines: list[str]) -> Opened | Failure:
         """Go through all steps; return how it ended."""
         try:
             self._connect()
             return self._upgrade(lines)
         except RealtimeError as exc:
-            return _Failure(exc, exc.__cause__)
+            return Failure(exc, exc.__cause__)
         except _TRANSLATED as exc:
             return self._explain(exc)
 
@@ -210,16 +202,15 @@ class _Opening:
         extensions = stream.values_of("sec-websocket-extensions")
         return Opened(sock, stream.unread(), extensions, self._secrets)
 
-    def _explain(self, exc: Exception) -> _Failure:
+    def _explain(self, exc: Exception) -> Failure:
         """Say in our words what went wrong."""
         if self._stream is not None:
             refused = read_refusal(self._stream.seen(), self._stream.read_on, self._secrets)
             if refused is not None:
-                return _Failure(refused, None)  # it says all that the library's says
-        error = _translate(exc, self._target, self._options.open_timeout)
-        if self._secrets.are_in(str(exc)):
-            return _Failure(ConnectError(self._secrets.hide(str(error))), None)
-        return _Failure(error, exc)
+                return Failure(refused, None)  # it says all that the library's says
+        words = self._secrets.hide(str(exc))
+        error = _translate(exc, words, self._target, self._options.open_timeout)
+        return Failure(error, self._secrets.clean_cause(exc))
 
     def cut(self) -> None:
         """Have `run` end at once; from any thread."""
@@ -235,8 +226,15 @@ class _Opening:
             self._sock.close()
 
 
-def _translate(exc: Exception, target: Target, open_timeout: float) -> ConnectError:
-    """Return our exception for whatever went wrong before the server gave an HTTP answer."""
+def _translate(exc: Exception, words: str, target: Target, open_timeout: float) -> ConnectError:
+    """Return our exception for whatever went wrong before the server gave an HTTP answer.
+
+    Args:
+        exc: what the step raised.
+        words: its own, without secrets.
+        target: of the connection.
+        open_timeout: the limit in seconds.
+    """
     if isinstance(exc, ssl.SSLError) and not isinstance(exc, TimeoutError):
         return no_tls(exc, target, "ws://")
     if isinstance(exc, (TimeoutError, websocket.WebSocketTimeoutException)):
@@ -251,7 +249,7 @@ def _translate(exc: Exception, target: Target, open_timeout: float) -> ConnectEr
     if isinstance(exc, (OSError, ValueError)):
         return no_link(exc, target)
     return ConnectError(
-        f"{target.server} did not answer as a WebSocket server ({str(exc)[:100]}); check host, "
+        f"{target.server} did not answer as a WebSocket server ({words[:100]}); check host, "
         f"port, path and whether the server expects {other}"
     )
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import psutil
 import pytest
+from hidden import assert_hidden, assert_hidden_in_error
 
+from realtime_sync import Local
 from realtime_sync._threads import spawn
 from realtime_sync.errors import (
     ApiError,
@@ -69,6 +76,7 @@ class Handler(BaseHTTPRequestHandler):
         endpoint.requests.append(json.loads(body))
         endpoint.headers = self.headers
         self.send_response(endpoint.status if self.path == "/v1/chat/completions" else 404)
+        self.send_header("Location", f"{endpoint.url}/chat/completions")
         if endpoint.chunked:
             self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
@@ -211,7 +219,8 @@ def test_why_the_answer_ended(endpoint: Endpoint, finish: str, reason: str) -> N
     [
         (401, b'{"error": {"message": "bad key"}}', AuthenticationError, "bad key"),
         (429, b'{"error": "slow down"}', RateLimitError, "slow down"),
-        (500, b"<html>", ApiError, "Internal Server Error"),
+        (500, b"<html>", ApiError, "/v1/chat/completions: the server refused the request"),
+        (307, b"", ApiError, "the server redirects to http://127.0.0.1;"),
     ],
 )
 def test_a_refusal(
@@ -221,7 +230,8 @@ def test_a_refusal(
     with pytest.raises(kind, match=message) as caught:
         answer(endpoint)
     assert caught.value.status == status
-    assert KEY not in str(caught.value)
+    assert len(endpoint.requests) == 1
+    assert_hidden_in_error(caught.value, [KEY])
 
 
 @pytest.mark.parametrize(
@@ -274,8 +284,59 @@ def test_nobody_listens(endpoint: Endpoint) -> None:
         list(ChatResponder(url).respond(PROMPT))
 
 
-def test_a_password_in_the_url_is_not_shown() -> None:
-    responder = ChatResponder("http://me:secret@127.0.0.1:9/v1")
-    with pytest.raises(ConnectError) as caught:
-        list(responder.respond(PROMPT))
-    assert "secret" not in str(caught.value)
+def test_a_password_in_the_url_is_not_shown(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    password = "pw-0123456789/+"
+    token = base64.b64encode(f"me:{password}".encode()).decode()
+    secrets = [password, quote(password, safe=""), token]
+    url = endpoint.url.replace("://", f"://me:{quote(password, safe='')}@")
+
+    def fails(url: str = url) -> None:
+        with pytest.raises(RealtimeError) as caught:
+            list(ChatResponder(url).respond(PROMPT))
+        assert_hidden_in_error(caught.value, secrets)
+
+    words = f"you are {password} and {token}"
+    endpoint.parts = [json.dumps({"error": {"message": words}}).encode()]
+    endpoint.status = 401
+    fails()
+    assert endpoint.headers["Authorization"] == f"Basic {token}"
+    endpoint.status = 200
+    for parts in ([event({"error": words})], [event({"error": {"message": words}})]):
+        endpoint.parts = parts
+        fails()
+    for place in ("127.0.0.1:9", "nowhere.invalid"):
+        fails(url.replace(url.rpartition("@")[2].partition("/")[0], place))
+    assert_hidden(caplog.text, secrets)
+
+
+def test_netrc_has_no_say(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password netrc-password\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    endpoint.parts = [delta("stop"), DONE]
+    answer(endpoint)
+    assert endpoint.headers["Authorization"] == f"Bearer {KEY}"
+
+
+def test_nobody_can_read_the_password_on_a_command_line(endpoint: Endpoint) -> None:
+    """Neither that of the server nor those of its workers; the client's error is clean, too."""
+    endpoint.status, endpoint.parts = 401, [b'{"error": "who is pw-0123456789?"}']
+    url = endpoint.url.replace("://", "://me:pw-0123456789@")
+    with (
+        Local(responder=f"chat:{url}") as client,
+        client.realtime.connect() as connection,
+    ):
+        server = psutil.Process(client._server().pid)
+        family = [server, *server.children(recursive=True)]
+        lines = [" ".join(process.cmdline()) for process in family]
+        assert len(lines) > 1, "there are workers"
+        assert_hidden(f"{lines} {server.environ()} {client!r}", ["pw-0123456789"])
+        with pytest.raises(RealtimeError) as caught:
+            connection.ask("hello", response={"output_modalities": ["text"]})
+        assert_hidden_in_error(caught.value, ["pw-0123456789"])
+    assert endpoint.headers["Authorization"].startswith("Basic ")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
+import gzip
 import json
 import logging
 import os
@@ -18,6 +20,8 @@ import pytest
 import requests
 import trustme
 from http_recorder import HttpRecorder, Reply, raw, reply, stall
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from proxies import SocksProxy
 from raw_server import RawPeer, RawServer
 from urllib3.exceptions import InsecureRequestWarning
@@ -301,6 +305,174 @@ def test_bytes_that_are_no_answer(
         error = failure(lambda: secret(api(server.base_url, max_retries=0)))
         assert isinstance(error, kind)
         assert words in str(error)
+
+
+# -- answers without an end ------------------------------------------------------------------------
+
+CONTEXT = ssl.create_default_context()
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+MEGABYTE = b"x" * (1 << 20)
+
+
+def endless(head: bytes, again: bytes) -> Reply:
+    """Answer with a head and then with the same bytes until the client hangs up."""
+
+    def send(peer: RawPeer) -> None:
+        with contextlib.suppress(OSError):
+            peer.sock.sendall(head)
+            while True:
+                peer.sock.sendall(again)
+
+    return send
+
+
+# Which http.client and newer versions of urllib3 refuse by themselves.
+LONG_LINES = (endless(CHUNKED + b"0\r\nX: ", MEGABYTE), endless(OK + b"X: ", MEGABYTE))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        endless(OK + b"\r\n", MEGABYTE),
+        endless(OK + b"Content-Length: %d\r\n\r\n" % (1 << 62), MEGABYTE),
+        endless(CHUNKED, b"100000\r\n" + MEGABYTE + b"\r\n"),
+        endless(CHUNKED + b"ffffffffffffffffffffffff\r\n", MEGABYTE),
+        endless(CHUNKED + b"0\r\n", b"X: y\r\n" * 10_000),
+        *LONG_LINES,
+        endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000),
+    ],
+    ids=["to the end", "length", "chunks", "chunk", "trailers", "trailer", "header", "heads"],
+)
+def test_an_answer_without_an_end(api: Make, answer: Reply) -> None:
+    with HttpRecorder(answer) as server:
+        error = failure(lambda: secret(api(server.base_url)))
+        assert isinstance(error, RemoteProtocolError)
+        if answer not in LONG_LINES:
+            assert "more than 16777216 bytes" in str(error)
+            assert len(server.asked) == 1, "the next would be as long"
+
+
+def packed(times: int, kind: str = "gzip") -> Reply:
+    """Answer with 64 MiB of zeros, packed so often."""
+    body = bytes(64 << 20)
+    for _ in range(times):
+        body = gzip.compress(body, 9)
+    return reply(200, body, {"Content-Encoding": kind})
+
+
+def test_an_answer_that_is_large_when_it_is_unpacked(api: Make) -> None:
+    with HttpRecorder(packed(1)) as server:
+        made = api(server.base_url)
+        for work in (secret, ClientSecrets(made).with_raw_response.create):
+            error = failure(lambda w=work: w(made) if w is secret else w())  # type: ignore[misc]
+            assert isinstance(error, RemoteProtocolError)
+            assert "more than 16777216 bytes" in str(error)
+        with ClientSecrets(made).with_streaming_response.create() as response:
+            pieces = response.iter_bytes(1000)
+            assert {len(next(pieces)) for _ in range(100)} == {1000}
+            assert isinstance(failure(lambda: list(pieces)), RemoteProtocolError)
+        made.close()
+
+
+@pytest.mark.parametrize("kind", ["gzip, gzip", "br", "zstd", "deflate", "x" * 5000])
+def test_a_packing_that_was_not_asked_for(api: Make, kind: str) -> None:
+    with HttpRecorder(packed(2, kind)) as server:
+        made = api(server.base_url, max_retries=0)
+        error = failure(lambda: secret(made))
+        assert isinstance(error, RemoteProtocolError)
+        assert "content-encoding" in str(error)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("kind", ["gzip", "X-GZip"])
+def test_a_packed_answer(api: Make, kind: str, chunked: bool) -> None:
+    body = gzip.compress(json.dumps(SECRET).encode())
+    head = OK + f"Content-Encoding: {kind}\r\n".encode()
+    if chunked:
+        data = b"Transfer-Encoding: chunked\r\n\r\n5\r\n" + body[:5] + b"\r\n"
+        data += b"%x\r\n" % len(body[5:]) + body[5:] + b"\r\n0\r\n\r\n"
+    else:
+        data = b"Content-Length: %d\r\n\r\n" % len(body) + body
+    with HttpRecorder(raw(head + data)) as server:
+        assert ClientSecrets(api(server.base_url)).create().value == SECRET["value"]
+    with HttpRecorder(raw(head + data[:-9])) as server:
+        assert isinstance(failure(lambda: secret(api(server.base_url))), RealtimeError)
+
+
+def trickle(head: bytes, again: bytes) -> Reply:
+    """Answer with a few bytes more whenever the client has begun to wait for them."""
+
+    def send(peer: RawPeer) -> None:
+        peer.sock.settimeout(0.005)
+        with contextlib.suppress(ConnectionError):
+            peer.sock.sendall(head)
+            while True:
+                peer.sock.sendall(again)
+                with contextlib.suppress(TimeoutError):
+                    if not peer.sock.recv(1):
+                        return
+
+    return send
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        trickle(b"", b"H"),
+        trickle(OK + b"X: ", b"y"),
+        trickle(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        trickle(OK + b"\r\n", b" "),
+        trickle(OK + b"Content-Length: 100000\r\n\r\n", b" "),
+        trickle(OK + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"")[:-8], b""),
+        trickle(CHUNKED, b"1\r\n \r\n"),
+        trickle(CHUNKED + b"1;", b"x"),
+        trickle(CHUNKED + b"0\r\n", b"X: y\r\n"),
+    ],
+    ids=["status", "head", "heads", "close", "length", "packed", "chunks", "chunk", "trailers"],
+)
+def test_a_server_that_trickles(api: Make, answer: Reply) -> None:
+    with HttpRecorder(answer) as server:
+        made = api(server.base_url, timeout=0.05)
+        error = failure(lambda: begin(made))
+        assert isinstance(error, RealtimeTimeout)
+        made.close()
+
+
+@pytest.mark.parametrize(
+    "size", [b"-1", b"-5", b"-ffffffffffffffffff", b"", b"x", b"0x5", b"5;", b"\xff", b"1" * 70_000]
+)
+@pytest.mark.parametrize("packing", [b"", b"Content-Encoding: gzip\r\n"])
+def test_odd_sizes_of_chunks(api: Make, size: bytes, packing: bytes) -> None:
+    head = OK + packing + b"Transfer-Encoding: chunked\r\n\r\n"
+    with HttpRecorder(raw(head + size + b"\r\nhello\r\n")) as server:
+        error = failure(lambda: secret(api(server.base_url, max_retries=0)))
+        assert isinstance(error, (ConnectError, RemoteProtocolError))
+
+
+PARTS = (
+    *(b"HTTP/1.1", b"HTTP/1.0", b"HTTP/9", b" ", b"200", b"201", b"99", b"1000", b"-2", b"OK"),
+    *(b"\r\n", b"\n", b"\r\n\r\n", b":", b": ", b",", b";", b"\0", b"\xff", b"\xc2\xb2", b"="),
+    *(b"Content-Length", b"5", b"-5", b"5, 6", b"5,5", b"9" * 30, b"Transfer-Encoding", b"0\r\n"),
+    *(b"chunked", b"gzip", b"Content-Encoding", b"identity", b"Set-Cookie", b"a=b; Max-Age=x"),
+    *(b"Location", b"http://[", b"Retry-After", b"x-should-retry", b"true", b"Connection", b"{}"),
+    *(b"keep-alive", b"Content-Type", b"text/plain; charset=x", b'{"value":1}', KEY.encode()),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_answers_of_any_form(data: st.DataObject) -> None:
+    """Whatever bytes come, it is an answer or an error of ours."""
+    line = st.lists(st.sampled_from(PARTS) | st.binary(max_size=3), max_size=5).map(b"".join)
+    head = st.sampled_from([b"", OK, CHUNKED[:-2], b"HTTP/1.1 204 No\r\n", b"HTTP/1.1 404 No\r\n"])
+    answer = data.draw(head) + b"\r\n".join(data.draw(st.lists(line, max_size=6)))
+    with (
+        HttpRecorder(raw(answer)) as server,
+        OpenAI(api_key=KEY, base_url=server.base_url, max_retries=0, ssl_context=CONTEXT) as client,
+        contextlib.suppress(RealtimeError),
+    ):
+        client.realtime.client_secrets.with_raw_response.create()
 
 
 # -- silence ---------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def run_server(
     With an empty ``key`` it is for everybody.
     """
     process = subprocess.Popen(
-        [sys.executable, *program, "--child", *arguments],
+        [sys.executable, *program, "--child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "REALTIME_SYNC_LOCAL_KEY": key},
@@ -67,6 +67,8 @@ def run_server(
     with process:
         assert process.stdout is not None
         assert process.stdin is not None
+        process.stdin.write(json.dumps(arguments).encode() + b"\n")
+        process.stdin.flush()
         ready = json.loads(process.stdout.readline())
         yield Server(ready["url"], key, process, ca)
         process.stdin.close()  # its end is the server's

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..._net.secrets import show_url
 from ...errors import ConfigError
 from ..engines import Responder
 
@@ -28,6 +29,8 @@ def make_responder(spec: str) -> Responder:
     if kind == "scripted":
         from .scripted import ScriptedResponder, load_script
 
+        if spec == "scripted:":
+            raise ConfigError("'scripted:' names no file; write scripted:FILE.yaml, or 'scripted'")
         return ScriptedResponder(load_script(argument or None))
     if kind == "chat":
         from ._chat import ChatResponder
@@ -38,6 +41,6 @@ def make_responder(spec: str) -> Responder:
 
         return EchoResponder()
     raise ConfigError(
-        f"responder {spec!r} is unknown; choose 'scripted', 'scripted:FILE.yaml', 'chat:URL' "
-        "or 'echo'"
+        f"responder {show_url(spec)} is unknown; choose 'scripted', 'scripted:FILE.yaml', "
+        "'chat:URL' or 'echo'"
     )

@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any, Literal
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, urlunsplit
 
 import requests
 
+from ..._net.address import login_in, server_url
+from ..._net.connect_errors import MAX_REFUSAL_BYTES, refusal
+from ..._net.secrets import Secrets
 from ..._types import JsonDict
 from ...errors import (
     ApiError,
-    AuthenticationError,
     ConfigError,
     ConnectError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
+    RealtimeError,
     RealtimeTimeout,
     RemoteProtocolError,
     ServerError,
@@ -35,13 +34,9 @@ _MODEL_VARIABLE = "REALTIME_SYNC_CHAT_MODEL"
 _DEFAULT_MODEL = "default"  # servers of one model take any name
 _CONNECT_TIMEOUT = 10.0
 _PATH = "/chat/completions"
+_PORTS = {"http": 80, "https": 443}
+_EXAMPLE = "chat:http://localhost:11434/v1?model=llama3.2"
 
-_BY_STATUS: dict[int, type[ApiError]] = {
-    401: AuthenticationError,
-    403: PermissionDeniedError,
-    404: NotFoundError,
-    429: RateLimitError,
-}
 _FINISH: dict[str, Literal["max_output_tokens", "content_filter"]] = {
     "length": "max_output_tokens",
     "content_filter": "content_filter",
@@ -69,18 +64,18 @@ class ChatResponder:
         api_key: str | None = None,
         timeout: float = 60.0,
     ) -> None:
-        split = urlsplit(url)
-        if split.scheme not in ("http", "https") or not split.netloc:
-            raise ConfigError(
-                f"chat URL {url!r} must begin with http:// or https://, "
-                "for example chat:http://localhost:11434/v1?model=llama3.2"
-            )
-        path = split.path.rstrip("/")
+        parts = _parts(url)
+        path = parts.path.rstrip("/")
         path = path if path.endswith(_PATH) else path + _PATH
-        self._url = urlunsplit((split.scheme, split.netloc, path, split.query, ""))
-        self._shown = urlunsplit((split.scheme, split.netloc.rpartition("@")[2], path, "", ""))
+        place = parts.netloc.rpartition("@")[2]
+        self._url = urlunsplit((parts.scheme, place, path, parts.query, ""))
+        self._shown = urlunsplit((parts.scheme, place, path, "", ""))
         self._model = model or os.environ.get(_MODEL_VARIABLE) or _DEFAULT_MODEL
-        self._api_key = api_key or os.environ.get(_KEY_VARIABLE)
+        key = api_key or os.environ.get(_KEY_VARIABLE)
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        # Not in the URL, which the libraries log and quote. And ~/.netrc must not replace the key.
+        self._auth = login_in(url) or _as_it_is
+        self._secrets = Secrets(url, self._headers)
         self._timeout = timeout
 
     @classmethod
@@ -90,15 +85,14 @@ class ChatResponder:
         Raises:
             ConfigError: ``url`` is not an http or https URL.
         """
-        split = urlsplit(url)
-        query = parse_qs(split.query)
+        parts = _parts(url)
+        query = parse_qs(parts.query)
         models = query.pop("model", [])
         if query:
             raise ConfigError(
-                f"chat URL {url!r} has the unknown option {next(iter(query))!r}; "
-                "only 'model' is known"
+                f"the chat URL has the unknown option {next(iter(query))!r}; only 'model' is known"
             )
-        bare = urlunsplit((split.scheme, split.netloc, split.path, "", ""))
+        bare = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
         return cls(bare, model=models[-1] if models else None)
 
     def respond(self, prompt: ResponderPrompt) -> Iterator[ResponderEvent]:
@@ -112,10 +106,16 @@ class ChatResponder:
             ServerError: the endpoint reported an error in the middle of the answer.
             TransportError: the answer broke off.
         """
-        with _translated(self._shown), self._post(self._body(prompt)) as response:
-            if response.status_code != requests.codes.ok:
-                raise _refusal(response)
-            yield from _answer(_chunks(response))
+        try:
+            with self._post(self._body(prompt)) as response:
+                if response.status_code != requests.codes.ok:
+                    raise self._refusal(response)
+                yield from _answer(_chunks(response), self._secrets)
+            return
+        except requests.RequestException as exc:
+            error = _translate(exc, self._shown, self._secrets.hide(str(exc)))
+            cause = self._secrets.clean_cause(exc)
+        raise error from cause  # not inside the handler: what a library says may repeat a secret
 
     def _body(self, prompt: ResponderPrompt) -> JsonDict:
         body: JsonDict = {"model": self._model, "messages": messages_of(prompt), "stream": True}
@@ -127,50 +127,48 @@ class ChatResponder:
         return body
 
     def _post(self, body: JsonDict) -> requests.Response:
-        headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
         return requests.post(
             self._url,
             json=body,
-            headers=headers,
+            headers=self._headers,
+            auth=self._auth,
             stream=True,
+            allow_redirects=False,  # they would take the conversation to another address
             timeout=(_CONNECT_TIMEOUT, self._timeout),
         )
 
+    def _refusal(self, response: requests.Response) -> ApiError:
+        body = b""
+        for piece in response.iter_content(MAX_REFUSAL_BYTES):
+            body += piece
+            if len(body) >= MAX_REFUSAL_BYTES:
+                break
+        error = refusal(response.status_code, response.headers.items(), body, self._secrets)
+        message = f"the chat endpoint {self._shown}: {error.message}"
+        return type(error)(message, *error.args[1:])
 
-@contextmanager
-def _translated(url: str) -> Iterator[None]:
-    try:
-        yield
-    except requests.Timeout as exc:
-        raise RealtimeTimeout(f"the chat endpoint {url} did not answer in time") from exc
-    except requests.exceptions.ChunkedEncodingError as exc:
-        raise TransportError(f"the answer of the chat endpoint {url} broke off") from exc
-    except requests.ConnectionError as exc:
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _parts(url: str) -> SplitResult:
+    return server_url(url, name="the chat URL", ports=_PORTS, example=_EXAMPLE, login=True)[0]
+
+
+def _translate(exc: requests.RequestException, url: str, words: str) -> RealtimeError:
+    if isinstance(exc, requests.Timeout):
+        return RealtimeTimeout(f"the chat endpoint {url} did not answer in time")
+    if isinstance(exc, requests.exceptions.ChunkedEncodingError):
+        return TransportError(f"the answer of the chat endpoint {url} broke off")
+    if isinstance(exc, requests.ConnectionError):
         # While a body is read, requests reports the socket's timeout as a ConnectionError.
-        if "timed out" in str(exc):
-            raise RealtimeTimeout(f"the chat endpoint {url} stopped in mid-answer") from exc
-        raise ConnectError(
+        if "timed out" in words:
+            return RealtimeTimeout(f"the chat endpoint {url} stopped in mid-answer")
+        return ConnectError(
             f"the chat endpoint {url} can't be reached; is it running, and is the URL right?"
-        ) from exc
-    except requests.RequestException as exc:
-        raise TransportError(f"the request to the chat endpoint {url} failed: {exc}") from exc
-
-
-def _refusal(response: requests.Response) -> ApiError:
-    body: Any
-    try:
-        body = response.json()
-    except ValueError:
-        body = response.text
-    error = body.get("error") if isinstance(body, dict) else None
-    message = error.get("message") if isinstance(error, dict) else error or response.reason
-    kind = _BY_STATUS.get(response.status_code, ApiError)
-    return kind(
-        f"the chat endpoint refused the request: {message}",
-        response.status_code,
-        response.headers.get("x-request-id"),
-        body,
-    )
+        )
+    return TransportError(f"the request to the chat endpoint {url} failed: {words}")
 
 
 def _chunks(response: requests.Response) -> Iterator[JsonDict]:
@@ -195,12 +193,12 @@ def _chunks(response: requests.Response) -> Iterator[JsonDict]:
         yield chunk
 
 
-def _answer(chunks: Iterable[JsonDict]) -> Iterator[ResponderEvent]:
+def _answer(chunks: Iterable[JsonDict], secrets: Secrets) -> Iterator[ResponderEvent]:
     calls: dict[int, JsonDict] = {}
     finish: str | None = None
     for chunk in chunks:
         if chunk.get("error"):
-            raise _server_error(chunk["error"])
+            raise _server_error(chunk["error"], secrets)
         for choice in (chunk.get("choices") or ())[:1]:
             delta = choice.get("delta") or {}
             if delta.get("content"):
@@ -228,12 +226,12 @@ def _collect(calls: dict[int, JsonDict], part: JsonDict) -> None:
     call["arguments"] += function.get("arguments") or ""
 
 
-def _server_error(error: Any) -> ServerError:
+def _server_error(error: Any, secrets: Secrets) -> ServerError:
     if not isinstance(error, dict):
-        return ServerError(str(error))
+        return ServerError(secrets.hide(str(error)))
     code = error.get("code")
     return ServerError(
-        str(error.get("message") or error),
+        secrets.hide(str(error.get("message") or error)),
         error.get("type") or "server_error",
         None if code is None else str(code),
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from realtime_sync._net.address import server_url, show_address
+from realtime_sync._net.address import server_url, show_address, split_url
 from realtime_sync.errors import ConfigError
 
 PORTS = {"ws": 80, "wss": 443}
@@ -37,3 +37,11 @@ def test_what_is_no_server(url: str, words: str) -> None:
     assert str(caught.value).startswith("the URL ")
     assert words in str(caught.value)
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["ws://h:hush/", "ws://[hush]/", "ws://me:hush\uff20h/"])
+def test_what_a_malformed_url_holds_is_in_no_cause(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        address(url)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+    assert split_url(url) is None

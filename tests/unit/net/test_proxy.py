@@ -21,6 +21,9 @@ def test_parse_proxy() -> None:
     assert parse_proxy("socks5h://[::1]") == Proxy("socks5h", "::1", 1080)
     assert str(parse_proxy("socks5h://me:hush@[::1]")) == "[::1]:1080"
     assert "hush" not in repr(parse_proxy("http://me:hush@h:1"))
+    with pytest.raises(ConfigError, match="not a valid URL") as caught:
+        parse_proxy("http://me:hush\uff20h")
+    assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,11 @@ def test_a_callable_key_is_asked_each_time() -> None:
     [
         ({}, {}, "needs model="),
         ({}, {"model": "m", "call_id": "c"}, "both given"),
-        ({"base_url": "api.openai.com"}, {"model": "m"}, "'api.openai.com' is no base URL"),
+        (
+            {"base_url": "api.openai.com"},
+            {"model": "m"},
+            "the base URL has the scheme ''; use http://",
+        ),
         ({"api_key": lambda: ""}, {"model": "m"}, "returned no key"),
     ],
 )

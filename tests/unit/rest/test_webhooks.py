@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import pickle
+from contextlib import suppress
 from typing import Any
 
 import openai
@@ -186,3 +187,108 @@ def test_where_the_secret_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_error_is_what_ported_programs_catch() -> None:
     assert issubclass(openai.InvalidWebhookSignatureError, ValueError)
     assert issubclass(WebhookSignatureError, ValueError)
+
+
+# -- odd headers -----------------------------------------------------------------------------------
+
+NAMES = ("webhook-id", "webhook-timestamp", "webhook-signature")
+ODD: tuple[Any, ...] = (
+    *(None, "", b"", " ", "\ud800", "\0", "\xff", b"\xff", "\u0661", "v1", "v1,", ",", "v1,v1,v1"),
+    *("nan", "NaN", "inf", "-inf", "1e9", "1_0", "0x1", "9" * 5000, "-" + "9" * 400, "9" * 21),
+    *(" 1767225600", "+1767225600", "1767225600.0", "1767225600\n", NOW, float("nan"), 1e400),
+    *(True, [], ["v1,AAAA"], {}, object(), 10**5000, ("v1", "AAAA"), bytearray(b"v1,AAAA")),
+    *("v1," + "A" * 100_000, "v1,=", "v1,AAA", "v1,\u00fc", "v1,\ud800", "v2,AAAA", "v1 ,AAAA"),
+    "v1,AAAA " * 10_000,
+)
+
+
+def refused(webhooks: Webhooks, odd: Any) -> None:
+    for work in (webhooks.verify_signature, webhooks.unwrap):
+        with pytest.raises(WebhookSignatureError) as caught:
+            work(BODY, odd)
+        assert len(str(caught.value)) < 300
+        assert type(pickle.loads(pickle.dumps(caught.value))) is WebhookSignatureError
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+def test_an_odd_header(webhooks: Webhooks, name: str, odd: Any) -> None:
+    refused(webhooks, {**headers(), name: odd})
+    others = {other: value for other, value in headers().items() if other != name}
+    refused(webhooks, {**others, name.title().encode(): odd})
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [None, {}, [], [("webhook-id", "a")], "webhook-id", 5, {None: None, 5: 5, (): ()}],
+    ids=repr,
+)
+def test_headers_that_are_none(webhooks: Webhooks, odd: Any) -> None:
+    refused(webhooks, odd)
+
+
+values = st.none() | st.text() | st.binary() | st.integers() | st.floats() | st.lists(st.text())
+stamps = st.integers(NOW - 10**6, NOW + 10**6).map(str)
+signatures = st.lists(st.sampled_from(["v1,", "v2,", " ", "AAAA", "=", ","]) | st.text()).map(
+    "".join
+)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(NAMES, values | stamps | signatures)))
+def test_odd_headers_together(odd: dict[str, Any]) -> None:
+    refused(Webhooks(SECRET, clock=lambda: NOW), odd)
+
+
+@given(st.binary() | st.text() | st.recursive(values, st.lists).map(repr))
+def test_what_is_signed_is_json_with_a_type_or_refused(body: str | bytes) -> None:
+    webhooks = Webhooks(SECRET, clock=lambda: NOW)
+    with suppress(RemoteProtocolError):
+        webhooks.unwrap(body, headers(body))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["realtime.call.incoming", "x"])},
+        optional={
+            **dict.fromkeys(("id", "object", "created_at"), json_values),
+            "data": json_values
+            | st.fixed_dictionaries(
+                {}, optional=dict.fromkeys(("call_id", "sip_headers", "other"), json_values)
+            ),
+        },
+    )
+)
+def test_a_signed_event_of_any_form(fields: dict[str, Any]) -> None:
+    body = json.dumps(fields)
+    with suppress(RemoteProtocolError):
+        event = Webhooks(SECRET, clock=lambda: NOW).unwrap(body, headers(body))
+        assert event.type == fields["type"]
+        assert repr(event)
+
+
+@pytest.mark.parametrize("payload", [None, {}, EVENT, [], 5, 10**12, object()], ids=type)
+def test_a_payload_that_is_no_body(webhooks: Webhooks, payload: Any) -> None:
+    with pytest.raises(ConfigError, match="pass the body as it came"):
+        webhooks.unwrap(payload, headers())
+    with pytest.raises(ConfigError, match="pass the body as it came"):
+        sign(payload, secret=SECRET)
+
+
+@pytest.mark.parametrize(
+    "secret", [b"whsec_AAAA", 5, ["a"], "whsec_", "whsec_\u00fc", "whsec_\ud800"]
+)
+def test_a_secret_that_is_none(secret: Any) -> None:
+    with pytest.raises(ConfigError, match="webhook secret"):
+        Webhooks().unwrap(BODY, headers(), secret=secret)
+
+
+def test_half_an_emoji_in_a_secret_or_a_body() -> None:
+    odd = '{"type": "\ud83d"}'
+    Webhooks(clock=lambda: NOW).unwrap(odd, headers(odd, secret="\ud83d"), secret="\ud83d")

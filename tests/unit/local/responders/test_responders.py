@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hidden import assert_hidden_in_error
 
 from realtime_sync.errors import ConfigError
 from realtime_sync.local.engines import Finish, ResponderEvent, ResponderPrompt, TextDelta, ToolCall
@@ -404,6 +405,11 @@ def test_a_script_that_is_not_there() -> None:
         make_responder("scripted:/nowhere/x.yaml")
 
 
+def test_a_script_without_a_name() -> None:
+    with pytest.raises(ConfigError, match="'scripted:' names no file"):
+        make_responder("scripted:")
+
+
 @pytest.mark.parametrize("spec", ["", "scrpted", "echo:loud", "http://x"])
 def test_an_unknown_responder(spec: str) -> None:
     with pytest.raises(ConfigError, match="choose 'scripted'"):
@@ -457,8 +463,29 @@ def test_tools_are_nested_for_the_chat_api() -> None:
 
 @pytest.mark.parametrize("url", ["", "localhost:1/v1", "ftp://x", "http://"])
 def test_a_chat_url_that_is_none(url: str) -> None:
-    with pytest.raises(ConfigError, match="must begin with http"):
+    with pytest.raises(ConfigError, match="the chat URL"):
         make_responder(f"chat:{url}")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "chat:ftp://me:hush@h/v1",
+        "chat:http://me:hush@h/v1?modle=hush",
+        "chat:http://me:hush@/v1",
+        "chat:http://me:hush@h:x/v1",
+        "chat:http://h:hush/v1",
+        "chat:http://[hush]/v1",
+        "chat:http://me:hush\uff20h/v1",
+        "chat:me:hush@h",
+        "Chat:http://me:hush@h/v1",
+        "chat//me:hush@h/v1",
+    ],
+)
+def test_a_wrong_chat_url_is_not_repeated(spec: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make_responder(spec)
+    assert_hidden_in_error(caught.value, ["hush"])
 
 
 def test_a_chat_url_with_an_unknown_option() -> None:
