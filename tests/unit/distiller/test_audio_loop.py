@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -280,16 +281,23 @@ def test_without_vad_a_source_of_the_programs_serves_all_turns() -> None:
     assert (turns, loud_ms(sink.played)) == (3, 300)
 
 
-@pytest.mark.parametrize("turns", [0, -1, "two", 1.5])
+@pytest.mark.parametrize("turns", [0, -1, "two", 1.5, True])
 def test_turns_are_a_number_from_one(turns: Any) -> None:
     talk, _, _ = loop(SessionScript())
-    with pytest.raises(ConfigError, match="turns="):
+    with pytest.raises(ConfigError, match="turns must be a whole number, 1 or more"):
         talk.listen(turns)
 
 
-def test_a_cancel_event_is_an_event() -> None:
-    with pytest.raises(ConfigError, match="cancel_event"):
-        loop(SessionScript(), cancel_event="space")
+@pytest.mark.parametrize("event", ["space", asyncio.Event(), threading.Event])
+def test_a_cancel_event_is_an_event_of_threads(event: Any) -> None:
+    with pytest.raises(ConfigError, match=r"cancel_event=.*pass threading\.Event\(\)"):
+        loop(SessionScript(), cancel_event=event)
+
+
+@pytest.mark.parametrize("rate", [0, -1, True, None, "16000", 16_000.0, 7_000_000])
+def test_a_sample_rate_is_one(rate: Any) -> None:
+    with pytest.raises(ConfigError, match="sample_rate="):
+        AudioLoop(SessionScript(), sample_rate=rate)
 
 
 def heard(session: SessionScript) -> int:
