@@ -22,7 +22,7 @@ def running(python: str, file: Path, server: Server, *arguments: str) -> Iterato
     environment = {
         **os.environ,
         "API_KEY": server.key,
-        "AIR_BASE_URL": server.url,
+        "AIR_BASE_URL": server.url.removesuffix("/v1"),  # which the SDK would keep
         "PYTHONPATH": str(REPOSITORY),
     }
     with subprocess.Popen(
