@@ -17,7 +17,7 @@ from ..audio.pcm import require_rate
 from ..audio.speaker import Speaker
 from ..audio.virtual import VirtualMicrophone
 from ..connection import RealtimeConnection
-from ..errors import ConfigError, ConnectionClosedError, ConnectionClosedOK, DistillerError
+from ..errors import ConfigError, ConnectionClosedOK, DistillerError
 from ..events import ResponseCreated, ResponseDone, ServerEvent
 from ..voice.events import AnswerStarted, Interrupted, TurnMetrics, VoiceEvent
 from ..voice.loop import VoiceLoop
@@ -82,7 +82,7 @@ class AudioLoop:
             RealtimeError: the session ended; see `DistillerSession.get_responses`.
         """
         if turns is not None:
-            require_count(turns, "turns", least=1, error=ConfigError)
+            require_count(turns, "turns, unless None,", least=1, error=ConfigError)
         wanted = math.inf if turns is None else turns
         try:
             with self._speaker() as sink, self._microphone() as source:
@@ -131,11 +131,7 @@ class AudioLoop:
                 talk.ask(question)
             if self._cancel_event is not None:
                 stack.enter_context(_watching(self._cancel_event, talk))
-            try:
-                talk.run()
-            except ConnectionClosedError:
-                if bridge.failure is None:
-                    raise
+            talk.run()
         if bridge.failure is not None:
             raise bridge.failure
 

@@ -20,6 +20,7 @@ from ..errors import (
     RateLimitError,
     RemoteProtocolError,
 )
+from ..events.wire_values import as_number
 from ..rest.api import RestApi
 from ..rest.request import Request, json_object
 
@@ -105,9 +106,9 @@ class TokenProvider:
         token = found.get("access_token")
         if not isinstance(token, str) or not token:
             raise RemoteProtocolError("the token endpoint's answer has no access_token")
-        lasts = found.get("expires_in")
+        lasts = as_number(found.get("expires_in"))
         ends_at = _end_in(token)
-        if ends_at is None and isinstance(lasts, int | float):
+        if ends_at is None and lasts is not None:
             ends_at = asked_at + lasts
         return token, ends_at or 0.0  # of unknown length: it is used once
 
@@ -172,7 +173,5 @@ def _end_in(token: str) -> float | None:
     with suppress(ValueError, AttributeError, IndexError):
         claims = token.split(".")[1]
         claims += "=" * (-len(claims) % 4)
-        end = json.loads(base64.urlsafe_b64decode(claims)).get("exp")
-        if isinstance(end, int | float):
-            return float(end)
+        return as_number(json.loads(base64.urlsafe_b64decode(claims)).get("exp"))
     return None

@@ -284,7 +284,7 @@ def test_without_vad_a_source_of_the_programs_serves_all_turns() -> None:
 @pytest.mark.parametrize("turns", [0, -1, "two", 1.5, True])
 def test_turns_are_a_number_from_one(turns: Any) -> None:
     talk, _, _ = loop(SessionScript())
-    with pytest.raises(ConfigError, match="turns must be a whole number, 1 or more"):
+    with pytest.raises(ConfigError, match=r"^turns, .* whole number, 1 or more, not "):
         talk.listen(turns)
 
 

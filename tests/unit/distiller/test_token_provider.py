@@ -27,7 +27,11 @@ def test_the_end_of_a_web_token(end: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", ["", "opaque", "a.b", "a..c", "a.é.c", token([1]), token({}), token({"exp": "1"})]
+    "odd",
+    [
+        *("", "opaque", "a.b", "a..c", "a.é.c", token([1]), token({})),
+        *(token({"exp": end}) for end in ("1", True, float("nan"), float("inf"))),
+    ],
 )
 def test_tokens_that_say_nothing(odd: str) -> None:
     assert _end_in(odd) is None
