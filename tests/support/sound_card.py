@@ -71,6 +71,18 @@ class SoundCard:
         with self.speaking(wav) as process:
             assert process.wait(self._guard.seconds) == 0, f"paplay could not play {wav}"
 
+    def is_heard(self) -> bool:
+        """Whether some program has the microphone open."""
+        (microphone,) = [index for index, name, *_ in self._list("sources") if name == "mic"]
+        return any(source == microphone for _, source, *_ in self._list("source-outputs"))
+
+    def _list(self, kind: str) -> list[list[str]]:
+        """What PulseAudio tells of each thing of a kind, in columns."""
+        command = ("pactl", "list", "short", kind)
+        env = {**os.environ, **self.env}
+        run = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        return [line.split("\t") for line in run.stdout.splitlines()]
+
     @contextmanager
     def recording(self, *, rate: int = 24_000, channels: int = 1) -> Iterator[Recording]:
         """Record what the speaker plays; all that was played in the block is in the recording."""
