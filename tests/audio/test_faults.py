@@ -9,15 +9,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from guards import Guard
-from sound_card import SoundCard, started_card
+from programs import ended_by_the_guard
+from sound_card import SoundCard, only_portaudio_itself
 
 TRY_BOTH = """
 import os
@@ -79,12 +77,6 @@ with Microphone() as microphone, Speaker(prebuffer_ms=0, buffer_ms=500) as speak
     report("again", lambda: next(iter(microphone)))
 say("closed", portaudio._users, portaudio._instance, threading.active_count())
 """
-
-
-@pytest.fixture
-def own_card() -> Iterator[SoundCard]:
-    with started_card() as card:
-        yield card
 
 
 def try_both(env: dict[str, str]) -> tuple[list[str], str]:
@@ -194,20 +186,3 @@ def test_a_frozen_sound_server_holds_nobody_up_for_long(own_card: SoundCard) -> 
     assert "speaker the speaker has asked for no audio" in out
     assert "closed" in out
     assert errors.count("a stream is left behind half closed") == 2
-
-
-@contextmanager
-def ended_by_the_guard(program: subprocess.Popen[str]) -> Iterator[None]:
-    """Kill a program that hangs, so that reading what it says comes to an end."""
-    timer = threading.Timer(Guard().seconds, program.kill)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
-
-
-def only_portaudio_itself(errors: str) -> None:
-    """PortAudio's own builds tell on stderr which call failed, and offer no way to stop it."""
-    assert all(line.startswith("Expression '") for line in errors.splitlines()), errors

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from guards import Guard
 
 from realtime_sync import Local
 
@@ -73,3 +76,15 @@ def program(tmp_path: Path, local_server: Local) -> Program:
         "OPENAI_BASE_URL": local_server.url,
     }
     return Program(tmp_path, environment)
+
+
+@contextmanager
+def ended_by_the_guard(program: subprocess.Popen[str]) -> Iterator[None]:
+    """Kill a program that hangs, so that reading what it says comes to an end."""
+    timer = threading.Timer(Guard().seconds, program.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
