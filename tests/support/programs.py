@@ -79,12 +79,24 @@ def program(tmp_path: Path, local_server: Local) -> Program:
 
 
 @contextmanager
-def ended_by_the_guard(program: subprocess.Popen[str]) -> Iterator[None]:
-    """Kill a program that hangs, so that reading what it says comes to an end."""
-    timer = threading.Timer(Guard().seconds, program.kill)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
+def running(code: str, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Run Python code as a program, which the hang guard ends, so that reading from it does.
+
+    Args:
+        code: the program.
+        environment: variables besides those of this process.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", code],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        timer = threading.Timer(Guard().seconds, program.kill)
+        timer.start()
+        try:
+            yield program
+        finally:
+            timer.cancel()
+            timer.join()
