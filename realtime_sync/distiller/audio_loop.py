@@ -13,6 +13,7 @@ from .._signal_safe import Latch
 from .._threads import join_all, spawn
 from ..audio.base import Sink, SinkLike, Source, SourceLike, as_sink, as_source
 from ..audio.microphone import Microphone
+from ..audio.pcm import require_rate
 from ..audio.speaker import Speaker
 from ..audio.virtual import VirtualMicrophone
 from ..connection import RealtimeConnection
@@ -63,10 +64,11 @@ class AudioLoop:
         source: SourceLike | None = None,
         sink: SinkLike | None = None,
     ) -> None:
-        if cancel_event is not None and not hasattr(cancel_event, "wait"):
+        # One of asyncio's has the same methods, and can't be waited for in a thread.
+        if cancel_event is not None and not isinstance(cancel_event, threading.Event):
             raise ConfigError(f"cancel_event={cancel_event!r:.80} is none; pass threading.Event()")
         self._session = session
-        self._sample_rate = sample_rate
+        self._sample_rate = require_rate(sample_rate, name="sample_rate")
         self._cancel_event = cancel_event
         self._source = None if source is None else as_source(source)
         self._sink = None if sink is None else as_sink(sink)

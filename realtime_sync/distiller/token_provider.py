@@ -55,7 +55,7 @@ class TokenProvider:
         clock: seconds since 1970.
 
     Raises:
-        ConfigError: one of the first three is missing.
+        ConfigError: one of the first three is missing, or ``extra_fields`` is no mapping.
 
     Threads: may be shared; one fetches, and the others wait for it.
     """
@@ -75,6 +75,10 @@ class TokenProvider:
         for name, value in named.items():
             if not isinstance(value, str) or not value:
                 raise ConfigError(f"{name} is missing; the token endpoint's documents name it")
+        if not isinstance(extra_fields, Mapping | None):  # its value may be a secret
+            raise ConfigError(
+                f"extra_fields is a {type(extra_fields).__name__}; pass a dictionary of texts"
+            )
         self._url = url
         self._client_id = client_id
         self._client_secret = client_secret

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -287,9 +288,16 @@ def test_turns_are_a_number_from_one(turns: Any) -> None:
         talk.listen(turns)
 
 
-def test_a_cancel_event_is_an_event() -> None:
-    with pytest.raises(ConfigError, match="cancel_event"):
-        loop(SessionScript(), cancel_event="space")
+@pytest.mark.parametrize("event", ["space", asyncio.Event(), threading.Event])
+def test_a_cancel_event_is_an_event_of_threads(event: Any) -> None:
+    with pytest.raises(ConfigError, match=r"cancel_event=.*pass threading\.Event\(\)"):
+        loop(SessionScript(), cancel_event=event)
+
+
+@pytest.mark.parametrize("rate", [0, -1, True, None, "16000", 16_000.0, 7_000_000])
+def test_a_sample_rate_is_one(rate: Any) -> None:
+    with pytest.raises(ConfigError, match="sample_rate="):
+        AudioLoop(SessionScript(), sample_rate=rate)
 
 
 def heard(session: SessionScript) -> int:

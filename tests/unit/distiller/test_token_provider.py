@@ -44,6 +44,13 @@ def test_what_a_provider_needs(name: str, value: Any) -> None:
         TokenProvider(**{**GIVEN, name: value})
 
 
+@pytest.mark.parametrize("fields", ["scope=a-secret", ["a-secret"], 7])
+def test_fields_that_are_none(fields: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^extra_fields is a .*; pass a dictionary") as caught:
+        TokenProvider(**GIVEN, extra_fields=fields)
+    assert "a-secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("url", ["token", "ftp://h/token", "http://[::1/token", "https:///token"])
 def test_what_is_no_endpoint(url: str) -> None:
     with pytest.raises(ConfigError):
