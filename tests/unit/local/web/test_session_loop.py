@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -93,6 +94,26 @@ def test_what_is_no_event_is_refused_and_the_session_goes_on(
     session = serve(socket)
     assert socket.sent[0]["error"]["code"] == code
     assert session.calls == ["open", {"n": 1}, "close"]
+
+
+def test_nothing_of_a_message_is_held_while_the_next_is_awaited() -> None:
+    class Message(dict[str, Any]):
+        """One that can be referred to weakly."""
+
+    class Forgetful(Socket):
+        last: weakref.ref[Message] = weakref.ref(Message())
+        taken = 0
+
+        async def receive(self) -> dict[str, Any]:
+            assert self.last() is None, "up to 21 MiB, while the client is silent"
+            if self.taken == 2:
+                return GONE
+            self.taken += 1
+            message = Message(text('{"n": 1}') if self.taken == 1 else {"type": "binary"})
+            self.last = weakref.ref(message)
+            return message
+
+    assert serve(Forgetful()).calls == ["open", {"n": 1}, "close"]
 
 
 def test_a_session_expires() -> None:
