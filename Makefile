@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 # Two processes share the tests; PYTEST_ARGS=-n0 takes one.
 PARALLEL := -n 2 --dist loadgroup
 
-.PHONY: help demo test test-all test-install test-peers bench bench-voice check serve clean
+.PHONY: help demo test test-all test-install test-peers soak bench bench-voice check serve clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,6 +31,10 @@ test-peers: ## published clients (Node, pipecat, livekit, LiteLLM) against the e
 	@scripts/setup.sh test
 	@scripts/setup_peers.sh
 	REALTIME_SYNC_PEERS=1 $(RUN) -m pytest tests/peers $(PYTEST_ARGS)
+
+soak: ## memory of the embedded server: idle sessions, crowds, 1,200 turns; SOAK=--help lists options
+	@scripts/setup.sh test
+	@PYTHONPATH=tests/support $(RUN) tests/support/server_soak.py $(SOAK)
 
 bench: ## our client and others side by side; BENCH="receive send" runs parts, BENCH=--help lists them
 	@scripts/setup.sh test

@@ -50,7 +50,7 @@ async def open_engines(settings: ServerSettings) -> AsyncIterator[EngineSet]:
     responder = make_responder(settings.responder)
     detectors = DetectorPool(SileroDetector)
     speech = SpeechService(transcriber=settings.transcriber, synthesizer=settings.synthesizer)
-    with open_projects(settings.projects) as projects:
+    with open_projects(settings.projects, most=settings.max_stored) as projects:
         await speech.start()
         try:
             yield EngineSet(

@@ -10,9 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .._types import JsonDict
-from ..errors import ConfigError
+from ..errors import ConfigError, ServerError
 
-__all__ = ["ProjectStore", "open_projects"]
+__all__ = ["ProjectStore", "full", "open_projects"]
+
+
+def full(kind: str, most: int) -> ServerError:
+    """Return the error for one more of what the server keeps no more than ``most`` of."""
+    return ServerError(
+        f"The server keeps {most} {kind} (--max-stored), or less if they are large, and there is "
+        "no room for another.",
+        "invalid_request_error",
+        "too_many_stored",
+    )
 
 
 class ProjectStore:
@@ -23,20 +33,25 @@ class ProjectStore:
 
     Args:
         root: a folder that is there; it holds ``<project>/<version>.json``.
+        most: how many versions of all projects together it may hold.
 
     Threads:
         Any; nothing is kept in memory.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, most: int) -> None:
         self._root = root
+        self._most = most
 
     def add(self, name: str, config: JsonDict) -> int:
         """Store ``config`` as the next version of the project, and return its number.
 
         Raises:
+            ServerError: the folder holds enough.
             ConfigError: the folder can't be written to.
         """
+        if sum(1 for _ in self._root.glob("*/*.json")) >= self._most:
+            raise full("versions of projects", self._most)
         folder = self._root / name
         try:
             folder.mkdir(exist_ok=True)
@@ -79,21 +94,25 @@ class ProjectStore:
 
 
 @contextmanager
-def open_projects(folder: Path | None) -> Iterator[ProjectStore]:
-    """Open the projects in ``folder``, which is made if needed; None for one that goes away again.
+def open_projects(folder: Path | None, *, most: int) -> Iterator[ProjectStore]:
+    """Open the projects in ``folder``, which is made if needed.
+
+    Args:
+        folder: None for one that goes away again.
+        most: how many versions of all projects together it may hold.
 
     Raises:
         ConfigError: there can be no such folder.
     """
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="realtime_sync-projects-") as temporary:
-            yield ProjectStore(Path(temporary))
+            yield ProjectStore(Path(temporary), most=most)
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise ConfigError(f"there can be no projects in {str(folder)!r}: {exc}") from exc
-    yield ProjectStore(folder)
+    yield ProjectStore(folder, most=most)
 
 
 def _written(folder: Path, config: JsonDict) -> Path:

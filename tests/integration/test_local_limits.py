@@ -12,14 +12,20 @@ from typing import Any
 import pytest
 import requests
 import uvicorn
+from click.testing import CliRunner
 from embedded import KEY, Server, run_server
 from guards import GUARD_S, Guard
+from programs import REPOSITORY
 from raw_client import raw_client
+from raw_distiller import agent, post, project
 from uvicorn.server import ServerState
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from realtime_sync import Local, RateLimitError
+from realtime_sync.cli.serve import serve
+from realtime_sync.local.__main__ import main
+from realtime_sync.local.server_settings import LIMITS, ServerSettings
 from realtime_sync.local.web.timed_connections import TimedHttp, Waiting
 
 pytestmark = pytest.mark.timeout(60)
@@ -204,3 +210,37 @@ def test_too_many_connections_that_wait_cost_the_oldest(ws_server: Server) -> No
 def stack_of(server: Server) -> socket.socket:
     port = int(server.url.removesuffix("/v1").rpartition(":")[2])
     return socket.create_connection(("127.0.0.1", port), GUARD_S)
+
+
+# -- what is made over REST ------------------------------------------------------------------------
+
+
+def test_what_is_made_over_rest_is_bounded() -> None:
+    config = project(agent("Clerk"))
+    with run_server("--max-stored", "1") as server:
+        for path, body in (
+            ("/v1/realtime/client_secrets", {}),
+            ("/test/incoming_calls", {}),
+            ("/distiller/create", {"project": "desk", "config": config}),
+        ):
+            assert post(server, path, body).ok
+            refused = post(server, path, body)
+            error = refused.json()["error"]
+            assert (refused.status_code, error["code"]) == (429, "too_many_stored")
+            assert "(--max-stored)" in error["message"]
+
+
+# -- the command line ------------------------------------------------------------------------------
+
+
+def test_both_command_lines_have_all_limits(capsys: pytest.CaptureFixture[str]) -> None:
+    document = (REPOSITORY / "docs" / "local_server.md").read_text(encoding="utf-8")
+    usage = CliRunner().invoke(serve, ["--help"]).output
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    usage_of_child = capsys.readouterr().out
+    assert len(LIMITS) == 7
+    for name, (option, _) in LIMITS.items():
+        assert option in usage
+        assert option in usage_of_child
+        assert f"| `{option}` | {getattr(ServerSettings(), name):g} |" in document

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 
 from attrs import frozen
 from starlette.applications import Starlette
@@ -46,7 +45,8 @@ def create_app(
         engines: what hears, thinks and speaks; the caller opens and closes them.
         sessions: where the open sessions are known, for a caller that wants to end them.
     """
-    secrets, calls = IssuedSecrets(), OpenCalls()
+    secrets = IssuedSecrets(settings.max_stored)
+    calls = OpenCalls(settings.max_stored, limit_s=settings.session_limit_s)
     access = Access(settings.key, secrets)
     sessions = OpenSessions() if sessions is None else sessions
     routes = _Routes(settings, engines, access, calls, sessions)
@@ -164,14 +164,14 @@ class _Routes:
         if secret is not None and secret.translates != translates:
             kind = "translations" if secret.translates else "conversations"
             return refusal(403, f"This client secret opens {kind}.", "insufficient_permissions")
-        start = None if secret is None else copy.deepcopy(secret.session)
+        start = None if secret is None else secret.session
         until = None
         model = query.get("model", query.get("deployment"))
         if "call_id" in query and not translates:
             call = self._calls.find(query["call_id"])
             if call is None or call.state != "active":
                 return no_call(query["call_id"])
-            start, until, model = copy.deepcopy(call.session), call.ended, None
+            start, until, model = call.session, call.ended, None
         kind = "transcription" if query.get("intent") == "transcription" else "realtime"
         if model is None and start is not None:
             return _Target(start.get("type", kind), start.get("model"), start, until)

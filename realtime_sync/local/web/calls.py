@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+from collections.abc import Callable
 from typing import Literal
 
 from attrs import define, field
 
 from ..._types import JsonDict
 from ..protocol.wire import new_id
+from .shelf import Shelf
 
 __all__ = ["Call", "OpenCalls", "incoming_event"]
 
@@ -21,41 +24,80 @@ class Call:
     Attributes:
         id: ``rtc_…``.
         state: ``"ringing"`` until it is accepted.
-        session: what the connections that join it start with, or None for the defaults.
+        over_at: when it is over at the latest, seconds.
+        session_text: `session` as JSON, which takes less memory.
         ended: set when it is over.
     """
 
     id: str
     state: Literal["ringing", "active"]
-    session: JsonDict | None = None
+    over_at: float
+    session_text: str = "null"
     ended: asyncio.Event = field(factory=asyncio.Event)
+
+    @property
+    def session(self) -> JsonDict | None:
+        """What who joins it starts with, or None for the defaults; each time a new one."""
+        session: JsonDict | None = json.loads(self.session_text)
+        return session
 
 
 class OpenCalls:
-    """The calls that are not over."""
+    """The calls that are not over.
 
-    def __init__(self) -> None:
-        self._calls: dict[str, Call] = {}
+    Args:
+        most: how many there may be.
+        limit_s: how long one lasts, and how long it rings.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self, most: int, *, limit_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._calls: Shelf[Call] = Shelf("calls", most)
+        self._limit_s = limit_s
+        self._clock = clock
 
     def ring(self) -> Call:
-        """Return a new call that waits to be accepted."""
-        return self._add(Call(new_id("rtc"), "ringing"))
+        """Return a new call that waits to be accepted.
+
+        Raises:
+            ServerError: there are too many calls.
+        """
+        return self._add("ringing", None)
 
     def begin(self, session: JsonDict | None) -> Call:
-        """Return a new call that is active at once, as those over WebRTC are."""
-        return self._add(Call(new_id("rtc"), "active", session))
+        """Return a new call that is active at once, as those over WebRTC are.
+
+        Raises:
+            ServerError: there are too many calls.
+        """
+        return self._add("active", session)
+
+    def accept(self, call: Call, session: JsonDict) -> None:
+        """Take a call that rings."""
+        call.state, call.session_text = "active", json.dumps(session)
+        self._calls.put(call.id, call, chars=len(call.session_text))
 
     def find(self, call_id: str) -> Call | None:
         """Return a call that is not over."""
-        return self._calls.get(call_id)
+        call = self._calls.find(call_id)
+        if call is not None and call.over_at <= self._clock():
+            self.end(call)
+            return None
+        return call
 
     def end(self, call: Call) -> None:
         """End a call and the connections that have joined it."""
-        del self._calls[call.id]
+        self._calls.remove(call.id)
         call.ended.set()
 
-    def _add(self, call: Call) -> Call:
-        self._calls[call.id] = call
+    def _add(self, state: Literal["ringing", "active"], session: JsonDict | None) -> Call:
+        now = self._clock()
+        for call_id, _ in self._calls:
+            self.find(call_id)  # which ends those that have lasted too long
+        call = Call(new_id("rtc"), state, now + self._limit_s, json.dumps(session))
+        self._calls.put(call.id, call, chars=len(call.session_text))
         return call
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pydantic import Field
 
 from ..._types import JsonDict
 from ..protocol.validation import Strict, check
+from .shelf import Shelf
 
 __all__ = ["IssuedSecret", "IssuedSecrets", "check_lifetime"]
 
@@ -43,50 +45,64 @@ class IssuedSecret:
     Attributes:
         value: ``ek_…``.
         expires_at: seconds since 1970.
-        session: what its sessions start with, or None for the server's defaults.
+        session_text: `session` as JSON, which takes less memory.
         translates: whether it opens translations instead of conversations.
     """
 
     value: str = field(repr=False)
     expires_at: int
-    session: JsonDict | None
+    session_text: str
     translates: bool
+
+    @property
+    def session(self) -> JsonDict | None:
+        """What its sessions start with, or None for the server's defaults: each time a new one."""
+        session: JsonDict | None = json.loads(self.session_text)
+        return session
 
 
 class IssuedSecrets:
     """Those that were made since the server started.
 
     Args:
+        most: how many are kept.
         clock: seconds since 1970.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, most: int, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._known: dict[str, IssuedSecret] = {}
+        self._known: Shelf[IssuedSecret] = Shelf("client secrets", most)
 
     def make(
         self, session: JsonDict | None, *, lifetime_s: int, translates: bool = False
     ) -> IssuedSecret:
-        """Return a new secret."""
+        """Return a new secret.
+
+        Raises:
+            ServerError: there are too many that have not expired.
+        """
         now = self._clock()
-        self._known = {
-            value: known
-            for value, known in self._known.items()
-            if known.expires_at > now - _REMEMBERED_S
-        }
+        self._forget_expired(now - _REMEMBERED_S)
+        if self._known.is_full:
+            self._forget_expired(now)
         secret = IssuedSecret(
             value=f"ek_{secrets.token_hex(24)}",
             expires_at=int(now) + lifetime_s,
-            session=session,
+            session_text=json.dumps(session),
             translates=translates,
         )
-        self._known[secret.value] = secret
+        self._known.put(secret.value, secret, chars=len(secret.session_text))
         return secret
 
     def find(self, value: str) -> IssuedSecret | None:
         """Return a secret, expired or not."""
-        return self._known.get(value)
+        return self._known.find(value)
 
     def is_fresh(self, secret: IssuedSecret) -> bool:
         """Return whether it still opens sessions."""
         return self._clock() < secret.expires_at
+
+    def _forget_expired(self, when: float) -> None:
+        for value, known in self._known:
+            if known.expires_at <= when:
+                self._known.remove(value)

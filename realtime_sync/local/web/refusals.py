@@ -38,7 +38,8 @@ def refusal(
 
 def refusal_of(error: ServerError) -> JSONResponse:
     """Return the answer to a body that breaks a rule."""
-    return refusal(400, error.message, error.code, param=error.param)
+    status = 429 if error.code == "too_many_stored" else 400
+    return refusal(status, error.message, error.code, param=error.param)
 
 
 def no_call(call_id: str) -> JSONResponse:

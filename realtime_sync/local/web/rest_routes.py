@@ -175,7 +175,7 @@ class RestRoutes:
         session = self._start(body)
         if call.state != "ringing":
             return _wrong_state(call, "it was accepted already")
-        call.state, call.session = "active", session
+        self._calls.accept(call, session)
         return _nothing()
 
     @_needs_key

@@ -104,18 +104,22 @@ class SessionLoop:
 
     async def _receive(self, session: ServedSession) -> None:
         with contextlib.suppress(WebSocketDisconnect):
-            while True:
-                message = await self._websocket.receive()
-                if message["type"] == "websocket.disconnect":
-                    return
-                request = self._decode(message)
-                if request is not None:
-                    for _ in session.handle(request):
-                        await asyncio.sleep(0)
+            while await self._handle_next(session):
                 # Messages that wait already are received without a pause: one a turn, or whoever
                 # sends a burst has the server for himself.
                 await asyncio.sleep(0)
                 await self.outbox.not_full()
+
+    async def _handle_next(self, session: ServedSession) -> bool:
+        """Take one message, and hold nothing of it afterwards; False when the client is gone."""
+        message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            return False
+        request = self._decode(message)
+        if request is not None:
+            for _ in session.handle(request):
+                await asyncio.sleep(0)
+        return True
 
     def _decode(self, message: Any) -> Any:
         text = message.get("text")

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from realtime_sync import ConfigError
+from realtime_sync import ConfigError, ServerError
 from realtime_sync.local.project_store import ProjectStore, open_projects
 
 
 def test_versions_count_from_0_for_each_project(tmp_path: Path) -> None:
-    store = ProjectStore(tmp_path)
+    store = ProjectStore(tmp_path, most=100)
     assert [store.add("a", {"n": n}) for n in range(11)] == list(range(11))
     assert store.add("b", {"n": "b"}) == 0
     assert store.find("a") == {"n": 10}, "the newest, by number and not by name"
@@ -22,7 +22,7 @@ def test_versions_count_from_0_for_each_project(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
-    store = ProjectStore(tmp_path)
+    store = ProjectStore(tmp_path, most=100)
     store.add("a", {})
     assert store.find("a", 1) is None
     assert store.find("b") is None
@@ -30,7 +30,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
 
 
 def test_one_file_per_version_and_no_draft_left(tmp_path: Path) -> None:
-    store = ProjectStore(tmp_path)
+    store = ProjectStore(tmp_path, most=100)
     store.add("a", {"x": 1})
     store.add("a", {"x": 2})
     files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
@@ -39,17 +39,17 @@ def test_one_file_per_version_and_no_draft_left(tmp_path: Path) -> None:
 
 def test_they_survive_a_restart(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "projects"
-    with open_projects(folder) as store:
+    with open_projects(folder, most=100) as store:
         store.add("a", {"x": "ä"})
-    with open_projects(folder) as store:
+    with open_projects(folder, most=100) as store:
         assert store.find("a") == {"x": "ä"}
         assert store.add("a", {}) == 1
 
 
 def test_a_temporary_folder_goes_away() -> None:
-    with open_projects(None) as store:
+    with open_projects(None, most=100) as store:
         store.add("a", {})
-        (folder,) = [Path(value) for value in vars(store).values()]
+        (folder,) = [value for value in vars(store).values() if isinstance(value, Path)]
         assert folder.is_dir()
     assert not folder.exists()
 
@@ -58,7 +58,7 @@ def test_a_server_beside_takes_the_same_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is there when ours is to be published: neither replaces the other."""
-    here, there = ProjectStore(tmp_path), ProjectStore(tmp_path)
+    here, there = ProjectStore(tmp_path, most=100), ProjectStore(tmp_path, most=100)
     link = os.link
 
     def late(source: Any, target: Any) -> None:
@@ -76,7 +76,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     def full(source: Any, target: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    store = ProjectStore(tmp_path)
+    store = ProjectStore(tmp_path, most=100)
     monkeypatch.setattr(os, "link", full)
     with pytest.raises(ConfigError, match=r"project 'a' can't be stored in .*No space left"):
         store.add("a", {})
@@ -85,7 +85,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_damaged_file(tmp_path: Path) -> None:
-    store = ProjectStore(tmp_path)
+    store = ProjectStore(tmp_path, most=100)
     store.add("a", {})
     (tmp_path / "a" / "0.json").write_text("{")
     with pytest.raises(ConfigError, match=r"project file '.*0\.json' can't be read"):
@@ -96,6 +96,17 @@ def test_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(ConfigError, match="there can be no projects in"),
-        open_projects(tmp_path / "file" / "x"),
+        open_projects(tmp_path / "file" / "x", most=100),
     ):
         pass
+
+
+def test_so_many_versions_are_kept_and_no_more(tmp_path: Path) -> None:
+    store = ProjectStore(tmp_path, most=2)
+    assert store.add("desk", {}) == 0
+    assert store.add("door", {}) == 0
+    with pytest.raises(ServerError, match=r"keeps 2 versions of projects \(--max-stored\)") as full:
+        store.add("desk", {})
+    assert full.value.code == "too_many_stored"
+    assert store.find("desk") == {}
+    assert store.find("desk", 1) is None

@@ -21,6 +21,13 @@ from realtime_sync.local.server_settings import OPTIONS, ServerSettings
         ({"session_limit_s": float("nan")}, "the session limit is nan"),
         ({"ping_interval_s": 0.0}, "the ping interval is 0"),
         ({"idle_timeout_s": -1.0}, "the idle timeout is -1"),
+        ({"max_input_audio_s": 0.0}, "the max input audio is 0"),
+        ({"request_timeout_s": -1.0}, "the request timeout is -1"),
+        *(
+            ({name: 0}, f"--{name.replace('_', '-')} is 0; give a number from 1")
+            for name in ("max_sessions", "max_items", "max_item_mib", "max_stored")
+        ),
+        ({"max_conversation_mib": -5}, "--max-conversation-mib is -5"),
         ({"tls_key": Path("key.pem")}, "needs its certificate chain"),
         ({"allow_hosts": ("a", "b:80")}, "'b:80' is no host to allow"),
         ({"allow_origins": ("a.example",)}, "'a.example' is no origin to allow"),

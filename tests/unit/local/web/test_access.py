@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from guards import VirtualClock
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 
+from realtime_sync import ServerError
 from realtime_sync.local.web.access import Access, Grant
 from realtime_sync.local.web.client_secrets import IssuedSecrets
 
@@ -24,7 +26,7 @@ def code_of(answer: Grant | JSONResponse | None) -> str:
 
 
 def test_a_secret_opens_until_it_expires(virtual_clock: VirtualClock) -> None:
-    secrets = IssuedSecrets(virtual_clock)
+    secrets = IssuedSecrets(10, virtual_clock)
     access = Access("the key", secrets)
     secret = secrets.make({"type": "realtime"}, lifetime_s=10)
     assert secret.value not in repr(secret)
@@ -41,7 +43,7 @@ def test_a_secret_opens_until_it_expires(virtual_clock: VirtualClock) -> None:
 
 
 def test_the_key_and_no_key(virtual_clock: VirtualClock) -> None:
-    secrets = IssuedSecrets(virtual_clock)
+    secrets = IssuedSecrets(10, virtual_clock)
     assert Access("the key", secrets).check(shows("the key")) == Grant()
     assert Access("the key", secrets).check_key(shows("the key")) is None
     assert code_of(Access("the key", secrets).check(shows("ek_unknown"))) == "invalid_api_key"
@@ -51,3 +53,25 @@ def test_the_key_and_no_key(virtual_clock: VirtualClock) -> None:
     assert everybody.check(shows(secret.value)) == Grant(secret)
     virtual_clock.advance(10)
     assert code_of(everybody.check(shows(secret.value))) == "client_secret_expired"
+
+
+def test_secrets_that_have_expired_make_room_and_others_do_not(virtual_clock: VirtualClock) -> None:
+    secrets = IssuedSecrets(2, virtual_clock)
+    access = Access("the key", secrets)
+    short = secrets.make({"type": "realtime"}, lifetime_s=10)
+    long = secrets.make(None, lifetime_s=60)
+    with pytest.raises(ServerError, match="keeps 2 client secrets"):
+        secrets.make(None, lifetime_s=10)
+    virtual_clock.advance(10)
+    assert code_of(access.check(shows(short.value))) == "client_secret_expired"
+    secrets.make(None, lifetime_s=10)
+    assert code_of(access.check(shows(short.value))) == "invalid_api_key", "it is forgotten"
+    assert access.check(shows(long.value)) == Grant(long)
+
+
+def test_each_session_of_a_secret_has_a_configuration_of_its_own() -> None:
+    secret = IssuedSecrets(1).make({"audio": {}}, lifetime_s=10)
+    first = secret.session
+    assert first == {"audio": {}}
+    first["audio"]["input"] = {}
+    assert secret.session == {"audio": {}}

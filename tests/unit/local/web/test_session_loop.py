@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import weakref
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -125,6 +126,26 @@ def test_waiting_messages_are_taken_one_in_a_turn() -> None:
     taken_in = asyncio.run(run())
     steps = [after - before for before, after in pairwise(taken_in)]
     assert steps == [2] * 9, "one for the event, one for what is none"
+
+
+def test_nothing_of_a_message_is_held_while_the_next_is_awaited() -> None:
+    class Message(dict[str, Any]):
+        """One that can be referred to weakly."""
+
+    class Forgetful(Socket):
+        last: weakref.ref[Message] = weakref.ref(Message())
+        taken = 0
+
+        async def receive(self) -> dict[str, Any]:
+            assert self.last() is None, "up to 21 MiB, while the client is silent"
+            if self.taken == 2:
+                return GONE
+            self.taken += 1
+            message = Message(text('{"n": 1}') if self.taken == 1 else {"type": "binary"})
+            self.last = weakref.ref(message)
+            return message
+
+    assert serve(Forgetful()).calls == ["open", {"n": 1}, "close"]
 
 
 def test_a_session_expires() -> None:
