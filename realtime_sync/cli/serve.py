@@ -31,7 +31,10 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     "--responder",
     default=_USUAL.responder,
     show_default=True,
-    help="Who answers: scripted, scripted:FILE.yaml, echo, or chat:URL of a chat endpoint.",
+    envvar="REALTIME_SYNC_LOCAL_RESPONDER",
+    show_envvar=True,
+    help="Who answers: scripted, scripted:FILE.yaml, echo, or chat:URL of a chat endpoint. A URL "
+    "with a password is better in the environment.",
 )
 @click.option("--grammar", type=_FILE, help="Recognise only this: JSGF, or a sentence per line.")
 @click.option(
