@@ -4,6 +4,8 @@ What every call has in common:
 
 - ``timeout`` is how many seconds the server may be silent, by default 60; connecting may take 5.
   A pair is ``(connect, read)``, None is "as long as it takes".
+- An answer has at most 16 MiB, unpacked as well, and may keep the caller waiting for ten times the
+  longest silence in all.
 - Failures that happened before the server did anything (it could not be reached; 408, 429, 503)
   are tried again up to ``max_retries`` times (2), with delays of 0.5 s doubling to 8 s and up to a
   quarter shorter, or as long as ``retry-after-ms`` or ``Retry-After`` say, up to 120 s. After 500,

@@ -294,6 +294,12 @@ def test_wrong_requests_about_calls(ws_server: Server) -> None:
         ("multipart/form-data", b"x"),
         ("multipart/form-data; boundary=x", b"--x\r\n\r\nno name\r\n--x--"),
         ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name=sdp"),
+        (
+            "multipart/form-data; boundary=x",
+            b"--x\r\nContent-Disposition: form-data; name=sdp\r\n"
+            + b"Content-Type: message/rfc822\r\n\r\n" * 3000
+            + b"v=0\r\n--x--\r\n",
+        ),
         ("application/sdp", b"v=0" + bytes(2 << 20)),
     ],
 )

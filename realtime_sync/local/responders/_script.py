@@ -6,18 +6,24 @@ import re
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any, NoReturn
+from reprlib import repr as short
+from typing import Any, Final, NoReturn
 
 import yaml
 from attrs import field, frozen
 
 from ..._types import JsonDict
-from ...errors import ConfigError
+from ...errors import ConfigError, LocalProtocolError
+from ...events.json_writer import write_json
 from ._templates import BUILT_INS, names_in
 
 __all__ = ["Rule", "Script", "ScriptedCall", "load_script"]
 
 _DEFAULT_SCRIPT = "assistant.yaml"
+_MAX_BYTES: Final = 1 << 20
+_MAX_VALUES: Final = 100_000  # with what is said again by aliases
+# What PyYAML raises over odd scalars, such as a 13th month or "!!bool maybe".
+_ODD_SCALAR: Final = (ValueError, LookupError, AttributeError, TypeError, OverflowError)
 _TOP_KEYS = {"rules", "opening", "default", "silence"}
 _RULE_KEYS = {
     *("pattern", "earlier", "output_of", "instructions"),
@@ -90,9 +96,13 @@ def load_script(path: str | Path | None = None) -> Script:
         home = resources.files("realtime_sync.local.scripts") / _DEFAULT_SCRIPT
         return _Reader(_DEFAULT_SCRIPT).read(home.read_text(encoding="utf-8"))
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
+        with Path(path).open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+        text = data.decode()
+    except (OSError, ValueError) as exc:  # no UTF-8, or a path that can't be one
         raise ConfigError(f"script {str(path)!r} can't be read: {exc}") from exc
+    if len(data) > _MAX_BYTES:
+        raise ConfigError(f"script {str(path)!r} has more than {_MAX_BYTES} bytes; shorten it")
     return _Reader(str(path)).read(text)
 
 
@@ -105,18 +115,25 @@ class _Reader:
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
             data = yaml.safe_load(text)
-        except yaml.YAMLError as exc:
+        except RecursionError as exc:
+            raise ConfigError(f"script {self._name!r} is nested too deeply") from exc
+        except (yaml.YAMLError, *_ODD_SCALAR) as exc:
             raise ConfigError(f"script {self._name!r} is not YAML: {exc}") from exc
         if not isinstance(data, dict):
             self._fail("it must be a mapping with the keys 'rules' and 'default'")
+        assert isinstance(node, yaml.MappingNode)
+        self._bounded(data)
+        self._no_key_twice(node)
         self._only(data, _TOP_KEYS)
         rules = data.get("rules")
         if not isinstance(rules, list):
             self._fail("'rules' must be a list of rules")
-        assert isinstance(node, yaml.MappingNode)
         read = []
-        for number, (rule, line) in enumerate(zip(rules, _lines(node), strict=True), 1):
-            self._where = f", rule {number} (line {line})"
+        lines = [*_lines(node)]
+        for number, rule in enumerate(rules, 1):
+            # Rules that a merged mapping brings have no line of their own.
+            line = f" (line {lines[number - 1]})" if lines else ""
+            self._where = f", rule {number}{line}"
             read.append(self._rule(rule))
         self._where = ""
         return Script(
@@ -125,6 +142,42 @@ class _Reader:
             default=self._template(data, "default", {"text"}) or "I heard: {text}",
             silence=self._template(data, "silence", set()) or "Sorry, I did not hear you.",
         )
+
+    def _bounded(self, data: Any) -> None:
+        """Refuse what aliases make endless, and halves of emojis, which can't be said."""
+        left = [data]
+        count = 0
+        while left:
+            value = left.pop()
+            count += 1
+            if count > _MAX_VALUES:
+                self._fail(f"it has more than {_MAX_VALUES} values, or one within itself")
+            if isinstance(value, (list, tuple)):
+                left.extend(value)
+            elif isinstance(value, dict):
+                left.extend(value.keys())
+                left.extend(value.values())
+            elif isinstance(value, str) and not _is_text(value):
+                self._fail(f"{short(value)} holds half a surrogate pair; write the whole character")
+
+    def _no_key_twice(self, root: yaml.Node) -> None:
+        left = [root]
+        seen = set()
+        while left:
+            node = left.pop()
+            if id(node) in seen or not isinstance(node.value, list):
+                continue
+            seen.add(id(node))
+            if not isinstance(node, yaml.MappingNode):
+                left.extend(node.value)
+                continue
+            keys: set[str] = set()
+            for key, value in node.value:
+                if isinstance(key, yaml.ScalarNode) and key.value in keys:
+                    line = key.start_mark.line + 1
+                    self._fail(f"the key {short(key.value)} comes twice (line {line}); leave one")
+                keys.add(key.value if isinstance(key, yaml.ScalarNode) else "")
+                left.append(value)
 
     def _rule(self, rule: Any) -> Rule:
         if not isinstance(rule, dict):
@@ -160,8 +213,8 @@ class _Reader:
     def _pattern(self, text: str) -> re.Pattern[str]:
         try:
             return re.compile(text)
-        except re.error as exc:
-            self._fail(f"pattern {text!r} is not a regular expression: {exc}")
+        except (re.error, OverflowError, RecursionError) as exc:
+            self._fail(f"pattern {short(text)} is not a regular expression: {exc}")
 
     def _calls(self, rule: JsonDict, known: set[str] | None) -> tuple[ScriptedCall, ...]:
         calls = rule.get("calls", [rule] if "tool" in rule else [])
@@ -184,6 +237,10 @@ class _Reader:
         for text in value.values():
             if isinstance(text, str):
                 self._checked(text, known)
+        try:
+            write_json(value, "'arguments'")
+        except LocalProtocolError as exc:
+            self._fail(f"{exc}; put dates in quotes")
         return value
 
     def _template(self, data: JsonDict, key: str, known: set[str] | None) -> str | None:
@@ -194,30 +251,30 @@ class _Reader:
         try:
             names = names_in(template)
         except ValueError as exc:
-            self._fail(f"{template!r}: {exc}")
+            self._fail(f"{short(template)}: {exc}")
         for name, _ in names:
             if known is not None and name not in known and name not in BUILT_INS:
                 choice = ", ".join(sorted(known | set(BUILT_INS)))
-                self._fail(f"{template!r} uses {{{name}}}, which is not among {choice}")
+                self._fail(f"{short(template)} uses {{{name}}}, which is not among {choice}")
         return template
 
     def _texts(self, data: JsonDict, key: str) -> tuple[str, ...]:
         value = data.get(key, [])
         texts = [value] if isinstance(value, str) else value
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            self._fail(f"{key!r} must be a text or a list of texts, not {value!r}")
+            self._fail(f"{key!r} must be a text or a list of texts, not {short(value)}")
         return tuple(texts)
 
     def _text(self, data: JsonDict, key: str) -> str | None:
         value = data.get(key)
         if value is not None and not isinstance(value, str):
-            self._fail(f"{key!r} must be a text, not {value!r}; put it in quotes")
+            self._fail(f"{key!r} must be a text, not {short(value)}; put it in quotes")
         return value
 
     def _only(self, data: JsonDict, keys: set[str]) -> None:
         for key in data:
             if key not in keys:
-                self._fail(f"key {key!r} is unknown; choose from {', '.join(sorted(keys))}")
+                self._fail(f"key {short(key)} is unknown; choose from {', '.join(sorted(keys))}")
 
     def _fail(self, problem: str) -> NoReturn:
         raise ConfigError(f"script {self._name!r}{self._where}: {problem}")
@@ -233,3 +290,11 @@ def _lines(node: yaml.MappingNode) -> Iterator[int]:
     for key, value in node.value:
         if key.value == "rules":
             yield from (rule.start_mark.line + 1 for rule in value.value)
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

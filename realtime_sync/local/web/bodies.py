@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from email import policy
-from email.parser import BytesParser
-from typing import Any
 
 from starlette.requests import Request
 
 from ..._types import JsonDict
 from ..protocol.validation import wrong_type
 from ..protocol.wire import fault
+from .forms import read_form
 
 __all__ = ["read_json", "read_offer"]
 
@@ -45,7 +43,7 @@ async def read_offer(request: Request) -> tuple[str, JsonDict | None]:
             f"parts 'sdp' and 'session'; got {kind!r}.",
             code="unsupported_content_type",
         )
-    parts = _form(kind, body)
+    parts = read_form(kind, body)
     if "sdp" not in parts:
         raise fault(
             "Missing required parameter: 'sdp'.", code="missing_required_parameter", param="sdp"
@@ -61,21 +59,6 @@ async def _read(request: Request) -> bytes:
         if len(body) > _MAX_BYTES:
             raise fault(f"The body is larger than {_MAX_BYTES} bytes.", code="body_too_large")
     return bytes(body)
-
-
-def _form(content_type: str, body: bytes) -> dict[str, bytes]:
-    # The HTTP form is MIME, which the standard library reads.
-    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
-    message = BytesParser(policy=policy.HTTP).parsebytes(head + body)
-    if not message.is_multipart():
-        raise fault("The form has no parts: its boundary is wrong.", code="invalid_body")
-    parts: dict[str, bytes] = {}
-    for part in message.iter_parts():
-        name = part.get_param("name", header="content-disposition")
-        content: Any = part.get_payload(decode=True)
-        if isinstance(name, str) and isinstance(content, bytes):
-            parts[name] = content
-    return parts
 
 
 def _object(body: bytes, param: str) -> JsonDict:

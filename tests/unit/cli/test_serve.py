@@ -75,3 +75,13 @@ def test_the_document_has_every_option() -> None:
     document = (REPOSITORY / "docs" / "local_server.md").read_text()
     table = "".join(line for line in document.splitlines() if line.startswith("| `--"))
     assert [option.flag for option in OPTIONS if f"`{option.flag}`" not in table] == []
+
+
+def test_a_responder_from_the_environment() -> None:
+    url = "chat:http://me:hush@localhost/v1?modle=a"
+    result = run("--port", "0", REALTIME_SYNC_LOCAL_RESPONDER=url)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: the chat URL has the unknown option 'modle'")
+    assert "hush" not in result.output
+    result = run("--port=0", "--responder=nobody", REALTIME_SYNC_LOCAL_RESPONDER=url)
+    assert "responder 'nobody' is unknown" in result.output

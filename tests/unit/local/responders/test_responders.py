@@ -400,6 +400,112 @@ def test_a_malformed_script_says_what_is_wrong_and_where(
     assert problem in str(caught.value)
 
 
+LAUGHS = "\n".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 10))
+DEEP = "\n".join(f"- &d{n} [*d{n - 1}]" for n in range(1, 500))
+FIELDS = (
+    *("pattern", "earlier", "output_of", "instructions", "reply", "tool", "arguments", "calls"),
+    *("without_tool", "rules", "opening", "default", "silence"),
+)
+# Each is no text, no list of texts and no mapping of JSON; what is a text in YAML stands in quotes.
+VALUES = (
+    *("1", "-1.5", ".nan", ".inf", "-.inf", "true", "2024-01-01", "2024-01-01 10:00:00+01:00"),
+    *("!!binary aGk=", "!!set {a, b}", "!!omap [a: 1]", "!!pairs [a: 1]", "[1]", "[[a]]", "[null]"),
+    *("{a: .nan}", "{a: 2024-01-01}", "{a: !!binary aGk=}", "{a: !!set {b}}", "{? [a] : b}"),
+    *("{a: {b: .inf}}", '{a: "\\ud800"}', '"\\ud800"', '["\\udfff"]', "&a [*a]", "&a {b: *a}"),
+    *("0x", "!!int ''", "!!float ''", "!!int x", "!!bool maybe", "!!timestamp x", "!!null x"),
+    *("2024-13-45", "2024-01-01 99:99:99", "9" * 5000, "!!python/object:os.system {}", "*nobody"),
+    *("{a: 1, a: 2}", "{1: 2, 1: 3}", "[a, b", "{2024-01-01: a}", "{null: a}", "{.nan: b}"),
+)
+
+
+PROMPTS = (
+    ResponderPrompt("hello", [user("hello")], tools=[weather_tool()]),
+    ResponderPrompt("hello", [user("hello")], tools=[{"name": "get_weather"}]),
+    ResponderPrompt("hello", []),
+    ResponderPrompt("", [user("hello"), call(), output("Rome")]),
+    ResponderPrompt("", [user("")]),
+)
+
+
+def with_value(field: str, value: str) -> str:
+    """Return a script with a value of its field, beside what that needs."""
+    if field in ("rules", "opening", "default", "silence"):
+        fields = {"rules": "[{pattern: a, reply: b}]", field: value}
+        return "\n".join(f"{name}: {text}" for name, text in fields.items())
+    rule = {"reply": "b", "tool": "get_weather", "without_tool": "c", field: value}
+    if field in ("calls", "instructions", "output_of"):
+        del rule["tool"]
+    if field not in ("instructions", "output_of"):
+        rule.setdefault("pattern", "hello")
+    return "rules: [{" + ", ".join(f"{name}: {text}" for name, text in rule.items()) + "}]"
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_an_odd_value_is_refused_or_harmless(tmp_path: Path, field: str) -> None:
+    """A script that is taken works: its answers can be said, and its calls written as JSON."""
+    refusals = []
+    for value in VALUES:
+        try:
+            responder = make_responder(script_file(tmp_path, with_value(field, value)))
+        except ConfigError as exc:
+            refusals.append(str(exc))
+            continue
+        for step in (step for prompt in PROMPTS for step in responder.respond(prompt)):
+            if isinstance(step, ToolCall):
+                json.dumps(json.loads(step.arguments), allow_nan=False)
+            else:
+                assert isinstance(step, TextDelta)
+                step.text.encode()
+    assert len(refusals) > len(VALUES) / 2
+    assert max(map(len, refusals)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "must be a mapping"),
+        (b"\0", "is not YAML"),
+        (b"\xff\xfe", "can't be read"),
+        ("rules: []".encode("utf-16"), "can't be read"),
+        (b"rules: []\nrules: []\n", "the key 'rules' comes twice (line 2)"),
+        (b"rules:\n- pattern: a\n  reply: b\n  reply: c\n", "'reply' comes twice (line 4)"),
+        (b"rules: []\n---\nrules: []\n", "is not YAML"),
+        (b"a: " + b"[" * 3000, "nested too deeply"),
+        (b"rules: &a [*a]\n", "or one within itself"),
+        (b"l0: &l0 [a]\n" + LAUGHS.encode() + b"\nrules: *l9\n", "more than 100000 values"),
+        (b"rules:\n- {pattern: 'a{999999999999}', reply: b}\n", "is not a regular expression"),
+        (b"rules:\n- {pattern: '" + b"(" * 5000 + b"', reply: b}\n", "is not a regular expression"),
+        (b"<<: {rules: [{reply: b}]}\n", "rule 1: it needs one of 'pattern'"),
+        (b'rules: []\ndefault: "\\ud83d"\n', "half a surrogate pair"),
+        (b"rules:\n- &d0 []\n" + DEEP.encode(), "more than 100000 values"),
+        (b"rules: []\n#" + b"x" * (1 << 20), "more than 1048576 bytes"),
+        (b"rules: []\ndefault: " + b"'{" + b"x" * 500_000 + b"'\n", "default"),
+    ],
+)
+def test_an_odd_script(tmp_path: Path, data: bytes, problem: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(data)
+    with pytest.raises(ConfigError) as caught:
+        make_responder(f"scripted:{path}")
+    assert problem in str(caught.value) or problem == "default"
+    assert len(str(caught.value)) < 2000
+
+
+def test_anchors_and_merged_mappings_are_welcome(tmp_path: Path) -> None:
+    text = "<<: {default: hm}\nrules:\n- &a {pattern: ping, reply: pong}\n- {<<: *a, pattern: pang}"
+    responder = make_responder(script_file(tmp_path, text))
+    for said, answered in (("ping", "pong"), ("pang", "pong"), ("else", "hm")):
+        assert words(list(responder.respond(ResponderPrompt("", [user(said)])))) == answered
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", ".", "a\0b", "/dev/zero", "x" * 5000, "\ud800"], ids=repr
+)
+def test_a_path_that_is_no_script(path: str) -> None:
+    with pytest.raises(ConfigError):
+        make_responder(f"scripted:{path}")
+
+
 def test_a_script_that_is_not_there() -> None:
     with pytest.raises(ConfigError, match=r"script '/nowhere/x.yaml' can't be read"):
         make_responder("scripted:/nowhere/x.yaml")
