@@ -132,8 +132,8 @@ class ServerSettings:
     responder: str = field(
         default="scripted",
         metadata=_about(
-            "Who answers: scripted, scripted:FILE.yaml, echo, or chat:URL of a chat endpoint. A URL "
-            "with a password is better in the environment.",
+            "Who answers: scripted, scripted:FILE.yaml, echo, or chat:URL of a chat endpoint. "
+            "A URL with a password is better in the environment.",
             variable="REALTIME_SYNC_LOCAL_RESPONDER",
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from realtime_sync import Local, OpenAI, RealtimeConnection, Reply
 from realtime_sync.tools import CallContext, function_schema
@@ -31,6 +32,17 @@ def read_one(connection: RealtimeConnection) -> str | None:
     raw: bytes = connection.recv_bytes()
     same = connection.parse_event(raw)
     return event.event_id or same.to_json()
+
+
+def start_one(responder: str | None, folder: Path) -> Local:
+    return Local(
+        responder=responder,
+        grammar=["stop"] if responder else "commands.txt",
+        models=("my-model",),
+        projects=folder,
+        session_limit=60,
+        tls_cert=None,
+    )
 
 
 def converse(client: OpenAI | Local) -> Reply:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime_sync import OpenAI, RealtimeConnection
+from realtime_sync import Local, OpenAI, RealtimeConnection
 from realtime_sync.events import ErrorEvent
 
 
@@ -28,6 +28,12 @@ def wrong_listeners(connection: RealtimeConnection) -> None:
 
     @connection.on("response.done")  # type: ignore[arg-type]
     def complain(event: ErrorEvent) -> None: ...
+
+
+def wrong_options() -> None:
+    Local(respond="echo")  # type: ignore[call-arg]
+    Local(port="8765")  # type: ignore[arg-type]
+    Local(models=7)  # type: ignore[arg-type]
 
 
 def not_opened(client: OpenAI) -> None:
