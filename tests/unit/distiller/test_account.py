@@ -187,7 +187,7 @@ def test_what_is_no_address_in_the_environment(
 
 def test_the_query_of_an_address_is_kept_and_not_shown() -> None:
     client = AIRefinery("key", "https://h/v1/?code=a-secret")
-    assert repr(client) == "AIRefinery(base_url='https://h')"
+    assert repr(client) == "AIRefinery(base_url='https://h?code=***')"
     url = known("https://h/v1/?code=a-secret").session_url("p", "u")
     assert url == "wss://h/distiller/realtime/org-1/p/u?code=a-secret"
 

@@ -87,7 +87,7 @@ def test_a_turn_that_finds_the_conversation_full_is_an_error_and_the_session_goe
         {
             "type": "message",
             "role": "user",
-            "content": [{"type": "input_text", "text": ""}] * 3_000,
+            "content": [{"type": "input_text", "text": "x" * 600}] * 1_000,
         },
         {"type": "mcp_list_tools", "server_label": "s", "tools": [{"a": [[]] * 20_000}]},
     ],

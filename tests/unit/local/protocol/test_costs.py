@@ -19,9 +19,11 @@ from realtime_sync.local.protocol.item_store import ItemStore
 from realtime_sync.local.protocol.response_builder import ResponseBuilder, ResponseSettings
 from realtime_sync.local.protocol.stored_items import StoredItem, StoredPart
 from realtime_sync.local.protocol.wire_formats import PCM16
+from realtime_sync.local.server_settings import ServerSettings
 
 STEP_MS = 100
 SOUND = bytes(PCM16.bytes_in(24 * STEP_MS))
+MIB_10TH = bytes((1 << 20) // 10)
 
 
 class Id(str):
@@ -54,7 +56,7 @@ def calls(work: Callable[[], object]) -> int:
 
 def conversation(count: int) -> ItemStore:
     """Return a conversation of so many answers with sound, every second of which was a call."""
-    store = ItemStore()
+    store = ItemStore(ServerSettings())
     for number in range(count):
         store.add(answer(f"item {number}"))
         fields = {"name": "f", "call_id": f"call {number}", "arguments": "{}"}
@@ -62,8 +64,8 @@ def conversation(count: int) -> ItemStore:
     return store
 
 
-def answer(item_id: str) -> StoredItem:
-    part = StoredPart("output_audio", transcript="", audio=bytearray(SOUND), format=PCM16)
+def answer(item_id: str, sound: bytes = SOUND) -> StoredItem:
+    part = StoredPart("output_audio", transcript="", audio=bytearray(sound), format=PCM16)
     part.say("One two three")
     part.spoken.add("One two three", 0, 24 * STEP_MS)
     part.audio_ticks = 24 * STEP_MS
@@ -97,15 +99,15 @@ def test_a_long_conversation_costs_what_a_short_one_does(operation: str) -> None
 
 def test_sound_makes_room_at_the_same_cost() -> None:
     def full(count: int) -> ItemStore:
-        store = ItemStore(max_audio_bytes=10 * len(SOUND))
+        store = ItemStore(ServerSettings(max_conversation_mib=1))
         for number in range(count):
-            store.add(answer(f"item {number}"))
+            store.add(answer(f"item {number}", MIB_10TH))
         assert sum(item.audio_bytes > 0 for item in store) == 10
         return store
 
     few, many = full(100), full(5_000)
-    new = calls(lambda: few.add(answer("new")))
-    assert calls(lambda: many.add(answer("new"))) <= new + 5
+    new = calls(lambda: few.add(answer("new", MIB_10TH)))
+    assert calls(lambda: many.add(answer("new", MIB_10TH))) <= new + 5
 
 
 class Client:
@@ -118,7 +120,7 @@ class Client:
             voice="alloy",
             audio_format={"type": "audio/pcm", "rate": 24_000},
         )
-        self.conversation = ItemStore()
+        self.conversation = ItemStore(ServerSettings())
         self.responses = ActiveResponses(self.conversation, self, _nothing, _nothing)
         self.response: ResponseBuilder | None = None
 

@@ -13,8 +13,8 @@ from starlette.routing import Route, WebSocketRoute
 from realtime_sync.local.server_settings import ServerSettings
 from realtime_sync.local.web.asgi import create_app
 
-# No request comes as far as the engines.
-APP = create_app(ServerSettings(), Mock())
+# No request but that for its health comes as far as the engines.
+APP = create_app(ServerSettings(), Mock(workers=dict))
 PATHS = [(type(route), cast("Any", route).path) for route in APP.routes]
 
 
