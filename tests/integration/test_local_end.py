@@ -9,8 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -30,6 +31,7 @@ pytestmark = [
 ]
 
 GONE = "the server is shutting down"
+PATIENT = str(Path(__file__).parent / "programs" / "patient_server.py")
 
 
 @define
@@ -61,10 +63,10 @@ class Serving:
 
 
 @contextmanager
-def serving(*options: str) -> Iterator[Serving]:
+def serving(*options: str, program: Sequence[str] = ("-m", "realtime_sync")) -> Iterator[Serving]:
     """Run it; no process of it may be left afterwards."""
     with subprocess.Popen(
-        [sys.executable, "-m", "realtime_sync", "serve", "--port", "0", *options],
+        [sys.executable, *program, "serve", "--port", "0", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -160,7 +162,9 @@ def test_the_limit_and_the_second_signal() -> None:
         assert client.next()["type"] == "session.created"
         serves.tell_all(signal.SIGTERM)
         assert close_of(client) == (1001, GONE)
-        assert serves.finish().endswith("1 sessions are closed: 0.01 s are over\n")
+        assert serves.finish().endswith(
+            " WARNING realtime_sync.local: the limit of 0.01 s is over: 1 sessions are closed\n"
+        )
     with serving("--drain", "600") as serves, raw_client(serves.ready()) as client:
         assert client.next()["type"] == "session.created"
         serves.tell_all(signal.SIGTERM)
@@ -169,9 +173,11 @@ def test_the_limit_and_the_second_signal() -> None:
         assert serves.finish() == ""
 
 
-def test_nobody_is_waited_for_at_the_end() -> None:
-    """Clients that do not answer the close, do not read, or are in the middle of a request."""
-    with serving("--drain", "600") as serves:
+@pytest.mark.parametrize("hurry", [False, True])
+def test_nobody_holds_up_the_end(hurry: bool) -> None:
+    """Not who does not answer the close, and not who is in the middle of a request."""
+    program = [PATIENT] if hurry else ["-m", "realtime_sync"]
+    with serving("--drain", "600", program=program) as serves:
         server = serves.ready()
         host, port = server.url.split("/")[2].split(":")
         key = f"Host: {host}\r\nAuthorization: Bearer {KEY}\r\n"
@@ -192,8 +198,16 @@ def test_nobody_is_waited_for_at_the_end() -> None:
             assert reader.next()["type"] == "session.created"
             serves.tell_all(signal.SIGINT)
             assert close_of(reader) == (1001, GONE)
-            serves.tell_all(signal.SIGINT)  # and now not even for two seconds
+            if hurry:
+                serves.tell_all(signal.SIGINT)
             assert serves.finish() == ""
+
+
+def test_without_sessions_there_is_nothing_to_wait_for() -> None:
+    with serving("--drain", "0") as serves:
+        serves.ready()
+        serves.tell_all(signal.SIGTERM)
+        assert serves.finish() == ""
 
 
 def test_a_signal_during_the_start(guard: Guard) -> None:

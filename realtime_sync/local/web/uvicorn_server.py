@@ -191,10 +191,11 @@ class _Server(uvicorn.Server):
         self._sessions.draining = True
         limit_s = self._settings.drain_s
         _log.info("stopping: %d sessions may go on for %g s", len(self._sessions), limit_s)
-        try:
+        with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._sessions.none_open(), limit_s)
-        except asyncio.TimeoutError:
-            _log.warning("%d sessions are closed: %g s are over", len(self._sessions), limit_s)
+        if self._sessions:
+            left = len(self._sessions)
+            _log.warning("the limit of %g s is over: %d sessions are closed", limit_s, left)
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

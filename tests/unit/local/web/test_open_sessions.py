@@ -127,6 +127,7 @@ def test_a_client_that_has_just_gone_is_not_awaited() -> None:
         task = enter(sessions, client)
         await turns()
         ending = asyncio.ensure_future(sessions.end_all(1001, "bye"))
+        await turns()
         client.leave(1006)
         await asyncio.gather(ending, task)
 
