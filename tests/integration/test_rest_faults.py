@@ -295,6 +295,7 @@ def test_the_call_id_of_a_location(api: Make) -> None:
             RemoteProtocolError,
             "content-encoding",
         ),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n{}", RemoteProtocolError, "HTTP"),
         (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 5000 + b"\r\n", RemoteProtocolError, "HTTP"),
     ],
 )

@@ -33,7 +33,7 @@ class Link(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         assert self.timeout is None or self.timeout > 0
-        if self.timeout is not None and self.delay >= self.timeout:
+        if self.timeout is not None and self.delay > self.timeout:
             self.now += self.timeout
             raise TimeoutError("timed out")
         self.now += self.delay
@@ -54,12 +54,19 @@ def read_on(file: BoundedFile, times: int, size: int = 1) -> None:
 def test_the_wait_for_all_pieces_is_ten_times_the_longest_silence() -> None:
     link = Link(2.0, delay=1.0)
     file = link.bounded()
-    read_on(file, 19)
+    read_on(file, 20)
     with pytest.raises(AnswerTooSlow) as caught:
         file.readinto(bytearray(1))
     assert caught.value.limit_s == link.now == 20.0
+
+
+def test_the_last_wait_is_what_is_left() -> None:
+    link = Link(2.0, delay=1.5)
+    file = link.bounded()
+    read_on(file, 13)
     with pytest.raises(AnswerTooSlow):
         file.readinto(bytearray(1))
+    assert link.now == 20.0
 
 
 def test_what_the_program_does_in_between_takes_no_time() -> None:
@@ -72,7 +79,7 @@ def test_what_the_program_does_in_between_takes_no_time() -> None:
 
 def test_a_silence_is_one() -> None:
     with pytest.raises(TimeoutError) as caught:
-        Link(2.0, delay=2.0).bounded().readinto(bytearray(1))
+        Link(2.0, delay=2.5).bounded().readinto(bytearray(1))
     assert type(caught.value) is TimeoutError
 
 
