@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import socket
 import statistics
 import threading
 import time
@@ -65,19 +66,18 @@ class Meanwhile:
 
 def waits(address: Address, key: str, burst: bytes) -> tuple[float, list[float], list[float]]:
     """Return how long a burst took, and how long questions and handshakes meanwhile did."""
-    with websocket(address, key=key) as busy, websocket(address, key=key) as other:
-        for link in (busy, other):
-            link.settimeout(_PATIENCE_S)
+
+    def opened() -> socket.socket:
+        return websocket(address, key=key, timeout=_PATIENCE_S)
+
+    with opened() as busy, opened() as other:
 
         def ask() -> None:
             other.sendall(event("input_audio_buffer.clear"))
             read_until(other, b"input_audio_buffer.cleared")
 
-        def open_session() -> None:
-            websocket(address, key=key).close()
-
         reading = threading.Thread(target=read_until, args=(busy, b"the end"))
-        with Meanwhile(ask, 0.01) as asking, Meanwhile(open_session, 0.05) as opening:
+        with Meanwhile(ask, 0.01) as asking, Meanwhile(lambda: opened().close(), 0.05) as opening:
             began = time.monotonic()
             reading.start()
             busy.sendall(burst + _END)
@@ -90,8 +90,7 @@ def answer(address: Address, key: str, words: int, modality: str) -> float:
     """Return how long an answer of so many words takes."""
     content = [{"type": "input_text", "text": "Well, and so on. " * (words // 4)}]
     item: dict[str, Any] = {"type": "message", "role": "user", "content": content}
-    with websocket(address, key=key) as link:
-        link.settimeout(_PATIENCE_S)
+    with websocket(address, key=key, timeout=_PATIENCE_S) as link:
         link.sendall(event("conversation.item.create", item=item))
         read_until(link, b"conversation.item.done")
         began = time.monotonic()

@@ -38,6 +38,7 @@ from realtime_sync.local.project_store import ProjectStore
 from realtime_sync.local.responders.echo import EchoResponder
 from realtime_sync.local.server_settings import ServerSettings
 from realtime_sync.local.web import session_loop
+from realtime_sync.local.web.access import Access
 from realtime_sync.local.web.fair_websocket import FairWebSocket
 from realtime_sync.local.web.uvicorn_server import _Server, bind
 
@@ -107,7 +108,7 @@ class Work:
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
-    """What the server does: events and control frames taken, and frames of sound looked at."""
+    """What the server does: events, control frames and requests, and frames of sound looked at."""
     work = Work()
 
     def counted(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -122,11 +123,13 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
         (LoudnessDetector, "probability"),
         (FairWebSocket, "handle_ping"),
         (FairWebSocket, "handle_cont"),
+        (Access, "check"),
     ]:
         monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
     return work
 
 
+REST = "/v1/models"
 TRANSLATION = "/v1/realtime/translations?model=gpt-realtime-translate"
 DISTILLER = "/distiller/realtime/local/team/somebody"
 
@@ -143,7 +146,12 @@ def another_handshake(address: Address) -> Other:
 
 def another_request(address: Address) -> Other:
     """Return a client of the REST side."""
-    return Other(socket.create_connection(address), head("/v1/models", upgrade=False))
+    return Other(socket.create_connection(address), head(REST, upgrade=False))
+
+
+def connected(address: Address, path: str) -> socket.socket:
+    """Return a socket for a burst: a WebSocket, or one for requests."""
+    return socket.create_connection(address) if path == REST else websocket(address, path)
 
 
 async def run(
@@ -164,7 +172,7 @@ async def run(
         address = listener.getsockname()
         server = _Server(settings, engines, listener, child=False)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        busy = stack.enter_context(await asyncio.to_thread(websocket, address, path))
+        busy = stack.enter_context(await asyncio.to_thread(connected, address, path))
         work.other = stack.enter_context(closing(await asyncio.to_thread(other, address)))
         work.done = 0
         sending = asyncio.create_task(asyncio.to_thread(busy.sendall, burst))
@@ -203,6 +211,7 @@ BURSTS = {
     "translation": (TRANSLATION, event("session.input_audio_buffer.append", audio=SECOND) * 20),
     "distiller": (DISTILLER, event("input_audio_buffer.append", audio=SECOND) * 20),
     "distiller's events": (DISTILLER, event("playback.started") * 5_000),
+    "requests": (REST, head(REST, upgrade=False) * 2_000),
 }
 
 

@@ -40,9 +40,11 @@ def head(path: str, *, upgrade: bool, key: str = "") -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def websocket(address: Address, path: str = CONVERSATION, *, key: str = "") -> socket.socket:
+def websocket(
+    address: Address, path: str = CONVERSATION, *, key: str = "", timeout: float = GUARD_S
+) -> socket.socket:
     """Return a WebSocket on which ``session.created`` has come."""
-    link = socket.create_connection(address, timeout=GUARD_S)
+    link = socket.create_connection(address, timeout=timeout)
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     link.sendall(head(path, upgrade=True, key=key))
     read_until(link, b"session.created")
