@@ -8,7 +8,8 @@ PYTEST_ARGS ?=
 # Two processes share the tests; PYTEST_ARGS=-n0 takes one.
 PARALLEL := -n 2 --dist loadgroup
 
-.PHONY: help demo test test-all test-install test-peers soak bench bench-voice check serve clean
+.PHONY: help demo test test-all test-install test-peers soak bench bench-voice bench-server check serve
+.PHONY: clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -44,6 +45,10 @@ bench: ## our client and others side by side; BENCH="receive send" runs parts, B
 bench-voice: ## latency of interruptions and CPU of a conversation, on a virtual sound card
 	@scripts/setup.sh test
 	@PYTHONPATH=tests/support $(RUN) tests/benchmarks/voice_bench.py $(BENCH)
+
+bench-server: ## how long others wait for one client's burst, and what long answers cost
+	@scripts/setup.sh test
+	@PYTHONPATH=tests/support $(RUN) tests/benchmarks/server_bench.py $(BENCH)
 
 check: ## ruff, mypy and shellcheck
 	@scripts/setup.sh test

@@ -35,6 +35,7 @@ CONCEPTS = {
     "events/session_params": "all typed dictionaries against the published ones",
     "events/values": "what every event and model can do",
     "fast": "the tests of several packages once more, with the extra",
+    "local/costs": "what events cost in long conversations and answers, from item to generation",
     "local/directions": "the imports between the parts of the server",
     "providers/query": "the query of every provider, from `base` to the URL",
     "transport/against_websockets": "splitter and builder against another implementation",

@@ -8,9 +8,6 @@ the answer is in the kernel, too.
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
-import os
 import select
 import socket
 from collections.abc import AsyncGenerator, Callable
@@ -20,9 +17,20 @@ from typing import Any
 
 import pytest
 from bench import LoudnessDetector
-from framing import BINARY, CONTINUATION, PING, TEXT, header
+from framing import BINARY, CONTINUATION, PING, TEXT
 from guards import GUARD_S
 from raw_distiller import agent, project
+from server_bursts import (
+    CONVERSATION,
+    HELLO,
+    MINUTES,
+    SECOND,
+    Address,
+    event,
+    head,
+    masked,
+    websocket,
+)
 
 from realtime_sync.local.engine_set import DetectorPool, EngineSet
 from realtime_sync.local.engines import SpeechChunk
@@ -30,13 +38,12 @@ from realtime_sync.local.project_store import ProjectStore
 from realtime_sync.local.responders.echo import EchoResponder
 from realtime_sync.local.server_settings import ServerSettings
 from realtime_sync.local.web import session_loop
+from realtime_sync.local.web.access import Access
 from realtime_sync.local.web.fair_websocket import FairWebSocket
 from realtime_sync.local.web.uvicorn_server import _Server, bind
 
 MOST = 50  # pieces of a burst's work between two answers to somebody else
 WARM = 60  # pieces after which somebody else asks
-
-Address = tuple[str, int]
 
 CLEAR = {"type": "input_audio_buffer.clear"}
 
@@ -101,7 +108,7 @@ class Work:
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
-    """What the server does: events and control frames taken, and frames of sound looked at."""
+    """What the server does: events, control frames and requests, and frames of sound looked at."""
     work = Work()
 
     def counted(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -116,45 +123,15 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
         (LoudnessDetector, "probability"),
         (FairWebSocket, "handle_ping"),
         (FairWebSocket, "handle_cont"),
+        (Access, "check"),
     ]:
         monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
     return work
 
 
-def masked(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
-    """Return a client's frame, masked with zeros."""
-    head = bytearray(header(opcode | (0x80 if fin else 0), len(payload)))
-    head[1] |= 0x80
-    return bytes(head) + bytes(4) + payload
-
-
-def event(type: str, **fields: Any) -> bytes:
-    return masked(TEXT, json.dumps({"type": type, **fields}).encode())
-
-
-def head(path: str, *, upgrade: bool) -> bytes:
-    lines = [f"GET {path} HTTP/1.1", "Host: localhost"]
-    if upgrade:
-        lines += ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
-        lines += [f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}"]
-    return "\r\n".join([*lines, "", ""]).encode()
-
-
-CONVERSATION = "/v1/realtime?model=local"
+REST = "/v1/models"
 TRANSLATION = "/v1/realtime/translations?model=gpt-realtime-translate"
 DISTILLER = "/distiller/realtime/local/team/somebody"
-
-
-def websocket(address: Address, path: str = CONVERSATION) -> socket.socket:
-    """Return a WebSocket on which ``session.created`` has come."""
-    link = socket.create_connection(address, timeout=GUARD_S)
-    link.sendall(head(path, upgrade=True))
-    received = b""
-    while b"session.created" not in received:
-        piece = link.recv(65536)
-        assert piece, received
-        received += piece
-    return link
 
 
 def another_session(address: Address) -> Other:
@@ -169,7 +146,12 @@ def another_handshake(address: Address) -> Other:
 
 def another_request(address: Address) -> Other:
     """Return a client of the REST side."""
-    return Other(socket.create_connection(address), head("/v1/models", upgrade=False))
+    return Other(socket.create_connection(address), head(REST, upgrade=False))
+
+
+def connected(address: Address, path: str) -> socket.socket:
+    """Return a socket for a burst: a WebSocket, or one for requests."""
+    return socket.create_connection(address) if path == REST else websocket(address, path)
 
 
 async def run(
@@ -190,7 +172,7 @@ async def run(
         address = listener.getsockname()
         server = _Server(settings, engines, listener, child=False)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        busy = stack.enter_context(await asyncio.to_thread(websocket, address, path))
+        busy = stack.enter_context(await asyncio.to_thread(connected, address, path))
         work.other = stack.enter_context(closing(await asyncio.to_thread(other, address)))
         work.done = 0
         sending = asyncio.create_task(asyncio.to_thread(busy.sendall, burst))
@@ -203,10 +185,6 @@ async def run(
             await serving
 
 
-HELLO = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hello"}]}
-SECOND = base64.b64encode(bytes(48_000)).decode()
-MINUTES = base64.b64encode(bytes(15 << 20)).decode()
-
 BURSTS = {
     "events": (CONVERSATION, event(**CLEAR) * 5_000),
     "items": (CONVERSATION, event("conversation.item.create", item=HELLO) * 3_000),
@@ -218,12 +196,12 @@ BURSTS = {
     ),
     "wrong types": (CONVERSATION, event("oh") * 5_000),
     "no events": (CONVERSATION, masked(TEXT, b"{}") * 5_000 + masked(TEXT, b"{") * 5_000),
-    "binary": (CONVERSATION, masked(BINARY, b"") * 10_000),
+    "binary": (CONVERSATION, masked(BINARY) * 10_000),
     "fragments": (
         CONVERSATION,
-        masked(TEXT, b"", fin=False) + masked(CONTINUATION, b"", fin=False) * 10_000,
+        masked(TEXT, fin=False) + masked(CONTINUATION, fin=False) * 10_000,
     ),
-    "pings": (CONVERSATION, masked(PING, b"") * 10_000),
+    "pings": (CONVERSATION, masked(PING) * 10_000),
     "responses": (
         CONVERSATION,
         event("response.create", response={"conversation": "none", "input": [HELLO]}) * 300,
@@ -233,6 +211,7 @@ BURSTS = {
     "translation": (TRANSLATION, event("session.input_audio_buffer.append", audio=SECOND) * 20),
     "distiller": (DISTILLER, event("input_audio_buffer.append", audio=SECOND) * 20),
     "distiller's events": (DISTILLER, event("playback.started") * 5_000),
+    "requests": (REST, head(REST, upgrade=False) * 2_000),
 }
 
 

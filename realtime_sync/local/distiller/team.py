@@ -129,7 +129,7 @@ class _AgentVoice:
         emit: Callable[[JsonDict], None],
         room: _Room,
     ) -> None:
-        self.said = ""
+        self._said: list[str] = []
         self._role = role
         self._voice = project.voice
         self._speech = speech
@@ -137,6 +137,10 @@ class _AgentVoice:
         self._room = room
         self._sentences = Sentences()
         self._encoder = Encoder(pcm_at(project.speech_hz))
+
+    @property
+    def said(self) -> str:
+        return "".join(self._said)
 
     async def say(self, text: str) -> None:
         for sentence in self._sentences.add(text):
@@ -151,7 +155,7 @@ class _AgentVoice:
         self._emit({"type": "response.audio.done", "role": self._role})
 
     async def _speak(self, sentence: str) -> None:
-        self.said += sentence
+        self._said.append(sentence)
         self._emit({"type": "response.text.delta", "role": self._role, "content": sentence})
         chunks = self._speech.synthesize(sentence, voice=self._voice, speed=1.0)
         async with aclosing(chunks):

@@ -11,10 +11,12 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from bench import LoudnessDetector
 
 from realtime_sync.local.engines import ResponderEvent, ResponderPrompt, SpeechChunk, TextDelta
 from realtime_sync.local.protocol.active_responses import ActiveResponses
 from realtime_sync.local.protocol.generation import generate
+from realtime_sync.local.protocol.input_buffer import InputBuffer
 from realtime_sync.local.protocol.item_store import ItemStore
 from realtime_sync.local.protocol.response_builder import ResponseBuilder, ResponseSettings
 from realtime_sync.local.protocol.stored_items import StoredItem, StoredPart
@@ -108,6 +110,20 @@ def test_sound_makes_room_at_the_same_cost() -> None:
     few, many = full(100), full(5_000)
     new = calls(lambda: few.add(answer("new", MIB_10TH)))
     assert calls(lambda: many.add(answer("new", MIB_10TH))) <= new + 5
+
+
+def test_sound_costs_the_same_however_much_of_it_is_uncommitted() -> None:
+    buffer = InputBuffer(PCM16, None, LoudnessDetector())
+
+    def append() -> None:
+        buffer.check(SOUND)
+        assert list(buffer.append(SOUND)) == []
+
+    early = calls(append)
+    for _ in range(6_000):
+        append()
+    assert buffer.position_ms == 6_001 * STEP_MS
+    assert calls(append) == early
 
 
 class Client:

@@ -232,3 +232,41 @@ def test_the_oldest_sound_goes_first() -> None:
         conversation.add(StoredItem(name, "message", role="user", content=[part]))
     assert [item.audio_bytes for item in conversation] == [0, 400_000, 400_000]
     assert [item.content[0].transcript for item in conversation] == ["a", "b", "c"]
+
+
+def test_an_answer_without_its_first_sound_keeps_none() -> None:
+    conversation = ItemStore(max_audio_bytes=250)
+    growing = StoredPart("output_audio", audio=bytearray(100))
+    item = StoredItem("growing", "message", role="assistant", content=[growing])
+    conversation.add(item)
+    growing.audio += bytes(100)  # type: ignore[operator]  # it is there
+    conversation.measure(item)
+    assert item.audio_bytes == 200
+    conversation.add(StoredItem("next", "message", content=[StoredPart("a", audio=bytes(100))]))
+    assert growing.audio is None
+    conversation.delete("next")
+    conversation.measure(item)
+    assert [each.audio_bytes for each in conversation] == [0]
+
+
+def test_a_deleted_item_is_not_measured() -> None:
+    conversation = ItemStore(max_audio_bytes=150)
+    item = StoredItem("a", "message", content=[StoredPart("input_audio", audio=bytes(100))])
+    conversation.add(item)
+    conversation.delete("a")
+    conversation.measure(item)
+    other = StoredItem("b", "message", content=[StoredPart("input_audio", audio=bytes(100))])
+    conversation.add(other)
+    assert other.audio_bytes == 100
+
+
+def test_calls_are_known_as_long_as_their_items_are() -> None:
+    conversation = ItemStore()
+    fields = {"name": "f", "call_id": "call", "arguments": "{}"}
+    for item_id in "ab":
+        conversation.add(StoredItem(item_id, "function_call", fields=dict(fields)))
+    conversation.delete("a")
+    assert conversation.has_call("call")
+    conversation.delete("b")
+    assert not conversation.has_call("call")
+    assert conversation.last_id is None

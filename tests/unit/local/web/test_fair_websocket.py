@@ -7,18 +7,14 @@ from typing import Any
 
 import pytest
 import uvicorn
-from framing import CLOSE, CONTINUATION, PING, TEXT, header
+from framing import CLOSE, CONTINUATION, PING, TEXT
 from guards import GUARD_S
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from server_bursts import head, masked
 from uvicorn.server import ServerState
 
 from realtime_sync.local.web.fair_websocket import FairWebSocket
-
-HEAD = (
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-)
 
 
 class Transport:
@@ -74,15 +70,9 @@ async def opened(app: App) -> tuple[FairWebSocket, Transport]:
     config = uvicorn.Config(app, ws=FairWebSocket, log_config=None, ws_ping_interval=None)
     protocol, transport = FairWebSocket(config, ServerState(), {}), Transport()
     protocol.connection_made(transport)  # type: ignore[arg-type]  # as far as it is used
-    protocol.data_received(HEAD)
+    protocol.data_received(head("/", upgrade=True))
     await asyncio.wait_for(app.started.wait(), GUARD_S)
     return protocol, transport
-
-
-def masked(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
-    head = bytearray(header(opcode | (0x80 if fin else 0), len(payload)))
-    head[1] |= 0x80
-    return bytes(head) + bytes(4) + payload
 
 
 async def until_read(transport: Transport) -> None:
