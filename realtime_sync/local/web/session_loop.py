@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ..._types import JsonDict
 from ...errors import ServerError
 from ..protocol.wire import error_event, fault
+from .backlog import Backlog
 from .outbox import Outbox
 
 __all__ = ["ServedSession", "SessionLoop"]
@@ -45,6 +46,7 @@ class SessionLoop:
 
     Attributes:
         outbox: the way to the client.
+        backlog: the sound that waits to be recognised.
         expires_at: when the session expires, seconds since the epoch.
     """
 
@@ -56,6 +58,7 @@ class SessionLoop:
         error_message: Callable[[ServerError], JsonDict] = error_event,
     ) -> None:
         self.outbox = Outbox(websocket.send_text)
+        self.backlog = Backlog()
         self.expires_at = int(time.time() + session_limit_s)
         self._websocket = websocket
         self._limit_s = session_limit_s
@@ -104,6 +107,7 @@ class SessionLoop:
         with contextlib.suppress(WebSocketDisconnect):
             while await self._handle_next(session):
                 await self.outbox.not_full()
+                await self.backlog.room()
 
     async def _handle_next(self, session: ServedSession) -> bool:
         """Take one message, and hold nothing of it afterwards; False when the client is gone."""
