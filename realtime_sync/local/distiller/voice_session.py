@@ -139,8 +139,9 @@ class VoiceSession:
         )
 
     def close(self) -> None:
-        """Let go of all sound."""
+        """Let go of all sound, and of what refers back to this object: it goes at once."""
         self._buffer.close()
+        self._actions.clear()
 
     def handle(self, request: Any) -> Iterator[None]:
         """Take one decoded message; whatever is wrong with it becomes an ``error`` message.

@@ -104,9 +104,12 @@ class _ConversationService:
         self, part: StoredPart, done: OnHeard, *, language: str | None, prompt: str | None
     ) -> None:
         """Begin to fill ``part.heard``; ``done`` is called afterwards."""
+        size = len(part.audio or b"")
+        self._loop.backlog.add(size)
         task = self._loop.spawn(self._recognise(part, done, language, prompt))
         self._recognitions[id(part)] = task
         task.add_done_callback(lambda _: self._recognitions.pop(id(part), None))
+        task.add_done_callback(lambda _: self._loop.backlog.remove(size))
 
     # -- tasks -----------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ..._types import JsonDict
 from ...errors import ServerError
 from ..protocol.wire import error_event, fault
+from .backlog import Backlog
 from .outbox import Outbox
 
 __all__ = ["ServedSession", "SessionLoop"]
@@ -47,6 +48,7 @@ class SessionLoop:
 
     Attributes:
         outbox: the way to the client.
+        backlog: the sound that waits to be recognised.
         expires_at: when the session expires, seconds since the epoch.
     """
 
@@ -58,6 +60,7 @@ class SessionLoop:
         error_message: Callable[[ServerError], JsonDict] = error_event,
     ) -> None:
         self.outbox = Outbox(websocket.send_text)
+        self.backlog = Backlog()
         self.expires_at = int(time.time() + session_limit_s)
         self._websocket = websocket
         self._limit_s = session_limit_s
@@ -109,6 +112,7 @@ class SessionLoop:
                 # sends a burst has the server for himself.
                 await asyncio.sleep(0)
                 await self.outbox.not_full()
+                await self.backlog.room()
 
     async def _handle_next(self, session: ServedSession) -> bool:
         """Take one message, and hold nothing of it afterwards; False when the client is gone."""

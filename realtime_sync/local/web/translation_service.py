@@ -47,13 +47,19 @@ async def serve_translation(
     loop = SessionLoop(websocket, session_limit_s=settings.session_limit_s)
     said: asyncio.Queue[Utterance | None] = asyncio.Queue()
     interpreter = _Interpreter(engines.speech, loop.outbox)
+
+    def interpret(utterance: Utterance | None) -> None:
+        if utterance is not None:
+            loop.backlog.add(len(utterance.audio))
+        said.put_nowait(utterance)
+
     session = Translation(
         model=model,
         expires_at=loop.expires_at,
         detectors=engines.detectors,
         settings=settings,
         emit=loop.outbox.put,
-        interpret=said.put_nowait,
+        interpret=interpret,
         audio=audio,
     )
     await loop.run(session, _interpret_all(said, interpreter, loop))
@@ -64,6 +70,7 @@ async def _interpret_all(
 ) -> None:
     while (utterance := await said.get()) is not None:
         await interpreter.interpret(utterance)
+        loop.backlog.remove(len(utterance.audio))
     loop.outbox.put(event("session.closed"))
     await loop.outbox.flush()
     await loop.close(1000)

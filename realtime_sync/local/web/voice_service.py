@@ -100,9 +100,10 @@ class _VoiceService:
         return self._session.handle(request)
 
     def close(self) -> None:
-        """Let go of all sound, and of the clock."""
+        """Let go of all sound, of the clock, and of the session, which refers back."""
         self._stop_waiting()
         self._session.close()
+        del self._session
 
     async def close_when_idle(self, limit_s: float) -> None:
         """Close the connection when for so long nothing came from the client or was due to it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -389,11 +391,18 @@ def test_whatever_comes_is_at_most_an_error(requests: list[Any]) -> None:
     assert "The server had an error" not in str(desk.messages)
 
 
-def test_the_detector_is_borrowed_from_the_first_sound_to_the_end() -> None:
+def test_the_end_gives_back_the_detector_and_all_memory_at_once() -> None:
     desk = Desk()
     desk.session.open()
+    session = weakref.ref(desk.session)
     assert desk.detectors.idle == 1
     desk.hear(500)
     assert desk.detectors.idle == 0
-    desk.session.close()
-    assert desk.detectors.idle == 1
+    gc.disable()
+    try:
+        desk.session.close()
+        assert desk.detectors.idle == 1
+        del desk.session
+        assert session() is None, "no cycle of references keeps it"
+    finally:
+        gc.enable()
