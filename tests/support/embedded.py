@@ -11,7 +11,7 @@ import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import trustme
 from attrs import frozen
@@ -48,12 +48,18 @@ class Server:
 
 
 @contextmanager
-def run_server(*arguments: str, ca: trustme.CA | None = None, key: str = KEY) -> Iterator[Server]:
+def run_server(
+    *arguments: str,
+    ca: trustme.CA | None = None,
+    key: str = KEY,
+    stderr: IO[bytes] | None = None,
+) -> Iterator[Server]:
     """Run a server as a child process; with an empty ``key``, for everybody."""
     process = subprocess.Popen(
         [sys.executable, "-m", "realtime_sync.local", "--child", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=stderr,
         env={**os.environ, "REALTIME_SYNC_LOCAL_KEY": key},
     )
     with process:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from email import policy
 from email.parser import BytesParser
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 from starlette.requests import Request
 
 from ..._types import JsonDict
-from ..protocol.validation import wrong_type
-from ..protocol.wire import fault
+from ..protocol.validation import require_shallow, wrong_type
+from ..protocol.wire import decode_json, fault
 
 __all__ = ["read_json", "read_offer"]
 
@@ -80,11 +79,12 @@ def _form(content_type: str, body: bytes) -> dict[str, bytes]:
 
 def _object(body: bytes, param: str) -> JsonDict:
     try:
-        value = json.loads(body)
+        value = decode_json(body)
     except (ValueError, RecursionError) as exc:
         raise fault(f"'{param}' is not valid JSON: {exc}.", code="invalid_json") from exc
     if not isinstance(value, dict):
         raise wrong_type(param, "an object", value)
+    require_shallow(value, f"'{param}'")
     return value
 
 

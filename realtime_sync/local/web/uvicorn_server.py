@@ -21,6 +21,7 @@ from ...errors import ConfigError
 from ..engine_set import EngineSet, open_engines
 from ..server_settings import ServerSettings
 from .asgi import create_app
+from .polite_websocket import PoliteWebSocket
 
 __all__ = ["bind", "serve"]
 
@@ -69,9 +70,9 @@ class _Server(uvicorn.Server):
     ) -> None:
         config = uvicorn.Config(
             create_app(settings, engines),
-            # The sans-I/O implementation is the one built on what websockets maintains, and the
-            # one with back-pressure in both directions.
-            ws="websockets-sansio",
+            # On uvicorn's sans-I/O implementation, which is built on what websockets maintains and
+            # has back-pressure in both directions.
+            ws=PoliteWebSocket,
             ws_max_size=_MAX_MESSAGE_BYTES,
             ws_per_message_deflate=False,  # base64 audio costs much and shrinks little
             ws_ping_interval=20.0,
