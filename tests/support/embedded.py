@@ -11,7 +11,7 @@ import wave
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import trustme
 from attrs import frozen
@@ -53,6 +53,7 @@ def run_server(
     ca: trustme.CA | None = None,
     key: str = KEY,
     program: Sequence[str] = ("-m", "realtime_sync.local"),
+    stderr: IO[bytes] | None = None,
 ) -> Iterator[Server]:
     """Run a server, or a program that is one, as a child process.
 
@@ -62,6 +63,7 @@ def run_server(
         [sys.executable, *program, "--child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=stderr,
         env={**os.environ, "REALTIME_SYNC_LOCAL_KEY": key},
     )
     with process:

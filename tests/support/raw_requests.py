@@ -14,12 +14,12 @@ from attrs import frozen
 from embedded import Server
 from guards import GUARD_S
 
-__all__ = ["Answer", "Lines", "ask", "linked", "upgrade"]
+__all__ = ["UPGRADE", "Answer", "Lines", "ask", "linked", "upgrade"]
 
 Lines = list[tuple[str, str]]
 
-# Of the protocol's own example; servers do not look at the nonce.
-_UPGRADE = [
+# What makes a request that for a WebSocket; the nonce is any.
+UPGRADE = [
     ("Connection", "Upgrade"),
     ("Upgrade", "websocket"),
     ("Sec-WebSocket-Version", "13"),
@@ -81,4 +81,4 @@ def ask(
 
 def upgrade(server: Server, target: str, headers: Lines) -> Answer:
     """Ask for a WebSocket, and let it go."""
-    return ask(server, "GET", target, [*headers, *_UPGRADE])
+    return ask(server, "GET", target, [*headers, *UPGRADE])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 import yaml
@@ -24,6 +25,7 @@ _SLOWEST_HZ, _FASTEST_HZ = 8_000, 48_000
 _DEFAULT_AGENT = "Assistant"
 # A few kilobytes of YAML can stand for billions of values; 1 MiB of JSON has no more than this.
 _MOST_VALUES = 600_000
+_PLAIN = (str, int, float, type(None))
 # libyaml's where PyYAML was built with it: thirty times as fast.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -66,12 +68,12 @@ def parse_config(given: Any) -> JsonDict:
     """Return a configuration that came as an object, or as YAML text.
 
     Raises:
-        ServerError: it is neither, or too large or deep.
+        ServerError: it is neither, too large or deep, or has values that JSON can't hold.
     """
     config = _load(given) if isinstance(given, str) else given
     if not isinstance(config, dict):
         raise wrong_type("config", "an object", config)
-    _require_few_values(config)
+    _require_plain_values(config)
     require_shallow(config, "The configuration")
     return config
 
@@ -111,16 +113,24 @@ def _load(text: str) -> Any:
         raise fault(f"The configuration is not valid YAML: {exc}", code="invalid_yaml") from exc
 
 
-def _require_few_values(config: JsonDict) -> None:
+def _require_plain_values(config: JsonDict) -> None:
+    """Refuse what YAML knows and JSON does not, such as dates, and too many values."""
     waiting: list[Any] = [config]
     count = 0
     while waiting:
         value = waiting.pop()
-        inner = list(value.values()) if isinstance(value, dict) else value
-        if isinstance(inner, list):
-            count += len(inner)
-            waiting += inner
-        if count > _MOST_VALUES:
+        if isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+        elif not isinstance(value, _PLAIN) or (isinstance(value, float) and not isfinite(value)):
+            raise fault(
+                f"The configuration has {str(value)!r:.80}, which is no value of JSON's: write it "
+                "as a text in quotes.",
+                code="invalid_value",
+            )
+        count += 1
+        if count + len(waiting) > _MOST_VALUES:
             raise fault(
                 f"The configuration has more than {_MOST_VALUES} values.", code="invalid_value"
             )

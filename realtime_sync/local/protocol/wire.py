@@ -1,14 +1,26 @@
-"""The small change of the protocol: ids, server events, and the errors a client causes."""
+"""The small change of the protocol: JSON, ids, server events, and the errors a client causes."""
 
 from __future__ import annotations
 
+import json
+import math
 import secrets
 from typing import Any
 
 from ..._types import JsonDict
 from ...errors import ServerError
 
-__all__ = ["error_event", "event", "fault", "new_id"]
+__all__ = ["decode_json", "error_event", "event", "fault", "new_id"]
+
+
+def decode_json(text: str | bytes) -> Any:
+    """Return the value of a JSON text, without the numbers that Python alone takes for JSON.
+
+    Raises:
+        ValueError: it is no JSON, or has a number that is too large.
+        RecursionError: it is nested too deep.
+    """
+    return json.loads(text, parse_constant=_no_number, parse_float=_finite)
 
 
 def new_id(prefix: str) -> str:
@@ -41,3 +53,14 @@ def error_event(error: ServerError, *, event_id: str | None = None) -> JsonDict:
         "event_id": event_id,
     }
     return event("error", error=detail)
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large a number")
+    return number

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 
 from starlette.requests import Request
 
 from ..._types import JsonDict
-from ..protocol.validation import wrong_type
-from ..protocol.wire import fault
+from ..protocol.validation import require_shallow, wrong_type
+from ..protocol.wire import decode_json, fault
 from .forms import read_form
 
 __all__ = ["read_json", "read_offer"]
@@ -63,11 +62,12 @@ async def _read(request: Request) -> bytes:
 
 def _object(body: bytes, param: str) -> JsonDict:
     try:
-        value = json.loads(body)
+        value = decode_json(body)
     except (ValueError, RecursionError) as exc:
         raise fault(f"'{param}' is not valid JSON: {exc}.", code="invalid_json") from exc
     if not isinstance(value, dict):
         raise wrong_type(param, "an object", value)
+    require_shallow(value, f"'{param}'")
     return value
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import frozen
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -25,7 +25,7 @@ from ..protocol.wire import fault
 from ..server_settings import ServerSettings
 from .access import Access
 from .bodies import read_json
-from .refusals import refusal, refusal_of, request_id
+from .refusals import json_answer, refusal, refusal_of
 from .voice_service import serve_voice
 
 __all__ = ["DistillerRoutes"]
@@ -85,22 +85,22 @@ class DistillerRoutes:
         return handler
 
     async def _account(self, body: JsonDict) -> Response:
-        return _json({"organization_id": _ACCOUNT})
+        return json_answer({"organization_id": _ACCOUNT})
 
     async def _create(self, body: JsonDict) -> Response:
         name = _name(body.get("project"), "project")
         config = await asyncio.to_thread(_checked_config, body)
         version = await asyncio.to_thread(self._engines.projects.add, name, config)
-        return _json({"project": name, "project_version": str(version)}, 201)
+        return json_answer({"project": name, "project_version": str(version)}, 201)
 
     async def _validate(self, body: JsonDict) -> Response:
         await asyncio.to_thread(_checked_config, body)
-        return _json({"message": "The configuration is valid."})
+        return json_answer({"message": "The configuration is valid."})
 
     async def _download(self, body: JsonDict) -> Response:
         wanted = _Wanted.of(body.get("project"), body.get("project_version"))
         config = await self._find(wanted)
-        return _json({"config": json.dumps(json.dumps(config))})
+        return json_answer({"config": json.dumps(json.dumps(config))})
 
     async def _talk(self, websocket: WebSocket) -> None:
         refused = self._access.check_key(websocket)
@@ -113,7 +113,7 @@ class DistillerRoutes:
         except (ServerError, ConfigError) as exc:
             error = exc if isinstance(exc, ServerError) else ServerError(str(exc))
             with contextlib.suppress(WebSocketDisconnect):
-                await websocket.send_json(error_message(error))
+                await websocket.send_text(json.dumps(error_message(error)))
                 await websocket.close(1011, "no session")
 
     async def _serve(self, websocket: WebSocket) -> None:
@@ -183,7 +183,3 @@ def _name(value: Any, param: str) -> str:
             param=param,
         )
     return value
-
-
-def _json(content: JsonDict, status: int = 200) -> JSONResponse:
-    return JSONResponse(content, status, headers=request_id())

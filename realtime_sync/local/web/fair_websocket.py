@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from .polite_websocket import PoliteWebSocket
 
 __all__ = ["FairWebSocket"]
 
@@ -15,7 +15,7 @@ _PORTION_BYTES = 64
 _LARGEST_BYTES = 4096
 
 
-class FairWebSocket(WebSocketsSansIOProtocol):
+class FairWebSocket(PoliteWebSocket):
     """Parses in one turn of the event loop no more than the first frames of what was read.
 
     uvicorn's own parses and queues all that one read has given, before it stops reading: no other

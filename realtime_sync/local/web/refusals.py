@@ -1,20 +1,37 @@
-"""HTTP answers: refusals in the protocol's own form, and the id that every answer has."""
+"""HTTP answers: JSON, refusals in the protocol's own form, and the id that every answer has."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.responses import JSONResponse
 
+from ..._types import JsonDict
 from ...errors import ServerError
 from ..protocol.wire import new_id
 
-__all__ = ["no_call", "refusal", "refusal_of", "request_id"]
+__all__ = ["json_answer", "no_call", "refusal", "refusal_of", "request_id"]
 
 
 def request_id() -> dict[str, str]:
     """Return the header that names an answer."""
     return {"x-request-id": new_id("req")}
+
+
+class _AsciiJson(JSONResponse):
+    """JSON in which texts may hold what clients send: halves of characters, too."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def json_answer(
+    content: JsonDict, status: int = 200, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """Return an answer with an id of its own."""
+    return _AsciiJson(content, status, headers={**request_id(), **(headers or {})})
 
 
 def refusal(
@@ -32,8 +49,7 @@ def refusal(
         "param": param,
         "code": code,
     }
-    all_headers = {**request_id(), **(headers or {})}
-    return JSONResponse({"error": error}, status_code=status, headers=all_headers)
+    return json_answer({"error": error}, status, headers)
 
 
 def refusal_of(error: ServerError) -> JSONResponse:

@@ -27,7 +27,7 @@ from .access import Access, Grant
 from .bodies import read_json, read_offer
 from .calls import Call, OpenCalls, incoming_event
 from .client_secrets import IssuedSecrets, check_lifetime
-from .refusals import no_call, refusal, refusal_of, request_id
+from .refusals import json_answer, no_call, refusal, refusal_of, request_id
 from .sdp import answer_to
 
 __all__ = ["RestRoutes"]
@@ -128,7 +128,9 @@ class RestRoutes:
         secret = self._secrets.make(None if given is None else session, lifetime_s=lifetime_s)
         kind = "transcription_session" if session["type"] == "transcription" else "session"
         shown = {"id": new_id("sess"), "object": f"realtime.{kind}", "expires_at": 0, **session}
-        return _json({"value": secret.value, "expires_at": secret.expires_at, "session": shown})
+        return json_answer(
+            {"value": secret.value, "expires_at": secret.expires_at, "session": shown}
+        )
 
     @_needs_key
     async def create_translation_secret(self, request: Request) -> Response:
@@ -144,7 +146,9 @@ class RestRoutes:
             "expires_at": secret.expires_at,
             **session,
         }
-        return _json({"value": secret.value, "expires_at": secret.expires_at, "session": shown})
+        return json_answer(
+            {"value": secret.value, "expires_at": secret.expires_at, "session": shown}
+        )
 
     async def create_call(self, request: Request) -> Response:
         """Begin a call over WebRTC; a client secret may do that, too."""
@@ -215,7 +219,7 @@ class RestRoutes:
     async def ring(self, request: Request) -> Response:
         """Make a call that rings, for tests."""
         body = check(_Incoming, await read_json(request), "")
-        return _json(incoming_event(self._calls.ring(), body.get("sip_headers", [])), 201)
+        return json_answer(incoming_event(self._calls.ring(), body.get("sip_headers", [])), 201)
 
     def _find(self, request: Request) -> Call | JSONResponse:
         call_id = request.path_params["call_id"]
@@ -233,10 +237,6 @@ class RestRoutes:
             raise fault(
                 self._settings.unknown(model), code="model_not_found", param="session.model"
             )
-
-
-def _json(content: JsonDict, status: int = 200) -> JSONResponse:
-    return JSONResponse(content, status, headers=request_id())
 
 
 def _nothing() -> Response:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import math
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Protocol
@@ -14,7 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..._types import JsonDict
 from ...errors import ServerError
-from ..protocol.wire import error_event, fault
+from ..protocol.wire import decode_json, error_event, fault
 from .backlog import Backlog
 from .outbox import Outbox
 
@@ -143,7 +141,7 @@ class SessionLoop:
             )
             return None
         try:
-            return json.loads(text, parse_constant=_no_number, parse_float=_finite)
+            return decode_json(text)
         except (ValueError, RecursionError) as exc:
             self._refuse(f"The message is not valid JSON: {exc}.", "invalid_json")
             return None
@@ -167,14 +165,3 @@ class SessionLoop:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(f"{text} is too large a number")
-    return number

@@ -132,6 +132,9 @@ def test_the_slowest_and_the_fastest_rate(hz: int) -> None:
 def test_yaml_text() -> None:
     assert parse_config("a: {b: [1, '${oc.env:X}']}") == {"a": {"b": [1, "${oc.env:X}"]}}
     assert parse_config({"a": 1}) == {"a": 1}
+    assert parse_config("1: [null, true, 0.5, '2020-01-31']") == {
+        1: [None, True, 0.5, "2020-01-31"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -142,6 +145,12 @@ def test_yaml_text() -> None:
         ("a: [", r"not valid YAML.*line \d"),
         ("a: !!python/object:x.Y {}", "not valid YAML"),
         ("a: &a [*a]", "more than 600000 values"),
+        ("a: [b, 2020-01-31]", "has '2020-01-31', which is no value of JSON's: write it as a text"),
+        ("2020-01-31: a", "has '2020-01-31'"),
+        ("a: !!binary AAAA", "no value of JSON's"),
+        ("a: !!set {b}", "no value of JSON's"),
+        ("a: {b: -.inf}", "has '-inf'"),
+        ("a: .nan", "has 'nan'"),
     ],
 )
 def test_what_is_no_configuration(given: Any, words: str) -> None:
