@@ -105,11 +105,11 @@ class _ConversationService:
     ) -> None:
         """Begin to fill ``part.heard``; ``done`` is called afterwards."""
         size = len(part.audio or b"")
-        self._loop.backlog.add(size)
+        self._loop.unheard.add(size)
         task = self._loop.spawn(self._recognise(part, done, language, prompt))
         self._recognitions[id(part)] = task
         task.add_done_callback(lambda _: self._recognitions.pop(id(part), None))
-        task.add_done_callback(lambda _: self._loop.backlog.remove(size))
+        task.add_done_callback(lambda _: self._loop.unheard.remove(size))
 
     # -- tasks -----------------------------------------------------------------------------------
 

@@ -13,8 +13,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ..._types import JsonDict
 from ...errors import ServerError
 from ..protocol.wire import decode_json, error_event, fault
-from .backlog import Backlog
 from .outbox import Outbox
+from .unheard_sound import UnheardSound
 
 __all__ = ["ServedSession", "SessionLoop"]
 
@@ -46,7 +46,7 @@ class SessionLoop:
 
     Attributes:
         outbox: the way to the client.
-        backlog: the sound that waits to be recognised.
+        unheard: the sound that waits to be recognised.
         expires_at: when the session expires, seconds since the epoch.
     """
 
@@ -58,7 +58,7 @@ class SessionLoop:
         error_message: Callable[[ServerError], JsonDict] = error_event,
     ) -> None:
         self.outbox = Outbox(websocket.send_text)
-        self.backlog = Backlog()
+        self.unheard = UnheardSound()
         self.expires_at = int(time.time() + session_limit_s)
         self._websocket = websocket
         self._limit_s = session_limit_s
@@ -110,7 +110,7 @@ class SessionLoop:
                 # sends a burst has the server for himself.
                 await asyncio.sleep(0)
                 await self.outbox.not_full()
-                await self.backlog.room()
+                await self.unheard.room()
 
     async def _handle_next(self, session: ServedSession) -> bool:
         """Take one message, and hold nothing of it afterwards; False when the client is gone."""

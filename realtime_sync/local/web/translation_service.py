@@ -50,7 +50,7 @@ async def serve_translation(
 
     def interpret(utterance: Utterance | None) -> None:
         if utterance is not None:
-            loop.backlog.add(len(utterance.audio))
+            loop.unheard.add(len(utterance.audio))
         said.put_nowait(utterance)
 
     session = Translation(
@@ -70,7 +70,7 @@ async def _interpret_all(
 ) -> None:
     while (utterance := await said.get()) is not None:
         await interpreter.interpret(utterance)
-        loop.backlog.remove(len(utterance.audio))
+        loop.unheard.remove(len(utterance.audio))
     loop.outbox.put(event("session.closed"))
     await loop.outbox.flush()
     await loop.close(1000)

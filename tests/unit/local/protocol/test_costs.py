@@ -113,7 +113,7 @@ def test_sound_makes_room_at_the_same_cost() -> None:
 
 
 def test_sound_costs_the_same_however_much_of_it_is_uncommitted() -> None:
-    buffer = InputBuffer(PCM16, None, LoudnessDetector())
+    buffer = InputBuffer(PCM16, None, LoudnessDetector(), max_s=900)
 
     def append() -> None:
         buffer.check(SOUND)

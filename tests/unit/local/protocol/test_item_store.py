@@ -235,14 +235,14 @@ def test_the_oldest_sound_goes_first() -> None:
 
 
 def test_an_answer_without_its_first_sound_keeps_none() -> None:
-    conversation = ItemStore(max_audio_bytes=250)
-    growing = StoredPart("output_audio", audio=bytearray(100))
+    conversation = ItemStore(ServerSettings(max_conversation_mib=1))
+    growing = StoredPart("output_audio", audio=bytearray(400_000))
     item = StoredItem("growing", "message", role="assistant", content=[growing])
     conversation.add(item)
-    growing.audio += bytes(100)  # type: ignore[operator]  # it is there
+    growing.audio += bytes(400_000)  # type: ignore[operator]  # it is there
     conversation.measure(item)
-    assert item.audio_bytes == 200
-    conversation.add(StoredItem("next", "message", content=[StoredPart("a", audio=bytes(100))]))
+    assert item.audio_bytes == 800_000
+    conversation.add(StoredItem("next", "message", content=[StoredPart("a", audio=bytes(400_000))]))
     assert growing.audio is None
     conversation.delete("next")
     conversation.measure(item)
@@ -250,18 +250,18 @@ def test_an_answer_without_its_first_sound_keeps_none() -> None:
 
 
 def test_a_deleted_item_is_not_measured() -> None:
-    conversation = ItemStore(max_audio_bytes=150)
-    item = StoredItem("a", "message", content=[StoredPart("input_audio", audio=bytes(100))])
+    conversation = ItemStore(ServerSettings(max_conversation_mib=1))
+    item = StoredItem("a", "message", content=[StoredPart("input_audio", audio=bytes(600_000))])
     conversation.add(item)
     conversation.delete("a")
     conversation.measure(item)
-    other = StoredItem("b", "message", content=[StoredPart("input_audio", audio=bytes(100))])
+    other = StoredItem("b", "message", content=[StoredPart("input_audio", audio=bytes(600_000))])
     conversation.add(other)
-    assert other.audio_bytes == 100
+    assert other.audio_bytes == 600_000
 
 
 def test_calls_are_known_as_long_as_their_items_are() -> None:
-    conversation = ItemStore()
+    conversation = ItemStore(ServerSettings())
     fields = {"name": "f", "call_id": "call", "arguments": "{}"}
     for item_id in "ab":
         conversation.add(StoredItem(item_id, "function_call", fields=dict(fields)))

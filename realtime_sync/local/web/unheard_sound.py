@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-__all__ = ["Backlog"]
+__all__ = ["UnheardSound"]
 
 _MOST_BYTES = 64 << 20  # 23 minutes at 24 kHz
 
 
-class Backlog:
+class UnheardSound:
     """Counts the sound of one session that waits.
 
     Whoever sends a long file at once has all of it recognised, and the server's memory holds.

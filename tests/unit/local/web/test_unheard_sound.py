@@ -16,20 +16,20 @@ from realtime_sync.local.engines import SpeechChunk
 from realtime_sync.local.responders.echo import EchoResponder
 from realtime_sync.local.server_settings import ServerSettings
 from realtime_sync.local.speech.voice_detector import DetectorPool
-from realtime_sync.local.web import backlog
-from realtime_sync.local.web.backlog import Backlog
+from realtime_sync.local.web import unheard_sound
 from realtime_sync.local.web.conversation_service import serve_conversation
 from realtime_sync.local.web.translation_service import serve_translation
+from realtime_sync.local.web.unheard_sound import UnheardSound
 
 SECOND = base64.b64encode(LOUD.to_bytes(2, "little") * 24_000 + bytes(48_000)).decode()
 TURNS = 10
 
 
 def test_room_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backlog, "_MOST_BYTES", 10)
+    monkeypatch.setattr(unheard_sound, "_MOST_BYTES", 10)
 
     async def run() -> None:
-        sound = Backlog()
+        sound = UnheardSound()
         sound.add(10)
         await sound.room()
         sound.add(1)
@@ -135,5 +135,5 @@ def serve(kind: str, append: str, last: str) -> Sender:
 def test_turns_that_come_too_fast(
     kind: str, append: str, last: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backlog, "_MOST_BYTES", 100_000)  # two turns are more
+    monkeypatch.setattr(unheard_sound, "_MOST_BYTES", 100_000)  # two turns are more
     assert serve(kind, append, last).behind <= 4
