@@ -127,17 +127,17 @@ class _ConversationService:
         Raises:
             AudioError: a worker has failed; the next response tries again.
         """
-        waits = []
+        unheard, waits = [], []
         for part in (part for item in response.context for part in item.content):
             if part.type == "input_audio" and part.heard is None:
                 if id(part) not in self._recognitions:
                     self.recognise(part, _nobody_cares, language=None, prompt=None)
+                unheard.append(part)
                 waits.append(self._recognitions[id(part)])
         if waits:
             await asyncio.wait(waits)
-        for part in (part for item in response.context for part in item.content):
-            if part.type == "input_audio" and part.heard is None:
-                raise AudioError("what the user has said was not recognised; ask again")
+        if any(part.heard is None for part in unheard):
+            raise AudioError("what the user has said was not recognised; ask again")
 
     async def _recognise(
         self, part: StoredPart, done: OnHeard, language: str | None, prompt: str | None
