@@ -133,18 +133,18 @@ class _ConversationService:
         Raises:
             AudioError: a worker has failed; the next response tries again.
         """
-        waits = []
+        unheard, waits = [], []
         async for item in with_pauses(response.context):
             for part in item.content:
                 if part.type == "input_audio" and part.heard is None:
                     if id(part) not in self._recognitions:
                         self.recognise(part, _nobody_cares, language=None, prompt=None)
+                    unheard.append(part)
                     waits.append(self._recognitions[id(part)])
         if waits:
             await asyncio.wait(waits)
-        async for item in with_pauses(response.context):
-            if any(part.type == "input_audio" and part.heard is None for part in item.content):
-                raise AudioError("what the user has said was not recognised; ask again")
+        if any(part.heard is None for part in unheard):
+            raise AudioError("what the user has said was not recognised; ask again")
 
     async def _recognise(
         self, part: StoredPart, done: OnHeard, language: str | None, prompt: str | None
