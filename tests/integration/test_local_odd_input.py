@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from odd_input import (
     REST,
     content_types,
+    each_field,
     frames,
     heads,
     messages,
@@ -127,7 +128,7 @@ def survives(witness: Witness, target: str, sent: list[str | bytes]) -> None:
     witness.is_served()
 
 
-@pytest.mark.parametrize(
+kinds_of_session = pytest.mark.parametrize(
     ("kind", "target"),
     [
         ("conversation", REALTIME),
@@ -135,7 +136,11 @@ def survives(witness: Witness, target: str, sent: list[str | bytes]) -> None:
         ("translation", TRANSLATIONS),
         ("distiller", DESK + "odd"),
     ],
+    ids=lambda value: value if value.isalpha() else "",
 )
+
+
+@kinds_of_session
 def test_messages(witness: Witness, kind: str, target: str) -> None:
     @quick
     @given(st.lists(messages(kind), min_size=1, max_size=12))
@@ -143,6 +148,13 @@ def test_messages(witness: Witness, kind: str, target: str) -> None:
         survives(witness, target, sent)
 
     whatever()
+
+
+@kinds_of_session
+def test_each_field_of_a_message(witness: Witness, kind: str, target: str) -> None:
+    sent: list[str | bytes] = list(each_field(kind))
+    for start in range(0, len(sent), 50):
+        survives(witness, target, sent[start : start + 50])
 
 
 # -- frames ----------------------------------------------------------------------------------------
@@ -242,10 +254,7 @@ def test_bytes_in_the_place_of_requests(witness: Witness, sent: bytes) -> None:
     witness.is_served()
 
 
-@settings(quick, max_examples=150)
-@given(requests(), content_types())
-def test_bodies(witness: Witness, of: tuple[str, bytes], content_type: str) -> None:
-    target, body = of
+def is_answered(witness: Witness, target: str, body: bytes, content_type: str) -> None:
     if "CALL" in target:
         rung = ask(witness.server, "POST", "/test/incoming_calls", [("Host", "localhost")])
         target = target.replace("CALL", json.loads(rung.body)["data"]["call_id"])
@@ -254,4 +263,20 @@ def test_bodies(witness: Witness, of: tuple[str, bytes], content_type: str) -> N
     assert 200 <= answer.status < 500, answer.body
     if answer.status >= 400:
         assert answer.error()["message"]
+
+
+@settings(quick, max_examples=150)
+@given(requests(), content_types())
+def test_bodies(witness: Witness, of: tuple[str, bytes], content_type: str) -> None:
+    is_answered(witness, *of, content_type)
+    witness.is_served()
+
+
+# The others take no JSON, or the same as one of these.
+@pytest.mark.parametrize(
+    "target", sorted(REST.keys() - {"/v1/realtime/calls", "/distiller/config/validate"})
+)
+def test_each_field_of_a_body(witness: Witness, target: str) -> None:
+    for body in each_field(target):
+        is_answered(witness, target, body.encode(), "application/json")
     witness.is_served()

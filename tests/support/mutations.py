@@ -12,14 +12,14 @@ from __future__ import annotations
 import json
 import typing
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from types import UnionType
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from realtime_sync.events import SERVER_EVENTS, Model, UnknownItem
 
-__all__ = ["BETA_TYPES", "TYPES", "Mutation", "examples", "mutations", "sample"]
+__all__ = ["BETA_TYPES", "TYPES", "Mutation", "examples", "mutations", "odd_versions", "sample"]
 
 TYPES = sorted(SERVER_EVENTS)
 # Names that only the beta has, and the GA types that their examples are made of.
@@ -127,6 +127,18 @@ def _turns() -> dict[str, dict[str, _Turn]]:
         for at, (each, name) in enumerate(group, shift):
             turns[each][name] = _Turn(at % len(group), len(group))
     return turns
+
+
+def odd_versions(event: dict[str, Any], kinds: Iterable[str]) -> Iterator[str]:
+    """Yield an event of the caller's own with each of its fields replaced, as JSON.
+
+    Args:
+        event: a valid one.
+        kinds: the names of the odd values.
+    """
+    for path in _paths(event):
+        marked = json.dumps(_with(event, path))
+        yield from (marked.replace(f'"{_MARK}"', ODD[kind]) for kind in kinds)
 
 
 def examples(type: str) -> list[dict[str, Any]]:
