@@ -70,6 +70,7 @@ def _about(
     repeatable: bool = False,
     variable: str | None = None,
 ) -> dict[str, Any]:
+    """Return what a field of `ServerSettings` tells of its option, see `ServerOption`."""
     return {"help": help, "type": type, "repeatable": repeatable, "variable": variable}
 
 
