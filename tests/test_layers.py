@@ -22,6 +22,7 @@ LAYERS = {
     "_headers": 1,
     "_latest": 1,
     "_lazy": 1,
+    "_opening": 1,
     "_required": 1,
     "_signal_safe": 2,
     "_version": 1,

@@ -86,7 +86,10 @@ class ByHandOutput:
 
     def play(self, play: Play) -> bool:
         """See `Output.play`."""
-        told = self._told_format()
+        told = self._format()
+        if self._tracker is not None and told is not self._tracked:
+            self._tracked = told
+            self._tracker.set_audio_format({"type": told.type, "rate": told.hz})
         duration_s = len(play.audio) / told.bytes_per_s
         note = AudioNote(play.part, play.response_id, play.audio, duration_s)
         if not self._has_audience:
@@ -95,14 +98,6 @@ class ByHandOutput:
             self._waiting.append(note)
         self._report(note)
         return True
-
-    def _told_format(self) -> SoundFormat:
-        """Return what the audio is; the tracker reckons with it, too."""
-        told = self._format()
-        if self._tracker is not None and told is not self._tracked:
-            self._tracked = told
-            self._tracker.set_audio_format({"type": told.type, "rate": told.hz})
-        return told
 
     def flush(self, end: Flush) -> bool:
         """See `Output.flush`."""

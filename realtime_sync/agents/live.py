@@ -482,7 +482,7 @@ class Live:
             RealtimeTimeout: nothing did in time.
         """
         try:
-            return self.box.get(deadline.remaining())
+            return self.box.get(deadline)
         except queue.Empty:
             if self.box.closed:
                 return None

@@ -390,19 +390,20 @@ class RealtimeSession(Generic[TContext]):
             FormatError: it is no bytes, or not whole samples.
             ConnectionClosed: the connection is over.
         """
-        if not isinstance(audio, bytes | bytearray | memoryview):
+        if not isinstance(audio, (bytes, bytearray, memoryview)):
             raise FormatError(f"send_audio() takes bytes, not {audio!r:.80}")
         live = self._running()
         if self._audio is not None:
             raise UserError("this session hears its own source; send_audio is for one without")
-        buffer = live.connection.input_audio_buffer
+        connection = live.connection
         if audio:
-            told = live.connection.session_facts.input
-            buffer.append(audio=silence_like(audio, told) if live.is_deaf else audio)
+            if live.is_deaf:
+                audio = silence_like(audio, connection.session_facts.input)
+            connection.input_audio_buffer.append(audio=audio)
         if commit:
             live.expect_turn()
-            buffer.commit()
-            if not live.connection.session_facts.turns.detected:
+            connection.input_audio_buffer.commit()
+            if not connection.session_facts.turns.detected:
                 live.decide(VoiceState.user_wrote)
 
     def interrupt(self) -> None:

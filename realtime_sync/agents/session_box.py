@@ -71,14 +71,14 @@ class SessionBox:
         if self._wake.empty():
             self._wake.put(None)
 
-    def get(self, timeout: float | None = None) -> Any:
+    def get(self, deadline: Deadline) -> Any:
         """Return what happened next.
 
         Raises:
             queue.Empty: nothing did in time, or nothing will.
         """
         if not self._line:
-            self._wait(Deadline(timeout))
+            self._wait(deadline)
         event, size = self._line[0]
         waiting_bytes = self._put_bytes - self._got_bytes
         self._got_bytes += size

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, TypeVar, overload
 
+from .._required import require_count
 from .._signal_safe import Claim, StopSignal
 from .._types import UNSET, JsonDict, Unset
 from ..audio.sound import Sound
@@ -112,8 +113,7 @@ class Realtime:
             "max_response_output_tokens": max_response_output_tokens,
         }
         given = {name: value for name, value in settings.items() if value is not UNSET}
-        if not isinstance(max_queue_bytes, int) or max_queue_bytes < 1:
-            raise ConfigError(f"max_queue_bytes is {max_queue_bytes!r}; give a number of bytes")
+        require_count(max_queue_bytes, "max_queue_bytes", least=1, error=ConfigError)
         if client is not None and not hasattr(client, "realtime"):
             raise ConfigError(f"client={client!r:.80} is none; pass OpenAI(), Local() or another")
         self.context: Context = {} if context is None else context

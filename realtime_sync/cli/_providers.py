@@ -13,8 +13,7 @@ from ..clients.yandex import YandexAIStudio
 
 if TYPE_CHECKING:
     from ..clients.base import RealtimeResource
-    from ..distiller.session import DistillerSession
-    from ..distiller.voice_bridge import VoiceBridge
+    from ..connection import RealtimeConnection
 
 __all__ = ["MODELS", "PROVIDERS", "TRANSCRIBERS", "open_client", "open_project"]
 
@@ -26,13 +25,16 @@ TRANSCRIBERS = {"openai": "gpt-4o-mini-transcribe", "azure": "whisper-1", "local
 
 def open_project(
     stack: ExitStack, project: str, url: str | None
-) -> tuple[DistillerSession, VoiceBridge]:
-    """Open a session of a Distiller's project, and what the voice loop takes for a connection.
+) -> tuple[RealtimeConnection, bool]:
+    """Open a session of a Distiller's project as a connection.
 
     Args:
-        stack: ends both.
+        stack: ends it; where the session has failed, with what that says.
         project: its name.
         url: another base URL than the provider's own.
+
+    Returns:
+        The connection, and whether the user is heard during an answer as well.
 
     Raises:
         ConfigError: there is no key.
@@ -48,7 +50,8 @@ def open_project(
     output_hz = speech_hz(distiller.download_project(project))
     uuid = f"talk-{secrets.token_hex(4)}"  # one session of each may be open
     session = stack.enter_context(distiller(project=project, uuid=uuid))
-    return session, VoiceBridge(session, output_hz=output_hz)
+    bridge = VoiceBridge(session, output_hz=output_hz)
+    return stack.enter_context(bridge.open()), session.vad_enabled
 
 
 def open_client(stack: ExitStack, provider: str, url: str | None) -> RealtimeResource:

@@ -54,6 +54,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
         r"(connect again, or pass reconnect=ReconnectPolicy|connect)\(\)( opens another)?",
         "start again",
     ),
+    (r"; open another$", "; start again"),
     (r"raise max_size, or send less in one message", "a message was too large"),
     # Sound.
     (r", or use a file \(WavSource, WavSink\)", ""),
@@ -64,8 +65,6 @@ _WORDS: tuple[tuple[str, str], ...] = (
         r"the session detects turns, and so does this loop \(.*turn_detection to None",
         "the server detects turns all the same; leave out --push-to-talk",
     ),
-    (r"echo and half_duplex exclude", "--echo and --half-duplex exclude"),
-    (r"interruptions and half_duplex exclude", "--interruptions resume and --half-duplex exclude"),
     (
         r"these interruptions are judged by the user's words, .*backchannels=None\)",
         "this server does not write down what you say, by which --interruptions resume decides",

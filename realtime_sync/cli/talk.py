@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from attrs import frozen
 from rich.console import Console
 
 from ..audio.base import Sink, Source, SourceWrapper
@@ -19,6 +20,7 @@ from ..audio.pcm import level_dbfs
 from ..audio.speaker import Speaker
 from ..audio.virtual import VirtualMicrophone, VirtualSpeaker
 from ..audio.wav import WavSink
+from ..connection import RealtimeConnection
 from ..errors import AudioError, ConfigError, ConnectionClosed, DeviceError, RealtimeError
 from ..tools.schema import Tool, describe
 from ..voice.idle import IdleRule
@@ -51,6 +53,27 @@ _SILENT_MICROPHONE = (
     "the microphone has delivered nothing but silence so far: see that it is not muted, that this "
     "program may use it, and that it is the system's default (realtime-sync devices --meter 5)"
 )
+
+
+@frozen(kw_only=True)
+class _Options:
+    """What is given on the command line."""
+
+    inputs: tuple[Path, ...]
+    output: Path | None
+    provider: str
+    project: str | None
+    url: str | None
+    model: str | None
+    voice: str | None
+    instructions: str | None
+    tool_names: tuple[str, ...]
+    interruptions: str
+    idle_s: float | None
+    hang_up_s: float | None
+    push_to_talk: bool
+    half_duplex: bool
+    echo: str | None
 
 
 @click.command()
@@ -127,100 +150,129 @@ _SILENT_MICROPHONE = (
     type=click.Choice(list(_ECHO)),
     help="Against the speaker in the microphone: by its level, or cancelled (extra [aec]).",
 )
-def talk(
-    inputs: tuple[Path, ...],
-    output: Path | None,
-    provider: str,
-    project: str | None,
-    url: str | None,
-    model: str | None,
-    voice: str | None,
-    instructions: str | None,
-    tool_names: tuple[str, ...],
-    interruptions: str,
-    idle_s: float | None,
-    hang_up_s: float | None,
-    push_to_talk: bool,
-    half_duplex: bool,
-    echo: str | None,
-) -> None:
+def talk(**given: Any) -> None:
     """Talk to a realtime model, with a microphone and a speaker or with WAV files.
 
     End it with Ctrl-C; with --input it ends after the last answer. The exit code is 0 when there
     was an answer, with --input to each recording.
     """
-    _check_options(
-        inputs,
-        push_to_talk=push_to_talk,
-        half_duplex=half_duplex,
-        echo=echo,
-        interruptions=interruptions,
-    )
-    _check_project(
-        provider,
-        project,
-        {
-            "--model": model,
-            "--voice": voice,
-            "--instructions": instructions,
-            "--tools": tool_names,
-            "--idle": idle_s,
-            "--push-to-talk": push_to_talk,
-            "--interruptions": None if interruptions == "on" else interruptions,
-        },
-    )
-    idle = _idle_rule(idle_s, hang_up_s)
-    tools = load_tools(tool_names)
-    if provider == "local":
-        tools = {"get_weather": describe(get_weather)} | tools
+    options = _Options(**given)
+    _check_options(options)
+    _check_project(options)
+    idle = _idle_rule(options)
+    echo = None if options.echo is None else _ECHO[options.echo]()
+    tools = _tools(options)
     with ExitStack() as stack:
-        realtime = None if project is not None else open_client(stack, provider, url)
-        control = None if echo is None else _ECHO[echo]()
         screen = stack.enter_context(TalkScreen(Console(highlight=False)))
         stack.enter_context(logs_to(screen.note))
-        source = _open_source(stack, inputs)
-        sink = _open_sink(stack, output, screen)
-        if push_to_talk:
-            screen.note("press space or enter to talk, and again when you have finished")
-        elif not (inputs or output or echo or half_duplex):
-            screen.note("speak whenever you like; with headphones, or with --echo gate")
-        if realtime is None:
-            assert project is not None
-            session, bridge = open_project(stack, project, url)
-            connection = stack.enter_context(bridge.open())
-            half_duplex = half_duplex or not session.vad_enabled
-        else:
-            connection = stack.enter_context(realtime.connect(model=model or MODELS.get(provider)))
-            connection.session.update(
-                session=_session(
-                    provider,
-                    voice=voice,
-                    instructions=instructions,
-                    tools=tools,
-                    push_to_talk=push_to_talk,
-                )
-            )
+        connection, hears_always = _connect(stack, options, tools)
+        source = _open_source(stack, options.inputs)
+        sink = _open_sink(stack, options.output, screen)
         screen.follow(sink.played_ms, lambda: connection.session_facts.output.bytes_per_s)
-        watch = None if inputs else SilenceWatch()
+        watch = None if options.inputs else SilenceWatch()
         loop = VoiceLoop(
             connection,
             _Metered(source, screen, watch),
             sink,
             tools=tools,
             on_event=screen.show,
-            push_to_talk=push_to_talk,
-            half_duplex=half_duplex,
-            echo=control,
-            interruptions=_INTERRUPTIONS[interruptions],
+            push_to_talk=options.push_to_talk,
+            half_duplex=options.half_duplex or not hears_always,
+            echo=echo,
+            interruptions=_INTERRUPTIONS[options.interruptions],
             idle=idle,
         )
-        if push_to_talk:
+        if options.push_to_talk:
             stack.enter_context(watch_keys(_Button(loop, screen)))
         if isinstance(source, Interview):
             source.follow(screen.progress, settled=lambda: loop.idle)
+        _show_hint(screen, options, hears_always=hears_always)
         loop.run()
-    _conclude(screen, output)
+    _conclude(screen, options.output)
     _check_success(screen.progress, source, watch)
+
+
+def _check_options(options: _Options) -> None:
+    if options.push_to_talk and options.inputs:
+        raise click.UsageError("--push-to-talk is for the microphone; leave out --input")
+    if options.half_duplex and options.echo is not None:
+        raise click.UsageError("--half-duplex hears no echo; leave out --echo")
+    if options.half_duplex and options.interruptions == "resume":
+        raise click.UsageError("--half-duplex hears no interruption; leave out --interruptions")
+
+
+def _check_project(options: _Options) -> None:
+    """Refuse what does not go together with a Distiller's project, which has its own settings."""
+    if options.provider != "airefinery":
+        if options.project is not None:
+            raise click.UsageError("--project goes with --provider airefinery")
+        return
+    if options.project is None:
+        raise click.UsageError("--provider airefinery needs --project with the project's name")
+    settings = {
+        "--model": options.model,
+        "--voice": options.voice,
+        "--instructions": options.instructions,
+        "--tools": options.tool_names,
+        "--idle": options.idle_s,
+        "--push-to-talk": options.push_to_talk,
+        "--interruptions": options.interruptions != "on",
+    }
+    for name, is_given in settings.items():
+        if is_given:
+            raise click.UsageError(
+                f"{name} is not for a Distiller's project, whose configuration says it; leave it "
+                "out"
+            )
+
+
+def _idle_rule(options: _Options) -> IdleRule | None:
+    if options.idle_s is None:
+        if options.hang_up_s is not None:
+            raise click.UsageError("--hang-up comes after --idle; give that, too")
+        return None
+    return IdleRule(after_s=options.idle_s, say=_STILL_THERE, end_after_s=options.hang_up_s)
+
+
+def _tools(options: _Options) -> dict[str, Tool]:
+    shipped = {"get_weather": describe(get_weather)} if options.provider == "local" else {}
+    return shipped | load_tools(options.tool_names)
+
+
+def _connect(
+    stack: ExitStack, options: _Options, tools: Mapping[str, Tool]
+) -> tuple[RealtimeConnection, bool]:
+    """Return a connection that is ready to talk, and whether it hears the user all the time."""
+    if options.project is not None:
+        return _connect_project(stack, options, options.project)
+    realtime = open_client(stack, options.provider, options.url)
+    model = options.model or MODELS.get(options.provider)
+    connection = stack.enter_context(realtime.connect(model=model))
+    connection.session.update(session=_session(options, tools))
+    return connection, True
+
+
+def _connect_project(
+    stack: ExitStack, options: _Options, project: str
+) -> tuple[RealtimeConnection, bool]:
+    connection, hears_always = open_project(stack, project, options.url)
+    if options.echo is not None and not hears_always:
+        raise click.UsageError(
+            f"project {project!r} hears nobody while it answers, and so no echo; leave out --echo"
+        )
+    return connection, hears_always
+
+
+def _show_hint(screen: TalkScreen, options: _Options, *, hears_always: bool) -> None:
+    """Tell whoever has a microphone what to know before the first word."""
+    if options.inputs:
+        return
+    if options.push_to_talk:
+        screen.note("press space or enter to talk, and again when you have finished")
+    elif not hears_always:
+        screen.note("speak when no answer plays: this project hears nobody meanwhile")
+    elif not (options.output or options.echo or options.half_duplex):
+        screen.note("speak whenever you like; with headphones, or with --echo gate")
 
 
 def _open_source(stack: ExitStack, inputs: tuple[Path, ...]) -> Source:
@@ -243,69 +295,22 @@ def _open_sink(stack: ExitStack, output: Path | None, screen: TalkScreen) -> Sin
         return stack.enter_context(VirtualSpeaker())
 
 
-def _check_options(
-    inputs: tuple[Path, ...],
-    *,
-    push_to_talk: bool,
-    half_duplex: bool,
-    echo: str | None,
-    interruptions: str,
-) -> None:
-    if push_to_talk and inputs:
-        raise click.UsageError("--push-to-talk is for the microphone; leave out --input")
-    if half_duplex and echo is not None:
-        raise click.UsageError("--half-duplex hears no echo; leave out --echo")
-    if half_duplex and interruptions == "resume":
-        raise click.UsageError("--half-duplex hears no interruption; leave out --interruptions")
-
-
-def _check_project(provider: str, project: str | None, options: Mapping[str, object]) -> None:
-    """Refuse what does not go together with a Distiller's project, which has its own settings."""
-    if provider != "airefinery":
-        if project is not None:
-            raise click.UsageError("--project goes with --provider airefinery")
-        return
-    if project is None:
-        raise click.UsageError("--provider airefinery needs --project with the project's name")
-    given = [name for name, value in options.items() if value]
-    if given:
-        raise click.UsageError(
-            f"{given[0]} is not for a Distiller's project, whose configuration says it; leave it "
-            "out"
-        )
-
-
-def _idle_rule(idle_s: float | None, hang_up_s: float | None) -> IdleRule | None:
-    if idle_s is None:
-        if hang_up_s is not None:
-            raise click.UsageError("--hang-up comes after --idle; give that, too")
-        return None
-    return IdleRule(after_s=idle_s, say=_STILL_THERE, end_after_s=hang_up_s)
-
-
-def _session(
-    provider: str,
-    *,
-    voice: str | None,
-    instructions: str | None,
-    tools: Mapping[str, Tool],
-    push_to_talk: bool,
-) -> Any:
+def _session(options: _Options, tools: Mapping[str, Tool]) -> Any:
     heard: dict[str, Any] = {}
-    if provider in TRANSCRIBERS:
-        heard["transcription"] = {"model": TRANSCRIBERS[provider]}
-    if push_to_talk:
+    if options.provider in TRANSCRIBERS:
+        heard["transcription"] = {"model": TRANSCRIBERS[options.provider]}
+    if options.push_to_talk:
         heard["turn_detection"] = None
     audio: dict[str, Any] = {"input": heard} if heard else {}
-    if voice is not None:
-        audio["output"] = {"voice": voice}
+    if options.voice is not None:
+        audio["output"] = {"voice": options.voice}
     session: dict[str, Any] = {"type": "realtime"}
     if audio:
         session["audio"] = audio
     if tools:
         session["tools"] = [tool.declaration() for tool in tools.values()]
-    if instructions is not None:
-        session["instructions"] = instructions
+    if options.instructions is not None:
+        session["instructions"] = options.instructions
     return session
 
 

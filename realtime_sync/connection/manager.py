@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
+from .._opening import Opening
+from .._required import require_count
 from .._threads import Attempt
 from ..errors import ConcurrencyError, ConfigError, QueueFullError
 from ..events import ClientEvent
@@ -23,47 +25,7 @@ from .link.sender import message, to_dict
 from .reconnect import ReconnectPolicy
 from .settings import ConnectionSettings, TransportFactory
 
-__all__ = ["Opening", "RealtimeConnectionManager"]
-
-
-class Opening:
-    """What `connect` returns: it opens a connection, and is none; who takes it for one is told.
-
-    Attributes:
-        _opens: the class of the connection.
-        _connection: the connection, once it is open.
-    """
-
-    _opens: type
-    _connection: object | None = None
-
-    if not TYPE_CHECKING:  # a type checker finds this mistake by itself
-
-        def __getattr__(self, name: str) -> Any:
-            public = not name.startswith("_")
-            if public and (name in _RESOURCES or hasattr(self._opens, name)):
-                raise self._is_no_connection(f".{name}")
-            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
-
-        def __iter__(self) -> Any:
-            raise self._is_no_connection("iteration")
-
-    def _is_no_connection(self, use: str) -> ConfigError:
-        if self._connection is not None:
-            return ConfigError(
-                f"{use}: this only opens the connection; use what enter() returned, or what stands "
-                "after `as`"
-            )
-        return ConfigError(
-            f"{use}: this connection is not open yet; use `with client.realtime.connect(...) as "
-            "connection`, or `connection = client.realtime.connect(...).enter()`"
-        )
-
-
-# What connections have that is made when they are, and so is not found in their class.
-_RESOURCES = frozenset(
-    {"conversation", "input_audio_buffer", "output_audio_buffer", "response", "session"}
-)
+__all__ = ["RealtimeConnectionManager"]
 
 
 class RealtimeConnectionManager(Registration, Opening):
@@ -85,7 +47,12 @@ class RealtimeConnectionManager(Registration, Opening):
     """
 
     _opens = RealtimeConnection
-    _connection: RealtimeConnection | None = None
+    _opens_with = frozenset(
+        {"conversation", "input_audio_buffer", "output_audio_buffer", "response", "session"}
+    )
+    _noun = "connection"
+    _call = "client.realtime.connect(...)"
+    _opened: RealtimeConnection | None = None
 
     def __init__(
         self,
@@ -116,8 +83,8 @@ class RealtimeConnectionManager(Registration, Opening):
             QueueFullError: more than ``max_queue_size`` bytes would wait.
             LocalProtocolError: as `RealtimeConnection.send`.
         """
-        if self._connection is not None:
-            self._connection.send(event)
+        if self._opened is not None:
+            self._opened.send(event)
             return
         text = message(to_dict(event), None)
         waiting = sum(map(size_bytes, self._unsent))
@@ -137,7 +104,7 @@ class RealtimeConnectionManager(Registration, Opening):
             ConnectionClosed: it closed at once, before it had what was given to `send`.
             ConcurrencyError: this manager has opened its connection already.
         """
-        if self._connection is not None:
+        if self._opened is not None:
             raise ConcurrencyError("this connection was opened already: call connect() for another")
         settings = self._settings
         where = self._open.place(settings.extra_query, settings.extra_headers)
@@ -158,7 +125,7 @@ class RealtimeConnectionManager(Registration, Opening):
         attempt = Attempt(open_link, discard=lambda late: late.abort(), name="connect")
         try:  # also an exception of a signal handler leaves no thread and no socket
             transport = attempt.wait()
-            connection = self._connection = RealtimeConnection(transport, settings=settings)
+            connection = self._opened = RealtimeConnection(transport, settings=settings)
             self._handlers.move_to(connection._handlers)
             connection.start()
             while self._unsent:
@@ -167,8 +134,8 @@ class RealtimeConnectionManager(Registration, Opening):
         except BaseException:
             for transport in opened:  # struck before the connection had it
                 transport.abort()
-            if self._connection is not None:
-                self._connection._abort()
+            if self._opened is not None:
+                self._opened._abort()
             raise
         return connection
 
@@ -181,8 +148,8 @@ class RealtimeConnectionManager(Registration, Opening):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._connection is not None:
-            self._connection.__exit__(exc_type, exc, traceback)
+        if self._opened is not None:
+            self._opened.__exit__(exc_type, exc, traceback)
 
 
 @attrs.frozen
@@ -229,9 +196,7 @@ def _open_websocket(url: str, headers: Mapping[str, str], options: TransportOpti
 
 def _check(settings: ConnectionSettings) -> None:
     for name in ("max_queue_bytes", "max_queue_size"):
-        value = getattr(settings, name)
-        if not isinstance(value, int) or value < 1:
-            raise ConfigError(f"{name} is {value!r}; give a number of bytes, at least 1")
+        require_count(getattr(settings, name), f"{name} (bytes)", least=1, error=ConfigError)
     if not isinstance(settings.reconnect, ReconnectPolicy | None):
         raise ConfigError(f"reconnect is {settings.reconnect!r}; pass ReconnectPolicy() or None")
     if settings.on_reconnecting is not None and not callable(settings.on_reconnecting):

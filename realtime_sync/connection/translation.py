@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from .._opening import Opening
 from .._types import JsonDict
 from ..errors import ConnectionClosedOK, LocalProtocolError
 from ..events import ServerEvent, SessionClosed
 from ._audio_input import audio_base64
 from .connection import RealtimeConnection
-from .manager import Opening, RealtimeConnectionManager
+from .manager import RealtimeConnectionManager
 from .stats import ConnectionStats
 
 if TYPE_CHECKING:
@@ -200,7 +201,10 @@ class TranslationConnectionManager(Opening):
     """
 
     _opens = TranslationConnection
-    _connection: TranslationConnection | None = None
+    _opens_with = frozenset({"session"})
+    _noun = "connection"
+    _call = "client.realtime.translations.connect(...)"
+    _opened: TranslationConnection | None = None
 
     def __init__(self, manager: RealtimeConnectionManager) -> None:
         self._manager = manager
@@ -211,8 +215,8 @@ class TranslationConnectionManager(Opening):
         Raises:
             The same as `RealtimeConnectionManager.enter`.
         """
-        self._connection = TranslationConnection(self._manager.enter())
-        return self._connection
+        self._opened = TranslationConnection(self._manager.enter())
+        return self._opened
 
     def __enter__(self) -> TranslationConnection:
         return self.enter()
@@ -223,8 +227,8 @@ class TranslationConnectionManager(Opening):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        if self._opened is not None:
+            self._opened.close()
 
 
 def _event(type: str, event_id: str | None, **fields: Any) -> JsonDict:

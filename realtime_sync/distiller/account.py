@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
-from urllib.parse import quote, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from .._fork import HomeLock
+from .._headers import check_header
 from .._net.address import server_url
 from .._types import UNSET, JsonDict
 from ..errors import (
@@ -76,8 +77,8 @@ class Account:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._key = _secret(api_key)
-        self.base_url = _without_version(base_url or _url_of_environment())
-        self._default_headers = dict(default_headers or {})
+        self.base_url = _base_url(base_url)
+        self._default_headers = _checked_headers(default_headers or {})
         self._api = RestApi(
             lambda: self,
             proxy=proxy,
@@ -140,9 +141,7 @@ class Account:
 
     def session_url(self, project: str, uuid: str) -> str:
         """Return the WebSocket's URL for a project, as ``NAME`` or ``NAME:VERSION``, and a user."""
-        parts, _, _ = server_url(
-            self.base_url, name="base_url", ports=_PORTS, example="https://host:port/path"
-        )
+        parts = urlsplit(self.base_url)
         path = f"{parts.path}/distiller/realtime/{quote(self.id, safe='')}/{project}/{uuid}"
         return urlunsplit((WEBSOCKET_SCHEMES[parts.scheme], parts.netloc, path, parts.query, ""))
 
@@ -190,23 +189,40 @@ def _secret(api_key: AnyKey | None) -> Secret:
         raise ConfigError("no API key: pass api_key=… or set API_KEY")
     if isinstance(key, str):
         return key
-    token = getattr(key, "token", None)
-    if callable(token):
-        provider: Callable[[], str] = token
-        return provider
-    if callable(key):
-        return key
+    if not isinstance(key, type):  # a class has its methods, too, which need an object
+        token = getattr(key, "token", None)
+        if callable(token):
+            provider: Callable[[], str] = token
+            return provider
+        if callable(key):
+            return key
     raise ConfigError(
         f"api_key is a {type(key).__name__}; pass a string, a function that returns one, or what "
         "has a token()"
     )
 
 
-def _url_of_environment() -> str:
-    legacy = os.environ.get("USE_LEGACY_API_URL", "").lower() in ("1", "true")
-    return os.environ.get("AIR_BASE_URL") or (_LEGACY_URL if legacy else _DEFAULT_URL)
-
-
-def _without_version(base_url: str) -> str:
+def _base_url(given: str | None) -> str:
+    """Return the address that was given, or that of the environment, without ``/v1``."""
+    name, url = "base_url", given
+    if not url:
+        name, url = "AIR_BASE_URL", os.environ.get("AIR_BASE_URL")
+    if not url:
+        legacy = os.environ.get("USE_LEGACY_API_URL", "").lower() in ("1", "true")
+        return _LEGACY_URL if legacy else _DEFAULT_URL
+    if not isinstance(url, str):
+        raise ConfigError(f"{name} is a {type(url).__name__}; pass a text, such as https://host")
+    parts, _, _ = server_url(url, name=name, ports=_PORTS, example="https://host:port/path")
     # Servers of other protocols, such as the embedded one, have their routes below /v1.
-    return base_url.rstrip("/").removesuffix("/v1")
+    path = parts.path.rstrip("/").removesuffix("/v1")
+    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+
+
+def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    if not isinstance(headers, Mapping):  # its value may be a secret
+        raise ConfigError(
+            f"default_headers is a {type(headers).__name__}; pass a dictionary of texts"
+        )
+    for name, value in headers.items():
+        check_header(name, value)
+    return dict(headers)

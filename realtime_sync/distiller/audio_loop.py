@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from .._deadline import Deadline
+from .._required import require_count
 from .._signal_safe import Latch
 from .._threads import join_all, spawn
 from ..audio.base import Sink, SinkLike, Source, SourceLike, as_sink, as_source
 from ..audio.microphone import Microphone
+from ..audio.pcm import require_rate
 from ..audio.speaker import Speaker
 from ..audio.virtual import VirtualMicrophone
 from ..connection import RealtimeConnection
-from ..errors import ConfigError, ConnectionClosedError, ConnectionClosedOK, DistillerError
+from ..errors import ConfigError, ConnectionClosedOK, DistillerError
 from ..events import ResponseCreated, ResponseDone, ServerEvent
 from ..voice.events import AnswerStarted, Interrupted, TurnMetrics, VoiceEvent
 from ..voice.loop import VoiceLoop
@@ -62,10 +64,11 @@ class AudioLoop:
         source: SourceLike | None = None,
         sink: SinkLike | None = None,
     ) -> None:
-        if cancel_event is not None and not hasattr(cancel_event, "wait"):
+        # One of asyncio's has the same methods, and can't be waited for in a thread.
+        if cancel_event is not None and not isinstance(cancel_event, threading.Event):
             raise ConfigError(f"cancel_event={cancel_event!r:.80} is none; pass threading.Event()")
         self._session = session
-        self._sample_rate = sample_rate
+        self._sample_rate = require_rate(sample_rate, name="sample_rate")
         self._cancel_event = cancel_event
         self._source = None if source is None else as_source(source)
         self._sink = None if sink is None else as_sink(sink)
@@ -78,8 +81,8 @@ class AudioLoop:
             AudioError: the microphone or the speaker failed.
             RealtimeError: the session ended; see `DistillerSession.get_responses`.
         """
-        if turns is not None and (not isinstance(turns, int) or turns < 1):
-            raise ConfigError(f"turns={turns!r:.80} is no number of turns; give 1 or more, or None")
+        if turns is not None:
+            require_count(turns, "turns, unless None,", least=1, error=ConfigError)
         wanted = math.inf if turns is None else turns
         try:
             with self._speaker() as sink, self._microphone() as source:
@@ -128,11 +131,7 @@ class AudioLoop:
                 talk.ask(question)
             if self._cancel_event is not None:
                 stack.enter_context(_watching(self._cancel_event, talk))
-            try:
-                talk.run()
-            except ConnectionClosedError:
-                if bridge.failure is None:
-                    raise
+            talk.run()
         if bridge.failure is not None:
             raise bridge.failure
 

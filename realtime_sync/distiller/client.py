@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .._opening import Opening
 from .._types import UNSET, JsonDict, Unset
 from ..errors import ConcurrencyError, ConfigError
 from ..rest.api import DEFAULT_MAX_RETRIES
@@ -106,7 +107,8 @@ class AIRefinery:
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._account.base_url!r})"
+        address = self._account.base_url.partition("?")[0]  # behind it may stand a secret
+        return f"{type(self).__name__}(base_url={address!r})"
 
 
 def _of_the_session(name: str) -> Callable[..., Any]:
@@ -329,16 +331,28 @@ class RealtimeDistiller:
             self._entered.remove(session)
 
 
-class DistillerSessionManager:
+class DistillerSessionManager(Opening):
     """A session to be opened: ``with manager as session``, or ``manager.enter()``.
 
     After that session it may open another one.
+
+    Raises:
+        ConfigError: this is used as if it were the session.
     """
+
+    _noun = "session"
+    _call = "client.realtime_distiller(...)"
+    _opened: DistillerSession | None = None
 
     def __init__(self, distiller: RealtimeDistiller, **options: Any) -> None:
         self._distiller = distiller
         self._options = options
-        self._opened: DistillerSession | None = None
+
+    @property
+    def _opens(self) -> type[DistillerSession]:
+        from .session import DistillerSession  # who only has projects needs none
+
+        return DistillerSession
 
     def enter(self) -> DistillerSession:
         """Open the session; the caller closes it.

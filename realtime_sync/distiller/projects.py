@@ -19,7 +19,7 @@ from ..errors import (
     ProjectDownloadError,
     RemoteProtocolError,
 )
-from ..events.wire_values import as_object
+from ..events.wire_values import as_number, as_object
 from ..rest.request import Answer, json_object
 from .account import SDK_VERSION, Account
 
@@ -80,9 +80,9 @@ def speech_hz(config: Mapping[str, Any]) -> int:
         16000
     """
     for place in (as_object(config.get("orchestrator")), config):
-        rate = as_object(place.get("speech_config")).get("sample_rate")
-        if isinstance(rate, int) and rate > 0:
-            return rate
+        rate = as_number(as_object(place.get("speech_config")).get("sample_rate"))
+        if rate is not None and rate >= 1:
+            return int(rate)
     return _SPEECH_HZ
 
 

@@ -20,6 +20,7 @@ from ..errors import (
     RateLimitError,
     RemoteProtocolError,
 )
+from ..events.wire_values import as_number
 from ..rest.api import RestApi
 from ..rest.request import Request, json_object
 
@@ -52,7 +53,7 @@ class TokenProvider:
         clock: seconds since 1970.
 
     Raises:
-        ConfigError: one of the first three is missing.
+        ConfigError: one of the first three is missing, or ``extra_fields`` is no mapping.
 
     Threads: may be shared; one fetches, and the others wait for it.
     """
@@ -72,6 +73,10 @@ class TokenProvider:
         for name, value in named.items():
             if not isinstance(value, str) or not value:
                 raise ConfigError(f"{name} is missing; the token endpoint's documents name it")
+        if not isinstance(extra_fields, Mapping | None):  # its value may be a secret
+            raise ConfigError(
+                f"extra_fields is a {type(extra_fields).__name__}; pass a dictionary of texts"
+            )
         self._url = url
         self._client_id = client_id
         self._client_secret = client_secret
@@ -101,9 +106,9 @@ class TokenProvider:
         token = found.get("access_token")
         if not isinstance(token, str) or not token:
             raise RemoteProtocolError("the token endpoint's answer has no access_token")
-        lasts = found.get("expires_in")
+        lasts = as_number(found.get("expires_in"))
         ends_at = _end_in(token)
-        if ends_at is None and isinstance(lasts, int | float):
+        if ends_at is None and lasts is not None:
             ends_at = asked_at + lasts
         return token, ends_at or 0.0  # of unknown length: it is used once
 
@@ -168,7 +173,5 @@ def _end_in(token: str) -> float | None:
     with suppress(ValueError, AttributeError, IndexError):
         claims = token.split(".")[1]
         claims += "=" * (-len(claims) % 4)
-        end = json.loads(base64.urlsafe_b64decode(claims)).get("exp")
-        if isinstance(end, int | float):
-            return float(end)
+        return as_number(json.loads(base64.urlsafe_b64decode(claims)).get("exp"))
     return None

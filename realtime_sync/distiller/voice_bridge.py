@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from .._codec import decode_base64
@@ -16,7 +17,7 @@ from .._deadline import Deadline
 from .._types import JsonDict
 from ..connection import RealtimeConnection, RealtimeConnectionManager
 from ..connection.settings import ConnectionSettings
-from ..errors import ConnectionClosed, ConnectionClosedError, RealtimeError
+from ..errors import ConnectionClosed, ConnectionClosedError, DistillerError, RealtimeError
 from ..events.json_writer import event_text
 from ..providers.base import Endpoint
 from ..transport import Transport, TransportOptions
@@ -94,15 +95,27 @@ class VoiceBridge(Transport):
         self._end: ConnectionClosed | None = None
         self._read = self._sent = 0
 
-    def open(self) -> RealtimeConnection:
-        """Return the connection over this, whose closing leaves the session open."""
-        return RealtimeConnectionManager(
+    @contextmanager
+    def open(self) -> Iterator[RealtimeConnection]:
+        """Return the connection over this, for a ``with``; its end leaves the session open.
+
+        Raises:
+            RealtimeError: `failure`, in the place of the `ConnectionClosedError` that tells of it.
+        """
+        manager = RealtimeConnectionManager(
             lambda query, headers: Endpoint("ws://distiller", {}),
             options={},
             defaults=TransportOptions(),
             settings=ConnectionSettings(),
             transport=lambda url, headers, options: self,
-        ).enter()
+        )
+        with manager as connection:
+            try:
+                yield connection
+            except ConnectionClosedError:
+                if self.failure is None:
+                    raise
+                raise self.failure from self.failure.__cause__
 
     def role_of(self, item_id: str) -> str | None:
         """Return the name of the agent that says an item; None for one of the user's."""
@@ -137,8 +150,7 @@ class VoiceBridge(Transport):
             message = self._session.poll()
         except RealtimeError as exc:
             self.failure = exc
-            end = exc.__cause__ if isinstance(exc.__cause__, ConnectionClosed) else None
-            self._end = end or ConnectionClosedError(1011, str(exc), closed_by="the server")
+            self._end = _as_close(exc)
         else:
             if message is not None:
                 with self._lock:
@@ -156,7 +168,12 @@ class VoiceBridge(Transport):
         if self._end is not None:
             raise self._end.copy()
         self._sent += 1
-        event: JsonDict = json.loads(text)
+        try:
+            self._do(json.loads(text))
+        except DistillerError as exc:  # `read` tells of it, with everything that came before
+            raise _as_close(exc) from exc
+
+    def _do(self, event: JsonDict) -> None:
         match event["type"]:
             case "input_audio_buffer.append":
                 self._append(decode_base64(event["audio"]))
@@ -261,6 +278,14 @@ class VoiceBridge(Transport):
     def messages_out(self) -> int:
         """Events that were sent."""
         return self._sent
+
+
+def _as_close(failure: RealtimeError) -> ConnectionClosed:
+    """Return the end of a session as that of a link; an end by a message has no code of its own."""
+    end = failure.__cause__
+    if isinstance(end, ConnectionClosed):
+        return end
+    return ConnectionClosedError(1011, str(failure), closed_by="the server")
 
 
 def _written(item: JsonDict) -> str | None:

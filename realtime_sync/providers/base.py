@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
@@ -167,12 +167,20 @@ def ask_secret(secret: Secret, name: str) -> str:
         name: the option it was given as.
 
     Raises:
-        ConfigError: the callable returned nothing.
+        ConfigError: there is none, or it is no text; what the callable raises is raised as it is.
     """
-    value = secret if isinstance(secret, str) else secret()
-    if not value:
-        raise ConfigError(f"the {name} callable returned no key")
-    return value
+    value: object = secret if isinstance(secret, str) else secret()
+    if isinstance(value, str) and value.strip():
+        return value
+    if isinstance(secret, str):
+        raise ConfigError(f"{name} is blank: pass the key, or a function that returns it")
+    if value is None or isinstance(value, str):
+        raise ConfigError(f"the {name} callable returned no key; return it as a text")
+    if isinstance(value, Coroutine):
+        value.close()  # or Python warns that nobody awaits it
+    raise ConfigError(
+        f"the {name} callable returned a {type(value).__name__}; return the key as a text"
+    )
 
 
 def merge_headers(*layers: Mapping[str, str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 from .._fork import HomeLock
 from .._types import UNSET
 from ..errors import ConfigError
+from ..transport.options import TransportOptions
 from .raw import RawResponse, StreamingResponse, StreamingResponseManager
 from .request import Request, seconds
 
@@ -74,6 +75,7 @@ class RestApi:
     ) -> None:
         if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
             raise ConfigError(f"max_retries is {max_retries!r}; pass 0 or more")
+        TransportOptions(proxy=proxy, ssl_context=ssl_context)  # refuses what is none
         self._provider = provider
         self._timeout = seconds(timeout, DEFAULT_TIMEOUT_S)
         self._options: dict[str, Any] = {

@@ -577,8 +577,6 @@ class VoiceEngine:
         return None
 
     def _play(self, play: Play) -> None:
-        if not self._state.plays(play.response_id):
-            return
         self._awaits_sound = self.transcript.plays(play.part) or self._awaits_sound
         if not self._output.play(play):
             self._note_drop()

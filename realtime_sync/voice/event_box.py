@@ -88,11 +88,8 @@ class EventBox:
         if self._wake.empty():
             self._wake.put(None)
 
-    def get(self, timeout: float | None = None) -> Boxed:
+    def get(self, deadline: Deadline) -> Boxed:
         """Return the oldest event.
-
-        Args:
-            timeout: seconds; None waits as long as it takes.
 
         Raises:
             queue.Empty: nothing came in time, or the box is `closed` and nothing is left.
@@ -100,7 +97,7 @@ class EventBox:
         if not self._taken:
             self._take()
         if not self._taken:
-            self._wait(Deadline(timeout))
+            self._wait(deadline)
         # A signal handler strikes calls, jumps and beginnings of functions. There are none from
         # the second line on: the event is in the box, or the caller's.
         event = self._taken[0]

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["VoiceLoop"]
 
+_FOREVER = Deadline(None)
+
 
 class VoiceLoop:
     """Runs a spoken conversation over an open connection.
@@ -277,7 +279,7 @@ class VoiceLoop:
 
     def _next(self) -> ServerEvent | VoiceEvent | None:
         try:
-            return self._box.get()
+            return self._box.get(_FOREVER)
         except queue.Empty:
             return None
 

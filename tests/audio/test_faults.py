@@ -9,15 +9,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from guards import Guard
-from sound_card import SoundCard, started_card
+from programs import running
+from sound_card import SoundCard
 
 TRY_BOTH = """
 import os
@@ -81,12 +79,6 @@ say("closed", portaudio._users, portaudio._instance, threading.active_count())
 """
 
 
-@pytest.fixture
-def own_card() -> Iterator[SoundCard]:
-    with started_card() as card:
-        yield card
-
-
 def try_both(env: dict[str, str]) -> tuple[list[str], str]:
     began = time.monotonic()
     run = subprocess.run(
@@ -135,16 +127,7 @@ def test_a_busy_speaker_says_so(own_card: SoundCard) -> None:
 def test_a_card_that_disappears_is_an_error_for_all_who_use_it(
     own_card: SoundCard, how: signal.Signals
 ) -> None:
-    with (
-        subprocess.Popen(
-            [sys.executable, "-c", USE_BOTH],
-            env={**os.environ, **own_card.env},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as program,
-        ended_by_the_guard(program),
-    ):
+    with running(USE_BOTH, own_card.env) as program:
         assert program.stdout is not None
         assert program.stdout.readline() == "ready\n"
         killed = time.monotonic()
@@ -170,16 +153,7 @@ portaudio._CLOSE_S = microphone._STALL_S = speaker._STALL_S = 1.0
 
 def test_a_frozen_sound_server_holds_nobody_up_for_long(own_card: SoundCard) -> None:
     """The stream itself can't be had back; but whoever closes it goes on, and the program ends."""
-    with (
-        subprocess.Popen(
-            [sys.executable, "-c", FREEZE + USE_BOTH],
-            env={**os.environ, **own_card.env},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as program,
-        ended_by_the_guard(program),
-    ):
+    with running(FREEZE + USE_BOTH, own_card.env) as program:
         assert program.stdout is not None
         assert program.stdout.readline() == "ready\n"
         frozen = time.monotonic()
@@ -194,18 +168,6 @@ def test_a_frozen_sound_server_holds_nobody_up_for_long(own_card: SoundCard) -> 
     assert "speaker the speaker has asked for no audio" in out
     assert "closed" in out
     assert errors.count("a stream is left behind half closed") == 2
-
-
-@contextmanager
-def ended_by_the_guard(program: subprocess.Popen[str]) -> Iterator[None]:
-    """Kill a program that hangs, so that reading what it says comes to an end."""
-    timer = threading.Timer(Guard().seconds, program.kill)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
 
 
 def only_portaudio_itself(errors: str) -> None:

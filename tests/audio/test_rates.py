@@ -1,55 +1,22 @@
 """Sound cards of another rate than the conversation's, and stereo ones, on the virtual card.
 
-The virtual card takes any rate, which would leave our resampler idle. So PortAudio's answer to
-"do you take this format?" is replaced by that of a card with one rate and two channels. What is
-then opened and played is real: the stream has the forced rate, and the card converts once more,
-to its own 48 kHz.
+See `card_with_one_rate`, which makes it one of those.
 """
 
 from __future__ import annotations
 
 import wave
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from guards import Guard
-from sound_card import SoundCard
+from sound_card import SoundCard, card_with_one_rate
 
-from realtime_sync.audio import Microphone, Speaker, portaudio
+from realtime_sync.audio import Microphone, Speaker
 
 PAIRS = [(16000, 44100), (24000, 48000), (44100, 16000), (48000, 24000)]
 LEVEL = 8000
-
-
-@contextmanager
-def card_with_one_rate(rate: int) -> Iterator[None]:
-    real = portaudio._devices_of
-
-    def supports(_audio: object, _direction: str, _device: object, hz: int, channels: int) -> bool:
-        return (hz, channels) == (rate, 2)
-
-    def devices(audio: object) -> list[portaudio.Device]:
-        return [
-            portaudio.Device(
-                index=each.index,
-                name=each.name,
-                host_api=each.host_api,
-                input_channels=2,
-                output_channels=2,
-                rate=rate,
-                default_input=each.default_input,
-                default_output=each.default_output,
-            )
-            for each in real(audio)
-        ]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(portaudio, "_supports", supports)
-        patch.setattr(portaudio, "_devices_of", devices)
-        yield
 
 
 def tones(rate: int) -> np.ndarray:

@@ -14,9 +14,9 @@ import pytest
 from blocks import python_blocks
 from embedded import QUESTIONS
 from guards import Guard
-from monitor import as_samples, loud_ms
+from monitor import as_samples, is_over
 from programs import REPOSITORY
-from sound_card import Recording, SoundCard
+from sound_card import SoundCard
 
 from realtime_sync._threads import spawn
 
@@ -33,12 +33,6 @@ def read_lines(stream: IO[str], lines: queue.SimpleQueue[str]) -> None:
     for line in stream:
         lines.put(line.strip())
     lines.put("")
-
-
-def is_over(recording: Recording) -> bool:
-    """Whether something was heard, and then nothing for half a second."""
-    heard = as_samples(recording.pcm)
-    return loud_ms(heard) > 500 and not loud_ms(heard[-12_000:])
 
 
 def test_it_greets_answers_and_ends_at_ctrl_c(
@@ -64,7 +58,7 @@ def test_it_greets_answers_and_ends_at_ctrl_c(
         try:
             with sound_card.recording() as recording:
                 wait_for("assistant: Hello")
-                guard.until(lambda: is_over(recording), "the end of the greeting")
+                guard.until(lambda: is_over(as_samples(recording.pcm)), "the end of the greeting")
             sound_card.speak(QUESTIONS / "weather.wav")
             assert "weather in london" in wait_for("user:").lower()
             assert "London is sunny, 21 degrees" in wait_for("assistant: The weather")

@@ -711,18 +711,21 @@ def test_a_talk_that_a_signal_handler_breaks_off_leaves_a_session_that_goes_on(v
         assert [each.content for each in session.get_responses() if each.content] == ["going on"]
 
 
-def ask_and_listen(session: DistillerSession) -> None:
-    session.send_text_query("Well?")
-    list(session.get_responses())
+def test_an_iteration_that_a_signal_handler_breaks_off_is_taken_up_again(guard: Guard) -> None:
+    listening = threading.Event()
 
-
-def test_an_iteration_that_a_signal_handler_breaks_off_is_taken_up_again() -> None:
     def talk(line: DistillerLine) -> None:
         line.begin()
         line.expect("input_text")
+        guard.wait(listening, "the program iterates")  # a message that is struck breaks the link
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
         line.expect("playback.started")
         line.answer("at last")
+
+    def listen(session: DistillerSession) -> None:
+        session.send_text_query("ask")
+        for _ in session.get_responses():
+            listening.set()  # by session.created; nothing comes behind it
 
     with (
         striking(signal.SIGUSR1),
@@ -730,6 +733,6 @@ def test_an_iteration_that_a_signal_handler_breaks_off_is_taken_up_again() -> No
         open_session(peer.place()) as session,
     ):
         with pytest.raises(HandlerError):
-            ask_and_listen(session)
+            listen(session)
         session.notify_playback_started()
         assert [each.content for each in session.get_responses() if each.content] == ["at last"]

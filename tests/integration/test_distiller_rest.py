@@ -377,8 +377,9 @@ def test_a_token_is_asked_for_again_when_the_endpoint_fails() -> None:
         assert provider_at(server, [1000.0]).token() == "opaque"
 
 
-def test_a_token_of_unknown_length_is_used_once() -> None:
-    with HttpRecorder(reply(200, {"access_token": "opaque"})) as server:
+@pytest.mark.parametrize("lasts", [{}, {"expires_in": True}, {"expires_in": float("nan")}])
+def test_a_token_of_unknown_length_is_used_once(lasts: dict[str, Any]) -> None:
+    with HttpRecorder(reply(200, {"access_token": "opaque", **lasts})) as server:
         provider = provider_at(server, [1000.0])
         assert [provider.token(), provider.token()] == ["opaque", "opaque"]
     assert len(server.asked) == 2

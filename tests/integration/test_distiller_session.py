@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +15,12 @@ from distiller_peer import DistillerLine, DistillerPeer
 from guards import Guard
 
 from realtime_sync import ConcurrencyError, ConfigError, FormatError, RealtimeTimeout
-from realtime_sync.distiller import DistillerEvent, DistillerSession, open_session
+from realtime_sync.distiller import (
+    DistillerEvent,
+    DistillerSession,
+    open_session,
+    wire_messages,
+)
 from realtime_sync.errors import DistillerConnectionError, DistillerMessageError
 
 PCM = b"\x01\x02" * 80
@@ -182,6 +189,24 @@ def test_odd_messages_neither_end_nor_hang_a_session(caplog: pytest.LogCaptureFi
     assert events[2]["smell"] == "rose"
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 2  # of no unknown type
     assert caplog.text.count("is left out") == 2
+
+
+def test_each_message_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[str] = []
+
+    def loads(text: str) -> Any:
+        decoded.append(text)
+        return json.loads(text)
+
+    def talk(line: DistillerLine) -> None:
+        line.answer(*["word "] * 100)
+
+    monkeypatch.setattr(wire_messages, "json", SimpleNamespace(loads=loads))
+    peer = after_begin(talk)
+    with peer, open_session(peer.place()) as session:
+        events = list(session.get_responses())
+    assert len(events) > 100
+    assert len(decoded) == len(events)
 
 
 def test_an_answer_that_is_interrupted_and_never_done_hangs_nobody() -> None:

@@ -77,7 +77,11 @@ SHOWN_BY = {
         "unit/connection/link/test_queue.py",
         "test_full_at_the_bound_and_not_after_consuming",
     ),
-    "15 devices and rates are fixed": (
+    "15 chunks of 300 ms from the one device": (
+        f"{UNIT}/test_audio_loop.py",
+        "test_any_microphone_is_sent_in_chunks_as_short_as_its_own",
+    ),
+    "15 the rate of devices is fixed": (
         TALK,
         "test_the_sound_of_an_answer_has_the_rate_of_the_project",
     ),
@@ -99,6 +103,7 @@ SHOWN_BY = {
     ),
     "20 an empty base_url is one": (f"{UNIT}/test_account.py", "test_the_default_address"),
     "21 it prints": (REST, "test_nothing_is_printed"),
+    "22 each message is checked twice": (SESSION, "test_each_message_is_decoded_once"),
     "22 a warning for every unknown type": (
         SESSION,
         "test_odd_messages_neither_end_nor_hang_a_session",

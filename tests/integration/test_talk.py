@@ -10,12 +10,15 @@ import subprocess
 import sys
 import wave
 from base64 import b64decode, b64encode
+from collections.abc import Callable
+from itertools import dropwhile, groupby
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 from dialect_server import open_front
+from distiller_peer import DistillerLine, DistillerPeer
 from embedded import QUESTIONS, Server
 from guards import Guard
 from raw_distiller import agent, project
@@ -25,6 +28,7 @@ from yandex_rules import YandexRules
 
 from realtime_sync import AIRefinery
 from realtime_sync.audio.g711 import encode_ulaw
+from realtime_sync.cli import main
 
 TALK = (sys.executable, "-m", "realtime_sync", "talk")
 TELEPHONE = {"type": "audio/pcmu"}
@@ -35,6 +39,8 @@ SESSION = {
         "output": {"format": TELEPHONE},
     },
 }
+DESK = ("--provider", "airefinery", "--project", "desk")
+CHUNK_MS = 20
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
@@ -52,9 +58,9 @@ def talk(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def noise(path: Path, *, peak: int) -> Path:
-    """A recording of a second in which nobody speaks."""
-    samples = np.random.default_rng(1).uniform(-peak, peak, 24_000)
+def noise(path: Path, *, peak: int, seconds: int = 1) -> Path:
+    """A recording in which nobody speaks."""
+    samples = np.random.default_rng(1).uniform(-peak, peak, 24_000 * seconds)
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, 24_000, 0, "NONE", ""))
         file.writeframes(np.rint(samples).astype("<i2").tobytes())
@@ -145,22 +151,105 @@ def test_without_a_key_it_names_the_variable(
     assert words in run.stderr
 
 
-@pytest.mark.parametrize("barge_in", [False, True])
-def test_a_project_of_the_distiller_is_talked_to(
-    ws_server: Server, tmp_path: Path, barge_in: bool
-) -> None:
-    with AIRefinery(ws_server.key, base_url=ws_server.url) as client:
+def talk_to_a_project(
+    server: Server, tmp_path: Path, *options: str, barge_in: bool
+) -> subprocess.CompletedProcess[str]:
+    """Talk to a project that was just made; the answers are in ``a.wav``."""
+    with AIRefinery(server.key, base_url=server.url) as client:
         config = project(agent("Clerk"), barge_in=barge_in, hz=22_050)
         client.realtime_distiller.create_project(project="spoken", json_config=config)
-    where = ("--provider", "airefinery", "--url", ws_server.url, "--project", "spoken")
-    answers = tmp_path / "answers.wav"
-    run = talk(*where, *inputs("weather"), "--output", answers, API_KEY=ws_server.key)
+    where = ("--provider", "airefinery", "--url", server.url, "--project", "spoken")
+    return talk(*where, *options, "--output", tmp_path / "a.wav", API_KEY=server.key)
+
+
+@pytest.mark.parametrize("barge_in", [False, True])
+def test_a_project_of_the_distiller_answers_each_recording(
+    ws_server: Server, tmp_path: Path, barge_in: bool
+) -> None:
+    run = talk_to_a_project(ws_server, tmp_path, *inputs("weather", "goodbye"), barge_in=barge_in)
     assert (run.returncode, run.stderr) == (0, "")
     lines = run.stdout.splitlines()
     assert lines[0] == "you: what is the weather in london"
-    assert lines[1].startswith("assistant: ")
-    with wave.open(str(answers), "rb") as file:
+    speakers = [line.partition(":")[0] for line in lines if line.startswith(("you:", "assistant:"))]
+    assert speakers == ["you", "assistant", "you", "assistant"]
+    with wave.open(str(tmp_path / "a.wav"), "rb") as file:
         assert file.getnframes() > 2 * file.getframerate()
+
+
+def test_a_project_that_hears_an_answer_needs_something_against_the_echo(
+    ws_server: Server, tmp_path: Path
+) -> None:
+    options = ("--echo", "gate", *inputs("hello"))
+    run = talk_to_a_project(ws_server, tmp_path, *options, barge_in=True)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "assistant: " in run.stdout
+
+
+def test_a_project_that_hears_nobody_while_it_answers_needs_nothing_against_the_echo(
+    ws_server: Server, tmp_path: Path
+) -> None:
+    options = ("--echo", "gate", *inputs("hello"))
+    run = talk_to_a_project(ws_server, tmp_path, *options, barge_in=False)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "project 'spoken' hears nobody while it answers" in run.stderr
+    assert "leave out --echo" in run.stderr
+
+
+def scripted_project(peer: DistillerPeer, *options: str | Path) -> subprocess.CompletedProcess[str]:
+    """Talk to a project whose server says what the test says."""
+    where = ("--provider", "airefinery", "--url", peer.base_url, "--project", "scripted")
+    return talk(*where, *options, API_KEY="key")
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        (lambda line: line.event("error", error={"message": "out of credit"}), "out of credit"),
+        (
+            lambda line: line.close(1011, "restarting"),
+            (
+                "the session has ended in the middle of a turn, which can't be taken up again "
+                "(code 1011: restarting); start again"
+            ),
+        ),
+    ],
+)
+def test_a_session_of_a_project_ends_with_the_servers_own_words(
+    tmp_path: Path, end: Callable[[DistillerLine], None], words: str
+) -> None:
+    def fail(line: DistillerLine) -> None:
+        line.begin()
+        line.expect("input_audio_buffer.append")
+        end(line)
+
+    with DistillerPeer(fail) as peer:
+        run = scripted_project(peer, *inputs("hello"), "--output", tmp_path / "a.wav")
+    assert (run.returncode, run.stdout, run.stderr) == (1, "", f"error: {words}\n")
+
+
+def test_a_project_without_vad_gets_nothing_of_the_user_while_its_answer_plays(
+    tmp_path: Path,
+) -> None:
+    """The answer of a second is there at once, and the user speaks on and on."""
+    heard: list[bytes] = []
+
+    def answer(line: DistillerLine) -> None:
+        line.begin()
+        line.expect("input_audio_buffer.append")
+        line.event("response.audio_transcript.done", text="well")
+        line.answer("Listen.", pcm=b"\1\0" * 16_000)
+        while True:
+            heard.append(b64decode(line.expect("input_audio_buffer.append")["audio"]))
+
+    recording = noise(tmp_path / "q.wav", peak=8_000, seconds=4)
+    with DistillerPeer(answer) as peer:
+        run = scripted_project(peer, "--input", recording, "--output", tmp_path / "a.wav")
+    assert (run.returncode, run.stderr) == (0, "")
+    runs = [(loud, b"".join(chunks)) for loud, chunks in groupby(heard, key=any)]
+    print([(loud, len(pcm) / 32_000) for loud, pcm in runs])
+    silence, after = [*dropwhile(lambda run: run[0], runs)][:2]
+    assert len(silence[1]) > 16_000, "half of the answer at the least"
+    assert after[0], "and then the user is heard again"
 
 
 def test_a_project_that_is_not_there_is_one_sentence(ws_server: Server, tmp_path: Path) -> None:
@@ -176,18 +265,27 @@ def test_a_project_that_is_not_there_is_one_sentence(ws_server: Server, tmp_path
     [
         (["--provider", "airefinery"], "needs --project"),
         (["--project", "desk"], "--project goes with --provider airefinery"),
-        (["--provider", "airefinery", "--project", "desk", "--voice", "x"], "--voice is not for"),
-        (["--provider", "airefinery", "--project", "desk", "--push-to-talk"], "--push-to-talk is"),
-        (
-            ["--provider", "airefinery", "--project", "desk", "--interruptions", "off"],
-            "--interruptions is",
-        ),
+        ([*DESK, "--model", "m"], "--model is not for a Distiller's project"),
+        ([*DESK, "--voice", "x"], "--voice is not for"),
+        ([*DESK, "--instructions", "Be brief."], "--instructions is not for"),
+        ([*DESK, "--tools", "my_tools:f"], "--tools is not for"),
+        ([*DESK, "--idle", "5"], "--idle is not for"),
+        ([*DESK, "--push-to-talk"], "--push-to-talk is"),
+        ([*DESK, "--interruptions", "off"], "--interruptions is"),
+        ([*DESK, "--interruptions", "resume"], "--interruptions is"),
+        (["--hang-up", "3"], "--hang-up comes after --idle"),
+        (["--half-duplex", "--interruptions", "resume"], "leave out --interruptions"),
+        (["--half-duplex", "--echo", "gate"], "leave out --echo"),
+        (["--push-to-talk", *inputs("hello")], "leave out --input"),
     ],
 )
-def test_options_that_do_not_go_with_a_project(options: list[str], words: str) -> None:
-    run = talk(*options)
-    assert run.returncode == 2
-    assert words in run.stderr
+def test_options_that_exclude_one_another_are_wrong_usage(
+    options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exited:
+        main(["talk", *options])
+    assert exited.value.code == 2
+    assert words in capsys.readouterr().err
 
 
 def test_functions_of_a_module_are_the_models_tools(tmp_path: Path) -> None:
@@ -225,16 +323,6 @@ def test_who_decides_about_interruptions_answers_each_turn(
     answers = [line for line in run.stdout.splitlines() if line.startswith("assistant: ")]
     assert len(answers) == 2
     assert "Goodbye!" in answers[1]
-
-
-def test_options_that_exclude_one_another_are_wrong_usage() -> None:
-    for options, words in (
-        (("--hang-up", "3"), "--hang-up comes after --idle"),
-        (("--half-duplex", "--interruptions", "resume"), "leave out --interruptions"),
-    ):
-        run = talk(*options)
-        assert run.returncode == 2
-        assert words in run.stderr
 
 
 def test_a_recording_of_silence_is_no_success(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Every Python block of the documents compiles and runs against the embedded server."""
+"""Every Python block of the documents compiles and runs against the embedded server.
+
+It prints what the document says, where that says so.
+"""
 
 from __future__ import annotations
 
@@ -19,4 +22,6 @@ def test_it_compiles(block: Block) -> None:
 def test_it_runs(block: Block, program: Program) -> None:
     file = program.folder / f"{block.path.stem}_line_{block.line}.py"
     file.write_text(block.code, encoding="utf-8")
-    program.run(file)
+    printed = program.run(file)
+    if block.prints is not None:
+        assert printed.strip() == block.prints.strip()

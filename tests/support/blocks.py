@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>```+)(?P<language>\w*)\s*$")
+_PRINTS = re.compile(r"^\s*<!-- prints -->\s*$")
 _NOT_RUN = re.compile(r"^\s*<!-- not run: (?P<reason>.+?) -->\s*$")
 
 
@@ -20,12 +21,14 @@ class Block:
         line: the number of its first line of code.
         code: the program, with empty lines in front so that line numbers are the document's.
         not_run: why it is only compiled (the comment in front of it), or None.
+        prints: what it prints, if the document says so.
     """
 
     path: Path
     line: int
     code: str
     not_run: str | None
+    prints: str | None = None
 
     def __str__(self) -> str:
         return f"{self.path.name}:{self.line}"
@@ -35,23 +38,29 @@ def python_blocks(path: Path) -> Iterator[Block]:
     """Yield the blocks of one document.
 
     ``<!-- not run: REASON -->`` on the last line before a block that is not empty marks it.
+    ``<!-- prints -->`` there marks a block that has what the Python block before it prints.
     """
     lines = path.read_text(encoding="utf-8").splitlines()
+    blocks: list[Block] = []
     opening: re.Match[str] | None = None
     first = 0
-    reason: str | None = None
+    mark = ""
     for number, line in enumerate(lines):
         if opening is None:
             if opening := _FENCE.match(line):
                 first = number + 1
             elif line.strip():
-                marked = _NOT_RUN.match(line)
-                reason = marked["reason"] if marked else None
+                mark = line
         elif line.strip() == opening["fence"]:
+            indent = len(opening["indent"])
+            text = "".join(f"{text[indent:]}\n" for text in lines[first:number])
             if opening["language"] == "python":
-                indent = len(opening["indent"])
-                code = "\n" * first + "".join(f"{text[indent:]}\n" for text in lines[first:number])
-                yield Block(path, first + 1, code, reason)
-            opening, reason = None, None
+                not_run = _NOT_RUN.match(mark)
+                reason = not_run["reason"] if not_run else None
+                blocks.append(Block(path, first + 1, "\n" * first + text, reason))
+            elif _PRINTS.match(mark):
+                blocks[-1] = replace(blocks[-1], prints=text)
+            opening, mark = None, ""
     if opening is not None:
         raise ValueError(f"{path}:{first}: this code block is not closed")
+    yield from blocks

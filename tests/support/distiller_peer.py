@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import json
 import queue
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -180,6 +181,7 @@ class DistillerPeer:
     Args:
         talks: what happens on each link.
         config: the project's configuration.
+        tls: of the server, for https and wss.
 
     Attributes:
         lines: the links, in order.
@@ -187,9 +189,15 @@ class DistillerPeer:
         replies: a path such as ``"/distiller/create"``, or that of a WebSocket, to the answer that
             it has instead of the usual one.
         base_url: for a client.
+        port: where it listens.
     """
 
-    def __init__(self, *talks: Talk, config: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *talks: Talk,
+        config: Mapping[str, Any] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.lines: list[DistillerLine] = []
         self.posted: list[Asked] = []
         self.replies: dict[str, Reply] = {}
@@ -198,8 +206,9 @@ class DistillerPeer:
         self._talks = list(talks) or [just_begin]
         self._versions = 0
         self._lock = threading.Lock()  # guards all of the above but replies
-        self._server = RawServer(self._serve)
-        self.base_url = f"http://localhost:{self._server.port}"
+        self._server = RawServer(self._serve, tls)
+        self.port = self._server.port
+        self.base_url = f"{'http' if tls is None else 'https'}://localhost:{self.port}"
 
     def place(self, **changes: Any) -> SessionPlace:
         """Return where a session is opened here."""
@@ -218,7 +227,7 @@ class DistillerPeer:
         version = values.get("project_version")
         project = values["project"] if version is None else f"{values['project']}:{version}"
         where = f"/distiller/realtime/{values['account']}/{project}/{values['uuid']}"
-        return SessionPlace(url=f"ws://localhost:{self._server.port}{where}", **values)
+        return SessionPlace(url=f"ws://localhost:{self.port}{where}", **values)
 
     def __enter__(self) -> DistillerPeer:
         self._server.__enter__()

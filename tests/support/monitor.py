@@ -69,6 +69,11 @@ def loud_ms(heard: Samples, *, level: float = _QUIET) -> int:
     return int(np.count_nonzero(np.sqrt((blocks.astype(float) ** 2).mean(axis=1)) > level))
 
 
+def is_over(heard: Samples, *, rate: int = 24_000) -> bool:
+    """Whether something was heard, and then nothing for half a second."""
+    return loud_ms(heard) > 500 and not loud_ms(heard[-rate // 2 :])
+
+
 def find(sent: Samples, heard: Samples, *, block_ms: int = 5) -> Match:
     """Find ``sent`` in ``heard``, both at 24 kHz, as far as it goes and in order.
 

@@ -14,7 +14,7 @@ PORTED = Path(__file__).parents[2] / "samples" / "ported"
 PAIRS = ("realtime", "azure_realtime")
 AGENT_PAIRS = ("agents_quickstart", "agents_app_agent", "agents_sip_agents")
 DECORATOR_PAIRS = ("decorators_talk", "decorators_weather")
-DISTILLER_PAIRS = ("distiller_text",)
+DISTILLER_PAIRS = ("distiller_text", "distiller_talk")
 # Ported by the rule, and by hand where our devices and threads stand for what was there.
 BY_HAND = ("yandex_voice_agent",)
 

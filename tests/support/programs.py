@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from guards import Guard
 
 from realtime_sync import Local
 
@@ -73,3 +76,27 @@ def program(tmp_path: Path, local_server: Local) -> Program:
         "OPENAI_BASE_URL": local_server.url,
     }
     return Program(tmp_path, environment)
+
+
+@contextmanager
+def running(code: str, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Run Python code as a program, which the hang guard ends, so that reading from it does.
+
+    Args:
+        code: the program.
+        environment: variables besides those of this process.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", code],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        timer = threading.Timer(Guard().seconds, program.kill)
+        timer.start()
+        try:
+            yield program
+        finally:
+            timer.cancel()
+            timer.join()

@@ -17,6 +17,7 @@ class ScriptedDevice:
     Attributes:
         active: False once the device was unplugged.
         closed: how often it was closed.
+        asked_for: which device the program has asked for.
     """
 
     def __init__(self, *, rate: int = 24_000, channels: int = 1, latency_s: float = 0.0) -> None:
@@ -25,6 +26,7 @@ class ScriptedDevice:
         self.latency_s = latency_s
         self.active = False
         self.closed = 0
+        self.asked_for: object = None
         self.refusal: Exception | None = None  # what `start` raises
         self._callback: Callable[[bytes | None, int], bytes | None] | None = None
         self._frames = 0
@@ -41,6 +43,7 @@ class ScriptedDevice:
             callback: Callable[[bytes | None, int], bytes | None],
         ) -> ScriptedDevice:
             self._callback, self._frames = callback, frames_per_buffer(self.rate)
+            self.asked_for = device
             return self
 
         patch.setattr(module, "open_stream", open_stream)
@@ -53,6 +56,11 @@ class ScriptedDevice:
     def close(self) -> None:
         self.active = False
         self.closed += 1
+
+    @property
+    def block_frames(self) -> int:
+        """How much one callback brings."""
+        return self._frames
 
     @property
     def block_s(self) -> float:

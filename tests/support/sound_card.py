@@ -14,6 +14,8 @@ import psutil
 import pytest
 from guards import Guard
 
+from realtime_sync.audio import portaudio
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "virtual_audio.sh"
 _TOOLS = ("pulseaudio", "pactl", "paplay", "parecord")
 # What a recorder still has to receive when the last sample was played: its own latency (20 ms
@@ -70,6 +72,18 @@ class SoundCard:
         """Play all of ``wav`` into the microphone."""
         with self.speaking(wav) as process:
             assert process.wait(self._guard.seconds) == 0, f"paplay could not play {wav}"
+
+    def is_heard(self) -> bool:
+        """Whether some program has the microphone open."""
+        (microphone,) = [index for index, name, *_ in self._list("sources") if name == "mic"]
+        return any(source == microphone for _, source, *_ in self._list("source-outputs"))
+
+    def _list(self, kind: str) -> list[list[str]]:
+        """What PulseAudio tells of each thing of a kind, in columns."""
+        command = ("pactl", "list", "short", kind)
+        env = {**os.environ, **self.env}
+        run = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        return [line.split("\t") for line in run.stdout.splitlines()]
 
     @contextmanager
     def recording(self, *, rate: int = 24_000, channels: int = 1) -> Iterator[Recording]:
@@ -154,3 +168,44 @@ def sound_card() -> Iterator[SoundCard]:
         for name, value in card.env.items():
             patch.setenv(name, value)
         yield card
+
+
+@pytest.fixture
+def own_card() -> Iterator[SoundCard]:
+    """A card for one test, which may hurt it; only programs that get its `SoundCard.env` see it."""
+    with started_card() as card:
+        yield card
+
+
+@contextmanager
+def card_with_one_rate(rate: int) -> Iterator[None]:
+    """Have this process take the virtual card for one that has two channels and only one rate.
+
+    It takes any rate, which would leave our resampler idle. So PortAudio's answer to "do you take
+    this format?" is replaced. What is then opened and played is real: the stream has the forced
+    rate, and the card converts once more, to its own 48 kHz.
+    """
+    real = portaudio._devices_of
+
+    def supports(_audio: object, _direction: str, _device: object, hz: int, channels: int) -> bool:
+        return (hz, channels) == (rate, 2)
+
+    def devices(audio: object) -> list[portaudio.Device]:
+        return [
+            portaudio.Device(
+                index=each.index,
+                name=each.name,
+                host_api=each.host_api,
+                input_channels=2,
+                output_channels=2,
+                rate=rate,
+                default_input=each.default_input,
+                default_output=each.default_output,
+            )
+            for each in real(audio)
+        ]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(portaudio, "_supports", supports)
+        patch.setattr(portaudio, "_devices_of", devices)
+        yield

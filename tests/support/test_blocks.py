@@ -66,6 +66,13 @@ def test_a_mark_counts_only_right_before_its_block(tmp_path: Path) -> None:
     assert block.not_run is None
 
 
+def test_what_a_block_prints(tmp_path: Path) -> None:
+    blocks = python_blocks(
+        write(tmp_path, f"{DOCUMENT}\n<!-- prints -->\n```text\n    ``\n\n```\n")
+    )
+    assert [block.prints for block in blocks] == [None, None, None, "    ``\n\n"]
+
+
 def test_a_block_that_is_not_closed_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not closed"):
         list(python_blocks(write(tmp_path, "```python\nx = 1\n")))

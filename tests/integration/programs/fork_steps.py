@@ -132,8 +132,8 @@ def refuses(connection: RealtimeConnection) -> None:
 
 
 def in_the_child() -> None:
-    if manager._connection is not None:
-        refuses(manager._connection)
+    if manager._opened is not None:
+        refuses(manager._opened)
     with client.realtime.connect(model="m") as own:
         own.send_raw("from the child")
     sys.exit(0)
@@ -155,16 +155,16 @@ def work() -> None:
     if step in CONNECTING:
         manager.enter()
         return
-    assert manager._connection is not None
+    assert manager._opened is not None
     if step == "message posted":
-        transport_of(manager._connection).post("at the step")
+        transport_of(manager._opened).post("at the step")
     elif step == "close requested":
-        manager._connection.close()
+        manager._opened.close()
     elif step == "waiting for the kernel":
         find_the_kernel_full_once()
-        manager._connection.send_raw(HUGE)
+        manager._opened.send_raw(HUGE)
     else:
-        manager._connection.send_raw("at the step")
+        manager._opened.send_raw("at the step")
 
 
 def worker() -> None:
@@ -196,7 +196,7 @@ if child is None:
 assert os.waitpid(child, 0)[1] == 0
 at.go_on.set()
 thread.join()
-connection = manager._connection
+connection = manager._opened
 assert connection is not None
 if step != "close requested":
     connection.send_raw("from the parent")

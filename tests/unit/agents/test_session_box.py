@@ -8,11 +8,13 @@ import threading
 import pytest
 from guards import Guard
 
+from realtime_sync._deadline import Deadline
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.notes import AgentDone, AudioNote
 from realtime_sync.agents.session_box import NoAudience, SessionBox
 from realtime_sync.testing import error, parsed
 
+NOW, FOREVER = Deadline(0), Deadline(None)
 DONE = AgentDone(RealtimeAgent(name="Desk"))
 
 
@@ -30,18 +32,18 @@ def test_what_comes_is_got_in_order() -> None:
     [wrong] = parsed(error("no"))
     for event in (sound(2), DONE, wrong):
         made.put(event)
-    got = [made.get(0) for _ in range(3)]
+    got = [made.get(NOW) for _ in range(3)]
     assert [each.type for each in got] == ["audio.delta", "agent_end", "error"]
     assert got[1] is DONE
     assert rooms == []
     with pytest.raises(queue.Empty):
-        made.get(0)
+        made.get(NOW)
 
 
 def test_who_waits_is_woken_by_a_flush(guard: Guard) -> None:
     made, _ = box()
     got: queue.SimpleQueue[object] = queue.SimpleQueue()
-    getter = threading.Thread(target=lambda: got.put(made.get()))
+    getter = threading.Thread(target=lambda: got.put(made.get(FOREVER)))
     getter.start()
     made.put(DONE)
     made.flush()
@@ -55,9 +57,9 @@ def test_many_flushes_are_one_token() -> None:
         made.put(DONE)
         made.flush()
     assert made._wake.qsize() == 1
-    assert [made.get(0) for _ in range(3)] == [DONE] * 3
+    assert [made.get(NOW) for _ in range(3)] == [DONE] * 3
     with pytest.raises(queue.Empty):
-        made.get(0)
+        made.get(NOW)
 
 
 @pytest.mark.parametrize(
@@ -80,11 +82,11 @@ def test_a_full_box_has_no_room_until_enough_was_got() -> None:
     made.put(DONE)
     assert not made.has_room()
     made.put(sound(1000))  # what is on its way is not lost
-    made.get(0)
+    made.get(NOW)
     assert (made.has_room(), rooms) == (False, [])
-    made.get(0)
+    made.get(NOW)
     assert (made.has_room(), rooms) == (False, [])
-    made.get(0)
+    made.get(NOW)
     assert (made.has_room(), rooms) == (True, ["room"])
     assert made.dropped == 0
 
@@ -95,10 +97,10 @@ def test_a_closed_box_gives_what_it_has() -> None:
     made.close()
     made.put(DONE)
     assert made.closed
-    assert made.get() is DONE
+    assert made.get(FOREVER) is DONE
     for _ in range(2):
         with pytest.raises(queue.Empty):
-            made.get()
+            made.get(FOREVER)
 
 
 def test_where_nobody_iterates_the_end_is_waited_for() -> None:
@@ -107,8 +109,8 @@ def test_where_nobody_iterates_the_end_is_waited_for() -> None:
     nobody.flush()
     assert (nobody.has_room(), nobody.dropped, nobody.closed) == (True, 0, False)
     with pytest.raises(queue.Empty):
-        nobody.get(0)
+        nobody.get(NOW)
     nobody.close()
     assert nobody.closed
     with pytest.raises(queue.Empty):
-        nobody.get()
+        nobody.get(FOREVER)

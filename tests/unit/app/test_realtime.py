@@ -204,8 +204,9 @@ def test_what_else_is_refused() -> None:
         Realtime("gpt-realtime", client=7)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="no receiver of"):
         app.receiver(["text"])  # type: ignore[call-overload]
-    with pytest.raises(ConfigError, match="max_queue_bytes"):
-        Realtime("gpt-realtime", max_queue_bytes=0)
+    for wrong in (0, True):
+        with pytest.raises(ConfigError, match=rf"max_queue_bytes .* 1 or more, not {wrong}"):
+            Realtime("gpt-realtime", max_queue_bytes=wrong)
 
     def look_up(word: str) -> str:
         return word

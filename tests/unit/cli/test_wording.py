@@ -21,7 +21,11 @@ NAMES = re.compile(
 )
 
 # Where what `realtime-sync talk` does may fail with a message for whoever types it.
-PLACES = ("audio", "clients", "providers", "_net", "voice", "errors.py")
+PLACES = (
+    "audio", "clients", "providers", "_net", "voice", "errors.py", "distiller/account.py",
+    "distiller/distiller_link.py", "distiller/projects.py", "distiller/server_pings.py",
+    "distiller/session_ends.py",
+)  # fmt: skip
 # Messages that it can't cause: it gives none of these arguments, or other ones before.
 NEVER = (
     # audio: its own buffers, rates and devices are right, and it opens them
@@ -29,14 +33,15 @@ NEVER = (
     "trailing_silence_ms=", "threshold=", "silence_ms=", "quality=", "capacity_frames=",
     "np.nan_to_num", "PCM16 bytes or a NumPy array", "mix_down(x", "x.astype(",
     "with Microphone()", "with Speaker()", "realtime_sync.audio.", "before close()",
-    # clients: it gives no key, no endpoint and no grammar
+    # clients: it gives no key, no headers, no endpoint and no grammar
+    "default_headers is",
     "exclude each other: pass one", "azure_endpoint and base_url", "or a base_url", "grammar=",
     "callable returned no key", "model and call_id", "no calls to join",
-    "for example model='speech",
+    "for example model='speech", "what has a token()",
     # voice: it gives rules that are right, and asks for no words
     "backchannels=", "verdict_s=", "min_ms and resume", "runs once", "say() takes",
     "interruptions=Interruptions()", "is no rule", "push_to_talk and vad", "Vad(rate=",
-    "does not switch off interrupt_response",
+    "does not switch off interrupt_response", "half_duplex exclude",
 )  # fmt: skip
 
 
@@ -108,6 +113,10 @@ def test_every_entry_is_for_a_message_that_there_is() -> None:
         (
             "there is no button to press; make VoiceLoop(push_to_talk=True)",
             "there is no button to press; give --push-to-talk",
+        ),
+        (
+            "the session has ended (code 1006); open another",
+            "the session has ended (code 1006); start again",
         ),
         ("out of memory", "out of memory"),
     ],

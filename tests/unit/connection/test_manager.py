@@ -26,13 +26,16 @@ def client() -> OpenAI:
 
 
 def test_each_use_before_it_is_open(client: OpenAI) -> None:
-    for opener, cls in zip(OPENERS, (RealtimeConnection, TranslationConnection), strict=True):
+    for opener, cls, path in zip(
+        OPENERS, (RealtimeConnection, TranslationConnection), ("", "translations."), strict=True
+    ):
         names = {name for name in vars(cls) if not name.startswith("_")}
         opening = opener(client)
         for name in {*names, "session"} - OF_THE_MANAGER:
             with pytest.raises(ConfigError, match=rf"^\.{name}: this connection is not open yet"):
                 getattr(opening, name)
-        with pytest.raises(ConfigError, match=r"with client.realtime.connect\(...\) as connection"):
+        call = re.escape(f"`with client.realtime.{path}connect(...) as connection`")
+        with pytest.raises(ConfigError, match=call):
             list(opening)
 
 

@@ -55,15 +55,52 @@ def test_tokens_are_asked_for_each_time(as_function: bool) -> None:
     assert shown == ["Bearer token-1", "Bearer token-2"]
 
 
-@pytest.mark.parametrize("key", [7, object(), b"key"])
+@pytest.mark.parametrize("key", [7, object(), b"key", Tokens, str])
 def test_what_is_no_key(key: Any) -> None:
     with pytest.raises(ConfigError, match="pass a string, a function that returns one, or what"):
         AIRefinery(key)
 
 
-def test_a_token_that_is_none() -> None:
-    with pytest.raises(ConfigError, match="returned no key"):
-        known(key=lambda: "").headers()
+def test_a_blank_key() -> None:
+    with pytest.raises(ConfigError, match="api_key is blank"):
+        known(key="  ").headers()
+
+
+async def of_later() -> str:
+    return "key-of-an-async-function"
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda: None, "returned no key"),
+        (lambda: "", "returned no key"),
+        (lambda: " \n", "returned no key"),
+        (lambda: 7, "returned a int; return the key as a text"),
+        (lambda: b"key-in-bytes", "returned a bytes"),
+        (lambda: ["key-in-a-list"], "returned a list"),
+        (of_later, "returned a coroutine"),
+    ],
+)
+@pytest.mark.parametrize("as_function", [False, True])
+def test_what_a_function_returns_that_is_no_key(
+    function: Any, words: str, as_function: bool
+) -> None:
+    class Gives:
+        token = staticmethod(function)
+
+    account = known(key=function if as_function else Gives())
+    with pytest.raises(ConfigError, match=words) as caught:
+        account.headers()
+    assert "key-" not in str(caught.value)
+
+
+def test_what_a_function_raises_is_the_program_s() -> None:
+    def ask_vault() -> str:
+        raise LookupError("the vault is sealed")
+
+    with pytest.raises(LookupError, match="sealed"):
+        known(key=ask_vault).headers()
 
 
 def test_headers() -> None:
@@ -126,10 +163,50 @@ def test_an_account_is_one_part_of_the_address() -> None:
     assert url == "ws://h/distiller/realtime/a%2F..%2Fb%3Fc/p/u"
 
 
-@pytest.mark.parametrize("base_url", ["refinery.example.com", "ftp://h", "http://", "http://h:x"])
-def test_what_is_no_address(base_url: str) -> None:
-    with pytest.raises(ConfigError, match="base_url"):
-        known(base_url).session_url("p", "u")
+NO_ADDRESSES = [
+    "refinery.example.com", "localhost:8080", "ftp://h", "ws://h", "wss://h", "http://",
+    "http://h:x", "http://[::1", " ", "http://me:a-secret@h",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("base_url", [*NO_ADDRESSES, 7, b"http://h"])
+def test_what_is_no_address(base_url: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^base_url .*; (use|pass|send) ") as caught:
+        AIRefinery("key", base_url)
+    assert "a-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("base_url", NO_ADDRESSES)
+def test_what_is_no_address_in_the_environment(
+    base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIR_BASE_URL", base_url)
+    with pytest.raises(ConfigError, match=r"^AIR_BASE_URL "):
+        AIRefinery("key")
+
+
+def test_the_query_of_an_address_is_kept_and_not_shown() -> None:
+    client = AIRefinery("key", "https://h/v1/?code=a-secret")
+    assert repr(client) == "AIRefinery(base_url='https://h')"
+    url = known("https://h/v1/?code=a-secret").session_url("p", "u")
+    assert url == "wss://h/distiller/realtime/org-1/p/u?code=a-secret"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"default_headers": "X: a-secret"}, "default_headers is a str; pass a dictionary"),
+        ({"default_headers": {"X": 7}}, "the value of the header 'X'"),
+        ({"default_headers": {"X": "a-secret\n"}}, "the value of the header 'X'"),
+        ({"default_headers": {7: "x"}}, "the header name 7"),
+        ({"proxy": "a-secret"}, "proxy is not a URL with a scheme"),
+        ({"ssl_context": "ca.pem"}, "ssl_context is a str; pass an ssl.SSLContext"),
+    ],
+)
+def test_options_that_are_wrong(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
+        AIRefinery("key", **options)
+    assert "a-secret" not in str(caught.value)
 
 
 def test_nothing_shows_the_key() -> None:

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import pytest
+from guards import Guard
+from scripted_device import ScriptedDevice
 from session_script import SessionScript, answer, response, sound, speech, user_said, words
 
+from realtime_sync.audio import microphone
 from realtime_sync.distiller.audio_loop import AudioLoop
 from realtime_sync.distiller.session_ends import end_of_link
 from realtime_sync.errors import (
@@ -80,6 +85,32 @@ def test_the_microphone_is_closed_when_the_answer_begins() -> None:
     talk.listen()
     source.say(speech(2000))
     assert list(source) == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "chunk_ms"),
+    [(None, 20), ({"device": "headset", "chunk_ms": 40}, 40)],
+    ids=["the default", "another"],
+)
+def test_any_microphone_is_sent_in_chunks_as_short_as_its_own(
+    chosen: dict[str, Any] | None, chunk_ms: int, monkeypatch: pytest.MonkeyPatch, guard: Guard
+) -> None:
+    device = ScriptedDevice(rate=48_000)
+    device.install(monkeypatch, microphone)
+    session = SessionScript(on_call=answers_once(*response(*answer("A", "Yes.", speech()))))
+    opened = microphone.Microphone(rate=RATE, **chosen) if chosen else nullcontext()
+    with opened as source:
+        talk, _, _ = loop(session, source=source)
+        talking = threading.Thread(target=talk.listen)
+        talking.start()
+        guard.until(lambda: device.active, "the microphone")
+        for _ in range(4):
+            device.turn(np.full((device.block_frames, 1), 3000))
+        guard.join(talking)
+    assert device.asked_for == (chosen or {}).get("device")
+    sent = [value for name, value in session.calls if name == "audio"]
+    assert {len(chunk) for chunk in sent} == {2 * RATE * chunk_ms // 1000}
+    assert device.closed == 1
 
 
 def test_a_text_is_answered_aloud(capsys: pytest.CaptureFixture[str]) -> None:
@@ -250,16 +281,23 @@ def test_without_vad_a_source_of_the_programs_serves_all_turns() -> None:
     assert (turns, loud_ms(sink.played)) == (3, 300)
 
 
-@pytest.mark.parametrize("turns", [0, -1, "two", 1.5])
+@pytest.mark.parametrize("turns", [0, -1, "two", 1.5, True])
 def test_turns_are_a_number_from_one(turns: Any) -> None:
     talk, _, _ = loop(SessionScript())
-    with pytest.raises(ConfigError, match="turns="):
+    with pytest.raises(ConfigError, match=r"^turns, .* whole number, 1 or more, not "):
         talk.listen(turns)
 
 
-def test_a_cancel_event_is_an_event() -> None:
-    with pytest.raises(ConfigError, match="cancel_event"):
-        loop(SessionScript(), cancel_event="space")
+@pytest.mark.parametrize("event", ["space", asyncio.Event(), threading.Event])
+def test_a_cancel_event_is_an_event_of_threads(event: Any) -> None:
+    with pytest.raises(ConfigError, match=r"cancel_event=.*pass threading\.Event\(\)"):
+        loop(SessionScript(), cancel_event=event)
+
+
+@pytest.mark.parametrize("rate", [0, -1, True, None, "16000", 16_000.0, 7_000_000])
+def test_a_sample_rate_is_one(rate: Any) -> None:
+    with pytest.raises(ConfigError, match="sample_rate="):
+        AudioLoop(SessionScript(), sample_rate=rate)
 
 
 def heard(session: SessionScript) -> int:

@@ -13,6 +13,7 @@ import pytest
 
 from realtime_sync import ConcurrencyError, ConfigError
 from realtime_sync._headers import Headers
+from realtime_sync.distiller import DistillerSession
 from realtime_sync.distiller.client import RealtimeDistiller
 from realtime_sync.errors import NotFoundError, ProjectDownloadError
 from realtime_sync.rest.request import Answer
@@ -88,7 +89,7 @@ def account() -> FakeAccount:
 
 @pytest.fixture
 def distiller(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> RealtimeDistiller:
-    opens = SimpleNamespace(open_session=FakeSession)
+    opens = SimpleNamespace(open_session=FakeSession, DistillerSession=DistillerSession)
     monkeypatch.setitem(sys.modules, "realtime_sync.distiller.session", opens)  # type: ignore[arg-type]
     return RealtimeDistiller(account, {"proxy": ""})  # type: ignore[arg-type]
 
@@ -267,6 +268,30 @@ def test_a_manager_opens_one_session_at_a_time(distiller: RealtimeDistiller) -> 
         assert second is not first
         assert not second.closed
     assert second.closed
+
+
+def test_the_manager_is_no_session(distiller: RealtimeDistiller, account: FakeAccount) -> None:
+    manager = distiller(project="p", uuid="u")
+    for name in {name for name in vars(DistillerSession) if not name.startswith("_")}:
+        with pytest.raises(
+            ConfigError, match=rf"^\.{name}: this session is not open yet; use `with"
+        ):
+            getattr(manager, name)
+    with pytest.raises(
+        ConfigError, match=r"`with client\.realtime_distiller\(\.\.\.\) as session`"
+    ):
+        manager.send_text_query("hello")  # type: ignore[attr-defined]
+    with pytest.raises(TypeError, match="'DistillerSessionManager' object is not iterable"):
+        iter(manager)  # type: ignore[call-overload]
+    assert not hasattr(manager, "nothing")
+    assert account.sent == []
+
+
+def test_the_manager_of_an_open_session_says_where_that_is(distiller: RealtimeDistiller) -> None:
+    manager = distiller(project="p", uuid="u")
+    words = r"^\.get_responses: this only opens the session; use what enter\(\) returned"
+    with manager, pytest.raises(ConfigError, match=words):
+        manager.get_responses()  # type: ignore[attr-defined]
 
 
 def test_an_error_in_the_block_closes_the_session(distiller: RealtimeDistiller) -> None:

@@ -51,6 +51,10 @@ def test_an_answer_without_one() -> None:
         ({"speech_config": {"sample_rate": 8_000}}, 8_000),
         ({"orchestrator": {"speech_config": {"voice": "x"}}}, 16_000),
         ({"orchestrator": None, "speech_config": {"sample_rate": "fast"}}, 16_000),
+        ({"speech_config": {"sample_rate": True}}, 16_000),
+        ({"speech_config": {"sample_rate": 0}}, 16_000),
+        ({"speech_config": {"sample_rate": float("nan")}}, 16_000),
+        ({"speech_config": {"sample_rate": 24_000.0}}, 24_000),
         ({}, 16_000),
     ],
 )

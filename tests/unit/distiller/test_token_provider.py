@@ -27,7 +27,11 @@ def test_the_end_of_a_web_token(end: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", ["", "opaque", "a.b", "a..c", "a.é.c", token([1]), token({}), token({"exp": "1"})]
+    "odd",
+    [
+        *("", "opaque", "a.b", "a..c", "a.é.c", token([1]), token({})),
+        *(token({"exp": end}) for end in ("1", True, float("nan"), float("inf"))),
+    ],
 )
 def test_tokens_that_say_nothing(odd: str) -> None:
     assert _end_in(odd) is None
@@ -38,6 +42,13 @@ def test_tokens_that_say_nothing(odd: str) -> None:
 def test_what_a_provider_needs(name: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"^{name} is missing"):
         TokenProvider(**{**GIVEN, name: value})
+
+
+@pytest.mark.parametrize("fields", ["scope=a-secret", ["a-secret"], 7])
+def test_fields_that_are_none(fields: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^extra_fields is a .*; pass a dictionary") as caught:
+        TokenProvider(**GIVEN, extra_fields=fields)
+    assert "a-secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["token", "ftp://h/token", "http://[::1/token", "https:///token"])

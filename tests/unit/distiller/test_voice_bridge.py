@@ -183,6 +183,48 @@ def test_what_else_a_session_raises_is_kept(
     assert isinstance(bridge.failure, DistillerMessageError)
 
 
+@pytest.mark.parametrize("cause", [None, ConnectionClosedError(1006)])
+def test_a_block_that_ends_with_the_session_raises_what_that_has_raised(
+    session: SessionScript, bridge: VoiceBridge, cause: ConnectionClosedError | None
+) -> None:
+    failure = DistillerMessageError("out of credit")
+    failure.__cause__ = cause
+    session.tell(failure)
+    with (
+        pytest.raises(DistillerMessageError, match=r"^out of credit$") as caught,
+        bridge.open() as connection,
+    ):
+        received(connection, "never")
+    assert caught.value.__cause__ is cause
+
+
+def test_a_block_whose_connection_was_closed_here_raises_just_that(bridge: VoiceBridge) -> None:
+    with pytest.raises(ConnectionClosedError) as caught, bridge.open():
+        raise ConnectionClosedError(1006)
+    assert caught.value.code == 1006
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [(end_of_link(ConnectionClosedError(1006)), 1006), (DistillerMessageError("no"), 1011)],
+)
+def test_what_sending_finds_out_is_left_for_reading_to_tell(
+    failure: DistillerConnectionError, code: int
+) -> None:
+    def fail(session: SessionScript, name: str, value: Any) -> None:
+        raise failure
+
+    session = SessionScript(on_call=fail)
+    bridge = VoiceBridge(session, output_hz=16_000)
+    with bridge.open() as connection:
+        with pytest.raises(ConnectionClosedError) as caught:
+            connection.input_audio_buffer.append(audio=PCM)
+        assert (caught.value.code, bridge.failure) == (code, None)
+        session.tell(DistillerMessageError("out of credit"))
+        with pytest.raises(ConnectionClosedError, match="out of credit"):
+            received(connection, "never")
+
+
 def test_after_its_end_nothing_is_sent(session: SessionScript, bridge: VoiceBridge) -> None:
     bridge.abort()
     assert bridge.closed

@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 from guards import Guard
 
+from realtime_sync._deadline import Deadline
 from realtime_sync.errors import QueueFullError
 from realtime_sync.voice import event_box
 from realtime_sync.voice.event_box import EventBox
+
+NOW, LONG, FOREVER = Deadline(0), Deadline(600), Deadline(None)
 
 
 class Note:
@@ -46,7 +49,7 @@ def numbers(box: EventBox) -> list[int]:
     found = []
     with contextlib.suppress(queue.Empty):
         while True:
-            found.append(box.get(0).number)
+            found.append(box.get(NOW).number)
     return found
 
 
@@ -63,7 +66,7 @@ def test_events_come_in_the_order_in_which_they_were_put() -> None:
 def test_an_event_is_the_very_one() -> None:
     box, note = EventBox(), delta()
     box.put(note)
-    assert box.get() is note
+    assert box.get(FOREVER) is note
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,7 @@ def test_what_was_got_makes_room() -> None:
     box = EventBox(2)
     for number in range(1000):
         box.put(Note("error", number))
-        assert box.get(0).number == number
+        assert box.get(NOW).number == number
     assert box.dropped == 0
 
 
@@ -132,7 +135,7 @@ def test_what_was_got_makes_room() -> None:
 
 def test_an_empty_box() -> None:
     with pytest.raises(queue.Empty):
-        EventBox().get(0)
+        EventBox().get(NOW)
 
 
 def test_a_closed_box_gives_what_it_has_and_takes_nothing() -> None:
@@ -140,10 +143,10 @@ def test_a_closed_box_gives_what_it_has_and_takes_nothing() -> None:
     fill(box, "dk")
     box.close()
     fill(box, "ddd")
-    assert [box.get().number, box.get().number] == [0, 1]
+    assert [box.get(FOREVER).number, box.get(FOREVER).number] == [0, 1]
     for _ in range(2):
         with pytest.raises(queue.Empty):
-            box.get()  # without a timeout: it does not wait
+            box.get(FOREVER)  # without a timeout: it does not wait
     assert box.closed
     assert box.dropped == 0
 
@@ -159,7 +162,7 @@ def test_what_was_put_just_before_the_end_is_got() -> None:
         box.close()
 
     box._take = lambda: setattr(box, "_take", take_and_have_it_closed)  # type: ignore[method-assign]
-    assert box.get(0).number == 0
+    assert box.get(NOW).number == 0
 
 
 def test_the_end_wakes_the_getter(guard: Guard) -> None:
@@ -169,7 +172,7 @@ def test_the_end_wakes_the_getter(guard: Guard) -> None:
     def get() -> None:
         began.set()
         with pytest.raises(queue.Empty):
-            box.get()
+            box.get(FOREVER)
         ended.set()
 
     thread = threading.Thread(target=get)
@@ -197,7 +200,7 @@ def test_two_threads_lose_nothing_that_is_not_counted(capacity: int) -> None:
     thread.start()
     try:
         while True:
-            got.append(box.get(30).number)
+            got.append(box.get(LONG).number)
     except queue.Empty:
         thread.join()
     took_s = time.perf_counter() - began
@@ -263,7 +266,7 @@ def test_no_strike_loses_an_event() -> None:
         box = EventBox()
         fill(box, "dok")
         got: list[Note] = []
-        if not struck(places, lambda: got.append(box.get(30))):  # noqa: B023 -- called at once
+        if not struck(places, lambda: got.append(box.get(LONG))):  # noqa: B023 -- called at once
             break
         assert got == []
         assert not box._lock.locked()
@@ -295,11 +298,11 @@ def test_no_strike_loses_the_event_that_was_waited_for() -> None:
         box = EventBox()
         box._wake = OneToken(box)
         got: list[Note] = []
-        if not struck(places, lambda: got.append(box.get())):  # noqa: B023 -- called at once
+        if not struck(places, lambda: got.append(box.get(FOREVER))):  # noqa: B023 -- called at once
             break
         assert got == []
         assert not box._lock.locked()
-        assert box.get().number == 0
+        assert box.get(FOREVER).number == 0
         places += 1
     assert places > 10
     assert len(got) == 1
