@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 from embedded import Server, run_server
 from framing import TEXT
 from server_bursts import HELLO, MINUTES, SECOND, Address, event, masked, read_until, websocket
@@ -99,30 +100,40 @@ def answer(address: Address, key: str, words: int, modality: str) -> float:
         return time.monotonic() - began
 
 
+def cpu_of(processes: list[psutil.Process]) -> float:
+    """Return the CPU seconds that they have taken, user and system."""
+    times = [process.cpu_times() for process in processes]
+    return sum(time.user + time.system for time in times)
+
+
 def show_waits(server: Server, address: Address, count: int) -> None:
     """Print the table of bursts."""
     print("| burst | all done after | a question waits, median | at most | a handshake, at most |")
     print("|---|---|---|---|---|")
     for what, data in bursts(count).items():
         took, questions, handshakes = waits(address, server.key, data)
-        longest = max(handshakes, default=float("nan"))
+        longest = f"{max(handshakes) * 1000:.0f} ms" if handshakes else "\N{EN DASH}"
         print(
             f"| {what} | {took:.2f} s | {statistics.median(questions) * 1000:.1f} ms "
-            f"| {max(questions) * 1000:.0f} ms | {longest * 1000:.0f} ms |",
+            f"| {max(questions) * 1000:.0f} ms | {longest} |",
             flush=True,
         )
 
 
 def show_answers(server: Server, address: Address, most: int) -> None:
     """Print the table of answers."""
-    print("\n| answer | words | took | each word |\n|---|---|---|---|")
+    print("\n| answer | words | took | CPU of each word: server | workers |\n|---|---|---|---|---|")
+    main = psutil.Process(server.process.pid)
+    groups = [main], main.children()
     for modality in ("text", "audio"):
         for words in (most // 40, most // 10, most):
+            before = [cpu_of(group) for group in groups]
             took = answer(address, server.key, words, modality)
-            print(
-                f"| {modality} | {words:,} | {took:.2f} s | {took / words * 1e6:.0f} µs |",
-                flush=True,
-            )
+            each = [
+                f"{(cpu_of(group) - spent) / words * 1e6:.0f} µs"
+                for group, spent in zip(groups, before, strict=True)
+            ]
+            print(f"| {modality} | {words:,} | {took:.2f} s | {' | '.join(each)} |", flush=True)
 
 
 def main() -> None:
