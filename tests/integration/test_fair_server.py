@@ -32,11 +32,12 @@ from server_bursts import (
     websocket,
 )
 
-from realtime_sync.local.engine_set import DetectorPool, EngineSet
+from realtime_sync.local.engine_set import EngineSet
 from realtime_sync.local.engines import SpeechChunk
 from realtime_sync.local.project_store import ProjectStore
 from realtime_sync.local.responders.echo import EchoResponder
 from realtime_sync.local.server_settings import ServerSettings
+from realtime_sync.local.speech.voice_detector import DetectorPool
 from realtime_sync.local.web import session_loop
 from realtime_sync.local.web.access import Access
 from realtime_sync.local.web.fair_websocket import FairWebSocket
