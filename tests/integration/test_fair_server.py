@@ -160,7 +160,7 @@ async def run(
 ) -> None:
     """Serve until the question in the middle of ``burst`` is answered."""
     settings = ServerSettings()
-    projects = ProjectStore(folder)
+    projects = ProjectStore(folder, most=10)
     projects.add("team", project(agent("A"), barge_in=True))
     engines = EngineSet(
         detectors=DetectorPool(LoudnessDetector),

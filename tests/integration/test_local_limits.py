@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import requests
 import uvicorn
-from click.testing import CliRunner
 from embedded import KEY, Server, run_server
 from guards import GUARD_S, Guard
 from programs import REPOSITORY
@@ -23,16 +22,18 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from realtime_sync import Local, RateLimitError
-from realtime_sync.cli.serve import serve
-from realtime_sync.local.__main__ import main
-from realtime_sync.local.server_settings import LIMITS, ServerSettings
+from realtime_sync.local.server_settings import OPTIONS
 from realtime_sync.local.web.timed_connections import TimedHttp, Waiting
 
 pytestmark = pytest.mark.timeout(60)
 
-HEAD = f"POST /v1/realtime/client_secrets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
+HEAD = (
+    "POST /v1/realtime/client_secrets HTTP/1.1\r\nHost: localhost\r\n"
+    f"Authorization: Bearer {KEY}\r\n"
+)
+CLOSING = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 UPGRADE = (
-    b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 
@@ -135,7 +136,7 @@ def test_a_body_that_ends_too_early_is_no_traceback(capfd: pytest.CaptureFixture
 
 def test_a_second_request_that_does_not_become_complete(hasty: Server) -> None:
     with opened(hasty) as sock:
-        whole = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        whole = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
         sock.sendall((whole + HEAD + "Content-Length: 10\r\n\r\n{").encode())
         answers = all_of(sock)
     assert answers.startswith(b"HTTP/1.1 200 ")
@@ -170,9 +171,7 @@ def test_a_client_that_does_not_take_the_last_of_what_it_gets_is_cut(upgrades: b
         reader, writer = await asyncio.open_connection(
             *server.sockets[0].getsockname(), limit=1_000
         )
-        writer.write(
-            UPGRADE if upgrades else b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        )
+        writer.write(UPGRADE if upgrades else CLOSING)
         await reader.readuntil(b"\r\n")
         while state.connections:
             await asyncio.sleep(0.01)
@@ -230,17 +229,12 @@ def test_what_is_made_over_rest_is_bounded() -> None:
             assert "(--max-stored)" in error["message"]
 
 
-# -- the command line ------------------------------------------------------------------------------
+# -- the document ----------------------------------------------------------------------------------
 
 
-def test_both_command_lines_have_all_limits(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_document_tells_the_limits_as_they_are() -> None:
     document = (REPOSITORY / "docs" / "local_server.md").read_text(encoding="utf-8")
-    usage = CliRunner().invoke(serve, ["--help"]).output
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    usage_of_child = capsys.readouterr().out
-    assert len(LIMITS) == 7
-    for name, (option, _) in LIMITS.items():
-        assert option in usage
-        assert option in usage_of_child
-        assert f"| `{option}` | {getattr(ServerSettings(), name):g} |" in document
+    limits = [each for each in OPTIONS if each.name.startswith(("max_", "request_"))]
+    rows = {f"| `{each.flag}` | {each.default:g} |" for each in limits}
+    assert len(rows) == 7
+    assert {row for row in rows if row not in document} == set()

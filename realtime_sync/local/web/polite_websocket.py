@@ -13,6 +13,9 @@ __all__ = ["PoliteWebSocket"]
 class PoliteWebSocket(WebSocketsSansIOProtocol):
     """Answers handshakes that are none, and gives the reason where a text is no UTF-8.
 
+    It stands on uvicorn's sans-I/O implementation, which is built on what websockets maintains and
+    has back-pressure in both directions.
+
     uvicorn's own leaves such a handshake without an answer and its connection open, and closes on
     such a text without a reason, but with a traceback in the log.
     """

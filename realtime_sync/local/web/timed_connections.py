@@ -13,9 +13,9 @@ from typing import Any
 import h11
 from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
+from .fair_websocket import FairWebSocket
 from .refusals import refusal
 
 __all__ = ["TimedHttp", "TimedWebSocket", "Waiting"]
@@ -128,7 +128,7 @@ class TimedHttp(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
 
 
-class TimedWebSocket(WebSocketsSansIOProtocol):
+class TimedWebSocket(FairWebSocket):
     """One WebSocket.
 
     Args:

@@ -21,7 +21,6 @@ from ...errors import AudioError, ConfigError
 from ..engine_set import EngineSet, open_engines
 from ..server_settings import ServerSettings
 from .asgi import create_app
-from .fair_websocket import FairWebSocket
 from .open_sessions import OpenSessions
 from .server_log import logging_to_stderr
 from .stop_signals import stop_signals
@@ -118,9 +117,7 @@ class _Server(uvicorn.Server):
         sessions = OpenSessions()
         config = uvicorn.Config(
             create_app(settings, engines, sessions),
-            # On uvicorn's sans-I/O implementation, which is built on what websockets maintains and
-            # has back-pressure in both directions.
-            ws=FairWebSocket,
+            ws="none",  # `TimedHttp` has its own
             ws_max_size=_MAX_MESSAGE_BYTES,
             ws_per_message_deflate=False,  # base64 audio costs much and shrinks little
             ws_ping_interval=20.0,
