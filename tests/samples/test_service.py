@@ -45,5 +45,5 @@ def test_its_command_is_one_of_ours(tmp_path: Path) -> None:
     options = [str(tmp_path) if each == "${STATE_DIRECTORY}" else each for each in options]
     with serve.make_context("serve", options) as context:
         assert context.params["projects"] == tmp_path
-        limit = f"TimeoutStopSec={context.params['drain'] + 15:g}\n"
+        limit = f"TimeoutStopSec={context.params['drain_s'] + 15:g}\n"
     assert limit in UNIT.read_text(), "systemd waits longer than sessions may go on"
