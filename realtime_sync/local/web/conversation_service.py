@@ -111,6 +111,12 @@ class _ConversationService:
         task.add_done_callback(lambda _: self._recognitions.pop(id(part), None))
         task.add_done_callback(lambda _: self._loop.unheard.remove(size))
 
+    def drop(self, part: StoredPart) -> None:
+        """Recognise ``part`` no more, if it still is."""
+        task = self._recognitions.get(id(part))
+        if task is not None:
+            task.cancel()
+
     # -- tasks -----------------------------------------------------------------------------------
 
     async def _generate(self, response: ResponseBuilder) -> None:

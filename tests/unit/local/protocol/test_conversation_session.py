@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import gc
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -227,6 +228,39 @@ def test_semantic_vad_looks_at_the_words(bench: Bench) -> None:
     assert events[-2]["transcript"] == "what is the weather in london"
     assert events[-1]["type"] == "response.created"
     assert bench.unheard == [], "the words are known already"
+
+
+def test_a_probe_is_dropped_when_the_user_speaks_on(bench: Bench) -> None:
+    bench.listen(type="semantic_vad", eagerness="high")
+    bench.hear(640, loud=True)
+    bench.hear(640, loud=False)
+    (first,) = bench.unheard
+    bench.hear(320, loud=True)
+    assert bench.unheard == []
+    bench.hear(640, loud=False)
+    (second,) = bench.unheard
+    assert len(second[0].audio or b"") > len(first[0].audio or b""), "all words of the turn so far"
+    events = bench.recognised("what is the weather in london")
+    assert types(events) == [*TURN, "response.created"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda bench: bench.send("input_audio_buffer.clear"),
+        lambda bench: bench.send("input_audio_buffer.commit"),
+        lambda bench: bench.hear(4_000, loud=False),
+        lambda bench: bench.listen(),
+    ],
+    ids=["clear", "commit", "timeout", "no detection"],
+)
+def test_a_probe_is_dropped_with_its_turn(bench: Bench, end: Callable[[Bench], Any]) -> None:
+    bench.listen(type="semantic_vad", eagerness="high")
+    bench.hear(640, loud=True)
+    bench.hear(640, loud=False)
+    (probe,) = bench.unheard
+    end(bench)
+    assert probe not in bench.unheard
 
 
 def test_changing_the_format_starts_the_buffer_anew(bench: Bench) -> None:
