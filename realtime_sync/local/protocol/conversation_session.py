@@ -327,8 +327,11 @@ class ConversationSession:
         self._emit(event("conversation.item.retrieved", item=item.wire(with_audio=True)))
 
     def _delete_item(self, request: JsonDict) -> None:
-        self._conversation.delete(request["item_id"])
-        self._emit(event("conversation.item.deleted", item_id=request["item_id"]))
+        item = self._conversation.delete(request["item_id"])
+        self._emit(event("conversation.item.deleted", item_id=item.id))
+        for part in item.content:
+            self._recogniser.drop(part)
+        self.responses.forget(item)
 
     def _truncate_item(self, request: JsonDict) -> None:
         place = {key: request[key] for key in ("item_id", "content_index", "audio_end_ms")}
@@ -342,7 +345,7 @@ class ConversationSession:
 
     def _respond(self, params: Any = None) -> None:
         self.responses.create(self._config, params)
-        if self._input_buffer.turns is not None:
+        if self._input_buffer.turns is not None and self.responses.current is not None:
             self._input_buffer.turns.answering()
 
     def _cancel_response(self, request: JsonDict) -> None:

@@ -215,6 +215,15 @@ def test_idle_timeout_commits_silence_and_answers(bench: Bench) -> None:
     assert bench.responses[-1].context[-1].content[0].heard == ""
 
 
+def test_an_answer_beside_the_conversation_does_not_stop_the_idle_timeout(bench: Bench) -> None:
+    bench.listen(**VAD, idle_timeout_ms=1_000)
+    bench.send("response.create")
+    bench.finish()
+    bench.send("response.create", response={"conversation": "none"})
+    events = bench.hear(1_100, loud=False)
+    assert events[0]["type"] == "input_audio_buffer.timeout_triggered"
+
+
 def test_semantic_vad_looks_at_the_words(bench: Bench) -> None:
     bench.listen(type="semantic_vad", eagerness="high")
     bench.update(audio={"input": {"transcription": {"model": "gpt-4o-transcribe"}}})
@@ -325,6 +334,18 @@ def test_without_transcription_only_the_responder_knows_the_words(bench: Bench) 
     bench.send("response.create")
     content = bench.responses[0].context[0].for_prompt()["content"]
     assert content == [{"type": "input_audio", "transcript": "two words"}]
+
+
+def test_a_turn_that_is_deleted_is_neither_recognised_nor_answered(bench: Bench) -> None:
+    bench.update(audio={"input": {"transcription": {"model": "whisper-1"}}})
+    bench.listen(**VAD)
+    bench.hear(640, loud=True)
+    item_id = bench.hear(640, loud=False)[0]["item_id"]
+    assert len(bench.unheard) == 1
+    events = bench.send("conversation.item.delete", item_id=item_id)
+    assert types(events) == ["conversation.item.deleted", "response.done", "rate_limits.updated"]
+    assert bench.unheard == []
+    assert bench.stopped == bench.responses
 
 
 def test_transcription_session() -> None:

@@ -125,6 +125,39 @@ def talk(work: Callable[[Client, HeldRecogniser], Awaitable[None]]) -> list[str]
     return asyncio.run(run())
 
 
+def test_a_turn_that_is_deleted_while_it_is_recognised_is_not_answered() -> None:
+    async def work(client: Client, recogniser: HeldRecogniser) -> None:
+        client.listen(type="server_vad", silence_duration_ms=320)
+        client.speak(640, loud=True)
+        client.speak(640, loud=False)
+        turn = (await client.until("input_audio_buffer.committed"))["item_id"]
+        await recogniser.begun.get()
+        client.send("conversation.item.delete", item_id=turn)
+        response = (await client.until("response.done"))["response"]
+        assert (response["status"], response["output"]) == ("cancelled", [])
+
+    assert talk(work) == ["1 begins", "1 is dropped"]
+
+
+def test_what_is_deleted_does_not_hold_up_the_answer_to_the_rest() -> None:
+    async def work(client: Client, recogniser: HeldRecogniser) -> None:
+        client.listen()
+        for _ in range(2):
+            client.speak(200, loud=True)
+            client.send("input_audio_buffer.commit")
+        client.send("response.create", response={"output_modalities": ["text"]})
+        first = (await client.until("input_audio_buffer.committed"))["item_id"]
+        await client.until("response.created")
+        await recogniser.begun.get()
+        client.send("conversation.item.delete", item_id=first)
+        await recogniser.begun.get()
+        recogniser.tell("what is left")
+        response = (await client.until("response.done"))["response"]
+        assert response["output"][0]["content"][0]["text"] == "what is left"
+
+    assert talk(work) == ["1 begins", "1 is dropped", "2 begins", "2 is heard"]
+
+
 def test_a_probe_that_is_void_does_not_hold_up_the_next_one() -> None:
     async def work(client: Client, recogniser: HeldRecogniser) -> None:
         client.listen(type="semantic_vad", eagerness="high")
