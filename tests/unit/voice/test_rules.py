@@ -294,6 +294,16 @@ def test_a_turn_that_the_server_could_not_answer_is_asked_for(state: VoiceState)
     assert acts(feed(state, BUSY)) == [], "nothing was due"
 
 
+def test_a_refusal_of_our_own_request_is_not_that_of_a_turn(state: VoiceState) -> None:
+    feed(state, session(), speech_started())
+    state.silenced({})
+    feed(state, speech_stopped())
+    known(state).sent({"type": "response.create", "event_id": "mine"})
+    assert acts(feed(state, BUSY)) == [], "the turn's answer is still to come"
+    feed(state, created("r1"), done("r1"))
+    assert not state.busy
+
+
 @pytest.mark.parametrize("way", ["interrupted", "forbidden"])
 def test_an_answer_that_nobody_wants_is_not_asked_for(state: VoiceState, way: str) -> None:
     feed(state, session(), created("r1"), speech_started())

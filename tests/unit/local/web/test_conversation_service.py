@@ -158,6 +158,25 @@ def test_what_is_deleted_does_not_hold_up_the_answer_to_the_rest() -> None:
     assert talk(work) == ["1 begins", "1 is dropped", "2 begins", "2 is heard"]
 
 
+def test_what_is_deleted_while_a_long_conversation_is_looked_through_is_not_recognised() -> None:
+    async def work(client: Client, recogniser: HeldRecogniser) -> None:
+        client.listen()
+        content = [{"type": "input_text", "text": "and"}]
+        for _ in range(300):  # others have their turn behind each 50 of them
+            item = {"type": "message", "role": "user", "content": content}
+            client.send("conversation.item.create", item=item)
+        client.speak(200, loud=True)
+        client.send("input_audio_buffer.commit")
+        turn = (await client.until("input_audio_buffer.committed"))["item_id"]
+        await recogniser.begun.get()
+        client.send("response.create", response={"output_modalities": ["text"]})
+        client.send("conversation.item.delete", item_id=turn)
+        response = (await client.until("response.done"))["response"]
+        assert response["output"][0]["content"][0]["text"] == "and"
+
+    assert talk(work) == ["1 begins", "1 is dropped"]
+
+
 def test_a_probe_that_is_void_does_not_hold_up_the_next_one() -> None:
     async def work(client: Client, recogniser: HeldRecogniser) -> None:
         client.listen(type="semantic_vad", eagerness="high")
