@@ -175,6 +175,23 @@ def test_turns_without_answers_and_answers_without_interruption(bench: Bench) ->
     assert bench.stopped == []
 
 
+def test_a_response_that_is_asked_for_while_the_user_speaks(bench: Bench) -> None:
+    bench.listen(**VAD)
+    bench.send("response.create", response={"conversation": "none"})
+    bench.hear(640, loud=True)
+    bench.send("response.create")
+    events = bench.hear(640, loud=False)
+    assert types(events) == [*TURN, "error"]
+    error = events[-1]["error"]
+    assert (error["code"], error["event_id"]) == ("conversation_already_has_active_response", None)
+    assert bench.responses[1].id in error["message"]
+    assert bench.stopped == [], "nor was the one beside the conversation interrupted"
+    bench.finish()
+    bench.send("response.create")
+    turn = events[0]["item_id"]
+    assert [item.id for item in bench.responses[-1].context] == [turn]
+
+
 def test_speech_starts_while_the_turn_before_is_still_recognised(bench: Bench) -> None:
     bench.listen(**VAD)
     bench.hear(640, loud=True)
