@@ -15,7 +15,7 @@ from .._types import JsonDict
 from ..connection.reply import server_error
 from ..conversation.history import History
 from ..conversation.tool_calls import ToolCalls, declared_functions
-from ..conversation.unconfirmed import NOT_ACTIVE
+from ..conversation.unconfirmed import ALREADY_ACTIVE, NOT_ACTIVE
 from ..errors import ConfigError
 from ..events import (
     ConversationItemAdded,
@@ -860,6 +860,8 @@ class VoiceState:
         if detail_of(event).code == NOT_ACTIVE:  # its end has got lost
             self._answers.end_dropped()
             effects += self.ask_for_owed()
+        if detail_of(event).code == ALREADY_ACTIVE and not refused:
+            effects += self._due_refused()
         if self._asks.refused(refused):
             self._turn.is_open = False
             reason = words_of(event)
@@ -871,6 +873,16 @@ class VoiceState:
             self._to_delete[""] = self._clock() + _DELETE_S
             effects.append(Commit())
         return effects
+
+    def _due_refused(self) -> list[Effect]:
+        """Take that the server does not answer the turn, since a response was in the way.
+
+        Nothing answers it by itself afterwards, so it is asked for.
+        """
+        is_wanted = self._due.is_due and not (self._due.is_cut or self._due.is_forbidden)
+        self._due.clear()
+        self._asks.owed = is_wanted or self._asks.owed
+        return self.ask_for_owed()
 
     # -- a link that was lost --------------------------------------------------------------------
 

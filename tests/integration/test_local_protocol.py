@@ -16,6 +16,7 @@ from realtime_sync.audio import decode_alaw, decode_ulaw, encode_alaw, encode_ul
 pytestmark = pytest.mark.timeout(30)
 
 TEXT = {"output_modalities": ["text"]}
+BUSY = "conversation_already_has_active_response"
 HEARD = "conversation.item.input_audio_transcription.completed"
 
 
@@ -131,6 +132,28 @@ def test_a_turn_does_not_wait_for_another_connections_work(ws_server: Server) ->
         assert "response.done" not in talker.types()
         talker.send("response.cancel")
         assert talker.until("response.done")["response"]["status"] == "cancelled"
+
+
+def test_a_turn_while_an_answer_runs_is_answered_when_it_is_asked_for(ws_server: Server) -> None:
+    with raw_client(ws_server) as client:
+        detection = {"type": "server_vad", "interrupt_response": False}
+        client.session(audio={"input": {"turn_detection": detection}})
+        client.write("repeat after me " + "one two three " * 400)
+        client.send("response.create")
+        running = client.until("response.created")["response"]["id"]
+        # All of it is sent before much of the answer is read, and the server does not run ahead.
+        client.speak(silence(300) + question("hello") + silence(1_000))
+        turn = client.until("input_audio_buffer.committed")["item_id"]
+        error = client.error()
+        assert (error["code"], error["event_id"]) == (BUSY, None)
+        assert running in error["message"]
+        done = client.until("response.done")["response"]
+        assert (done["id"], done["status"]) == (running, "completed")
+        client.send("response.create", response=TEXT)
+        said = client.until("response.done")["response"]["output"][0]["content"][0]["text"]
+        assert said == "I am fine, thank you. What can I do for you?"
+        client.send("conversation.item.retrieve", item_id=turn)
+        assert client.until("conversation.item.retrieved")["item"]["role"] == "user"
 
 
 def test_a_client_that_reads_late_gets_everything(ws_server: Server) -> None:

@@ -154,6 +154,43 @@ def test_one_that_the_program_closes_meanwhile_ends_the_talk(ws_server: Server) 
         assert talk.failure is None
 
 
+def test_a_turn_that_the_server_could_not_answer_is_asked_for() -> None:
+    busy = {
+        "type": "invalid_request_error",
+        "code": "conversation_already_has_active_response",
+        "message": "Conversation already has an active response in progress: r1.",
+        "event_id": None,
+    }
+
+    def script(peer: RawPeer) -> None:
+        peer.accept()
+        say(peer, "session.created", session={"type": "realtime"})
+        say(peer, "input_audio_buffer.speech_started", item_id="turn", audio_start_ms=0)
+        say(peer, "response.created", response={"id": "r1"})  # somebody else's
+        say(peer, "input_audio_buffer.speech_stopped", item_id="turn", audio_end_ms=900)
+        say(peer, "error", error=busy)
+        say(peer, "response.done", response={"id": "r1", "status": "completed"})
+        while (request := hear(peer))["type"] == "input_audio_buffer.append":
+            pass
+        assert request["type"] == "response.create"
+        say(peer, "response.created", response={"id": "r2"})
+        say(peer, "response.done", response={"id": "r2", "status": "completed"})
+        while (message := peer.frame())[0] != CLOSE:
+            pass
+        peer.send(*message)
+
+    with scripted(script) as server, client(server).realtime.connect(model="m") as connection:
+        talk = Talk(connection)
+        talk.thread.start()
+        try:
+            assert talk.wait_for("response.done", 2).response.id == "r2"
+            Guard().until(lambda: talk.loop.idle, "the end of the turn")
+        finally:
+            talk.loop.close()
+            Guard().join(talk.thread)
+    assert talk.failure is None
+
+
 def test_an_answer_that_the_server_never_ends_is_given_up(
     guard: Guard, virtual_clock: VirtualClock
 ) -> None:

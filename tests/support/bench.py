@@ -82,6 +82,9 @@ class Bench:
     ) -> None:
         self.unheard.append((part, done))
 
+    def drop(self, part: StoredPart) -> None:
+        self.unheard = [(each, done) for each, done in self.unheard if each is not part]
+
     # -- what a test does ------------------------------------------------------------------------
 
     def send(self, type: str, **fields: Any) -> list[Event]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, Field
@@ -47,6 +48,14 @@ class ResponseGenerator(Protocol):
 
     def stop(self, response: ResponseBuilder) -> None:
         """Generate no more of ``response``; it has ended."""
+
+
+def _to_answer(context: list[StoredItem]) -> list[StoredItem]:
+    """Return what has come since the last answer: the user's messages and functions' outputs."""
+    since = takewhile(
+        lambda item: item.type != "function_call" and item.role != "assistant", reversed(context)
+    )
+    return [item for item in since if item.type == "function_call_output" or item.role == "user"]
 
 
 class ActiveResponses:
@@ -111,7 +120,9 @@ class ActiveResponses:
         if settings.in_conversation:
             self._conversation.size.require_room()
         context = self._context(session, given.get("input"))
-        response = ResponseBuilder(settings, context, self._conversation)
+        # With instructions of its own it has something to say, whatever becomes of the items.
+        asked = [] if given.get("instructions") else _to_answer(context)
+        response = ResponseBuilder(settings, context, self._conversation, asked=asked)
         self._active[response.id] = response
         self._send(response.created())
         self._generator.start(response)
@@ -138,6 +149,12 @@ class ActiveResponses:
         """Cancel the conversation's active response, if any, because the user speaks."""
         if self.current is not None:
             self._abandon(self.current, "turn_detected")
+
+    def forget(self, item: StoredItem) -> None:
+        """Take that ``item`` was deleted, and end what would only have answered it."""
+        for response in [*self._active.values()]:
+            if response.forget(item):
+                self._abandon(response, "client_cancelled")
 
     def progress(self, response: ResponseBuilder, events: list[JsonDict]) -> None:
         """Pass on what a step of ``response`` gave."""

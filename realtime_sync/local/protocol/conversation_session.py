@@ -42,6 +42,9 @@ class Recogniser(Protocol):
     ) -> None:
         """Begin to fill ``part.heard``, without blocking, and call ``done`` afterwards."""
 
+    def drop(self, part: StoredPart) -> None:
+        """Recognise ``part`` no more, if it still is: ``done`` is not called."""
+
 
 class ConversationSession:
     """The state of one connection and what its events do to it.
@@ -86,6 +89,7 @@ class ConversationSession:
         )
         self._turn_id = ""  # the item that the user's current turn will be
         self._turn_start_ms = 0
+        self._probing: tuple[Probe, StoredPart] | None = None  # whose words are being recognised
         self._handlers: dict[str, Callable[[JsonDict], None]] = {
             "session.update": self._update_session,
             "input_audio_buffer.commit": self._commit_buffer,
@@ -121,6 +125,7 @@ class ConversationSession:
             yield from self._append(request)
         else:
             self._handlers[request["type"]](request)
+            self._drop_void_probe()
 
     # -- the session -----------------------------------------------------------------------------
 
@@ -162,6 +167,7 @@ class ConversationSession:
         for start in range(0, len(audio), size):
             for turn_event in self._input_buffer.append(audio[start : start + size]):
                 self._on_turn(turn_event)
+            self._drop_void_probe()
             yield
 
     def _on_turn(self, turn_event: TurnEvent) -> None:
@@ -194,18 +200,29 @@ class ConversationSession:
         self._respond_to_turn()
 
     def _look_at_words(self, probe: Probe) -> None:
-        turn = self._turn_id
         audio = self._input_buffer.peek(self._turn_start_ms, probe.end_ms)
         part = StoredPart("input_audio", audio=audio, format=self._input_format)
 
         def judge(part: StoredPart, error: Exception | None) -> None:
+            self._probing = None
             turns = self._input_buffer.turns
-            if error is not None or turns is None or turn != self._turn_id:
+            if error is not None or turns is None:
                 return
             for stopped in turns.settle(probe, complete=sounds_complete(part.heard or "")):
                 self._end_turn(stopped.end_ms, heard=part.heard)
 
+        self._probing = probe, part
         self._recognise(part, judge)
+
+    def _drop_void_probe(self) -> None:
+        """Have nobody recognise what the turn no longer waits for: the next words come sooner."""
+        turns = self._input_buffer.turns
+        if self._probing is None:
+            return
+        probe, part = self._probing
+        if turns is None or not turns.awaits(probe):
+            self._probing = None
+            self._recogniser.drop(part)
 
     def _prompt_user(self, timeout: IdleTimeout) -> None:
         item_id = new_id("item")
@@ -310,8 +327,11 @@ class ConversationSession:
         self._emit(event("conversation.item.retrieved", item=item.wire(with_audio=True)))
 
     def _delete_item(self, request: JsonDict) -> None:
-        self._conversation.delete(request["item_id"])
-        self._emit(event("conversation.item.deleted", item_id=request["item_id"]))
+        item = self._conversation.delete(request["item_id"])
+        self._emit(event("conversation.item.deleted", item_id=item.id))
+        for part in item.content:
+            self._recogniser.drop(part)
+        self.responses.forget(item)
 
     def _truncate_item(self, request: JsonDict) -> None:
         place = {key: request[key] for key in ("item_id", "content_index", "audio_end_ms")}
@@ -325,7 +345,7 @@ class ConversationSession:
 
     def _respond(self, params: Any = None) -> None:
         self.responses.create(self._config, params)
-        if self._input_buffer.turns is not None:
+        if self._input_buffer.turns is not None and self.responses.current is not None:
             self._input_buffer.turns.answering()
 
     def _cancel_response(self, request: JsonDict) -> None:

@@ -75,9 +75,10 @@ async def with_pauses(items: Iterable[_T]) -> AsyncGenerator[_T, None]:
 async def _prompt(response: ResponseBuilder) -> ResponderPrompt:
     settings = response.settings
     limit = settings.max_output_tokens
+    items = with_pauses(response.context)
     return ResponderPrompt(
         instructions=settings.instructions,
-        items=[response.give(item) async for item in with_pauses(response.context)],
+        items=[response.give(item) async for item in items if not item.deleted],
         tools=settings.tools,
         tool_choice=settings.tool_choice,
         max_output_tokens=limit if isinstance(limit, int) else None,

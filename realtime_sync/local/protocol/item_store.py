@@ -124,8 +124,8 @@ class ItemStore:
         """Return whether a function call with this id is in the conversation."""
         return call_id in self._calls
 
-    def delete(self, item_id: str) -> None:
-        """Remove the item.
+    def delete(self, item_id: str) -> StoredItem:
+        """Remove the item and return it.
 
         Raises:
             ServerError: there is none.
@@ -140,6 +140,8 @@ class ItemStore:
             if not self._calls[call_id]:
                 del self._calls[call_id]
         self.size.forget(item_id)
+        item.deleted = True
+        return item
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
         """Cut an answer's sound and words to what was heard.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from typing import Any
 
 from attrs import field, frozen
@@ -60,12 +61,18 @@ class ResponseBuilder:
 
     Args:
         settings: what was asked for.
-        context: the items it answers to.
+        context: the items that are known to whoever answers.
         conversation: where its items go, unless it is out of band.
+        asked: those of ``context`` without which there is nothing to say; none if there always is.
     """
 
     def __init__(
-        self, settings: ResponseSettings, context: list[StoredItem], conversation: ItemStore
+        self,
+        settings: ResponseSettings,
+        context: list[StoredItem],
+        conversation: ItemStore,
+        *,
+        asked: Iterable[StoredItem] = (),
     ) -> None:
         self.id = new_id("resp")
         self.settings = settings
@@ -74,6 +81,7 @@ class ResponseBuilder:
         self.output: list[StoredItem] = []
         self.audio_ticks = 0
         self._conversation = conversation
+        self._asked = {id(item) for item in asked}  # `context` keeps them, so ids stay theirs
         self._details: JsonDict | None = None
         self._usage: JsonDict | None = None
         self._given = (0, 0)  # text and audio tokens of the items that the responder was given
@@ -126,6 +134,17 @@ class ResponseBuilder:
     def created(self) -> list[JsonDict]:
         """Return the first event."""
         return [event("response.created", response=self.wire())]
+
+    def forget(self, item: StoredItem) -> bool:
+        """Take that ``item`` was deleted.
+
+        Returns:
+            Whether that leaves nothing to be said, and nothing was said so far.
+        """
+        if id(item) not in self._asked:
+            return False
+        self._asked.remove(id(item))
+        return not self._asked and not self.output
 
     def give(self, item: StoredItem) -> JsonDict:
         """Return an item of `context` as the responder sees it, and count its tokens."""

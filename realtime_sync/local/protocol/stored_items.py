@@ -199,6 +199,7 @@ class StoredItem:
         role: of a message, else None.
         content: of a message, else empty.
         fields: the other wire fields of the type, such as ``call_id``.
+        deleted: whether it was taken out of its conversation, so that nobody is to answer it.
     """
 
     id: str
@@ -207,6 +208,7 @@ class StoredItem:
     role: str | None = None
     content: list[StoredPart] = field(factory=list)
     fields: JsonDict = field(factory=dict)
+    deleted: bool = False
 
     def wire(self, *, with_audio: bool = False) -> JsonDict:
         """Return the item as clients see it."""

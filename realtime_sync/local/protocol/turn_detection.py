@@ -98,11 +98,13 @@ class TurnDetector:
             return [self._start(end)]
         return self._idle(end)
 
+    def awaits(self, probe: Probe) -> bool:
+        """Return whether the answer to ``probe`` still matters: its pause is not over."""
+        return self.speaking and self._probed and probe.end_ms > self._speech_end_ms
+
     def settle(self, probe: Probe, *, complete: bool) -> list[SpeechStopped]:
-        """Take the answer to ``probe``; it is void when speech went on meanwhile."""
-        if not (complete and self.speaking and self._probed and probe.end_ms > self._speech_end_ms):
-            return []
-        return [self._stop(probe.end_ms)]
+        """Take the answer to ``probe``, unless it is void by now; see `awaits`."""
+        return [self._stop(probe.end_ms)] if complete and self.awaits(probe) else []
 
     def reset(self, *, floor_ms: int | None = None) -> None:
         """Forget the turn in hand, because its audio was committed or cleared.

@@ -70,22 +70,26 @@ class ScriptedResponder:
         return None
 
     def _after_call(self, item: JsonDict, prompt: ResponderPrompt) -> Iterator[ResponderEvent]:
-        call = calls_by_id(prompt).get(item.get("call_id", ""), {})
-        forced = self._forced_tool("", prompt)
+        calls = calls_by_id(prompt)
+        named = _named_tool(prompt)
         # A choice that the output has just satisfied would otherwise call for ever.
-        if forced is None or prompt.tool_choice == "required" or forced == call.get("name"):
-            outputs, calls = latest_outputs(prompt) or [item], calls_by_id(prompt)
+        if named is None or named == calls.get(item.get("call_id", ""), {}).get("name"):
+            outputs = latest_outputs(prompt) or [item]
             told = (self._from_output(o, calls.get(o.get("call_id", ""), {})) for o in outputs)
             return self._say(" ".join(told), prompt)
-        return iter([self._forced_call(forced, "", prompt)])
+        return iter([self._forced_call(named, "", prompt)])
 
     def _answer(
         self, text: str, fallback: str, prompt: ResponderPrompt
     ) -> Iterator[ResponderEvent]:
-        forced = self._forced_tool(text, prompt)
-        if forced is not None:
-            return iter([self._forced_call(forced, text, prompt)])
-        found = self._find(text, prompt)
+        named = _named_tool(prompt)
+        if named is not None:
+            return iter([self._forced_call(named, text, prompt)])
+        names = [tool["name"] for tool in prompt.tools if "name" in tool]
+        required = bool(names) and prompt.tool_choice == "required"
+        found = self._find(text, prompt, tools=names if required else None)
+        if found is None and required:
+            return iter([self._forced_call(names[0], text, prompt)])
         if found is None:
             return self._say(self._fill([fallback], {"text": text}), prompt)
         rule, values = found
@@ -116,19 +120,6 @@ class ScriptedResponder:
             if names is not None:
                 return rule, {"text": text, **names}
         return None
-
-    def _forced_tool(self, text: str, prompt: ResponderPrompt) -> str | None:
-        """Return the function that ``tool_choice`` demands, if it demands one."""
-        choice = prompt.tool_choice
-        if isinstance(choice, dict):
-            return choice.get("name")
-        if choice != "required" or not prompt.tools:
-            return None
-        names = [str(tool.get("name")) for tool in prompt.tools]
-        found = self._find(text, prompt, tools=names)
-        if found is None:
-            return names[0]
-        return next(call.tool for call in found[0].calls if call.tool in names)
 
     def _from_output(self, item: JsonDict, call: JsonDict) -> str:
         output = str(item.get("output", ""))
@@ -190,6 +181,12 @@ def _remembered(rule: Rule, prompt: ResponderPrompt) -> dict[str, str] | None:
         if names is not None:
             return names
     return None
+
+
+def _named_tool(prompt: ResponderPrompt) -> str | None:
+    """Return the function that ``tool_choice`` names, if it names one."""
+    choice = prompt.tool_choice
+    return choice.get("name") if isinstance(choice, dict) else None
 
 
 def _tool(prompt: ResponderPrompt, name: str) -> JsonDict | None:

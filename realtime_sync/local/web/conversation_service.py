@@ -111,6 +111,12 @@ class _ConversationService:
         task.add_done_callback(lambda _: self._recognitions.pop(id(part), None))
         task.add_done_callback(lambda _: self._loop.unheard.remove(size))
 
+    def drop(self, part: StoredPart) -> None:
+        """Recognise ``part`` no more, if it still is."""
+        task = self._recognitions.get(id(part))
+        if task is not None:
+            task.cancel()
+
     # -- tasks -----------------------------------------------------------------------------------
 
     async def _generate(self, response: ResponseBuilder) -> None:
@@ -128,22 +134,22 @@ class _ConversationService:
         )
 
     async def _words_of(self, response: ResponseBuilder) -> None:
-        """Wait until all that was said before ``response`` is recognised.
+        """Wait until all that was said before ``response``, and not deleted, is recognised.
 
         Raises:
             AudioError: a worker has failed; the next response tries again.
         """
         unheard, waits = [], []
         async for item in with_pauses(response.context):
-            for part in item.content:
+            for part in () if item.deleted else item.content:
                 if part.type == "input_audio" and part.heard is None:
                     if id(part) not in self._recognitions:
                         self.recognise(part, _nobody_cares, language=None, prompt=None)
-                    unheard.append(part)
+                    unheard.append((item, part))
                     waits.append(self._recognitions[id(part)])
         if waits:
             await asyncio.wait(waits)
-        if any(part.heard is None for part in unheard):
+        if any(part.heard is None and not item.deleted for item, part in unheard):
             raise AudioError("what the user has said was not recognised; ask again")
 
     async def _recognise(

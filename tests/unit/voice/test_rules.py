@@ -273,6 +273,52 @@ def test_a_refused_request_is_over(state: VoiceState) -> None:
     assert not state.busy
 
 
+BUSY = event(
+    "error",
+    error={
+        "type": "invalid_request_error",
+        "code": "conversation_already_has_active_response",
+        "message": "Conversation already has an active response in progress: r1.",
+    },
+)
+
+
+def test_a_turn_that_the_server_could_not_answer_is_asked_for(state: VoiceState) -> None:
+    feed(state, session(), speech_started())
+    state.silenced({})
+    feed(state, created("r1"))  # somebody else has asked for it
+    assert acts(feed(state, speech_stopped())) == []
+    assert acts(feed(state, BUSY)) == [asks(state)], "the connection sends it behind r1"
+    feed(state, done("r1"), created("r2"), done("r2"))
+    assert not state.busy
+    assert acts(feed(state, BUSY)) == [], "nothing was due"
+
+
+def test_a_refusal_of_our_own_request_is_not_that_of_a_turn(state: VoiceState) -> None:
+    feed(state, session(), speech_started())
+    state.silenced({})
+    feed(state, speech_stopped())
+    known(state).sent({"type": "response.create", "event_id": "mine"})
+    assert acts(feed(state, BUSY)) == [], "the turn's answer is still to come"
+    feed(state, created("r1"), done("r1"))
+    assert not state.busy
+
+
+@pytest.mark.parametrize("way", ["interrupted", "forbidden"])
+def test_an_answer_that_nobody_wants_is_not_asked_for(state: VoiceState, way: str) -> None:
+    feed(state, session(), created("r1"), speech_started())
+    state.silenced({})
+    feed(state, speech_stopped())
+    if way == "forbidden":
+        assert state.forbid_due()
+    else:
+        state.interrupt()
+        state.silenced({})
+    assert acts(feed(state, BUSY)) == []
+    feed(state, done("r1", "cancelled"))
+    assert not state.busy
+
+
 @pytest.mark.parametrize("status", ["failed", "incomplete"])
 def test_an_answer_that_fails_is_told_and_not_waited_for(state: VoiceState, status: Any) -> None:
     details = {"error": {"code": "rate_limit_exceeded", "message": "Slow down."}}

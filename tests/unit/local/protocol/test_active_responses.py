@@ -190,6 +190,82 @@ def test_cancel(bench: Bench) -> None:
     assert bench.send("response.cancel", response_id=bench.responses[1].id)
 
 
+def delete(bench: Bench, *item_ids: str) -> list[Any]:
+    """Delete items and return the events of the last deletion."""
+    return [bench.send("conversation.item.delete", item_id=item_id) for item_id in item_ids][-1]
+
+
+OVER = ["conversation.item.deleted", "response.done", "rate_limits.updated"]
+
+
+def called(bench: Bench, *call_ids: str) -> None:
+    """Add calls and their outputs; an output's item is called as the call."""
+    for call_id in call_ids:
+        item = {"type": "function_call", "name": "f", "arguments": "{}", "call_id": call_id}
+        bench.send("conversation.item.create", item=item)
+    for call_id in call_ids:
+        output = {"type": "function_call_output", "call_id": call_id, "output": "1"}
+        bench.send("conversation.item.create", item={**output, "id": call_id})
+
+
+def test_a_response_is_over_with_all_that_it_would_have_answered(bench: Bench) -> None:
+    bench.write("First", id="one")
+    bench.write("Second", id="two")
+    bench.send("response.create")
+    assert types(delete(bench, "two")) == OVER[:1], "one is still to be answered"
+    events = delete(bench, "one")
+    assert types(events) == OVER
+    details = events[1]["response"]["status_details"]
+    assert details == {"type": "cancelled", "reason": "client_cancelled"}
+    assert bench.stopped == bench.responses
+    bench.send("response.create")
+    assert len(bench.responses) == 2, "nothing is in the way of the next one"
+
+
+def test_only_what_came_since_the_last_answer_is_asked(bench: Bench) -> None:
+    bench.write("First", id="one")
+    bench.send("response.create")
+    bench.say("Fine", ms=100)
+    bench.finish()
+    bench.send("response.create")
+    assert types(delete(bench, "one")) == OVER[:1], "it was answered, and more is to be said"
+    bench.finish()
+    bench.write("Second", id="two")
+    bench.send("response.create")
+    assert types(delete(bench, "two")) == OVER
+
+
+def test_outputs_of_functions_that_are_deleted(bench: Bench) -> None:
+    bench.write("Question")
+    called(bench, "a", "b")
+    bench.send("response.create")
+    assert types(delete(bench, "a")) == OVER[:1]
+    assert types(delete(bench, "b")) == OVER, "the question was answered by the calls"
+
+
+def test_items_of_ones_own_input_that_are_deleted(bench: Bench) -> None:
+    bench.write("First", id="one")
+    reference = {"type": "item_reference", "id": "one"}
+    content = [{"type": "input_text", "text": "Own"}]
+    own = {"type": "message", "role": "user", "content": content, "id": "one"}
+    for given in ([reference], [own], [reference, own]):
+        bench.send("response.create", response={**ASIDE, "input": given})
+    events = delete(bench, "one")
+    assert types(events) == OVER
+    assert events[1]["response"]["id"] == bench.responses[0].id
+    assert [item.deleted for item in bench.responses[2].context] == [True, False]
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["begun", "with instructions"])
+def test_a_response_that_goes_on_without_what_is_deleted(bench: Bench, begun: bool) -> None:
+    bench.write("First", id="one")
+    bench.send("response.create", response={} if begun else {"instructions": "Say goodbye."})
+    if begun:
+        bench.say("Fine", ms=100)
+    assert types(delete(bench, "one")) == OVER[:1]
+    assert bench.finish()[-2]["response"]["status"] == "completed"
+
+
 def test_failed_and_incomplete(bench: Bench) -> None:
     bench.send("response.create")
     bench.say("Half", ms=100)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import gc
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -174,6 +175,23 @@ def test_turns_without_answers_and_answers_without_interruption(bench: Bench) ->
     assert bench.stopped == []
 
 
+def test_a_response_that_is_asked_for_while_the_user_speaks(bench: Bench) -> None:
+    bench.listen(**VAD)
+    bench.send("response.create", response={"conversation": "none"})
+    bench.hear(640, loud=True)
+    bench.send("response.create")
+    events = bench.hear(640, loud=False)
+    assert types(events) == [*TURN, "error"]
+    error = events[-1]["error"]
+    assert (error["code"], error["event_id"]) == ("conversation_already_has_active_response", None)
+    assert bench.responses[1].id in error["message"]
+    assert bench.stopped == [], "nor was the one beside the conversation interrupted"
+    bench.finish()
+    bench.send("response.create")
+    turn = events[0]["item_id"]
+    assert [item.id for item in bench.responses[-1].context] == [turn]
+
+
 def test_speech_starts_while_the_turn_before_is_still_recognised(bench: Bench) -> None:
     bench.listen(**VAD)
     bench.hear(640, loud=True)
@@ -214,6 +232,15 @@ def test_idle_timeout_commits_silence_and_answers(bench: Bench) -> None:
     assert bench.responses[-1].context[-1].content[0].heard == ""
 
 
+def test_an_answer_beside_the_conversation_does_not_stop_the_idle_timeout(bench: Bench) -> None:
+    bench.listen(**VAD, idle_timeout_ms=1_000)
+    bench.send("response.create")
+    bench.finish()
+    bench.send("response.create", response={"conversation": "none"})
+    events = bench.hear(1_100, loud=False)
+    assert events[0]["type"] == "input_audio_buffer.timeout_triggered"
+
+
 def test_semantic_vad_looks_at_the_words(bench: Bench) -> None:
     bench.listen(type="semantic_vad", eagerness="high")
     bench.update(audio={"input": {"transcription": {"model": "gpt-4o-transcribe"}}})
@@ -227,6 +254,39 @@ def test_semantic_vad_looks_at_the_words(bench: Bench) -> None:
     assert events[-2]["transcript"] == "what is the weather in london"
     assert events[-1]["type"] == "response.created"
     assert bench.unheard == [], "the words are known already"
+
+
+def test_a_probe_is_dropped_when_the_user_speaks_on(bench: Bench) -> None:
+    bench.listen(type="semantic_vad", eagerness="high")
+    bench.hear(640, loud=True)
+    bench.hear(640, loud=False)
+    (first,) = bench.unheard
+    bench.hear(320, loud=True)
+    assert bench.unheard == []
+    bench.hear(640, loud=False)
+    (second,) = bench.unheard
+    assert len(second[0].audio or b"") > len(first[0].audio or b""), "all words of the turn so far"
+    events = bench.recognised("what is the weather in london")
+    assert types(events) == [*TURN, "response.created"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda bench: bench.send("input_audio_buffer.clear"),
+        lambda bench: bench.send("input_audio_buffer.commit"),
+        lambda bench: bench.hear(4_000, loud=False),
+        lambda bench: bench.listen(),
+    ],
+    ids=["clear", "commit", "timeout", "no detection"],
+)
+def test_a_probe_is_dropped_with_its_turn(bench: Bench, end: Callable[[Bench], Any]) -> None:
+    bench.listen(type="semantic_vad", eagerness="high")
+    bench.hear(640, loud=True)
+    bench.hear(640, loud=False)
+    (probe,) = bench.unheard
+    end(bench)
+    assert probe not in bench.unheard
 
 
 def test_changing_the_format_starts_the_buffer_anew(bench: Bench) -> None:
@@ -291,6 +351,18 @@ def test_without_transcription_only_the_responder_knows_the_words(bench: Bench) 
     bench.send("response.create")
     content = bench.responses[0].context[0].for_prompt()["content"]
     assert content == [{"type": "input_audio", "transcript": "two words"}]
+
+
+def test_a_turn_that_is_deleted_is_neither_recognised_nor_answered(bench: Bench) -> None:
+    bench.update(audio={"input": {"transcription": {"model": "whisper-1"}}})
+    bench.listen(**VAD)
+    bench.hear(640, loud=True)
+    item_id = bench.hear(640, loud=False)[0]["item_id"]
+    assert len(bench.unheard) == 1
+    events = bench.send("conversation.item.delete", item_id=item_id)
+    assert types(events) == ["conversation.item.deleted", "response.done", "rate_limits.updated"]
+    assert bench.unheard == []
+    assert bench.stopped == bench.responses
 
 
 def test_transcription_session() -> None:

@@ -94,6 +94,17 @@ def test_text(bench: Bench) -> None:
     assert responder.prompt.max_output_tokens is None
 
 
+def test_what_is_deleted_is_not_in_the_prompt(bench: Bench) -> None:
+    bench.write("Goodbye", id="last")
+    bench.send("response.create")
+    bench.send("conversation.item.delete", item_id="last")
+    responder = Says(TextDelta("Morning."))
+    response = answer(bench, responder)[-2]["response"]
+    assert responder.prompt is not None
+    assert [item["content"][0]["text"] for item in responder.prompt.items] == ["Hello"]
+    assert response["usage"]["input_token_details"]["text_tokens"] == 3, "nor is it counted"
+
+
 def test_speech_goes_sentence_by_sentence(bench: Bench) -> None:
     bench.send("response.create", response={"output_modalities": ["audio"]})
     speech = Speech()

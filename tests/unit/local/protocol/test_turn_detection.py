@@ -92,10 +92,16 @@ def test_a_late_judgement_is_void_when_speech_went_on() -> None:
     feed(turns, 1.0, 320)
     (probe,) = feed(turns, 0.0, 640)
     assert isinstance(probe, Probe)
+    assert turns.awaits(probe)
     feed(turns, 1.0, 64)
+    assert not turns.awaits(probe)
     assert turns.settle(probe, complete=True) == []
     (second,) = feed(turns, 0.0, 640)
     assert isinstance(second, Probe), "the next pause is looked at again"
+    assert not turns.awaits(probe)
+    assert turns.awaits(second)
+    turns.reset()
+    assert not turns.awaits(second)
 
 
 def test_idle_timeout_counts_from_the_end_of_the_answers_sound() -> None:

@@ -215,6 +215,13 @@ def test_a_required_call_prefers_the_tool_that_fits() -> None:
     assert only_call(other) == ("set_alarm", {"label": "wake me up", "minutes": 0, "tone": "soft"})
 
 
+def test_a_required_call_is_that_of_a_function() -> None:
+    tools = [{"type": "mcp", "server_label": "s"}, CLOCK_TOOL]
+    events = answer(user("hello"), tools=tools, tool_choice="required")
+    assert only_call(events)[0] == "set_alarm"
+    assert words(answer(user("hello"), tools=tools[:1], tool_choice="required"))
+
+
 def test_an_argument_that_may_be_null_is_left_out() -> None:
     schemas: dict[str, Any] = {
         "a": {"type": ["string", "null"]},
@@ -346,6 +353,10 @@ rules:
     calls = respond(user("both"), tools=[weather_tool(), CLOCK_TOOL])
     assert [c.name for c in calls if isinstance(c, ToolCall)] == ["get_weather", "set_alarm"]
     assert len(respond(user("both"), tools=[CLOCK_TOOL])) == 1, "those that the session has"
+    required = ResponderPrompt(
+        "", [user("both")], tools=[weather_tool(), CLOCK_TOOL], tool_choice="required"
+    )
+    assert list(responder.respond(required)) == calls
     assert words(respond(user("both"))) == "neither"
     two = [call(), call(call_id="call_2"), output("Rome"), output("Oslo", "call_2")]
     assert words(respond(user("both"), *two)) == "Sun in Rome. Sun in Oslo."
