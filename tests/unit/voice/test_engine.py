@@ -603,19 +603,20 @@ def test_a_button_needs_no_words() -> None:
 class Besides:
     """Further rules that note what they are asked, and want one thing done."""
 
-    takes = frozenset({ResponseCreated, ResponseDone, SessionUpdated})
     busy = False
     due_at: float | None = None
 
     def __init__(self, loop: VoiceLoop) -> None:
         self.asked: list[Any] = []
         self._state = loop._state
+        kinds = (ResponseCreated, ResponseDone, SessionUpdated)
+        self.handlers = dict.fromkeys(kinds, self._receive)
 
     def begin(self) -> list[Any]:
         self.asked.append("begin")
         return []
 
-    def receive(self, told: Any) -> list[Any]:
+    def _receive(self, told: Any) -> list[Any]:
         self.asked.append((told.type, self._state.busy))
         return [CreateItem({"type": "message"})] if told.type == "response.done" else []
 
