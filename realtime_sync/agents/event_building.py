@@ -323,8 +323,10 @@ class ShownHistory:
 
     def call(self, call_id: str | None) -> RealtimeItem | None:
         """Return the item of a call, as it was at the last look; None where it is not known."""
+        if not call_id:
+            return None
         calls = (item for item in self.seen if isinstance(item, RealtimeToolCallItem))
-        return next((item for item in calls if call_id and item.call_id == call_id), None)
+        return next((item for item in calls if item.call_id == call_id), None)
 
     @property
     def items(self) -> list[RealtimeItem]:
