@@ -375,10 +375,15 @@ def test_the_voice_stays_once_it_was_heard_until_the_next_link() -> None:
     assert isinstance(update, UpdateSession)
     assert "audio" not in update.session
     reported(talk, "Bill.")
-    [again] = taken_by(talk.rules, Reconnected(code=1006, attempts=1, lost=(), lost_items=[]))
+    lost = Reconnected(code=1006, attempts=1, lost=(), lost_items=[])
+    [again] = taken_by(talk.rules, lost)
     assert again == UpdateSession(
         "agents_update_2", {"type": "realtime", "audio": {"output": {"voice": "marin"}}}
     )
+    taken_by(talk.state, lost)
+    [update] = talk.rules.switch(dispatch(BILLING), payload("Bill.", voice="cedar"))
+    assert isinstance(update, UpdateSession)
+    assert update.session["audio"] == {"output": {"voice": "cedar"}}, "it has not spoken over it"
 
 
 # -- guardrails ------------------------------------------------------------------------------------

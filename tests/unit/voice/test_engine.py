@@ -636,6 +636,17 @@ def test_further_rules_are_asked_after_those_of_the_conversation() -> None:
     assert ("response.created", True) in rules.asked, "the other rules know of it already"
 
 
+def test_the_rules_learn_that_an_event_came_unless_it_is_a_new_link() -> None:
+    limits = event("rate_limits.updated", rate_limits=[])
+    lost = Reconnected(code=1006, attempts=1, lost=[], lost_items=[])
+    talk = Talk(session(), limits, lost, created("r1"))
+    came: list[str] = []
+    talk.loop._state.came = lambda told: came.append(told.type) or ()  # type: ignore[func-returns-value]
+    with talk:
+        talk.wait_for("response.created")
+    assert came == ["session.updated", "rate_limits.updated", "response.created"]
+
+
 def test_busy_further_rules_keep_it_going(guard: Guard) -> None:
     talk = Talk(session())
     rules = Besides(talk.loop)
