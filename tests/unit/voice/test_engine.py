@@ -636,6 +636,22 @@ def test_further_rules_are_asked_after_those_of_the_conversation() -> None:
     assert ("response.created", True) in rules.asked, "the other rules know of it already"
 
 
+def test_over_a_new_link_further_rules_are_asked_first() -> None:
+    talk = Talk(session(), Reconnected(code=1006, attempts=1, lost=[], lost_items=[]))
+    rules = Besides(talk.loop)
+    talk.loop._engine._further = (rules,)
+    asked: list[str] = []
+
+    def noted(name: str) -> Callable[[Any], list[Any]]:
+        return lambda _: asked.append(name) or []  # type: ignore[func-returns-value]
+
+    rules.handlers[Reconnected] = noted("further")
+    talk.loop._state.handlers[Reconnected] = noted("conversation")
+    with talk:
+        talk.wait_for("reconnected")
+    assert asked == ["further", "conversation"]
+
+
 def test_the_rules_learn_that_an_event_came_unless_it_is_a_new_link() -> None:
     limits = event("rate_limits.updated", rate_limits=[])
     lost = Reconnected(code=1006, attempts=1, lost=[], lost_items=[])
