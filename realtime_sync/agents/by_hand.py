@@ -117,8 +117,10 @@ class ByHandOutput:
             began = max(self._clock(), self._plays_until)
             self._plays_until = began + note.duration_s
             self._playing.append((note.part, began, note.duration_s))
-            self._given_s[note.part] = self._given_s.get(note.part, 0.0) + note.duration_s
-            keep_latest(self._given_s, _LATEST_PARTS)
+            if note.part not in self._given_s:
+                self._given_s[note.part] = 0.0
+                keep_latest(self._given_s, _LATEST_PARTS)
+            self._given_s[note.part] += note.duration_s
             self._settle_locked()
         return True
 
@@ -191,5 +193,7 @@ class ByHandOutput:
             self._count_locked(part, duration_s)
 
     def _count_locked(self, part: Part, played_s: float) -> None:
-        self._played_s[part] = self._played_s.get(part, 0.0) + played_s
-        keep_latest(self._played_s, _LATEST_PARTS)
+        if part not in self._played_s:
+            self._played_s[part] = 0.0
+            keep_latest(self._played_s, _LATEST_PARTS)
+        self._played_s[part] += played_s

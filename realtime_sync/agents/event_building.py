@@ -78,7 +78,8 @@ _SAYS_MORE = frozenset(
         RealtimeModelItemUpdatedEvent,
     }
 )
-_STORED = FOLLOWED - {"response.output_audio.delta"}
+# What the shown history is to take.
+_TAKEN = (FOLLOWED - {"response.output_audio.delta"}) | {"reconnected"}
 # What changes a history and is worth an event; further words come with the next of these.
 _SHOWN = VIEWED - {
     "conversation.item.input_audio_transcription.delta",
@@ -141,7 +142,10 @@ class EventBuilder:
     # -- events of the server's --------------------------------------------------------------------
 
     def _of_the_server(self, event: Any) -> list[RealtimeSessionEvent]:
-        self._history.take(event)
+        if type(event) in WORDED:
+            self._history.view.take(event)
+        if event.type in _TAKEN:
+            self._history.take(event)
         changed = self._history.look() if event.type in _SHOWN else None
         events: list[RealtimeSessionEvent] = []
         for data in model_events_of(event):
@@ -166,7 +170,7 @@ class EventBuilder:
 
     def _shown(self, added: RealtimeItem | bool) -> RealtimeSessionEvent:
         if isinstance(added, bool):
-            return RealtimeHistoryUpdated(self._history.items, self._info)
+            return RealtimeHistoryUpdated([*self._history.seen], self._info)
         return RealtimeHistoryAdded(added, self._info)
 
     def _raw(self, data: RealtimeModelEvent | RealtimeModelFurtherEvent) -> RealtimeRawModelEvent:
@@ -267,27 +271,29 @@ class ShownHistory:
     Args:
         is_out_of_band: whether a response, by its id, is none of the conversation's.
 
+    Attributes:
+        view: is to be fed with the words of the server's events.
+        seen: the items as they were at the last look; replaced as a whole.
+
     Threads: one at a time.
     """
 
     def __init__(self, is_out_of_band: Callable[[str], bool]) -> None:
         self._history = History(is_out_of_band)
-        self._view = self._history.open_view()
+        self.view = self._history.open_view()
         self._outputs: dict[str, str] = {}  # by call id, before the server says so
         self._told: dict[str | None, str | None] = {}  # the same, as the server has it
         self._known: list[HistoryItem] = []  # of which the others were made
         self._made: list[_Made] = []
         self._shown: list[RealtimeItem] = []  # those of them that are shown at all
-        self._seen: list[RealtimeItem] = []  # at the last look
+        self.seen: list[RealtimeItem] = []
 
     def take(self, event: Any) -> None:
-        """Take an event of the server's."""
-        if event.type in _STORED:
-            self._history.receive(event)
-        elif isinstance(event, Reconnected):
+        """Take an event of the server's, of the types `_TAKEN`."""
+        if isinstance(event, Reconnected):
             self._history.reconnected(event)
-        if type(event) in WORDED:
-            self._view.take(event)
+        else:
+            self._history.receive(event)
 
     def remove(self, item_id: str) -> None:
         """Take that an item is none of the conversation's."""
@@ -295,12 +301,14 @@ class ShownHistory:
 
     def look(self) -> RealtimeItem | bool | None:
         """Return an item that was added since the last look, True for other changes, or None."""
-        before, after = self._seen, self.items
+        before, after = self.seen, self.items
         if before == after:
             return None
-        self._seen = after
+        self.seen = after
         if len(after) != len(before) + 1:
             return True
+        if before == after[:-1]:  # the usual case, found without a look into each
+            return after[-1]
         known = {item.item_id for item in before}
         new = [item for item in after if item.item_id not in known]
         return new[0] if len(new) == 1 else True
@@ -310,13 +318,15 @@ class ShownHistory:
         self._outputs[call_id] = output
         keep_latest(self._outputs, _MAX_OUTPUTS)
         self._known = []  # its call may be an old one
-        self._seen = self.items
+        self.seen = self.items
         return self.call(call_id)
 
     def call(self, call_id: str | None) -> RealtimeItem | None:
         """Return the item of a call, as it was at the last look; None where it is not known."""
-        calls = (item for item in self._seen if isinstance(item, RealtimeToolCallItem))
-        return next((item for item in calls if call_id and item.call_id == call_id), None)
+        if not call_id:
+            return None
+        calls = (item for item in self.seen if isinstance(item, RealtimeToolCallItem))
+        return next((item for item in calls if item.call_id == call_id), None)
 
     @property
     def items(self) -> list[RealtimeItem]:
@@ -324,7 +334,7 @@ class ShownHistory:
 
         What changes is nearly always the end of a conversation: only that is looked at again.
         """
-        known = self._view.items
+        known = self.view.items
         same = self._count_same(known)
         made, old = self._made[:same], {each.source.id: each for each in self._made[same:]}
         looked_at = sum(each.shown is not None for each in old.values())

@@ -32,6 +32,7 @@ from ..voice.asks import Saying
 from ..voice.conversion import InputConverter
 from ..voice.effects import CancelResponse, CreateAside, Effect, Flush, Play, Report
 from ..voice.rules import VoiceState
+from ..voice.seams import Take
 from .model_events import RealtimeModelFillerEvent
 
 __all__ = ["Filler", "FillerSettings", "FillerTrack", "filler_of"]
@@ -121,19 +122,12 @@ class Filler:
         yields: whether the user's voice interrupts it.
         clock: seconds, monotonic.
 
+    Attributes:
+        handlers: see `FurtherRules.handlers`.
+
     Threads: one at a time: the engine's.
     """
 
-    takes = frozenset(
-        {
-            ErrorEvent,
-            InputAudioBufferSpeechStarted,
-            Reconnected,
-            ResponseCreated,
-            ResponseDone,
-            ResponseOutputAudioDelta,
-        }
-    )
     busy = False  # what runs for it keeps nobody waiting
 
     def __init__(
@@ -167,6 +161,15 @@ class Filler:
         self._unwanted = False  # it is to be cancelled as soon as it begins
         self._response_id: str | None = None  # it runs
         self._cuts = voice.cuts
+        kinds = (
+            ErrorEvent,
+            InputAudioBufferSpeechStarted,
+            Reconnected,
+            ResponseCreated,
+            ResponseDone,
+            ResponseOutputAudioDelta,
+        )
+        self.handlers: dict[type, Take] = dict.fromkeys(kinds, self._receive)
 
     # -- what happens ------------------------------------------------------------------------------
 
@@ -181,8 +184,7 @@ class Filler:
         """Nothing is said at the beginning."""
         return []
 
-    def receive(self, event: ServerEvent) -> list[Effect]:
-        """Take an event of the server's."""
+    def _receive(self, event: ServerEvent) -> list[Effect]:
         match event:
             case ResponseCreated() if self._request is not None:
                 return self._response_created(event)

@@ -72,7 +72,7 @@ class HookFeed:
 
     def take(self, event: object) -> None:
         """Take an event of the server's, a report of the engine's or a note of ours."""
-        if isinstance(event, Event) and self._runner.listens(self._agent()):
+        if isinstance(event, Event):
             self._tell("on_raw", event)
         feed = self._feeds.get(type(event))
         if feed is not None:

@@ -186,6 +186,7 @@ class HookRunner:
             Not what ``on_error`` has raised, which would come back to it.
 
     Attributes:
+        has_own: whether there are hooks of the session.
         dropped: calls that were left out.
 
     Raises:
@@ -200,6 +201,7 @@ class HookRunner:
         self, hooks: object | None, on_failure: Callable[[str, BaseException], object]
     ) -> None:
         check_hooks(hooks, RealtimeRunHooks)
+        self.has_own = hooks is not None
         self.dropped = 0
         self._hooks = hooks
         self._on_failure = on_failure
@@ -250,15 +252,9 @@ class HookRunner:
             agent: whose hooks are called; the second argument, where the hook has one.
             *more: its further arguments.
         """
-        if not self.listens(agent):
-            return
         told = (context, *more) if name in _WITHOUT_AGENT else (context, agent, *more)
         self._call(self._hooks, name, *told)
         self._call(agent.hooks, name, *told)
-
-    def listens(self, agent: RealtimeAgent[Any]) -> bool:
-        """Whether there are hooks at all, of the session or of an agent."""
-        return self._hooks is not None or agent.hooks is not None
 
     def runs_here(self) -> bool:
         """Whether the calling thread is the hooks' own."""

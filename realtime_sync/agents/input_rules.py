@@ -24,13 +24,13 @@ from ..events import (
     InputAudioBufferSpeechStopped,
     Reconnected,
     ResponseCreated,
-    ServerEvent,
 )
 from ..events.base import as_came
 from ..events.server import detail_of
 from ..events.wire_values import as_id, as_object, as_text
 from ..voice.effects import AskForOwed, CreateItem, DeleteItem, Effect, Report, RunAside
 from ..voice.rules import VoiceState
+from ..voice.seams import Take
 from .agent import RealtimeAgent
 from .guardrails import (
     GuardrailFunctionOutput,
@@ -117,6 +117,9 @@ class InputRules:
         is_out_of_band: whether a response, by its id, is none of the conversation's.
         clock: seconds, monotonic.
 
+    Attributes:
+        handlers: see `FurtherRules.handlers`.
+
     Threads: one at a time: the engine's.
     """
 
@@ -143,7 +146,7 @@ class InputRules:
         self._looked_at: RealtimeAgent[Any] | None = None
         self._asks_itself = False
         self._speaking = False  # and what is said will be checked before it is answered
-        self._takers: dict[type, Callable[[Any], list[Effect]]] = {
+        self.handlers: dict[type, Take] = {
             ConversationItemDeleted: self._item_deleted,
             ConversationItemInputAudioTranscriptionCompleted: self._written,
             ConversationItemInputAudioTranscriptionFailed: self._not_written,
@@ -154,7 +157,6 @@ class InputRules:
             Reconnected: self._reconnected,
             ResponseCreated: self._response_created,
         }
-        self.takes = self._takers.keys()
 
     # -- what is so --------------------------------------------------------------------------------
 
@@ -199,11 +201,6 @@ class InputRules:
         """Whether an answer waits for guardrails, and whether its sound does."""
         parallel = [each.run_in_parallel for each in self._guardrails.of_input(self._agent())]
         return not all(parallel), any(parallel)
-
-    def receive(self, event: ServerEvent) -> list[Effect]:
-        """Take an event of the server's."""
-        take = self._takers.get(type(event))
-        return take(event) if take is not None else []
 
     # -- turns that are spoken ---------------------------------------------------------------------
 

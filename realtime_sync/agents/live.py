@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import queue
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +15,7 @@ from ..connection.connection import RealtimeConnection
 from ..connection.reconnect import ReconnectingEvent
 from ..conversation.session import SoundFormat
 from ..conversation.tool_calls import ToolCalls
-from ..errors import AgentError, ConfigError, ConnectionClosedOK, RealtimeTimeout, UserError
+from ..errors import AgentError, ConfigError, ConnectionClosedOK, UserError
 from ..voice.effects import Effect, Report
 from ..voice.engine import VoiceEngine
 from ..voice.event_box import EventBox
@@ -85,7 +85,9 @@ class Live:
 
     Attributes:
         connection: to the model, from `open` on.
-        box: what happened, for the program.
+        box: what happened, for the program: events, reports and notes.
+        deliver: is to be called before the program gets a piece of sound; False if it is not to
+            have it any more.
         interruptions: how often an answer was interrupted.
         trips: how often a guardrail forbade something.
         is_deaf: whether the user's sound becomes silence, for the sake of what is being said.
@@ -134,12 +136,13 @@ class Live:
             transport=transport,
             on_reconnecting=self._link_lost,
         )
+        self._reports: deque[object] = deque()  # of the outputs, which the engine tells
         self._hooks = HookRunner(hooks, self._hook_failed)
         self._feed = HookFeed(
             self._hooks, context, lambda: self.rules.dispatch.agent, self._is_out_of_band
         )
         self.box = self._box(events)
-        self._by_hand: ByHandOutput | None = None
+        self.deliver: Callable[[AudioNote], bool] = lambda _: True
         self._track: FillerOutput | None = None
         self._uplink: Uplink | None = None
         self._stack = ExitStack()
@@ -212,6 +215,7 @@ class Live:
 
     def _assemble(self) -> None:
         connection, config = self.connection, self._config
+        self._known = connection.session.known
         calls = self._calls = ToolCalls(
             self._dispatch.names,
             # What the next agent has is nobody else's: the answer of the one before can't call it.
@@ -221,7 +225,7 @@ class Live:
         interruptions = config.get("interruptions", True)
         state = self._state = VoiceState(
             sink_rate=self._sink_hz,
-            known=connection.session.known,
+            known=self._known,
             responses=connection.response,
             history=connection.conversation.history,
             calls=calls,
@@ -280,6 +284,7 @@ class Live:
             input=self._input(state),
             calls=self._work,
             audience=_Audience(self),
+            reports=self._reports,
             further=[rules, input_rules, self._words, *self._filler(output)],
             idle_timeout=_IDLE_TIMEOUT_S,
             answer_timeout=_ANSWER_TIMEOUT_S,
@@ -288,15 +293,16 @@ class Live:
 
     def _output(self) -> HeldOutput:
         output: Output
-        sound = self._sound
+        sound, report = self._sound, self._reports.append
         if self._audio is None:
-            self._by_hand = output = ByHandOutput(
-                self._report,
+            output = by_hand = ByHandOutput(
+                report,
                 sound_format=sound,
                 tracker=self._tracker,
                 has_audience=self._wants_events,
                 clock=self._clock,
             )
+            self.deliver = by_hand.deliver
         else:
             source, sink = self._audio
             self._source, self._sink = as_source(source), as_sink(sink)
@@ -313,11 +319,11 @@ class Live:
                 sound_format=sound,
                 on_failure=lambda _: self.connection.wake(),
             )
-            output = TellingOutput(plain, self._report, sound_format=sound)
+            output = TellingOutput(plain, report, sound_format=sound)
         if self._filler_settings is not None:
             self._track = output = FillerOutput(
                 output,
-                self._report,
+                report,
                 sound_format=sound,
                 is_wanted=lambda: bool(self._running_calls()) and not self._state.talking,
                 clock=self._clock,
@@ -330,7 +336,7 @@ class Live:
         self._held = HeldOutput(
             output,
             hold,
-            self._report,
+            report,
             sound_format=sound,
             is_out_of_band=self._is_out_of_band,
         )
@@ -381,14 +387,11 @@ class Live:
             self._uplink.muted = muted
 
     def _sound(self) -> SoundFormat:
-        return self.connection.session_facts.output
+        return self._known.facts.output
 
     @property
     def _sink_hz(self) -> int:
         return _BY_HAND_HZ if self._audio is None else self._sink.rate
-
-    def _report(self, note: object) -> None:
-        self.engine.report(note)
 
     def _hook_failed(self, name: str, error: BaseException) -> None:
         fault = Fault(AgentError(f"the hook {name} failed: {error!r}"))
@@ -471,23 +474,6 @@ class Live:
         """Let a call not run that waits for it; return whether one did."""
         return not self.box.closed and self._work.reject(call_id, always=always, message=message)
 
-    def deliver(self, note: AudioNote) -> bool:
-        """Take that the program gets a piece of sound; False if it is not to have it any more."""
-        return self._by_hand is None or self._by_hand.deliver(note)
-
-    def take(self, deadline: Deadline) -> Any:
-        """Return what has happened next: an event, a report or a note; None when nothing will.
-
-        Raises:
-            RealtimeTimeout: nothing did in time.
-        """
-        try:
-            return self.box.get(deadline)
-        except queue.Empty:
-            if self.box.closed:
-                return None
-            raise RealtimeTimeout("nothing has happened in the session in time") from None
-
     @property
     def final_output(self) -> str | None:
         """The last words of an agent, as far as they were heard."""
@@ -502,7 +488,8 @@ class Live:
             self.interruptions += 1
         elif kind is Tripped:
             self.trips += 1
-        if kind in self._feed.takes or self._hooks.listens(self.rules.dispatch.agent):
+        listens = self._hooks.has_own or self.rules.dispatch.agent.hooks is not None
+        if listens or kind in self._feed.takes:
             self._feed.take(event)
         self.box.put(event)
 

@@ -20,19 +20,18 @@ from ..events import (
     Reconnected,
     ResponseCreated,
     ResponseDone,
-    ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputAudioTranscriptDone,
     ResponseOutputItemDone,
     ResponseOutputTextDelta,
     ResponseOutputTextDone,
-    ServerEvent,
     SessionUpdated,
 )
 from ..events.base import as_came
 from ..events.wire_values import as_id, as_index, as_object, as_text
 from ..voice.effects import CreateItem, Effect, Part, Report, RunAside, UpdateSession
 from ..voice.rules import VoiceState
+from ..voice.seams import Take
 from .agent import RealtimeAgent
 from .call_faults import CallFaults
 from .dispatch import Dispatch
@@ -134,6 +133,7 @@ class AgentRules:
     Attributes:
         dispatch: the agent that has the word, and what it may call; replaced as a whole.
         calling: the one whose calls come now: that of the running response, or else the same.
+        handlers: see `FurtherRules.handlers`.
 
     Threads: one at a time: the engine's. ``dispatch`` may be read from any.
     """
@@ -156,7 +156,7 @@ class AgentRules:
         self.dispatch = self.calling = dispatch
         self._voice = voice
         self._calls = calls
-        self._session = SentSession(sent)
+        self._session = SentSession(sent, lambda: voice.has_spoken)
         self._usage = usage
         self._is_out_of_band = is_out_of_band
         self._is_checked = is_checked
@@ -172,11 +172,10 @@ class AgentRules:
         self._cuts = voice.cuts  # of which the calls were told
         self._running = ""  # the response of the conversation
         self._handoff: str | None = None  # the call that is under way
-        self._handlers: dict[type, Callable[[Any], list[Effect]]] = {
+        self.handlers: dict[type, Take] = {
             Reconnected: self._reconnected,
             ResponseCreated: self._response_created,
             ResponseDone: self._response_done,
-            ResponseOutputAudioDelta: self._sound_came,
             ResponseOutputAudioTranscriptDelta: self._words_came,
             ResponseOutputAudioTranscriptDone: lambda e: self._all_words_came(e, e.transcript),
             ResponseOutputItemDone: self._item_done,
@@ -184,7 +183,6 @@ class AgentRules:
             ResponseOutputTextDone: lambda e: self._all_words_came(e, e.text),
             SessionUpdated: self._session_updated,
         }
-        self.takes = self._handlers.keys()
 
     # -- what happens ------------------------------------------------------------------------------
 
@@ -213,15 +211,6 @@ class AgentRules:
             return []
         self._cuts = self._voice.cuts
         return [RunAside(TellCalls())]
-
-    def receive(self, event: ServerEvent) -> list[Effect]:
-        """Take an event of the server's."""
-        handler = self._handlers.get(type(event))
-        return handler(event) if handler is not None else []
-
-    def _sound_came(self, _: ResponseOutputAudioDelta) -> list[Effect]:
-        self._session.spoken()
-        return []
 
     def _reconnected(self, _: Reconnected) -> list[Effect]:
         # No more comes of the running response: whoever has begun to speak is done.

@@ -10,12 +10,13 @@ from .._deadline import Deadline
 from .._signal_safe import Latch
 from ..connection.reply import server_error
 from ..errors import AgentError, RealtimeError, RealtimeTimeout
-from ..events import ErrorEvent, ResponseDone, ServerEvent
+from ..events import ErrorEvent, ResponseDone
 from ..events.base import as_came
 from ..events.wire_values import as_object, as_text
 from ..voice.asks import Fate, Saying
 from ..voice.effects import Effect
 from ..voice.rules import VoiceState
+from ..voice.seams import Take
 
 __all__ = ["SayRequest", "SayRules"]
 
@@ -72,10 +73,12 @@ class SayRules:
         mute: is told whether the user's sound becomes silence from now on.
         clock: seconds, monotonic.
 
+    Attributes:
+        handlers: see `FurtherRules.handlers`.
+
     Threads: one at a time: the engine's.
     """
 
-    takes = frozenset({ErrorEvent, ResponseDone})
     busy = False
 
     def __init__(
@@ -91,6 +94,10 @@ class SayRules:
         self._muted = False
         self._open: list[SayRequest] = []
         self._why: RealtimeError | None = None  # what the event says that was taken last
+        self.handlers: dict[type, Take] = {
+            ErrorEvent: self._refused,
+            ResponseDone: self._response_done,
+        }
 
     @property
     def due_at(self) -> float | None:
@@ -115,13 +122,13 @@ class SayRules:
         """Nothing is said at the beginning."""
         return []
 
-    def receive(self, event: ServerEvent) -> list[Effect]:
-        """Take an event of the server's."""
-        if not self._open:
-            return []
-        if isinstance(event, ErrorEvent):
+    def _refused(self, event: ErrorEvent) -> list[Effect]:
+        if self._open:
             self._why = server_error(event)
-        elif isinstance(event, ResponseDone):
+        return []
+
+    def _response_done(self, event: ResponseDone) -> list[Effect]:
+        if self._open:
             status = as_text(as_object(as_came(event, "response")).get("status"))
             self._why = AgentError(f"the words were not said: the response is {status}")
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from .._types import JsonDict
 from .session_settings import changed_fields, is_reported, merged_fields
@@ -21,18 +22,15 @@ class SentSession:
 
     Args:
         sent: the session as it was sent first, see `session_payload`.
+        has_spoken: whether audio of the model's has come over this link.
 
     Threads: one at a time.
     """
 
-    def __init__(self, sent: JsonDict) -> None:
+    def __init__(self, sent: JsonDict, has_spoken: Callable[[], bool]) -> None:
         self._sent = self._wanted = sent
         self._unreported = sent  # what a link that is lost may have taken along
-        self._has_spoken = False
-
-    def spoken(self) -> None:
-        """Take that audio of the model's has come."""
-        self._has_spoken = True
+        self._has_spoken = has_spoken
 
     def reported(self, session: JsonDict) -> None:
         """Take the session as the server reports it."""
@@ -41,8 +39,7 @@ class SentSession:
 
     def link_made_anew(self) -> JsonDict:
         """Take that the session is a new one, as the old was reported; return what it lacks."""
-        self._has_spoken = False
-        self.replaced(self._wanted)
+        self._replace(self._wanted)
         return self._unreported
 
     def changed(self, fields: JsonDict) -> JsonDict:
@@ -60,8 +57,9 @@ class SentSession:
             session: what it is to be, see `session_payload`.
         """
         self._wanted = session
-        if self._has_spoken:
-            session = self._with_voice_kept(session)
+        return self._replace(self._with_voice_kept(session) if self._has_spoken() else session)
+
+    def _replace(self, session: JsonDict) -> JsonDict:
         update = changed_fields(self._sent, session)
         self._sent = session
         if update:

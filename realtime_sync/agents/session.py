@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 import warnings
@@ -247,23 +248,18 @@ class RealtimeSession(Generic[TContext]):
                 guardrail raised that is to be fatal.
             ConcurrencyError: somebody else does so at this moment.
         """
-        event = self._next(Deadline(timeout))
-        if event is None:
-            raise self._running().end()
-        return event
+        try:
+            return self._events(timeout).take()
+        except StopIteration:
+            raise self._running().end() from None
 
     def __iter__(self) -> Iterator[RealtimeSessionEvent]:
-        """Yield what happens until the session is over; left with ``break`` it can be taken up.
+        """Return what happens until the session is over; left with ``break`` it can be taken up.
 
         Raises:
             Exception: as `recv`, but for a good end.
         """
-        forever = Deadline(None)
-        while (event := self._next(forever)) is not None:
-            yield event
-        failure = self._running().failure
-        if failure is not None:
-            raise failure
+        return self._events(None)
 
     def talk(self, timeout: float | None = None) -> RealtimeResult:
         """Let the conversation go on until it is over, and close.
@@ -282,9 +278,7 @@ class RealtimeSession(Generic[TContext]):
             self.enter()
         live, goes_on = self._running(), False
         try:
-            ended = self._pass_over(Deadline(timeout))
-            if ended and live.failure is not None:
-                raise live.failure
+            ended = self._pass_over(timeout)
             return self._result(live.end_reason if ended else "timeout")
         except ConcurrencyError as exc:
             goes_on = exc is not live.failure  # it is another thread's conversation
@@ -293,49 +287,55 @@ class RealtimeSession(Generic[TContext]):
             if not goes_on:
                 self.close()
 
-    def _pass_over(self, deadline: Deadline) -> bool:
+    def _pass_over(self, timeout: float | None) -> bool:
         """Let events pass until the session is over; return whether it is."""
         try:
-            while self._next(deadline) is not None:
+            for _ in self._events(timeout):
                 pass
-        except RealtimeTimeout:
+        except RealtimeTimeout as exc:
+            if exc is self._running().failure:
+                raise
             return False
         return True
 
-    def _next(self, deadline: Deadline) -> RealtimeSessionEvent | None:
-        """Return the next event; None when there will be none."""
-        consumer, token = self._consumer, [threading.get_ident()]
-        try:  # see `Claim`
-            if consumer.setdefault("now", token) is not token:
-                raise ConcurrencyError("another thread takes this session's events at this moment")
-            if not self._ready and not self._make_ready(deadline):
-                return None
-            event = self._ready[0]
-            del self._ready[0]
-            return event
-        finally:
-            if "now" in consumer and consumer["now"] is token:
-                del consumer["now"]
+    def _events(self, timeout: float | None) -> _Events:
+        return _Events(self._ready, self._consumer, self._make_ready, Deadline(timeout))
 
     def _make_ready(self, deadline: Deadline) -> bool:
-        """Make events of what has happened; return whether there are any."""
-        live = self._running()
+        """Make events of what has happened; return whether there are any, or there will be none.
+
+        Raises:
+            RealtimeTimeout: nothing has happened in time.
+            Exception: what has ended the session.
+        """
+        live = self._live or self._running()
+        self._home.check()
         while not self._ready:
-            note = live.take(deadline)
-            if note is None:
-                return False
+            try:
+                note = live.box.get(deadline)
+            except queue.Empty:
+                break
             if type(note) is AudioNote and not live.deliver(note):
                 continue
             events = self._builder.build(note)
             if self._model.has_listeners:
                 self._tell_model(events)
             self._ready.extend(events)
-        return True
+        else:
+            return True
+        if not live.box.closed:
+            raise RealtimeTimeout("nothing has happened in the session in time")
+        if live.failure is not None:
+            raise live.failure
+        return False
 
     def _tell_model(self, events: list[RealtimeSessionEvent]) -> None:
-        for event in events:
-            if isinstance(event, RealtimeRawModelEvent):
-                self._model.tell(event.data)
+        try:
+            for event in events:
+                if isinstance(event, RealtimeRawModelEvent):
+                    self._model.tell(event.data)
+        except StopIteration as exc:  # of a listener's: it must not look like the session's end
+            raise RuntimeError("a listener of the model raised StopIteration") from exc
 
     def _result(self, reason: EndReason) -> RealtimeResult:
         live = self._running()
@@ -577,6 +577,53 @@ class RealtimeSession(Generic[TContext]):
             raise UserError("this session is not entered; use: with runner.run() as session")
         self._home.check()  # a forked child would wait for threads that it does not have
         return self._live
+
+
+class _Events(Iterator[RealtimeSessionEvent]):
+    """The events of a session, as they come.
+
+    There are many, so this is one function for each of them, and no generator around it.
+
+    Args:
+        ready: those that are made.
+        consumer: whoever takes one at this moment.
+        make_ready: makes more, until the deadline; returns whether there are any.
+        deadline: of all of them.
+    """
+
+    def __init__(
+        self,
+        ready: deque[RealtimeSessionEvent],
+        consumer: Claim,
+        make_ready: Callable[[Deadline], bool],
+        deadline: Deadline,
+    ) -> None:
+        self._ready = ready
+        self._consumer = consumer
+        self._make_ready = make_ready
+        self._deadline = deadline
+
+    def take(self) -> RealtimeSessionEvent:
+        """Return the next one.
+
+        Raises:
+            StopIteration: the session is over.
+            Exception: see `RealtimeSession.recv`.
+        """
+        consumer, token = self._consumer, [threading.get_ident()]
+        try:  # see `Claim`
+            if consumer.setdefault("now", token) is not token:
+                raise ConcurrencyError("another thread takes this session's events at this moment")
+            if not self._ready and not self._make_ready(self._deadline):
+                raise StopIteration
+            event = self._ready[0]
+            del self._ready[0]
+            return event
+        finally:
+            if "now" in consumer and consumer["now"] is token:
+                del consumer["now"]
+
+    __next__ = take
 
 
 def _user_item(message: RealtimeUserInput) -> JsonDict:

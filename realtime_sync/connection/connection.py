@@ -214,31 +214,28 @@ class RealtimeConnection(Registration, Observing):
         try:  # see `Claim`
             if consumer.setdefault("now", token) is not token:
                 raise _consumed_elsewhere()
-            yield from self._polled(timeout)
+            queue, turns = self._queue, self._turns
+            queue.wakeable = True
+            if turns.current is not None:
+                turns.give_up_current()
+            while True:
+                entry = queue.poll(timeout)
+                if entry is None:
+                    yield None
+                    continue
+                item = entry.item
+                if isinstance(item, Interruption):
+                    turns.forget(item.link)
+                elif turns.abandoned and turns.discards(entry):
+                    continue
+                elif isinstance(item, Malformed):
+                    raise item.error
+                else:
+                    yield item
         finally:
             if "now" in consumer and consumer["now"] is token:
                 self._queue.wakeable = False
                 del consumer["now"]
-
-    def _polled(self, timeout: Callable[[], float | None]) -> Generator[ServerEvent | None]:
-        queue, turns = self._queue, self._turns
-        queue.wakeable = True
-        if turns.current is not None:
-            turns.give_up_current()
-        while True:
-            entry = queue.poll(timeout)
-            if entry is None:
-                yield None
-                continue
-            item = entry.item
-            if isinstance(item, Interruption):
-                turns.forget(item.link)
-            elif turns.abandoned and turns.discards(entry):
-                continue
-            elif isinstance(item, Malformed):
-                raise item.error
-            else:
-                yield item
 
     def wake(self) -> None:
         """Let a `poll` that waits return, or the next one. From any thread; it never waits."""

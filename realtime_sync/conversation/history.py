@@ -300,20 +300,34 @@ class History:
         self._names_previous = True
         if not new and item_id not in self._unplaced:
             return None
+        backwards = reversed(self._items)
+        last = next(backwards)
+        if last == item_id:
+            last = next(backwards)
+        if previous == last:  # of the others: the usual case, found without a look at each
+            return len(self._items) if new else len(self._items) - 1
         others = [other for other in self._items if other != item_id]
         return others.index(previous) + 1
 
     def _insert(self, item: HistoryItem, place: int | None) -> None:
-        others = [other for other in self._items.values() if other.id != item.id]
-        others.insert(self._arrival(item.id) if place is None else place, item)
+        at = self._arrival(item.id) if place is None else place
+        is_last = next(reversed(self._items), None) == item.id
+        if at == len(self._items) - is_last and (is_last or item.id not in self._items):
+            items = {**self._items, item.id: item}  # it stands at the end, as nearly all do
+        else:
+            others = [other for other in self._items.values() if other.id != item.id]
+            others.insert(at, item)
+            items = {other.id: other for other in others}
         self._received.setdefault(item.id, 0)
         if place is None:
             self._unplaced[item.id] = None
         else:
             self._unplaced.pop(item.id, None)
-        for oldest in others[:-_MAX_ITEMS]:
-            self._forget(oldest.id)
-        self._items = {other.id: other for other in others[-_MAX_ITEMS:]}
+        while len(items) > _MAX_ITEMS:
+            oldest = next(iter(items))
+            self._forget(oldest)
+            del items[oldest]
+        self._items = items
 
     def _arrival(self, item_id: str) -> int:
         """Return how many items stand before a new one of which nobody says where it belongs."""
@@ -481,7 +495,7 @@ class HistoryView:
         item_id, words = values.item_id, getattr(values, form.field)
         if type(item_id) is not str or type(words) is not str or not words:
             return None
-        item = self._history.items.get(item_id)
+        item = self._history._items.get(item_id)  # not through `items`: this comes often
         if item is None:
             return None  # it is beside the conversation, or deleted
         if item_id not in self._partial:

@@ -63,8 +63,16 @@ class AudioDelta(Event):
         """
         values = self.__dict__
         audio: bytes | None = values.get("audio")
-        if audio is None:
-            audio = values["audio"] = self._decode()
+        if audio is not None:
+            return audio
+        text = values.get("delta")
+        if type(text) is slice:  # not through .delta, which would keep a second copy
+            text = values["raw"][text]
+        try:
+            audio = values["audio"] = decode_base64(text)  # type: ignore[arg-type]
+        except (TypeError, ValueError) as exc:  # binascii.Error is a ValueError
+            what = f"the delta of {self.type} {shorten(self.event_id)} is not base64: {exc}"
+            raise RemoteProtocolError(what) from exc
         return audio
 
     @property
@@ -88,17 +96,6 @@ class AudioDelta(Event):
         if size and text[end - 1] == "=":
             size -= text.count("=", end - 2, end)
         return size
-
-    def _decode(self) -> bytes:
-        values = self.__dict__
-        text = values.get("delta")
-        if type(text) is slice:  # not through .delta, which would keep a second copy
-            text = values["raw"][text]
-        try:
-            return decode_base64(text)  # type: ignore[arg-type]
-        except (TypeError, ValueError) as exc:  # binascii.Error is a ValueError
-            what = f"the delta of {self.type} {shorten(self.event_id)} is not base64: {exc}"
-            raise RemoteProtocolError(what) from exc
 
     def replace(self: A, **changes: Any) -> A:
         """Return a copy with some fields changed."""

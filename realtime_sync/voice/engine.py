@@ -12,7 +12,7 @@ import math
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Literal
 
@@ -71,7 +71,7 @@ from .events import (
 )
 from .output import Output
 from .rules import VoiceState
-from .seams import Audience, FurtherRules, Input
+from .seams import Audience, FurtherRules, Input, Take
 from .transcript import Transcript
 
 __all__ = ["EndedBy", "VoiceEngine"]
@@ -103,7 +103,6 @@ _WORTH_A_WARNING = frozenset(
 _MOST_UNTOLD = 32
 
 Decision = Callable[[], list[Effect]]
-Take = Callable[[ServerEvent], list[Effect]]
 EndedBy = Literal["stop", "server", "source", "idle"]
 
 
@@ -124,6 +123,8 @@ class VoiceEngine:
         output: what plays.
         state: decides.
         further: rules beside it, asked after it.
+        reports: what is to be told behind the event that is being taken; others may add to it, in
+            the engine's thread.
         input: sends what the user says.
         calls: runs the tools.
         audience: is told what happens. While it has no room, no event is taken from the
@@ -155,6 +156,7 @@ class VoiceEngine:
         calls: CallRunner,
         audience: Audience,
         further: Sequence[FurtherRules] = (),
+        reports: deque[object] | None = None,
         idle_timeout: float,
         answer_timeout: float,
         clock: Callable[[], float],
@@ -184,7 +186,7 @@ class VoiceEngine:
         self._home = Home()
         self._thread: threading.Thread | None = None
         # The rest belongs to the engine's thread.
-        self._reports: deque[object] = deque()  # until the event that caused them is told
+        self._reports: deque[object] = deque() if reports is None else reports
         self._events = connection.polled(self._end_burst)
         self._untold = 0  # events that the audience has, and was not woken for
         self._takers: dict[type, tuple[Take, ...]] = {}  # who is asked, by kind of event
@@ -229,12 +231,6 @@ class VoiceEngine:
         """Wait for the end, after `stop`, for as long as everything in it may take at most."""
         if self._thread is not None:
             join_all([self._thread], Deadline(2 * _CLOSE_TIMEOUT_S))
-
-    def report(self, event: object) -> None:
-        """Tell the audience of something, after what is being done; in the engine's thread."""
-        if isinstance(event, TurnMetrics):
-            self.metrics = (*self.metrics[1 - _MAX_METRICS :], event)
-        self._reports.append(event)
 
     def post(self, decision: Decision) -> None:
         """Have the engine decide something and act; does not wait for it."""
@@ -293,7 +289,13 @@ class VoiceEngine:
                 self._do_commands()
             event = None
             try:
-                event = self._next_event()
+                if self._audience.has_room():
+                    self._full_since = None
+                    if self._untold >= _MOST_UNTOLD:
+                        self._end_burst()
+                    event = next(self._events)
+                else:
+                    self._wait_for_room()
             except ConnectionClosedOK as end:
                 if self._was_closed and end.closed_by == "this side":
                     raise  # there was nobody to talk to
@@ -317,21 +319,13 @@ class VoiceEngine:
                 return
         self._output.silence(())
 
-    def _next_event(self) -> ServerEvent | None:
-        if not self._audience.has_room():
-            self._wake_audience()
-            self._wait_for_room()
-            return None
-        self._full_since = None
-        if self._untold >= _MOST_UNTOLD:
-            self._end_burst()
-        return next(self._events)
-
     def _end_burst(self) -> float:
         """Do once what need not be done for each of many events; return how long to wait."""
         if self._awaits_sound:
             self._look_at_position()
-        timeout = self._time_to_wait()
+        timeout = self._pace_s
+        if self._due_at is not None:
+            timeout = max(0.0, min(timeout, self._due_at - self._clock()))
         if self._untold:  # last, since whoever is woken needs the interpreter's lock
             self._wake_audience()
         return timeout
@@ -349,7 +343,7 @@ class VoiceEngine:
             self._full_since = math.inf  # it is told once
             log.warning("no events were taken for %g s, so the server has to wait", _FULL_FOR_S)
         with suppress(queue.Empty):
-            self._obey(self._commands.get(timeout=min(_TICK_S, self._time_to_wait())))
+            self._obey(self._commands.get(timeout=min(_TICK_S, self._end_burst())))
 
     def _receive(self, event: ServerEvent) -> bool:
         """Have the rules take an event; return whether to look around behind it."""
@@ -363,7 +357,7 @@ class VoiceEngine:
             except RemoteProtocolError as error:  # noqa: PERF203  # damaged audio; others go on
                 self._leave_out(error)
         if kind in WORDED:
-            self.transcript.receive(event)
+            self.transcript.view.take(event)
         if kind in _STREAMED or self._busy_by_rule:
             self.idle = False
             self._quiet_since = self._event_at
@@ -375,13 +369,16 @@ class VoiceEngine:
 
     def _find_takers(self, kind: type) -> tuple[Take, ...]:
         """Return who is asked about a kind of event, in order."""
-        further = [rules.receive for rules in self._further if kind in rules.takes]
-        if not further and kind not in self._state.takes:
+        state = self._state.handlers
+        takers = [state[kind]] if kind in state else []
+        takers += [rules.handlers[kind] for rules in self._further if kind in rules.handlers]
+        if not takers:
             self._quiet.add(kind)
-        # Over a new link, what the session lacks comes before what is asked of it.
-        is_new_link = kind is Reconnected
-        takers = [*further, self._state.receive] if is_new_link else [self._state.receive, *further]
-        self._takers[kind] = tuple(takers)
+        if kind is Reconnected:
+            # Over a new link, what the session lacks comes before what is asked of it.
+            self._takers[kind] = (*takers[1:], takers[0])
+        else:
+            self._takers[kind] = (self._state.came, *takers)
         return self._takers[kind]
 
     def _set_pace(self, pace_s: float) -> None:
@@ -422,11 +419,6 @@ class VoiceEngine:
             return _TICK_S if state.watches_silence else _REST_S
         # The server ends what it has begun by an event; what plays has to be looked at.
         return self._slow_tick_s if state.waits_for_server else _TICK_S
-
-    def _time_to_wait(self) -> float:
-        if self._due_at is None:
-            return self._pace_s
-        return max(0.0, min(self._pace_s, self._due_at - self._clock()))
 
     def _look_around(self, *, waited: bool) -> None:
         """See whether anything still goes on, whenever nothing has come for a moment."""
@@ -535,19 +527,20 @@ class VoiceEngine:
 
     # -- doing -----------------------------------------------------------------------------------
 
-    def _act(self, effects: list[Effect]) -> ConnectionClosed | None:
+    def _act(self, effects: Iterable[Effect]) -> ConnectionClosed | None:
         """Do what was decided; return why something could not be sent, if something could not."""
         failure: ConnectionClosed | None = None
         for effect in effects:
-            failure = self._do(effect) or failure
+            if type(effect) is Play:  # nearly all of them are
+                self._play(effect)
+            else:
+                failure = self._do(effect) or failure
         return failure
 
     def _do(self, effect: Effect) -> ConnectionClosed | None:
         match effect:
-            case Play():
-                self._play(effect)
             case Report(event):
-                self.report(event)
+                self._report(event)
             case Flush():
                 if not self._output.flush(effect):
                     self._note_drop()
@@ -581,8 +574,13 @@ class VoiceEngine:
         if not self._output.play(play):
             self._note_drop()
 
+    def _report(self, event: object) -> None:
+        if isinstance(event, TurnMetrics):
+            self.metrics = (*self.metrics[1 - _MAX_METRICS :], event)
+        self._reports.append(event)
+
     def _note_drop(self) -> None:
-        self.report(AudioDropped(dropped_ms=self._output.dropped_ms))
+        self._report(AudioDropped(dropped_ms=self._output.dropped_ms))
 
     def _silence(self, parts: tuple[Part, ...]) -> ConnectionClosed | None:
         began = self._clock()

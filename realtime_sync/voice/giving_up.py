@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ..conversation.tool_calls import ToolCalls
+from ..events import ResponseCreated, ResponseDone
 from .answers import Answers
 from .asks import Asks, Saying
 from .effects import AskForOwed, CancelResponse, Effect, GiveUp, Part, Report
@@ -12,7 +14,13 @@ from .events import AnswerFailed
 from .overdue import OverdueWatch, Owed
 from .under_way import DueAnswer, UserTurn
 
+if TYPE_CHECKING:
+    from ..events import ServerEvent
+
 __all__ = ["GivingUp"]
+
+# What says of itself whether a response runs.
+_BOUNDS = (ResponseCreated, ResponseDone)
 
 
 class GivingUp:
@@ -56,6 +64,15 @@ class GivingUp:
         self._calls = calls
         self._handed_ms = handed_ms
         self._is_silent = is_silent
+
+    def came(self, event: ServerEvent) -> Sequence[Effect]:
+        """Take that an event has come, over the link that there was, before its rules do."""
+        if self.given_up:
+            self.given_up.clear()
+        if event.type.startswith("response.") and type(event) not in _BOUNDS:
+            response_id = event.__dict__.get("response_id")
+            self._watch.signs.add(response_id if type(response_id) is str else None)
+        return ()
 
     def has(self, saying: Saying) -> bool:
         """Return whether something that was to be said is among what was given up."""

@@ -31,6 +31,10 @@ class OverdueWatch:
         timeout: seconds, after which it is overdue.
         clock: seconds, monotonic.
 
+    Attributes:
+        signs: of which responses something has come since `look`, by the id that the event had;
+            None for one without a name. Whoever takes the events adds to it.
+
     Threads: one at a time.
     """
 
@@ -38,17 +42,12 @@ class OverdueWatch:
         self._timeout = timeout
         self._clock = clock
         self._since: dict[Owed, float] = {}
-        # Of which responses something has come since `look`, by the id that the event had.
-        self._signs: set[str | None] = set()
+        self.signs: set[str | None] = set()
 
     @property
     def reason(self) -> str:
         """What is told of something that is overdue."""
         return f"nothing has come of it for {self._timeout:g} s"
-
-    def came(self, response_id: object) -> None:
-        """Take that something has come of a response; anything but an id for one without a name."""
-        self._signs.add(response_id if type(response_id) is str else None)
 
     def look(
         self, owed: Collection[Owed], *, is_held: bool, is_silent: Callable[[], bool]
@@ -62,7 +61,7 @@ class OverdueWatch:
                 since a sink takes the question for the end of what it is given.
         """
         now = self._clock()
-        signs, self._signs = set(map(as_id, self._signs)), set()
+        signs, self.signs = set(map(as_id, self.signs)), set()
         self._since = {
             each: now
             if is_held or None in signs or each.response_id in signs

@@ -9,7 +9,7 @@ that never began to play is deleted, because a truncation at 0 ms is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from .._types import JsonDict
 from ..connection.reply import server_error
@@ -87,17 +87,14 @@ from .interruptions import Interruptions, Verdicts
 from .lost_link import LostLink
 from .metrics import TurnMeter
 from .overdue import OverdueWatch
+from .seams import Take
 from .turn_control import TurnControl
 from .under_way import DueAnswer, UserTurn
 
 if TYPE_CHECKING:
     from ..conversation.session import SessionState
-    from ..events import ServerEvent
 
 __all__ = ["VoiceState", "check_rules"]
-
-# What says of itself whether a response runs.
-_BOUNDS = (ResponseCreated, ResponseDone)
 
 _Ignored = Literal["false_interruption", "too_short"]
 
@@ -136,7 +133,11 @@ class VoiceState:
     Attributes:
         cuts: how often the user or the program has interrupted, whatever there was to interrupt.
         turns: how often the user has begun to say something, spoken or written.
-        takes: the types of the events that change anything; of all others only the time counts.
+        handlers: what takes the server's events, by their types; of all others only the time
+            counts. They raise ConfigError for a session that this loop can't hold, and ServerError
+            for one that refuses an update that was sent before `begin`.
+        came: takes that an event has come, of any type but `Reconnected`, before its handler.
+        has_spoken: whether audio of the model's has come over this link, wanted or not.
 
     Threads:
         One at a time: the engine's.
@@ -164,6 +165,7 @@ class VoiceState:
         underruns: Callable[[], int] = lambda: 0,
     ) -> None:
         self.cuts = self.turns = 0
+        self.has_spoken = False
         self._known = known
         self._facts = responses
         self._history = history
@@ -189,9 +191,8 @@ class VoiceState:
         self._turn = UserTurn()
         self._due = DueAnswer()
         self._asks = Asks(responses)
-        self._overdue = OverdueWatch(answer_timeout, clock=clock)
         self._giving_up = GivingUp(
-            self._overdue,
+            OverdueWatch(answer_timeout, clock=clock),
             turn=self._turn,
             due=self._due,
             answers=self._answers,
@@ -230,7 +231,8 @@ class VoiceState:
         self._cut: list[str] = []  # responses interrupted just now, until `silenced`
         self._cancel_cut = False
 
-        self._handlers: dict[type, Callable[[Any], list[Effect]]] = {
+        self.came = self._giving_up.came
+        self.handlers: dict[type, Take] = {
             SessionCreated: self._session,
             SessionUpdated: self._session,
             InputAudioBufferSpeechStarted: self._speech_started,
@@ -250,7 +252,6 @@ class VoiceState:
             ErrorEvent: self._error,
             Reconnected: self._reconnected,
         }
-        self.takes = self._handlers.keys()
 
     # -- what is so ------------------------------------------------------------------------------
 
@@ -326,20 +327,6 @@ class VoiceState:
         if self._idle is not None:
             self._idle.user_spoke()  # silence counts from now on
         return self._settle_turns()
-
-    def receive(self, event: ServerEvent) -> list[Effect]:
-        """Take an event of the server's.
-
-        Raises:
-            ConfigError: the session is not one that this loop can hold.
-            ServerError: it refuses an update of the session that was sent before `begin`.
-        """
-        if self._giving_up.given_up and not isinstance(event, Reconnected):
-            self._giving_up.given_up.clear()
-        if event.type.startswith("response.") and type(event) not in _BOUNDS:
-            self._overdue.came(event.__dict__.get("response_id"))
-        handler = self._handlers.get(type(event))
-        return handler(event) if handler else []
 
     def tick(self) -> list[Effect]:
         """Take that time has passed."""
@@ -791,6 +778,7 @@ class VoiceState:
         return [CancelResponse(response_id)] if cut and response_id else []
 
     def _audio_delta(self, event: ResponseOutputAudioDelta) -> list[Effect]:
+        self.has_spoken = True
         response_id = as_id(event.response_id) or ""
         answer = self._answers.answer(response_id)
         if answer.dropped:
@@ -888,6 +876,7 @@ class VoiceState:
 
     def _reconnected(self, event: Reconnected) -> list[Effect]:
         """Take that what was under way went with the old link, and so did what is contested."""
+        self.has_spoken = False
         if self._verdicts.are_open and not self._turn.speaking:
             self._turn.is_open = True  # in doubt: only its words may be known by now
         effects = self._lost_link.settle(event.lost_items, self._giving_up.take())

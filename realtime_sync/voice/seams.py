@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from .._deadline import Deadline
 from .effects import Effect
 
-if TYPE_CHECKING:
-    from ..events import ServerEvent
+__all__ = ["Audience", "FurtherRules", "Input", "Take"]
 
-__all__ = ["Audience", "FurtherRules", "Input"]
+Take = Callable[[Any], Sequence[Effect]]
+"""Takes an event of the server's, of one type, and returns what is to be done."""
 
 
 class FurtherRules(Protocol):
@@ -21,8 +21,8 @@ class FurtherRules(Protocol):
     """
 
     @property
-    def takes(self) -> Container[type]:
-        """The types of the events that `receive` is to get, always the same ones."""
+    def handlers(self) -> Mapping[type, Take]:
+        """What takes the server's events, by their types; always the same ones."""
 
     @property
     def busy(self) -> bool:
@@ -34,9 +34,6 @@ class FurtherRules(Protocol):
 
     def begin(self) -> list[Effect]:
         """Take that the conversation begins."""
-
-    def receive(self, event: ServerEvent) -> list[Effect]:
-        """Take an event of the server's."""
 
     def tick(self) -> list[Effect]:
         """Take that time has passed."""

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..conversation.history import History, HistoryView
 from ..conversation.history_item import HistoryItem, HistoryPart
 from ..conversation.session import SoundFormat
 from .effects import SLACK_MS, Part
 from .output import Output
-
-if TYPE_CHECKING:
-    from ..events import ServerEvent
 
 __all__ = ["HistoryItem", "HistoryPart", "Transcript"]
 
@@ -29,6 +25,9 @@ class Transcript:
         output: tells how far it has come.
         sound_format: of the audio that comes, at this moment.
 
+    Attributes:
+        view: is to be fed with the words of the events, from `open` on.
+
     Threads:
         `items`, `heard` and `to_be_heard` may be called from any; all else belongs to the engine's.
     """
@@ -39,7 +38,7 @@ class Transcript:
         self._history = history
         self._output = output
         self._format = sound_format
-        self._view = HistoryView(history)  # nobody asks it before `open`
+        self.view = HistoryView(history)  # nobody asks it before `open`
         # What was given to the sink and is not settled: by item, the indexes of its audio parts.
         # `settle` replaces it as a whole, since other threads look into it.
         self._playing: dict[str, tuple[int, ...]] = {}
@@ -47,15 +46,11 @@ class Transcript:
 
     def open(self) -> None:
         """Begin; before the first event."""
-        self._view = self._history.open_view()
+        self.view = self._history.open_view()
 
     def close(self) -> None:
         """End; what was said can still be read."""
-        self._view.close()
-
-    def receive(self, event: ServerEvent) -> None:
-        """Take the words of an event, if it has some."""
-        self._view.take(event)
+        self.view.close()
 
     @property
     def awaits_sound(self) -> bool:
@@ -73,26 +68,26 @@ class Transcript:
         self._playing[item_id] = (*indexes, index)
         if not indexes:
             self._waiting.append(item_id)
-            self._view.played(item_id, 0)
+            self.view.played(item_id, 0)
         return True
 
     def look(self) -> None:
         """See which of the items that wait for the sink have begun to play."""
         for item_id in [item_id for item_id in self._waiting if self._handed_ms(item_id)]:
             self._waiting.remove(item_id)
-            self._view.played(item_id, None)
+            self.view.played(item_id, None)
 
     def settle(self) -> None:
         """Take that no more is handed out of what plays: it was heard, or interrupted."""
         for item_id in self._playing:
-            self._view.played(item_id, self._whole_if_close(item_id, self._handed_ms(item_id)))
+            self.view.played(item_id, self._whole_if_close(item_id, self._handed_ms(item_id)))
         self._playing = {}
         self._waiting.clear()
 
     @property
     def items(self) -> list[HistoryItem]:
         """The conversation as it is now, in order."""
-        return self._view.items
+        return self.view.items
 
     def heard(self, item_id: str) -> str:
         """Return the words of an item that were heard by now."""
@@ -100,12 +95,12 @@ class Transcript:
         if (indexes := self._playing.get(item_id)) is not None:
             played_ms = sum(self._output.played_ms((item_id, index)) for index in indexes)
             played_ms = self._whole_if_close(item_id, played_ms)
-        return self._view.heard(item_id, self._format().bytes_per_s, played_ms=played_ms)
+        return self.view.heard(item_id, self._format().bytes_per_s, played_ms=played_ms)
 
     def to_be_heard(self, item_id: str) -> str:
         """Return the words of an item that were heard, or will be unless somebody interrupts."""
         rest = self._received_ms(item_id) if item_id in self._playing else None
-        return self._view.heard(item_id, self._format().bytes_per_s, played_ms=rest)
+        return self.view.heard(item_id, self._format().bytes_per_s, played_ms=rest)
 
     def _handed_ms(self, item_id: str) -> int:
         return sum(self._output.handed_ms((item_id, index)) for index in self._playing[item_id])

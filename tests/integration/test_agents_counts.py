@@ -63,7 +63,7 @@ def _read(session: RealtimeSession[None]) -> None:
 
 
 def test_python_calls_of_the_engine_for_a_piece_of_an_answer() -> None:
-    calls, most = CallsByThread(), 42
+    calls, most = CallsByThread(), 30
     _held_by(calls)
     functions = calls.of(_ENGINE)
     count = 2 * _WORDS
@@ -79,7 +79,7 @@ def test_python_calls_to_build_the_events_of_a_piece_of_an_answer() -> None:
     calls = CallsByThread()
     _held_by(calls)
     functions = calls.of("reader")
-    each, most = functions.total() / (2 * _WORDS), 31
+    each, most = functions.total() / (2 * _WORDS), 22
     print(f"{each:.1f} calls: {functions.most_common(30)}")
     assert functions["build"] >= 2 * _WORDS, "it has got the answer"
     assert each <= most, f"a piece costs {each:.1f} calls: {functions.most_common(20)}"

@@ -483,8 +483,8 @@ def test_a_session_without_events_keeps_none() -> None:
     with server, session_with(server, DESK, events=False) as session:
         session.send_message("Hi!")
         result = session.talk(timeout=GUARD_S)
-        assert session._running()._by_hand is not None
-        assert not session._running()._by_hand._waiting
+        by_hand: Any = session._running().deliver
+        assert not by_hand.__self__._waiting
     assert result.end_reason == "server_closed"
     assert result.dropped_events == 0
 

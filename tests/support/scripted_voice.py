@@ -21,6 +21,7 @@ from realtime_sync.voice import VoiceLoop
 from realtime_sync.voice.effects import AskForOwed, CreateResponse, Effect, Report
 from realtime_sync.voice.events import ToolsUnmatched, TurnEnded, TurnMetrics
 from realtime_sync.voice.rules import VoiceState
+from realtime_sync.voice.seams import FurtherRules
 
 _ids = itertools.count(1)
 RATE = 24000
@@ -89,6 +90,14 @@ def call_done(response: str, call_id: str, name: str, arguments: str = "{}") -> 
         output_index=0,
         item={**call, "arguments": arguments, "status": "completed"},
     )
+
+
+def taken_by(rules: VoiceState | FurtherRules, event: ServerEvent) -> list[Effect]:
+    """Have rules take an event, as the engine does; return what is to be done."""
+    if isinstance(rules, VoiceState) and not isinstance(event, Reconnected):
+        rules.came(event)
+    handler = rules.handlers.get(type(event))
+    return [*handler(event)] if handler is not None else []
 
 
 class ScriptedFacts:
@@ -284,7 +293,7 @@ def feed(state: VoiceState, *events: ServerEvent) -> list[Effect]:
     effects: list[Effect] = []
     for one in events:
         known(state).receive(one)
-        effects += state.receive(one)
+        effects += taken_by(state, one)
     return decided(state, effects)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from guards import VirtualClock
-from scripted_voice import created, delta, done, event, speech_started
+from scripted_voice import created, delta, done, event, speech_started, taken_by
 
 from realtime_sync.agents.filler import Filler, FillerSettings, filler_of
 from realtime_sync.agents.model_events import RealtimeModelFillerEvent
@@ -98,7 +98,7 @@ class Bench:
     def begin(self) -> list[Effect]:
         """Have it begin."""
         assert self.wait(AFTER_S)
-        return self.filler.receive(begun())
+        return taken_by(self.filler, begun())
 
     def interrupted(self) -> list[Effect]:
         self.voice.cuts += 1
@@ -161,7 +161,7 @@ def test_nothing_is_said_for_tools_that_are_quick(bench: Bench) -> None:
 
 def test_it_is_said_once_for_the_calls_of_a_response(bench: Bench) -> None:
     bench.begin()
-    bench.filler.receive(done("fill"))
+    taken_by(bench.filler, done("fill"))
     assert bench.wait(10) == []
     bench.tools_running = False
     bench.filler.tick()
@@ -188,16 +188,16 @@ def test_it_is_told_when_it_begins(bench: Bench) -> None:
 
 def test_another_response_is_not_it(bench: Bench) -> None:
     bench.wait(AFTER_S)
-    assert bench.filler.receive(created("another")) == []
-    assert bench.filler.receive(begun(request="agents_filler_7")) == []
+    assert taken_by(bench.filler, created("another")) == []
+    assert taken_by(bench.filler, begun(request="agents_filler_7")) == []
     assert bench.track.done == []
 
 
 def test_no_more_comes_when_its_response_is_over(bench: Bench) -> None:
     bench.begin()
-    bench.filler.receive(done("another"))
+    taken_by(bench.filler, done("another"))
     assert bench.track.done == ["fill"]
-    bench.filler.receive(done("fill"))
+    taken_by(bench.filler, done("fill"))
     assert bench.track.done == ["fill", "complete"]
     assert bench.interrupted() == []  # there is nothing to cancel
 
@@ -205,9 +205,9 @@ def test_no_more_comes_when_its_response_is_over(bench: Bench) -> None:
 def test_sound_that_names_no_response_is_not_its(bench: Bench) -> None:
     bench.wait(AFTER_S)
     sound = event("response.output_audio.delta", delta="AAAA", item_id="i", content_index=0)
-    assert bench.filler.receive(sound) == []
-    assert bench.filler.receive(event("response.done", response={})) == []
-    assert isinstance(bench.filler.receive(begun())[0], Report)
+    assert taken_by(bench.filler, sound) == []
+    assert taken_by(bench.filler, event("response.done", response={})) == []
+    assert isinstance(taken_by(bench.filler, begun())[0], Report)
 
 
 # -- outputs before its first sound ----------------------------------------------------------------
@@ -225,19 +225,19 @@ def test_outputs_before_it_begins_cancel_it_when_it_does(bench: Bench) -> None:
     bench.wait(AFTER_S)
     bench.tools_running = False
     assert bench.filler.tick() == []
-    assert bench.filler.receive(begun()) == [CancelResponse("fill")]
+    assert taken_by(bench.filler, begun()) == [CancelResponse("fill")]
 
 
 def test_outputs_and_its_first_sound_at_once_cancel_it(bench: Bench) -> None:
     bench.begin()
     bench.tools_running = False  # so the track has not taken the sound
-    assert bench.filler.receive(delta("fill", "item", 20)) == [CancelResponse("fill")]
+    assert taken_by(bench.filler, delta("fill", "item", 20)) == [CancelResponse("fill")]
 
 
 def test_outputs_after_its_first_sound_leave_it(bench: Bench) -> None:
     bench.begin()
     bench.track.sounds = True
-    assert bench.filler.receive(delta("fill", "item", 20)) == []
+    assert taken_by(bench.filler, delta("fill", "item", 20)) == []
     bench.tools_running = False
     assert bench.filler.tick() == []
 
@@ -262,32 +262,32 @@ def test_an_interruption_cancels_it_by_its_id(bench: Bench) -> None:
 def test_an_interruption_before_it_begins_cancels_it_when_it_does(bench: Bench) -> None:
     bench.wait(AFTER_S)
     assert bench.interrupted() == []
-    assert bench.filler.receive(begun()) == [CancelResponse("fill")]
+    assert taken_by(bench.filler, begun()) == [CancelResponse("fill")]
 
 
 def test_the_user_silences_it_where_no_answer_is_to_be_interrupted(bench: Bench) -> None:
     bench.begin()
     bench.track.sounds = True
-    heard: list[Any] = bench.filler.receive(speech_started())
+    heard: list[Any] = taken_by(bench.filler, speech_started())
     assert heard == ["silence", CancelResponse("fill")]
 
 
 def test_the_user_silences_nothing_where_nothing_sounds(bench: Bench) -> None:
     bench.begin()
-    assert bench.filler.receive(speech_started()) == [CancelResponse("fill")]
+    assert taken_by(bench.filler, speech_started()) == [CancelResponse("fill")]
 
 
 def test_where_an_answer_waits_the_rules_of_interruptions_decide(bench: Bench) -> None:
     bench.begin()
     bench.track.sounds = bench.voice.answering = True
-    assert bench.filler.receive(speech_started()) == []
+    assert taken_by(bench.filler, speech_started()) == []
 
 
 def test_where_nothing_interrupts_it_goes_on(virtual_clock: VirtualClock) -> None:
     bench = Bench(virtual_clock, yields=False)
     bench.begin()
     bench.track.sounds = True
-    assert bench.filler.receive(speech_started()) == []
+    assert taken_by(bench.filler, speech_started()) == []
 
 
 # -- servers that have nothing of the kind ---------------------------------------------------------
@@ -316,9 +316,9 @@ def test_without_a_clip_there_is_nothing(virtual_clock: VirtualClock) -> None:
 def test_a_server_that_refuses_is_not_asked_again(virtual_clock: VirtualClock) -> None:
     bench = Bench(virtual_clock, clip=CLIP)
     bench.wait(AFTER_S)
-    assert bench.filler.receive(refusal()) == []  # of something else
+    assert taken_by(bench.filler, refusal()) == []  # of something else
     bench.refused = (REQUEST,)
-    (report,) = bench.filler.receive(refusal())
+    (report,) = taken_by(bench.filler, refusal())
     assert isinstance(report, Report)
     bench.tools_running = False
     bench.filler.tick()
@@ -331,13 +331,13 @@ def test_a_refusal_that_comes_too_late_plays_nothing(virtual_clock: VirtualClock
     bench.tools_running = False
     bench.filler.tick()
     bench.refused = (REQUEST,)
-    assert bench.filler.receive(refusal()) == []
+    assert taken_by(bench.filler, refusal()) == []
     assert bench.track.done == []
 
 
 def test_with_the_link_it_is_gone(bench: Bench) -> None:
     bench.begin()
-    bench.filler.receive(Reconnected(code=1006, attempts=1, lost=[], lost_items=[]))
+    taken_by(bench.filler, Reconnected(code=1006, attempts=1, lost=[], lost_items=[]))
     assert bench.track.done == ["fill", "complete"]
     assert bench.interrupted() == []
 

@@ -32,9 +32,6 @@ class Runner:
         if name != "on_raw":
             self.calls.append((name, *arguments))
 
-    def listens(self, agent: Any) -> bool:
-        return True
-
     def agent_start(self, *arguments: Any) -> None:
         self.calls.append(("start", *arguments))
 
@@ -90,9 +87,7 @@ def heard(text: str) -> ServerEvent:
 
 def test_each_event_of_the_server_is_told() -> None:
     told: list[Any] = []
-    runner: Any = SimpleNamespace(
-        tell=lambda name, *rest: told.append((name, rest[-1])), listens=lambda _: True
-    )
+    runner: Any = SimpleNamespace(tell=lambda name, *rest: told.append((name, rest[-1])))
     feed = HookFeed(runner, CONTEXT, lambda: FRONT, lambda _: False)
     one = event("rate_limits.updated", rate_limits=[])
     feed.take(one)

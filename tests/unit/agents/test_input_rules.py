@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from guards import VirtualClock
-from scripted_voice import ScriptedFacts, created, done, event, make_state, session
+from scripted_voice import ScriptedFacts, created, done, event, make_state, session, taken_by
 
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.guardrails import GuardrailFunctionOutput, Guardrails, InputGuardrail
@@ -79,8 +79,8 @@ class Talk:
         effects: list[Effect] = []
         for one in events:
             self.facts.state.receive(one)
-            self.voice.receive(one)
-            effects += self.rules.receive(one)
+            taken_by(self.voice, one)
+            effects += taken_by(self.rules, one)
         return [each for each in effects if not isinstance(each, AskForOwed)]
 
 

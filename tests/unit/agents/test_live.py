@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 from guards import VirtualClock
 
-from realtime_sync._deadline import Deadline
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.live import Live
 from realtime_sync.agents.run_context import RunContextWrapper
 from realtime_sync.agents.session_box import NoAudience, SessionBox
 from realtime_sync.connection.reconnect import ReconnectingEvent
-from realtime_sync.errors import RealtimeTimeout, UserError
+from realtime_sync.errors import UserError
 from realtime_sync.testing import MemorySink, MemorySource, ScriptedClient, ScriptedServer
 from realtime_sync.voice.event_box import EventBox
 
@@ -86,14 +85,6 @@ def test_who_waits_when_the_program_takes_no_events() -> None:
     assert type(live().box) is SessionBox
     assert type(live(audio=(MemorySource(), MemorySink())).box) is EventBox
     assert isinstance(live(events=False).box, NoAudience)
-
-
-def test_nothing_happens_in_time() -> None:
-    made = live()
-    with pytest.raises(RealtimeTimeout):
-        made.take(Deadline(0))
-    made.box.close()
-    assert made.take(Deadline(None)) is None
 
 
 def test_what_does_not_run_yet_can_be_ended() -> None:

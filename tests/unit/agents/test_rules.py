@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from guards import VirtualClock
 from mutations import TYPES, sample
-from scripted_voice import RATE, ScriptedFacts
+from scripted_voice import RATE, ScriptedFacts, taken_by
 
 from realtime_sync.agents import rules as module
 from realtime_sync.agents.agent import RealtimeAgent
@@ -132,8 +132,8 @@ class Talk:
         effects: list[Effect] = []
         for event in parsed(traffic):
             self.facts.state.receive(event)
-            self.by_voice += self.state.receive(event)
-            effects += self.rules.receive(event)
+            self.by_voice += taken_by(self.state, event)
+            effects += taken_by(self.rules, event)
         return effects
 
     def sent(self, call_id: str) -> list[Effect]:
@@ -338,7 +338,7 @@ def reported(talk: Talk, instructions: str) -> None:
     """Let the server say that it has an update."""
     session = {"type": "realtime", "instructions": instructions, "tools": []}
     [told] = parsed([{"type": "session.updated", "session": session}])
-    talk.rules.receive(told)
+    taken_by(talk.rules, told)
 
 
 def test_a_lost_link_ends_the_running_answer() -> None:
@@ -347,9 +347,9 @@ def test_a_lost_link_ends_the_running_answer() -> None:
     talk.rules.switch(dispatch(BILLING), payload("Bill."))
     reported(talk, "Bill.")
     lost = Reconnected(code=1006, attempts=1, lost=(), lost_items=[])
-    assert talk.rules.receive(lost) == [Report(AgentDone(DESK))]
+    assert taken_by(talk.rules, lost) == [Report(AgentDone(DESK))]
     assert talk.rules.calling is talk.rules.dispatch
-    assert talk.rules.receive(lost) == []
+    assert taken_by(talk.rules, lost) == []
 
 
 # -- the session -----------------------------------------------------------------------------------
@@ -375,10 +375,15 @@ def test_the_voice_stays_once_it_was_heard_until_the_next_link() -> None:
     assert isinstance(update, UpdateSession)
     assert "audio" not in update.session
     reported(talk, "Bill.")
-    [again] = talk.rules.receive(Reconnected(code=1006, attempts=1, lost=(), lost_items=[]))
+    lost = Reconnected(code=1006, attempts=1, lost=(), lost_items=[])
+    [again] = taken_by(talk.rules, lost)
     assert again == UpdateSession(
         "agents_update_2", {"type": "realtime", "audio": {"output": {"voice": "marin"}}}
     )
+    taken_by(talk.state, lost)
+    [update] = talk.rules.switch(dispatch(BILLING), payload("Bill.", voice="cedar"))
+    assert isinstance(update, UpdateSession)
+    assert update.session["audio"] == {"output": {"voice": "cedar"}}, "it has not spoken over it"
 
 
 # -- guardrails ------------------------------------------------------------------------------------
@@ -442,5 +447,5 @@ def test_nothing_that_a_server_sends_raises(kind: str) -> None:
     talk = Talk(guarded=True, debounce=1, gate=Gate())
     for mutation in sample(kind, 2):
         with suppress(RemoteProtocolError):  # the connection leaves it out
-            talk.rules.receive(parse_event(mutation.text))
+            taken_by(talk.rules, parse_event(mutation.text))
     assert reports(talk.play(text_answer("Hello.")))[-1] == AgentDone(DESK)

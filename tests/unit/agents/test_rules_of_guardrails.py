@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from guards import VirtualClock
-from scripted_voice import ScriptedFacts, created, delta, done, event, make_state, session
+from scripted_voice import ScriptedFacts, created, delta, done, event, make_state, session, taken_by
 from scripted_voice import speech_started as speaks
 from scripted_voice import speech_stopped as stops
 
@@ -75,8 +75,8 @@ class Talk:
         effects: list[Effect] = []
         for one in events:
             self.facts.state.receive(one)
-            self.voice.receive(one)
-            effects += self.rules.receive(one)
+            taken_by(self.voice, one)
+            effects += taken_by(self.rules, one)
         reports = (Report,)
         return [each for each in effects if not isinstance(each, reports)]
 

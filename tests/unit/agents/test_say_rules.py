@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from guards import Guard
-from scripted_voice import done, event
+from scripted_voice import done, event, taken_by
 
 from realtime_sync.agents.say_rules import SayRequest, SayRules
 from realtime_sync.errors import AgentError, ConnectionClosedOK, RealtimeTimeout, ServerError
@@ -61,7 +61,7 @@ def bench() -> Bench:
 
 
 def test_nothing_is_said_by_itself(bench: Bench) -> None:
-    assert bench.rules.begin() == bench.rules.tick() == bench.rules.receive(done("r")) == []
+    assert bench.rules.begin() == bench.rules.tick() == taken_by(bench.rules, done("r")) == []
     assert not bench.rules.busy
     assert bench.rules.due_at is None
     assert bench.muted == []
@@ -86,7 +86,7 @@ def test_it_is_over_when_nothing_more_comes_of_it(bench: Bench, fate: Fate, hear
 
 def test_a_refusal_is_raised(bench: Bench) -> None:
     request = bench.say()
-    bench.rules.receive(event("error", error={"message": "no more", "code": "quota"}))
+    taken_by(bench.rules, event("error", error={"message": "no more", "code": "quota"}))
     bench.becomes(request, "lost")
     with pytest.raises(ServerError, match="quota: no more"):
         request.wait(0, never)
@@ -94,7 +94,7 @@ def test_a_refusal_is_raised(bench: Bench) -> None:
 
 def test_a_failure_is_raised(bench: Bench) -> None:
     request = bench.say()
-    bench.rules.receive(done("r", "failed"))
+    taken_by(bench.rules, done("r", "failed"))
     bench.becomes(request, "lost")
     with pytest.raises(AgentError, match="failed"):
         request.wait(0, never)
@@ -102,7 +102,7 @@ def test_a_failure_is_raised(bench: Bench) -> None:
 
 def test_what_the_server_does_not_bring_is_raised(bench: Bench) -> None:
     request = bench.say()
-    bench.rules.receive(event("error", error={"message": "something else"}))
+    taken_by(bench.rules, event("error", error={"message": "something else"}))
     bench.becomes(request, "under_way")
     bench.becomes(request, "lost")
     with pytest.raises(RealtimeTimeout, match="in time"):

@@ -16,14 +16,14 @@ def session(instructions: str = "Be brief.", voice: Any = "ash") -> dict[str, An
 
 
 def test_only_what_differs_is_sent() -> None:
-    sent = SentSession(session())
+    sent = SentSession(session(), lambda: False)
     assert sent.replaced(session("Be kind.")) == {"type": "realtime", "instructions": "Be kind."}
     assert sent.replaced(session("Be kind.")) == {}
     assert sent.changed({"instructions": "Be brief."})["instructions"] == "Be brief."
 
 
 def test_a_voice_is_changed_before_anything_was_said() -> None:
-    sent = SentSession(session())
+    sent = SentSession(session(), lambda: False)
     assert sent.replaced(session(voice="marin")) == {
         "type": "realtime",
         "audio": {"output": {"voice": "marin"}},
@@ -31,8 +31,7 @@ def test_a_voice_is_changed_before_anything_was_said() -> None:
 
 
 def test_a_session_that_has_spoken_keeps_its_voice(caplog: pytest.LogCaptureFixture) -> None:
-    sent = SentSession(session())
-    sent.spoken()
+    sent = SentSession(session(), lambda: True)
     with caplog.at_level(logging.INFO, "realtime_sync.agents.sent_session"):
         update = sent.replaced(session("Be kind.", voice="marin"))
     assert update == {"type": "realtime", "instructions": "Be kind."}
@@ -44,8 +43,7 @@ def test_a_session_that_has_spoken_keeps_its_voice(caplog: pytest.LogCaptureFixt
 
 
 def test_nothing_is_logged_about_the_same_voice(caplog: pytest.LogCaptureFixture) -> None:
-    sent = SentSession(session())
-    sent.spoken()
+    sent = SentSession(session(), lambda: True)
     with caplog.at_level(logging.INFO, "realtime_sync.agents.sent_session"):
         sent.replaced(session("Be kind."))
     assert caplog.text == ""
@@ -53,8 +51,7 @@ def test_nothing_is_logged_about_the_same_voice(caplog: pytest.LogCaptureFixture
 
 @pytest.mark.parametrize("first", ["ash", None])
 def test_the_voice_is_sent_with_the_next_session(first: str | None) -> None:
-    sent = SentSession(session(voice=first))
-    sent.spoken()
+    sent = SentSession(session(voice=first), lambda: True)
     assert sent.replaced(session(voice="marin")) == {}
     assert sent.replaced(session("Be kind.", voice="marin"))["instructions"] == "Be kind."
     sent.reported(session("Be kind."))
@@ -64,7 +61,7 @@ def test_the_voice_is_sent_with_the_next_session(first: str | None) -> None:
 
 
 def test_what_the_server_has_not_reported_is_sent_once_more() -> None:
-    sent = SentSession(session())
+    sent = SentSession(session(), lambda: False)
     assert sent.link_made_anew() == session(), "nothing was reported yet"
     sent.reported(session())
     assert sent.link_made_anew() == {}

@@ -1,19 +1,26 @@
-"""What a session refuses before it is entered."""
+"""What a session refuses before it is entered, and what it makes of its end."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from scripted_voice import event
 
 from realtime_sync import OpenAI
+from realtime_sync._fork import Home
 from realtime_sync.agents.agent import RealtimeAgent
+from realtime_sync.agents.event_building import EventBuilder
+from realtime_sync.agents.events import RealtimeEventInfo
 from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.model import RealtimePlaybackTracker
 from realtime_sync.agents.model_facade import OpenAIRealtimeWebSocketModel
+from realtime_sync.agents.run_context import RunContextWrapper
 from realtime_sync.agents.runner import RealtimeRunner
 from realtime_sync.agents.session import RealtimeSession
-from realtime_sync.errors import ConfigError, UserError
+from realtime_sync.agents.session_box import SessionBox
+from realtime_sync.errors import ConfigError, ConnectionClosedOK, RealtimeTimeout, UserError
 from realtime_sync.testing import MemorySink, MemorySource, ScriptedClient, ScriptedServer
 
 DESK = RealtimeAgent[Any](name="Desk")
@@ -129,3 +136,61 @@ def test_an_agent_may_be_given_later() -> None:
         session.bind(RealtimeAgent[Any](name="Other"))
     with pytest.raises(UserError, match="must be a RealtimeSession"):
         RealtimeRunner.run(DESK, session="mine")  # type: ignore[arg-type]
+
+
+# -- what happens ----------------------------------------------------------------------------------
+
+
+def entered(*happened: Any, failure: BaseException | None = None) -> RealtimeSession[Any]:
+    """Return a session that is as if it were entered, and its running side had told something."""
+    session = RealtimeSession[Any](agent=DESK)
+    box = SessionBox(on_room=lambda: None)
+    for each in happened:
+        box.put(each)
+    over = ConnectionClosedOK(1000, "the session is closed", closed_by="this side")
+    session._live = SimpleNamespace(  # type: ignore[assignment]  # as much as is asked for
+        box=box, failure=failure, end=lambda: over, stop=list, is_own_thread=lambda: True
+    )
+    session._home = Home()
+    session._builder = EventBuilder(RealtimeEventInfo(RunContextWrapper(None)))
+    session._is_closed = True  # nobody has to give anything back
+    return session
+
+
+def test_nothing_happens_in_time_or_ever() -> None:
+    session = entered()
+    with pytest.raises(RealtimeTimeout, match="nothing has happened"):
+        session.recv(timeout=0)
+    session._running().box.close()
+    assert list(session) == []
+    with pytest.raises(ConnectionClosedOK):
+        session.recv(timeout=0)
+
+
+def test_what_has_ended_it_comes_after_what_happened_before() -> None:
+    session = entered(event("response.created"), failure=ValueError("broken"))
+    session._running().box.close()
+    events = iter(session)
+    assert [next(events).type, next(events).type] == ["raw_model_event", "raw_model_event"]
+    with pytest.raises(ValueError, match="broken"):
+        next(events)
+    with pytest.raises(ValueError, match="broken"):
+        session.recv()
+
+
+def test_a_silent_server_is_no_end_of_the_time_to_talk() -> None:
+    session = entered(failure=RealtimeTimeout("the server owes an answer"))
+    session._running().box.close()
+    with pytest.raises(RealtimeTimeout, match="owes an answer"):
+        session.talk(timeout=30)
+
+
+def test_what_a_listener_raises_does_not_look_like_the_end() -> None:
+    class Listener:
+        def on_event(self, told: object) -> None:
+            next(iter(()))
+
+    session = entered(event("response.created"))
+    session.model.add_listener(Listener())
+    with pytest.raises(RuntimeError, match="raised StopIteration"):
+        list(session)

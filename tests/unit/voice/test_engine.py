@@ -603,19 +603,20 @@ def test_a_button_needs_no_words() -> None:
 class Besides:
     """Further rules that note what they are asked, and want one thing done."""
 
-    takes = frozenset({ResponseCreated, ResponseDone, SessionUpdated})
     busy = False
     due_at: float | None = None
 
     def __init__(self, loop: VoiceLoop) -> None:
         self.asked: list[Any] = []
         self._state = loop._state
+        kinds = (ResponseCreated, ResponseDone, SessionUpdated)
+        self.handlers = dict.fromkeys(kinds, self._receive)
 
     def begin(self) -> list[Any]:
         self.asked.append("begin")
         return []
 
-    def receive(self, told: Any) -> list[Any]:
+    def _receive(self, told: Any) -> list[Any]:
         self.asked.append((told.type, self._state.busy))
         return [CreateItem({"type": "message"})] if told.type == "response.done" else []
 
@@ -633,6 +634,33 @@ def test_further_rules_are_asked_after_those_of_the_conversation() -> None:
         assert talk.wait_sent("conversation.item.create")["item"] == {"type": "message"}
     assert rules.asked[:2] == ["begin", ("session.updated", False)]
     assert ("response.created", True) in rules.asked, "the other rules know of it already"
+
+
+def test_over_a_new_link_further_rules_are_asked_first() -> None:
+    talk = Talk(session(), Reconnected(code=1006, attempts=1, lost=[], lost_items=[]))
+    rules = Besides(talk.loop)
+    talk.loop._engine._further = (rules,)
+    asked: list[str] = []
+
+    def noted(name: str) -> Callable[[Any], list[Any]]:
+        return lambda _: asked.append(name) or []  # type: ignore[func-returns-value]
+
+    rules.handlers[Reconnected] = noted("further")
+    talk.loop._state.handlers[Reconnected] = noted("conversation")
+    with talk:
+        talk.wait_for("reconnected")
+    assert asked == ["further", "conversation"]
+
+
+def test_the_rules_learn_that_an_event_came_unless_it_is_a_new_link() -> None:
+    limits = event("rate_limits.updated", rate_limits=[])
+    lost = Reconnected(code=1006, attempts=1, lost=[], lost_items=[])
+    talk = Talk(session(), limits, lost, created("r1"))
+    came: list[str] = []
+    talk.loop._state.came = lambda told: came.append(told.type) or ()  # type: ignore[func-returns-value]
+    with talk:
+        talk.wait_for("response.created")
+    assert came == ["session.updated", "rate_limits.updated", "response.created"]
 
 
 def test_busy_further_rules_keep_it_going(guard: Guard) -> None:

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 from guards import VirtualClock
-from scripted_voice import ScriptedFacts, created, delta, done, make_state, session, speech_started
+from scripted_voice import (
+    ScriptedFacts,
+    created,
+    delta,
+    done,
+    make_state,
+    session,
+    speech_started,
+    taken_by,
+)
 
 from realtime_sync.errors import ConfigError
 from realtime_sync.voice.effects import CreateResponse, Effect, EndTalk, Report
@@ -104,7 +113,7 @@ class Talk:
     def hear(self, *events: Any) -> None:
         for one in events:
             self.facts.state.receive(one)
-            self.state.receive(one)
+            taken_by(self.state, one)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from scripted_voice import (
     session,
     speech_started,
     speech_stopped,
+    taken_by,
 )
 
 from realtime_sync.audio.virtual import VirtualSpeaker
@@ -68,7 +69,7 @@ class Conversation:
 
     def receive(self, event: ServerEvent) -> list[Effect]:
         self.connection.state.receive(event)
-        return self.do(self.state.receive(event))
+        return self.do(taken_by(self.state, event))
 
     def do(self, effects: list[Effect]) -> list[Effect]:
         for effect in effects:

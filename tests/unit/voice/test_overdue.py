@@ -50,7 +50,7 @@ def test_what_comes_of_it_begins_it_anew(
 ) -> None:
     look(watch, R1, R2)
     clock.advance(29)
-    watch.came(named)
+    watch.signs.add(named)
     look(watch, R1, R2)
     clock.advance(29)
     assert look(watch, R1, R2) == left

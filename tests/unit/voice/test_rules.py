@@ -26,6 +26,7 @@ from scripted_voice import (
     session,
     speech_started,
     speech_stopped,
+    taken_by,
 )
 
 from realtime_sync.errors import ConfigError, ServerError
@@ -399,8 +400,8 @@ def test_tools_that_do_not_match_are_told_once(state: VoiceState) -> None:
     told = event("session.updated", session={"type": "realtime", "tools": tools})
     known(state).receive(told)
     unmatched = ToolsUnmatched(unanswered=("search",), undeclared=("weather",))
-    assert state.receive(told) == [Report(unmatched)]
-    assert state.receive(told) == []
+    assert taken_by(state, told) == [Report(unmatched)]
+    assert taken_by(state, told) == []
 
 
 # -- out-of-band responses -----------------------------------------------------------------------
@@ -607,7 +608,7 @@ def test_a_detector_that_an_update_turns_off_is_none(clock: VirtualClock) -> Non
     detecting = event("session.updated", session={"type": "realtime", **DETECTING})
     known(state).receive(detecting)
     known(state).receive(event("session.updated", session={"type": "realtime", **QUIET}))
-    assert decided(state, state.receive(detecting)) == []
+    assert decided(state, taken_by(state, detecting)) == []
 
 
 def test_two_detectors_are_refused(manual: VoiceState) -> None:

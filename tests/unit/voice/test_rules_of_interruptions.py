@@ -18,6 +18,7 @@ from scripted_voice import (
     done,
     event,
     make_state,
+    taken_by,
 )
 
 from realtime_sync.errors import ConfigError
@@ -96,7 +97,7 @@ class Talk:
         """Take events as the engine does."""
         for one in events:
             self.facts.state.receive(one)
-            self.do(self.state.receive(one))
+            self.do(taken_by(self.state, one))
             self.do(self.state.tick())
 
     def wait(self, seconds: float) -> None:

@@ -57,7 +57,7 @@ class Talk:
 
     def receive(self, told: ServerEvent) -> None:
         self.history.receive(told)
-        self.transcript.receive(told)
+        self.transcript.view.take(told)
 
     def says(self, item_id: str, words: str, *, ms: int, index: int = 0) -> None:
         """Let words of an answer come, with their sound."""
