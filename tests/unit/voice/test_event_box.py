@@ -20,7 +20,7 @@ from realtime_sync.errors import QueueFullError
 from realtime_sync.voice import event_box
 from realtime_sync.voice.event_box import EventBox
 
-NOW, LONG, FOREVER = Deadline(0), Deadline(600), Deadline(None)
+NOW, FOREVER = Deadline(0), Deadline(None)
 
 
 class Note:
@@ -200,7 +200,7 @@ def test_two_threads_lose_nothing_that_is_not_counted(capacity: int) -> None:
     thread.start()
     try:
         while True:
-            got.append(box.get(LONG).number)
+            got.append(box.get(FOREVER).number)
     except queue.Empty:
         thread.join()
     took_s = time.perf_counter() - began
@@ -266,7 +266,7 @@ def test_no_strike_loses_an_event() -> None:
         box = EventBox()
         fill(box, "dok")
         got: list[Note] = []
-        if not struck(places, lambda: got.append(box.get(LONG))):  # noqa: B023 -- called at once
+        if not struck(places, lambda: got.append(box.get(FOREVER))):  # noqa: B023 -- called at once
             break
         assert got == []
         assert not box._lock.locked()
