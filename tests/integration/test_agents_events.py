@@ -489,6 +489,23 @@ def test_a_session_without_events_keeps_none() -> None:
     assert result.dropped_events == 0
 
 
+@pytest.mark.parametrize("whose", ["the session", "the agent"])
+def test_a_hook_hears_of_each_event_of_the_server(whose: str) -> None:
+    heard: list[str] = []
+
+    class Hears:
+        def on_raw(self, context: Any, event: Any) -> None:
+            heard.append(event.type)
+
+    agent = RealtimeAgent[Any](name="Desk", hooks=Hears() if whose == "the agent" else None)
+    server = ScriptedServer([[*spoken_answer("Bye.", audio_ms=40), *close_link()]])
+    hooks = Hears() if whose == "the session" else None
+    with server, session_with(server, agent, hooks=hooks) as session:
+        session.send_message("Hi!")
+        session.talk(timeout=GUARD_S)
+    assert {"response.created", "response.output_audio.delta", "response.done"} <= {*heard}
+
+
 # -- results ---------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scripted_voice import event
 
-from realtime_sync import OpenAI
+from realtime_sync import OpenAI, _fork
 from realtime_sync._fork import Home
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.event_building import EventBuilder
@@ -20,7 +20,13 @@ from realtime_sync.agents.run_context import RunContextWrapper
 from realtime_sync.agents.runner import RealtimeRunner
 from realtime_sync.agents.session import RealtimeSession
 from realtime_sync.agents.session_box import SessionBox
-from realtime_sync.errors import ConfigError, ConnectionClosedOK, RealtimeTimeout, UserError
+from realtime_sync.errors import (
+    ConcurrencyError,
+    ConfigError,
+    ConnectionClosedOK,
+    RealtimeTimeout,
+    UserError,
+)
 from realtime_sync.testing import MemorySink, MemorySource, ScriptedClient, ScriptedServer
 
 DESK = RealtimeAgent[Any](name="Desk")
@@ -165,6 +171,15 @@ def test_nothing_happens_in_time_or_ever() -> None:
     assert list(session) == []
     with pytest.raises(ConnectionClosedOK):
         session.recv(timeout=0)
+
+
+def test_a_forked_child_gets_nothing_of_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = entered(event("response.created"))
+    monkeypatch.setattr(_fork, "_generation", _fork._generation + 1)
+    with pytest.raises(ConcurrencyError, match="forked"):
+        session.recv(timeout=0)
+    with pytest.raises(ConcurrencyError, match="forked"):
+        next(iter(session))
 
 
 def test_what_has_ended_it_comes_after_what_happened_before() -> None:
