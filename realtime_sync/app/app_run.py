@@ -243,9 +243,7 @@ class AppRun:
         params: JsonDict | None = None
         if tools is not None:
             params = {"tools": [tool.declaration() for tool in self._know(tools)]}
-        item = user_item(message, self.input_format)
-        self._connection.conversation.item.create(item=item)
-        exchange = Exchange(params)
+        exchange = Exchange(params, user_item(message, self.input_format))
         self._decide(lambda: self._exchanges.ask(exchange))
         return exchange
 
@@ -308,7 +306,9 @@ class AppRun:
         try:
             for effect in effects:
                 match effect:
-                    case Ask(event_id, params):
+                    case Ask(event_id, params, message):
+                        if message is not None:
+                            self._connection.conversation.item.create(item=message)
                         asked: Any = params
                         self._connection.response.create(
                             response=asked, event_id=event_id, when_idle=True

@@ -30,10 +30,11 @@ _ANSWER = "the answer that the server owes"
 
 @frozen
 class Ask:
-    """``response.create`` is to be sent, when no response is running."""
+    """``response.create`` is to be sent, when no response is running, and the message before it."""
 
     event_id: str
     params: JsonDict | None
+    message: JsonDict | None = None
 
 
 @frozen
@@ -65,12 +66,15 @@ class Exchange:
 
     Attributes:
         params: the settings of its responses, such as their tools.
+        message: the item that is to be answered, until it goes out. That is right before its
+            request: the answer to another one is not to see it.
         is_certain: something will come; else it is to be seen whether the server heard anything.
         begun: its request has gone out, or something has happened without one.
         done: nothing of it is open any more.
     """
 
     params: JsonDict | None = None
+    message: JsonDict | None = None
     is_certain: bool = True
     begun: Latch = field(factory=Latch)
     done: Latch = field(factory=Latch)
@@ -158,8 +162,9 @@ class Exchanges:
         params = dict(exchange.params or {})
         if self._with_metadata:
             params["metadata"] = {_KEY: event_id}
+        message, exchange.message = exchange.message, None
         exchange.begun.set()
-        return [Ask(event_id, params or None)]
+        return [Ask(event_id, params or None, message)]
 
     def expect_answer(self) -> None:
         """Take that the server owes an answer to what it has heard."""

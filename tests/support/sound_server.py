@@ -192,6 +192,9 @@ class _Link:
         part.heard = self._server.words
         done(part, None)
 
+    def drop(self, part: StoredPart) -> None:
+        """It has been recognised by now."""
+
 
 @frozen
 class Block:
