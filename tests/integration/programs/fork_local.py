@@ -21,11 +21,11 @@ reached, go_on = threading.Event(), threading.Event()
 def pausing(work: Callable[..., Any]) -> Callable[..., Any]:
     """Pause before ``work``, the first time."""
 
-    def paused(*arguments: Any) -> Any:
+    def paused(*arguments: Any, **options: Any) -> Any:
         if not reached.is_set():
             reached.set()
             go_on.wait()
-        return work(*arguments)
+        return work(*arguments, **options)
 
     return paused
 

@@ -93,6 +93,19 @@ def test_each_message_has_an_answer_of_its_own(exchanges: Exchanges) -> None:
     assert second.done.is_set
 
 
+def test_a_message_goes_out_right_before_its_own_request_and_once(exchanges: Exchanges) -> None:
+    first, second = Exchange(message={"id": "first"}), Exchange(message={"id": "second"})
+    [ask] = exchanges.ask(first)
+    assert isinstance(ask, Ask)
+    assert ask.message == {"id": "first"}
+    assert exchanges.ask(second) == [], "the answer to the first is not to see it"
+    exchanges.created(response("r1", (ask.params or {})["metadata"]))
+    [ask] = exchanges.done(response("r1"))
+    assert isinstance(ask, Ask)
+    assert ask.message == {"id": "second"}
+    assert second.message is None, "what follows from it sends no message"
+
+
 @pytest.mark.parametrize("status", ["failed", "cancelled", "incomplete"])
 def test_it_is_over_however_the_response_ends(exchanges: Exchanges, status: str) -> None:
     exchange = Exchange()
