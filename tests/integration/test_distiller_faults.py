@@ -712,13 +712,20 @@ def test_a_talk_that_a_signal_handler_breaks_off_leaves_a_session_that_goes_on(v
 
 
 def test_an_iteration_that_a_signal_handler_breaks_off_is_taken_up_again(guard: Guard) -> None:
-    listening = threading.Event()
+    listening, struck = threading.Event(), threading.Event()
+
+    def strike_once(*_: object) -> None:
+        if not struck.is_set():
+            struck.set()
+            raise HandlerError
 
     def talk(line: DistillerLine) -> None:
         line.begin()
         line.expect("input_text")
         guard.wait(listening, "the program iterates")  # a message that is struck breaks the link
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        # One that comes just before the wait is noticed only when that ends.
+        while not struck.wait(0.05):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
         line.expect("playback.started")
         line.answer("at last")
 
@@ -732,6 +739,7 @@ def test_an_iteration_that_a_signal_handler_breaks_off_is_taken_up_again(guard: 
         DistillerPeer(talk) as peer,
         open_session(peer.place()) as session,
     ):
+        signal.signal(signal.SIGUSR1, strike_once)  # `striking` restores what was before
         with pytest.raises(HandlerError):
             listen(session)
         session.notify_playback_started()
