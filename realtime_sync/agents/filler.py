@@ -24,7 +24,6 @@ from ..events import (
     ResponseCreated,
     ResponseDone,
     ResponseOutputAudioDelta,
-    ServerEvent,
 )
 from ..events.base import as_came
 from ..events.wire_values import as_id, as_object
@@ -161,15 +160,14 @@ class Filler:
         self._unwanted = False  # it is to be cancelled as soon as it begins
         self._response_id: str | None = None  # it runs
         self._cuts = voice.cuts
-        kinds = (
-            ErrorEvent,
-            InputAudioBufferSpeechStarted,
-            Reconnected,
-            ResponseCreated,
-            ResponseDone,
-            ResponseOutputAudioDelta,
-        )
-        self.handlers: dict[type, Take] = dict.fromkeys(kinds, self._receive)
+        self.handlers: dict[type, Take] = {
+            ErrorEvent: self._error,
+            InputAudioBufferSpeechStarted: self._user_spoke,
+            Reconnected: self._reconnected,
+            ResponseCreated: self._response_created,
+            ResponseDone: self._response_done,
+            ResponseOutputAudioDelta: self._sound_came,
+        }
 
     # -- what happens ------------------------------------------------------------------------------
 
@@ -184,22 +182,22 @@ class Filler:
         """Nothing is said at the beginning."""
         return []
 
-    def _receive(self, event: ServerEvent) -> list[Effect]:
-        match event:
-            case ResponseCreated() if self._request is not None:
-                return self._response_created(event)
-            case ResponseOutputAudioDelta() if self._runs(as_id(event.response_id)):
-                return [] if self._track.sounds else self._withdraw()
-            case ResponseDone():
-                if self._runs(as_id(as_object(as_came(event, "response")).get("id"))):
-                    self._end()
-            case InputAudioBufferSpeechStarted() if self._yields and not self._voice.answering:
-                return self._interrupt()
-            case ErrorEvent() if self._request in self._refused_by(event):
-                return self._refused()
-            case Reconnected():
-                self._request = None
-                self._end()
+    def _sound_came(self, event: ResponseOutputAudioDelta) -> list[Effect]:
+        if not self._runs(as_id(event.response_id)) or self._track.sounds:
+            return []
+        return self._withdraw()
+
+    def _response_done(self, event: ResponseDone) -> list[Effect]:
+        if self._runs(as_id(as_object(as_came(event, "response")).get("id"))):
+            self._end()
+        return []
+
+    def _user_spoke(self, _: InputAudioBufferSpeechStarted) -> list[Effect]:
+        return self._interrupt() if self._yields and not self._voice.answering else []
+
+    def _reconnected(self, _: Reconnected) -> list[Effect]:
+        self._request = None
+        self._end()
         return []
 
     def tick(self) -> list[Effect]:
@@ -252,7 +250,8 @@ class Filler:
 
     def _response_created(self, event: ResponseCreated) -> list[Effect]:
         response = as_object(as_came(event, "response"))
-        if as_object(response.get("metadata")).get(_KEY) != self._request:
+        asked = as_object(response.get("metadata")).get(_KEY)
+        if self._request is None or asked != self._request:
             return []
         self._request = None
         self._response_id = response_id = as_id(response.get("id")) or ""
@@ -261,7 +260,9 @@ class Filler:
             return self._withdraw()
         return [Report(self._report(response_id))]
 
-    def _refused(self) -> list[Effect]:
+    def _error(self, event: ErrorEvent) -> list[Effect]:
+        if self._request not in self._refused_by(event):
+            return []
         self._request = None
         self._can_ask = False
         return [] if self._unwanted else self._play_clip()
