@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..errors import ConfigError
 
-__all__ = ["login_in", "server_url", "show_address", "split_url"]
+__all__ = [
+    "HTTP_PORTS",
+    "WEBSOCKET_PORTS",
+    "login_in",
+    "server_url",
+    "show_address",
+    "split_url",
+]
+
+# By scheme, where a URL names none.
+HTTP_PORTS: Final = {"http": 80, "https": 443}
+WEBSOCKET_PORTS: Final = {"ws": 80, "wss": 443}
 
 
 def show_address(host: str, port: int) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from .._fork import HomeLock
 from .._headers import check_header
-from .._net.address import server_url
+from .._net.address import HTTP_PORTS, server_url
 from .._types import UNSET, JsonDict
 from ..errors import (
     AuthenticationError,
@@ -32,7 +32,6 @@ SDK_VERSION: Final = "1.33.2"
 
 _DEFAULT_URL: Final = "https://api.airefinery.accenture.com"
 _LEGACY_URL: Final = "https://legacy-api.airefinery.accenture.com"
-_PORTS: Final = {"http": 80, "https": 443}
 
 
 class GivesToken(Protocol):
@@ -212,7 +211,7 @@ def _base_url(given: str | None) -> str:
         return _LEGACY_URL if legacy else _DEFAULT_URL
     if not isinstance(url, str):
         raise ConfigError(f"{name} is a {type(url).__name__}; pass a text, such as https://host")
-    parts, _, _ = server_url(url, name=name, ports=_PORTS, example="https://host:port/path")
+    parts, _, _ = server_url(url, name=name, ports=HTTP_PORTS, example="https://host:port/path")
     # Servers of other protocols, such as the embedded one, have their routes below /v1.
     path = parts.path.rstrip("/").removesuffix("/v1")
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))

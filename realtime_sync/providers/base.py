@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlencode, urlunsplit
 from attrs import field, frozen
 
 from .._headers import Headers
-from .._net.address import server_url
+from .._net.address import HTTP_PORTS, WEBSOCKET_PORTS, server_url
 from .._net.secrets import show_url
 from ..errors import ConfigError
 from .dialect import Dialect, DialectFactory
@@ -28,7 +28,6 @@ __all__ = [
 Secret = str | Callable[[], str]
 
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
-_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 @frozen
@@ -128,7 +127,10 @@ class Provider:
     def _url(self, path: str, query: Mapping[str, object]) -> str:
         base = self.websocket_base_url or self.base_url
         parts, _, _ = server_url(
-            base, name="the base URL", ports=_PORTS, example="https://api.openai.com/v1"
+            base,
+            name="the base URL",
+            ports={**HTTP_PORTS, **WEBSOCKET_PORTS},
+            example="https://api.openai.com/v1",
         )
         whole = {**parse_qs(parts.query, keep_blank_values=True), **query}
         path = parts.path.rstrip("/") + path

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
 from urllib.parse import parse_qs, urlunsplit
 
-from .._net.address import server_url
+from .._net.address import HTTP_PORTS, server_url
 from ..providers.base import encode_query
 
 __all__ = ["request_url"]
-
-_PORTS: Final = {"http": 80, "https": 443}
 
 
 def request_url(base_url: str, path: str, query: dict[str, object]) -> tuple[str, str, int]:
@@ -20,7 +17,7 @@ def request_url(base_url: str, path: str, query: dict[str, object]) -> tuple[str
         ConfigError: the base URL is none for REST.
     """
     parts, host, port = server_url(
-        base_url, name="base_url", ports=_PORTS, example="https://host:port/path"
+        base_url, name="base_url", ports=HTTP_PORTS, example="https://host:port/path"
     )
     whole = parts.path.rstrip("/") + path
     everything = {**parse_qs(parts.query, keep_blank_values=True), **query}

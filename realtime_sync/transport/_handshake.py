@@ -19,7 +19,7 @@ from attrs import field, frozen
 
 from .._deadline import Deadline
 from .._headers import check_header
-from .._net.address import server_url
+from .._net.address import WEBSOCKET_PORTS, server_url
 from .._net.connect_errors import Failure, Place, no_link, no_tls, silence
 from .._net.proxy import proxy_for
 from .._net.secrets import Secrets
@@ -34,7 +34,6 @@ from .options import TransportOptions
 
 __all__ = ["Opened", "open_socket"]
 
-_PORTS: Final = {"ws": 80, "wss": 443}
 # Says that we can keep to a smaller window, and leaves the rest to the server (RFC 7692 §7.1).
 _DEFLATE_OFFER: Final = "permessage-deflate; client_max_window_bits"
 _HANDSHAKE_HEADERS: Final = frozenset(("host", "upgrade", "connection"))
@@ -114,7 +113,7 @@ def _target(url: str, options: TransportOptions) -> Target:
             "(a host name: its xn-- form)"
         )
     parts, host, port = server_url(
-        url, name="the URL", ports=_PORTS, example="ws://host:port/path or wss://host/path"
+        url, name="the URL", ports=WEBSOCKET_PORTS, example="ws://host:port/path or wss://host/path"
     )
     if parts.fragment:
         raise ConfigError("the URL has a fragment ('#...'), which WebSocket forbids; remove it")

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, parse_qs, urlunsplit
 
 import requests
 
-from ..._net.address import login_in, server_url
+from ..._net.address import HTTP_PORTS, login_in, server_url
 from ..._net.connect_errors import MAX_REFUSAL_BYTES, refusal
 from ..._net.secrets import Secrets
 from ..._types import JsonDict
@@ -34,7 +34,6 @@ _MODEL_VARIABLE = "REALTIME_SYNC_CHAT_MODEL"
 _DEFAULT_MODEL = "default"  # servers of one model take any name
 _CONNECT_TIMEOUT = 10.0
 _PATH = "/chat/completions"
-_PORTS = {"http": 80, "https": 443}
 _EXAMPLE = "chat:http://localhost:11434/v1?model=llama3.2"
 
 _FINISH: dict[str, Literal["max_output_tokens", "content_filter"]] = {
@@ -153,7 +152,7 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _parts(url: str) -> SplitResult:
-    return server_url(url, name="the chat URL", ports=_PORTS, example=_EXAMPLE, login=True)[0]
+    return server_url(url, name="the chat URL", ports=HTTP_PORTS, example=_EXAMPLE, login=True)[0]
 
 
 def _translate(exc: requests.RequestException, url: str, words: str) -> RealtimeError:
