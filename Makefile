@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 # Two processes share the tests; PYTEST_ARGS=-n0 takes one.
 PARALLEL := -n 2 --dist loadgroup
 
-.PHONY: help demo test test-all test-install test-peers soak bench bench-voice bench-server check serve
+.PHONY: help demo test test-all test-install dist test-bare test-peers soak bench bench-voice bench-server check serve
 .PHONY: clean
 
 help: ## show this list
@@ -25,8 +25,12 @@ test: ## run the tests; PYTEST_ARGS="-k name" passes options to pytest
 test-all: ## run the tests on every Python from 3.10 to 3.13 that is here
 	@scripts/test_all.sh $(PYTEST_ARGS)
 
-test-install: ## install without extras into a throw-away environment and look that it works
+test-install: ## install into a throw-away environment, first without extras; run README's programs
 	@scripts/test_install.sh
+
+dist: ## build sdist and wheel into dist/, check both, install the wheel and run README's programs
+	@scripts/setup_dist.sh
+	@.venvs/dist/bin/python scripts/dist.py
 
 test-peers: ## published clients (Node, pipecat, livekit, LiteLLM) against the embedded server
 	@scripts/setup.sh test
