@@ -32,6 +32,10 @@ dist: ## build sdist and wheel into dist/, check both, install the wheel and run
 	@scripts/setup_dist.sh
 	@.venvs/dist/bin/python scripts/dist.py
 
+test-bare: ## every command of README.md and docs/ on a bare Debian; needs root and debootstrap
+	@scripts/setup.sh demo
+	@PYTHONPATH=tests/support $(RUN) tests/bare $(SYSTEMS)
+
 test-peers: ## published clients (Node, pipecat, livekit, LiteLLM) against the embedded server
 	@scripts/setup.sh test
 	@scripts/setup_peers.sh
@@ -59,7 +63,7 @@ check: ## ruff, mypy and shellcheck
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
-	$(VENV)/bin/shellcheck scripts/*.sh .ci/run
+	$(VENV)/bin/shellcheck scripts/*.sh tests/bare/*.sh .ci/run
 
 serve: ## run the embedded server; ARGS="--port 8080" passes options to it
 	@scripts/setup.sh demo
