@@ -20,13 +20,14 @@ def run(monkeypatch: pytest.MonkeyPatch, *found: Finding) -> Result:
 
 
 def test_the_last_line_names_the_extras_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [f"extra [{name}]" for name in ("audio", "cli", "local")]
+    names = [f"extra [{name}]" for name in ("audio", "cli", "local", "and", "one", "more")]
     lacking = [Finding(name, "missing", "not installed", "pip install …") for name in names]
     others = [Finding("microphone", "missing", "none"), Finding("extra [mcp]", "optional", "")]
     result = run(monkeypatch, Finding("Python", "ok", "3.11"), *lacking, *others)
     assert result.return_value == 1
     assert result.output.splitlines()[-1] == (
-        "missing or broken: extra [audio], extra [cli], extra [local], microphone"
+        "missing or broken: extra [audio], extra [cli], extra [local], extra [and], extra [one], "
+        "extra [more], microphone"
     )
 
 
