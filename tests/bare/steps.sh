@@ -8,6 +8,8 @@ served=""
 fail() {
     cat "$out"
     echo "FAILED $1"
+    [ -z "$served" ] || kill -TERM "$served" 2>/dev/null
+    wait
     exit 1
 }
 
@@ -34,18 +36,26 @@ run() {
     tail -n 1 "$out"
 }
 
-# serve WHERE COMMAND TEXT: leaves the command running after it has printed that text.
+# serve WHERE COMMAND TEXT URL: leaves the command running after it has printed that text, and
+# answers there.
 serve() {
     stop_serving
     echo "== $1: $2"
     eval "exec $2" >"$out" 2>&1 </dev/null &
     served=$!
     for _ in {1..300}; do
-        ! grep -qF "$3" "$out" || return 0
+        ! grep -qF "$3" "$out" || break
         kill -0 "$served" 2>/dev/null || fail "$1: it has ended"
         sleep 0.2
     done
-    fail "$1: it does not print $3"
+    grep -qF "$3" "$out" || fail "$1: it does not print $3"
+    python3 - "$4" >>"$out" 2>&1 <<'PY' || fail "$1: it does not answer $4"
+import sys, urllib.error, urllib.request
+try:
+    urllib.request.urlopen(sys.argv[1], timeout=60)
+except urllib.error.HTTPError as error:  # it is there, and refuses what is nothing to it
+    sys.exit(error.code >= 500)
+PY
 }
 
 stop_serving() {
@@ -53,6 +63,6 @@ stop_serving() {
     [ -n "$served" ] || return 0
     kill -TERM "$served"
     wait "$served" || code=$?
-    [ "$code" = 0 ] || [ "$code" = 143 ] || fail "it ended with $code when it was stopped"
     served=""
+    [ "$code" = 0 ] || [ "$code" = 143 ] || fail "it ended with $code when it was stopped"
 }

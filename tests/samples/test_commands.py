@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from blocks import Command
-from documented import EXCEPTIONS, REPOSITORY, Fails, Instead, LeftOut, blocks_for, steps
+from documented import EXCEPTIONS, REPOSITORY, Fails, Instead, LeftOut, Serves, blocks_for, steps
+
+from realtime_sync import Local
 
 COMMANDS = [
     command for who in ("developer", "user") for block in blocks_for(who) for command in block
@@ -90,17 +92,43 @@ def test_what_a_command_prints_is_what_the_document_shows(tmp_path: Path) -> Non
     assert ran.stdout.splitlines()[-1] == "FAILED page.md:1: it does not print 83"
 
 
-def test_one_that_serves_runs_until_its_block_ends(tmp_path: Path) -> None:
-    serves = "gunicorn --workers 4 samples.web.flask_app:app"
-    program = tmp_path / "gunicorn"
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A command that prints "ready" and says in a file how it ended."""
+    program = tmp_path / "server"
     program.write_text(
         "#!/bin/sh\ntrap 'echo stopped >~/end; exit 0' TERM\n"
-        "echo Booting worker\nwhile :; do sleep 0.05; done\n"
+        "echo ready\nwhile :; do sleep 0.05; done\n"
     )
     program.chmod(0o755)
-    ran = run_steps(tmp_path, serves, "! cat ~/end")
+    return "server"
+
+
+def test_one_that_serves_runs_until_its_block_ends(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: str, local_server: Local
+) -> None:
+    monkeypatch.setitem(EXCEPTIONS, server, Serves("ready", f"{local_server.url}/nothing"))
+    ran = run_steps(tmp_path, server, "! cat ~/end")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert (tmp_path / "end").read_text() == "stopped\n"
+
+
+def test_one_that_does_not_serve_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: str
+) -> None:
+    monkeypatch.setitem(EXCEPTIONS, server, Serves("ready", "http://127.0.0.1:1/"))
+    ran = run_steps(tmp_path, server, "echo never")
+    failed = "FAILED page.md:1: it does not answer http://127.0.0.1:1/"
+    assert (ran.returncode, ran.stdout.splitlines()[-1]) == (1, failed)
+    assert (tmp_path / "end").read_text() == "stopped\n"
+
+
+def test_one_that_ends_by_itself_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(EXCEPTIONS, "true", Serves("ready", "http://127.0.0.1:1/"))
+    ran = run_steps(tmp_path, "true", "echo never")
+    assert (ran.returncode, ran.stdout.splitlines()[-1]) == (1, "FAILED page.md:1: it has ended")
 
 
 def test_nothing_told_asks_an_index_for_our_name() -> None:

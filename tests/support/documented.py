@@ -42,12 +42,20 @@ class Fails:
 
 @dataclass(frozen=True)
 class Serves:
-    """It runs until it is stopped: at the next that serves, or at the end of its block."""
+    """It runs until it is stopped: at the next that serves, or at the end of its block.
+
+    Attributes:
+        prints: what it does when it serves.
+        url: what it then answers, if only by a refusal.
+    """
 
     prints: str
+    url: str
 
 
 MICROPHONE = "it needs a microphone and a speaker"
+HEALTH = "http://127.0.0.1:8765/healthz"
+ASK = "http://127.0.0.1:8000/ask"
 KEY = "it needs a key of the provider's, and its server"
 # What is not here runs as it stands and ends with exit code 0, printing what the document shows.
 EXCEPTIONS: dict[str, LeftOut | Instead | Fails | Serves] = {
@@ -67,14 +75,18 @@ EXCEPTIONS: dict[str, LeftOut | Instead | Fails | Serves] = {
     "realtime-sync talk --provider openai --model gpt-realtime-2 --voice cedar": LeftOut(KEY),
     "realtime-sync talk --provider airefinery --project tutor": LeftOut(KEY),
     "python samples/yandex_voice_agent.py --index INDEX_ID": LeftOut(KEY),
-    "realtime-sync serve": Serves("serving the realtime protocol on http://127.0.0.1:8765/v1"),
-    "realtime-sync serve --projects projects --key secret": Serves("serving the realtime protocol"),
-    "gunicorn --workers 4 samples.web.flask_app:app": Serves("Booting worker"),
+    "realtime-sync serve": Serves(
+        "serving the realtime protocol on http://127.0.0.1:8765/v1", HEALTH
+    ),
+    "realtime-sync serve --projects projects --key secret": Serves(
+        "serving the realtime protocol", HEALTH
+    ),
+    "gunicorn --workers 4 samples.web.flask_app:app": Serves("Booting worker", ASK),
     "gunicorn --worker-class gthread --workers 2 --threads 16 samples.web.flask_app:app": Serves(
-        "Booting worker"
+        "Booting worker", ASK
     ),
     "gunicorn --worker-class gevent --workers 2 samples.web.flask_app:app": Serves(
-        "Booting worker"
+        "Booting worker", ASK
     ),
 }
 
@@ -116,5 +128,5 @@ def _step(command: Command) -> tuple[object, ...]:
             return "run", command, other, 0, ""
         case Fails(code, prints):
             return "run", command, command.text, code, prints
-        case Serves(prints):
-            return "serve", command, command.text, prints
+        case Serves(prints, url):
+            return "serve", command, command.text, prints, url
