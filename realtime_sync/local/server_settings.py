@@ -12,6 +12,7 @@ from typing import Any
 from attrs import field, fields, frozen
 
 from .._headers import check_header
+from .._net.secrets import show_url
 from ..errors import ConfigError
 from .callers import CallerRules
 
@@ -116,6 +117,7 @@ class ServerSettings:
     key: str | None = field(
         default=None,
         converter=_none_if_empty,
+        repr=False,
         metadata=_about(
             "Key that clients must show. Better in the environment, where others don't see it.",
             variable=KEY_VARIABLE,
@@ -147,6 +149,7 @@ class ServerSettings:
     )
     responder: str = field(
         default="scripted",
+        repr=show_url,  # it may have a password
         metadata=_about(
             "Who answers: scripted, scripted:FILE.yaml, echo, or chat:URL of a chat endpoint. "
             "A URL with a password is better in the environment.",

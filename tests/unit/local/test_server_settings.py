@@ -66,6 +66,12 @@ def test_what_can_be_given() -> None:
     assert ServerSettings(**endless).idle_timeout_s == math.inf
 
 
+def test_its_secrets_are_not_shown() -> None:
+    shown = repr(ServerSettings(key="hush-hush", responder="chat:http://me:hush@h/v1?model=m"))
+    assert "hush" not in shown
+    assert "responder='chat:http://***@h/v1?model=m'" in shown
+
+
 def test_who_may_ask() -> None:
     settings = ServerSettings(host="Desk", allow_hosts=("a",), allow_origins=("https://b",))
     rules = settings.caller_rules()
