@@ -16,7 +16,7 @@ log=build/setup.log
 
 case $goal in
 demo) extras=audio,local,cli ;;
-test) extras=audio,local,cli,fast,mcp,test ;;
+test) extras=audio,local,cli,fast,files,mcp,test ;;
 *)
     echo "usage: scripts/setup.sh demo|test" >&2
     exit 2

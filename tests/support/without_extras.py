@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import realtime_sync
 from realtime_sync import ConfigError, Local, OpenAI
-from realtime_sync.audio import EchoCanceller, Microphone, Resampler, Speaker, Vad
+from realtime_sync.audio import EchoCanceller, Microphone, Resampler, Speaker, Vad, read_wav
 
 # What only an extra brings.
 EXTRAS = (
@@ -28,6 +28,7 @@ EXTRAS = (
     "python_socks",
     "pywebrtc_audio",
     "rich",
+    "soundfile",
     "soxr",
     "starlette",
     "uvicorn",
@@ -59,6 +60,10 @@ def convert_a_rate() -> None:
     Resampler(16_000, 24_000).process(b"\0\0" * 160)
 
 
+def read_a_flac() -> None:
+    read_wav(b"fLaC\0\0\0\x22" + bytes(34))
+
+
 def start_the_server() -> None:
     with Local() as client, client.realtime.connect():
         pass
@@ -72,6 +77,7 @@ NEEDS: dict[Callable[[], object], str] = {
     open_microphone: "realtime_sync[audio]",
     open_speaker: "realtime_sync[audio]",
     convert_a_rate: "realtime_sync[audio]",
+    read_a_flac: "realtime_sync[files]",
     EchoCanceller: "realtime_sync[aec]",
     Vad: "realtime_sync[local]",
     start_the_server: "realtime_sync[local]",
