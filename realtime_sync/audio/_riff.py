@@ -209,7 +209,7 @@ def _width(channels: int, bits: int, frame_bytes: int, *, claimed: int) -> int:
     """
     by_bits = (bits + 7) // 8
     by_frame, rest = divmod(frame_bytes, channels)
-    if rest or by_frame < by_bits:
+    if rest or not by_frame:
         return by_bits
     return by_frame if not bits or claimed == frame_bytes else by_bits
 

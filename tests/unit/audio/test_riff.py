@@ -64,6 +64,10 @@ SOUND_AS_EVER = {
     "bytes of a frame 0": riff(chunk(b"fmt ", form(frame_bytes=0)), DATA),
     "bytes of a frame 1": riff(chunk(b"fmt ", form(frame_bytes=1)), DATA),
     "bytes of a frame 4": riff(chunk(b"fmt ", form(frame_bytes=4)), DATA),
+    "bytes of a frame and a second 0": riff(
+        chunk(b"fmt ", form(frame_bytes=0, bytes_per_s=0)), DATA
+    ),
+    "bits 32 against both others": riff(chunk(b"fmt ", form(bits=32, container=2)), DATA),
     "bytes of a second 0": riff(chunk(b"fmt ", form(bytes_per_s=0)), DATA),
     "extensible": riff(chunk(b"fmt ", extensible(1, valid_bits=16)), DATA),
     "extensible, 12 valid bits": riff(chunk(b"fmt ", extensible(1, valid_bits=12)), DATA),
