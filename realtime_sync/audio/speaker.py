@@ -7,6 +7,7 @@ import os
 import threading
 import warnings
 from contextlib import ExitStack, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -467,7 +468,7 @@ def play(
 def _play_on_a_thread(speaker: Speaker, blocks: Iterable[Int16], opened: ExitStack) -> None:
     # On a thread of its own: Ctrl-C, which strikes the main thread anywhere, could leave the
     # event locked on which a speaker waits, and its callback for ever behind that.
-    work = lambda: _play_all(speaker, blocks, opened)  # noqa: E731
+    work = partial(_play_all, speaker, blocks, opened)
     attempt = Attempt(work, discard=lambda _: None, name="play")
     signal = StopSignal.current()
     with nullcontext() if signal is None else signal.waking(lambda: attempt.leave(Stopped())):
