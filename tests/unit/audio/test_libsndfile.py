@@ -147,7 +147,7 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "soundfile", None)
     for data, kind in ((flac, "FLAC"), (adpcm, "WAV of coding 0x0002")):
         with pytest.raises(
-            ConfigError, match=rf"\({kind}\) needs soundfile.*realtime_sync\[files\]"
+            ConfigError, match=rf"\({kind}\) needs soundfile.*pip install .*\[files\]'"
         ):
             read_wav(data)
     with pytest.raises(FormatError, match="is text"):
