@@ -8,8 +8,8 @@ PYTEST_ARGS ?=
 # Two processes share the tests; PYTEST_ARGS=-n0 takes one.
 PARALLEL := -n 2 --dist loadgroup
 
-.PHONY: help demo test test-all test-install dist test-bare test-peers soak bench bench-voice bench-server check serve
-.PHONY: clean
+.PHONY: help demo test test-all test-install dist test-bare test-peers soak bench bench-voice bench-server
+.PHONY: check docs serve clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -64,6 +64,11 @@ check: ## ruff, mypy and shellcheck
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
 	$(VENV)/bin/shellcheck scripts/*.sh tests/bare/*.sh .ci/run
+
+docs: ## build the documentation into build/site, from docs/ and the docstrings
+	@VENV=.venvs/docs scripts/setup.sh docs
+	@.venvs/docs/bin/python scripts/build_docs.py
+	@echo "build/site/index.html"
 
 serve: ## run the embedded server; ARGS="--port 8080" passes options to it
 	@scripts/setup.sh demo
