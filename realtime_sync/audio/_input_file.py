@@ -218,6 +218,8 @@ class InputFile:
     def _read_once(self, size: int) -> bytes:
         try:
             piece = self._file.read(size)
+        except UnicodeDecodeError:
+            piece = ""  # it is open for text, and holds none
         except (OSError, ValueError) as exc:
             raise self._unreadable(exc) from exc
         if not isinstance(piece, bytes):

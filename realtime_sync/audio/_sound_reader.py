@@ -10,7 +10,7 @@ from ._input_file import InputFile, SoundFile
 from ._libsndfile import LibsndfileReader
 from ._riff import Riff
 from ._wav_samples import CODINGS, mono_of_wav
-from .file_magic import HEAD_BYTES, foreign_kind, is_wav, libsndfile_kind
+from .file_magic import HEAD_BYTES, UNKNOWN, foreign_kind, is_wav, libsndfile_kind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,11 +109,14 @@ class SoundReader:
             return FormatError(
                 f"{self._file.name} is empty: was it recorded or downloaded to its end, and closed?"
             )
-        return FormatError(
-            f"{self._file.name} is {foreign_kind(head)}, not WAV, FLAC, Ogg or MP3; convert it: "
-            "ffmpeg -i in.file out.wav; samples without a header: "
-            "sox -t raw -r 24000 -e signed -b 16 -c 1 in.file out.wav"
-        )
+        kind = foreign_kind(head)
+        remedy = "convert it: ffmpeg -i in.file out.wav"
+        if kind == UNKNOWN:
+            remedy += (
+                "; samples without a header: "
+                "sox -t raw -r 24000 -e signed -b 16 -c 1 in.file out.wav"
+            )
+        return FormatError(f"{self._file.name} is {kind}, not WAV, FLAC, Ogg or MP3; {remedy}")
 
 
 def _blocks_of(riff: Riff, frames: int) -> Iterator[Int16]:

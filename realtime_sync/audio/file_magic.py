@@ -10,6 +10,7 @@ from ..errors import FormatError
 
 __all__ = [
     "HEAD_BYTES",
+    "UNKNOWN",
     "foreign_kind",
     "is_wav",
     "libsndfile_kind",
@@ -19,6 +20,8 @@ __all__ = [
 
 HEAD_BYTES = 16
 """So many of the first bytes tell all that is told here."""
+
+UNKNOWN = "no sound file of a known format"
 
 _LIBSNDFILE_MARKS = {
     b"fLaC": "FLAC",
@@ -76,7 +79,7 @@ def foreign_kind(head: bytes) -> str:
     if kind := marks.get(head[:4]):
         return kind
     text = head.decode("ascii", "replace").replace("\n", " ")
-    return "text" if text.isprintable() and text.isascii() else "no sound file of a known format"
+    return "text" if text.isprintable() and text.isascii() else UNKNOWN
 
 
 def refuse_file(head: bytes, what: str) -> None:

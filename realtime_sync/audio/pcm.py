@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any, Union
 
 from ..errors import ConfigError, FormatError
+from .file_magic import HEAD_BYTES, refuse_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,7 @@ __all__ = [
     "require_rate",
     "silence",
     "to_pcm16",
+    "whole_pcm16",
 ]
 
 # What every function here takes; a string so that naming the type does not load NumPy.
@@ -62,6 +64,17 @@ def to_pcm16(audio: Pcm) -> bytes:
         _require_whole_samples(len(data))
         return data
     return as_int16(audio).tobytes()
+
+
+def whole_pcm16(audio: Pcm) -> bytes:
+    """Return a whole sound as `to_pcm16` does, and refuse a whole file.
+
+    Raises:
+        FormatError: as `to_pcm16`; or it begins like a file, header and all.
+    """
+    pcm = to_pcm16(audio)
+    refuse_file(pcm[:HEAD_BYTES], "audio")
+    return pcm
 
 
 def as_int16(audio: Pcm) -> Int16:

@@ -13,8 +13,7 @@ from ._input_file import SoundFile, StrPath
 from ._sound_reader import SoundReader
 from ._wavfile import WavWriter
 from .base import Source
-from .file_magic import HEAD_BYTES, refuse_file
-from .pcm import Pcm, require_rate, silence, to_pcm16
+from .pcm import Pcm, require_rate, silence, whole_pcm16
 from .resample import Resampler
 from .virtual import Pace, Pacer, VirtualSpeaker, chunk_frames, require_pace
 
@@ -84,8 +83,7 @@ def write_wav(path: StrPath, audio: Pcm, *, rate: int = 24000) -> None:
         >>> read_wav("pause.wav") == silence(250)
         True
     """
-    pcm = to_pcm16(audio)
-    refuse_file(pcm[:HEAD_BYTES], "audio")
+    pcm = whole_pcm16(audio)
     writer = WavWriter(path, rate=require_rate(rate))
     try:
         writer.write(pcm)

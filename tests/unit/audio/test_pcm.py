@@ -15,9 +15,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_sync.audio import Sound, from_pcm16, level_dbfs, mix_down, silence, to_pcm16
-from realtime_sync.audio.pcm import SampleJoiner, as_int16, require_rate
+from realtime_sync.audio import (
+    Sound,
+    VirtualMicrophone,
+    from_pcm16,
+    level_dbfs,
+    mix_down,
+    silence,
+    to_pcm16,
+)
+from realtime_sync.audio.pcm import SampleJoiner, as_int16, require_rate, whole_pcm16
 from realtime_sync.errors import ConfigError, FormatError
+from realtime_sync.testing import MemorySource
 
 SAMPLES = st.lists(st.integers(-32768, 32767), max_size=200)
 
@@ -85,6 +94,16 @@ def test_anything_else_is_refused_with_its_value(audio: object, words: str) -> N
         to_pcm16(audio)  # type: ignore[arg-type]
     with pytest.raises(FormatError, match=words):
         as_int16(audio)  # type: ignore[arg-type]
+
+
+def test_a_whole_sound_is_no_file() -> None:
+    pcm = b"\1\0\2\0"
+    assert whole_pcm16(pcm) is pcm
+    assert whole_pcm16(b"") == b""
+    for file in (b"RIFF\0\0\0\0WAVE", np.frombuffer(b"fLaC\0\0\0\x22", "<i2")):
+        for take in (whole_pcm16, VirtualMicrophone().say, MemorySource().say):
+            with pytest.raises(FormatError, match=r"whole \w+ file"):
+                take(file)
 
 
 # -- advice, followed ------------------------------------------------------------------------------

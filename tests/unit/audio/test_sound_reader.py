@@ -29,7 +29,8 @@ def test_two_hours_are_spoken_without_being_held(tmp_path: Path) -> None:
     source = WavSource(path, rate=RATE, chunk_ms=1000, pace="fast", trailing_silence_ms=0)
     tracemalloc.start()
     try:
-        assert sum(1 for _ in source) == 7200
+        seconds = iter(source)
+        assert all(next(seconds) == bytes(2 * RATE) for _ in range(300))
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
@@ -78,3 +79,10 @@ def test_a_file_that_was_replaced_meanwhile_is_read_anew(tmp_path: Path) -> None
     path.write_bytes(b"no sound")
     with pytest.raises(FormatError, match="is text"):
         next(iter(source))
+
+
+def test_what_nothing_reads_is_told_what_it_is() -> None:
+    with pytest.raises(FormatError, match=r"is an MP4 or M4A file, not WAV.*ffmpeg[^;]*$"):
+        read_wav(b"\0\0\0\x20ftypM4A ")
+    with pytest.raises(FormatError, match=r"no sound file of a known format.*sox -t raw"):
+        read_wav(bytes(range(200)))

@@ -28,7 +28,7 @@ def exact(value: Fraction) -> int:
 
 
 @pytest.mark.parametrize("width", WIDE)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(data=st.data())
 def test_wide_integers_are_rounded_once(width: int, data: st.DataObject) -> None:
     bits = WIDE[width]
