@@ -586,7 +586,7 @@ __all__ = [
     "parse_event",
 ]
 
-# What is promised and not loaded: `_ported` has it.
-__getattr__, __dir__ = resolver(
-    __name__, dict.fromkeys(set(__all__).difference(globals()), "_ported")
-)
+if not TYPE_CHECKING:  # what is promised and not loaded: `_ported` has it
+    __getattr__, __dir__ = resolver(
+        __name__, dict.fromkeys(set(__all__).difference(globals()), "_ported")
+    )
