@@ -61,6 +61,24 @@ def test_the_rule_makes_it(name: str) -> None:
     assert port(before) == (PORTED / f"{name}.py").read_text("utf-8")
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "from openai.types.realtime.response_create_event import ResponseCreateEvent",
+            "from realtime_sync.events import ResponseCreateEvent",
+        ),
+        (
+            "from openai.resources.realtime.realtime import AsyncRealtimeConnection",
+            "from realtime_sync import RealtimeConnection",
+        ),
+    ],
+)
+def test_the_rule_knows_modules_within(before: str, after: str) -> None:
+    assert port(before) == after
+    exec(after)
+
+
 @pytest.mark.parametrize("name", PAIRS)
 def test_the_document_shows_its_difference(name: str) -> None:
     document = (REPOSITORY / "docs" / "porting.md").read_text("utf-8")
