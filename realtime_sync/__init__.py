@@ -149,4 +149,13 @@ __all__ = [
     "__version__",
 ]
 
-__getattr__, __dir__ = _lazy.resolver(__name__, _HOMES)
+if not TYPE_CHECKING:  # a type checker knows the names by itself, and which are mistakes
+    _get, __dir__ = _lazy.resolver(__name__, _HOMES)
+
+    def __getattr__(name: str) -> object:
+        from ._porting import name_of_another_package
+
+        advice = name_of_another_package(name)
+        if advice is not None:
+            raise advice
+        return _get(name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._porting import Blocking
 from .errors import ConfigError
 
 __all__ = ["Opening"]
 
 
-class Opening:
+class Opening(Blocking):
     """Opens something by ``with`` or by ``enter()``, and is not it; who takes it for that is told.
 
     Attributes:

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # setup_peers.sh [PART...] -- the published clients, and the proxy, that tests/peers/ uses.
 #
-# Parts are openai_node, agents_node, python, airefinery and litellm; without arguments, all of
-# them. Those for Node go into build/peers/, those for Python into environments of their own,
-# .venvs/peers, .venvs/airefinery and .venvs/litellm: they need a lot that this project does not,
-# and in other versions. What is there already is left alone. Where Node or a suitable
-# Python is missing, its clients are left out.
+# Parts are openai_node, agents_node, python, airefinery, litellm and openai_newest; without
+# arguments, all of them. Those for Node go into build/peers/, those for Python into environments of
+# their own, .venvs/peers, .venvs/airefinery, .venvs/litellm and .venvs/openai_newest: they need a
+# lot that this project does not, and in other versions. What is there already is left alone, but
+# for openai_newest, which is renewed. Where Node or a suitable Python is missing, its clients are
+# left out.
 #
 # Environment:
 #   PEERS_PYTHON  the interpreter for the Python clients (default: the first suitable of python3,
@@ -88,9 +89,24 @@ install_python() {
     echo "$wanted" >"$venv/.ready"
 }
 
+# The newest openai that there is, whose type names are looked at.
+install_openai_newest() {
+    local venv=.venvs/openai_newest python
+    if [ ! -x "$venv/bin/python" ]; then
+        python=$(find_python 10)
+        if [ -z "$python" ]; then
+            say "no Python from 3.10 to 3.13: the names of openai are left out"
+            return
+        fi
+        quietly "$python" -m venv "$venv"
+    fi
+    quietly "$venv/bin/python" -m pip install --upgrade openai
+    touch "$venv/.ready"
+}
+
 # -------------------------------------------------------------------------------------------------
 
-[ $# -gt 0 ] || set -- openai_node agents_node python airefinery litellm
+[ $# -gt 0 ] || set -- openai_node agents_node python airefinery litellm openai_newest
 mkdir -p build
 : >"$log"
 for part in "$@"; do
@@ -99,6 +115,7 @@ for part in "$@"; do
     python) install_python python .venvs/peers 11 ;;
     airefinery) install_python airefinery .venvs/airefinery 12 ;;
     litellm) install_python litellm .venvs/litellm 11 ;;
+    openai_newest) install_openai_newest ;;
     *)
         echo "there is no part $part; see the head of scripts/setup_peers.sh" >&2
         exit 2

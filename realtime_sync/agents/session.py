@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from .._deadline import Deadline
 from .._fork import Home
+from .._porting import Blocking
 from .._signal_safe import Claim
 from .._types import JsonDict
 from ..audio.base import SinkLike, SourceLike
@@ -54,7 +55,7 @@ Audio = tuple[SourceLike, SinkLike] | str | None
 and speaker, or None for a program that sends and plays sound itself."""
 
 
-class RealtimeSession(Generic[TContext]):
+class RealtimeSession(Blocking, Generic[TContext]):
     """A conversation with agents, from `enter` to `close`.
 
     ::

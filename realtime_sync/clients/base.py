@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import attrs
 
+from .._porting import Advising, Blocking
 from .._types import UNSET
 from ..connection.manager import RealtimeConnectionManager
 from ..connection.reconnect import OnReconnecting, ReconnectPolicy
@@ -34,8 +35,16 @@ __all__ = ["Client", "RealtimeResource", "TranslationsResource"]
 
 C = TypeVar("C", bound="Client")
 
+_BETA = (
+    "the beta's place; write client.realtime, with the session and the event names of GA, which "
+    'OpenAI(dialect="beta") translates for a server that has nothing but the beta'
+)
+_SECRETS = "the beta's name; write client.realtime.client_secrets.create(...)"
+_NOT_REALTIME = "not of the realtime API, which alone is here; use the `openai` package beside"
+_ANOTHER = "not needed: make another client with these options"
 
-class Client:
+
+class Client(Blocking, Advising):
     """What the clients have in common; a ``with`` block closes them.
 
     Attributes:
@@ -43,6 +52,11 @@ class Client:
     """
 
     realtime: RealtimeResource
+    _elsewhere: ClassVar[Mapping[str, str]] = {
+        "beta": _BETA,
+        **dict.fromkeys(("copy", "with_options"), _ANOTHER),
+        **dict.fromkeys(("audio", "chat", "embeddings", "models", "responses"), _NOT_REALTIME),
+    }
     _webhook_secret: str | None = None
 
     @cached_property
@@ -71,7 +85,7 @@ class Client:
         self.close()
 
 
-class RealtimeResource:
+class RealtimeResource(Advising):
     """``client.realtime``: the realtime API of one client.
 
     Args:
@@ -83,6 +97,11 @@ class RealtimeResource:
         transport: opens the links of connections that bring no ``transport`` of their own; None
             for WebSockets.
     """
+
+    _elsewhere: ClassVar[Mapping[str, str]] = {
+        "sessions": _SECRETS,
+        "transcription_sessions": _SECRETS,
+    }
 
     def __init__(
         self,

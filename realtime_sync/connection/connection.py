@@ -7,10 +7,11 @@ import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from types import CodeType, FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._deadline import Deadline
 from .._fork import Home
+from .._porting import Advising, Blocking
 from .._signal_safe import Claim
 from ..errors import (
     ConcurrencyError,
@@ -53,7 +54,7 @@ __all__ = ["RealtimeConnection"]
 _DEFAULT_TURN_TIMEOUT = 60.0
 
 
-class RealtimeConnection(Registration, Observing):
+class RealtimeConnection(Registration, Observing, Blocking, Advising):
     """An open connection; ``client.realtime.connect(...)`` makes it.
 
     Attributes:
@@ -66,6 +67,11 @@ class RealtimeConnection(Registration, Observing):
     """
 
     _started = False
+    _elsewhere: ClassVar[Mapping[str, str]] = {
+        "transcription_session": (
+            "the beta's name; write connection.session.update(session={'type': 'transcription', …})"
+        )
+    }
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .._opening import Opening
+from .._porting import Blocking
 from .._types import JsonDict
 from ..errors import ConnectionClosedOK, LocalProtocolError
 from ..events import ServerEvent, SessionClosed
@@ -95,7 +96,7 @@ class TranslationSessionResource:
         self._send(_event("session.close", event_id))
 
 
-class TranslationConnection:
+class TranslationConnection(Blocking):
     """An open translation; ``client.realtime.translations.connect(...)`` makes it.
 
     Send ``session.close()`` and read on to ``session.closed``, or the end of the translation is

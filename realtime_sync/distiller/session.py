@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from attrs import field, frozen
 
 from .._deadline import Deadline
+from .._porting import Blocking
 from ..audio.file_magic import HEAD_BYTES, refuse_file
 from ..audio.pcm import to_pcm16
 from ..connection import RealtimeConnection, RealtimeConnectionManager
@@ -58,7 +59,7 @@ _PLAYBACK_STARTED = client_message("playback.started")
 _PLAYBACK_STOPPED = client_message("playback.stopped")
 
 
-class DistillerSession:
+class DistillerSession(Blocking):
     """An open session; ``client.realtime_distiller(project=…, uuid=…)`` opens it.
 
     ::

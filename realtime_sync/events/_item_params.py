@@ -21,6 +21,9 @@ __all__ = [
     "RealtimeConversationItemFunctionCallParam",
     "RealtimeConversationItemSystemMessageParam",
     "RealtimeConversationItemUserMessageParam",
+    "RealtimeMcpProtocolErrorParam",
+    "RealtimeMcpToolExecutionErrorParam",
+    "RealtimeMcphttpErrorParam",
     "ResponseItemReferenceParam",
     "SystemContentParam",
     "UserContentParam",
@@ -150,12 +153,32 @@ class McpListToolsParam(TypedDict, total=False):
     id: str
 
 
-class McpErrorParam(TypedDict, total=False):
-    """Why a call of an MCP tool failed; execution errors have no ``code``."""
+class RealtimeMcpProtocolErrorParam(TypedDict, total=False):
+    """A call of an MCP tool failed since the server broke the protocol."""
 
-    type: Required[Literal["protocol_error", "tool_execution_error", "http_error"]]
+    type: Required[Literal["protocol_error"]]
     message: Required[str]
-    code: int
+    code: Required[int]
+
+
+class RealtimeMcpToolExecutionErrorParam(TypedDict, total=False):
+    """A call of an MCP tool failed in the tool."""
+
+    type: Required[Literal["tool_execution_error"]]
+    message: Required[str]
+
+
+class RealtimeMcphttpErrorParam(TypedDict, total=False):
+    """A call of an MCP tool failed on its way; ``code`` is the HTTP status."""
+
+    type: Required[Literal["http_error"]]
+    message: Required[str]
+    code: Required[int]
+
+
+McpErrorParam = (
+    RealtimeMcpProtocolErrorParam | RealtimeMcpToolExecutionErrorParam | RealtimeMcphttpErrorParam
+)
 
 
 class McpCallParam(TypedDict, total=False):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 if TYPE_CHECKING:
     from typing_extensions import Required  # in typing from Python 3.11 on
 
+from .config import RealtimeReasoningEffort
+
 __all__ = [
     "McpToolApprovalParam",
     "McpToolFilterParam",
@@ -136,7 +138,7 @@ class ResponsePromptParam(TypedDict, total=False):
 class RealtimeReasoningParam(TypedDict, total=False):
     """How much a reasoning model thinks before it speaks."""
 
-    effort: Literal["minimal", "low", "medium", "high", "xhigh"]
+    effort: RealtimeReasoningEffort
 
 
 class TracingConfigurationParam(TypedDict, total=False):

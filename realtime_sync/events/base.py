@@ -19,6 +19,7 @@ import attrs
 from attrs import field, frozen
 from attrs.exceptions import FrozenInstanceError
 
+from .._porting import NotAwaited
 from .._types import UNSET, JsonDict
 from ..errors import LocalProtocolError
 from .json_writer import event_text
@@ -178,7 +179,7 @@ set_dict = Model.__dict__["__dict__"].__set__  # past the frozen __setattr__, 60
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
-class Event(Model):
+class Event(Model, NotAwaited):
     """A message of the protocol, of either direction.
 
     Example:

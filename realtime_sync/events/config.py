@@ -24,7 +24,9 @@ __all__ = [
     "McpToolApproval",
     "McpToolFilter",
     "NoiseReduction",
+    "NoiseReductionType",
     "Prompt",
+    "RealtimeReasoningEffort",
     "Reasoning",
     "RetentionRatio",
     "SemanticVad",
@@ -39,6 +41,9 @@ __all__ = [
     "TurnDetection",
     "Voice",
 ]
+
+NoiseReductionType = Literal["near_field", "far_field"]
+RealtimeReasoningEffort = Literal["minimal", "low", "medium", "high", "xhigh"]
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -59,7 +64,7 @@ class AudioFormat(Model):
 class NoiseReduction(Model):
     """The filter before turn detection and recognition."""
 
-    type: Literal["near_field", "far_field"] | None = None
+    type: NoiseReductionType | None = None
     strength: float | None = None
 
 
@@ -241,7 +246,7 @@ class Prompt(Model):
 class Reasoning(Model):
     """How much a reasoning model thinks before it speaks."""
 
-    effort: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
+    effort: RealtimeReasoningEffort | None = None
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

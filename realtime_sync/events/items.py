@@ -22,8 +22,11 @@ __all__ = [
     "McpApprovalResponse",
     "McpCall",
     "McpError",
+    "McpHttpError",
     "McpListTools",
     "McpListedTool",
+    "McpProtocolError",
+    "McpToolExecutionError",
     "SystemMessage",
     "UnknownItem",
     "UserMessage",
@@ -218,16 +221,53 @@ class McpListTools(Model):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class McpError(Model):
-    """Why a call of an MCP tool failed.
+    """Why a call of an MCP tool failed; of a ``type`` that has no class of its own.
 
     Attributes:
-        type: ``protocol_error``, ``tool_execution_error`` or ``http_error``.
         code: set for protocol and HTTP errors.
     """
 
     type: str
     message: str
     code: int | None = None
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class McpProtocolError(McpError):
+    """The MCP server broke the protocol."""
+
+    type: Literal["protocol_error"] = "protocol_error"
+    code: int
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class McpToolExecutionError(McpError):
+    """The tool itself failed; it has no ``code``."""
+
+    type: Literal["tool_execution_error"] = "tool_execution_error"
+
+
+@frozen(kw_only=True, slots=False, eq=False, repr=False)
+class McpHttpError(McpError):
+    """The MCP server answered with the HTTP status ``code``."""
+
+    type: Literal["http_error"] = "http_error"
+    code: int
+
+
+_errors = tagged(
+    {
+        "http_error": McpHttpError,
+        "protocol_error": McpProtocolError,
+        "tool_execution_error": McpToolExecutionError,
+    }
+)
+
+
+def load_mcp_error(value: Any) -> Any:
+    """Return the error for a wire form; what is not an object passes through."""
+    error = _errors(value)
+    return load(McpError, value) if error is value and isinstance(value, Mapping) else error
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -240,7 +280,9 @@ class McpCall(Model):
     arguments: str
     server_label: str
     approval_request_id: str | None = None
-    error: McpError | None = nested(one(McpError))
+    error: McpHttpError | McpProtocolError | McpToolExecutionError | McpError | None = nested(
+        load_mcp_error
+    )
     output: str | None = None
 
 

@@ -38,6 +38,9 @@ from ._item_params import (
     RealtimeConversationItemFunctionCallParam,
     RealtimeConversationItemSystemMessageParam,
     RealtimeConversationItemUserMessageParam,
+    RealtimeMcphttpErrorParam,
+    RealtimeMcpProtocolErrorParam,
+    RealtimeMcpToolExecutionErrorParam,
     ResponseItemReferenceParam,
     SystemContentParam,
     UserContentParam,
@@ -60,6 +63,7 @@ from ._tool_params import (
     ToolChoiceMcpParam,
     TracingConfigurationParam,
 )
+from .config import NoiseReductionType
 
 __all__ = [
     "AssistantContentParam",
@@ -87,6 +91,9 @@ __all__ = [
     "RealtimeConversationItemSystemMessageParam",
     "RealtimeConversationItemUserMessageParam",
     "RealtimeFunctionToolParam",
+    "RealtimeMcpProtocolErrorParam",
+    "RealtimeMcpToolExecutionErrorParam",
+    "RealtimeMcphttpErrorParam",
     "RealtimeReasoningParam",
     "RealtimeResponseCreateAudioOutputParam",
     "RealtimeResponseCreateParamsParam",
@@ -132,7 +139,7 @@ class AudioFormatParam(TypedDict, total=False):
 class NoiseReductionParam(TypedDict, total=False):
     """The filter before turn detection and recognition."""
 
-    type: Literal["near_field", "far_field"]
+    type: NoiseReductionType
     strength: float
 
 

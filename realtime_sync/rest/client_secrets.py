@@ -3,20 +3,16 @@
 A secret opens sessions until it expires; a session that it opened goes on after that.
 """
 
-# ruff: noqa: RUF009  # nested() is an attrs field, not a value
-
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar
-
-from attrs import frozen
+from typing import TYPE_CHECKING, TypeVar
 
 from .._types import UNSET, Unset
 from ..errors import RemoteProtocolError
 from ..events import Model, Session, TranscriptionSession
-from ..events.base import load, nested
-from ..events.session_config import as_session
+from ..events.base import load
+from ..events.client_secrets import ClientSecret, ExpiresAfterParam
 from .api import Resource
 from .raw import as_raw, as_streaming
 from .request import Answer, Request, Timeout, json_body, json_object, merged
@@ -38,36 +34,6 @@ __all__ = [
 
 
 M = TypeVar("M", bound=Model)
-
-
-class ExpiresAfterParam(TypedDict, total=False):
-    """When a secret expires: ``seconds`` (10 to 7200, by default 600) after ``anchor``."""
-
-    anchor: Literal["created_at"]
-    seconds: int
-
-
-@frozen(kw_only=True, slots=False, eq=False, repr=False)
-class ClientSecret(Model):
-    """A short-lived key, and the session that it opens.
-
-    Example:
-        >>> secret = ClientSecret(value="ek_68af", expires_at=1767225600, session={})
-        >>> secret
-        ClientSecret(expires_at=1767225600)
-
-    Attributes:
-        value: the key, ``ek_…``; not in the repr.
-        expires_at: seconds since 1970.
-        session: the effective configuration.
-    """
-
-    value: str
-    expires_at: int
-    session: Session | TranscriptionSession = nested(as_session)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(expires_at={self.expires_at})"
 
 
 def read_secret(cls: type[M]) -> Callable[[Answer], M]:

@@ -1,19 +1,15 @@
 """Client secrets for sessions that translate."""
 
-# ruff: noqa: RUF009  # nested() is an attrs field, not a value
-
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
 from .._types import UNSET, Unset
-from ..events import Model, TranslationSession
-from ..events.base import nested, one
+from ..events import TranslationSession
+from ..events.client_secrets import ExpiresAfterParam, TranslationClientSecret
 from .api import Resource
-from .client_secrets import ExpiresAfterParam, read_secret
+from .client_secrets import read_secret
 from .raw import as_raw, as_streaming
 from .request import Request, Timeout, json_body, merged
 
@@ -29,24 +25,6 @@ __all__ = [
     "TranslationsWithRawResponse",
     "TranslationsWithStreamingResponse",
 ]
-
-
-@frozen(kw_only=True, slots=False, eq=False, repr=False)
-class TranslationClientSecret(Model):
-    """A short-lived key, and the translation session that it opens.
-
-    Attributes:
-        value: the key, ``ek_…``; not in the repr.
-        expires_at: seconds since 1970.
-        session: the effective configuration.
-    """
-
-    value: str
-    expires_at: int
-    session: TranslationSession = nested(one(TranslationSession))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(expires_at={self.expires_at})"
 
 
 class TranslationClientSecrets(Resource):

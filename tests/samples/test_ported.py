@@ -21,9 +21,9 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from beta_rules import AzureRules
+from beta_rules import AzureRules, BetaRules
 from dialect_server import Front, open_front
-from embedded import QUESTIONS, Server
+from embedded import QUESTIONS, Server, question
 from guards import Guard
 from port_rule import (
     AGENT_PAIRS,
@@ -40,7 +40,7 @@ from programs import REPOSITORY, Program
 from raw_server import CLOSE, PING, PONG, TEXT, RawPeer, RawServer, close_payload
 
 from realtime_sync import Local
-from realtime_sync.audio import VirtualSpeaker, WavSource
+from realtime_sync.audio import VirtualSpeaker, WavSource, write_wav
 from realtime_sync.events import parse_event
 
 PROMPT = "Message: "
@@ -59,6 +59,24 @@ def test_every_ported_sample_is_here() -> None:
 def test_the_rule_makes_it(name: str) -> None:
     before = (PORTED / f"{name}_before.py").read_text("utf-8")
     assert port(before) == (PORTED / f"{name}.py").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "from openai.types.realtime.response_create_event import ResponseCreateEvent",
+            "from realtime_sync.events import ResponseCreateEvent",
+        ),
+        (
+            "from openai.resources.realtime.realtime import AsyncRealtimeConnection",
+            "from realtime_sync import RealtimeConnection",
+        ),
+    ],
+)
+def test_the_rule_knows_modules_within(before: str, after: str) -> None:
+    assert port(before) == after
+    exec(after)
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -93,6 +111,59 @@ def test_the_document_counts_what_was_restructured() -> None:
 def test_a_written_conversation(program: Program, suffix: str) -> None:
     output = program.run(PORTED / f"realtime{suffix}.py", typed=TYPED)
     assert re.fullmatch(ANSWERS, output, re.DOTALL), output
+
+
+@pytest.mark.parametrize("suffix", ["", "_before"])
+def test_typed_events(program: Program, suffix: str) -> None:
+    output = program.run(PORTED / f"typed_events{suffix}.py", typed=TYPED)
+    assert re.fullmatch(ANSWERS.replace("Message: ", r"Message: (?:\[user\] )?"), output, re.DOTALL)
+    assert output.count("[user] ") == output.count("[completed]") == 2
+
+
+@pytest.mark.parametrize("suffix", ["", "_before"])
+def test_function_calls(program: Program, suffix: str) -> None:
+    output = program.run(PORTED / f"function_calls{suffix}.py")
+    call, answer = output.splitlines()
+    assert re.fullmatch(r'\[get_weather: \{"city": ?"London"\}\]', call)
+    assert answer == "The weather in London is sunny, 21 degrees."
+
+
+@pytest.fixture
+def beta(local_server: Local) -> Iterator[Front]:
+    """A server that has nothing but the beta."""
+    embedded = Server(local_server.url, local_server.api_key, cast("Any", None))
+    with open_front(BetaRules, embedded) as front:
+        yield front
+
+
+def test_the_beta_s_shape_before(program: Program, beta: Front) -> None:
+    text = (PORTED / "beta_conversation_before.py").read_text("utf-8")
+    file = program.folder / "before.py"
+    place = beta.url.replace("http", "ws", 1)  # the package's beta makes TLS of `base_url`
+    file.write_text(text.replace("OpenAI()", f'OpenAI(websocket_base_url="{place}/v1")'), "utf-8")
+    output = program.run(file, typed=TYPED)
+    assert re.fullmatch(ANSWERS, output, re.DOTALL), output
+    assert beta.received[0]["session"]["modalities"] == ["text"]
+
+
+def test_the_beta_s_shape_ported_to_a_server_of_today(program: Program) -> None:
+    output = program.run(PORTED / "beta_conversation.py", typed=TYPED)
+    assert re.fullmatch(ANSWERS, output, re.DOTALL), output
+
+
+def test_the_beta_s_shape_ported_to_a_server_of_the_beta(program: Program, beta: Front) -> None:
+    """As the document says, `dialect="beta"` is all that this takes."""
+    text = (PORTED / "beta_conversation.py").read_text("utf-8")
+    file = program.folder / "with_dialect.py"
+    file.write_text(text.replace("OpenAI()", 'OpenAI(dialect="beta")'), "utf-8")
+    output = program.run(file, typed=TYPED, environment={"OPENAI_BASE_URL": f"{beta.url}/v1"})
+    assert re.fullmatch(ANSWERS, output, re.DOTALL), output
+    assert beta.received[0]["session"] == {
+        "modalities": ["text"],
+        "instructions": "Be brief.",
+        "turn_detection": {"type": "server_vad", "silence_duration_ms": 400},
+        "max_response_output_tokens": 200,
+    }
 
 
 @pytest.fixture
@@ -212,14 +283,28 @@ def test_nor_was_it_before() -> None:
 # -- spoken --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("suffix", ["", "_before"])
+def test_a_spoken_question(program: Program, suffix: str) -> None:
+    asked = program.folder / "question.wav"
+    write_wav(asked, question("time"))
+    output = program.run(PORTED / f"spoken_question{suffix}.py", str(asked), "answer.wav")
+    assert re.search(r"you said: what time is it\]\n.*It is ", output, re.DOTALL), output
+    assert speaks(program.folder / "answer.wav")
+
+
+def speaks(path: Path) -> bool:
+    with wave.open(str(path)) as recorded:
+        assert recorded.getframerate() == 24_000
+        samples = np.frombuffer(recorded.readframes(recorded.getnframes()), "<i2")
+    return np.count_nonzero(np.abs(samples.astype(int)) > 200) > 5_000
+
+
 def test_push_to_talk_with_files(program: Program) -> None:
     question = str(QUESTIONS / "time.wav")
     file = PORTED / "push_to_talk.py"
     output = program.run(file, "--input", question, "--output", "answer.wav")
     assert re.search(r"you said: what time is it\].*It is .*\[completed\]", output, re.DOTALL)
-    with wave.open(str(program.folder / "answer.wav")) as recorded:
-        samples = np.frombuffer(recorded.readframes(recorded.getnframes()), "<i2")
-    assert np.count_nonzero(np.abs(samples.astype(int)) > 200) > 5_000, "it speaks"
+    assert speaks(program.folder / "answer.wav")
 
 
 def load(path: Path) -> ModuleType:

@@ -154,6 +154,11 @@ def litellm_python() -> str:
     return _python("litellm", "litellm", oldest=11)
 
 
+def openai_newest_python() -> str:
+    """Return the interpreter that has the newest `openai`."""
+    return _python("openai_newest", "openai_newest", oldest=10)
+
+
 def _python(part: str, venv: str, *, oldest: int) -> str:
     """Return the interpreter of an environment with the clients of ``part``."""
     install(part)

@@ -11,17 +11,20 @@ from pathlib import Path
 
 PORTED = Path(__file__).parents[2] / "samples" / "ported"
 # On the `openai` package, on `openai-agents`, on the Realtime of `mirascope`, on `airefinery-sdk`.
-PAIRS = ("realtime", "azure_realtime")
+PAIRS = ("realtime", "azure_realtime", "typed_events", "function_calls", "spoken_question")
 AGENT_PAIRS = ("agents_quickstart", "agents_app_agent", "agents_sip_agents")
 DECORATOR_PAIRS = ("decorators_talk", "decorators_weather")
 DISTILLER_PAIRS = ("distiller_text", "distiller_talk")
-# Ported by the rule, and by hand where our devices and threads stand for what was there.
-BY_HAND = ("yandex_voice_agent",)
+# Ported by the rule, and by hand: where our devices and threads stand for what was there, and where
+# the session and the names of events are those of GA.
+BY_HAND = ("yandex_voice_agent", "beta_conversation")
 
 _SOUND = "from realtime_sync.audio import Sound, play"
 _RULE = (
     # The import changes.
     (r"^from openai import", "from realtime_sync import"),
+    (r"^from openai\.resources\.realtime(?:\.\w+)? import", "from realtime_sync import"),
+    (r"^from openai\.types\.realtime(?:\.\w+)? import", "from realtime_sync.events import"),
     (r"^from air import", "from realtime_sync import"),
     (r"^from mirascope\.beta\.openai import", "from realtime_sync.app import"),
     (r"^from pydub import AudioSegment\nfrom pydub\.playback import play", _SOUND),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from realtime_sync import AsyncOpenAI as Unported  # type: ignore[attr-defined]
 from realtime_sync import Local, OpenAI, RealtimeConnection
 from realtime_sync.events import ErrorEvent
+from realtime_sync.events import ResponseDonneEvent as Misspelt  # type: ignore[attr-defined]
 
 
 def wrong(connection: RealtimeConnection) -> None:
@@ -42,6 +44,19 @@ def not_opened(client: OpenAI) -> None:
     connection.session.update(session={"type": "realtime"})  # type: ignore[attr-defined]
     for _ in connection:  # type: ignore[attr-defined]
         pass
+
+
+async def ported_in_part(client: OpenAI) -> None:
+    print(Unported, Misspelt)
+    print(client.beta.realtime)  # type: ignore[attr-defined]
+    print(client.realtime.sessions)  # type: ignore[attr-defined]
+    async with client.realtime.connect(model="m") as opened:  # type: ignore[attr-defined]
+        print(opened)
+    with client.realtime.connect(model="gpt-realtime-2") as connection:
+        await connection.recv()  # type: ignore[misc]
+        await connection.response.create()  # type: ignore[misc,func-returns-value]
+        async for event in connection:  # type: ignore[attr-defined]
+            print(event)
 
 
 OpenAI("a key by position")  # type: ignore[call-arg]

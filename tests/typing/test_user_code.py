@@ -1,6 +1,7 @@
 """User code is typed: what is right passes ``mypy --strict``, and mistakes are found.
 
-A program of agents passes the strict mode of pyright, too; ``basedpyright`` brings its own node.
+A program of agents, and one on ported names, pass the strict mode of pyright, too; ``basedpyright``
+brings its own node.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ def test_user_code_under_mypy_strict() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_a_program_of_agents_under_pyright_strict(tmp_path: Path) -> None:
+def test_programs_under_pyright_strict(tmp_path: Path) -> None:
     samples = (REPOSITORY / "samples" / "ported").glob("agents_*.py")
     ported = [path for path in samples if not path.stem.endswith("_before")]
     config = {
-        "include": [str(path) for path in sorted((*HERE.glob("agents_*.py"), *ported))],
+        "include": [
+            str(path)
+            for path in sorted((*HERE.glob("agents_*.py"), HERE / "ported_names.py", *ported))
+        ],
         "extraPaths": [str(REPOSITORY)],
         "pythonVersion": "3.10",
         "typeCheckingMode": "strict",
