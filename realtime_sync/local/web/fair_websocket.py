@@ -53,9 +53,12 @@ class FairWebSocket(PoliteWebSocket):
         super().handle_events()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End, and forget what was not parsed."""
+        """End, and let go of messages at once: reference cycles keep a connection for a while."""
         self._unparsed.clear()
         super().connection_lost(exc)
+        self.frames = []  # of a message that has not ended
+        self.conn.parser.close()  # it holds the last frame
+        self.conn.reader.discard()  # and this what there is of the next one
 
     def _parse(self) -> None:
         """Parse up to the first portion in which a frame ends."""

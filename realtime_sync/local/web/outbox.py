@@ -63,8 +63,9 @@ class Outbox:
         await self._empty.wait()
 
     def stop(self) -> None:
-        """Send nothing more: the connection is about to be closed."""
+        """Send nothing more, and let go of it: the connection is about to be closed."""
         self._stopped = True
+        self._queue.clear()
 
     async def run(self) -> None:
         """Send what is queued, for ever; an exception of ``send`` ends it."""

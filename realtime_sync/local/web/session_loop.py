@@ -81,10 +81,13 @@ class SessionLoop:
             if not done:
                 await self._expire()
             for task in done:
-                with contextlib.suppress(WebSocketDisconnect):
-                    task.result()
+                failure = task.exception()
+                # Raised, it would keep this frame, and this frame it, with the last message.
+                if failure is not None and not isinstance(failure, WebSocketDisconnect):
+                    raise failure
         finally:
             await self._end_tasks()
+            self.outbox.stop()
             session.close()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

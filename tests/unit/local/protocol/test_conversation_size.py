@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import sys
 from typing import Any
 
 import pytest
 from bench import LOUD, Bench
 
+from realtime_sync import ServerError
+from realtime_sync.local.protocol.conversation_size import ConversationSize
+from realtime_sync.local.protocol.stored_items import StoredItem, StoredPart
 from realtime_sync.local.server_settings import ServerSettings
 
 MIB = 1 << 20
@@ -172,3 +176,37 @@ def test_the_number_of_responses_at_once() -> None:
     assert error["code"] == "too_many_active_responses"
     bench.finish()
     assert bench.send("response.create", response=aside)[0]["type"] == "response.created"
+
+
+def test_what_an_item_weighs() -> None:
+    """Exactly so much fits; what the recogniser heard and the names of fields count, too."""
+    size = ConversationSize(ServerSettings(max_item_mib=1))
+    fits = "x" * (MIB - sys.getsizeof(""))
+    size.require_fit({}, "item")
+    size.require_fit(fits, "item")  # type: ignore[arg-type]  # JSON of any kind
+    with pytest.raises(ServerError, match=r"it takes 1\.0 MiB"):
+        size.require_fit(fits + "x", "item")  # type: ignore[arg-type]  # as above
+    with pytest.raises(ServerError, match="Invalid 'item'"):
+        size.require_fit({fits: 1}, "item")
+    heard = StoredItem("a", "message", content=[StoredPart("input_audio", heard=fits)])
+    with pytest.raises(ServerError, match="Invalid 'item'"):
+        size.require_fit(heard, "item")
+
+
+def test_an_item_that_grows_is_counted_once_and_a_cleared_conversation_is_empty() -> None:
+    size = ConversationSize(ServerSettings(max_items=2, max_conversation_mib=1))
+    part = StoredPart("input_audio", heard="x" * (MIB // 2))
+    item = StoredItem("a", "message", content=[part])
+    size.add(item)
+    for _ in range(3):
+        size.weigh_again(item)
+    size.require_room()
+    part.heard = "x" * MIB
+    size.weigh_again(item)
+    with pytest.raises(ServerError, match=r"take 1\.0 MiB without their sound"):
+        size.require_room()
+    size.clear()
+    size.weigh_again(item)
+    size.require_room()
+    size.add(StoredItem("b", "message"))
+    size.require_room()

@@ -19,6 +19,18 @@ def shows(key: str) -> HTTPConnection:
     return HTTPConnection({"type": "http", "headers": headers})
 
 
+def test_other_ways_to_show_it() -> None:
+    access = Access("the key", IssuedSecrets(10))
+    for name, value in (("authorization", "bEARER  the key "), ("api-key", "the key")):
+        scope = {"type": "http", "headers": [(name.encode(), value.encode())]}
+        assert access.check(HTTPConnection(scope)) == Grant()
+    for value in ("Basic the key", "the key", "Bearer"):
+        scope = {"type": "http", "headers": [(b"authorization", value.encode())]}
+        assert code_of(access.check(HTTPConnection(scope))) == "invalid_api_key"
+    scope = {"type": "websocket", "headers": [], "subprotocols": ["openai-insecure-api-key.x"]}
+    assert code_of(access.check(HTTPConnection(scope))) == "invalid_api_key"
+
+
 def code_of(answer: Grant | JSONResponse | None) -> str:
     assert isinstance(answer, JSONResponse)
     code: str = json.loads(bytes(answer.body))["error"]["code"]

@@ -91,6 +91,7 @@ def test_failed_accepts_are_told_once_a_minute(
             loop.call_exception_handler({**context, "exception": exc, "socket": None})
         now_s += 59.9
         loop.call_exception_handler({**context, "exception": exc, "socket": None})
+        assert len(caplog.messages) == 1
         now_s += 0.2
         loop.call_exception_handler({**context, "exception": exc, "socket": None})
         loop.call_exception_handler({"message": "something else", "exception": exc})

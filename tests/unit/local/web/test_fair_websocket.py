@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -73,6 +75,12 @@ async def opened(app: App) -> tuple[FairWebSocket, Transport]:
     protocol.data_received(head("/", upgrade=True))
     await asyncio.wait_for(app.started.wait(), GUARD_S)
     return protocol, transport
+
+
+async def until_taken(app: App) -> None:
+    """Let the application work until it hears of the end."""
+    while not app.messages or app.messages[-1]["type"] != "websocket.disconnect":
+        await asyncio.sleep(0)
 
 
 async def until_read(transport: Transport) -> None:
@@ -179,3 +187,31 @@ def test_nothing_is_parsed_behind_what_is_wrong(wrong: bytes) -> None:
         protocol.connection_lost(None)
 
     asyncio.run(asyncio.wait_for(run(), GUARD_S))
+
+
+@pytest.mark.parametrize("sent", ["a frame without its end", "a message without its end", "whole"])
+def test_a_connection_that_is_lost_holds_no_message(sent: str) -> None:
+    """Reference cycles keep it until the garbage collector comes; a message may have 21 MiB."""
+    message = masked(TEXT, b"x" * (4 << 20), fin=sent != "a message without its end")
+
+    async def run() -> int:
+        app = App()
+        protocol, transport = await opened(app)
+        app.may_go_on.set()
+        tracemalloc.start()
+        try:
+            for at in range(0, len(message) - (sent == "a frame without its end"), 1 << 18):
+                protocol.data_received(message[at : at + (1 << 18)])
+                await until_read(transport)
+            protocol.connection_lost(None)
+            await until_taken(app)
+            app.messages.clear()
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    gc.disable()
+    try:
+        assert asyncio.run(run()) < 1 << 20
+    finally:
+        gc.enable()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any, cast
 from unittest.mock import Mock
 
@@ -18,14 +19,16 @@ APP = create_app(ServerSettings(), Mock(workers=dict))
 PATHS = [(type(route), cast("Any", route).path) for route in APP.routes]
 
 
-def first_answer(kind: str, path: str, method: str, **headers: str) -> dict[str, Any]:
+def first_answer(
+    kind: str, path: str, method: str, headers: Sequence[tuple[str, str]]
+) -> dict[str, Any]:
     """Return what the application sends first, and its body as ``"body"``."""
     scope = {
         "type": kind,
         "method": method,
         "path": path,
         "query_string": b"",
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "headers": [(name.encode(), value.encode()) for name, value in headers],
         "subprotocols": [],
         "extensions": {"websocket.http.response": {}},
     }
@@ -59,12 +62,35 @@ def test_foreigners(kind: type, path: str, headers: dict[str, str], code: str) -
     assert kind in (Route, WebSocketRoute), "another kind of route has to be looked at here"
     of = "websocket" if kind is WebSocketRoute else "http"
     for method in ("GET", "POST", "OPTIONS", "DELETE"):
-        answer = first_answer(of, path, method, **headers)
+        answer = first_answer(of, path, method, [*headers.items()])
         assert answer["status"] == 403
         assert json.loads(answer["body"])["error"]["code"] == code
 
 
 def test_healthz_has_no_name() -> None:
-    assert first_answer("http", "/healthz", "GET", host="evil.example")["status"] == 200
-    assert first_answer("http", "/healthz", "GET")["status"] == 200
-    assert first_answer("http", "/healthz/", "GET", host="evil.example")["status"] == 403
+    evil = [("host", "evil.example")]
+    assert first_answer("http", "/healthz", "GET", evil)["status"] == 200
+    assert first_answer("http", "/healthz", "GET", [])["status"] == 200
+    assert first_answer("http", "/healthz/", "GET", evil)["status"] == 403
+
+
+def test_of_several_origins_none_counts() -> None:
+    origins = [("origin", "http://localhost"), ("origin", "http://evil.example")]
+    for each in (origins, origins[::-1], 2 * origins[:1]):
+        answer = first_answer("http", "/v1/models", "GET", [("host", "localhost"), *each])
+        assert answer["status"] == 403
+
+
+def test_what_caches_and_browsers_are_told() -> None:
+    """An answer is for one origin; and pages may ask a machine of the user's own network."""
+    host, foreign = ("host", "localhost"), ("origin", "http://evil.example")
+    answer = first_answer("http", "/v1/models", "GET", [host, foreign])
+    assert (b"vary", b"Origin") in answer["headers"]
+    preflight = [
+        *(host, ("origin", "http://localhost:3000"), ("access-control-request-method", "POST")),
+        ("access-control-request-private-network", "true"),
+    ]
+    answer = first_answer("http", "/v1/realtime/client_secrets", "OPTIONS", preflight)
+    assert answer["status"] == 200
+    assert (b"access-control-allow-private-network", b"true") in answer["headers"]
+    assert (b"access-control-allow-origin", b"http://localhost:3000") in answer["headers"]

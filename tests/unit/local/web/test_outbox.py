@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
+
+import pytest
 
 from realtime_sync.local.web.outbox import Outbox
 
@@ -50,3 +53,20 @@ def test_nothing_is_sent_once_the_connection_is_being_closed() -> None:
         sending.cancel()
 
     asyncio.run(run())
+
+
+def test_nothing_is_held_once_the_connection_is_being_closed() -> None:
+    async def send(text: str) -> None:
+        pytest.fail("it is too late")
+
+    async def run() -> int:
+        outbox = Outbox(send)
+        tracemalloc.start()
+        try:
+            outbox.put({"big": "x" * (4 << 20)})
+            outbox.stop()
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    assert asyncio.run(run()) < 1 << 20

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 
 import pytest
@@ -54,3 +55,41 @@ def test_what_is_no_fault_is_not_told(
         except kind:
             THEIRS.exception("Exception in ASGI application\n")
     assert capsys.readouterr().err == ""
+
+
+def test_other_handlers_keep_the_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program that serves in its own process has a log of its own."""
+    own = io.StringIO()
+    handlers = [logging.StreamHandler(own), logging.StreamHandler(own)]
+    try:
+        OURS.addHandler(handlers[0])
+        with logging_to_stderr("warning"):
+            logging.getLogger().addHandler(handlers[1])  # behind the server's
+            try:
+                raise KeyError("marmalade")
+            except KeyError:
+                OURS.exception("a response failed")
+    finally:
+        OURS.removeHandler(handlers[0])
+        logging.getLogger().removeHandler(handlers[1])
+    assert own.getvalue().count("KeyError: 'marmalade'") == 2
+    assert "KeyError: 'marmalade'" not in capsys.readouterr().err
+
+
+def test_an_exception_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_to_stderr("warning"):
+        OURS.warning("a response failed", exc_info=(None, None, None))
+    assert capsys.readouterr().err.endswith("an exception (its message is left out)\n")
+
+
+def test_levels_are_as_before_afterwards() -> None:
+    before = logging.getLogger().level, OURS.level
+    try:
+        logging.getLogger().setLevel(logging.CRITICAL)
+        OURS.setLevel(logging.ERROR)
+        with logging_to_stderr("debug"):
+            assert OURS.level == logging.DEBUG
+        assert (logging.getLogger().level, OURS.level) == (logging.CRITICAL, logging.ERROR)
+    finally:
+        logging.getLogger().setLevel(before[0])
+        OURS.setLevel(before[1])

@@ -16,6 +16,7 @@ class Asgi:
     def __init__(self, most: int) -> None:
         self.over = asyncio.Event()
         self.statuses: list[int] = []
+        self.waits: list[bytes] = []
         self.limit = SessionLimit(self._app, most)
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
@@ -29,6 +30,7 @@ class Asgi:
     async def _send(self, message: Any) -> None:
         if "status" in message:
             self.statuses.append(message["status"])
+            self.waits.append(dict(message["headers"])[b"retry-after"])
 
     def ask(self, type: str = "websocket", **scope: Any) -> asyncio.Task[None]:
         extensions = {"websocket.http.response": {}}
@@ -44,7 +46,7 @@ def test_sessions_count_until_they_end_however_that_is() -> None:
         await asyncio.sleep(0)
         assert asgi.limit.open == 2
         await asgi.ask()
-        assert asgi.statuses == [429]
+        assert (asgi.statuses, asgi.waits) == ([429], [b"5"])
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import weakref
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from starlette.websockets import WebSocketDisconnect
 
 from realtime_sync.local.web import session_loop
 from realtime_sync.local.web.session_loop import SessionLoop
@@ -146,6 +148,33 @@ def test_nothing_of_a_message_is_held_while_the_next_is_awaited() -> None:
             return message
 
     assert serve(Forgetful()).calls == ["open", {"n": 1}, "close"]
+
+
+def test_nothing_of_a_session_waits_for_the_garbage_collector() -> None:
+    """Its client has gone, with 15 MiB on the way to it; hundreds of clients may do that."""
+
+    class Answer:
+        pass
+
+    class Broken(Socket):
+        async def send_text(self, text: str) -> None:
+            answer = Answer()  # as the text, in this frame
+            answers.append(weakref.ref(answer))
+            raise WebSocketDisconnect
+
+    async def run() -> None:
+        loop = SessionLoop(Broken(), session_limit_s=600)  # type: ignore[arg-type]  # as above
+        loop.outbox.put({"type": "answer"})
+        await loop.run(Session())
+        await asyncio.sleep(0)
+
+    answers: list[weakref.ref[Answer]] = []
+    gc.disable()
+    try:
+        asyncio.run(run())
+        assert [answer() for answer in answers] == [None]
+    finally:
+        gc.enable()
 
 
 def test_a_session_expires() -> None:

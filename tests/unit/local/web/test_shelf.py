@@ -37,3 +37,12 @@ def test_so_much_is_kept() -> None:
     assert not shelf.is_full
     shelf.put("more", "", chars=MIB - 10)
     assert shelf.is_full
+
+
+def test_things_may_go_while_they_are_looked_at() -> None:
+    shelf: Shelf[str] = Shelf("things", 2)
+    shelf.put("a", "A", chars=1)
+    shelf.put("b", "B", chars=1)
+    for key, _ in shelf:
+        shelf.remove(key)
+    assert dict(shelf) == {}
