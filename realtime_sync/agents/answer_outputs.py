@@ -35,6 +35,11 @@ class OutputWrapper:
         self._output = output
 
     @property
+    def calls_program(self) -> bool:
+        """See `Output.calls_program`."""
+        return self._output.calls_program
+
+    @property
     def failure(self) -> BaseException | None:
         """See `Output.failure`."""
         return self._output.failure

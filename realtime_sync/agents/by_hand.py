@@ -68,6 +68,7 @@ class ByHandOutput:
         has_audience: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.calls_program = tracker is not None
         self._report = report
         self._format = sound_format
         self._tracker = tracker

@@ -27,7 +27,7 @@ from ._observer import Observer
 from ._tool_rounds import ToolRounds
 from ._turn_runner import TurnRunner
 from .link.link import Link
-from .link.queue import EventQueue, Interruption, Malformed
+from .link.queue import EventQueue, Interruption, Malformed, StandIn
 from .link.sender import Sender
 from .reply import Reply, ReplyDelta, server_error
 from .resources import (
@@ -203,7 +203,9 @@ class RealtimeConnection(Registration, Observing, Blocking, Advising):
         finally:
             self._queue.wakeable = False
 
-    def polled(self, timeout: Callable[[], float | None]) -> Generator[ServerEvent | None]:
+    def polled(
+        self, timeout: Callable[[], float | None], stand_in: StandIn | None = None
+    ) -> Generator[ServerEvent | None]:
         """Yield what `poll` would return, for ever: for a thread that does nothing else for long.
 
         It costs less than a `poll` for each event. Until it is closed or raises, it is the
@@ -211,6 +213,8 @@ class RealtimeConnection(Registration, Observing, Blocking, Advising):
 
         Args:
             timeout: is called before each wait, and says for how many seconds.
+            stand_in: may take events on the reader's thread, while this waits; what it takes is
+                not yielded.
 
         Raises:
             RemoteProtocolError, ConnectionClosed, ConcurrencyError: as `recv`.
@@ -225,7 +229,8 @@ class RealtimeConnection(Registration, Observing, Blocking, Advising):
             if turns.current is not None:
                 turns.give_up_current()
             while True:
-                entry = queue.poll(timeout)
+                # What is left of a turn that was given up is discarded here.
+                entry = queue.poll(timeout, None if turns.abandoned else stand_in)
                 if entry is None:
                     yield None
                     continue

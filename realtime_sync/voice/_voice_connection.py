@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from ..connection.link.queue import StandIn
     from ..conversation.history import History
     from ..conversation.session import SessionFacts, SessionState
     from ..events import ErrorEvent, ServerEvent
@@ -109,11 +110,14 @@ class VoiceConnection(Protocol):
     def session_facts(self) -> SessionFacts:
         """Says which formats the session has, and what the server does by itself."""
 
-    def polled(self, timeout: Callable[[], float | None]) -> Generator[ServerEvent | None]:
+    def polled(
+        self, timeout: Callable[[], float | None], stand_in: StandIn | None = None
+    ) -> Generator[ServerEvent | None]:
         """Yield each event, and None when none came in time or `wake` was called.
 
         Args:
             timeout: is called before each wait, and says for how many seconds.
+            stand_in: may take events instead, while this waits.
         """
 
     def wake(self) -> None:

@@ -3,6 +3,10 @@
 It alone consumes the connection and asks the rules. It never waits for the program, whose events
 lie in a box, nor for the sink, to which a player writes. What other threads want of it, it does
 between two events.
+
+Waking it costs more than most events do. So while it waits, those that make nothing due, above all
+the pieces of an answer, are taken in its place by the thread that reads them (`VoiceEngine.take`):
+that asks the rules and plays, and leaves to the engine's thread whatever is to be sent or begun.
 """
 
 from __future__ import annotations
@@ -14,7 +18,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from typing import Literal
+from functools import partial
+from typing import Any, Literal, NoReturn
 
 from attrs import define, field
 
@@ -31,8 +36,6 @@ from ..errors import (
     RemoteProtocolError,
 )
 from ..events import (
-    ConversationItemInputAudioTranscriptionDelta,
-    Reconnected,
     ResponseFunctionCallArgumentsDelta,
     ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
@@ -71,7 +74,8 @@ from .events import (
 )
 from .output import Output
 from .rules import VoiceState
-from .seams import Audience, FurtherRules, Input, Take
+from .seams import Audience, FurtherRules, Input
+from .takers import Takers
 from .transcript import Transcript
 
 __all__ = ["EndedBy", "VoiceEngine"]
@@ -102,7 +106,7 @@ _WORTH_A_WARNING = frozenset(
 # many at the latest, where they come without a pause.
 _MOST_UNTOLD = 32
 
-Decision = Callable[[], list[Effect]]
+Decision = Callable[[], Iterable[Effect]]
 EndedBy = Literal["stop", "server", "source", "idle"]
 
 
@@ -142,8 +146,10 @@ class VoiceEngine:
         transcript: what was said and heard.
 
     Threads:
-        `start` is called once; all else may be called from any thread. The engine's thread is
-        ``voice``; it calls no code of the program's but sources, sinks and echo controls.
+        `start` is called once; all else may be called from any thread, but for `take` and `rest`,
+        which belong to the connection's reader (see `StandIn`). The engine's thread is ``voice``;
+        it calls no code of the program's but sources, sinks and echo controls, and the reader
+        calls none. Only one of the two is at work at a time.
     """
 
     def __init__(
@@ -185,13 +191,14 @@ class VoiceEngine:
         self._stopping = Latch()
         self._home = Home()
         self._thread: threading.Thread | None = None
-        # The rest belongs to the engine's thread.
+        # The rest belongs to the engine's thread, and to the reader while that waits.
         self._reports: deque[object] = deque() if reports is None else reports
-        self._events = connection.polled(self._end_burst)
+        self._stand_in = None if output.calls_program else self
+        self._events = connection.polled(self._end_burst, self._stand_in)
         self._untold = 0  # events that the audience has, and was not woken for
-        self._takers: dict[type, tuple[Take, ...]] = {}  # who is asked, by kind of event
-        # Kinds of events that make nothing due, unless something is done about one.
-        self._quiet: set[type] = {ConversationItemInputAudioTranscriptionDelta}
+        self._takers = Takers(state, self._further)
+        # What was decided in its place and is still to be done; before anything else.
+        self._left: deque[Decision] = deque()
         self._over = False  # the conversation has come to its end
         self._full_since: float | None = None  # the audience has no room
         self._was_closed = False  # the connection, before the conversation began
@@ -264,6 +271,43 @@ class VoiceEngine:
     def _wake(self) -> None:
         self._connection.wake()
 
+    # -- in the place of the thread, while it waits ----------------------------------------------
+
+    def take(self, item: Any) -> bool:
+        """Take an event that makes nothing due, as most do: see `StandIn`."""
+        kind = type(item)
+        if kind not in _STREAMED and kind not in self._takers.quiet:
+            return False
+        if self._left or self._awaits_sound or self._pace_s > self._slow_tick_s:
+            return False  # the thread has more to do than to look around when its time comes
+        if not self._audience.has_room():
+            return False
+        looks = True
+        try:
+            looks = self._receive(item, self._act_at_once)
+            if self._reports:
+                self._tell()
+            if self._untold >= _MOST_UNTOLD:
+                self._wake_audience()
+        except BaseException as exc:  # it ends the thread, as it would have there
+            self._left.append(partial(_raise, exc))
+        if looks or self._left or self._awaits_sound:
+            self._wake()
+        return True
+
+    def rest(self) -> None:
+        """Wake the audience, if it has something new: see `StandIn`."""
+        if self._untold:
+            self._wake_audience()
+
+    def _act_at_once(self, effects: Iterable[Effect]) -> None:
+        """Do what takes no time, and leave all from the first on that may to the thread."""
+        waiting = deque(effects)
+        while waiting and type(waiting[0]) in (Play, Report):
+            self._act([waiting.popleft()])
+        if waiting:
+            self._left.append(partial(list, waiting))
+
     # -- the thread ------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -285,6 +329,8 @@ class VoiceEngine:
 
     def _converse(self) -> None:
         while not self._stopping.is_set:
+            while self._left:
+                self._act(self._left.popleft()())
             if not self._commands.empty():
                 self._do_commands()
             event = None
@@ -303,10 +349,10 @@ class VoiceEngine:
                 self._play_out()
                 return
             except RemoteProtocolError as error:
-                self._events = self._connection.polled(self._end_burst)
+                self._events = self._connection.polled(self._end_burst, self._stand_in)
                 self._event_at = self._clock()
                 self._leave_out(error)
-            looks = event is None or self._receive(event)
+            looks = event is None or self._receive(event, self._act)
             if looks or self._event_at >= self._tick_at:
                 self._raise_failures()
                 self._tick()
@@ -345,15 +391,20 @@ class VoiceEngine:
         with suppress(queue.Empty):
             self._obey(self._commands.get(timeout=min(_TICK_S, self._end_burst())))
 
-    def _receive(self, event: ServerEvent) -> bool:
-        """Have the rules take an event; return whether to look around behind it."""
+    def _receive(self, event: ServerEvent, act: Callable[[Iterable[Effect]], object]) -> bool:
+        """Have the rules take an event; return whether to look around behind it.
+
+        Args:
+            event: the next one.
+            act: does what they say.
+        """
         self._event_at = self._clock()
         kind, acted = type(event), False
-        for take in self._takers.get(kind) or self._find_takers(kind):
+        for take in self._takers[kind]:
             try:
                 if effects := take(event):
                     acted = True
-                    self._act(effects)
+                    act(effects)
             except RemoteProtocolError as error:  # noqa: PERF203  # damaged audio; others go on
                 self._leave_out(error)
         if kind in WORDED:
@@ -365,21 +416,7 @@ class VoiceEngine:
                 self._set_pace(self._slow_tick_s)
         self._untold += 1
         self._audience.put(event)
-        return kind not in _STREAMED and (acted or kind not in self._quiet)
-
-    def _find_takers(self, kind: type) -> tuple[Take, ...]:
-        """Return who is asked about a kind of event, in order."""
-        state = self._state.handlers
-        takers = [state[kind]] if kind in state else []
-        takers += [rules.handlers[kind] for rules in self._further if kind in rules.handlers]
-        if not takers:
-            self._quiet.add(kind)
-        if kind is Reconnected:
-            # Over a new link, what the session lacks comes before what is asked of it.
-            self._takers[kind] = (*takers[1:], takers[0])
-        else:
-            self._takers[kind] = (self._state.came, *takers)
-        return self._takers[kind]
+        return kind not in _STREAMED and (acted or kind not in self._takers.quiet)
 
     def _set_pace(self, pace_s: float) -> None:
         self._pace_s = pace_s
@@ -607,3 +644,7 @@ class VoiceEngine:
     def _not_sent(self, effect: Effect) -> None:
         if isinstance(effect, SendToolOutput):
             self._state.output_lost(effect.call_id)
+
+
+def _raise(failure: BaseException) -> NoReturn:
+    raise failure

@@ -23,6 +23,10 @@ class Output(Protocol):
     """
 
     @property
+    def calls_program(self) -> bool:
+        """Whether `play` calls code of the program's, which only the engine's thread may."""
+
+    @property
     def failure(self) -> BaseException | None:
         """What has ended it; None as long as it works."""
 
@@ -81,6 +85,8 @@ class SinkOutput:
         sound_format: of the audio that comes, at this moment.
         on_failure: gets what the sink has raised, in the player's thread.
     """
+
+    calls_program = False
 
     def __init__(
         self,

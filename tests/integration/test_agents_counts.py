@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from guards import Guard
+
 from realtime_sync.agents import RealtimeAgent, RealtimeRunner, RealtimeSession
 from realtime_sync.testing import ScriptedClient, ScriptedServer, spoken_answer
 
 _WORDS = 200  # of the answer, each with a piece of sound
+_FEW_WORDS = 40
 _ENGINE = "realtime_sync.voice"
 
 
@@ -45,12 +48,28 @@ class CallsByThread:
         return sum(found, Counter())
 
 
+def _held_one_by_one(calls: CallsByThread, guard: Guard) -> None:
+    """Hold a session whose answer comes event by event, as at the pace of speech."""
+    server = ScriptedServer()
+    runner = RealtimeRunner(RealtimeAgent(name="Desk"), client=ScriptedClient(server))
+    with calls.counted(), runner.run() as session:
+        reader = threading.Thread(target=_read, args=[session], name="iterating")
+        reader.start()
+        queue = session.connection._queue
+        for event in spoken_answer("word " * _FEW_WORDS, audio_ms=20 * _FEW_WORDS):
+            received = queue.received
+            server.emit([event])
+            guard.until(lambda before=received: queue.received > before, "the event")
+            guard.until(lambda: queue._stand_in is not None, "the engine to wait again")
+        guard.join(reader)
+
+
 def _held_by(calls: CallsByThread) -> None:
     """Hold a session with one long answer, which is read in a thread of its own."""
     server = ScriptedServer([spoken_answer("word " * _WORDS, audio_ms=20 * _WORDS)])
     runner = RealtimeRunner(RealtimeAgent(name="Desk"), client=ScriptedClient(server))
     with calls.counted(), runner.run() as session:
-        reader = threading.Thread(target=_read, args=[session], name="reader")
+        reader = threading.Thread(target=_read, args=[session], name="iterating")
         reader.start()
         session.send_message("Speak.")
         reader.join()
@@ -78,8 +97,18 @@ def test_python_calls_of_the_engine_for_a_piece_of_an_answer() -> None:
 def test_python_calls_to_build_the_events_of_a_piece_of_an_answer() -> None:
     calls = CallsByThread()
     _held_by(calls)
-    functions = calls.of("reader")
+    functions = calls.of("iterating")
     each, most = functions.total() / (2 * _WORDS), 22
     print(f"{each:.1f} calls: {functions.most_common(30)}")
     assert functions["build"] >= 2 * _WORDS, "it has got the answer"
     assert each <= most, f"a piece costs {each:.1f} calls: {functions.most_common(20)}"
+
+
+def test_at_the_pace_of_speech_the_engine_sleeps_through_an_answer(guard: Guard) -> None:
+    calls, count = CallsByThread(), 2 * _FEW_WORDS
+    _held_one_by_one(calls, guard)
+    reader, engine = calls.of("realtime_sync.reader"), calls.of(_ENGINE)
+    print(f"{reader.total() / count:.1f} calls: {reader.most_common(40)}")
+    print(f"{engine.total() / count:.1f} calls: {engine.most_common(20)}")
+    assert reader["_receive"] >= 0.9 * count, "it is taken where it is read"
+    assert engine["_receive"] <= 0.3 * count, "but for its beginning and its end"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import queue
+import threading
 from base64 import b64encode
 from collections.abc import Callable, Generator
 from typing import Any
 
 from guards import Guard, VirtualClock
 
+from realtime_sync.connection.link.queue import StandIn
 from realtime_sync.connection.state import ConnectionState
 from realtime_sync.conversation.history import History
 from realtime_sync.conversation.session import SessionFacts, SessionState
@@ -169,6 +171,9 @@ class ScriptedConnection(ScriptedFacts):
         for item in script:
             self._line.put(item)
         self._end: Exception | None = None
+        # What may take events in the place of whoever waits for them: only while he does.
+        self.stand_in: StandIn | None = None
+        self._standing_in = threading.Lock()
         self.input_audio_buffer = self.response = self.conversation = self.item = self
         self.session = self
 
@@ -197,9 +202,34 @@ class ScriptedConnection(ScriptedFacts):
             self.state.receive(item)
         return item
 
-    def polled(self, timeout: Callable[[], float | None]) -> Generator[ServerEvent | None]:
+    def polled(
+        self, timeout: Callable[[], float | None], stand_in: StandIn | None = None
+    ) -> Generator[ServerEvent | None]:
         while True:
-            yield self.poll(timeout() if self._line.empty() else 0)
+            wait = timeout() if self._line.empty() else 0
+            self.stand_in = stand_in
+            try:
+                item = self.poll(wait)
+            finally:
+                with self._standing_in:
+                    self.stand_in = None
+            yield item
+
+    def feed_aside(self, *items: ServerEvent) -> list[bool]:
+        """Give items to the stand-in, as soon as there is one; return which ones it took."""
+        taken: list[bool] = []
+        for item in items:
+            Guard().until(lambda item=item: self._give_aside(item, taken), "the wait")
+        return taken
+
+    def _give_aside(self, item: ServerEvent, taken: list[bool]) -> bool:
+        with self._standing_in:
+            if self.stand_in is None or not self._line.empty():
+                return False
+            self.state.receive(item)
+            taken.append(self.stand_in.take(item))
+            self.stand_in.rest()
+            return True
 
     def wake(self) -> None:
         self._line.put(None)

@@ -15,13 +15,22 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 from operator import attrgetter
-from typing import Literal, NamedTuple, TypeGuard
+from typing import Literal, NamedTuple, Protocol, TypeGuard
 
 from ..._deadline import Deadline
 from ...errors import ConnectionClosed, QueueFullError, RealtimeTimeout, RemoteProtocolError
 from ...events import ErrorEvent, ServerEvent, parse_event
 
-__all__ = ["Entry", "EventQueue", "Interruption", "Losses", "Malformed", "Watcher"]
+__all__ = [
+    "Entry",
+    "EventQueue",
+    "Interruption",
+    "Item",
+    "Losses",
+    "Malformed",
+    "StandIn",
+    "Watcher",
+]
 
 # How much of what was consumed stays visible to observers: a `wait_for` that comes after another
 # thread took the event still finds it.
@@ -73,6 +82,20 @@ class _End(NamedTuple):
 
     error: ConnectionClosed | QueueFullError
     link: int = sys.maxsize  # that was lost; the end is that of all links
+
+
+class StandIn(Protocol):
+    """Takes entries in the place of a consumer that waits, which is cheaper than waking it.
+
+    Threads: the reader's, while the consumer waits in `EventQueue.poll`. So whatever the two share
+        needs no lock. Nothing of it may wait, send, raise or call code of the program's.
+    """
+
+    def take(self, item: Item, /) -> bool:
+        """Take the next entry, in its order; False leaves it to the consumer."""
+
+    def rest(self) -> None:
+        """Take that nothing more comes for the moment."""
 
 
 class Watcher:
@@ -154,8 +177,8 @@ class EventQueue:
         awaited: the ``event_id`` of each request for whose answer a call is waiting.
         wakeable: whether `wake` ends the wait of the consumer, who sets it.
 
-    Threads: `put`, `note`, `interrupt`, `wait_for_space` and `finish` belong to the reader, or to
-        the supervisor while there is none; `take`, `take_new`, `keep`, `settle`, `give_back`,
+    Threads: `put`, `rest`, `note`, `interrupt`, `wait_for_space` and `finish` belong to the reader,
+        or to the supervisor while there is none; `take`, `take_new`, `keep`, `settle`, `give_back`,
         `withdraw` and `is_queued` to the one consumer; all else to anybody. An exception of a
         signal handler may strike the consumer and the observers anywhere: an event that a struck
         call had taken is found again by the next one.
@@ -183,6 +206,11 @@ class EventQueue:
         self._next = 0
         self._taking = False
         self._delivered = 0  # how many entries were put into `_entries`
+        # Whoever takes entries in the consumer's place: only while that waits. The lock is held
+        # meanwhile, so that a consumer that has waited is alone again once it had it.
+        self._stand_in: StandIn | None = None
+        self._standing_in = threading.Lock()
+        self._stood_in = False  # the reader's: whether `rest` is to be told
         self.awaited: set[str] = set()
         self.wakeable = False  # the consumer's: whether `wake` ends its wait
         # With their numbers; replaced, never changed in place, so anybody may read them.
@@ -203,10 +231,32 @@ class EventQueue:
         self._log.append((self.received, size, text or item))
         self.received += 1
         self._bytes_in += size
-        self._entries.put(entry)
-        self._delivered = self.received
+        if self._stand_in is None or not self._taken_aside(entry):
+            self._entries.put(entry)
+            self._delivered = self.received
         if self._watchers:
             self._tell_watchers(entry)
+
+    def rest(self) -> None:
+        """Say that nothing more is put for the moment."""
+        if self._stood_in:
+            self._stood_in = False
+            with self._standing_in:
+                # A consumer that has gone on finds out by itself when nothing more is there.
+                if (stand_in := self._stand_in) is not None:
+                    stand_in.rest()
+
+    def _taken_aside(self, entry: Entry) -> bool:
+        """Have the stand-in take an entry, if the consumer has settled all before it."""
+        with self._standing_in:
+            stand_in = self._stand_in
+            # The consumer may have one in its hands already, and be about to go on.
+            if stand_in is None or entry.number != self._next or not stand_in.take(entry.item):
+                return False
+            self.settle(entry)
+            self._taking = True  # as before: the consumer still waits
+            self._stood_in = True
+            return True
 
     def note(self, item: ErrorEvent | Malformed) -> None:
         """Keep in mind what is about to be `put`, for whoever waits in vain."""
@@ -288,20 +338,33 @@ class EventQueue:
         self._stash.popleft()  # last, so that a strike can't lose it
         return entry
 
-    def poll(self, timeout: Callable[[], float | None]) -> Entry | None:
+    def poll(
+        self, timeout: Callable[[], float | None], stand_in: StandIn | None = None
+    ) -> Entry | None:
         """Like `take`, but None when nothing came in time, or when somebody called `wake`.
 
         Args:
             timeout: says for how many seconds to wait; called only where nothing is there.
+            stand_in: may take entries instead, while this waits.
         """
         if self._taking or self._stash or self.end is not None:
             return self._poll_carefully(timeout)
-        wait = timeout() if self._entries.empty() else 0
+        wait: float | None = 0
+        if self._entries.empty():
+            wait = timeout()
+        else:
+            stand_in = None
         self._taking = True
+        self._stand_in = stand_in  # from here on that consumes
         try:
             entry = self._entries.get(True, wait)
         except queue.Empty:
             entry = None
+        finally:
+            if stand_in is not None:
+                self._stand_in = None  # it takes no further one, but one may be under way
+                with self._standing_in:
+                    pass
         if entry is None:  # or a `wake`, or the end, of which the next call tells
             self._taking = False
             return None

@@ -72,6 +72,7 @@ class Reader:
             self._deliver_all(self._received)
             self._received = ()
             while True:
+                self._queue.rest()
                 self._deliver_all(self._transport.read())
         except ConnectionClosed as closed:
             return closed

@@ -30,6 +30,7 @@ class Heard:
     underruns = 3
     idle = True
     fits = True
+    calls_program = True
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
@@ -117,6 +118,7 @@ def test_all_else_is_the_affair_of_the_one_inside(kind: str) -> None:
         ),
     }[kind]()
     assert (outer.dropped_ms, outer.underruns, outer.idle, outer.failure) == (7, 3, True, None)
+    assert outer.calls_program
     assert (outer.handed_ms(PART), outer.played_ms(PART)) == (11, 13)
     assert (outer.pause(), outer.drain(2), outer.drain(1)) == (False, True, False)
     outer.start()

@@ -144,6 +144,11 @@ def test_old_parts_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- with a tracker --------------------------------------------------------------------------------
 
 
+def test_a_tracker_is_the_programs() -> None:
+    assert Hand(tracker=RealtimePlaybackTracker()).output.calls_program
+    assert not Hand().output.calls_program
+
+
 def test_a_tracker_knows_better() -> None:
     tracker = RealtimePlaybackTracker()
     hand = Hand(tracker=tracker)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -134,6 +135,57 @@ def test_a_wake_ends_its_wait(link: DirectLink, guard: Guard) -> None:
     link.connection.wake()
     guard.join(thread)
     assert found == [None]
+
+
+class Deputy:
+    """A stand-in that takes all it gets."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def take(self, item: Any) -> bool:
+        self.told.append(item)
+        return True
+
+    def rest(self) -> None:
+        self.told.append("rest")
+
+
+@contextmanager
+def waiting(link: DirectLink, deputy: Deputy, guard: Guard) -> Iterator[list[Any]]:
+    """Have a thread wait for events, with a stand-in; yield what it finds until it is woken."""
+    found: list[Any] = []
+    events = link.connection.polled(lambda: waits.set(), deputy)
+    waits = threading.Event()
+    thread = threading.Thread(target=lambda: found.append(next(events)))
+    thread.start()
+    guard.wait(waits, "the wait")
+    guard.until(lambda: link.connection._queue._taking, "the wait")
+    yield found
+    link.connection.wake()
+    guard.join(thread)
+
+
+def test_a_stand_in_takes_what_comes_while_it_waits(link: DirectLink, guard: Guard) -> None:
+    deputy = Deputy()
+    with waiting(link, deputy, guard) as found:
+        guard.until(lambda: link.connection._queue._stand_in is deputy, "the wait")
+        link.arrive(NEWS)
+    assert [item.type for item in deputy.told] == ["rate_limits.updated"]
+    assert found == [None]
+
+
+def test_what_is_left_of_a_turn_given_up_is_nothing_for_a_stand_in(
+    link: DirectLink, guard: Guard
+) -> None:
+    with pytest.raises(RealtimeTimeout):
+        link.connection.ask("Hello?", timeout=0)
+    link.arrive({"type": "response.created", "response": {"id": "r1", "status": "in_progress"}})
+    deputy = Deputy()
+    with waiting(link, deputy, guard) as found:
+        link.arrive({"type": "response.output_text.delta", "response_id": "r1", "delta": "x"})
+    assert deputy.told == []
+    assert found == [None], "and it is discarded"
 
 
 def test_what_came_before_the_end_is_told_before_it(link: DirectLink) -> None:

@@ -37,9 +37,17 @@ from realtime_sync.errors import (
     QueueFullError,
     ServerError,
 )
-from realtime_sync.events import Reconnected, ResponseCreated, ResponseDone, SessionUpdated
+from realtime_sync.events import (
+    Reconnected,
+    ResponseCreated,
+    ResponseDone,
+    ResponseOutputTextDelta,
+    SessionUpdated,
+)
 from realtime_sync.voice import IdleRule, Interruptions, VoiceLoop
 from realtime_sync.voice.effects import CreateItem
+from realtime_sync.voice.output import SinkOutput
+from realtime_sync.voice.takers import Takers
 
 CHUNK = b"\1\0" * 480
 OFF = {"create_response": False, "interrupt_response": False}
@@ -624,10 +632,17 @@ class Besides:
         return []
 
 
+def besides(talk: Talk) -> Besides:
+    """Give a talk further rules, before it begins."""
+    engine, rules = talk.loop._engine, Besides(talk.loop)
+    engine._further = (rules,)
+    engine._takers = Takers(engine._state, engine._further)
+    return rules
+
+
 def test_further_rules_are_asked_after_those_of_the_conversation() -> None:
     talk = Talk(session(), created("r1"))
-    rules = Besides(talk.loop)
-    talk.loop._engine._further = (rules,)
+    rules = besides(talk)
     with talk:
         talk.wait_for("response.created")
         talk.connection.feed(done("r1"))
@@ -638,8 +653,7 @@ def test_further_rules_are_asked_after_those_of_the_conversation() -> None:
 
 def test_over_a_new_link_further_rules_are_asked_first() -> None:
     talk = Talk(session(), Reconnected(code=1006, attempts=1, lost=[], lost_items=[]))
-    rules = Besides(talk.loop)
-    talk.loop._engine._further = (rules,)
+    rules = besides(talk)
     asked: list[str] = []
 
     def noted(name: str) -> Callable[[Any], list[Any]]:
@@ -665,9 +679,8 @@ def test_the_rules_learn_that_an_event_came_unless_it_is_a_new_link() -> None:
 
 def test_busy_further_rules_keep_it_going(guard: Guard) -> None:
     talk = Talk(session())
-    rules = Besides(talk.loop)
+    rules = besides(talk)
     rules.busy = True
-    talk.loop._engine._further = (rules,)
     with talk:
         talk.wait_for("session.updated")
         assert talk.loop.idle is False
@@ -776,6 +789,107 @@ def test_who_takes_no_events_for_long_is_warned_once(
             engine.call(list)
     (message,) = caplog.messages
     assert "5 s" in message
+
+
+# -- in its place, while it waits -----------------------------------------------------------------
+
+
+@pytest.fixture
+def heard(guard: Guard) -> Iterator[Talk]:
+    """A talk in the middle of an answer whose beginning was heard."""
+    with Talk(session(), created("r1"), delta("r1", "a", 500), words()) as talk:
+        talk.wait_for("response.output_audio_transcript.delta")
+        guard.until(lambda: talk.sink.buffered_ms, "the sound")
+        talk.clock.advance(0.1)
+        guard.until(lambda: not talk.loop._engine._awaits_sound, "its beginning")
+        yield talk
+
+
+def test_what_makes_nothing_due_is_taken_in_its_place(heard: Talk, guard: Guard) -> None:
+    engine, limits = heard.loop._engine, event("rate_limits.updated", rate_limits=[])
+    box = engine._audience = CountingBox(heard.loop)
+    engine._takers[type(limits)]  # an event of that type has come before
+    assert heard.connection.feed_aside(delta("r1", "a", 500), words("y"), limits) == [True] * 3
+    assert heard.connection.feed_aside(done("r1")) == [False]
+    assert heard.wait_for("response.output_audio_transcript.delta").delta == "y"
+    heard.wait_for("rate_limits.updated")
+    guard.until(lambda: heard.sink.buffered_ms == 900, "the sound")
+    assert box.bursts[:3] == [1] * 3, "who listens is woken when no more comes"
+
+
+def test_where_it_has_to_look_for_the_first_sound_nobody_takes_its_place(heard: Talk) -> None:
+    woken = wakes(heard)
+    assert heard.connection.feed_aside(delta("r1", "b", 20), words()) == [True, False]
+    assert woken, "it is told that there is something to look for"
+
+
+def test_what_is_decided_in_its_place_it_does_itself(guard: Guard) -> None:
+    talk = Talk(session(), created("r1"))
+    rules, done_by = besides(talk), list[str]()
+    first, second = CreateItem({"type": "first"}), CreateItem({"type": "second"})
+    rules.handlers[ResponseOutputTextDelta] = lambda _: [first, second]  # type: ignore[assignment]
+    talk._react = lambda _: done_by.append(threading.current_thread().name) or []
+    with talk:
+        talk.wait_for("response.created")
+        woken = wakes(talk)
+        assert talk.connection.feed_aside(written()) == [True]
+        assert talk.wait_sent("conversation.item.create")["item"] == {"type": "first"}
+        assert talk.wait_sent("conversation.item.create")["item"] == {"type": "second"}
+        assert woken
+    assert done_by == ["realtime_sync.voice"] * 2
+
+
+def test_what_fails_in_its_place_ends_it() -> None:
+    talk = Talk(session(), created("r1"))
+    rules, failure = besides(talk), ValueError("what nobody has foreseen")
+
+    def fail(_: Any) -> list[Any]:
+        raise failure
+
+    rules.handlers[ResponseOutputTextDelta] = fail
+    with talk:
+        talk.wait_for("response.created")
+        woken = wakes(talk)
+        assert talk.connection.feed_aside(written()) == [True]
+        assert talk.ends() is failure
+        assert woken
+
+
+def test_what_finds_no_room_waits_for_it(heard: Talk) -> None:
+    box = full(heard)
+    assert not heard.loop._engine.take(words("y"))
+    box.is_full = False
+    heard.loop._engine.post(list)
+    assert heard.connection.feed_aside(words("z")) == [True]
+    assert heard.wait_for("response.output_audio_transcript.delta").delta == "z"
+
+
+def test_at_rest_it_begins_itself(guard: Guard) -> None:
+    """It has to look around more often from then on."""
+    with Talk(session()) as talk:
+        guard.until(lambda: talk.loop._engine._pace_s > 3, "its rest")
+        assert talk.connection.feed_aside(words()) == [False]
+
+
+def test_where_the_output_calls_the_program_nobody_takes_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SinkOutput, "calls_program", True)
+    with Talk(session(), created("r1")) as talk:
+        talk.wait_for("response.created")
+        assert talk.connection.stand_in is None
+
+
+def wakes(talk: Talk) -> list[None]:
+    """Note how often the engine is woken."""
+    noted: list[None] = []
+    talk.connection.wake = lambda: noted.append(None)  # type: ignore[method-assign]
+    return noted
+
+
+def written() -> Any:
+    ids = {"response_id": "r1", "item_id": "a", "output_index": 0, "content_index": 0}
+    return event("response.output_text.delta", delta="x", **ids)
 
 
 @pytest.mark.parametrize("by", ["stop", "server", "source", "idle"])

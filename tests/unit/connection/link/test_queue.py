@@ -11,7 +11,7 @@ import pytest
 from guards import Guard
 
 from realtime_sync._deadline import Deadline
-from realtime_sync.connection.link.queue import Entry, EventQueue, Malformed
+from realtime_sync.connection.link.queue import Entry, EventQueue, Item, Malformed
 from realtime_sync.errors import (
     ConnectionClosedError,
     ConnectionClosedOK,
@@ -498,3 +498,143 @@ def test_an_observer_that_is_gone_is_served_no_more() -> None:
     del watcher
     queue.put(event("b"), 10)
     assert queue._watchers == []
+
+
+# -- whoever stands in for the consumer that waits -------------------------------------------------
+
+
+class Deputy:
+    """A stand-in that takes what it is to take, and notes all that it is told."""
+
+    def __init__(self, taking: Callable[[str], bool] = lambda _: True) -> None:
+        self.told: list[str] = []
+        self._taking = taking
+
+    def take(self, item: Item) -> bool:
+        assert isinstance(item, UnknownEvent)
+        self.told.append(item.type)
+        return self._taking(item.type)
+
+    def rest(self) -> None:
+        self.told.append("rest")
+
+
+class Waiting:
+    """A consumer that waits in a thread of its own, until one ``poll`` has returned."""
+
+    def __init__(self, queue: EventQueue, deputy: Deputy) -> None:
+        self.found: Entry | None = None
+        self.is_over = False
+        self._queue, self._deputy = queue, deputy
+        self._thread = threading.Thread(target=self._poll)
+
+    def __enter__(self) -> Waiting:
+        self._thread.start()
+        Guard().until(lambda: self._queue._stand_in is not None, "the wait")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._queue.wake()
+        Guard().join(self._thread)
+
+    def _poll(self) -> None:
+        self._queue.wakeable = True
+        self.found = self._queue.poll(lambda: None, self._deputy)
+        self._queue.wakeable = False
+        self.is_over = True
+
+
+def test_a_stand_in_takes_what_comes_while_the_consumer_waits() -> None:
+    queue, deputy = filled(), Deputy()
+    with Waiting(queue, deputy) as waiting:
+        queue.put(event("a"), 10, '{"type": "a"}')
+        queue.put(event("b"), 10)
+        queue.rest()
+        queue.rest()
+        assert queue.queued_bytes == 0, "it counts as consumed"
+        assert not queue.is_queued(1)
+    assert waiting.found is None
+    assert deputy.told == ["a", "b", "rest"]
+    assert find(queue, lambda e: e.type == "a") == "a", "an observer sees it"
+    with pytest.raises(RealtimeTimeout):
+        queue.take(NOW)
+
+
+def test_what_it_leaves_is_the_consumers() -> None:
+    queue, deputy = filled(), Deputy(lambda name: name == "a")
+    with Waiting(queue, deputy) as waiting:
+        queue.put(event("a"), 10)
+        queue.put(event("b"), 10)
+        Guard().until(lambda: waiting.found, "what was left")
+    assert waiting.found is not None
+    assert name_of(waiting.found) == "b"
+    queue.put(event("c"), 10)
+    queue.rest()
+    assert deputy.told == ["a", "b"], "nobody waits any more, so nobody stands in"
+    assert take(queue) == "c"
+
+
+def test_a_consumer_that_was_woken_waits_for_the_one_that_stands_in() -> None:
+    queue = filled()
+    over: list[bool] = []
+
+    def take_slowly(_: str) -> bool:
+        queue.wake()
+        Guard().until(lambda: queue._stand_in is None, "the consumer to go on")
+        over.append(waiting.is_over)
+        return True
+
+    with Waiting(queue, Deputy(take_slowly)) as waiting:
+        queue.put(event("a"), 10)
+    assert over == [False]
+    assert waiting.is_over
+
+
+def test_what_is_there_already_is_not_waited_for() -> None:
+    queue, deputy = filled("a"), Deputy()
+    entry = queue.poll(lambda: 0, deputy)
+    assert entry is not None
+    assert name_of(entry) == "a"
+    assert queue.poll(lambda: 0, deputy) is None
+    queue.put(event("b"), 10)
+    assert deputy.told == []
+    assert take(queue) == "b"
+
+
+def test_between_the_two_nothing_changes_its_place_and_only_one_is_at_work() -> None:
+    """The consumer is woken now and then, and the stand-in leaves it every third event."""
+    queue, most = EventQueue(1 << 20), 3_000
+    order: list[str] = []
+    at_work = threading.Lock()
+
+    def work(name: str) -> None:
+        assert at_work.acquire(blocking=False), "the other one is at work"
+        order.append(name)
+        at_work.release()
+
+    def take_aside(name: str) -> bool:
+        if int(name) % 3 == 0:
+            return False
+        work(name)
+        return True
+
+    def consume() -> None:
+        queue.wakeable = True
+        while len(order) < most:
+            entry = queue.poll(lambda: None, Deputy(take_aside))
+            if entry is not None:
+                work(name_of(entry))
+
+    thread = threading.Thread(target=consume)
+    thread.start()
+    for number in range(most):
+        queue.put(event(str(number)), 10)
+        if number % 7 == 0:
+            queue.wake()
+        if number % 50 == 0:
+            Guard().until(lambda: not queue.queued_bytes, "the consumer")
+    Guard().until(lambda: len(order) == most, "all of them")
+    queue.wake()
+    Guard().join(thread)
+    assert order == [str(number) for number in range(most)]
+    assert queue.queued_bytes == 0

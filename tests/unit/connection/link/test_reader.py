@@ -106,3 +106,23 @@ def test_another_protocol_is_decoded_and_not_followed() -> None:
     assert texts == ["one", "two"]
     assert isinstance(items[1], Malformed)
     assert state.changes == 0
+
+
+def test_a_queue_learns_when_all_of_one_read_is_there() -> None:
+    class Told(EventQueue):
+        told: list[str]
+
+        def put(self, item: Any, *more: Any) -> None:
+            self.told.append(item.type)
+
+        def rest(self) -> None:
+            self.told.append("rest")
+
+    transport, peer = memory_pair()
+    queue = Told(1 << 20)
+    queue.told = []
+    peer.send('{"type":"a"}')
+    peer.send('{"type":"b"}')
+    peer.drop()
+    Reader(transport, queue, ConnectionState(), received=['{"type":"before"}']).run()
+    assert queue.told == ["before", "rest", "a", "b", "rest"]
