@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from .._installation import install_command
 from ..errors import ConfigError, FormatError
 from ._input_file import InputFile
 from ._wav_samples import mono_of_floats
@@ -97,7 +98,6 @@ def _soundfile(what: str) -> Any:
         import soundfile
     except (ImportError, OSError) as exc:  # OSError: its library is missing
         raise ConfigError(
-            f"reading {what} needs soundfile, which is not installed: "
-            "pip install 'realtime_sync[files]'"
+            f"reading {what} needs soundfile, which is not installed: {install_command('files')}"
         ) from exc
     return soundfile
