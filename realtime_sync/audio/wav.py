@@ -30,8 +30,8 @@ def read_wav(path: SoundFile, *, rate: int = 24000) -> bytes:
     """Return a whole sound file as PCM16 (int16 mono, little-endian) at ``rate`` Hz.
 
     WAV, RF64 and BW64 need nothing else: PCM of 8 to 64 bits, floats, µ-law and A-law, any number
-    of channels. FLAC, Ogg (Vorbis, Opus), MP3, AIFF and others need the extra ``files``. What a
-    file is, its bytes say, not its name.
+    of channels. FLAC, Ogg (Vorbis, Opus), MP3, AIFF and others need the extra ``files``. What
+    a file is, its bytes say, not its name.
 
     Channels are mixed to their mean and samples are rounded to the nearest step, to even between
     two. Floats beyond full scale are clipped, and NaN is silence. A file that was cut off, or whose
