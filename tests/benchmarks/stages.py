@@ -19,7 +19,7 @@ from wire import server_frame
 
 from realtime_sync._codec import encode_base64, scan_json
 from realtime_sync.connection import RealtimeConnection
-from realtime_sync.connection._audio_input import append_message
+from realtime_sync.connection._audio_input import append_message, audio_base64
 from realtime_sync.connection.link.reader import Reader
 from realtime_sync.events import AudioDelta, parse_event
 from realtime_sync.transport._frames import READ_SIZE, Splitter, text_frame
@@ -70,7 +70,7 @@ def send_stages(place: Place, size: int) -> dict[str, Any]:
     import numpy as np  # noqa: F401  # as in every program with a microphone
 
     pcm = os.urandom(size)
-    message = append_message(pcm, None, pcm=True)
+    message = append_message(audio_base64(pcm, pcm=True), None)
     frame = text_frame(message)
     ours, other = socket.socketpair()
 
@@ -82,7 +82,7 @@ def send_stages(place: Place, size: int) -> dict[str, Any]:
     draining.start()
     stages: dict[str, Callable[[], object]] = {
         "base64_us": lambda: encode_base64(pcm),
-        "message_us": lambda: append_message(pcm, None, pcm=True),
+        "message_us": lambda: append_message(audio_base64(pcm, pcm=True), None),
         "frame_us": lambda: text_frame(message),
         "kernel_us": lambda: ours.send(frame),
     }

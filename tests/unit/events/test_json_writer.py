@@ -111,7 +111,7 @@ def test_an_event_id_of_none_is_none_given() -> None:
 
 def test_half_a_surrogate_pair_in_the_id_of_a_chunk() -> None:
     with pytest.raises(LocalProtocolError, match="event_id can't be written"):
-        append_message(b"", "\ud83d", pcm=True)
+        append_message(b"", "\ud83d")
 
 
 @pytest.mark.parametrize("session", [None, 5, "x", [], True])
