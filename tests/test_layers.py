@@ -20,6 +20,7 @@ LAYERS = {
     "_deadline": 1,
     "_fork": 1,
     "_headers": 1,
+    "_installation": 1,
     "_latest": 1,
     "_lazy": 1,
     "_opening": 2,

@@ -176,6 +176,7 @@ class RealtimeMcphttpErrorParam(TypedDict, total=False):
     code: Required[int]
 
 
+# Why a call of an MCP tool failed.
 McpErrorParam = (
     RealtimeMcpProtocolErrorParam | RealtimeMcpToolExecutionErrorParam | RealtimeMcphttpErrorParam
 )
@@ -201,6 +202,7 @@ class ResponseItemReferenceParam(TypedDict, total=False):
     id: Required[str]
 
 
+# Any item of a conversation, as a program may write it.
 ConversationItemParam = (
     RealtimeConversationItemSystemMessageParam
     | RealtimeConversationItemUserMessageParam

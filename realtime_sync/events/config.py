@@ -42,7 +42,9 @@ __all__ = [
     "Voice",
 ]
 
+# Where the microphone is: at the mouth, or in the room.
 NoiseReductionType = Literal["near_field", "far_field"]
+# How much a reasoning model thinks before it speaks.
 RealtimeReasoningEffort = Literal["minimal", "low", "medium", "high", "xhigh"]
 
 
@@ -113,6 +115,7 @@ class SemanticVad(Model):
     interrupt_response: bool | None = None
 
 
+# How the server finds the turns of the user.
 TurnDetection = ServerVad | SemanticVad
 
 
@@ -273,7 +276,9 @@ class RetentionRatio(Model):
     token_limits: TokenLimits | None = nested(one(TokenLimits))
 
 
+# A tool of a session: a function of the program's, or an MCP server.
 Tool = FunctionTool | McpTool
+# Which tool the model is to call.
 ToolChoice = Literal["none", "auto", "required"] | ToolChoiceFunction | ToolChoiceMcp
 load_tools = listed(tagged({"function": FunctionTool, "mcp": McpTool}))
 load_tool_choice = tagged({"function": ToolChoiceFunction, "mcp": ToolChoiceMcp})
