@@ -176,6 +176,7 @@ class RealtimeMcphttpErrorParam(TypedDict, total=False):
     code: Required[int]
 
 
+# Why a call of an MCP tool failed.
 McpErrorParam = (
     RealtimeMcpProtocolErrorParam | RealtimeMcpToolExecutionErrorParam | RealtimeMcphttpErrorParam
 )

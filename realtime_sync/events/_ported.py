@@ -121,6 +121,7 @@ class SessionUpdateEventParam(TypedDict, total=False):
     event_id: str
 
 
+# What a client may send, as a dictionary.
 RealtimeClientEventParam = (
     ConversationItemCreateEventParam
     | ConversationItemDeleteEventParam
@@ -159,6 +160,7 @@ class RealtimeTranslationSessionUpdateEventParam(TypedDict, total=False):
     event_id: str
 
 
+# What a client may send to a translation session, as a dictionary.
 RealtimeTranslationClientEventParam = (
     RealtimeTranslationInputAudioBufferAppendEventParam
     | RealtimeTranslationSessionCloseEventParam
@@ -210,8 +212,10 @@ RealtimeTranslationClientSecretCreateResponse = client_secrets.TranslationClient
 
 # -- further dictionaries ------------------------------------------------------------------------
 
+# The same under the name that its ``connect`` has for it.
 ConnectClientEventParam = RealtimeTranslationClientEventParam
 RealtimeAudioFormatsParam = params.AudioFormatParam
+# How the server finds the turns of the user.
 RealtimeAudioInputTurnDetectionParam = params.ServerVadParam | params.SemanticVadParam
 RealtimeMcpApprovalRequestParam = params.McpApprovalRequestParam
 RealtimeMcpApprovalResponseParam = params.McpApprovalResponseParam
@@ -219,14 +223,20 @@ RealtimeMcpListToolsParam = params.McpListToolsParam
 RealtimeMcpToolCallParam = params.McpCallParam
 RealtimeResponseCreateMcpToolParam = params.McpToolParam
 RealtimeResponseCreateParamsWithReferencesParam = params.RealtimeResponseCreateParamsParam
+# Which tool the model must or may call.
 RealtimeToolChoiceConfigParam = (
     Literal["none", "auto", "required"] | params.ToolChoiceFunctionParam | params.ToolChoiceMcpParam
 )
+# A tool of a session or of a response.
 RealtimeToolsConfigUnionParam = params.RealtimeFunctionToolParam | params.McpToolParam
+# The tools of a session or of a response.
 RealtimeToolsConfigParam = list[RealtimeToolsConfigUnionParam]
+# Where the provider files the session's trace.
 RealtimeTracingConfigParam = Literal["auto"] | params.TracingConfigurationParam
 RealtimeTranscriptionSessionAudioInputParam = params.RealtimeAudioConfigInputParam
+# The same in a session that only listens.
 RealtimeTranscriptionSessionAudioInputTurnDetectionParam = RealtimeAudioInputTurnDetectionParam
+# What happens to a conversation that grows too long.
 RealtimeTruncationParam = Literal["auto", "disabled"] | params.RealtimeTruncationRetentionRatioParam
 ResponseCreateEventWithReferencesParam = ResponseCreateEventParam
 
@@ -240,6 +250,7 @@ InputAudioBufferAppendEvent = client.InputAudioBufferAppend
 InputAudioBufferClearEvent = client.InputAudioBufferClear
 InputAudioBufferCommitEvent = client.InputAudioBufferCommit
 OutputAudioBufferClearEvent = client.OutputAudioBufferClear
+# What a client may send, as a value.
 RealtimeClientEvent = ClientEvent
 ResponseCancelEvent = client.ResponseCancel
 ResponseCreateEvent = client.ResponseCreate
@@ -267,6 +278,7 @@ InputAudioBufferSpeechStartedEvent = server.InputAudioBufferSpeechStarted
 InputAudioBufferSpeechStoppedEvent = server.InputAudioBufferSpeechStopped
 RateLimitsUpdatedEvent = server.RateLimitsUpdated
 RealtimeErrorEvent = server.ErrorEvent
+# What a server may send.
 RealtimeServerEvent = ServerEvent
 ResponseAudioDeltaEvent = responses.ResponseOutputAudioDelta
 ResponseAudioDoneEvent = responses.ResponseOutputAudioDone
@@ -298,9 +310,11 @@ RealtimeTranslationSessionCreatedEvent = server.SessionCreated
 RealtimeTranslationSessionUpdateEvent = client.SessionUpdate
 RealtimeTranslationSessionUpdateRequest = session_config.TranslationSessionUpdate
 RealtimeTranslationSessionUpdatedEvent = server.SessionUpdated
+# What a client may send to a translation session, as a value.
 RealtimeTranslationClientEvent = (
     client.SessionUpdate | translation.SessionInputAudioBufferAppend | translation.SessionClose
 )
+# What the server of a translation session may send.
 RealtimeTranslationServerEvent = (
     server.ErrorEvent
     | server.SessionCreated
@@ -336,6 +350,7 @@ RealtimeAudioConfig = config.AudioConfig
 RealtimeAudioConfigInput = config.AudioInput
 RealtimeAudioConfigOutput = config.AudioOutput
 RealtimeAudioFormats = config.AudioFormat
+# How the server finds the turns of the user; None if it does not.
 RealtimeAudioInputTurnDetection = config.ServerVad | config.SemanticVad | None
 RealtimeError = models.ErrorDetail
 RealtimeFunctionTool = config.FunctionTool
@@ -350,15 +365,21 @@ RealtimeResponseUsageInputTokenDetails = models.InputTokenDetails
 RealtimeResponseUsageOutputTokenDetails = models.OutputTokenDetails
 RealtimeSessionCreateRequest = session_config.Session
 RealtimeSessionCreateResponse = session_config.Session
+# Which tool the model must or may call, as a value.
 RealtimeToolChoiceConfig = config.ToolChoice
+# A tool of a session or of a response, as a value.
 RealtimeToolsConfigUnion = config.Tool
+# The tools of a session or of a response, as values.
 RealtimeToolsConfig = list[RealtimeToolsConfigUnion]
+# Where the provider files the session's trace, as a value.
 RealtimeTracingConfig = Literal["auto"] | config.Tracing | None
 RealtimeTranscriptionSessionAudio = config.AudioConfig
 RealtimeTranscriptionSessionAudioInput = config.AudioInput
+# The same in a session that only listens.
 RealtimeTranscriptionSessionAudioInputTurnDetection = RealtimeAudioInputTurnDetection
 RealtimeTranscriptionSessionCreateRequest = session_config.TranscriptionSession
 RealtimeTranscriptionSessionCreateResponse = session_config.TranscriptionSession
 RealtimeTranscriptionSessionTurnDetection = config.ServerVad
+# What happens to a conversation that grows too long, as a value.
 RealtimeTruncation = Literal["auto", "disabled"] | config.RetentionRatio
 RealtimeTruncationRetentionRatio = config.RetentionRatio

@@ -42,7 +42,9 @@ __all__ = [
     "Voice",
 ]
 
+# Where the microphone is: at the mouth, or in the room.
 NoiseReductionType = Literal["near_field", "far_field"]
+# How much a reasoning model thinks before it speaks.
 RealtimeReasoningEffort = Literal["minimal", "low", "medium", "high", "xhigh"]
 
 
