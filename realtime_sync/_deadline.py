@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from numbers import Real
 
+from ._shown import shown
 from .errors import ConfigError
 
 __all__ = ["Deadline"]
@@ -68,6 +69,7 @@ def _seconds(timeout: object) -> float:
         if in_range or number == math.inf:
             return float(number)
     raise ConfigError(
-        f"timeout is {timeout!r:.80}; pass seconds, from 0 (do not wait) to 1e9, or None (wait for "
+        f"timeout is {shown(timeout)}; pass seconds, from 0 (do not wait) to 1e9, or None (wait "
+        "for "
         "ever)"
     )

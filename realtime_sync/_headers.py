@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from ._shown import shown
 from .errors import ConfigError
 
 __all__ = ["Headers", "check_header"]
@@ -20,11 +21,11 @@ def check_header(name: str, value: Any) -> None:
         ConfigError: the name is no token, or the value not one line of printable ASCII.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ConfigError(f"the header name {name!r} is not an HTTP token; correct it")
+        raise ConfigError(f"the header name {shown(name)} is not an HTTP token; correct it")
     # The value stays out of the message: it may be the key.
     if not isinstance(value, str) or not value.isascii() or not value.isprintable():
         raise ConfigError(
-            f"the value of the header {name!r} is not one line of printable ASCII; "
+            f"the value of the header {shown(name)} is not one line of printable ASCII; "
             "look for a line break at the end of a key that was read from a file"
         )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from ._shown import shown
+
 __all__ = [
     "require",
     "require_count",
@@ -14,8 +16,6 @@ __all__ = [
     "require_text_values",
     "require_texts",
 ]
-
-_SHOWN_CHARS = 80
 
 
 def require(fits: object, rule: str, value: object, *, error: type[Exception]) -> None:
@@ -31,7 +31,7 @@ def require(fits: object, rule: str, value: object, *, error: type[Exception]) -
         Exception: ``error``, if it does not fit; so do all functions here.
     """
     if not fits:
-        raise error(f"{rule}, not {repr(value)[:_SHOWN_CHARS]}")
+        raise error(f"{rule}, not {shown(value)}")
 
 
 def require_text(value: object, what: str, *, error: type[Exception]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, cast, overload
 
+from .._shown import shown
 from ..errors import ConfigError, ModelBehaviorError, UserError
 from ..tools.arguments import read_arguments
 from ..tools.call_context import CallContext
@@ -105,7 +106,7 @@ class FunctionTool:
 
     def __post_init__(self) -> None:
         """Check what a mistake would make fail much later."""
-        of_tool = f"of the tool {self.name!r:.80}"
+        of_tool = f"of the tool {shown(self.name)}"
         require(_is_words(self.name), "the name of a tool must be a text", self.name)
         require_text(self.description, f"the description {of_tool}")
         require_object(self.params_json_schema, f"params_json_schema {of_tool}")
@@ -114,17 +115,19 @@ class FunctionTool:
         require_switch(self.needs_approval, f"needs_approval {of_tool}")
         if self.timeout_error_function is not None:
             require_function(self.timeout_error_function, f"timeout_error_function {of_tool}")
-        whose = f"the tool {self.name!r:.80}"
+        whose = f"the tool {shown(self.name)}"
         check_tool_guardrails(self.tool_input_guardrails, self.tool_output_guardrails, whose)
         seconds = self.timeout_seconds
         if seconds is not None and not _is_duration(seconds):
             raise UserError(
-                f"the timeout of the tool {self.name!r} is {seconds!r}; give seconds above 0, or "
+                f"the timeout of the tool {shown(self.name)} is {shown(seconds)}; give seconds "
+                "above 0, or "
                 "None for ever"
             )
         if self.timeout_behavior not in _TIMEOUT_BEHAVIORS:
             raise UserError(
-                f"timeout_behavior of the tool {self.name!r} is {self.timeout_behavior!r}; it may "
+                f"timeout_behavior of the tool {shown(self.name)} is "
+                f"{shown(self.timeout_behavior)}; it may "
                 f"be one of {', '.join(_TIMEOUT_BEHAVIORS)}"
             )
 

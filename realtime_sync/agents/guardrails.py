@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Generic, TypeVar, overload
 
+from .._shown import shown
 from ..errors import UserError
 from .agent import RealtimeAgent
 from .given import require, require_text
@@ -224,7 +225,7 @@ def output_guardrail(
 
 
 def _check_guardrail(function: object, name: object) -> None:
-    require_function(function, f"the guardrail {name!r:.80}")
+    require_function(function, f"the guardrail {shown(name)}")
     require_text(name, "the name of a guardrail")
 
 
@@ -285,7 +286,7 @@ def _each_once(kind: type[_G], decorator: str, *given: Iterable[object]) -> list
         require(isinstance(listed, Iterable), f"{kind.__name__}s come in a list", listed)
     for each in chain(*given):
         if not isinstance(each, kind):
-            raise UserError(f"{each!r:.80} is no guardrail; decorate it with @{decorator}")
+            raise UserError(f"{shown(each)} is no guardrail; decorate it with @{decorator}")
         found[id(each)] = each
     return list(found.values())
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from .._deadline import Deadline
 from .._fork import Home
+from .._shown import shown
 from .._signal_safe import Claim
 from .._types import JsonDict
 from ..audio.base import SinkLike, SourceLike
@@ -141,7 +142,7 @@ class RealtimeSession(Generic[TContext]):
         """
         agent = self._agent
         if not isinstance(agent, RealtimeAgent):
-            raise UserError(f"a session begins with a RealtimeAgent, not {agent!r:.80}")
+            raise UserError(f"a session begins with a RealtimeAgent, not {shown(agent)}")
         self._model.check(self._model_config)
         self.usage.cost(self._run_config.get("prices", {}))  # a wrong price is told now
         run = object()
@@ -391,7 +392,7 @@ class RealtimeSession(Generic[TContext]):
             ConnectionClosed: the connection is over.
         """
         if not isinstance(audio, (bytes, bytearray, memoryview)):
-            raise FormatError(f"send_audio() takes bytes, not {audio!r:.80}")
+            raise FormatError(f"send_audio() takes bytes, not {shown(audio)}")
         live = self._running()
         if self._audio is not None:
             raise UserError("this session hears its own source; send_audio is for one without")
@@ -643,13 +644,13 @@ def _is_part(part: object) -> bool:
 
 def _check_config(config: object, where: str) -> None:
     if config is not None and not isinstance(config, Mapping):
-        raise UserError(f"{where} must be a dictionary, got {config!r:.80}")
+        raise UserError(f"{where} must be a dictionary, got {shown(config)}")
 
 
 def _check_audio(audio: object) -> None:
     pair = isinstance(audio, tuple) and len(audio) == 2
     if audio is not None and audio != "default" and not pair:
-        raise UserError(f'audio={audio!r:.80} is no (source, sink), "default" or None')
+        raise UserError(f'audio={shown(audio)} is no (source, sink), "default" or None')
 
 
 def _opened(audio: Audio, stack: ExitStack) -> tuple[SourceLike, SinkLike] | None:

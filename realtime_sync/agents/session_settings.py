@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from attrs import Factory, frozen
 
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import UserError
 from ..events.base import plain, shorten
@@ -279,7 +280,7 @@ def _check_keys(settings: Any, kind: Any, where: str) -> None:
     known = kind.__annotations__
     for name in settings:
         if name not in known:
-            raise UserError(f"{where}: {name!r} is unknown; there are {', '.join(known)}")
+            raise UserError(f"{where}: {shown(name)} is unknown; there are {', '.join(known)}")
 
 
 # Fields in which None is a value; elsewhere it says nothing.

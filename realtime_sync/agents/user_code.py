@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from .._shown import shown
 from ..errors import UserError
 from .run_context import RunContextWrapper
 
@@ -49,7 +50,7 @@ def require_function(function: object, what: str) -> None:
         UserError: it is no function, or async.
     """
     if not callable(function):
-        raise UserError(f"{what} must be a function, not {function!r:.80}")
+        raise UserError(f"{what} must be a function, not {shown(function)}")
     require_blocking(function, what)
 
 
@@ -60,7 +61,7 @@ def require_switch(switch: object, what: str) -> None:
         UserError: it is neither, or async.
     """
     if not isinstance(switch, bool) and not callable(switch):
-        raise UserError(f"{what} must be True, False or a function, not {switch!r:.80}")
+        raise UserError(f"{what} must be True, False or a function, not {shown(switch)}")
     require_blocking(switch, what)
 
 

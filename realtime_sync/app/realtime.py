@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, TypeVar, overload
 
 from .._required import require_count
+from .._shown import shown
 from .._signal_safe import Claim, StopSignal
 from .._types import UNSET, JsonDict, Unset
 from ..audio.sound import Sound
@@ -115,7 +116,7 @@ class Realtime:
         given = {name: value for name, value in settings.items() if value is not UNSET}
         require_count(max_queue_bytes, "max_queue_bytes", least=1, error=ConfigError)
         if client is not None and not hasattr(client, "realtime"):
-            raise ConfigError(f"client={client!r:.80} is none; pass OpenAI(), Local() or another")
+            raise ConfigError(f"client={shown(client)} is none; pass OpenAI(), Local() or another")
         self.context: Context = {} if context is None else context
         self._model = model
         self._client = client
@@ -208,7 +209,7 @@ class Realtime:
         """
         if response_type is not None and not _is_kind(response_type):
             raise ConfigError(
-                f"there is no receiver of {response_type!r:.80}; there are {', '.join(KINDS)} and "
+                f"there is no receiver of {shown(response_type)}; there are {', '.join(KINDS)} and "
                 "None for all events"
             )
 
@@ -245,7 +246,7 @@ class Realtime:
         if self.is_running():
             raise ConcurrencyError(f"the app is running: register the {what} before")
         if not callable(function):
-            raise ConfigError(f"a {what} is a function, not {function!r:.80}")
+            raise ConfigError(f"a {what} is a function, not {shown(function)}")
         if _is_async(function) or _is_async(type(function).__call__):
             raise ConfigError(
                 f"the {what} {getattr(function, '__name__', '')!r} is async and nobody would await "
@@ -352,7 +353,7 @@ def _is_kind(response_type: object) -> bool:
 
 def _options(given: Mapping[str, Any] | None) -> dict[str, Any]:
     if given is not None and not isinstance(given, Mapping):
-        raise ConfigError(f"connection_options takes a dictionary of keywords, not {given!r:.80}")
+        raise ConfigError(f"connection_options takes a dictionary of keywords, not {shown(given)}")
     known = {*inspect.signature(RealtimeResource.connect).parameters} - {"self", "model"}
     if unknown := sorted(map(repr, set(given or {}) - known)):
         raise ConfigError(
@@ -364,7 +365,7 @@ def _options(given: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _by_name(tools: Sequence[ToolLike]) -> dict[str, AppTool]:
     if not isinstance(tools, list | tuple):
-        raise ConfigError(f"tools= takes a list of functions and classes, not {tools!r:.80}")
+        raise ConfigError(f"tools= takes a list of functions and classes, not {shown(tools)}")
     found: dict[str, AppTool] = {}
     for each in map(as_app_tool, tools):
         if each.name in found:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from .._shown import shown
 from ..errors import AudioError, FormatError
 from .pcm import mix_down
 
@@ -89,12 +90,12 @@ class WavWriter:
             # Unbuffered: what was written is in the file, whatever happens to this process.
             self._file = self._path.open("wb", buffering=0)
         except OSError as exc:
-            raise AudioError(f"can't write {str(path)!r}: {exc.strerror}") from exc
+            raise AudioError(f"can't write {shown(str(path))}: {exc.strerror}") from exc
         try:
             self._file.write(self._header())
         except OSError as exc:
             self._file.close()
-            raise AudioError(f"can't write {str(path)!r}: {exc.strerror}") from exc
+            raise AudioError(f"can't write {shown(str(path))}: {exc.strerror}") from exc
 
     def write(self, pcm: bytes) -> None:
         """Append ``pcm`` and correct the header.
@@ -113,7 +114,7 @@ class WavWriter:
             self._file.seek(0)
             self._file.write(self._header())
         except OSError as exc:
-            raise AudioError(f"can't write {str(self._path)!r}: {exc.strerror}") from exc
+            raise AudioError(f"can't write {shown(str(self._path))}: {exc.strerror}") from exc
 
     def close(self) -> None:
         """Close the file; more than once does no harm."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Union
 
+from .._shown import shown
 from ..errors import ConfigError, FormatError
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def require_rate(rate: object, *, name: str = "rate") -> int:
         ConfigError: it is not a whole number of Hz from 4000 to 384000.
     """
     if isinstance(rate, bool) or not isinstance(rate, int) or not 4000 <= rate <= 384000:
-        raise ConfigError(f"{name}={rate!r} is not a sample rate; give Hz, such as 24000")
+        raise ConfigError(f"{name}={shown(rate)} is not a sample rate; give Hz, such as 24000")
     return rate
 
 

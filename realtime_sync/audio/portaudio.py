@@ -14,6 +14,7 @@ from typing import Any, Literal, NoReturn
 from attrs import frozen
 
 from .._deadline import Deadline
+from .._shown import shown
 from .._threads import join_all, spawn
 from ..errors import ConfigError, DeviceError
 
@@ -260,7 +261,7 @@ def _choose(listed: list[Device], direction: Direction, wanted: int | str | None
     if matches:
         return matches[0]
     names = ", ".join(f"{d.index} {d.name!r}" for d in able)
-    raise DeviceError(f"no {word} is called {wanted!r}; choose one of: {names}")
+    raise DeviceError(f"no {word} is called {shown(wanted)}; choose one of: {names}")
 
 
 def _devices_of(audio: Any) -> list[Device]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .._shown import shown
 from ..errors import ConfigError
 from .pcm import Pcm, as_int16, require_rate
 
@@ -39,7 +40,7 @@ class Resampler:
     def __init__(self, from_hz: int, to_hz: int, *, quality: Quality = "HQ") -> None:
         if quality not in _QUALITIES:
             raise ConfigError(
-                f"quality={quality!r} is unknown; choose from {', '.join(_QUALITIES)}"
+                f"quality={shown(quality)} is unknown; choose from {', '.join(_QUALITIES)}"
             )
         self.from_hz = require_rate(from_hz, name="from_hz")
         self.to_hz = require_rate(to_hz, name="to_hz")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from .._deadline import Deadline
+from .._shown import shown
 from .._signal_safe import Stopped, StopSignal
 from .._threads import Attempt
 from ..errors import ConfigError, DeviceError
@@ -98,7 +99,7 @@ class Speaker(Sink):
         self._rate = require_rate(rate)
         self._device = device
         if when_full not in ("wait", "drop"):
-            raise ConfigError(f"when_full={when_full!r} is unknown; choose 'wait' or 'drop'")
+            raise ConfigError(f"when_full={shown(when_full)} is unknown; choose 'wait' or 'drop'")
         if not 0 <= prebuffer_ms <= buffer_ms or buffer_ms <= 0:
             raise ConfigError(
                 f"prebuffer_ms={prebuffer_ms} must be from 0 to buffer_ms={buffer_ms}, "
@@ -165,7 +166,7 @@ class Speaker(Sink):
     @gain.setter
     def gain(self, value: float) -> None:
         if not 0 <= value < math.inf:
-            raise ConfigError(f"gain={value!r} is no volume; give 0.0 or more, such as 0.5")
+            raise ConfigError(f"gain={shown(value)} is no volume; give 0.0 or more, such as 0.5")
         self._playout.gain = float(value)
 
     @property

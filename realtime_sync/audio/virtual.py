@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from .._deadline import Deadline
+from .._shown import shown
 from ..errors import AudioError, ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
 from .base import Sink, Source
@@ -282,7 +283,7 @@ def chunk_frames(rate: int, chunk_ms: int) -> int:
         ConfigError: ``chunk_ms`` is not a whole number of milliseconds from 1 to 1000.
     """
     if isinstance(chunk_ms, bool) or not isinstance(chunk_ms, int) or not 1 <= chunk_ms <= 1000:
-        raise ConfigError(f"chunk_ms={chunk_ms!r} is out of range; give 1 to 1000, such as 20")
+        raise ConfigError(f"chunk_ms={shown(chunk_ms)} is out of range; give 1 to 1000, such as 20")
     return rate * chunk_ms // 1000
 
 
@@ -296,4 +297,4 @@ def require_pace(pace: str) -> Pace:
         return "realtime"
     if pace == "fast":
         return "fast"
-    raise ConfigError(f"pace={pace!r} is unknown; choose 'realtime' or 'fast'")
+    raise ConfigError(f"pace={shown(pace)} is unknown; choose 'realtime' or 'fast'")

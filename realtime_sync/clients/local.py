@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 from .. import _lazy
 from .._fork import HomeLock
 from .._net.secrets import show_url
+from .._shown import shown
 from ..errors import ConfigError
 from ..providers import OpenAIProvider
 from ..transport import TransportOptions
@@ -203,5 +204,5 @@ def _arguments(name: str, value: object) -> list[str]:
     flag, wanted = _LISTS[name]
     texts = list(value) if isinstance(value, Iterable) and not is_text else []
     if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
-        raise ConfigError(f"{name}={value!r:.80} is wrong; give a list of {wanted}")
+        raise ConfigError(f"{name}={shown(value)} is wrong; give a list of {wanted}")
     return [f"{flag}={text}" for text in texts]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from .._net.secrets import show_url
+from .._shown import shown
 from .._types import UNSET, Unset
 from ..errors import ConfigError
 from ..providers import (
@@ -89,7 +90,9 @@ class YandexAIStudio(Client):
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         if endpoint not in _ENDPOINTS:
-            raise ConfigError(f"endpoint is {endpoint!r}; pass 'current', 'legacy' or a base_url")
+            raise ConfigError(
+                f"endpoint is {shown(endpoint)}; pass 'current', 'legacy' or a base_url"
+            )
         legacy = endpoint == "legacy"
         key, token = _credential(api_key, iam_token)
         self._provider = YandexProvider(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .._deadline import Deadline
+from .._shown import shown
 from ..errors import ConfigError
 from ..events import ServerEvent
 from ._handlers import EVERY_EVENT, Handlers
@@ -138,6 +139,7 @@ def _checked(type: str, where: str) -> str:
 def _callable(handler: Callable[[Any], object], where: str) -> Callable[[Any], object]:
     if not callable(handler):
         raise ConfigError(
-            f"the handler given to {where} is {handler!r:.80}; pass a function that takes the event"
+            f"the handler given to {where} is {shown(handler)}; pass a function that takes the "
+            "event"
         )
     return handler

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
 from .._fork import Home
+from .._shown import shown
 from .._signal_safe import Claim
 from ..errors import (
     ConcurrencyError,
@@ -144,7 +145,7 @@ class RealtimeConnection(Registration, Observing):
         if not isinstance(data, str):
             if not isinstance(data, bytes | bytearray):
                 raise LocalProtocolError(
-                    f"send_raw takes JSON text, not {data!r:.80}; events and mappings go through "
+                    f"send_raw takes JSON text, not {shown(data)}; events and mappings go through "
                     "send"
                 )
             try:
@@ -257,7 +258,7 @@ class RealtimeConnection(Registration, Observing):
         """
         if not isinstance(data, str | bytes | bytearray | memoryview):
             raise LocalProtocolError(
-                f"parse_event takes what recv_bytes() returned, not {data!r:.80}"
+                f"parse_event takes what recv_bytes() returned, not {shown(data)}"
             )
         return parse_event(data)
 

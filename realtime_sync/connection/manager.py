@@ -11,6 +11,7 @@ import attrs
 
 from .._opening import Opening
 from .._required import require_count
+from .._shown import shown
 from .._threads import Attempt
 from ..errors import ConcurrencyError, ConfigError, QueueFullError
 from ..events import ClientEvent
@@ -66,7 +67,7 @@ class RealtimeConnectionManager(Registration, Opening):
         _check(settings)
         if transport is not None and not callable(transport):
             raise ConfigError(
-                f"transport is {transport!r}; pass a function of (url, headers, options) that "
+                f"transport is {shown(transport)}; pass a function of (url, headers, options) that "
                 "returns a realtime_sync.transport.Transport"
             )
         # Told here, not when it is opened, if there is a mistake.
@@ -177,7 +178,7 @@ class _LinkOpener:
         transport = (self.factory or _open_websocket)(where.url, where.headers, merged)
         if not isinstance(transport, Transport):
             raise ConfigError(
-                f"the transport factory returned {transport!r}; return a "
+                f"the transport factory returned {shown(transport)}; return a "
                 "realtime_sync.transport.Transport"
             )
         if where.dialect is not None:
@@ -198,10 +199,12 @@ def _check(settings: ConnectionSettings) -> None:
     for name in ("max_queue_bytes", "max_queue_size"):
         require_count(getattr(settings, name), f"{name} (bytes)", least=1, error=ConfigError)
     if not isinstance(settings.reconnect, ReconnectPolicy | None):
-        raise ConfigError(f"reconnect is {settings.reconnect!r}; pass ReconnectPolicy() or None")
+        raise ConfigError(
+            f"reconnect is {shown(settings.reconnect)}; pass ReconnectPolicy() or None"
+        )
     if settings.on_reconnecting is not None and not callable(settings.on_reconnecting):
         raise ConfigError(
-            f"on_reconnecting is {settings.on_reconnecting!r}; pass a function that takes a "
+            f"on_reconnecting is {shown(settings.on_reconnecting)}; pass a function that takes a "
             "ReconnectingEvent"
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import field, frozen, validators
 
+from .._shown import shown
 from ..errors import ConfigError, ConnectionClosed
 
 __all__ = ["OnReconnecting", "ReconnectPolicy", "ReconnectingEvent"]
@@ -18,7 +19,7 @@ RECOVERABLE_CODES = frozenset({1001, 1005, 1006, 1011, 1012, 1013, 1015})
 
 def _not_negative(_: object, attribute: Any, value: object) -> None:
     if not isinstance(value, int | float) or not value >= 0:  # nor NaN
-        raise ConfigError(f"{attribute.name} is {value!r}; give at least 0")
+        raise ConfigError(f"{attribute.name} is {shown(value)}; give at least 0")
 
 
 @frozen(kw_only=True)

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from attrs import field, frozen
 
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import ConfigError
 from .interpolation import InterpolationError, NodePath, resolve, show_path
@@ -95,7 +96,7 @@ def check_agents(config: Mapping[str, Any], error: ErrorAt) -> None:
 
 
 def _shown(value: Any) -> str:
-    return "null" if value is None else f"{value!r:.40}"
+    return "null" if value is None else f"{shown(value, 40)}"
 
 
 @frozen

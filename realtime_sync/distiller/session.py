@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from attrs import field, frozen
 
 from .._deadline import Deadline
+from .._shown import shown
 from ..audio.pcm import to_pcm16
 from ..connection import RealtimeConnection, RealtimeConnectionManager
 from ..connection.reconnect import ReconnectPolicy
@@ -482,7 +483,7 @@ def _again(error: DistillerConnectionError) -> DistillerConnectionError:
 
 def _check_text(text: str) -> None:
     if not isinstance(text, str) or not text.strip():
-        raise ConfigError(f"the text is {text!r:.40}: send at least one word")
+        raise ConfigError(f"the text is {shown(text, 40)}: send at least one word")
 
 
 def _link_factory(

@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import ConfigError
 from .base import Provider, Secret, ask_secret
@@ -41,7 +42,8 @@ class YandexProvider(Provider):
             return {"model": model}
         if not self.folder_id:
             raise ConfigError(
-                f"the model {model!r} belongs to a folder: pass folder_id=… to the client, set "
+                f"the model {shown(model)} belongs to a folder: pass folder_id=… to the client, "
+                "set "
                 f"YANDEX_FOLDER_ID, or give the whole name: 'gpt://FOLDER/{model}'"
             )
         return {"model": f"gpt://{self.folder_id}/{model}"}

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from attrs import Factory, field, frozen
 
 from .._headers import Headers
+from .._shown import shown
 from .._types import UNSET, JsonDict, Unset
 from ..errors import ConfigError, LocalProtocolError, RemoteProtocolError
 from ..events.json_writer import write_json
@@ -100,7 +101,7 @@ def call_path(call_id: str, action: str) -> str:
     """
     if not isinstance(call_id, str) or not call_id or call_id in (".", ".."):
         raise ConfigError(
-            f"call_id is {call_id!r}; pass the id of a call, such as event.data.call_id"
+            f"call_id is {shown(call_id)}; pass the id of a call, such as event.data.call_id"
         )
     return f"/realtime/calls/{quote(text_bytes(call_id), safe='')}/{action}"
 
@@ -186,7 +187,7 @@ def seconds(timeout: Any, default: Any = UNSET) -> tuple[float | None, float | N
         connect = read = -1
     if not all(part is None or _is_time(part) for part in (connect, read)):
         raise ConfigError(
-            f"timeout is {value!r}; pass seconds greater than 0, (connect, read), or None"
+            f"timeout is {shown(value)}; pass seconds greater than 0, (connect, read), or None"
         )
     return connect, read
 

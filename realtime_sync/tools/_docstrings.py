@@ -13,6 +13,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from .._shown import shown
 from ..errors import ConfigError
 
 __all__ = ["DocstringStyle", "Documentation", "read_docstring"]
@@ -52,7 +53,7 @@ def read_docstring(docstring: str | None, *, style: DocstringStyle | None = None
     """
     if style not in (None, "google", "numpy", "sphinx"):
         raise ConfigError(
-            f"docstring_style={style!r:.80} is unknown; choose 'google', 'numpy' or 'sphinx', or "
+            f"docstring_style={shown(style)} is unknown; choose 'google', 'numpy' or 'sphinx', or "
             "None for each section's own"
         )
     lines = inspect.cleandoc(docstring or "").splitlines()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 
 from attrs import evolve, frozen
 
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import ConfigError
 from ._docstrings import DocstringStyle, read_docstring
@@ -226,7 +227,7 @@ def _renamed(function: Function | Tool, name: str) -> Function | Tool:
 
 def _check_callable(function: object) -> None:
     if not callable(function):
-        raise ConfigError(f"a tool is a function, not {type(function).__name__}: {function!r}")
+        raise ConfigError(f"a tool is a function, not {type(function).__name__}: {shown(function)}")
 
 
 def _checked_name(function: object, name: str | None) -> str:
@@ -234,7 +235,8 @@ def _checked_name(function: object, name: str | None) -> str:
     found: object = getattr(function, "__name__", None) if name is None else name
     if not isinstance(found, str) or not _NAME.fullmatch(found):
         raise ConfigError(
-            f"{found!r} is no name for a tool; give a mapping such as {{'look_up': function}} with "
+            f"{shown(found)} is no name for a tool; give a mapping such as "
+            f"{{'look_up': function}} with "
             "names of letters, digits, _ and -, up to 64"
         )
     return found

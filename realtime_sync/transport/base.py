@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from .._deadline import Deadline
 from .._fork import Home
+from .._shown import shown
 from ..errors import (
     ConnectionClosed,
     ConnectionClosedError,
@@ -178,15 +179,15 @@ def check_close(code: int, reason: str) -> None:
     """Raise LocalProtocolError unless a client may send this close code and reason."""
     if not isinstance(code, int) or (code != 1000 and not 3000 <= code <= 4999):
         raise LocalProtocolError(
-            f"close code {code!r:.80} is not the client's to send; use 1000, or 3000 to 4999"
+            f"close code {shown(code)} is not the client's to send; use 1000, or 3000 to 4999"
         )
     if not isinstance(reason, str):
-        raise LocalProtocolError(f"the close reason is {reason!r:.80}; pass a str")
+        raise LocalProtocolError(f"the close reason is {shown(reason)}; pass a str")
     try:
         size = len(reason.encode())
     except UnicodeEncodeError as exc:
         raise LocalProtocolError(
-            f"the close reason {reason!r} is not valid Unicode; remove the lone surrogates"
+            f"the close reason {shown(reason)} is not valid Unicode; remove the lone surrogates"
         ) from exc
     if size > MAX_REASON_BYTES:
         raise LocalProtocolError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from attrs import Attribute, field, frozen
 
 from .._net.proxy import parse_proxy
+from .._shown import shown
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def _seconds(
         good = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not good or not math.isfinite(value) or value < 0 or (value == 0 and not zero):  # type: ignore[arg-type,operator]  # good says it is a number
             raise ConfigError(
-                f"{attribute.name} is {value!r}; pass a number of seconds {rule}{extra}"
+                f"{attribute.name} is {shown(value)}; pass a number of seconds {rule}{extra}"
             )
 
     return check
@@ -42,13 +43,14 @@ def _check_max_size(_: object, attribute: Attribute[Any], value: object) -> None
         return
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigError(
-            f"{attribute.name} is {value!r}; pass a positive number of bytes, or None for no limit"
+            f"{attribute.name} is {shown(value)}; pass a positive number of bytes, or None for "
+            "no limit"
         )
 
 
 def _check_compression(_: object, attribute: Attribute[Any], value: object) -> None:
     if value not in (None, "deflate"):
-        raise ConfigError(f"{attribute.name} is {value!r}; pass 'deflate', or None for none")
+        raise ConfigError(f"{attribute.name} is {shown(value)}; pass 'deflate', or None for none")
 
 
 def _check_proxy(_: object, attribute: Attribute[Any], value: Any) -> None:

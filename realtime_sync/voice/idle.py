@@ -7,6 +7,7 @@ from typing import Literal
 
 from attrs import frozen
 
+from .._shown import shown
 from ..errors import ConfigError
 
 __all__ = ["IdleRule", "IdleWatch"]
@@ -46,7 +47,7 @@ class IdleRule:
                 continue
             number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
             if not number or not 0 < seconds < 1e9:
-                raise ConfigError(f"{name}={seconds!r} is no time; give seconds, more than 0")
+                raise ConfigError(f"{name}={shown(seconds)} is no time; give seconds, more than 0")
         if self.say is not None and self.instructions is not None:
             raise ConfigError("say and instructions exclude one another; leave one of them out")
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from attrs import define, field, frozen
 
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import ConfigError
 from ..events.wire_values import as_number
@@ -44,7 +45,7 @@ def _to_phrases(words: Collection[str] | None) -> frozenset[tuple[str, ...]] | N
         return None
     if isinstance(words, str) or not all(isinstance(word, str) for word in words):
         raise ConfigError(
-            f"backchannels={words!r:.80} is no list of texts; give e.g. ['mhm', 'uh-huh'], or "
+            f"backchannels={shown(words)} is no list of texts; give e.g. ['mhm', 'uh-huh'], or "
             "None to judge by length alone"
         )
     return frozenset(filter(None, map(_words, words)))
@@ -94,10 +95,12 @@ class Interruptions:
         for name in ("min_ms", "max_backchannel_ms"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise ConfigError(f"{name}={value!r} is no length; give milliseconds, 0 or more")
+                raise ConfigError(
+                    f"{name}={shown(value)} is no length; give milliseconds, 0 or more"
+                )
         seconds = self.verdict_s
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-            raise ConfigError(f"verdict_s={seconds!r} is no time; give seconds, more than 0")
+            raise ConfigError(f"verdict_s={shown(seconds)} is no time; give seconds, more than 0")
         if self.min_ms and self.resume:
             raise ConfigError(
                 "min_ms and resume exclude one another: with resume the sink pauses at once; "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from attrs import evolve
 
 from .._deadline import Deadline
+from .._shown import shown
 from .._signal_safe import Claim
 from ..audio.base import SinkLike, SourceLike, as_sink, as_source
 from ..conversation.tool_calls import ToolCalls
@@ -310,7 +311,7 @@ class VoiceLoop:
             ConnectionClosed: the connection is over.
         """
         if not isinstance(text, str) or not text.strip():
-            raise ConfigError(f"say() takes the words to be said, not {text!r:.80}")
+            raise ConfigError(f"say() takes the words to be said, not {shown(text)}")
         self._check_protection(interruptible)
         self._engine.call(lambda: self._state.say(text, interruptible=interruptible))
 
