@@ -7,12 +7,13 @@ import struct
 import wave
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from .._required import require_path
 from .._shown import shown
-from ..errors import AudioError, FormatError
+from ..errors import AudioError, ConfigError, FormatError
 from .pcm import mix_down
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class WavWriter:
         channels: interleaved channels in what `write` gets.
 
     Raises:
+        ConfigError: ``path`` is none.
         AudioError: the file can't be created.
 
     Threads:
@@ -85,7 +87,7 @@ class WavWriter:
         self._rate = rate
         self._channels = channels
         self._bytes = 0
-        self._path = Path(path)
+        self._path = Path(require_path(path, "path", error=ConfigError))
         try:
             # Unbuffered: what was written is in the file, whatever happens to this process.
             self._file = self._path.open("wb", buffering=0)
@@ -130,11 +132,9 @@ class WavWriter:
 
 
 def _open(path: WavFile) -> wave.Wave_read:
-    if isinstance(path, str | os.PathLike):
-        file: str | BinaryIO = os.fspath(path)
-        name = repr(file)
-    else:
-        file, name = path, "the file"
+    is_open = not isinstance(path, str | os.PathLike) and hasattr(path, "read")
+    file: Any = path if is_open else require_path(path, "path", error=ConfigError)
+    name = "the file" if is_open else shown(file)
     try:
         return wave.open(file, "rb")
     except (wave.Error, EOFError) as exc:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._required import is_whole
 from .._shown import shown
 from ..errors import ConfigError, FormatError
 from .pcm import as_int16, require_rate
@@ -44,7 +45,7 @@ class EchoCanceller:
 
     def __init__(self, *, rate: int = 24000, delay_ms: int = 0) -> None:
         rate = require_rate(rate)
-        if isinstance(delay_ms, bool) or not 0 <= delay_ms <= _MAX_DELAY_MS:
+        if not is_whole(delay_ms, 0, _MAX_DELAY_MS):
             raise ConfigError(
                 f"delay_ms={shown(delay_ms)} is out of range; give 0 to {_MAX_DELAY_MS}"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from .._required import is_number
 from .._shown import shown
 from ..errors import ConfigError, FormatError
 from .pcm import level_dbfs, require_rate
@@ -83,6 +84,6 @@ def _rms(pcm: bytes) -> float:
 
 
 def _require_level(name: str, value: float, *, most: float = 1.0) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
+    if not is_number(value, 0, most):
         raise ConfigError(f"{name}={shown(value)} is out of range; give 0.0 to {most:g}")
     return float(value)

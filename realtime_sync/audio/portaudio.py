@@ -14,11 +14,19 @@ from typing import Any, Literal, NoReturn
 from attrs import frozen
 
 from .._deadline import Deadline
+from .._required import is_whole
 from .._shown import shown
 from .._threads import join_all, spawn
 from ..errors import ConfigError, DeviceError
 
-__all__ = ["Device", "Stream", "devices", "open_stream", "portaudio_version"]
+__all__ = [
+    "Device",
+    "Stream",
+    "devices",
+    "open_stream",
+    "portaudio_version",
+    "require_device",
+]
 
 Direction = Literal["input", "output"]
 Callback = Callable[[bytes | None, int], bytes | None]
@@ -242,6 +250,19 @@ def _supports(audio: Any, direction: Direction, device: Device, rate: int, chann
             )
     except ValueError:
         return False
+
+
+def require_device(device: object) -> int | str | None:
+    """Return ``device`` if it can be one.
+
+    Raises:
+        ConfigError: it is no index, no part of a name and not None.
+    """
+    if device is None or is_whole(device) or isinstance(device, str):
+        return device
+    raise ConfigError(
+        f"device={shown(device)} is none; give its index or a part of its name, see devices()"
+    )
 
 
 def _choose(listed: list[Device], direction: Direction, wanted: int | str | None) -> Device:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from .._shown import shown
+from ..errors import FormatError
 from ._wavfile import StrPath, WavFile, read_sound
 from .pcm import require_rate
 from .wav import write_wav
@@ -26,6 +28,7 @@ class Sound:
 
     Raises:
         ConfigError: the rate is none.
+        FormatError: ``pcm`` is none.
 
     Example:
         >>> sound = Sound(bytes(4800))
@@ -41,6 +44,11 @@ class Sound:
 
     def __attrs_post_init__(self) -> None:
         require_rate(self.rate)
+        if not isinstance(self.pcm, bytes | bytearray | memoryview):
+            raise FormatError(
+                f"pcm={shown(self.pcm)} is no sound; give PCM16 as bytes, such as to_pcm16(array); "
+                "Sound.from_wav() reads a file"
+            )
 
     @classmethod
     def from_wav(cls, file: WavFile) -> Self:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._required import is_whole, require_path
+from .._shown import shown
 from ..errors import ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
 from ._wavfile import StrPath, WavWriter, read_mono, wav_rate
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["WavSink", "WavSource", "read_wav", "write_wav"]
 
 _BLOCK_MS = 100
+_MOST_TRAILING_MS = 3_600_000
 
 
 def read_wav(path: StrPath, *, rate: int = 24000) -> bytes:
@@ -99,13 +102,14 @@ class WavSource(Source):
         trailing_silence_ms: int = 1000,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._path = Path(path)
+        self._path = Path(require_path(path, "path", error=ConfigError))
         self._rate = require_rate(rate)
         self._chunk_bytes = 2 * chunk_frames(self._rate, chunk_ms)
         self._fast = require_pace(pace) == "fast"
-        if trailing_silence_ms < 0:
+        if not is_whole(trailing_silence_ms, 0, _MOST_TRAILING_MS):
             raise ConfigError(
-                f"trailing_silence_ms={trailing_silence_ms} is negative; give 0 or more"
+                f"trailing_silence_ms={shown(trailing_silence_ms)} is out of range; give 0 to "
+                f"{_MOST_TRAILING_MS}"
             )
         self._tail = silence(trailing_silence_ms, rate_hz=self._rate)
         self._clock = clock
