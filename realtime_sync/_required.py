@@ -10,7 +10,9 @@ from typing import TypeGuard
 from ._shown import shown
 
 __all__ = [
+    "is_absent",
     "is_number",
+    "is_text",
     "is_whole",
     "require",
     "require_count",
@@ -42,6 +44,22 @@ def is_number(
     return isinstance(number, int | float) and least <= number <= most
 
 
+def is_text(value: object) -> TypeGuard[str]:
+    """Return whether a value is a text that can be sent: half a surrogate pair can't."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_absent(value: object) -> bool:
+    """Return whether an option is as good as left out: None, or a text without anything."""
+    return value is None or (isinstance(value, str) and not value)
+
+
 def require(fits: object, rule: str, value: object, *, error: type[Exception]) -> None:
     """Refuse a value that can't be meant.
 
@@ -60,18 +78,18 @@ def require(fits: object, rule: str, value: object, *, error: type[Exception]) -
 
 def require_text(value: object, what: str, *, error: type[Exception]) -> None:
     """Refuse what is no text that can be sent: half a surrogate pair can't."""
-    require(_is_text(value), f"{what} must be a text", value, error=error)
+    require(is_text(value), f"{what} must be a text", value, error=error)
 
 
 def require_texts(value: object, what: str, *, error: type[Exception]) -> None:
     """Refuse what is no list of texts."""
-    fits = isinstance(value, list | tuple) and all(map(_is_text, value))
+    fits = isinstance(value, list | tuple) and all(map(is_text, value))
     require(fits, f"{what} must be a list of texts", value, error=error)
 
 
 def require_text_values(value: object, what: str, *, error: type[Exception]) -> None:
     """Refuse what is no dictionary of texts by texts."""
-    fits = isinstance(value, Mapping) and all(map(_is_text, [*value, *value.values()]))
+    fits = isinstance(value, Mapping) and all(map(is_text, [*value, *value.values()]))
     require(fits, f"{what} must be a dictionary of texts", value, error=error)
 
 
@@ -104,16 +122,6 @@ def require_function(value: object, what: str, *, error: type[Exception]) -> Non
 def require_path(value: object, what: str, *, error: type[Exception]) -> str:
     """Return the path of a file as a text; refuse what can't be one, such as its content."""
     path = os.fspath(value) if isinstance(value, os.PathLike) else value
-    fits = _is_text(path) and "\0" not in str(path)
+    fits = is_text(path) and "\0" not in str(path)
     require(fits, f"{what} must be the path of a file, a text or a Path", value, error=error)
     return str(path)
-
-
-def _is_text(value: object) -> bool:
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

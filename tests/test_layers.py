@@ -25,6 +25,7 @@ LAYERS = {
     "_lazy": 1,
     "_opening": 1,
     "_required": 1,
+    "_uncopied": 1,
     "_signal_safe": 2,
     "_version": 1,
     "_threads": 2,

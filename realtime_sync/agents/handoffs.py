@@ -15,7 +15,7 @@ from ..tools.annotations import Indescribable, kind_of
 from ..tools.arguments import read_arguments
 from ..tools.kinds import ArgumentError, Kind, MappingOf, ObjectOf
 from .agent import RealtimeAgent
-from .given import require, require_object, require_text
+from .given import require, require_flag, require_object, require_text
 from .run_context import RunContextWrapper, TContext
 from .user_code import Switch, require_function, require_switch
 
@@ -74,6 +74,8 @@ class Handoff(Generic[TContext, TAgent]):
         require_text(self.tool_description, f"tool_description {of_handoff}")
         require_object(self.input_json_schema, f"input_json_schema {of_handoff}")
         require_function(self.on_invoke_handoff, f"on_invoke_handoff {of_handoff}")
+        require_text(self.agent_name, f"agent_name {of_handoff}")
+        require_flag(self.strict_json_schema, f"strict_json_schema {of_handoff}")
         require_switch(self.is_enabled, f"is_enabled {of_handoff}")
 
     def get_transfer_message(self, agent: RealtimeAgent[Any]) -> str:
@@ -164,6 +166,12 @@ def realtime_handoff(
             cast("OnHandoff", on_handoff)(context)
         return agent
 
+    for option, given in (
+        ("tool_name_override", tool_name_override),
+        ("tool_description_override", tool_description_override),
+    ):
+        if given is not None:
+            require_text(given, option)
     name = tool_name_override or Handoff.default_tool_name(agent)
     return Handoff(
         tool_name=name,

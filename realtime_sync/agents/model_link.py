@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._shown import shown
+from ..clients.base import CLIENTS_OF_OURS, is_client
 from ..clients.openai import OpenAI
 from ..connection.reconnect import OnReconnecting, ReconnectPolicy
 from ..errors import UserError
@@ -51,8 +52,8 @@ def connection_to(
     Raises:
         ConfigError: there is no key, or an option is wrong; this is no client.
     """
-    if client is not None and (isinstance(client, type) or not hasattr(client, "realtime")):
-        raise UserError(f"client={shown(client)} is none; give an object such as OpenAI()")
+    if client is not None and not is_client(client):
+        raise UserError(f"client={shown(client)} is none; {CLIENTS_OF_OURS}")
     _check(config)
     url, headers = config.get("url"), config.get("headers")
     call_id = config.get("call_id")

@@ -12,7 +12,7 @@ import numpy as np
 from .._required import is_whole
 from .._shown import shown
 from ..errors import ConfigError, FormatError
-from .pcm import as_int16, require_rate
+from .pcm import as_int16, require_rate, to_pcm16
 from .resample import Resampler
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class EchoCanceller:
         Raises:
             FormatError: the two have different lengths, or are not PCM16.
         """
+        heard, played = to_pcm16(heard), to_pcm16(played)
         if len(heard) != len(played):
             raise FormatError(
                 f"{len(heard)} bytes were heard while {len(played)} were played; "

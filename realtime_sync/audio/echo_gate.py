@@ -7,7 +7,7 @@ import math
 from .._required import is_number
 from .._shown import shown
 from ..errors import ConfigError, FormatError
-from .pcm import level_dbfs, require_rate
+from .pcm import level_dbfs, require_rate, to_pcm16
 
 __all__ = ["EchoGate"]
 
@@ -63,6 +63,7 @@ class EchoGate:
         Raises:
             FormatError: the two have different lengths, or are not PCM16.
         """
+        heard, played = to_pcm16(heard), to_pcm16(played)
         if len(heard) != len(played):
             raise FormatError(
                 f"{len(heard)} bytes were heard while {len(played)} were played; "

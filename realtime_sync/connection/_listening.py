@@ -133,7 +133,8 @@ class Observing:
 
 
 def _checked(type: str, where: str) -> str:
-    return type if type == EVERY_EVENT else checked_type(type, where)
+    every = isinstance(type, str) and type == EVERY_EVENT
+    return type if every else checked_type(type, where)
 
 
 def _callable(handler: Callable[[Any], object], where: str) -> Callable[[Any], object]:

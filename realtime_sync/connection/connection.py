@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
 from .._fork import Home
+from .._required import require_function
 from .._shown import shown
 from .._signal_safe import Claim
+from .._uncopied import Uncopied
 from ..errors import (
     ConcurrencyError,
+    ConfigError,
     ConnectionClosedOK,
     LocalProtocolError,
     RealtimeTimeout,
@@ -54,7 +57,7 @@ __all__ = ["RealtimeConnection"]
 _DEFAULT_TURN_TIMEOUT = 60.0
 
 
-class RealtimeConnection(Registration, Observing):
+class RealtimeConnection(Registration, Observing, Uncopied):
     """An open connection; ``client.realtime.connect(...)`` makes it.
 
     Attributes:
@@ -208,9 +211,11 @@ class RealtimeConnection(Registration, Observing):
             timeout: is called before each wait, and says for how many seconds.
 
         Raises:
+            ConfigError: ``timeout`` is no function.
             RemoteProtocolError, ConnectionClosed, ConcurrencyError: as `recv`.
         """
         self._home.check()
+        require_function(timeout, "timeout", error=ConfigError)
         consumer, token = self._consumer, [threading.get_ident()]
         try:  # see `Claim`
             if consumer.setdefault("now", token) is not token:

@@ -9,13 +9,14 @@ from typing import Any
 
 import attrs
 
+from .._headers import checked_headers
 from .._opening import Opening
-from .._required import require_count
+from .._required import require_count, require_object
 from .._shown import shown
 from .._threads import Attempt
 from ..errors import ConcurrencyError, ConfigError, QueueFullError
 from ..events import ClientEvent
-from ..providers.base import Endpoint
+from ..providers.base import Endpoint, checked_query
 from ..providers.dialect import Dialect
 from ..transport import Transport, TransportOptions, connect
 from ._handlers import Handlers
@@ -196,6 +197,8 @@ def _open_websocket(url: str, headers: Mapping[str, str], options: TransportOpti
 
 
 def _check(settings: ConnectionSettings) -> None:
+    checked_query(settings.extra_query, "extra_query")
+    checked_headers(settings.extra_headers, "extra_headers")
     for name in ("max_queue_bytes", "max_queue_size"):
         require_count(getattr(settings, name), f"{name} (bytes)", least=1, error=ConfigError)
     if not isinstance(settings.reconnect, ReconnectPolicy | None):
@@ -210,13 +213,14 @@ def _check(settings: ConnectionSettings) -> None:
 
 
 def _merge(defaults: TransportOptions, overrides: Mapping[str, Any]) -> TransportOptions:
+    require_object(overrides, "websocket_connection_options", error=ConfigError)
     if not overrides:
         return defaults
     known = {field.name for field in attrs.fields(TransportOptions)}
-    unknown = sorted(set(overrides) - known)
+    unknown = sorted(map(shown, set(overrides) - known))
     if unknown:
         raise ConfigError(
-            f"websocket_connection_options has no {', '.join(map(repr, unknown))}; "
+            f"websocket_connection_options has no {', '.join(unknown)}; "
             f"it knows {', '.join(sorted(known))}"
         )
     return attrs.evolve(defaults, **overrides)

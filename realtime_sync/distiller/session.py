@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from .._deadline import Deadline
 from .._shown import shown
+from .._uncopied import Uncopied
 from ..audio.pcm import to_pcm16
 from ..connection import RealtimeConnection, RealtimeConnectionManager
 from ..connection.reconnect import ReconnectPolicy
@@ -58,7 +59,7 @@ _PLAYBACK_STARTED = client_message("playback.started")
 _PLAYBACK_STOPPED = client_message("playback.stopped")
 
 
-class DistillerSession:
+class DistillerSession(Uncopied):
     """An open session; ``client.realtime_distiller(project=…, uuid=…)`` opens it.
 
     ::

@@ -28,7 +28,7 @@ def dialect_factory(dialect: str | DialectFactory | None) -> DialectFactory | No
     """
     if not isinstance(dialect, str):
         return dialect
-    if dialect not in _FACTORIES:
+    if not isinstance(dialect, str) or dialect not in _FACTORIES:
         names = ", ".join(map(repr, _FACTORIES))
         raise ConfigError(
             f"dialect is {shown(dialect)}; pass one of {names}, or what makes a Dialect"

@@ -11,10 +11,11 @@ from typing import Any
 
 from attrs import field, frozen
 
+from .._required import require_text
 from .._shown import shown
 from .._types import JsonDict
 from ..errors import ConfigError
-from .base import Provider, Secret, ask_secret
+from .base import Provider, Secret, a_secret_or_none, a_text_or_none, ask_secret
 
 __all__ = ["YandexProvider", "file_search", "web_search"]
 
@@ -29,9 +30,9 @@ class YandexProvider(Provider):
         iam_token: or a callable that returns a fresh one, since they last 12 hours.
     """
 
-    folder_id: str | None = None
-    api_key: Secret | None = field(default=None, repr=False)
-    iam_token: Secret | None = field(default=None, repr=False)
+    folder_id: str | None = field(default=None, validator=a_text_or_none)
+    api_key: Secret | None = field(default=None, repr=False, validator=a_secret_or_none)
+    iam_token: Secret | None = field(default=None, repr=False, validator=a_secret_or_none)
 
     def _target(self, model: str | None, call_id: str | None) -> dict[str, object]:
         if call_id is not None:
@@ -83,4 +84,5 @@ def file_search(index_id: str) -> JsonDict:
         >>> file_search("fvt_1")["description"]
         'fvt_1'
     """
+    require_text(index_id, "index_id", error=ConfigError)
     return {"type": "function", "name": "file_search", "description": index_id, "parameters": {}}

@@ -41,6 +41,9 @@ class Documentation:
     parameters: dict[str, str] = field(factory=dict)
 
 
+_STYLES = ("google", "numpy", "sphinx")
+
+
 def read_docstring(docstring: str | None, *, style: DocstringStyle | None = None) -> Documentation:
     """Return what ``docstring`` says; nothing for None.
 
@@ -51,7 +54,7 @@ def read_docstring(docstring: str | None, *, style: DocstringStyle | None = None
     Raises:
         ConfigError: there is no such style.
     """
-    if style not in (None, "google", "numpy", "sphinx"):
+    if style is not None and (not isinstance(style, str) or style not in _STYLES):
         raise ConfigError(
             f"docstring_style={shown(style)} is unknown; choose 'google', 'numpy' or 'sphinx', or "
             "None for each section's own"

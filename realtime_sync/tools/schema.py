@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 
 from attrs import evolve, frozen
 
+from .._required import require, require_flag, require_text
 from .._shown import shown
 from .._types import JsonDict
 from ..errors import ConfigError
@@ -150,6 +151,12 @@ def describe(
         >>> describe(add, name="plus").declaration() == function_schema(add, name="plus")
         True
     """
+    require_flag(use_docstring, "use_docstring", error=ConfigError)
+    require_flag(strict, "strict", error=ConfigError)
+    if description is not None:
+        require_text(description, "description", error=ConfigError)
+    fits = isinstance(context_types, tuple) and all(isinstance(t, type) for t in context_types)
+    require(fits, "context_types must be a tuple of classes", context_types, error=ConfigError)
     name = _checked_name(function, name)
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigError(f"{name} is async and nobody would await it; give a plain function")

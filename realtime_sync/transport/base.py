@@ -166,6 +166,8 @@ def closed_by_us(code: int, reason: str = "") -> ConnectionClosed:
 
 def utf8(text: str) -> bytes:
     """Return a message as it is sent; raise LocalProtocolError if it is no Unicode text."""
+    if not isinstance(text, str):
+        raise LocalProtocolError(f"a message is a text, not {shown(text)}")
     try:
         return text.encode()
     except UnicodeEncodeError as exc:
