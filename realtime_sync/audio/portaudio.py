@@ -14,6 +14,7 @@ from typing import Any, Literal, NoReturn
 from attrs import frozen
 
 from .._deadline import Deadline
+from .._installation import install_command
 from .._required import is_whole
 from .._shown import shown
 from .._threads import join_all, spawn
@@ -25,6 +26,7 @@ __all__ = [
     "devices",
     "open_stream",
     "portaudio_version",
+    "pyaudio_command",
     "require_device",
 ]
 
@@ -32,11 +34,12 @@ Direction = Literal["input", "output"]
 Callback = Callable[[bytes | None, int], bytes | None]
 """Gets the captured bytes (input) and the frame count; returns the bytes to play (output)."""
 
-_NO_AUDIO = (
-    "the sound card needs PyAudio, which is not installed: "
-    "apt-get install -y --no-install-recommends portaudio19-dev gcc libc6-dev, "
-    "then pip install 'realtime_sync[audio]'"
-)
+# Except for Windows PyAudio is built where it is installed.
+_BUILDS_PYAUDIO = {
+    "linux": "apt-get install -y --no-install-recommends "
+    "portaudio19-dev gcc libc6-dev python3-dev && ",
+    "darwin": "brew install portaudio && ",
+}
 
 _NO_PORTAUDIO = "apt-get install -y --no-install-recommends libportaudio2"
 
@@ -135,6 +138,11 @@ def portaudio_version() -> str:
         ConfigError: PyAudio is not installed.
     """
     return str(_pyaudio().get_portaudio_version_text())
+
+
+def pyaudio_command() -> str:
+    """Return the command for a shell that installs PyAudio, and before it what builds it."""
+    return _BUILDS_PYAUDIO.get(sys.platform, "") + install_command("audio")
 
 
 def devices() -> list[Device]:
@@ -333,7 +341,9 @@ def _pyaudio() -> Any:
     try:
         import pyaudio
     except ModuleNotFoundError as exc:
-        raise ConfigError(_NO_AUDIO) from exc
+        raise ConfigError(
+            f"the sound card needs PyAudio, which is not installed: {pyaudio_command()}"
+        ) from exc
     except ImportError as exc:  # it is there, what it is linked to is not
         raise ConfigError(f"PyAudio does not load ({exc}): {_NO_PORTAUDIO}") from exc
     return pyaudio

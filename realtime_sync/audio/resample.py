@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .._installation import install_command
 from .._required import require_flag
 from .._shown import shown
 from ..errors import ConfigError
@@ -88,6 +89,6 @@ def _soxr() -> Any:
     except ImportError as exc:
         raise ConfigError(
             "converting the sample rate needs soxr, which is not installed: "
-            "pip install 'realtime_sync[audio]'"
+            f"{install_command('audio')}"
         ) from exc
     return soxr

@@ -17,7 +17,7 @@ from .._uncopied import Uncopied
 from ..errors import ConnectionClosedOK, LocalProtocolError
 from ..events import ServerEvent, SessionClosed
 from ._argument_checks import check_mapping, check_text
-from ._audio_input import audio_base64
+from ._audio_input import audio_base64, check_beginning
 from .connection import RealtimeConnection
 from .link.sender import to_dict
 from .manager import RealtimeConnectionManager
@@ -44,6 +44,7 @@ class TranslationInputAudioBuffer:
 
     def __init__(self, send: _Send) -> None:
         self._send = send
+        self._is_unheard = True  # until the first sound, which alone is looked at closely
 
     def append(self, *, audio: str | bytes | NDArray[Any], event_id: str | None = None) -> None:
         """Add audio; the server takes it in frames of 200 ms.
@@ -56,11 +57,16 @@ class TranslationInputAudioBuffer:
             event_id: an id of the caller's for this request.
 
         Raises:
-            FormatError: half a sample, a wrong dtype or shape, text that is not base64.
+            FormatError: half a sample, a wrong dtype or shape, text that is not base64; or the
+                first sound of the connection is a whole file.
             LocalProtocolError: the session was told to close.
         """
-        encoded = audio_base64(audio, pcm=True).decode()
-        self._send(_event("session.input_audio_buffer.append", event_id, audio=encoded))
+        encoded = audio_base64(audio, pcm=True)
+        if self._is_unheard:
+            check_beginning(audio, encoded)
+            self._is_unheard = False
+        event = _event("session.input_audio_buffer.append", event_id, audio=encoded.decode())
+        self._send(event)
 
 
 class TranslationSessionResource:
