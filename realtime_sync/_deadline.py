@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 from numbers import Real
 
+from ._shown import shown
 from .errors import ConfigError
 
-__all__ = ["Deadline"]
+__all__ = ["LONGEST_S", "Deadline"]
 
 # What the system's waits can take: 30 years. Whoever means "for ever" says None.
-_LONGEST_S = 1e9
+LONGEST_S = 1e9
 
 
 class Deadline:
@@ -40,7 +41,7 @@ class Deadline:
             self._at = math.inf
             return
         # Inline, because `recv` makes one for each event; NaN fails the comparison as well.
-        if type(timeout) not in (float, int) or not 0 <= timeout <= _LONGEST_S:
+        if type(timeout) not in (float, int) or not 0 <= timeout <= LONGEST_S:
             timeout = _seconds(timeout)
         self._at = clock() + timeout
 
@@ -64,10 +65,11 @@ def _seconds(timeout: object) -> float:
     """Return ``timeout`` as a float; the slow part of the check, for what is not plain."""
     number = None if isinstance(timeout, bool) else timeout
     if isinstance(number, Real):
-        in_range = not number < 0 and number <= _LONGEST_S  # NaN is not
+        in_range = not number < 0 and number <= LONGEST_S  # NaN is not
         if in_range or number == math.inf:
             return float(number)
     raise ConfigError(
-        f"timeout is {timeout!r:.80}; pass seconds, from 0 (do not wait) to 1e9, or None (wait for "
+        f"timeout is {shown(timeout)}; pass seconds, from 0 (do not wait) to 1e9, or None (wait "
+        "for "
         "ever)"
     )

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from ._shown import shown
 from .errors import ConfigError
 
-__all__ = ["Headers", "check_header"]
+__all__ = ["Headers", "check_header", "checked_headers"]
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, RFC 9110 §5.6.2
 
@@ -20,13 +21,28 @@ def check_header(name: str, value: Any) -> None:
         ConfigError: the name is no token, or the value not one line of printable ASCII.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ConfigError(f"the header name {name!r} is not an HTTP token; correct it")
+        raise ConfigError(f"the header name {shown(name)} is not an HTTP token; correct it")
     # The value stays out of the message: it may be the key.
     if not isinstance(value, str) or not value.isascii() or not value.isprintable():
         raise ConfigError(
-            f"the value of the header {name!r} is not one line of printable ASCII; "
+            f"the value of the header {shown(name)} is not one line of printable ASCII; "
             "look for a line break at the end of a key that was read from a file"
         )
+
+
+def checked_headers(headers: object, option: str) -> dict[str, str]:
+    """Return the headers that a program has given as an option; None is none.
+
+    Raises:
+        ConfigError: it is no dictionary, or one of them can't be sent.
+    """
+    if headers is None:
+        return {}
+    if not isinstance(headers, Mapping):  # its value may be the key
+        raise ConfigError(f"{option} is a {type(headers).__name__}; pass a dictionary of texts")
+    for name, value in headers.items():
+        check_header(name, value)
+    return dict(headers)
 
 
 class Headers(Mapping[str, str]):

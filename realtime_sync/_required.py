@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
-import math
+import os
+import sys
 from collections.abc import Mapping
+from typing import TypeGuard
+
+from ._shown import shown
 
 __all__ = [
+    "is_absent",
+    "is_number",
+    "is_text",
+    "is_whole",
     "require",
     "require_count",
+    "require_flag",
+    "require_function",
     "require_length",
     "require_object",
+    "require_path",
     "require_text",
     "require_text_values",
     "require_texts",
 ]
 
-_SHOWN_CHARS = 80
+_LARGEST = sys.float_info.max  # a whole number may be larger, and then no float has it
+
+
+def is_whole(value: object, least: int = 0, most: int | None = None) -> TypeGuard[int]:
+    """Return whether a value is a whole number from ``least`` to ``most``; True is none."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    return least <= value and (most is None or value <= most)
+
+
+def is_number(
+    value: object, least: float = -_LARGEST, most: float = _LARGEST
+) -> TypeGuard[int | float]:
+    """Return whether a value is a finite number from ``least`` to ``most``; True is none."""
+    number = None if isinstance(value, bool) else value
+    return isinstance(number, int | float) and least <= number <= most
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Return whether a value is a text that can be sent: half a surrogate pair can't."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_absent(value: object) -> bool:
+    """Return whether an option is as good as left out: None, or a text without anything."""
+    return value is None or (isinstance(value, str) and not value)
 
 
 def require(fits: object, rule: str, value: object, *, error: type[Exception]) -> None:
@@ -31,23 +73,23 @@ def require(fits: object, rule: str, value: object, *, error: type[Exception]) -
         Exception: ``error``, if it does not fit; so do all functions here.
     """
     if not fits:
-        raise error(f"{rule}, not {repr(value)[:_SHOWN_CHARS]}")
+        raise error(f"{rule}, not {shown(value)}")
 
 
 def require_text(value: object, what: str, *, error: type[Exception]) -> None:
     """Refuse what is no text that can be sent: half a surrogate pair can't."""
-    require(_is_text(value), f"{what} must be a text", value, error=error)
+    require(is_text(value), f"{what} must be a text", value, error=error)
 
 
 def require_texts(value: object, what: str, *, error: type[Exception]) -> None:
     """Refuse what is no list of texts."""
-    fits = isinstance(value, list | tuple) and all(map(_is_text, value))
+    fits = isinstance(value, list | tuple) and all(map(is_text, value))
     require(fits, f"{what} must be a list of texts", value, error=error)
 
 
 def require_text_values(value: object, what: str, *, error: type[Exception]) -> None:
     """Refuse what is no dictionary of texts by texts."""
-    fits = isinstance(value, Mapping) and all(map(_is_text, [*value, *value.values()]))
+    fits = isinstance(value, Mapping) and all(map(is_text, [*value, *value.values()]))
     require(fits, f"{what} must be a dictionary of texts", value, error=error)
 
 
@@ -58,22 +100,28 @@ def require_object(value: object, what: str, *, error: type[Exception]) -> None:
 
 def require_count(value: object, what: str, *, least: int = 0, error: type[Exception]) -> None:
     """Refuse what is no whole number of at least ``least``."""
-    fits = isinstance(value, int) and not isinstance(value, bool) and value >= least
+    fits = is_whole(value, least)
     require(fits, f"{what} must be a whole number, {least} or more", value, error=error)
 
 
 def require_length(value: object, what: str, *, error: type[Exception]) -> None:
     """Refuse what is no length of time: anything but a finite number from 0 on."""
-    number = None if isinstance(value, bool) else value
-    fits = isinstance(number, int | float) and 0 <= number < math.inf
-    require(fits, f"{what} must be a number, 0 or more", value, error=error)
+    require(is_number(value, 0), f"{what} must be a number, 0 or more", value, error=error)
 
 
-def _is_text(value: object) -> bool:
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def require_flag(value: object, what: str, *, error: type[Exception]) -> None:
+    """Refuse what is neither True nor False."""
+    require(isinstance(value, bool), f"{what} must be True or False", value, error=error)
+
+
+def require_function(value: object, what: str, *, error: type[Exception]) -> None:
+    """Refuse what can't be called."""
+    require(callable(value), f"{what} must be a function", value, error=error)
+
+
+def require_path(value: object, what: str, *, error: type[Exception]) -> str:
+    """Return the path of a file as a text; refuse what can't be one, such as its content."""
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    fits = is_text(path) and "\0" not in str(path)
+    require(fits, f"{what} must be the path of a file, a text or a Path", value, error=error)
+    return str(path)

@@ -327,7 +327,9 @@ def api_error(status: int, headers: Mapping[str, str], body: bytes | None) -> Ap
             content = json.loads(content)
     lower = {name.lower(): value for name, value in headers.items()}
     request_id = next((lower[name] for name in _REQUEST_ID_HEADERS if name in lower), None)
-    if 300 <= status < 400:
+    if status < 300:  # to a request for a WebSocket, which 101 would grant
+        message = "a web server answered, and no WebSocket server: check the URL and its path"
+    elif status < 400:
         message = _redirect_words(lower.get("location", ""))
     else:
         message = _server_words(content) or "the server refused the request"

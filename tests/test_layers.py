@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "realtime_sync"
 
 LAYERS = {
     "errors": 0,
+    "_shown": 0,
     "_codec": 1,
     "_types": 1,
     "_deadline": 1,
@@ -26,6 +27,7 @@ LAYERS = {
     "_opening": 2,
     "_porting": 1,
     "_required": 1,
+    "_uncopied": 1,
     "_signal_safe": 2,
     "_version": 1,
     "_threads": 2,

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from .._shown import shown
 from ..errors import ConfigError
 
 __all__ = [
@@ -66,9 +67,11 @@ def server_url(
     if found is None:
         raise ConfigError(f"{name} has a malformed host or port; use {example}")
     parts, host, port = found
+    if port == 0:
+        raise ConfigError(f"{name} names the port 0, on which nothing listens; use {example}")
     if parts.scheme not in ports:
         schemes = " or ".join(f"{scheme}://" for scheme in ports)
-        raise ConfigError(f"{name} has the scheme {parts.scheme!r}; use {schemes}")
+        raise ConfigError(f"{name} has the scheme {shown(parts.scheme)}; use {schemes}")
     if not host:
         raise ConfigError(f"{name} names no host; use {example}")
     if not login and (parts.username is not None or parts.password is not None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from .._shown import shown
 from .._types import JsonDict
 from ..conversation.history_item import HistoryItem, HistoryPart, create_form, read, sound
 from ..errors import UserError
@@ -117,7 +118,7 @@ def import_items(data: object) -> list[JsonDict]:
         raise UserError(f"a history is a mapping, not {type(data).__name__}")
     if data.get("version") != _VERSION:
         raise UserError(
-            f"the history has the version {data.get('version')!r}, and this program reads "
+            f"the history has the version {shown(data.get('version'))}, and this program reads "
             f"{_VERSION}; export it anew"
         )
     agent = data.get("agent")
@@ -140,7 +141,7 @@ def _created(place: str, wire: Any) -> JsonDict | None:
     kind = wire.get("type")
     if kind not in list(_TEXTS):  # it may be anything, also what no dictionary takes
         raise UserError(
-            f"{place} of the history has the type {kind!r}; known are {', '.join(_TEXTS)}"
+            f"{place} of the history has the type {shown(kind)}; known are {', '.join(_TEXTS)}"
         )
     for name in _TEXTS[kind]:
         value = wire.get(name)
@@ -156,7 +157,8 @@ def _created(place: str, wire: Any) -> JsonDict | None:
 def _check_message(place: str, wire: Mapping[str, Any]) -> None:
     if wire["role"] not in _ROLES:
         raise UserError(
-            f"{place} of the history has the role {wire['role']!r}; known are {', '.join(_ROLES)}"
+            f"{place} of the history has the role {shown(wire['role'])}; known are "
+            f"{', '.join(_ROLES)}"
         )
     content = wire.get("content")
     if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):

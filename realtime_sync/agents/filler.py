@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from attrs import frozen
 
+from .._shown import shown
 from ..conversation.session import SoundFormat
 from ..errors import UserError
 from ..events import (
@@ -65,11 +66,13 @@ def filler_of(config: Mapping[str, Any]) -> FillerSettings | None:
     words, clip = config.get("filler"), config.get("filler_clip")
     after_ms = config.get("filler_after_ms", _AFTER_MS)
     if words is not None and (not isinstance(words, str) or not words.strip()):
-        raise UserError(f"filler={words!r:.80} is nothing to say; give the words, or None")
+        raise UserError(f"filler={shown(words)} is nothing to say; give the words, or None")
     if clip is not None and (not isinstance(clip, bytes) or not clip or len(clip) % 2):
         raise UserError("filler_clip is no recording; give PCM16 mono at 24 kHz as bytes, or None")
     if isinstance(after_ms, bool) or not isinstance(after_ms, int) or after_ms < 0:
-        raise UserError(f"filler_after_ms={after_ms!r} is no time; give milliseconds, 0 or more")
+        raise UserError(
+            f"filler_after_ms={shown(after_ms)} is no time; give milliseconds, 0 or more"
+        )
     if words is None and clip is None:
         return None
     return FillerSettings(words, clip, after_ms / 1000)

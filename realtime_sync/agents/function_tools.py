@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, cast, overload
 
+from .._deadline import LONGEST_S
+from .._required import is_number
+from .._shown import shown
 from ..errors import ConfigError, ModelBehaviorError, UserError
 from ..tools.arguments import read_arguments
 from ..tools.call_context import CallContext
@@ -16,7 +18,7 @@ from ..tools.kinds import ArgumentError
 from ..tools.outputs import error_text, output_text
 from ..tools.schema import DocstringStyle, describe
 from ..tools.schema import Tool as DescribedTool
-from .given import require, require_object, require_text
+from .given import require, require_flag, require_object, require_text, require_texts
 from .run_context import RunContextWrapper, TContext, ToolContext
 from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
 from .user_code import Switch, require_function, require_switch
@@ -106,7 +108,7 @@ class FunctionTool:
 
     def __post_init__(self) -> None:
         """Check what a mistake would make fail much later."""
-        of_tool = f"of the tool {self.name!r:.80}"
+        of_tool = f"of the tool {shown(self.name)}"
         require(_is_words(self.name), "the name of a tool must be a text", self.name)
         require_text(self.description, f"the description {of_tool}")
         require_object(self.params_json_schema, f"params_json_schema {of_tool}")
@@ -115,18 +117,27 @@ class FunctionTool:
         require_switch(self.needs_approval, f"needs_approval {of_tool}")
         if self.timeout_error_function is not None:
             require_function(self.timeout_error_function, f"timeout_error_function {of_tool}")
-        whose = f"the tool {self.name!r:.80}"
+        whose = f"the tool {shown(self.name)}"
         check_tool_guardrails(self.tool_input_guardrails, self.tool_output_guardrails, whose)
+        for name in ("strict_json_schema", "defer_loading"):
+            require_flag(getattr(self, name), f"{name} {of_tool}")
+        if self.allowed_callers is not None:
+            require_texts(self.allowed_callers, f"allowed_callers {of_tool}")
+        if self.output_json_schema is not None:
+            require_object(self.output_json_schema, f"output_json_schema {of_tool}")
+        if self.namespace is not None:
+            require_text(self.namespace, f"the namespace {of_tool}")
         seconds = self.timeout_seconds
         if seconds is not None and not _is_duration(seconds):
             raise UserError(
-                f"the timeout of the tool {self.name!r} is {seconds!r}; give seconds above 0, or "
-                "None for ever"
+                f"the timeout of the tool {shown(self.name)} is {shown(seconds)}; give seconds "
+                "above 0, or None for ever"
             )
-        if self.timeout_behavior not in _TIMEOUT_BEHAVIORS:
+        behavior = self.timeout_behavior
+        if not isinstance(behavior, str) or behavior not in _TIMEOUT_BEHAVIORS:
             raise UserError(
-                f"timeout_behavior of the tool {self.name!r} is {self.timeout_behavior!r}; it may "
-                f"be one of {', '.join(_TIMEOUT_BEHAVIORS)}"
+                f"timeout_behavior of the tool {shown(self.name)} is "
+                f"{shown(behavior)}; it may be one of {', '.join(_TIMEOUT_BEHAVIORS)}"
             )
 
 
@@ -387,6 +398,4 @@ def _is_words(value: object) -> bool:
 
 
 def _is_duration(seconds: object) -> bool:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        return False
-    return math.isfinite(seconds) and seconds > 0
+    return is_number(seconds, 0, LONGEST_S) and seconds > 0

@@ -10,6 +10,7 @@ from ..errors import UserError
 __all__ = [
     "require",
     "require_count",
+    "require_flag",
     "require_length",
     "require_object",
     "require_text",
@@ -19,6 +20,7 @@ __all__ = [
 
 require = partial(_required.require, error=UserError)
 require_count = partial(_required.require_count, error=UserError)
+require_flag = partial(_required.require_flag, error=UserError)
 require_length = partial(_required.require_length, error=UserError)
 require_object = partial(_required.require_object, error=UserError)
 require_text = partial(_required.require_text, error=UserError)

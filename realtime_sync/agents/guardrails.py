@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Generic, TypeVar, overload
 
+from .._shown import shown
 from ..errors import UserError
 from .agent import RealtimeAgent
-from .given import require, require_text
+from .given import require, require_flag, require_text
 from .run_context import RunContextWrapper, TContext
-from .user_code import name_of, require_function
+from .user_code import name_of, own_name, require_function
 
 __all__ = [
     "GuardrailFunctionOutput",
@@ -63,7 +64,8 @@ class InputGuardrail(Generic[TContext]):
     run_in_parallel: bool = True
 
     def __post_init__(self) -> None:
-        _check_guardrail(self.guardrail_function, self.get_name())
+        _check_guardrail(self.guardrail_function, self.name)
+        require_flag(self.run_in_parallel, "run_in_parallel of a guardrail")
 
     def get_name(self) -> str:
         """Return what it is called."""
@@ -97,7 +99,7 @@ class OutputGuardrail(Generic[TContext]):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        _check_guardrail(self.guardrail_function, self.get_name())
+        _check_guardrail(self.guardrail_function, self.name)
 
     def get_name(self) -> str:
         """Return what it is called."""
@@ -179,7 +181,7 @@ def input_guardrail(
     """
 
     def decorate(function: GuardrailFunction[Any]) -> InputGuardrail[Any]:
-        return InputGuardrail(function, name or name_of(function), run_in_parallel)
+        return InputGuardrail(function, own_name(name, function), run_in_parallel)
 
     return decorate if func is None else decorate(func)
 
@@ -218,14 +220,15 @@ def output_guardrail(
     """
 
     def decorate(function: GuardrailFunction[Any]) -> OutputGuardrail[Any]:
-        return OutputGuardrail(function, name or name_of(function))
+        return OutputGuardrail(function, own_name(name, function))
 
     return decorate if func is None else decorate(func)
 
 
 def _check_guardrail(function: object, name: object) -> None:
-    require_function(function, f"the guardrail {name!r:.80}")
-    require_text(name, "the name of a guardrail")
+    if name is not None:
+        require_text(name, "the name of a guardrail")
+    require_function(function, f"the guardrail {shown(name or name_of(function))}")
 
 
 _G = TypeVar("_G")
@@ -285,7 +288,7 @@ def _each_once(kind: type[_G], decorator: str, *given: Iterable[object]) -> list
         require(isinstance(listed, Iterable), f"{kind.__name__}s come in a list", listed)
     for each in chain(*given):
         if not isinstance(each, kind):
-            raise UserError(f"{each!r:.80} is no guardrail; decorate it with @{decorator}")
+            raise UserError(f"{shown(each)} is no guardrail; decorate it with @{decorator}")
         found[id(each)] = each
     return list(found.values())
 

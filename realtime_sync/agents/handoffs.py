@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, cast, overload
 
+from .._shown import shown
 from ..errors import ModelBehaviorError, UserError
 from ..tools.annotations import Indescribable, kind_of
 from ..tools.arguments import read_arguments
 from ..tools.kinds import ArgumentError, Kind, MappingOf, ObjectOf
 from .agent import RealtimeAgent
-from .given import require, require_object, require_text
+from .given import require, require_flag, require_object, require_text
 from .run_context import RunContextWrapper, TContext
 from .user_code import Switch, require_function, require_switch
 
@@ -66,13 +67,15 @@ class Handoff(Generic[TContext, TAgent]):
         """Check what a mistake would make fail much later."""
         if not isinstance(self.tool_name, str) or not _NAME.fullmatch(self.tool_name):
             raise UserError(
-                f"{self.tool_name!r:.80} is no name for a handoff; give one with letters, digits, "
+                f"{shown(self.tool_name)} is no name for a handoff; give one with letters, digits, "
                 "_ and -, up to 64 (tool_name_override)"
             )
-        of_handoff = f"of the handoff {self.tool_name!r}"
+        of_handoff = f"of the handoff {shown(self.tool_name)}"
         require_text(self.tool_description, f"tool_description {of_handoff}")
         require_object(self.input_json_schema, f"input_json_schema {of_handoff}")
         require_function(self.on_invoke_handoff, f"on_invoke_handoff {of_handoff}")
+        require_text(self.agent_name, f"agent_name {of_handoff}")
+        require_flag(self.strict_json_schema, f"strict_json_schema {of_handoff}")
         require_switch(self.is_enabled, f"is_enabled {of_handoff}")
 
     def get_transfer_message(self, agent: RealtimeAgent[Any]) -> str:
@@ -163,6 +166,12 @@ def realtime_handoff(
             cast("OnHandoff", on_handoff)(context)
         return agent
 
+    for option, given in (
+        ("tool_name_override", tool_name_override),
+        ("tool_description_override", tool_description_override),
+    ):
+        if given is not None:
+            require_text(given, option)
     name = tool_name_override or Handoff.default_tool_name(agent)
     return Handoff(
         tool_name=name,
@@ -188,7 +197,7 @@ def _input_kind(input_type: type[Any]) -> Kind:
         raise UserError(f"the input_type of a handoff can't be described: {exc}") from exc
     if not isinstance(kind, ObjectOf | MappingOf):
         raise UserError(
-            f"the input_type of a handoff is {input_type!r}; it must have named values, as a "
+            f"the input_type of a handoff is {shown(input_type)}; it must have named values, as a "
             "dataclass, an attrs class, a TypedDict or a pydantic model has"
         )
     return kind

@@ -14,6 +14,7 @@ from typing import Literal
 
 from attrs import define, field, frozen
 
+from .._shown import shown
 from ..conversation.session import SoundFormat
 from ..errors import UserError
 from ..voice.effects import Part, Play
@@ -181,7 +182,7 @@ class HoldBack:
         is_checked: Callable[[str], bool] = lambda _: True,
     ) -> None:
         if mode not in ("checked", "answer", None):
-            raise UserError(f"hold_back={mode!r} is unknown; use 'checked', 'answer' or None")
+            raise UserError(f"hold_back={shown(mode)} is unknown; use 'checked', 'answer' or None")
         self.speed = speed
         self._mode = mode
         self._is_checked = is_checked

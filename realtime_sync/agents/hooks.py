@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal
 from attrs import frozen
 
 from .._deadline import Deadline
+from .._shown import shown
 from .._threads import join_all, spawn
 from ..errors import RealtimeError, UserError
 from .agent import RealtimeAgent
@@ -169,7 +170,7 @@ def check_hooks(hooks: object, kind: type[_Hooks[Any]]) -> None:
     if isinstance(hooks, type):
         raise UserError(f"hooks must be an object, not a class; write {hooks.__name__}()")
     if not any(hasattr(hooks, name) for name in _names_of(kind)):
-        raise UserError(f"hooks={hooks!r:.80} has no hook; derive from {kind.__name__}")
+        raise UserError(f"hooks={shown(hooks)} has no hook; derive from {kind.__name__}")
     for name in _names_of(kind):
         require_blocking(getattr(hooks, name, None), f"the hook {name}")
 

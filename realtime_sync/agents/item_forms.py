@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import UserError
-from ..events.base import shorten
 from ..events.wire_values import as_id
 from .given import require
 from .items import (
@@ -57,7 +57,7 @@ def create_forms(item: NewItem, is_taken: Callable[[str], bool]) -> list[JsonDic
     elif isinstance(item, Mapping):
         forms = [_checked(item)]
     else:
-        raise UserError(f"{shorten(item)} is no item; give a text, a dictionary or a RealtimeItem")
+        raise UserError(f"{shown(item)} is no item; give a text, a dictionary or a RealtimeItem")
     return [{**form, "id": _id_for(form.get("id"), is_taken)} for form in forms]
 
 
@@ -104,7 +104,7 @@ def _checked(item: Mapping[str, Any]) -> JsonDict:
     kind = item.get("type")
     if not isinstance(kind, str) or (kind == "message" and not isinstance(item.get("role"), str)):
         raise UserError(
-            f"{shorten(item)} is no item; an example: {{'type': 'message', 'role': 'user', "
+            f"{shown(item)} is no item; an example: {{'type': 'message', 'role': 'user', "
             "'content': [{'type': 'input_text', 'text': 'Hello!'}]}"
         )
     return dict(item)

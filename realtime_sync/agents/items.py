@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast
 
+from .._required import require_flag
+from .._shown import shown
 from .._types import JsonDict
 from ..conversation.history_item import HistoryItem, HistoryPart
 from ..errors import UserError
-from ..events.base import shorten
 from ..events.json_writer import event_text
 from ..events.wire_values import as_text
 from .given import require, require_count, require_object
@@ -58,6 +59,7 @@ class ItemModel:
             mode: accepted for pydantic's callers; both of its forms are the same here.
             exclude_none: leave out what is None, at every level.
         """
+        require_flag(exclude_none, "exclude_none", error=UserError)
         values: JsonDict = _dump(self, exclude_none)
         return values
 
@@ -83,6 +85,7 @@ class ItemModel:
         """
         if update is not None:
             require_object(update, "what model_copy() changes")
+        require_flag(deep, "deep", error=UserError)
         made = copy.deepcopy(self) if deep else copy.copy(self)
         made.model_extra = dict(made.model_extra)
         names = {each.name for each in dataclasses.fields(self)}
@@ -106,7 +109,7 @@ class ItemModel:
         if isinstance(obj, cls):
             return obj
         if not isinstance(obj, Mapping):
-            raise UserError(f"{cls.__name__} needs an object, got {shorten(obj)}")
+            raise UserError(f"{cls.__name__} needs an object, got {shown(obj)}")
         known, extra = _split(cls, obj)
         _check_fields(cls, known)
         if "content" in known:
@@ -118,7 +121,7 @@ class ItemModel:
 
     def __repr__(self) -> str:
         shown = [
-            f"{each.name}={shorten(value)}"
+            f"{each.name}={shown(value)}"
             for each in dataclasses.fields(self)
             if (value := getattr(self, each.name)) not in (None, each.default, {})
         ]
@@ -158,7 +161,7 @@ def _check_fields(cls: type[ItemModel], known: JsonDict) -> None:
         if each.name in ("type", "role") and known.get(each.name, each.default) != each.default:
             raise UserError(
                 f"{cls.__name__} has the {each.name} {each.default!r}, got "
-                f"{shorten(known[each.name])}"
+                f"{shown(known[each.name])}"
             )
 
 
@@ -329,7 +332,7 @@ def _validated_part(cls: type[ItemModel], part: Any) -> ItemModel:
     kind = part.get("type") if isinstance(part, Mapping) else None
     found = _PARTS.get(_ROLES.get(cls, ""), {}).get(kind if isinstance(kind, str) else "")
     if found is None:
-        raise UserError(f"{cls.__name__} has no content such as {shorten(part)}")
+        raise UserError(f"{cls.__name__} has no content such as {shown(part)}")
     return found.model_validate({**part, "type": _type_of(found)})
 
 

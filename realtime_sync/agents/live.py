@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
 from .._deadline import Deadline
+from .._shown import shown
 from .._types import JsonDict
 from ..audio.base import SinkLike, SourceLike, as_sink, as_source
 from ..connection.connection import RealtimeConnection
@@ -522,7 +523,7 @@ def _tracker_in(config: RealtimeModelConfig) -> RealtimePlaybackTracker | None:
     tracker = config.get("playback_tracker")
     if tracker is not None and not isinstance(tracker, RealtimePlaybackTracker):
         raise UserError(
-            f"playback_tracker={tracker!r:.80} is none; give a RealtimePlaybackTracker()"
+            f"playback_tracker={shown(tracker)} is none; give a RealtimePlaybackTracker()"
         )
     return tracker
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
 from .._installation import install_command
+from .._shown import shown
 from .._signal_safe import Latch
 from .._threads import join_all, spawn
 from .._types import JsonDict
@@ -47,7 +48,7 @@ def stdio_target(params: JsonDict) -> McpTarget:
         wrong = exc.errors()[0]  # type: ignore[attr-defined]  # a package that may be missing
         where = ".".join(map(str, wrong["loc"]))
         raise UserError(
-            f"an MCP server's params have {where}={wrong['input']!r:.80}: {wrong['msg']}"
+            f"an MCP server's params have {where}={shown(wrong['input'])}: {wrong['msg']}"
         ) from exc
 
     async def target(stack: AsyncExitStack) -> AbstractAsyncContextManager[Any]:

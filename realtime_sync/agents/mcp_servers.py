@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from attrs import field, frozen
 
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import UserError
 from ..events.wire_values import as_number
@@ -200,14 +201,14 @@ class MCPServer:
         tool_output_guardrails: list[ToolOutputGuardrail[Any]] | None = None,
     ) -> None:
         name = name or place
-        require_blocking(tool_filter, f"tool_filter of the MCP server {name!r}")
-        require_blocking(require_approval, f"require_approval of the MCP server {name!r}")
+        require_blocking(tool_filter, f"tool_filter of the MCP server {shown(name)}")
+        require_blocking(require_approval, f"require_approval of the MCP server {shown(name)}")
         require_text(name, "the name of an MCP server")
         if failure_error_function is not None and failure_error_function is not UNSET:
             require_function(failure_error_function, "failure_error_function")
         _check_filter(tool_filter)
         check_tool_guardrails(
-            tool_input_guardrails, tool_output_guardrails, f"the MCP server {name!r}"
+            tool_input_guardrails, tool_output_guardrails, f"the MCP server {shown(name)}"
         )
         self.name = name
         self.use_structured_content = use_structured_content
@@ -230,7 +231,7 @@ class MCPServer:
             UserError: it is connected.
         """
         if self._link is not None:
-            raise UserError(f"the MCP server {self.name!r} is connected; call cleanup() first")
+            raise UserError(f"the MCP server {shown(self.name)} is connected; call cleanup() first")
         link = McpLink(self._target, name=self.name, timeout=self._timeout)
         link.open()
         self._link = link
@@ -259,7 +260,7 @@ class MCPServer:
             warnings.warn(f"{self!r} was not cleaned up", ResourceWarning, 2, source=self)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name!r}>"
+        return f"<{type(self).__name__} {shown(self.name)}>"
 
     # -- its tools ---------------------------------------------------------------------------------
 
@@ -324,7 +325,7 @@ class MCPServer:
     def _connected(self) -> McpLink:
         if self._link is None:
             raise UserError(
-                f"the MCP server {self.name!r} is not connected; call connect(), or use with"
+                f"the MCP server {shown(self.name)} is not connected; call connect(), or use with"
             )
         return self._link
 
@@ -433,7 +434,7 @@ def _checked(params: object, known: type, needed: str) -> JsonDict:
 def _seconds(value: timedelta | float) -> float:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-        raise UserError(f"a timeout of an MCP server is {value!r}; give seconds above 0")
+        raise UserError(f"a timeout of an MCP server is {shown(value)}; give seconds above 0")
     return seconds
 
 
@@ -443,7 +444,8 @@ def _timeout(seconds: float | None) -> float | None:
     number = as_number(seconds)
     if number is None or number < 0:
         raise UserError(
-            f"client_session_timeout_seconds={seconds!r} is no time; give seconds, or None for ever"
+            f"client_session_timeout_seconds={shown(seconds)} is no time; give seconds, or None "
+            "for ever"
         )
     return seconds
 
@@ -454,7 +456,7 @@ def _check_filter(chosen: object) -> None:
     known = ToolFilterStatic.__annotations__.keys()
     if not isinstance(chosen, Mapping) or not chosen.keys() <= known:
         raise UserError(
-            f"tool_filter={chosen!r:.80} is neither a function nor a dictionary with "
+            f"tool_filter={shown(chosen)} is neither a function nor a dictionary with "
             f"{' and '.join(known)}"
         )
     for name, listed in chosen.items():
@@ -491,6 +493,7 @@ def _names_to_approve(given: Mapping[str, Any]) -> frozenset[str]:
 
 def _no_approval(given: object) -> UserError:
     return UserError(
-        f"require_approval={given!r:.120} can't be meant; give True, False, 'always', 'never', "
+        f"require_approval={shown(given, 120)} can't be meant; give True, False, 'always', "
+        "'never', "
         "{'a_tool': 'always'}, {'always': {'tool_names': ['a_tool']}} or a function"
     )

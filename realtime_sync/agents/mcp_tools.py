@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import MCPServerError, UserError
 from ..tools.arguments import read_arguments
@@ -48,7 +49,7 @@ def mcp_tools(
     """
     unknown = sorted(config.keys() - set(_CONFIG))
     if unknown:
-        raise UserError(f"mcp_config has {unknown[0]!r}; known are {', '.join(_CONFIG)}")
+        raise UserError(f"mcp_config has {shown(unknown[0])}; known are {', '.join(_CONFIG)}")
     prefixed = bool(config.get("include_server_in_tool_names"))
     tell = config.get("failure_error_function", default_tool_error_function)
     made: list[FunctionTool] = []

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .._shown import shown
 from ..errors import ConfigError, UserError
 from .given import require_text
 from .model import RealtimeModel, RealtimeModelConfig, RealtimeModelListener, TransportConfig
@@ -154,7 +155,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             case RealtimeModelSendSessionUpdate(settings):
                 session.update_settings(settings)
             case _:
-                raise UserError(f"{event!r:.80} is nothing that can be sent to a model")
+                raise UserError(f"{shown(event)} is nothing that can be sent to a model")
 
     def send_event_if(self, event: RealtimeModelSendEvent, send_if: Callable[[], bool]) -> bool:
         """Send something if ``send_if`` still says so; return whether it was sent.

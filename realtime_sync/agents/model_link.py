@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .._shown import shown
+from ..clients.base import CLIENTS_OF_OURS, is_client
 from ..clients.openai import OpenAI
 from ..connection.reconnect import OnReconnecting, ReconnectPolicy
 from ..errors import UserError
@@ -50,8 +52,8 @@ def connection_to(
     Raises:
         ConfigError: there is no key, or an option is wrong; this is no client.
     """
-    if client is not None and (isinstance(client, type) or not hasattr(client, "realtime")):
-        raise UserError(f"client={client!r:.80} is none; give an object such as OpenAI()")
+    if client is not None and not is_client(client):
+        raise UserError(f"client={shown(client)} is none; {CLIENTS_OF_OURS}")
     _check(config)
     url, headers = config.get("url"), config.get("headers")
     call_id = config.get("call_id")
@@ -74,7 +76,7 @@ def _check(config: RealtimeModelConfig) -> None:
     key, headers = values.get("api_key"), values.get("headers")
     for name in ("url", "call_id"):
         if not isinstance(values.get(name), str | None):
-            raise UserError(f"model_config: {name}={values[name]!r:.80} is no text")
+            raise UserError(f"model_config: {name}={shown(values[name])} is no text")
     if key is not None and not isinstance(key, str):
         require_function(key, "model_config: api_key, where it is no text,")
     if headers is not None:

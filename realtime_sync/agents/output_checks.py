@@ -7,6 +7,7 @@ import re
 from attrs import define, field, frozen
 
 from .._latest import keep_latest
+from .._shown import shown
 from ..errors import UserError
 from ..voice.effects import Part
 
@@ -106,7 +107,7 @@ class OutputChecks:
     def __init__(self, debounce: int = 100) -> None:
         if not isinstance(debounce, int) or isinstance(debounce, bool) or debounce < 1:
             raise UserError(
-                f"debounce_text_length={debounce!r} is no number of characters; give 1 or more"
+                f"debounce_text_length={shown(debounce)} is no number of characters; give 1 or more"
             )
         self._debounce = debounce
         self._responses: dict[str, _SpokenResponse] = {}

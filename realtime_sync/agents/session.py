@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Generic
 from .._deadline import Deadline
 from .._fork import Home
 from .._porting import Blocking
+from .._shown import shown
 from .._signal_safe import Claim
 from .._types import JsonDict
+from .._uncopied import Uncopied
 from ..audio.base import SinkLike, SourceLike
 from ..audio.microphone import Microphone
 from ..audio.speaker import Speaker
@@ -29,7 +31,7 @@ from .agent import RealtimeAgent
 from .audio_formats import silence_like
 from .event_building import EventBuilder
 from .events import RealtimeEventInfo, RealtimeRawModelEvent, RealtimeSessionEvent
-from .given import require, require_object, require_text
+from .given import require, require_flag, require_object, require_text
 from .hooks import RealtimeRunHooks
 from .live import Live
 from .model import RealtimeModel, RealtimeModelConfig
@@ -55,7 +57,7 @@ Audio = tuple[SourceLike, SinkLike] | str | None
 and speaker, or None for a program that sends and plays sound itself."""
 
 
-class RealtimeSession(Blocking, Generic[TContext]):
+class RealtimeSession(Blocking, Uncopied, Generic[TContext]):
     """A conversation with agents, from `enter` to `close`.
 
     ::
@@ -142,7 +144,7 @@ class RealtimeSession(Blocking, Generic[TContext]):
         """
         agent = self._agent
         if not isinstance(agent, RealtimeAgent):
-            raise UserError(f"a session begins with a RealtimeAgent, not {agent!r:.80}")
+            raise UserError(f"a session begins with a RealtimeAgent, not {shown(agent)}")
         self._model.check(self._model_config)
         self.usage.cost(self._run_config.get("prices", {}))  # a wrong price is told now
         run = object()
@@ -392,7 +394,8 @@ class RealtimeSession(Blocking, Generic[TContext]):
             ConnectionClosed: the connection is over.
         """
         if not isinstance(audio, (bytes, bytearray, memoryview)):
-            raise FormatError(f"send_audio() takes bytes, not {audio!r:.80}")
+            raise FormatError(f"send_audio() takes bytes, not {shown(audio)}")
+        require_flag(commit, "commit")
         live = self._running()
         if self._audio is not None:
             raise UserError("this session hears its own source; send_audio is for one without")
@@ -451,6 +454,8 @@ class RealtimeSession(Blocking, Generic[TContext]):
         """
         require_text(text, "what say() says")
         require(text.strip(), "say() takes the words to be said", text)
+        require_flag(interruptible, "interruptible")
+        require_flag(wait, "wait")
         Deadline(timeout)  # raises for what is no time
         live = self._running()
         request = SayRequest(Saying.word_for_word(text, is_protected=not interruptible))
@@ -483,6 +488,7 @@ class RealtimeSession(Blocking, Generic[TContext]):
             UserError: ``call_id`` is no text.
         """
         require_text(call_id, "call_id")
+        require_flag(always, "always")
         return self._running().approve(call_id, always=always)
 
     def reject_tool_call(
@@ -504,6 +510,7 @@ class RealtimeSession(Blocking, Generic[TContext]):
         require_text(call_id, "call_id")
         if rejection_message is not None:
             require_text(rejection_message, "rejection_message")
+        require_flag(always, "always")
         return self._running().reject(call_id, always=always, message=rejection_message)
 
     def send_raw(self, event: dict[str, Any]) -> None:
@@ -529,6 +536,7 @@ class RealtimeSession(Blocking, Generic[TContext]):
         """
         require_text(call_id, "call_id")
         require_text(output, "output")
+        require_flag(respond, "respond")
         live = self._running()
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
         live.connection.conversation.item.create(item=item)
@@ -644,13 +652,14 @@ def _is_part(part: object) -> bool:
 
 def _check_config(config: object, where: str) -> None:
     if config is not None and not isinstance(config, Mapping):
-        raise UserError(f"{where} must be a dictionary, got {config!r:.80}")
+        raise UserError(f"{where} must be a dictionary, got {shown(config)}")
 
 
 def _check_audio(audio: object) -> None:
     pair = isinstance(audio, tuple) and len(audio) == 2
-    if audio is not None and audio != "default" and not pair:
-        raise UserError(f'audio={audio!r:.80} is no (source, sink), "default" or None')
+    named = isinstance(audio, str) and audio == "default"
+    if audio is not None and not named and not pair:
+        raise UserError(f'audio={shown(audio)} is no (source, sink), "default" or None')
 
 
 def _opened(audio: Audio, stack: ExitStack) -> tuple[SourceLike, SinkLike] | None:

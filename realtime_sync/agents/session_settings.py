@@ -17,9 +17,10 @@ from typing import Any, cast
 
 from attrs import Factory, frozen
 
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import UserError
-from ..events.base import plain, shorten
+from ..events.base import plain
 from ..events.session_shape import audio_settings
 from ..events.wire_values import as_number, as_object
 from .audio_formats import FORMAT_RULE, format_of
@@ -246,7 +247,7 @@ def _value(where: str, path: Sequence[str], value: Any, read: Callable[[Any], An
         return read(value)
     except _Wrong as exc:
         name = ".".join(path)
-        raise UserError(f"{where}: {name}={shorten(value)} {exc}") from None
+        raise UserError(f"{where}: {name}={shown(value)} {exc}") from None
 
 
 def _need(fine: object, rule: str) -> None:
@@ -275,11 +276,11 @@ def _or_nothing(value: Any) -> Any:
 
 def _check_keys(settings: Any, kind: Any, where: str) -> None:
     if not isinstance(settings, Mapping):
-        raise UserError(f"{where} must be a dictionary, got {shorten(settings)}")
+        raise UserError(f"{where} must be a dictionary, got {shown(settings)}")
     known = kind.__annotations__
     for name in settings:
         if name not in known:
-            raise UserError(f"{where}: {name!r} is unknown; there are {', '.join(known)}")
+            raise UserError(f"{where}: {shown(name)} is unknown; there are {', '.join(known)}")
 
 
 # Fields in which None is a value; elsewhere it says nothing.
@@ -347,7 +348,7 @@ def _detector(value: Any) -> Any:
             try:
                 _DETECTOR[name](setting)
             except _Wrong as exc:
-                raise _Wrong(f"has {name}={shorten(setting)}, which {exc}") from None
+                raise _Wrong(f"has {name}={shown(setting)}, which {exc}") from None
     return settings
 
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypedDict, TypeVar, overload
 
+from .._shown import shown
 from ..errors import GuardrailTripped, UserError
 from .given import require, require_text
 from .run_context import TContext, ToolContext
-from .user_code import name_of, require_function
+from .user_code import name_of, own_name, require_function
 
 __all__ = [
     "AllowBehavior",
@@ -137,8 +138,9 @@ class _ToolGuardrail(Generic[TData]):
 
     def __post_init__(self) -> None:
         """Check what a mistake would make fail much later."""
-        require_function(self.guardrail_function, f"the tool guardrail {self.get_name()!r:.80}")
-        require_text(self.get_name(), "the name of a tool guardrail")
+        if self.name is not None:
+            require_text(self.name, "the name of a tool guardrail")
+        require_function(self.guardrail_function, f"the tool guardrail {shown(self.get_name())}")
 
     def get_name(self) -> str:
         """Return what it is called in messages."""
@@ -192,7 +194,7 @@ def tool_input_guardrail(
     """
 
     def make(function: InputCheck) -> ToolInputGuardrail[Any]:
-        return ToolInputGuardrail(function, name or name_of(function))
+        return ToolInputGuardrail(function, own_name(name, function))
 
     return make if func is None else make(func)
 
@@ -213,7 +215,7 @@ def tool_output_guardrail(
     """
 
     def make(function: OutputCheck) -> ToolOutputGuardrail[Any]:
-        return ToolOutputGuardrail(function, name or name_of(function))
+        return ToolOutputGuardrail(function, own_name(name, function))
 
     return make if func is None else make(func)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._shown import shown
 from ..errors import ConfigError
 from ..events.wire_values import as_number, as_object
 from .given import require
@@ -139,7 +140,7 @@ class Usage:
         """
         tokens = self._tokens_by_kind()
         if not isinstance(prices, Mapping):
-            raise ConfigError(f"prices must be a dictionary, got {prices!r:.80}")
+            raise ConfigError(f"prices must be a dictionary, got {shown(prices)}")
         for kind, price in prices.items():
             _check_price(kind, price, tokens)
         return sum(count * _price(kind, prices) for kind, count in tokens.items()) / _PER
@@ -193,10 +194,14 @@ def _add(to: Any, more: Any) -> None:
 
 def _check_price(kind: str, price: object, kinds: Mapping[str, int]) -> None:
     if kind not in kinds:
-        raise ConfigError(f"prices has {kind!r}, which is no kind of tokens: {', '.join(kinds)}")
+        raise ConfigError(
+            f"prices has {shown(kind)}, which is no kind of tokens: {', '.join(kinds)}"
+        )
     number = as_number(price)
     if number is None or number < 0:
-        raise ConfigError(f"prices[{kind!r}]={price!r:.80} is no price: give a number, at least 0")
+        raise ConfigError(
+            f"prices[{shown(kind)}]={shown(price)} is no price: give a number, at least 0"
+        )
 
 
 def _price(kind: str, prices: Mapping[str, float]) -> float:

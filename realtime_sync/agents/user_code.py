@@ -7,10 +7,20 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from .._required import is_absent
+from .._shown import shown
 from ..errors import UserError
 from .run_context import RunContextWrapper
 
-__all__ = ["Switch", "enabled", "name_of", "require_blocking", "require_function", "require_switch"]
+__all__ = [
+    "Switch",
+    "enabled",
+    "name_of",
+    "own_name",
+    "require_blocking",
+    "require_function",
+    "require_switch",
+]
 
 Switch = bool | Callable[[RunContextWrapper[Any], Any], bool]
 """Whether something may be used: yes, no, or a function of the context and the agent."""
@@ -49,7 +59,7 @@ def require_function(function: object, what: str) -> None:
         UserError: it is no function, or async.
     """
     if not callable(function):
-        raise UserError(f"{what} must be a function, not {function!r:.80}")
+        raise UserError(f"{what} must be a function, not {shown(function)}")
     require_blocking(function, what)
 
 
@@ -60,13 +70,18 @@ def require_switch(switch: object, what: str) -> None:
         UserError: it is neither, or async.
     """
     if not isinstance(switch, bool) and not callable(switch):
-        raise UserError(f"{what} must be True, False or a function, not {switch!r:.80}")
+        raise UserError(f"{what} must be True, False or a function, not {shown(switch)}")
     require_blocking(switch, what)
 
 
 def enabled(switch: Switch, context: RunContextWrapper[Any], agent: object) -> bool:
     """Return whether something that has such a switch may be used now."""
     return bool(switch(context, agent)) if callable(switch) else switch
+
+
+def own_name(given: Any, function: object) -> Any:
+    """Return the name that was given, to be checked; else the function's own."""
+    return name_of(function) if is_absent(given) else given
 
 
 def name_of(function: object) -> str:

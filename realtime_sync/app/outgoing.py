@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._codec import encode_base64
+from .._shown import shown
 from .._types import JsonDict
 from ..audio.file_magic import HEAD_BYTES, marked_kind
 from ..audio.g711 import ENCODERS
@@ -47,7 +48,7 @@ def read_message(value: Any) -> Message | None:
     if isinstance(value, io.BytesIO):
         value = value.getvalue()
     if not isinstance(value, bytes | bytearray | memoryview):
-        raise ConfigError(f"a sender gave {value!r:.80}; it gives {_FORMS}")
+        raise ConfigError(f"a sender gave {shown(value)}; it gives {_FORMS}")
     data = bytes(value)
     if marked_kind(data[:HEAD_BYTES]):
         sound = Sound.from_wav(data)

@@ -7,17 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, TypeVar, overload
 
-from .._required import require_count
+from .._required import require, require_count, require_flag, require_text
+from .._shown import shown
 from .._signal_safe import Claim, StopSignal
 from .._types import UNSET, JsonDict, Unset
 from ..audio.sound import Sound
-from ..clients.base import Client, RealtimeResource
+from ..clients.base import CLIENTS_OF_OURS, Client, RealtimeResource, is_client
 from ..connection.connection import RealtimeConnection
 from ..connection.settings import DEFAULT_MAX_QUEUE_BYTES
 from ..errors import ConcurrencyError, ConfigError, ConnectError
 from ..events.session_shape import nested_config
 from .answer_parts import KINDS, Kind
 from .app_run import AppPlan, AppReceiver, AppRun
+from .app_settings import check_settings
 from .realtime_tool import AppTool, RealtimeTool, ToolLike, as_app_tool
 from .sender_thread import AppSender
 
@@ -114,9 +116,18 @@ class Realtime:
             "max_response_output_tokens": max_response_output_tokens,
         }
         given = {name: value for name, value in settings.items() if value is not UNSET}
+        require_text(model, "model", error=ConfigError)
+        check_settings(given)
         require_count(max_queue_bytes, "max_queue_bytes", least=1, error=ConfigError)
-        if client is not None and not hasattr(client, "realtime"):
-            raise ConfigError(f"client={client!r:.80} is none; pass OpenAI(), Local() or another")
+        if client is not None and not is_client(client):
+            raise ConfigError(f"client={shown(client)} is none; {CLIENTS_OF_OURS}")
+        if context is not None:
+            require(
+                isinstance(context, dict),
+                "context must be a dictionary",
+                context,
+                error=ConfigError,
+            )
         self.context: Context = {} if context is None else context
         self._model = model
         self._client = client
@@ -164,6 +175,11 @@ class Realtime:
         """
         if callable(wait_for_text_response):
             raise ConfigError("write @app.sender() with its parentheses")
+        for name, flag in (
+            ("wait_for_text_response", wait_for_text_response),
+            ("wait_for_audio_transcript_response", wait_for_audio_transcript_response),
+        ):
+            require_flag(flag, name, error=ConfigError)
         kinds: list[Kind] = []
         if wait_for_text_response:
             kinds += ["text", "text_chunk"]
@@ -209,7 +225,7 @@ class Realtime:
         """
         if response_type is not None and not _is_kind(response_type):
             raise ConfigError(
-                f"there is no receiver of {response_type!r:.80}; there are {', '.join(KINDS)} and "
+                f"there is no receiver of {shown(response_type)}; there are {', '.join(KINDS)} and "
                 "None for all events"
             )
 
@@ -246,7 +262,7 @@ class Realtime:
         if self.is_running():
             raise ConcurrencyError(f"the app is running: register the {what} before")
         if not callable(function):
-            raise ConfigError(f"a {what} is a function, not {function!r:.80}")
+            raise ConfigError(f"a {what} is a function, not {shown(function)}")
         if _is_async(function) or _is_async(type(function).__call__):
             raise ConfigError(
                 f"the {what} {getattr(function, '__name__', '')!r} is async and nobody would await "
@@ -263,6 +279,7 @@ class Realtime:
         return within five seconds is left behind, which is logged.
 
         Raises:
+            ConfigError: it has no functions.
             ConcurrencyError: it is running already.
             ConnectError, ApiError: the server can't be reached, or refuses.
             ConnectionClosedError: the connection broke.
@@ -281,6 +298,11 @@ class Realtime:
                 del running["now"]
 
     def _run(self, stop: StopSignal) -> None:
+        if not self._senders and not self._receivers and not self._handlers:
+            raise ConfigError(
+                "this app has no functions, so it would wait for ever: register some before "
+                "run(), such as @app.sender()"
+            )
         plan = AppPlan(
             senders=tuple(self._senders),
             receivers=tuple(self._receivers),
@@ -353,7 +375,7 @@ def _is_kind(response_type: object) -> bool:
 
 def _options(given: Mapping[str, Any] | None) -> dict[str, Any]:
     if given is not None and not isinstance(given, Mapping):
-        raise ConfigError(f"connection_options takes a dictionary of keywords, not {given!r:.80}")
+        raise ConfigError(f"connection_options takes a dictionary of keywords, not {shown(given)}")
     known = {*inspect.signature(RealtimeResource.connect).parameters} - {"self", "model"}
     if unknown := sorted(map(repr, set(given or {}) - known)):
         raise ConfigError(
@@ -365,7 +387,7 @@ def _options(given: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _by_name(tools: Sequence[ToolLike]) -> dict[str, AppTool]:
     if not isinstance(tools, list | tuple):
-        raise ConfigError(f"tools= takes a list of functions and classes, not {tools!r:.80}")
+        raise ConfigError(f"tools= takes a list of functions and classes, not {shown(tools)}")
     found: dict[str, AppTool] = {}
     for each in map(as_app_tool, tools):
         if each.name in found:

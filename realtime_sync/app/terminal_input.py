@@ -8,7 +8,9 @@ import select
 import sys
 import threading
 
+from .._required import require_text
 from .._signal_safe import StopSignal
+from ..errors import ConfigError
 
 __all__ = ["async_input"]
 
@@ -27,9 +29,11 @@ def async_input(prompt: str = "") -> str:
         prompt: is shown first.
 
     Raises:
+        ConfigError: ``prompt`` is no text.
         EOFError: there is no further line.
         BaseException: the app ends; let it pass. (Not an `Exception`.)
     """
+    require_text(prompt, "prompt", error=ConfigError)
     signal = StopSignal.current()
     if signal is None or not _can_be_watched():
         return input(prompt)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from .._shown import shown
 from ..errors import AudioError, FormatError
 
 __all__ = ["InputFile", "SoundFile", "StrPath", "WholeFile"]
@@ -81,18 +82,18 @@ class InputFile:
         self._ahead = b""
         self.position = 0
         if isinstance(file, str | os.PathLike):
-            self.name = repr(os.fspath(file))
+            self.name = shown(os.fspath(file))
             self._file: Any = self._open(file)
         elif isinstance(file, bytes | bytearray | memoryview):
             self.name = f"what was given ({memoryview(file).nbytes} bytes)"
             self._file = io.BytesIO(file)
         elif callable(getattr(file, "read", None)):
             name = getattr(file, "name", None)
-            self.name = repr(name) if isinstance(name, str) else "the file"
+            self.name = shown(name) if isinstance(name, str) else "the file"
             self._file, self._owned = file, False
         else:
             raise FormatError(
-                f"{file!r:.80} is no sound file; give a path, the bytes of a file, or a file that "
+                f"{shown(file)} is no sound file; give a path, the bytes of a file, or a file that "
                 'is open for bytes: open(path, "rb")'
             )
         try:

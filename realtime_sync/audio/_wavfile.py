@@ -6,7 +6,9 @@ import os
 import struct
 from pathlib import Path
 
-from ..errors import AudioError
+from .._required import require_path
+from .._shown import shown
+from ..errors import AudioError, ConfigError
 from ._input_file import StrPath
 
 __all__ = ["WavWriter"]
@@ -24,6 +26,7 @@ class WavWriter:
         channels: interleaved channels in what `write` gets.
 
     Raises:
+        ConfigError: ``path`` is none.
         AudioError: the file can't be created.
 
     Threads:
@@ -34,17 +37,17 @@ class WavWriter:
         self._rate = rate
         self._channels = channels
         self._bytes = 0
-        self._path = Path(path)
+        self._path = Path(require_path(path, "path", error=ConfigError))
         try:
             # Unbuffered: what was written is in the file, whatever happens to this process.
             self._file = self._path.open("wb", buffering=0)
         except OSError as exc:
-            raise AudioError(f"can't write {str(path)!r}: {exc.strerror}") from exc
+            raise AudioError(f"can't write {shown(str(path))}: {exc.strerror}") from exc
         try:
             self._file.write(self._header())
         except OSError as exc:
             self._file.close()
-            raise AudioError(f"can't write {str(path)!r}: {exc.strerror}") from exc
+            raise AudioError(f"can't write {shown(str(path))}: {exc.strerror}") from exc
 
     def write(self, pcm: bytes) -> None:
         """Append ``pcm`` and correct the header.
@@ -63,7 +66,7 @@ class WavWriter:
             self._file.seek(0)
             self._file.write(self._header())
         except OSError as exc:
-            raise AudioError(f"can't write {str(self._path)!r}: {exc.strerror}") from exc
+            raise AudioError(f"can't write {shown(str(self._path))}: {exc.strerror}") from exc
 
     def close(self) -> None:
         """Close the file; more than once does no harm."""

@@ -12,6 +12,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from .._required import require_function
 from ..errors import ConfigError
 
 __all__ = [
@@ -189,6 +190,7 @@ class Sink(SinkLike):
         Raises:
             DeviceError: the sink is not open.
         """
+        require_function(hear, "hear", error=ConfigError)
         return None
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._installation import install_command
+from .._required import is_whole
+from .._shown import shown
 from ..errors import ConfigError, FormatError
-from .pcm import as_int16, require_rate
+from .pcm import as_int16, require_rate, to_pcm16
 from .resample import Resampler
 
 if TYPE_CHECKING:
@@ -44,8 +46,10 @@ class EchoCanceller:
 
     def __init__(self, *, rate: int = 24000, delay_ms: int = 0) -> None:
         rate = require_rate(rate)
-        if isinstance(delay_ms, bool) or not 0 <= delay_ms <= _MAX_DELAY_MS:
-            raise ConfigError(f"delay_ms={delay_ms!r} is out of range; give 0 to {_MAX_DELAY_MS}")
+        if not is_whole(delay_ms, 0, _MAX_DELAY_MS):
+            raise ConfigError(
+                f"delay_ms={shown(delay_ms)} is out of range; give 0 to {_MAX_DELAY_MS}"
+            )
         inner = next((hz for hz in _RATES if hz >= rate), _RATES[-1])
         self._canceller = _open(inner)
         self._block = inner // 100  # 10 ms
@@ -69,6 +73,7 @@ class EchoCanceller:
         Raises:
             FormatError: the two have different lengths, or are not PCM16.
         """
+        heard, played = to_pcm16(heard), to_pcm16(played)
         if len(heard) != len(played):
             raise FormatError(
                 f"{len(heard)} bytes were heard while {len(played)} were played; "

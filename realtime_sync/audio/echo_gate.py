@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+from .._required import is_number
+from .._shown import shown
 from ..errors import ConfigError, FormatError
-from .pcm import level_dbfs, require_rate
+from .pcm import level_dbfs, require_rate, to_pcm16
 
 __all__ = ["EchoGate"]
 
@@ -61,6 +63,7 @@ class EchoGate:
         Raises:
             FormatError: the two have different lengths, or are not PCM16.
         """
+        heard, played = to_pcm16(heard), to_pcm16(played)
         if len(heard) != len(played):
             raise FormatError(
                 f"{len(heard)} bytes were heard while {len(played)} were played; "
@@ -82,6 +85,6 @@ def _rms(pcm: bytes) -> float:
 
 
 def _require_level(name: str, value: float, *, most: float = 1.0) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
-        raise ConfigError(f"{name}={value!r} is out of range; give 0.0 to {most:g}")
+    if not is_number(value, 0, most):
+        raise ConfigError(f"{name}={shown(value)} is out of range; give 0.0 to {most:g}")
     return float(value)

@@ -9,10 +9,12 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from .._required import is_whole
+from .._shown import shown
 from ..errors import ConfigError, DeviceError
 from .base import Source
 from .pcm import level_dbfs, mix_down, require_rate
-from .portaudio import Stream, open_stream
+from .portaudio import Stream, open_stream, require_device
 from .resample import Resampler
 from .virtual import chunk_frames
 
@@ -67,9 +69,11 @@ class Microphone(Source):
         self._rate = require_rate(rate)
         self._chunk_ms = chunk_ms
         self._chunk_bytes = 2 * chunk_frames(self._rate, chunk_ms)
-        self._device = device
-        if queue_ms < chunk_ms:
-            raise ConfigError(f"queue_ms={queue_ms} holds no chunk of {chunk_ms} ms; give more")
+        self._device = require_device(device)
+        if not is_whole(queue_ms, chunk_ms):
+            raise ConfigError(
+                f"queue_ms={shown(queue_ms)} holds no chunk of {chunk_ms} ms; give more"
+            )
         self._most = queue_ms // chunk_ms
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._lock = threading.Lock()  # guards _stream, _opened and _closed

@@ -9,6 +9,8 @@ import math
 import os
 from typing import TYPE_CHECKING, Any, Union
 
+from .._required import is_number, is_whole
+from .._shown import shown
 from ..errors import ConfigError, FormatError
 from .file_magic import HEAD_BYTES, refuse_file
 
@@ -36,6 +38,7 @@ __all__ = [
 # What every function here takes; a string so that naming the type does not load NumPy.
 Pcm = Union[bytes, bytearray, memoryview, "NDArray[np.int16]", "NDArray[np.float32]"]
 
+_A_DAY_MS = 86_400_000  # what is more is a mistake, and 4 GB at 24 kHz
 RATES_HZ = range(4000, 384_001)
 # A mix or a decoder may exceed full scale a little, which is clipped; integers exceed it by far.
 _FAR_BEYOND_FULL_SCALE = 16
@@ -115,13 +118,10 @@ def mix_down(pcm: Pcm | NDArray[Any], channels: int) -> Int16:
     """
     import numpy as np
 
-    if isinstance(pcm, (bytes, bytearray, memoryview)):
-        samples = as_int16(pcm)
-    else:
-        samples = as_int16(pcm.reshape(-1))
-    if channels < 1 or samples.size % channels:
+    samples = as_int16(pcm.reshape(-1) if isinstance(pcm, np.ndarray) else pcm)
+    if not is_whole(channels, 1) or samples.size % channels:
         raise FormatError(
-            f"{samples.size} samples do not make whole frames of {channels} channels; "
+            f"{samples.size} samples do not make whole frames of {shown(channels)} channels; "
             "pass whole frames and the true number of channels"
         )
     if channels == 1:
@@ -148,7 +148,14 @@ def level_dbfs(pcm: Pcm) -> float:
 
 
 def silence(ms: float, *, rate_hz: int = 24000) -> bytes:
-    """Return ``ms`` milliseconds of silence as PCM16."""
+    """Return ``ms`` milliseconds of silence as PCM16.
+
+    Raises:
+        ConfigError: ``ms`` is no length from 0 to a day, or ``rate_hz`` no sample rate.
+    """
+    require_rate(rate_hz, name="rate_hz")
+    if not is_number(ms, 0, _A_DAY_MS):
+        raise ConfigError(f"ms={shown(ms)} is no length; give milliseconds, from 0 to a day's")
     return bytes(2 * round(ms * rate_hz / 1000))
 
 
@@ -158,8 +165,8 @@ def require_rate(rate: object, *, name: str = "rate") -> int:
     Raises:
         ConfigError: it is not a whole number of Hz from 4000 to 384000.
     """
-    if isinstance(rate, bool) or not isinstance(rate, int) or rate not in RATES_HZ:
-        raise ConfigError(f"{name}={rate!r} is not a sample rate; give Hz, such as 24000")
+    if not is_whole(rate) or rate not in RATES_HZ:
+        raise ConfigError(f"{name}={shown(rate)} is not a sample rate; give Hz, such as 24000")
     return rate
 
 

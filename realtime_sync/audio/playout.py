@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._required import is_whole
+from .._shown import shown
+from ..errors import ConfigError
 from .pcm import Pcm, as_int16, require_rate
 from .ring import Ring
 
@@ -60,7 +63,7 @@ class Playout:
         if not samples.size:
             return 0
         self._complete = False
-        return self._ring.write(samples, (item_id, content_index))
+        return self._ring.write(samples, _tag(item_id, content_index))
 
     def flush(self) -> None:
         """Say that what was written is complete: it plays without waiting for a cushion."""
@@ -99,13 +102,13 @@ class Playout:
 
     def handed_ms(self, item_id: str | None, content_index: int = 0) -> int:
         """Return the whole milliseconds of an item that were handed out (rounded down)."""
-        return self._ring.handed((item_id, content_index)) * 1000 // self.rate
+        return self._ring.handed(_tag(item_id, content_index)) * 1000 // self.rate
 
     def heard_ms(
         self, item_id: str | None, content_index: int = 0, *, latency_frames: int = 0
     ) -> int:
         """Return what is heard by now of an item: handed out less the device's latency."""
-        tag = (item_id, content_index)
+        tag = _tag(item_id, content_index)
         return self._ring.handed(tag, behind=latency_frames) * 1000 // self.rate
 
     @property
@@ -182,3 +185,16 @@ class Playout:
 
     def _frames(self, ms: int) -> int:
         return ms * self.rate // 1000
+
+
+def _tag(item_id: object, content_index: object) -> tuple[str | None, int]:
+    """Return what the samples of a part of an item are known by.
+
+    Raises:
+        ConfigError: the two name no part.
+    """
+    if item_id is not None and not isinstance(item_id, str):
+        raise ConfigError(f"item_id={shown(item_id)} is none; give the text of an item's id")
+    if not is_whole(content_index):
+        raise ConfigError(f"content_index={shown(content_index)} is no index; give 0 or more")
+    return item_id, content_index

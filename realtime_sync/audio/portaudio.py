@@ -15,10 +15,20 @@ from attrs import frozen
 
 from .._deadline import Deadline
 from .._installation import install_command
+from .._required import is_whole
+from .._shown import shown
 from .._threads import join_all, spawn
 from ..errors import ConfigError, DeviceError
 
-__all__ = ["Device", "Stream", "devices", "open_stream", "portaudio_version", "pyaudio_command"]
+__all__ = [
+    "Device",
+    "Stream",
+    "devices",
+    "open_stream",
+    "portaudio_version",
+    "pyaudio_command",
+    "require_device",
+]
 
 Direction = Literal["input", "output"]
 Callback = Callable[[bytes | None, int], bytes | None]
@@ -250,6 +260,19 @@ def _supports(audio: Any, direction: Direction, device: Device, rate: int, chann
         return False
 
 
+def require_device(device: object) -> int | str | None:
+    """Return ``device`` if it can be one.
+
+    Raises:
+        ConfigError: it is no index, no part of a name and not None.
+    """
+    if device is None or is_whole(device) or isinstance(device, str):
+        return device
+    raise ConfigError(
+        f"device={shown(device)} is none; give its index or a part of its name, see devices()"
+    )
+
+
 def _choose(listed: list[Device], direction: Direction, wanted: int | str | None) -> Device:
     able = [d for d in listed if getattr(d, f"{direction}_channels")]
     word = "microphone" if direction == "input" else "speaker"
@@ -267,7 +290,7 @@ def _choose(listed: list[Device], direction: Direction, wanted: int | str | None
     if matches:
         return matches[0]
     names = ", ".join(f"{d.index} {d.name!r}" for d in able)
-    raise DeviceError(f"no {word} is called {wanted!r}; choose one of: {names}")
+    raise DeviceError(f"no {word} is called {shown(wanted)}; choose one of: {names}")
 
 
 def _devices_of(audio: Any) -> list[Device]:

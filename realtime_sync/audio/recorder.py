@@ -12,7 +12,7 @@ from ._clock import SYSTEM_CLOCK, Clock
 from ._input_file import StrPath
 from ._wavfile import WavWriter
 from .base import SinkLike, SinkWrapper, SourceLike, SourceWrapper
-from .pcm import require_rate
+from .pcm import require_rate, to_pcm16
 from .virtual import VirtualSpeaker
 
 if TYPE_CHECKING:
@@ -87,7 +87,12 @@ class StereoRecorder:
         self._speaker.start()  # outside: its tap comes back for the lock
 
     def add_user(self, pcm: bytes) -> None:
-        """Record what the user just said (PCM16)."""
+        """Record what the user just said (PCM16).
+
+        Raises:
+            FormatError: ``pcm`` is not PCM16.
+        """
+        pcm = to_pcm16(pcm)
         self.start()
         with self._file_lock:
             if self._closed:

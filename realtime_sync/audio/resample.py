@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .._installation import install_command
+from .._required import require_flag
+from .._shown import shown
 from ..errors import ConfigError
 from .pcm import Pcm, as_int16, require_rate
 
@@ -38,9 +40,9 @@ class Resampler:
     """
 
     def __init__(self, from_hz: int, to_hz: int, *, quality: Quality = "HQ") -> None:
-        if quality not in _QUALITIES:
+        if not isinstance(quality, str) or quality not in _QUALITIES:
             raise ConfigError(
-                f"quality={quality!r} is unknown; choose from {', '.join(_QUALITIES)}"
+                f"quality={shown(quality)} is unknown; choose from {', '.join(_QUALITIES)}"
             )
         self.from_hz = require_rate(from_hz, name="from_hz")
         self.to_hz = require_rate(to_hz, name="to_hz")
@@ -66,8 +68,10 @@ class Resampler:
 
         Raises:
             FormatError: ``audio`` is not PCM16.
+            ConfigError: ``last`` is neither True nor False.
         """
         samples = as_int16(audio)
+        require_flag(last, "last", error=ConfigError)
         if self._stream is None:
             return samples.tobytes()
         if self._finished:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from .._shown import shown
+from ..errors import FormatError
 from ._input_file import SoundFile, StrPath
 from ._sound_reader import SoundReader
 from .file_magic import HEAD_BYTES, refuse_file
@@ -30,7 +32,7 @@ class Sound:
 
     Raises:
         ConfigError: the rate is none.
-        FormatError: ``pcm`` is a whole file, header and all; `from_wav` takes that.
+        FormatError: ``pcm`` is no bytes, or a whole file, header and all; `from_wav` takes that.
 
     Example:
         >>> sound = Sound(bytes(4800))
@@ -46,6 +48,11 @@ class Sound:
 
     def __attrs_post_init__(self) -> None:
         require_rate(self.rate)
+        if not isinstance(self.pcm, bytes | bytearray | memoryview):
+            raise FormatError(
+                f"pcm={shown(self.pcm)} is no sound; give PCM16 as bytes, such as to_pcm16(array); "
+                "Sound.from_wav() reads a file"
+            )
         refuse_file(self.pcm[:HEAD_BYTES], "pcm")
 
     @classmethod

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from .._deadline import Deadline
+from .._required import is_whole, require_path
+from .._shown import shown
 from .._signal_safe import Stopped, StopSignal
 from .._threads import Attempt
 from ..errors import ConfigError, DeviceError
@@ -23,7 +25,7 @@ from .base import Sink
 from .file_magic import HEAD_BYTES, refuse_file
 from .pcm import Pcm, as_int16, require_rate
 from .playout import Playout
-from .portaudio import Stream, open_stream
+from .portaudio import Stream, open_stream, require_device
 from .resample import Resampler
 from .sound import Sound
 
@@ -45,6 +47,7 @@ Key = tuple["str | None", int]
 # 40 ms: on a busy machine 20 ms blocks underrun now and then, and an interruption still falls
 # silent within one block.
 _BLOCK_MS = 40
+_MOST_BUFFER_MS = 86_400_000
 # 400 ms of jitter, one callback, and the last piece of the cushion, which may have come early.
 _PREBUFFER_MS = 640
 _FILE_BLOCK_MS = 100  # read at once, so that a long file takes no memory
@@ -98,14 +101,16 @@ class Speaker(Sink):
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._rate = require_rate(rate)
-        self._device = device
-        if when_full not in ("wait", "drop"):
-            raise ConfigError(f"when_full={when_full!r} is unknown; choose 'wait' or 'drop'")
-        if not 0 <= prebuffer_ms <= buffer_ms or buffer_ms <= 0:
+        self._device = require_device(device)
+        if not isinstance(when_full, str) or when_full not in ("wait", "drop"):
+            raise ConfigError(f"when_full={shown(when_full)} is unknown; choose 'wait' or 'drop'")
+        if not is_whole(buffer_ms, 1, _MOST_BUFFER_MS) or not is_whole(prebuffer_ms, 0, buffer_ms):
             raise ConfigError(
-                f"prebuffer_ms={prebuffer_ms} must be from 0 to buffer_ms={buffer_ms}, "
-                "which must be above 0"
+                f"prebuffer_ms={shown(prebuffer_ms)} must be from 0 to "
+                f"buffer_ms={shown(buffer_ms)}, which must be above 0 and at most {_MOST_BUFFER_MS}"
             )
+        if tap is not None:
+            tap = require_path(tap, "tap", error=ConfigError)
         self._drops = when_full == "drop"
         self._prebuffer_ms = prebuffer_ms
         self._buffer_ms = buffer_ms
@@ -167,7 +172,7 @@ class Speaker(Sink):
     @gain.setter
     def gain(self, value: float) -> None:
         if not 0 <= value < math.inf:
-            raise ConfigError(f"gain={value!r} is no volume; give 0.0 or more, such as 0.5")
+            raise ConfigError(f"gain={shown(value)} is no volume; give 0.0 or more, such as 0.5")
         self._playout.gain = float(value)
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from .._required import is_number, is_whole
+from .._shown import shown
 from ..errors import ConfigError
 from .pcm import Pcm, require_rate
 from .resample import Resampler
@@ -49,11 +51,11 @@ class Vad:
     """
 
     def __init__(self, *, rate: int = 24000, threshold: float = 0.5, silence_ms: int = 500) -> None:
-        if isinstance(threshold, bool) or not 0 < threshold < 1:
-            raise ConfigError(f"threshold={threshold!r} is out of range; give 0.0 to 1.0")
-        if isinstance(silence_ms, bool) or not _FRAME_MS <= silence_ms <= 10_000:
+        if not is_number(threshold, 0, 1) or threshold in (0, 1):
+            raise ConfigError(f"threshold={shown(threshold)} is out of range; give 0.0 to 1.0")
+        if not is_whole(silence_ms, _FRAME_MS, 10_000):
             raise ConfigError(
-                f"silence_ms={silence_ms!r} is out of range; give {_FRAME_MS} to 10000"
+                f"silence_ms={shown(silence_ms)} is out of range; give {_FRAME_MS} to 10000"
             )
         self._rate = require_rate(rate)
         self._threshold = threshold

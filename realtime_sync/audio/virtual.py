@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
 from .._deadline import Deadline
+from .._required import is_whole, require_function
+from .._shown import shown
 from ..errors import AudioError, ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
 from .base import Sink, Source
@@ -73,7 +75,7 @@ class VirtualMicrophone(Source):
 
     def wait_said(self, timeout: float | None = None) -> bool:
         """Wait until everything was said; False when ``timeout`` seconds were not enough."""
-        return self._said.wait(timeout)
+        return self._said.wait(Deadline(timeout).remaining())
 
     def close(self) -> None:
         """End the iteration, and whoever waits in `wait_said`."""
@@ -126,6 +128,8 @@ class VirtualSpeaker(Sink):
     ) -> None:
         self._fast = require_pace(pace) == "fast"
         self._playout = Playout(rate)
+        if tap is not None:
+            require_function(tap, "tap", error=ConfigError)
         self._tap = tap
         self._clock = clock
         self._closed = threading.Event()
@@ -281,19 +285,17 @@ def chunk_frames(rate: int, chunk_ms: int) -> int:
     Raises:
         ConfigError: ``chunk_ms`` is not a whole number of milliseconds from 1 to 1000.
     """
-    if isinstance(chunk_ms, bool) or not isinstance(chunk_ms, int) or not 1 <= chunk_ms <= 1000:
-        raise ConfigError(f"chunk_ms={chunk_ms!r} is out of range; give 1 to 1000, such as 20")
+    if not is_whole(chunk_ms, 1, 1000):
+        raise ConfigError(f"chunk_ms={shown(chunk_ms)} is out of range; give 1 to 1000, such as 20")
     return rate * chunk_ms // 1000
 
 
-def require_pace(pace: str) -> Pace:
+def require_pace(pace: object) -> Pace:
     """Return ``pace`` if it is one.
 
     Raises:
         ConfigError: it is neither "realtime" nor "fast".
     """
-    if pace == "realtime":
-        return "realtime"
-    if pace == "fast":
-        return "fast"
-    raise ConfigError(f"pace={pace!r} is unknown; choose 'realtime' or 'fast'")
+    if isinstance(pace, str) and pace in ("realtime", "fast"):
+        return cast("Pace", pace)
+    raise ConfigError(f"pace={shown(pace)} is unknown; choose 'realtime' or 'fast'")

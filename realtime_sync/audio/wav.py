@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from .._required import is_whole
+from .._shown import shown
 from ..errors import AudioError, ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
 from ._input_file import SoundFile, StrPath
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["WavSink", "WavSource", "read_wav", "write_wav"]
 
 _BLOCK_MS = 100
+_MOST_TRAILING_MS = 3_600_000
 _WHOLE_BLOCK_MS = 1000  # nobody waits for the first one
 
 
@@ -135,9 +138,10 @@ class WavSource(Source):
         self._rate = require_rate(rate)
         self._chunk_bytes = 2 * chunk_frames(self._rate, chunk_ms)
         self._fast = require_pace(pace) == "fast"
-        if trailing_silence_ms < 0:
+        if not is_whole(trailing_silence_ms, 0, _MOST_TRAILING_MS):
             raise ConfigError(
-                f"trailing_silence_ms={trailing_silence_ms} is negative; give 0 or more"
+                f"trailing_silence_ms={shown(trailing_silence_ms)} is out of range; give 0 to "
+                f"{_MOST_TRAILING_MS}"
             )
         self._tail = silence(trailing_silence_ms, rate_hz=self._rate)
         self._clock = clock

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from .._net.secrets import show_url
+from .._required import is_absent
 from .._types import UNSET, Unset
 from ..errors import ConfigError
 from ..providers import AzureProvider, BetaDialect, DialectFactory, dialect_factory
 from ..providers.azure import azure_base_url
 from ..rest.api import DEFAULT_MAX_RETRIES
 from ..transport import TransportOptions
-from .base import Client, RealtimeResource
+from .base import Client, RealtimeResource, text_option
 
 if TYPE_CHECKING:
     import ssl
@@ -94,11 +95,11 @@ class AzureOpenAI(Client):
             azure_ad_token=token,
             deployment=azure_deployment,
             api_version=version,
-            organization=organization or os.environ.get("OPENAI_ORG_ID"),
+            organization=text_option("organization", organization, "OPENAI_ORG_ID"),
             base_url=_base_url(azure_endpoint, base_url, version),
             websocket_base_url=websocket_base_url,
-            default_headers=default_headers or {},
-            default_query=default_query or {},
+            default_headers={} if default_headers is None else default_headers,
+            default_query={} if default_query is None else default_query,
             dialect=spoken if dialect is None else dialect_factory(dialect),
         )
         self._webhook_secret = webhook_secret
@@ -117,7 +118,7 @@ class AzureOpenAI(Client):
 
 def _api_version(given: str | None) -> str | None:
     if given is not None:
-        return given or None
+        return None if is_absent(given) else given
     version = os.environ.get("OPENAI_API_VERSION")
     if version:
         log.info("OPENAI_API_VERSION is %s: speaking Azure's preview API, not its GA API", version)
@@ -129,7 +130,7 @@ def _base_url(endpoint: str | None, base_url: str | None, version: str | None) -
         if endpoint is not None:
             raise ConfigError("azure_endpoint and base_url were both given: base_url replaces it")
         return base_url
-    endpoint = endpoint or os.environ.get("AZURE_OPENAI_ENDPOINT")
+    endpoint = text_option("azure_endpoint", endpoint, "AZURE_OPENAI_ENDPOINT")
     if not endpoint:
         raise ConfigError(
             "no endpoint: pass azure_endpoint='https://RESOURCE.openai.azure.com' or set "
@@ -151,9 +152,9 @@ def _credential(
     if not given:  # a credential in the call wins over whatever is in the environment
         token = os.environ.get("AZURE_OPENAI_AD_TOKEN")
         api_key = None if token else os.environ.get("AZURE_OPENAI_API_KEY")
-    if not (api_key or token or provider):
+    if all(map(is_absent, (api_key, token, provider))):
         raise ConfigError(
             "no credential: pass api_key=…, azure_ad_token=… or azure_ad_token_provider=…, or set "
             "AZURE_OPENAI_API_KEY or AZURE_OPENAI_AD_TOKEN"
         )
-    return api_key, token or provider
+    return api_key, provider if token is None else token

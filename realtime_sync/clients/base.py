@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import attrs
 
 from .._porting import Advising, Blocking
+from .._required import is_absent, is_text, require_text
 from .._types import UNSET
 from ..connection.manager import RealtimeConnectionManager
 from ..connection.reconnect import OnReconnecting, ReconnectPolicy
@@ -20,6 +21,7 @@ from ..connection.settings import (
     TransportFactory,
 )
 from ..connection.translation import TranslationConnectionManager
+from ..errors import ConfigError
 from ..providers import Endpoint, Provider
 from ..rest.api import DEFAULT_MAX_RETRIES, RestApi
 from ..transport import TransportOptions
@@ -31,7 +33,15 @@ if TYPE_CHECKING:
     from ..rest.response_forms import RealtimeWithRawResponse, RealtimeWithStreamingResponse
     from ..rest.translations import TranslationsWithRawResponse, TranslationsWithStreamingResponse
 
-__all__ = ["Client", "RealtimeResource", "TranslationsResource"]
+__all__ = [
+    "CLIENTS_OF_OURS",
+    "Client",
+    "RealtimeResource",
+    "TranslationsResource",
+    "is_client",
+    "secret_option",
+    "text_option",
+]
 
 C = TypeVar("C", bound="Client")
 
@@ -42,6 +52,37 @@ _BETA = (
 _SECRETS = "the beta's name; write client.realtime.client_secrets.create(...)"
 _NOT_REALTIME = "not of the realtime API, which alone is here; use the `openai` package beside"
 _ANOTHER = "not needed: make another client with these options"
+
+
+CLIENTS_OF_OURS = "pass one of realtime_sync, such as OpenAI() or Local()"
+
+
+def is_client(value: object) -> bool:
+    """Return whether a value may be a client of this package's, and not a class or the peer's."""
+    peers = type(value).__module__.partition(".")[0] == "openai"
+    return not peers and not isinstance(value, type) and hasattr(value, "realtime")
+
+
+def text_option(name: str, given: Any, variable: str) -> str | None:
+    """Return an option that is a text; by default what the environment says.
+
+    Raises:
+        ConfigError: it is no text.
+    """
+    if is_absent(given):
+        return os.environ.get(variable)
+    if not is_text(given):  # its value stays out of the message: it may be a key
+        raise ConfigError(f"{name} is a {type(given).__name__}; pass a text, or set {variable}")
+    return given
+
+
+def secret_option(given: Any, variable: str) -> Any:
+    """Return a key or token as it was given; by default what the environment says."""
+    return os.environ.get(variable) if is_absent(given) else given
+
+
+def _given(options: Any) -> Any:
+    return {} if options is None else options
 
 
 class Client(Blocking, Advising):
@@ -209,13 +250,16 @@ class RealtimeResource(Advising):
             ConfigError: an option or the combination is wrong. Errors of the link come from
                 opening it.
         """
+        for name, value in (("model", model), ("call_id", call_id)):
+            if value is not None:
+                require_text(value, name, error=ConfigError)
         if model is None and call_id is None:
             model = self._default_model
         if reconnect is None and on_reconnecting is not None:
             reconnect = ReconnectPolicy(
                 max_retries=max_retries, initial_delay=initial_delay, max_delay=max_delay
             )
-        if reconnect is not None and call_id is not None:
+        if isinstance(reconnect, ReconnectPolicy) and call_id is not None:
             # The session is the call's: it is there still, with its history and its own limit.
             reconnect = attrs.evolve(reconnect, restore=False, rotate=False)
 
@@ -226,13 +270,13 @@ class RealtimeResource(Advising):
 
         return RealtimeConnectionManager(
             endpoint,
-            options=websocket_connection_options or {},
+            options=_given(websocket_connection_options),
             defaults=self._options,
             settings=ConnectionSettings(
                 reconnect=reconnect,
                 on_reconnecting=on_reconnecting,
-                extra_query=extra_query or {},
-                extra_headers=extra_headers or {},
+                extra_query=_given(extra_query),
+                extra_headers=_given(extra_headers),
                 max_queue_size=max_queue_size,
                 max_queue_bytes=max_queue_bytes,
             ),
@@ -293,6 +337,8 @@ class TranslationsResource:
             ConfigError: an option is wrong. On opening: the provider has no translations.
         """
 
+        require_text(model, "model", error=ConfigError)
+
         def endpoint(query: Mapping[str, object], headers: Mapping[str, str]) -> Endpoint:
             return self._provider().translation(
                 model=model, extra_query=query, extra_headers=headers
@@ -301,11 +347,11 @@ class TranslationsResource:
         return TranslationConnectionManager(
             RealtimeConnectionManager(
                 endpoint,
-                options=websocket_connection_options or {},
+                options=_given(websocket_connection_options),
                 defaults=self._options,
                 settings=ConnectionSettings(
-                    extra_query=extra_query or {},
-                    extra_headers=extra_headers or {},
+                    extra_query=_given(extra_query),
+                    extra_headers=_given(extra_headers),
                     max_queue_bytes=max_queue_bytes,
                 ),
             )

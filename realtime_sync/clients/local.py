@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from .. import _lazy
 from .._fork import HomeLock
+from .._net.address import HTTP_PORTS, server_url
 from .._net.secrets import show_url
+from .._required import is_absent, is_number, is_text, is_whole, require, require_path, require_text
+from .._shown import shown
 from ..errors import ConfigError
 from ..providers import OpenAIProvider
+from ..providers.base import check_secret
 from ..transport import TransportOptions
 from ._server_process import ServerProcess, start_server
-from .base import Client, RealtimeResource
+from .base import Client, RealtimeResource, secret_option
 
 if TYPE_CHECKING:
     import ssl
@@ -38,6 +42,17 @@ _LISTS = {
     "allow_origins": ("--allow-origin", "origins such as ['https://app.example']"),
     "models": ("--model", "names such as ['my-model', 'test-*']"),
 }
+
+_PATHS = ("grammar", "projects", "tls_cert", "tls_key")
+_WHOLE = (
+    "max_conversation_mib", "max_item_mib", "max_items", "max_sessions", "max_stored", "port",
+)  # fmt: skip
+_NUMBERS = (
+    *_WHOLE, "drain", "idle_timeout", "max_input_audio", "ping_interval", "request_timeout",
+    "session_limit",
+)  # fmt: skip
+_LARGEST = 1 << 63
+_LONGEST_TEXT = 4096
 
 
 class ServerOptions(TypedDict, total=False):
@@ -143,10 +158,11 @@ class Local(Client):
                 raise TypeError(f"Local() got an unexpected keyword argument {name!r}")
             if url is not None:
                 raise ConfigError(f"{name} belongs to a server of our own; leave out url or {name}")
+        _check_joined(url, api_key)
         self._arguments = [each for item in given.items() for each in _arguments(*item)]
         self._joined_url = url
         self._given_key = api_key
-        self._joined_key = api_key or os.environ.get("REALTIME_SYNC_LOCAL_KEY") or "local"
+        self._joined_key = secret_option(api_key, "REALTIME_SYNC_LOCAL_KEY") or "local"
         self._process: ServerProcess | None = None
         self._lock = HomeLock()  # guards _process; held while it starts, so it starts once
         self._ssl_context = ssl_context
@@ -194,14 +210,46 @@ class Local(Client):
         return f"{type(self).__name__}(url={show_url(where)})"
 
 
+def _check_joined(url: object, api_key: object) -> None:
+    if url is not None:
+        require_text(url, "url", error=ConfigError)
+        server_url(str(url), name="url", ports=HTTP_PORTS, example="http://127.0.0.1:8765/v1")
+    if not is_absent(api_key):
+        if not isinstance(api_key, str):
+            raise ConfigError(f"api_key is a {type(api_key).__name__}; pass a text")
+        check_secret(api_key, "api_key")
+
+
+def _single(name: str, value: object) -> object:
+    """Return an option with one value; what it may be, the server says.
+
+    Raises:
+        ConfigError: it is of another type.
+    """
+    if name in _PATHS:
+        return require_path(value, name, error=ConfigError)
+    if name in _NUMBERS:
+        whole = name in _WHOLE
+        fits = is_whole(value, -_LARGEST, _LARGEST) if whole else is_number(value)
+        require(
+            fits, f"{name} must be a {'whole ' if whole else ''}number", value, error=ConfigError
+        )
+    else:
+        fits = is_text(value) and "\0" not in value
+        require(fits, f"{name} must be a text", value, error=ConfigError)
+        require(len(str(value)) < _LONGEST_TEXT, f"{name} is too long", value, error=ConfigError)
+    return value
+
+
 def _arguments(name: str, value: object) -> list[str]:
     """Return an option as the server's command line has it."""
     is_text = isinstance(value, (str, os.PathLike))
     if name not in _LISTS or (name == "grammar" and is_text):
-        text = os.fspath(value) if isinstance(value, os.PathLike) else value
-        return [f"--{name.replace('_', '-')}={text}"]
+        return [f"--{name.replace('_', '-')}={_single(name, value)}"]
     flag, wanted = _LISTS[name]
-    texts = list(value) if isinstance(value, Iterable) and not is_text else []
+    texts: list[object] = []
+    if isinstance(value, Iterable) and not is_text and not isinstance(value, Mapping):
+        texts = list(value)
     if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
-        raise ConfigError(f"{name}={value!r:.80} is wrong; give a list of {wanted}")
+        raise ConfigError(f"{name}={shown(value)} is wrong; give a list of {wanted}")
     return [f"{flag}={text}" for text in texts]

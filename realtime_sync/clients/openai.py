@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from .._net.secrets import show_url
+from .._required import is_absent
 from .._types import UNSET, Unset
 from ..errors import ConfigError
 from ..providers import DialectFactory, OpenAIProvider, dialect_factory
 from ..rest.api import DEFAULT_MAX_RETRIES
 from ..transport import TransportOptions
-from .base import Client, RealtimeResource
+from .base import Client, RealtimeResource, secret_option, text_option
 
 if TYPE_CHECKING:
     import ssl
@@ -72,19 +72,19 @@ class OpenAI(Client):
         ssl_context: ssl.SSLContext | None = None,
         dialect: str | DialectFactory | None = None,
     ) -> None:
-        key = api_key or os.environ.get("OPENAI_API_KEY")
-        if not key:
+        key = secret_option(api_key, "OPENAI_API_KEY")
+        if is_absent(key):
             raise ConfigError(
                 "no API key: pass api_key=… or set OPENAI_API_KEY; Local() needs none"
             )
         self._provider = OpenAIProvider(
             api_key=key,
-            base_url=base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI_URL,
+            base_url=text_option("base_url", base_url, "OPENAI_BASE_URL") or _OPENAI_URL,
             websocket_base_url=websocket_base_url,
-            organization=organization or os.environ.get("OPENAI_ORG_ID"),
-            project=project or os.environ.get("OPENAI_PROJECT_ID"),
-            default_headers=default_headers or {},
-            default_query=default_query or {},
+            organization=text_option("organization", organization, "OPENAI_ORG_ID"),
+            project=text_option("project", project, "OPENAI_PROJECT_ID"),
+            default_headers={} if default_headers is None else default_headers,
+            default_query={} if default_query is None else default_query,
             dialect=dialect_factory(dialect),
         )
         self._webhook_secret = webhook_secret

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from .._net.secrets import show_url
+from .._required import is_absent
+from .._shown import shown
 from .._types import UNSET, Unset
 from ..errors import ConfigError
 from ..providers import (
@@ -19,7 +21,7 @@ from ..providers import (
 from ..providers.yandex import file_search, web_search
 from ..rest.api import DEFAULT_MAX_RETRIES
 from ..transport import TransportOptions
-from .base import Client, RealtimeResource
+from .base import Client, RealtimeResource, text_option
 
 if TYPE_CHECKING:
     import ssl
@@ -88,19 +90,21 @@ class YandexAIStudio(Client):
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        if endpoint not in _ENDPOINTS:
-            raise ConfigError(f"endpoint is {endpoint!r}; pass 'current', 'legacy' or a base_url")
+        if not isinstance(endpoint, str) or endpoint not in _ENDPOINTS:
+            raise ConfigError(
+                f"endpoint is {shown(endpoint)}; pass 'current', 'legacy' or a base_url"
+            )
         legacy = endpoint == "legacy"
         key, token = _credential(api_key, iam_token)
         self._provider = YandexProvider(
-            folder_id=folder_id or os.environ.get("YANDEX_FOLDER_ID"),
+            folder_id=text_option("folder_id", folder_id, "YANDEX_FOLDER_ID"),
             api_key=key,
             iam_token=token,
-            base_url=base_url or _ENDPOINTS[endpoint],
+            base_url=_ENDPOINTS[endpoint] if base_url is None else base_url,
             websocket_base_url=websocket_base_url,
             websocket_path="/realtime" + (_LEGACY_WEBSOCKETS if legacy else ""),
-            default_headers=default_headers or {},
-            default_query=default_query or {},
+            default_headers={} if default_headers is None else default_headers,
+            default_query={} if default_query is None else default_query,
             dialect=_dialect(dialect, legacy=legacy),
         )
         options = TransportOptions(proxy=proxy, ssl_context=ssl_context)
@@ -115,7 +119,7 @@ class YandexAIStudio(Client):
 def _dialect(dialect: str | DialectFactory | None, *, legacy: bool) -> DialectFactory | None:
     if dialect is None:
         return YandexVerbatim
-    if dialect == "yandex":
+    if isinstance(dialect, str) and dialect == "yandex":
         return lambda: YandexDialect(legacy=legacy)
     return dialect_factory(dialect)
 
@@ -128,7 +132,7 @@ def _credential(
     if api_key is None and iam_token is None:
         api_key = os.environ.get("YANDEX_API_KEY")
         iam_token = None if api_key else os.environ.get("YANDEX_IAM_TOKEN")
-    if not (api_key or iam_token):
+    if is_absent(api_key) and is_absent(iam_token):
         raise ConfigError(
             "no credential: pass api_key=… or iam_token=…, or set YANDEX_API_KEY or "
             "YANDEX_IAM_TOKEN"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .._shown import shown
 from ..errors import LocalProtocolError
 from ..events import Event, Model
 
@@ -42,4 +43,4 @@ def check_flag(name: str, value: object) -> None:
 
 
 def _wrong(name: str, value: Any, rule: str) -> LocalProtocolError:
-    return LocalProtocolError(f"{name} is {value!r:.80}; pass {rule} (nothing was sent)")
+    return LocalProtocolError(f"{name} is {shown(value)}; pass {rule} (nothing was sent)")

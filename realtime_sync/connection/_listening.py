@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .._deadline import Deadline
+from .._shown import shown
 from ..errors import ConfigError
 from ..events import ServerEvent
 from ._handlers import EVERY_EVENT, Handlers
@@ -132,12 +133,14 @@ class Observing:
 
 
 def _checked(type: str, where: str) -> str:
-    return type if type == EVERY_EVENT else checked_type(type, where)
+    every = isinstance(type, str) and type == EVERY_EVENT
+    return type if every else checked_type(type, where)
 
 
 def _callable(handler: Callable[[Any], object], where: str) -> Callable[[Any], object]:
     if not callable(handler):
         raise ConfigError(
-            f"the handler given to {where} is {handler!r:.80}; pass a function that takes the event"
+            f"the handler given to {where} is {shown(handler)}; pass a function that takes the "
+            "event"
         )
     return handler

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .._shown import shown
 from ..errors import ConfigError, LocalProtocolError
 from ..events import BETA_ALIASES, SERVER_EVENTS, Reconnected, ServerEvent, canonical_type
 from ._handlers import EVERY_EVENT
@@ -36,7 +37,7 @@ def checked_type(name: str, where: str) -> str:
             get an event that is really called so.
     """
     if not isinstance(name, str) or not name:
-        raise ConfigError(f"{where} takes a type such as 'response.done', not {name!r:.80}")
+        raise ConfigError(f"{where} takes a type such as 'response.done', not {shown(name)}")
     if name not in _KNOWN:
         _refuse_mistake(name, where)
     return canonical_type(name)
@@ -53,7 +54,8 @@ def _refuse_mistake(name: str, where: str) -> None:
     of_family = [known for known in _KNOWN if known.startswith(f"{family}.")]
     nearest = alike or get_close_matches(plain, sorted(of_family), n=3, cutoff=0)
     raise ConfigError(
-        f"{where}: there is no event {name!r:.80}; did you mean {' or '.join(map(repr, nearest))}? "
+        f"{where}: there is no event {shown(name)}; did you mean "
+        f"{' or '.join(map(repr, nearest))}? "
         "A type that only your server has is found by a predicate, lambda event: event.type == …, "
         "of wait_for and watch, and by on('event', …)"
     )
@@ -74,7 +76,7 @@ def matcher(
     """
     if isinstance(event, type) or not (isinstance(event, str) or callable(event)):
         raise LocalProtocolError(
-            f"{where} takes a type such as 'response.done' or a predicate, not {event!r:.80}"
+            f"{where} takes a type such as 'response.done' or a predicate, not {shown(event)}"
         )
     if callable(event):
         return event

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
+from .._shown import shown
 from .._types import JsonDict
 from ..conversation.session import read_session
 from ..errors import ConnectionClosed, LocalProtocolError, RealtimeTimeout
@@ -242,7 +243,7 @@ def check_response(response: object) -> None:
         return
     if not isinstance(response, Mapping):  # which a model of settings is not
         raise LocalProtocolError(
-            f"response is {response!r:.80}; pass a mapping such as "
+            f"response is {shown(response)}; pass a mapping such as "
             "{'output_modalities': ['text']}, or None (nothing was sent)"
         )
     write_json(dict(response), "response")
@@ -262,7 +263,7 @@ def user_items(
     if text is not None:
         if not isinstance(text, str):
             raise LocalProtocolError(
-                f"text is {text!r:.80}; pass a str, or sound as audio=… (nothing was sent)"
+                f"text is {shown(text)}; pass a str, or sound as audio=… (nothing was sent)"
             )
         content = {"type": "input_text", "text": text}
     elif audio is not None:

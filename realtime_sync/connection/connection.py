@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .._deadline import Deadline
 from .._fork import Home
 from .._porting import Advising, Blocking
+from .._required import require_function
+from .._shown import shown
 from .._signal_safe import Claim
+from .._uncopied import Uncopied
 from ..errors import (
     ConcurrencyError,
+    ConfigError,
     ConnectionClosedOK,
     LocalProtocolError,
     RealtimeTimeout,
@@ -54,7 +58,7 @@ __all__ = ["RealtimeConnection"]
 _DEFAULT_TURN_TIMEOUT = 60.0
 
 
-class RealtimeConnection(Registration, Observing, Blocking, Advising):
+class RealtimeConnection(Registration, Observing, Blocking, Advising, Uncopied):
     """An open connection; ``client.realtime.connect(...)`` makes it.
 
     Attributes:
@@ -150,7 +154,7 @@ class RealtimeConnection(Registration, Observing, Blocking, Advising):
         if not isinstance(data, str):
             if not isinstance(data, bytes | bytearray):
                 raise LocalProtocolError(
-                    f"send_raw takes JSON text, not {data!r:.80}; events and mappings go through "
+                    f"send_raw takes JSON text, not {shown(data)}; events and mappings go through "
                     "send"
                 )
             try:
@@ -217,9 +221,11 @@ class RealtimeConnection(Registration, Observing, Blocking, Advising):
                 not yielded.
 
         Raises:
+            ConfigError: ``timeout`` is no function.
             RemoteProtocolError, ConnectionClosed, ConcurrencyError: as `recv`.
         """
         self._home.check()
+        require_function(timeout, "timeout", error=ConfigError)
         consumer, token = self._consumer, [threading.get_ident()]
         try:  # see `Claim`
             if consumer.setdefault("now", token) is not token:
@@ -268,7 +274,7 @@ class RealtimeConnection(Registration, Observing, Blocking, Advising):
         """
         if not isinstance(data, str | bytes | bytearray | memoryview):
             raise LocalProtocolError(
-                f"parse_event takes what recv_bytes() returned, not {data!r:.80}"
+                f"parse_event takes what recv_bytes() returned, not {shown(data)}"
             )
         return parse_event(data)
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import attrs
 
+from .._headers import checked_headers
 from .._opening import Opening
-from .._required import require_count
+from .._required import require_count, require_object
+from .._shown import shown
 from .._threads import Attempt
 from ..errors import ConcurrencyError, ConfigError, QueueFullError
 from ..events import ClientEvent
-from ..providers.base import Endpoint
+from ..providers.base import Endpoint, checked_query
 from ..providers.dialect import Dialect
 from ..transport import Transport, TransportOptions, connect
 from ._handlers import Handlers
@@ -66,7 +68,7 @@ class RealtimeConnectionManager(Registration, Opening):
         _check(settings)
         if transport is not None and not callable(transport):
             raise ConfigError(
-                f"transport is {transport!r}; pass a function of (url, headers, options) that "
+                f"transport is {shown(transport)}; pass a function of (url, headers, options) that "
                 "returns a realtime_sync.transport.Transport"
             )
         # Told here, not when it is opened, if there is a mistake.
@@ -177,7 +179,7 @@ class _LinkOpener:
         transport = (self.factory or _open_websocket)(where.url, where.headers, merged)
         if not isinstance(transport, Transport):
             raise ConfigError(
-                f"the transport factory returned {transport!r}; return a "
+                f"the transport factory returned {shown(transport)}; return a "
                 "realtime_sync.transport.Transport"
             )
         if where.dialect is not None:
@@ -195,25 +197,30 @@ def _open_websocket(url: str, headers: Mapping[str, str], options: TransportOpti
 
 
 def _check(settings: ConnectionSettings) -> None:
+    checked_query(settings.extra_query, "extra_query")
+    checked_headers(settings.extra_headers, "extra_headers")
     for name in ("max_queue_bytes", "max_queue_size"):
         require_count(getattr(settings, name), f"{name} (bytes)", least=1, error=ConfigError)
     if not isinstance(settings.reconnect, ReconnectPolicy | None):
-        raise ConfigError(f"reconnect is {settings.reconnect!r}; pass ReconnectPolicy() or None")
+        raise ConfigError(
+            f"reconnect is {shown(settings.reconnect)}; pass ReconnectPolicy() or None"
+        )
     if settings.on_reconnecting is not None and not callable(settings.on_reconnecting):
         raise ConfigError(
-            f"on_reconnecting is {settings.on_reconnecting!r}; pass a function that takes a "
+            f"on_reconnecting is {shown(settings.on_reconnecting)}; pass a function that takes a "
             "ReconnectingEvent"
         )
 
 
 def _merge(defaults: TransportOptions, overrides: Mapping[str, Any]) -> TransportOptions:
+    require_object(overrides, "websocket_connection_options", error=ConfigError)
     if not overrides:
         return defaults
     known = {field.name for field in attrs.fields(TransportOptions)}
-    unknown = sorted(set(overrides) - known)
+    unknown = sorted(map(shown, set(overrides) - known))
     if unknown:
         raise ConfigError(
-            f"websocket_connection_options has no {', '.join(map(repr, unknown))}; "
+            f"websocket_connection_options has no {', '.join(unknown)}; "
             f"it knows {', '.join(sorted(known))}"
         )
     return attrs.evolve(defaults, **overrides)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
+from .._deadline import LONGEST_S
+from .._required import is_number, is_whole, require_count, require_flag, require_function
+from .._shown import shown
 from ..errors import ConfigError, ConnectionClosed
 
 __all__ = ["OnReconnecting", "ReconnectPolicy", "ReconnectingEvent"]
@@ -16,9 +19,28 @@ __all__ = ["OnReconnecting", "ReconnectPolicy", "ReconnectingEvent"]
 RECOVERABLE_CODES = frozenset({1001, 1005, 1006, 1011, 1012, 1013, 1015})
 
 
-def _not_negative(_: object, attribute: Any, value: object) -> None:
-    if not isinstance(value, int | float) or not value >= 0:  # nor NaN
-        raise ConfigError(f"{attribute.name} is {value!r}; give at least 0")
+def _is_count(_: object, attribute: Any, value: object) -> None:
+    if not is_whole(value):
+        raise ConfigError(f"{attribute.name} is {shown(value)}; give a whole number, at least 0")
+
+
+def _is_delay(_: object, attribute: Any, value: object) -> None:
+    if not is_number(value, 0, LONGEST_S):
+        raise ConfigError(f"{attribute.name} is {shown(value)}; give seconds, at least 0")
+
+
+def _is_flag(_: object, attribute: Any, value: object) -> None:
+    require_flag(value, attribute.name, error=ConfigError)
+
+
+def _codes(given: Any) -> frozenset[int]:
+    fits = isinstance(given, Iterable) and not isinstance(given, str | bytes)
+    codes = [*given] if fits else [given]
+    if not fits or not all(map(is_whole, codes)):
+        raise ConfigError(
+            f"codes={shown(given)} are none; give close codes, such as {{1006, 1011}}"
+        )
+    return frozenset(codes)
 
 
 @frozen(kw_only=True)
@@ -36,23 +58,19 @@ class ReconnectPolicy:
         codes: the close codes (RFC 6455 §7.4) that are worth an attempt.
 
     Raises:
-        ConfigError: a number is none, or negative.
+        ConfigError: a number is none, or negative; or another value is wrong.
 
     Example:
         >>> ReconnectPolicy(max_retries=3).delay(1, lambda: 1.0)
         0.5
     """
 
-    max_retries: int = field(default=5, validator=_not_negative)
-    initial_delay: float = field(default=0.5, validator=_not_negative)
-    max_delay: float = field(default=8.0, validator=_not_negative)
-    restore: bool = True
-    rotate: bool = True
-    codes: frozenset[int] = field(
-        default=RECOVERABLE_CODES,
-        converter=frozenset,
-        validator=validators.deep_iterable(validators.instance_of(int)),
-    )
+    max_retries: int = field(default=5, validator=_is_count)
+    initial_delay: float = field(default=0.5, validator=_is_delay)
+    max_delay: float = field(default=8.0, validator=_is_delay)
+    restore: bool = field(default=True, validator=_is_flag)
+    rotate: bool = field(default=True, validator=_is_flag)
+    codes: frozenset[int] = field(default=RECOVERABLE_CODES, converter=_codes)
 
     def delay(self, attempt: int, uniform: Callable[[], float] = random.random) -> float:
         """Return the seconds to wait before ``attempt``, counted from 1.
@@ -62,6 +80,8 @@ class ReconnectPolicy:
             uniform: gives a number from 0 to 1. The delay is between three quarters and all of
                 its full length, so that many clients do not come back at the same moment.
         """
+        require_count(attempt, "attempt", least=1, error=ConfigError)
+        require_function(uniform, "uniform", error=ConfigError)
         doublings = min(attempt - 1, 64)  # enough, and 2 to the thousandth is no float
         full: float = min(self.initial_delay * 2.0**doublings, self.max_delay)
         return full * (0.75 + 0.25 * uniform())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from .._shown import shown
 from .._types import JsonDict
 from ..audio.pcm import SampleJoiner
 from ..conversation.session import SessionFacts, SoundFormat, read_session
@@ -143,7 +144,7 @@ class Reply:
         sound = read_session(self.response.to_dict(), SessionFacts(output=self.sound)).output
         if not sound.is_pcm and sound.type not in _G711:
             raise FormatError(
-                f"the reply's audio is {sound.type!r:.80}, of which only the server knows the "
+                f"the reply's audio is {shown(sound.type)}, of which only the server knows the "
                 "form; ask for 'audio/pcm', 'audio/pcmu' or 'audio/pcma'"
             )
         return sound

@@ -14,9 +14,12 @@ import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .._shown import shown
 from .._types import UNSET, JsonDict, Unset
 from ..conversation.history import History
 from ..conversation.session import SessionState
+from ..errors import LocalProtocolError
+from ..events import ErrorEvent
 from ..events.base import plain
 from ._argument_checks import check_count, check_flag, check_mapping, check_text
 from ._audio_input import append_message, audio_base64, check_beginning
@@ -27,7 +30,6 @@ from .state import ConnectionState
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..events import ErrorEvent
     from ..events.sessions import ResponseCreateParams, SessionParam
 
 __all__ = [
@@ -187,6 +189,7 @@ class ResponseResource(_Resource):
         Returns:
             Whether it still waited: for a running response, or for a new link.
         """
+        check_text("event_id", event_id)
         return self._sender.withdraw(event_id)
 
     def give_up(self, *, response_id: str | None = None, event_id: str | None = None) -> None:
@@ -199,6 +202,10 @@ class ResponseResource(_Resource):
             response_id: a response that is taken for over.
             event_id: a ``response.create`` that is taken for unanswered.
         """
+        if response_id is not None:
+            check_text("response_id", response_id)
+        if event_id is not None:
+            check_text("event_id", event_id)
         self._state.give_up(response_id=response_id, event_id=event_id)
 
     @property
@@ -208,14 +215,17 @@ class ResponseResource(_Resource):
 
     def is_out_of_band(self, response_id: str) -> bool:
         """Whether a response is outside of the conversation: it was asked for so, or says so."""
+        check_text("response_id", response_id)
         return self._state.is_out_of_band(response_id)
 
     def is_waiting(self, event_id: str) -> bool:
         """Whether a request (``when_idle``) still waits for the end of a response."""
+        check_text("event_id", event_id)
         return self._state.is_waiting(event_id)
 
     def is_lost(self, event_id: str) -> bool:
         """Whether a request went out over a link that was lost before anything answered it."""
+        check_text("event_id", event_id)
         return self._state.is_lost(event_id)
 
     def refused_by(self, event: ErrorEvent) -> tuple[str, ...]:
@@ -225,6 +235,8 @@ class ResponseResource(_Resource):
         when it is nobody's. It has several only where errors with the very same text have refused
         several requests.
         """
+        if not isinstance(event, ErrorEvent):
+            raise LocalProtocolError(f"refused_by takes an error event, not {shown(event)}")
         refusal = self._state.refusal_of(event)
         return () if refusal is None else refusal.requests
 

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 from .._opening import Opening
 from .._porting import Blocking
 from .._types import JsonDict
+from .._uncopied import Uncopied
 from ..errors import ConnectionClosedOK, LocalProtocolError
 from ..events import ServerEvent, SessionClosed
+from ._argument_checks import check_mapping, check_text
 from ._audio_input import audio_base64, check_beginning
 from .connection import RealtimeConnection
+from .link.sender import to_dict
 from .manager import RealtimeConnectionManager
 from .stats import ConnectionStats
 
@@ -86,6 +89,7 @@ class TranslationSessionResource:
             session: e.g. ``{"audio": {"output": {"language": "fr"}}}``.
             event_id: an id of the caller's for this request.
         """
+        check_mapping("session", session, "{'audio': {'output': {'language': 'fr'}}}")
         self._send(_event("session.update", event_id, session=session))
 
     def close(self, *, event_id: str | None = None) -> None:
@@ -96,7 +100,7 @@ class TranslationSessionResource:
         self._send(_event("session.close", event_id))
 
 
-class TranslationConnection(Blocking):
+class TranslationConnection(Blocking, Uncopied):
     """An open translation; ``client.realtime.translations.connect(...)`` makes it.
 
     Send ``session.close()`` and read on to ``session.closed``, or the end of the translation is
@@ -121,7 +125,7 @@ class TranslationConnection(Blocking):
             ConnectionClosed: the connection is over; the event was not sent.
             LocalProtocolError: the session was told to close, or the event is none.
         """
-        kind = event.get("type") if isinstance(event, Mapping) else event.type
+        kind = to_dict(event)["type"]
         with self._lock:
             if self._ending and kind == "session.close":
                 return
@@ -241,5 +245,6 @@ class TranslationConnectionManager(Opening):
 def _event(type: str, event_id: str | None, **fields: Any) -> JsonDict:
     event: JsonDict = {"type": type}
     if event_id is not None:
+        check_text("event_id", event_id)
         event["event_id"] = event_id
     return {**event, **fields}

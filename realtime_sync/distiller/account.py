@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from .._fork import HomeLock
-from .._headers import check_header
+from .._headers import checked_headers
 from .._net.address import HTTP_PORTS, server_url
+from .._required import is_absent
 from .._types import UNSET, JsonDict
 from ..errors import (
     AuthenticationError,
@@ -18,7 +19,7 @@ from ..errors import (
     PermissionDeniedError,
     UnprocessableEntityError,
 )
-from ..providers.base import WEBSOCKET_SCHEMES, Secret, ask_secret, merge_headers
+from ..providers.base import WEBSOCKET_SCHEMES, Secret, ask_secret, check_secret, merge_headers
 from ..rest.api import DEFAULT_MAX_RETRIES, RestApi
 from ..rest.request import Answer, Request, json_body, json_object
 
@@ -77,7 +78,7 @@ class Account:
     ) -> None:
         self._key = _secret(api_key)
         self.base_url = _base_url(base_url)
-        self._default_headers = _checked_headers(default_headers or {})
+        self._default_headers = checked_headers(default_headers, "default_headers")
         self._api = RestApi(
             lambda: self,
             proxy=proxy,
@@ -183,10 +184,11 @@ class Account:
 
 
 def _secret(api_key: AnyKey | None) -> Secret:
-    key = api_key or os.environ.get("API_KEY")
-    if not key:
+    key = os.environ.get("API_KEY") if is_absent(api_key) else api_key
+    if is_absent(key):
         raise ConfigError("no API key: pass api_key=… or set API_KEY")
     if isinstance(key, str):
+        check_secret(key, "api_key")
         return key
     if not isinstance(key, type):  # a class has its methods, too, which need an object
         token = getattr(key, "token", None)
@@ -204,9 +206,9 @@ def _secret(api_key: AnyKey | None) -> Secret:
 def _base_url(given: str | None) -> str:
     """Return the address that was given, or that of the environment, without ``/v1``."""
     name, url = "base_url", given
-    if not url:
+    if is_absent(url):
         name, url = "AIR_BASE_URL", os.environ.get("AIR_BASE_URL")
-    if not url:
+    if is_absent(url) or url is None:
         legacy = os.environ.get("USE_LEGACY_API_URL", "").lower() in ("1", "true")
         return _LEGACY_URL if legacy else _DEFAULT_URL
     if not isinstance(url, str):
@@ -215,13 +217,3 @@ def _base_url(given: str | None) -> str:
     # Servers of other protocols, such as the embedded one, have their routes below /v1.
     path = parts.path.rstrip("/").removesuffix("/v1")
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
-
-
-def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    if not isinstance(headers, Mapping):  # its value may be a secret
-        raise ConfigError(
-            f"default_headers is a {type(headers).__name__}; pass a dictionary of texts"
-        )
-    for name, value in headers.items():
-        check_header(name, value)
-    return dict(headers)

@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 
 from attrs import frozen
 
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import ConfigError
 from ..events.wire_values import as_number, as_object, as_text
@@ -139,7 +140,7 @@ def client_agents(config: Mapping[str, Any], executor_dict: ExecutorDict) -> dic
 def _check(executor_dict: object) -> None:
     if not isinstance(executor_dict, Mapping):
         raise ConfigError(
-            f"executor_dict is {executor_dict!r:.80}; pass a dict of agents' names, each with its "
+            f"executor_dict is {shown(executor_dict)}; pass a dict of agents' names, each with its "
             "function or a dict of functions"
         )
     for name, functions in executor_dict.items():
@@ -157,7 +158,7 @@ def _check_name(name: object) -> None:
 def _check_function(name: str, key: object, function: object) -> None:
     which = repr(name) if name == key else f"{key!r} of {name!r}"
     if not callable(function):
-        raise ConfigError(f"executor_dict: {which} is {function!r:.80}; give a function")
+        raise ConfigError(f"executor_dict: {which} is {shown(function)}; give a function")
     call = getattr(function, "__call__", None)  # noqa: B004 -- its own, which may be async
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call):
         raise ConfigError(
@@ -172,7 +173,8 @@ def _check_custom_tools(name: str, settings: JsonDict, functions: Mapping[str, A
         tool = _tool_name(each)
         if tool is None:
             raise ConfigError(
-                f"{name!r}: an entry of custom_tools names no function: {each!r:.120}; it is JSON "
+                f"{name!r}: an entry of custom_tools names no function: {shown(each, 120)}; it "
+                "is JSON "
                 'such as {"type": "function", "function": {"name": "add", …}}'
             )
         if tool not in functions:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 from .._deadline import Deadline
 from .._required import require_count
+from .._shown import shown
 from .._signal_safe import Latch
 from .._threads import join_all, spawn
 from ..audio.base import Sink, SinkLike, Source, SourceLike, as_sink, as_source
@@ -66,7 +67,7 @@ class AudioLoop:
     ) -> None:
         # One of asyncio's has the same methods, and can't be waited for in a thread.
         if cancel_event is not None and not isinstance(cancel_event, threading.Event):
-            raise ConfigError(f"cancel_event={cancel_event!r:.80} is none; pass threading.Event()")
+            raise ConfigError(f"cancel_event={shown(cancel_event)} is none; pass threading.Event()")
         self._session = session
         self._sample_rate = require_rate(sample_rate, name="sample_rate")
         self._cancel_event = cancel_event

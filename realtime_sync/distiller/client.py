@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._net.secrets import show_url
 from .._opening import Opening
+from .._required import is_absent, is_whole, require_flag
 from .._types import UNSET, JsonDict, Unset
 from ..errors import ConcurrencyError, ConfigError
 from ..rest.api import DEFAULT_MAX_RETRIES
@@ -30,6 +31,7 @@ __all__ = ["AIRefinery", "DistillerSessionManager", "RealtimeDistiller"]
 StrPath = str | os.PathLike[str]
 Functions = Mapping[str, Callable[..., Any] | Mapping[str, Callable[..., Any]]]
 
+_MOST_VERSIONS = 10**9
 _VALIDATION_S = 15.0  # as in the provider's SDK
 
 
@@ -209,8 +211,9 @@ class RealtimeDistiller:
             LocalProtocolError, ConnectError, RealtimeTimeout, RemoteProtocolError, ApiError: see
                 `realtime_sync.rest`.
         """
+        require_flag(send_yaml_string, "send_yaml_string", error=ConfigError)
         chosen: Any
-        if send_yaml_string and config_path:
+        if send_yaml_string and config_path is not None and not is_absent(config_path):
             from .project_config import read_project_text
 
             chosen = read_project_text(config_path)
@@ -236,6 +239,7 @@ class RealtimeDistiller:
             ConnectError, RealtimeTimeout, RemoteProtocolError, ApiError: see `realtime_sync.rest`.
         """
         check_name("project", project)
+        require_flag(raw, "raw", error=ConfigError)
         found = self._projects.download(project, _version(project_version))
         return found if raw else decoded_config(found)
 
@@ -389,7 +393,7 @@ def _chosen(path: StrPath | None, option: str, config: Any) -> Any:
     """Return the configuration to send, from the file or as it was given."""
     from .project_config import check_agents, load_project_config
 
-    if path:
+    if path is not None and not is_absent(path):
         return load_project_config(path)
     if isinstance(config, str) and config.strip():
         return config
@@ -402,6 +406,6 @@ def _chosen(path: StrPath | None, option: str, config: Any) -> Any:
 def _version(version: str | int | None) -> str | None:
     if version is None:
         return None
-    if isinstance(version, int) and not isinstance(version, bool):
+    if is_whole(version, 0, _MOST_VERSIONS):
         version = str(version)
     return check_name("project_version", version)

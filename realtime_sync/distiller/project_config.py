@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 from attrs import field, frozen
 
+from .._required import require_path
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import ConfigError
 from .interpolation import InterpolationError, NodePath, resolve, show_path
@@ -24,6 +26,7 @@ __all__ = ["check_agents", "load_project_config", "read_project_text"]
 StrPath = str | os.PathLike[str]
 ErrorAt = Callable[[NodePath, str], ConfigError]
 
+_MOST_SHOWN = 100  # characters of a path
 _READ_HERE = ("agent_name", "agent_class")  # of each agent, when a session is opened
 
 
@@ -38,7 +41,8 @@ def load_project_config(path: StrPath) -> JsonDict:
         ConfigError: it can't be read, is no YAML, holds an interpolation that can't be resolved, or
             its root or an agent is not what it must be.
     """
-    file, text = os.fspath(path), read_project_text(path)
+    text = read_project_text(path)
+    file = os.fspath(path)
     try:
         document = _parse(file, text)
         config = resolve(document.value, os.environ)
@@ -59,13 +63,14 @@ def read_project_text(path: StrPath) -> str:
     Raises:
         ConfigError: it can't be read, or is not UTF-8.
     """
+    file = require_path(path, "config_path", error=ConfigError)
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        return Path(file).read_text(encoding="utf-8-sig")
     except OSError as exc:
-        raise ConfigError(f"{os.fspath(path)}: can't be read: {exc.strerror}") from exc
+        raise ConfigError(f"{file[:_MOST_SHOWN]}: can't be read: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
         line = exc.object.count(b"\n", 0, exc.start) + 1
-        raise ConfigError(f"{os.fspath(path)}, line {line}: is not UTF-8; save it so") from exc
+        raise ConfigError(f"{file}, line {line}: is not UTF-8; save it so") from exc
 
 
 def check_agents(config: Mapping[str, Any], error: ErrorAt) -> None:
@@ -95,7 +100,7 @@ def check_agents(config: Mapping[str, Any], error: ErrorAt) -> None:
 
 
 def _shown(value: Any) -> str:
-    return "null" if value is None else f"{value!r:.40}"
+    return "null" if value is None else f"{shown(value, 40)}"
 
 
 @frozen

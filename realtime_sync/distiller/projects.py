@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
+from .._shown import shown
 from .._types import UNSET, JsonDict
 from ..errors import (
     ApiError,
@@ -48,7 +49,7 @@ def check_name(option: str, value: Any) -> str:
     """
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ConfigError(
-            f"{option} is {value!r}; use the letters a to z and A to Z, digits, '-' and '_'"
+            f"{option} is {shown(value)}; use the letters a to z and A to Z, digits, '-' and '_'"
         )
     return value
 

@@ -14,6 +14,8 @@ from attrs import field, frozen
 
 from .._deadline import Deadline
 from .._porting import Blocking
+from .._shown import shown
+from .._uncopied import Uncopied
 from ..audio.file_magic import HEAD_BYTES, refuse_file
 from ..audio.pcm import to_pcm16
 from ..connection import RealtimeConnection, RealtimeConnectionManager
@@ -59,7 +61,7 @@ _PLAYBACK_STARTED = client_message("playback.started")
 _PLAYBACK_STOPPED = client_message("playback.stopped")
 
 
-class DistillerSession(Blocking):
+class DistillerSession(Blocking, Uncopied):
     """An open session; ``client.realtime_distiller(project=…, uuid=…)`` opens it.
 
     ::
@@ -489,7 +491,7 @@ def _again(error: DistillerConnectionError) -> DistillerConnectionError:
 
 def _check_text(text: str) -> None:
     if not isinstance(text, str) or not text.strip():
-        raise ConfigError(f"the text is {text!r:.40}: send at least one word")
+        raise ConfigError(f"the text is {shown(text, 40)}: send at least one word")
 
 
 def _link_factory(

@@ -15,6 +15,8 @@ from attrs import field, frozen
 from .._fork import HomeLock
 from .._net.address import split_url
 from .._net.secrets import show_url
+from .._required import is_text
+from .._shown import shown
 from ..errors import (
     ApiError,
     AuthenticationError,
@@ -25,6 +27,7 @@ from ..errors import (
 from ..events.wire_values import as_number
 from ..rest.api import RestApi
 from ..rest.request import Request, json_object
+from ..transport import TransportOptions
 
 if TYPE_CHECKING:
     import ssl
@@ -79,6 +82,10 @@ class TokenProvider:
             raise ConfigError(
                 f"extra_fields is a {type(extra_fields).__name__}; pass a dictionary of texts"
             )
+        for name, value in (extra_fields or {}).items():
+            if not is_text(name) or not is_text(value):
+                raise ConfigError(f"extra_fields has {shown(name)}, which is no text, or has none")
+        TransportOptions(proxy=proxy, ssl_context=ssl_context)  # refuses what is none
         self._url = url
         self._client_id = client_id
         self._client_secret = client_secret

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .._codec import decode_base64
+from .._required import require_object
 from .._types import JsonDict
-from ..errors import RemoteProtocolError
+from ..errors import ConfigError, RemoteProtocolError
 from ..events.json_writer import write_json
 from ..events.wire_values import as_object, as_text
 
@@ -55,6 +56,7 @@ class DistillerEvent(Mapping[str, Any]):
     __slots__ = ("_fields", "response_number")
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
+        require_object(fields, "the fields of a message", error=ConfigError)
         self._fields = dict(fields)
         self.response_number = 0
 
@@ -75,7 +77,7 @@ class DistillerEvent(Mapping[str, Any]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a field, or ``default`` where it did not come."""
-        return self._fields.get(name, default)
+        return self._fields.get(name, default) if isinstance(name, str) else default
 
     def __repr__(self) -> str:
         return repr(self._fields)

@@ -20,6 +20,7 @@ from attrs import field, frozen
 from attrs.exceptions import FrozenInstanceError
 
 from .._porting import NotAwaited
+from .._required import require_flag
 from .._types import UNSET, JsonDict
 from ..errors import LocalProtocolError
 from .json_writer import event_text
@@ -139,6 +140,7 @@ class Model:
             exclude_none: leave explicit nulls out, at every level.
             exclude_unset: accepted; fields that were not received or given are never included.
         """
+        require_flag(exclude_none, "exclude_none", error=LocalProtocolError)
         values = self.to_dict()
         return _without_none(values) if exclude_none else values
 

@@ -10,9 +10,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from .._required import is_whole
+from .._shown import shown
 from ..errors import LocalProtocolError
 
 __all__ = ["event_text", "write_json"]
+
+
+_MOST_INDENT = 80
 
 
 def write_json(value: Any, what: str) -> str:
@@ -49,6 +54,10 @@ def event_text(values: Any, indent: int | None = None) -> str:
     Raises:
         LocalProtocolError: something in it has no JSON form, which a server can't have sent.
     """
+    if indent is not None and not is_whole(indent, 0, _MOST_INDENT):
+        raise LocalProtocolError(
+            f"indent={shown(indent)} is none; give 0 to {_MOST_INDENT} spaces, or None"
+        )
     separators = (",", ":") if indent is None else None
     try:
         text = json.dumps(values, indent=indent, separators=separators, ensure_ascii=False)

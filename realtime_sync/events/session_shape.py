@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import LocalProtocolError
 
@@ -165,14 +166,16 @@ def _flat_format(value: Any, direction: str, hz: int) -> Any:
     name = _FLAT_FORMATS.get(value.get("type", ""))
     if name is None:
         raise LocalProtocolError(
-            f"audio.{direction}.format {value.get('type')!r} is unknown to the beta protocol: use "
+            f"audio.{direction}.format {shown(value.get('type'))} is unknown to the beta "
+            "protocol: use "
             f"one of {', '.join(_FLAT_FORMATS)}, or the server's own name for it as a string"
         )
     rate = value.get("rate")
     if name == "pcm16" and rate not in (None, hz):
         raise LocalProtocolError(
             f"audio.{direction}.format has the rate {rate}, which the flat session can't say; "
-            f"{name!r} is {hz} Hz: resample, or give the server's own name for the format as a "
+            f"{shown(name)} is {hz} Hz: resample, or give the server's own name for the format "
+            "as a "
             "string"
         )
     return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._shown import shown
 from ..errors import ConfigError
 from ._beta import BetaDialect
 from ._yandex_dialect import YandexDialect
@@ -27,7 +28,9 @@ def dialect_factory(dialect: str | DialectFactory | None) -> DialectFactory | No
     """
     if not isinstance(dialect, str):
         return dialect
-    if dialect not in _FACTORIES:
+    if not isinstance(dialect, str) or dialect not in _FACTORIES:
         names = ", ".join(map(repr, _FACTORIES))
-        raise ConfigError(f"dialect is {dialect!r}; pass one of {names}, or what makes a Dialect")
+        raise ConfigError(
+            f"dialect is {shown(dialect)}; pass one of {names}, or what makes a Dialect"
+        )
     return _FACTORIES[dialect]

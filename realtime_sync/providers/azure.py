@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from ..errors import ConfigError
-from .base import Provider, Secret, ask_secret
+from .base import Provider, Secret, a_secret_or_none, a_text_or_none, ask_secret
 
 __all__ = ["AzureProvider", "azure_base_url"]
 
@@ -28,11 +28,11 @@ class AzureProvider(Provider):
         organization: sent as ``OpenAI-Organization``, or None.
     """
 
-    api_key: Secret | None = field(default=None, repr=False)
-    azure_ad_token: Secret | None = field(default=None, repr=False)
-    deployment: str | None = None
-    api_version: str | None = None
-    organization: str | None = None
+    api_key: Secret | None = field(default=None, repr=False, validator=a_secret_or_none)
+    azure_ad_token: Secret | None = field(default=None, repr=False, validator=a_secret_or_none)
+    deployment: str | None = field(default=None, validator=a_text_or_none)
+    api_version: str | None = field(default=None, validator=a_text_or_none)
+    organization: str | None = field(default=None, validator=a_text_or_none)
 
     @property
     def rest_query(self) -> Mapping[str, object]:

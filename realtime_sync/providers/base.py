@@ -6,11 +6,12 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlunsplit
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen, validators
 
-from .._headers import Headers
+from .._headers import Headers, checked_headers
 from .._net.address import HTTP_PORTS, WEBSOCKET_PORTS, server_url
 from .._net.secrets import show_url
+from .._required import is_text, require_text
 from ..errors import ConfigError
 from .dialect import Dialect, DialectFactory
 
@@ -20,7 +21,13 @@ __all__ = [
     "Endpoint",
     "Provider",
     "Secret",
+    "a_secret",
+    "a_secret_or_none",
+    "a_text",
+    "a_text_or_none",
     "ask_secret",
+    "check_secret",
+    "checked_query",
     "encode_query",
     "merge_headers",
 ]
@@ -28,6 +35,30 @@ __all__ = [
 Secret = str | Callable[[], str]
 
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+
+
+def _check_text(_: object, attribute: Attribute[Any], value: object) -> None:
+    if not is_text(value):  # its value stays out of the message: it may hold a password
+        raise ConfigError(f"{attribute.name} is a {type(value).__name__}; pass a text")
+
+
+def _check_secret(_: object, attribute: Attribute[Any], value: object) -> None:
+    check_secret(value, attribute.name)
+
+
+def _check_headers(_: object, attribute: Attribute[Any], value: object) -> None:
+    checked_headers(value, attribute.name)
+
+
+def _check_query(_: object, attribute: Attribute[Any], value: object) -> None:
+    checked_query(value, attribute.name)
+
+
+# What the options of providers are checked by.
+a_text = _check_text
+a_text_or_none = validators.optional(_check_text)
+a_secret = _check_secret
+a_secret_or_none = validators.optional(_check_secret)
 
 
 @frozen
@@ -58,14 +89,20 @@ class Provider:
         websocket_path: what follows the base for a conversation.
         default_headers, default_query: added to every request; a call's own win. Never shown.
         dialect: makes what translates for one connection, or None for a GA server.
+
+    Raises:
+        ConfigError: a URL is none, or another value is wrong.
     """
 
-    base_url: str = field(repr=show_url)
-    websocket_base_url: str | None = field(default=None, repr=show_url)
-    websocket_path: str = "/realtime"
-    default_headers: Mapping[str, str] = field(factory=dict, repr=False)
-    default_query: Mapping[str, object] = field(factory=dict, repr=False)
+    base_url: str = field(repr=show_url, validator=a_text)
+    websocket_base_url: str | None = field(default=None, repr=show_url, validator=a_text_or_none)
+    websocket_path: str = field(default="/realtime", validator=a_text)
+    default_headers: Mapping[str, str] = field(factory=dict, repr=False, validator=_check_headers)
+    default_query: Mapping[str, object] = field(factory=dict, repr=False, validator=_check_query)
     dialect: DialectFactory | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self._url("", {})  # raises
 
     def websocket(
         self,
@@ -146,11 +183,34 @@ def encode_query(query: Mapping[str, object]) -> str:
         query: of a list each element is sent, of a mapping ``name[key]``; true and false are in
             small letters, and what is None is left out.
 
+    Raises:
+        ConfigError: a value can't be written.
+
     Example:
         >>> encode_query({"tag": ["a", "b"], "filter": {"new": True}, "gone": None})
         'tag=a&tag=b&filter%5Bnew%5D=true'
     """
-    return urlencode([pair for name, value in query.items() for pair in _pairs(name, value)])
+    try:
+        return urlencode([pair for name, value in query.items() for pair in _pairs(name, value)])
+    except (ValueError, RecursionError):  # half a surrogate pair, too deep; it may hold a secret
+        raise ConfigError(
+            "the query of the URL has a value that no URL can hold; give texts and numbers"
+        ) from None
+
+
+def checked_query(query: object, option: str) -> dict[str, object]:
+    """Return the query that a program has given as an option; None is none.
+
+    Raises:
+        ConfigError: it is no dictionary, or a name in it no text.
+    """
+    if query is None:
+        return {}
+    if not isinstance(query, Mapping):  # its value may be the key
+        raise ConfigError(f"{option} is a {type(query).__name__}; pass a dictionary")
+    for name in query:
+        require_text(name, f"the name of a value in {option}", error=ConfigError)
+    return dict(query)
 
 
 def _pairs(name: str, value: object) -> list[tuple[str, str]]:
@@ -163,6 +223,30 @@ def _pairs(name: str, value: object) -> list[tuple[str, str]]:
     return [(name, str(value).lower() if isinstance(value, bool) else str(value))]
 
 
+def check_secret(secret: object, name: str) -> None:
+    """Refuse what can't be a key or token, nor return one. No message repeats it.
+
+    Args:
+        secret: the value or what returns it.
+        name: the option it was given as.
+
+    Raises:
+        ConfigError: it is blank, has a line break or is of another type.
+    """
+    if isinstance(secret, str):
+        if not secret.strip():
+            raise ConfigError(f"{name} is blank: pass the key, or a function that returns it")
+        if not secret.isascii() or not secret.isprintable():
+            raise ConfigError(
+                f"{name} is not one line of printable ASCII; look for a line break at the end of "
+                "a key that was read from a file"
+            )
+    elif isinstance(secret, type) or not callable(secret):
+        raise ConfigError(
+            f"{name} is a {type(secret).__name__}; pass a text, or a function that returns one"
+        )
+
+
 def ask_secret(secret: Secret, name: str) -> str:
     """Return a key or token, asking for it where it is a callable.
 
@@ -173,11 +257,10 @@ def ask_secret(secret: Secret, name: str) -> str:
     Raises:
         ConfigError: there is none, or it is no text; what the callable raises is raised as it is.
     """
+    check_secret(secret, name)
     value: object = secret if isinstance(secret, str) else secret()
     if isinstance(value, str) and value.strip():
         return value
-    if isinstance(secret, str):
-        raise ConfigError(f"{name} is blank: pass the key, or a function that returns it")
     if value is None or isinstance(value, str):
         raise ConfigError(f"the {name} callable returned no key; return it as a text")
     if isinstance(value, Coroutine):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from ..errors import ConfigError
-from .base import Endpoint, Provider, Secret, ask_secret
+from .base import Endpoint, Provider, Secret, a_secret, a_text_or_none, ask_secret
 
 __all__ = ["OpenAIProvider"]
 
@@ -25,9 +25,9 @@ class OpenAIProvider(Provider):
         organization, project: sent as ``OpenAI-Organization`` and ``OpenAI-Project``, or None.
     """
 
-    api_key: Secret = field(repr=False)
-    organization: str | None = None
-    project: str | None = None
+    api_key: Secret = field(repr=False, validator=a_secret)
+    organization: str | None = field(default=None, validator=a_text_or_none)
+    project: str | None = field(default=None, validator=a_text_or_none)
 
     def translation(
         self, *, model: str, extra_query: Mapping[str, object], extra_headers: Mapping[str, str]

@@ -11,9 +11,11 @@ from typing import Any
 
 from attrs import field, frozen
 
+from .._required import require_text
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import ConfigError
-from .base import Provider, Secret, ask_secret
+from .base import Provider, Secret, a_secret_or_none, a_text_or_none, ask_secret
 
 __all__ = ["YandexProvider", "file_search", "web_search"]
 
@@ -28,9 +30,9 @@ class YandexProvider(Provider):
         iam_token: or a callable that returns a fresh one, since they last 12 hours.
     """
 
-    folder_id: str | None = None
-    api_key: Secret | None = field(default=None, repr=False)
-    iam_token: Secret | None = field(default=None, repr=False)
+    folder_id: str | None = field(default=None, validator=a_text_or_none)
+    api_key: Secret | None = field(default=None, repr=False, validator=a_secret_or_none)
+    iam_token: Secret | None = field(default=None, repr=False, validator=a_secret_or_none)
 
     def _target(self, model: str | None, call_id: str | None) -> dict[str, object]:
         if call_id is not None:
@@ -41,7 +43,8 @@ class YandexProvider(Provider):
             return {"model": model}
         if not self.folder_id:
             raise ConfigError(
-                f"the model {model!r} belongs to a folder: pass folder_id=… to the client, set "
+                f"the model {shown(model)} belongs to a folder: pass folder_id=… to the client, "
+                "set "
                 f"YANDEX_FOLDER_ID, or give the whole name: 'gpt://FOLDER/{model}'"
             )
         return {"model": f"gpt://{self.folder_id}/{model}"}
@@ -81,4 +84,5 @@ def file_search(index_id: str) -> JsonDict:
         >>> file_search("fvt_1")["description"]
         'fvt_1'
     """
+    require_text(index_id, "index_id", error=ConfigError)
     return {"type": "function", "name": "file_search", "description": index_id, "parameters": {}}

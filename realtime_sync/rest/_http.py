@@ -28,6 +28,7 @@ from .._headers import Headers, check_header
 from .._net.connect_errors import MAX_REFUSAL_BYTES, Failure, Place, refusal, refused_by_proxy
 from .._net.proxy import Proxy, proxy_for
 from .._net.secrets import Secrets
+from .._shown import shown
 from .._version import __version__
 from ..errors import RealtimeError
 from ._http_bounds import MAX_ANSWER_BYTES, AnswerTooLarge, bounded
@@ -236,7 +237,7 @@ class OpenAnswer:
         elif coding == "identity":
             yield from raw.stream(size, decode_content=False)
         else:
-            raise DecodeError(f"{coding!r:.40} was not asked for")
+            raise DecodeError(f"{shown(coding, 40)} was not asked for")
 
     def close(self) -> None:
         """Give the connection back, or end it if there is more to read."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from .._fork import HomeLock
+from .._shown import shown
 from .._types import UNSET
 from ..errors import ConfigError
 from ..transport.options import TransportOptions
@@ -74,7 +75,7 @@ class RestApi:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
-            raise ConfigError(f"max_retries is {max_retries!r}; pass 0 or more")
+            raise ConfigError(f"max_retries is {shown(max_retries)}; pass 0 or more")
         TransportOptions(proxy=proxy, ssl_context=ssl_context)  # refuses what is none
         self._provider = provider
         self._timeout = seconds(timeout, DEFAULT_TIMEOUT_S)

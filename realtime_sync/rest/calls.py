@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from attrs import field, frozen
 
+from .._headers import checked_headers
 from .._types import UNSET, Unset
 from ..errors import RemoteProtocolError
 from .api import Resource
@@ -105,8 +106,8 @@ def _action(
         body=None if body is None else json_body(body),
         accept="*/*",
         repeatable=repeatable,
-        extra_headers=extra_headers or {},
-        extra_query=extra_query or {},
+        extra_headers=extra_headers,
+        extra_query=extra_query,
         timeout=timeout,
     )
 
@@ -153,7 +154,8 @@ class Calls(Resource):
         fields = merged({"sdp": sdp, "session": session}, extra_body)
         parts = parts_of(fields)
         alone = set(fields) == {"sdp"}
-        headers = {k: v for k, v in (extra_headers or {}).items() if k.lower() != "content-type"}
+        given = checked_headers(extra_headers, "extra_headers")
+        headers = {k: v for k, v in given.items() if k.lower() != "content-type"}
         return self._send(
             Request(
                 path="/realtime/calls",
@@ -163,7 +165,7 @@ class Calls(Resource):
                 accept=SDP,
                 repeatable=False,
                 extra_headers=headers,
-                extra_query=extra_query or {},
+                extra_query=extra_query,
                 timeout=timeout,
             )
         )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, TypeVar, Union
 from urllib.parse import quote
 
-from attrs import Factory, field, frozen
+from attrs import field, frozen
 
-from .._headers import Headers
+from .._deadline import LONGEST_S
+from .._headers import Headers, checked_headers
+from .._required import is_number
+from .._shown import shown
 from .._types import UNSET, JsonDict, Unset
 from ..errors import ConfigError, LocalProtocolError, RemoteProtocolError
 from ..events.json_writer import write_json
+from ..providers.base import checked_query
 
 __all__ = [
     "Answer",
@@ -65,6 +68,14 @@ class Answer:
     retries: int = 0
 
 
+def _extra_headers(given: Any) -> Mapping[str, str]:
+    return checked_headers(given, "extra_headers")
+
+
+def _extra_query(given: Any) -> Mapping[str, object]:
+    return checked_query(given, "extra_query")
+
+
 @frozen(kw_only=True)
 class Request(Generic[T]):
     """One call.
@@ -86,8 +97,8 @@ class Request(Generic[T]):
     content_type: str = JSON
     accept: str = JSON
     repeatable: bool
-    extra_headers: Mapping[str, str] = field(default=Factory(dict), repr=False)
-    extra_query: Mapping[str, object] = field(default=Factory(dict), repr=False)
+    extra_headers: Mapping[str, str] = field(default=None, repr=False, converter=_extra_headers)
+    extra_query: Mapping[str, object] = field(default=None, repr=False, converter=_extra_query)
     timeout: Any = UNSET
 
 
@@ -100,14 +111,19 @@ def call_path(call_id: str, action: str) -> str:
     """
     if not isinstance(call_id, str) or not call_id or call_id in (".", ".."):
         raise ConfigError(
-            f"call_id is {call_id!r}; pass the id of a call, such as event.data.call_id"
+            f"call_id is {shown(call_id)}; pass the id of a call, such as event.data.call_id"
         )
     return f"/realtime/calls/{quote(text_bytes(call_id), safe='')}/{action}"
 
 
 def merged(fields: Mapping[str, Any], extra_body: Mapping[str, Any] | None) -> JsonDict:
-    """Return the fields that were given, with the caller's additions over them."""
-    return {k: v for k, v in {**fields, **(extra_body or {})}.items() if v is not UNSET}
+    """Return the fields that were given, with the caller's additions over them.
+
+    Raises:
+        ConfigError: the additions are no dictionary, or have a name that is no text.
+    """
+    more = checked_query(extra_body, "extra_body")
+    return {k: v for k, v in {**fields, **more}.items() if v is not UNSET}
 
 
 def json_body(fields: Any) -> bytes:
@@ -186,11 +202,10 @@ def seconds(timeout: Any, default: Any = UNSET) -> tuple[float | None, float | N
         connect = read = -1
     if not all(part is None or _is_time(part) for part in (connect, read)):
         raise ConfigError(
-            f"timeout is {value!r}; pass seconds greater than 0, (connect, read), or None"
+            f"timeout is {shown(value)}; pass seconds greater than 0, (connect, read), or None"
         )
     return connect, read
 
 
 def _is_time(value: Any) -> bool:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and math.isfinite(value) and value > 0
+    return is_number(value, 0, LONGEST_S) and value > 0

@@ -59,8 +59,8 @@ class TranslationClientSecrets(Resource):
                 parse=read_secret(TranslationClientSecret),
                 body=json_body(merged(fields, extra_body)),
                 repeatable=True,
-                extra_headers=extra_headers or {},
-                extra_query=extra_query or {},
+                extra_headers=extra_headers,
+                extra_query=extra_query,
                 timeout=timeout,
             )
         )

@@ -21,6 +21,7 @@ from typing import Any, Literal, Protocol
 from attrs import frozen
 
 from .._headers import Headers
+from .._required import is_absent, require_length
 from ..errors import ConfigError, RemoteProtocolError, WebhookSignatureError
 from ..events import Model
 from ..events.base import listed, load, nested, one
@@ -117,6 +118,8 @@ class Webhooks:
     """
 
     def __init__(self, secret: str | None = None, *, clock: Callable[[], float] = time.time):
+        if secret is not None and not isinstance(secret, str):
+            raise _no_secret(secret)
         self._secret = secret
         self._clock = clock
 
@@ -170,10 +173,12 @@ class Webhooks:
             tolerance: how many seconds its timestamp may be off, in the past or the future.
 
         Raises:
-            ConfigError: there is no secret, or it is malformed; the payload is no body.
+            ConfigError: there is no secret, or it is malformed; the payload is no body; the
+                tolerance no number.
             WebhookSignatureError: a header is missing or odd, the signature is wrong, or the
                 timestamp is out of tolerance.
         """
+        require_length(tolerance, "tolerance", error=ConfigError)
         key = _key(self._secret if secret is None else secret)
         body = _body(payload)
         found = _headers(headers)
@@ -234,14 +239,18 @@ def sign(
     }
 
 
+def _no_secret(secret: object) -> ConfigError:
+    return ConfigError(f"the webhook secret is a {type(secret).__name__}; pass text")
+
+
 def _key(secret: str | None) -> bytes:
-    if not secret:
+    if is_absent(secret):
         raise ConfigError(
             "no webhook secret: pass secret=…, webhook_secret=… to the client, or set "
             "OPENAI_WEBHOOK_SECRET"
         )
     if not isinstance(secret, str):
-        raise ConfigError(f"the webhook secret is a {type(secret).__name__}; pass text")
+        raise _no_secret(secret)
     if not secret.startswith(_PREFIX):
         return _bytes(secret)
     key = b""

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import ConnectionClosed
 from ..transport import MemoryPeer, MemoryTransport, Transport, TransportOptions, memory_pair
@@ -215,7 +216,7 @@ class ScriptedServer:
             self._check_locked()
             types = ", ".join(message["type"] for message in self._sent) or "nothing"
             raise ScriptError(
-                f"the client has not sent {expect!r:.300} ({len(found)} of {count}) within "
+                f"the client has not sent {shown(expect, 300)} ({len(found)} of {count}) within "
                 f"{timeout:g} s; it has sent: {types}"
             )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from .._shown import shown
 from .._types import JsonDict
 from .script_error import ScriptError, require
 from .traffic import Traffic, check_traffic
@@ -41,8 +42,10 @@ class UnexpectedSend(ScriptError):  # noqa: N818 -- a failed assertion, named fo
         self.expected = expected
 
     def __str__(self) -> str:
-        wanted = "no step is left" if self.expected is None else f"next is {self.expected!r:.300}"
-        return f"the client sent {self.actual!r:.300}, but {wanted}"
+        wanted = (
+            "no step is left" if self.expected is None else f"next is {shown(self.expected, 300)}"
+        )
+        return f"the client sent {shown(self.actual, 300)}, but {wanted}"
 
 
 class UnconsumedSteps(ScriptError):  # noqa: N818 -- likewise
@@ -59,7 +62,7 @@ class UnconsumedSteps(ScriptError):  # noqa: N818 -- likewise
         self.expected = expected
 
     def __str__(self) -> str:
-        wanted = "an answer" if self.expected is None else f"{self.expected!r:.300}"
+        wanted = "an answer" if self.expected is None else f"{shown(self.expected, 300)}"
         return f"steps left of the script: {self.remaining_steps}, and the next is {wanted}"
 
 

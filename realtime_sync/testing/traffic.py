@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 
 from attrs import frozen
 
+from .._shown import shown
 from .._types import UNSET, JsonDict, Unset
 from ..events import ServerEvent, parse_event
 from .script_error import ScriptError, require, require_count, require_text
@@ -132,7 +133,7 @@ def _json(value: object) -> str:
     try:
         return json.dumps(value)
     except (TypeError, ValueError) as exc:
-        raise ScriptError(f"{value!r:.80} can't be written as JSON: {exc}") from exc
+        raise ScriptError(f"{shown(value)} can't be written as JSON: {exc}") from exc
 
 
 def parsed(traffic: Traffic) -> list[ServerEvent]:
@@ -521,7 +522,7 @@ def _in_order(words: list[JsonDict], sound: list[JsonDict], order: Order) -> lis
         pairs = itertools.zip_longest(words, sound)
         return [event for pair in pairs for event in pair if event is not None]
     raise ScriptError(
-        f"order={order!r:.80} is unknown; choose 'interleaved', 'sound_first' or 'words_first'"
+        f"order={shown(order)} is unknown; choose 'interleaved', 'sound_first' or 'words_first'"
     )
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from .._shown import shown
 from ..errors import ConfigError
 
 __all__ = ["DocstringStyle", "Documentation", "read_docstring"]
@@ -40,6 +41,9 @@ class Documentation:
     parameters: dict[str, str] = field(factory=dict)
 
 
+_STYLES = ("google", "numpy", "sphinx")
+
+
 def read_docstring(docstring: str | None, *, style: DocstringStyle | None = None) -> Documentation:
     """Return what ``docstring`` says; nothing for None.
 
@@ -50,9 +54,9 @@ def read_docstring(docstring: str | None, *, style: DocstringStyle | None = None
     Raises:
         ConfigError: there is no such style.
     """
-    if style not in (None, "google", "numpy", "sphinx"):
+    if style is not None and (not isinstance(style, str) or style not in _STYLES):
         raise ConfigError(
-            f"docstring_style={style!r:.80} is unknown; choose 'google', 'numpy' or 'sphinx', or "
+            f"docstring_style={shown(style)} is unknown; choose 'google', 'numpy' or 'sphinx', or "
             "None for each section's own"
         )
     lines = inspect.cleandoc(docstring or "").splitlines()

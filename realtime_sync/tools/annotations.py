@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 import attrs
 
+from .._shown import shown
 from ._docstrings import read_docstring
 from .constraints import constrained, words_of
 from .kinds import PLAIN, AnyOf, ArrayOf, Kind, MappingOf, Member, ObjectOf, OneOf, TupleOf
@@ -192,4 +193,4 @@ def _validating(cls: Any) -> Callable[..., Any]:
 
 
 def _name(annotation: Any) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return annotation.__name__ if isinstance(annotation, type) else shown(annotation)

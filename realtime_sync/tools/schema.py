@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 
 from attrs import evolve, frozen
 
+from .._required import require, require_flag, require_text
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import ConfigError
 from ._docstrings import DocstringStyle, read_docstring
@@ -149,6 +151,12 @@ def describe(
         >>> describe(add, name="plus").declaration() == function_schema(add, name="plus")
         True
     """
+    require_flag(use_docstring, "use_docstring", error=ConfigError)
+    require_flag(strict, "strict", error=ConfigError)
+    if description is not None:
+        require_text(description, "description", error=ConfigError)
+    fits = isinstance(context_types, tuple) and all(isinstance(t, type) for t in context_types)
+    require(fits, "context_types must be a tuple of classes", context_types, error=ConfigError)
     name = _checked_name(function, name)
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigError(f"{name} is async and nobody would await it; give a plain function")
@@ -226,7 +234,7 @@ def _renamed(function: Function | Tool, name: str) -> Function | Tool:
 
 def _check_callable(function: object) -> None:
     if not callable(function):
-        raise ConfigError(f"a tool is a function, not {type(function).__name__}: {function!r}")
+        raise ConfigError(f"a tool is a function, not {type(function).__name__}: {shown(function)}")
 
 
 def _checked_name(function: object, name: str | None) -> str:
@@ -234,7 +242,8 @@ def _checked_name(function: object, name: str | None) -> str:
     found: object = getattr(function, "__name__", None) if name is None else name
     if not isinstance(found, str) or not _NAME.fullmatch(found):
         raise ConfigError(
-            f"{found!r} is no name for a tool; give a mapping such as {{'look_up': function}} with "
+            f"{shown(found)} is no name for a tool; give a mapping such as "
+            f"{{'look_up': function}} with "
             "names of letters, digits, _ and -, up to 64"
         )
     return found

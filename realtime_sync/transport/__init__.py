@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .._headers import checked_headers
+from .._required import require_text
+from .._shown import shown
+from ..errors import ConfigError
 from .base import Transport
 from .memory import MemoryPeer, MemoryTransport, memory_pair
 from .options import TransportOptions
@@ -35,4 +39,9 @@ def connect(
     """
     from ._websocket import connect as open_websocket  # websocket-client is heavy
 
-    return open_websocket(url, headers=headers, options=options or TransportOptions())
+    require_text(url, "the URL", error=ConfigError)
+    given = checked_headers(headers, "headers")
+    options = TransportOptions() if options is None else options
+    if not isinstance(options, TransportOptions):
+        raise ConfigError(f"options={shown(options)} are none; pass TransportOptions(…)")
+    return open_websocket(url, headers=given, options=options)

@@ -23,6 +23,7 @@ from .._net.address import WEBSOCKET_PORTS, server_url
 from .._net.connect_errors import Failure, Place, no_link, no_tls, silence
 from .._net.proxy import proxy_for
 from .._net.secrets import Secrets
+from .._shown import shown
 from .._threads import Attempt
 from .._version import __version__
 from ..errors import ConfigError, ConnectError, RealtimeError
@@ -133,7 +134,7 @@ def _header_lines(headers: Mapping[str, str], options: TransportOptions) -> list
         check_header(name, value)
         lower = name.lower()
         if lower in _HANDSHAKE_HEADERS or lower.startswith("sec-websocket-"):
-            raise ConfigError(f"the header {name!r} belongs to the handshake; leave it out")
+            raise ConfigError(f"the header {shown(name)} belongs to the handshake; leave it out")
         lines.append(f"{name}: {value}")
     if not any(name.lower() == "user-agent" for name in headers):
         lines.append(f"User-Agent: realtime_sync/{__version__}")

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from .._deadline import Deadline
 from .._fork import Home
+from .._shown import shown
 from ..errors import (
     ConnectionClosed,
     ConnectionClosedError,
@@ -165,6 +166,8 @@ def closed_by_us(code: int, reason: str = "") -> ConnectionClosed:
 
 def utf8(text: str) -> bytes:
     """Return a message as it is sent; raise LocalProtocolError if it is no Unicode text."""
+    if not isinstance(text, str):
+        raise LocalProtocolError(f"a message is a text, not {shown(text)}")
     try:
         return text.encode()
     except UnicodeEncodeError as exc:
@@ -178,15 +181,15 @@ def check_close(code: int, reason: str) -> None:
     """Raise LocalProtocolError unless a client may send this close code and reason."""
     if not isinstance(code, int) or (code != 1000 and not 3000 <= code <= 4999):
         raise LocalProtocolError(
-            f"close code {code!r:.80} is not the client's to send; use 1000, or 3000 to 4999"
+            f"close code {shown(code)} is not the client's to send; use 1000, or 3000 to 4999"
         )
     if not isinstance(reason, str):
-        raise LocalProtocolError(f"the close reason is {reason!r:.80}; pass a str")
+        raise LocalProtocolError(f"the close reason is {shown(reason)}; pass a str")
     try:
         size = len(reason.encode())
     except UnicodeEncodeError as exc:
         raise LocalProtocolError(
-            f"the close reason {reason!r} is not valid Unicode; remove the lone surrogates"
+            f"the close reason {shown(reason)} is not valid Unicode; remove the lone surrogates"
         ) from exc
     if size > MAX_REASON_BYTES:
         raise LocalProtocolError(

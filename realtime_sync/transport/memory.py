@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable
 
 from .._deadline import Deadline
-from ..errors import ConnectionClosed, RealtimeTimeout
+from .._required import require, require_count, require_flag, require_function, require_text
+from ..errors import ConfigError, ConnectionClosed, RealtimeTimeout
 from .base import Transport, check_close, closed, closed_by_us, utf8
 
 __all__ = ["MemoryPeer", "MemoryTransport", "memory_pair"]
@@ -43,6 +44,9 @@ class MemoryTransport(Transport):
         self, *, answer_close: bool, on_send: Callable[[str], object] | None = None
     ) -> None:
         super().__init__()
+        require_flag(answer_close, "answer_close", error=ConfigError)
+        if on_send is not None:
+            require_function(on_send, "on_send", error=ConfigError)
         self._on_send = on_send
         self._changed = threading.Condition()
         # All guarded by _changed:
@@ -155,7 +159,8 @@ class MemoryTransport(Transport):
 
     def _peer_receive(self, timeout: float | None) -> str:
         with self._changed:
-            ready = self._changed.wait_for(self._peer_ready_locked, timeout)
+            seconds = Deadline(timeout).remaining()
+            ready = self._changed.wait_for(self._peer_ready_locked, seconds)
             if self._to_peer:
                 return self._to_peer.popleft()
             if self._closing is not None:
@@ -193,17 +198,31 @@ class MemoryPeer:
         """Return the next message the client sent.
 
         Raises:
+            ConfigError: the timeout is no number of seconds.
             RealtimeTimeout: none came within ``timeout`` seconds.
             ConnectionClosed: none will come any more.
         """
         return self._transport._peer_receive(timeout)
 
     def send(self, message: str | bytes) -> None:
-        """Give the client one message: ``str`` for text, ``bytes`` for binary."""
+        """Give the client one message: ``str`` for text, ``bytes`` for binary.
+
+        Raises:
+            ConfigError: it is neither.
+            ConnectionClosed: the link is over.
+        """
+        fits = isinstance(message, str | bytes)
+        require(fits, "a message must be a text or bytes", message, error=ConfigError)
         self._transport._peer_send(message)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the link; answers the client's close when that came first."""
+        """Close the link; answers the client's close when that came first.
+
+        Raises:
+            ConfigError: the code is no number, or the reason no text.
+        """
+        require_count(code, "code", error=ConfigError)
+        require_text(reason, "reason", error=ConfigError)
         self._transport._peer_end(code, reason)
 
     def drop(self) -> None:

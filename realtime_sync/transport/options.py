@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import Attribute, field, frozen
 
+from .._deadline import LONGEST_S
 from .._net.proxy import parse_proxy
+from .._required import is_absent, is_number, is_whole
+from .._shown import shown
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,10 +31,9 @@ def _seconds(
     def check(_: object, attribute: Attribute[Any], value: object) -> None:
         if value is None and optional:
             return
-        good = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not good or not math.isfinite(value) or value < 0 or (value == 0 and not zero):  # type: ignore[arg-type,operator]  # good says it is a number
+        if not is_number(value, 0, LONGEST_S) or (value == 0 and not zero):
             raise ConfigError(
-                f"{attribute.name} is {value!r}; pass a number of seconds {rule}{extra}"
+                f"{attribute.name} is {shown(value)}; pass a number of seconds {rule}{extra}"
             )
 
     return check
@@ -40,19 +42,20 @@ def _seconds(
 def _check_max_size(_: object, attribute: Attribute[Any], value: object) -> None:
     if value is None:
         return
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not is_whole(value, 1):
         raise ConfigError(
-            f"{attribute.name} is {value!r}; pass a positive number of bytes, or None for no limit"
+            f"{attribute.name} is {shown(value)}; pass a positive number of bytes, or None for "
+            "no limit"
         )
 
 
 def _check_compression(_: object, attribute: Attribute[Any], value: object) -> None:
-    if value not in (None, "deflate"):
-        raise ConfigError(f"{attribute.name} is {value!r}; pass 'deflate', or None for none")
+    if value is not None and (not isinstance(value, str) or value != "deflate"):
+        raise ConfigError(f"{attribute.name} is {shown(value)}; pass 'deflate', or None for none")
 
 
 def _check_proxy(_: object, attribute: Attribute[Any], value: Any) -> None:
-    if value is not None and value != "":
+    if not is_absent(value):
         parse_proxy(value, attribute.name)
 
 
@@ -80,6 +83,8 @@ def _check_subprotocols(_: object, attribute: Attribute[Any], value: tuple[Any, 
 def _names(value: Any) -> Any:
     if isinstance(value, str):
         raise ConfigError("subprotocols is one string; pass a sequence, such as ('realtime',)")
+    if not isinstance(value, Iterable):
+        raise ConfigError("subprotocols is no sequence; pass one, such as ('realtime',)")
     return tuple(value)
 
 

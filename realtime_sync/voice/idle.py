@@ -7,6 +7,9 @@ from typing import Literal
 
 from attrs import frozen
 
+from .._deadline import LONGEST_S
+from .._required import is_number, require_text
+from .._shown import shown
 from ..errors import ConfigError
 
 __all__ = ["IdleRule", "IdleWatch"]
@@ -44,9 +47,11 @@ class IdleRule:
             seconds = getattr(self, name)
             if seconds is None and name == "end_after_s":
                 continue
-            number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-            if not number or not 0 < seconds < 1e9:
-                raise ConfigError(f"{name}={seconds!r} is no time; give seconds, more than 0")
+            if not is_number(seconds, 0, LONGEST_S) or not seconds:
+                raise ConfigError(f"{name}={shown(seconds)} is no time; give seconds, more than 0")
+        for name in ("say", "instructions"):
+            if (text := getattr(self, name)) is not None:
+                require_text(text, name, error=ConfigError)
         if self.say is not None and self.instructions is not None:
             raise ConfigError("say and instructions exclude one another; leave one of them out")
 

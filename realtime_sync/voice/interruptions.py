@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal
 
 from attrs import define, field, frozen
 
+from .._deadline import LONGEST_S
+from .._required import is_number, is_whole, require_flag
+from .._shown import shown
 from .._types import JsonDict
 from ..errors import ConfigError
 from ..events.wire_values import as_number
@@ -43,9 +46,10 @@ def _words(text: str) -> tuple[str, ...]:
 def _to_phrases(words: Collection[str] | None) -> frozenset[tuple[str, ...]] | None:
     if words is None:
         return None
-    if isinstance(words, str) or not all(isinstance(word, str) for word in words):
+    is_list = isinstance(words, Iterable) and not isinstance(words, str)
+    if not is_list or not all(isinstance(word, str) for word in words):
         raise ConfigError(
-            f"backchannels={words!r:.80} is no list of texts; give e.g. ['mhm', 'uh-huh'], or "
+            f"backchannels={shown(words)} is no list of texts; give e.g. ['mhm', 'uh-huh'], or "
             "None to judge by length alone"
         )
     return frozenset(filter(None, map(_words, words)))
@@ -94,11 +98,14 @@ class Interruptions:
     def __attrs_post_init__(self) -> None:
         for name in ("min_ms", "max_backchannel_ms"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise ConfigError(f"{name}={value!r} is no length; give milliseconds, 0 or more")
+            if not is_whole(value):
+                raise ConfigError(
+                    f"{name}={shown(value)} is no length; give milliseconds, 0 or more"
+                )
         seconds = self.verdict_s
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-            raise ConfigError(f"verdict_s={seconds!r} is no time; give seconds, more than 0")
+        if not is_number(seconds, 0, LONGEST_S) or not seconds:
+            raise ConfigError(f"verdict_s={shown(seconds)} is no time; give seconds, more than 0")
+        require_flag(self.resume, "resume", error=ConfigError)
         if self.min_ms and self.resume:
             raise ConfigError(
                 "min_ms and resume exclude one another: with resume the sink pauses at once; "

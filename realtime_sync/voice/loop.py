@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from attrs import evolve
 
 from .._deadline import Deadline
+from .._required import require_flag, require_length, require_object, require_text
+from .._shown import shown
 from .._signal_safe import Claim
 from ..audio.base import SinkLike, SourceLike, as_sink, as_source
 from ..conversation.tool_calls import ToolCalls
@@ -25,6 +27,7 @@ from .events import TurnMetrics, VoiceEvent
 from .hearing import Hearing
 from .idle import IdleRule
 from .interruptions import Interruptions
+from .loop_options import check_options
 from .output import SinkOutput
 from .playback import EchoControl
 from .rules import VoiceState, check_rules
@@ -125,6 +128,15 @@ class VoiceLoop:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         source, sink = as_source(source), as_sink(sink)
+        check_options(
+            connection=connection,
+            on_event=on_event,
+            unknown_tools=unknown_tools,
+            push_to_talk=push_to_talk,
+            vad=vad,
+            echo=echo,
+            half_duplex=half_duplex,
+        )
         check_rules(interruptions, idle)
         if half_duplex and isinstance(interruptions, Interruptions):
             raise ConfigError(
@@ -132,6 +144,8 @@ class VoiceLoop:
                 "while the sink plays hears nobody interrupt"
             )
         Deadline(tool_timeout)  # raises for what is no time
+        require_length(idle_timeout, "idle_timeout", error=ConfigError)
+        require_length(answer_timeout, "answer_timeout", error=ConfigError)
         if push_to_talk and isinstance(interruptions, Interruptions):
             interruptions = evolve(interruptions, backchannels=None)  # the button decides
         hearing = Hearing(sink, rate=source.rate, echo=echo, half_duplex=half_duplex, clock=clock)
@@ -216,6 +230,7 @@ class VoiceLoop:
         Args:
             item_id: of an item of `history`; any other has no words.
         """
+        require_text(item_id, "item_id", error=ConfigError)
         return self._engine.transcript.heard(item_id)
 
     @property
@@ -239,7 +254,8 @@ class VoiceLoop:
         Args:
             muted: False lets the user be heard again.
         """
-        self._uplink.muted = bool(muted)
+        require_flag(muted, "muted", error=ConfigError)
+        self._uplink.muted = muted
 
     def run(self) -> None:
         """Talk until the source has ended and the last answer was heard, or until `close`.
@@ -254,7 +270,8 @@ class VoiceLoop:
                 session and this loop detect turns, or the rules of interruptions need the user's
                 words and the session does not have them written down.
             ServerError: the server refused an update of the session that was sent before.
-            AudioError: the source or the sink failed.
+            AudioError: the source or the sink failed; a source of the program's own raises what it
+                raises.
             QueueFullError: ``on_event`` takes no events.
             ConcurrencyError: it was run before, or somebody else consumes the connection.
             Exception: whatever ``on_event`` raised.
@@ -310,7 +327,7 @@ class VoiceLoop:
             ConnectionClosed: the connection is over.
         """
         if not isinstance(text, str) or not text.strip():
-            raise ConfigError(f"say() takes the words to be said, not {text!r:.80}")
+            raise ConfigError(f"say() takes the words to be said, not {shown(text)}")
         self._check_protection(interruptible)
         self._engine.call(lambda: self._state.say(text, interruptible=interruptible))
 
@@ -324,14 +341,17 @@ class VoiceLoop:
             interruptible: as in `say`.
 
         Raises:
-            ConfigError: it can't be protected.
+            ConfigError: it can't be protected, or ``response`` is no dictionary.
             ConnectionClosed: the connection is over.
         """
         self._check_protection(interruptible)
+        if response is not None:
+            require_object(response, "response", error=ConfigError)
         params = as_object(plain(response))
         self._engine.call(lambda: self._state.respond(params, interruptible=interruptible))
 
     def _check_protection(self, interruptible: bool) -> None:
+        require_flag(interruptible, "interruptible", error=ConfigError)
         if not interruptible and not self._can_protect:
             raise ConfigError(
                 "here the server decides what interrupts an answer; make the loop with "

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Literal
 
+from .._shown import shown
 from .._types import JsonDict
 from ..connection.reply import server_error
 from ..conversation.history import History
@@ -928,10 +929,10 @@ def check_rules(interruptions: object, idle: object) -> None:
     """
     if not isinstance(interruptions, Interruptions | bool):
         raise ConfigError(
-            f"interruptions={interruptions!r:.80} is no rule; give True, False or Interruptions(…)"
+            f"interruptions={shown(interruptions)} is no rule; give True, False or Interruptions(…)"
         )
     if idle is not None and not isinstance(idle, IdleRule):
-        raise ConfigError(f"idle={idle!r:.80} is no rule; give IdleRule(after_s=…), or None")
+        raise ConfigError(f"idle={shown(idle)} is no rule; give IdleRule(after_s=…), or None")
 
 
 def _delete_unheard(response: JsonDict, answer: TrackedAnswer) -> list[Effect]:

@@ -172,18 +172,35 @@ def test_over_tls_and_at_all_addresses(tmp_path: Path, host: str, reached_at: st
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"port": "x"}, "^argument --port: invalid int value: 'x'$"),
         ({"port": 65_536}, "^the port is 65536; choose one"),
         ({"session_limit": 0}, "^the session limit is 0; give seconds"),
         ({"tls_key": "key.pem"}, "^a TLS key needs its certificate chain"),
         ({"tls_cert": "no.pem"}, "^the certificate 'no.pem' can't be used"),
-        ({"api_key": "a\0b"}, "^an option of the embedded server is wrong: embedded null byte$"),
-        ({"api_key": "key\ud800"}, "^an option of the embedded server is wrong: 'utf-8' codec"),
+        ({"models": ["a\0b"]}, "^an option of the embedded server is wrong: embedded null byte$"),
+        ({"models": ["m\ud800"]}, "^an option of the embedded server is wrong: 'utf-8' codec"),
     ],
 )
 def test_a_wrong_option_is_told_at_the_start(options: dict[str, Any], problem: str) -> None:
     with Local(**options) as client, pytest.raises(ConfigError, match=problem):
         client.realtime.connect().enter()
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"port": "x"}, "^port must be a whole number, not 'x'$"),
+        ({"session_limit": True}, "^session_limit must be a number"),
+        ({"tls_cert": b"server.pem"}, "^tls_cert must be the path of a file"),
+        ({"host": "a\0b"}, "^host must be a text"),
+        ({"api_key": "a\0b"}, "^api_key is not one line"),
+        ({"api_key": b"key"}, "^api_key is a bytes; pass a text"),
+        ({"url": "127.0.0.1:8765"}, "^url has the scheme"),
+        ({"url": 8765}, "^url must be a text"),
+    ],
+)
+def test_an_option_of_a_wrong_type_is_told_at_once(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        Local(**options)
 
 
 def test_nobody_listens() -> None:

@@ -551,7 +551,10 @@ def test_base_urls_that_are_none(api: Make, base_url: str) -> None:
 
 def test_keys_that_no_header_can_hold(api: Make) -> None:
     for key in (f"{KEY}\n", "sk-ü", f"{KEY}\r\nX: y"):
-        provider = OpenAIProvider(api_key=key, base_url="http://localhost:1/v1")
+        with pytest.raises(ConfigError) as caught:
+            OpenAIProvider(api_key=key, base_url="http://localhost:1/v1")
+        assert key.strip() not in str(caught.value)
+        provider = OpenAIProvider(api_key=lambda k=key: k, base_url="http://localhost:1/v1")  # type: ignore[misc]
         error = failure(lambda p=provider: secret(RestApi(lambda: p)))  # type: ignore[misc]
         assert isinstance(error, ConfigError)
 

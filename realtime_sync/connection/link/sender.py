@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any, Literal
 
+from ..._shown import shown
 from ..._types import JsonDict
 from ...conversation.unconfirmed import LINK_BOUND
 from ...errors import ConnectionClosed, LocalProtocolError, QueueFullError
@@ -412,7 +413,8 @@ def to_dict(event: ClientEvent | Mapping[str, Any]) -> JsonDict:
         )
     if not isinstance(event.get("type"), str):
         raise LocalProtocolError(
-            f"a client event needs a 'type', such as 'session.update'; got the keys {list(event)}"
+            "a client event needs a 'type', such as 'session.update'; got the keys "
+            f"{shown(list(event))}"
         )
     return _checked(dict(event))
 

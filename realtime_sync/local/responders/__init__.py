@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ..._net.secrets import show_url
+from ..._required import require_text
 from ...errors import ConfigError
 from ..engines import Responder
 
 __all__ = ["make_responder"]
+
+_MOST_SHOWN = 100  # characters
 
 
 def make_responder(spec: str) -> Responder:
@@ -25,6 +28,7 @@ def make_responder(spec: str) -> Responder:
     Raises:
         ConfigError: no such responder, or its script or URL is wrong.
     """
+    require_text(spec, "the responder", error=ConfigError)
     kind, _, argument = spec.partition(":")
     if kind == "scripted":
         from .scripted import ScriptedResponder, load_script
@@ -41,6 +45,6 @@ def make_responder(spec: str) -> Responder:
 
         return EchoResponder()
     raise ConfigError(
-        f"responder {show_url(spec)} is unknown; choose 'scripted', 'scripted:FILE.yaml', "
-        "'chat:URL' or 'echo'"
+        f"responder {show_url(spec[:_MOST_SHOWN])} is unknown; choose 'scripted', "
+        "'scripted:FILE.yaml', 'chat:URL' or 'echo'"
     )

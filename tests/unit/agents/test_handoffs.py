@@ -100,7 +100,7 @@ async def waits(context: Any) -> None: ...
         ({"on_handoff": waits}, "on_handoff is async"),
         ({"is_enabled": "no"}, "is_enabled of the handoff 'transfer_to_billing___co' must be True"),
         ({"tool_name_override": "to billing"}, "'to billing' is no name for a handoff"),
-        ({"tool_name_override": 7}, "7 is no name for a handoff"),
+        ({"tool_name_override": 7}, "tool_name_override must be a text, not 7"),
         ({"is_enabled": waits}, "is_enabled of the handoff 'transfer_to_billing___co' is async"),
         ({"on_handoff": lambda: None}, "exactly the context$"),
         ({"on_handoff": lambda a, b: None}, "exactly the context$"),

@@ -134,6 +134,7 @@ def test_the_client_of_the_environment(
 def test_options_of_the_connection_are_checked(scripted_server: Server) -> None:
     options = {"websocket_connection_options": {"no_such": 1}}
     app = app_of(ScriptedServer(), connection_options=options)
+    say(app)
     with pytest.raises(ConfigError, match="no_such"):
         app.run()
     assert not app.is_running()
@@ -343,6 +344,7 @@ def test_stop_while_it_connects() -> None:
     """From the call of `run` on it is running, and can be stopped."""
     client = OpenAI(api_key="key")
     app = Realtime("gpt-realtime", client=client)
+    say(app)
     app._connection_options["transport"] = Unreachable(lambda: app.stop())
     app.run()
     app._connection_options["transport"] = Unreachable(lambda: None)

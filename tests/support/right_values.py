@@ -1,0 +1,290 @@
+"""What a public callable is called on, and what is right for its parameters.
+
+Whatever needs a server gets a scripted one, without a network; what asks over HTTP finds a port
+where nothing listens. What waits has nothing to wait for: its connection has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from distiller_peer import DistillerLine, DistillerPeer
+from wrong_values import Callee, is_value
+
+from realtime_sync import (
+    AIRefinery,
+    OpenAI,
+    Realtime,
+    Reply,
+    TranslationConnection,
+    agents,
+    audio,
+    events,
+    testing,
+    tools,
+    transport,
+    voice,
+)
+from realtime_sync.conversation.session import SoundFormat
+from realtime_sync.distiller import DistillerEvent, open_session
+from realtime_sync.rest import ClientSecret, Webhooks
+from realtime_sync.testing import MemorySink, MemorySource, ScriptedClient, ScriptedServer
+
+__all__ = ["KEY", "Bench", "right_values"]
+
+KEY = "sk-the-key-of-this-test"
+NOWHERE = "http://127.0.0.1:1/v1"
+PCM = bytes(960)
+AGENT = agents.RealtimeAgent[Any](name="Desk")
+
+
+def plain() -> str:
+    """Do nothing."""
+    return ""
+
+
+class Bench:
+    """Makes what methods are called on, in a folder; `stack` closes it."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder = folder
+        self._stack = stack
+
+    def on(self, owner: type) -> Any:
+        """Return an object of a class."""
+        made = MAKERS[owner.__name__](self)
+        return self._stack.enter_context(made) if owner.__name__ in ENTERED else made
+
+    def connection(self) -> Any:
+        """Return a connection that is open."""
+        return self._stack.enter_context(ScriptedClient(ScriptedServer()).realtime.connect())
+
+    def ended(self) -> Any:
+        """Return a connection that the server has closed."""
+        server = ScriptedServer()
+        connection = self._stack.enter_context(ScriptedClient(server).realtime.connect())
+        server.emit(testing.close_link(1000))
+        for _ in connection:
+            pass
+        return connection
+
+    def client(self) -> OpenAI:
+        """Return a client whose server is not there."""
+        client = OpenAI(api_key=KEY, base_url=NOWHERE, proxy="", max_retries=0)
+        return self._stack.enter_context(client)
+
+    def session(self) -> Any:
+        """Return a session of agents that runs."""
+        runner = agents.RealtimeRunner(AGENT, client=ScriptedClient(ScriptedServer()))
+        return self._stack.enter_context(runner.run())
+
+    def loop(self) -> voice.VoiceLoop:
+        """Return a spoken conversation that has not begun."""
+        loop = voice.VoiceLoop(self.connection(), MemorySource(), MemorySink())
+        self._stack.callback(loop.close)
+        return loop
+
+    def distiller(self) -> Any:
+        """Return the projects and sessions of a server."""
+        peer = self._stack.enter_context(DistillerPeer())
+        client = AIRefinery(KEY, peer.base_url, max_retries=0, proxy="")
+        return self._stack.enter_context(client).realtime_distiller
+
+    def distiller_session(self) -> Any:
+        """Return a session that the server has closed."""
+
+        def talk(line: DistillerLine) -> None:
+            line.begin()
+            line.close(1000)
+
+        peer = self._stack.enter_context(DistillerPeer(talk))
+        session = open_session(peer.place())
+        for _ in session.get_responses():
+            pass
+        return session
+
+    def ended_peer(self) -> Any:
+        """Return the server's end of a link that is over."""
+        _, peer = transport.memory_pair()
+        peer.drop()
+        return peer
+
+
+def _cancelled() -> tools.CallContext:
+    call = tools.CallContext(name="a", call_id="b", arguments="{}")
+    call.cancel()
+    return call
+
+
+def _reply() -> Reply:
+    return Reply(
+        text="",
+        audio=PCM,
+        transcript="",
+        usage=None,
+        function_calls=[],
+        response=events.Response(),
+        sound=SoundFormat("audio/pcm", 24000),
+    )
+
+
+ENTERED = ("StereoRecorder", "VirtualMicrophone", "VirtualSpeaker", "WavSink")
+MAKERS: dict[str, Callable[[Bench], Any]] = {
+    "CallContext": lambda bench: _cancelled(),
+    "Calls": lambda bench: bench.client().realtime.calls,
+    "ClientSecret": lambda bench: ClientSecret(value="a", expires_at=0),
+    "ClientSecrets": lambda bench: bench.client().realtime.client_secrets,
+    "ConversationItemResource": lambda bench: bench.connection().conversation.item,
+    "DistillerEvent": lambda bench: DistillerEvent({"type": "a"}),
+    "DistillerSession": lambda bench: bench.distiller_session(),
+    "EchoCanceller": lambda bench: audio.EchoCanceller(),
+    "EchoGate": lambda bench: audio.EchoGate(),
+    "Handoff": lambda bench: agents.realtime_handoff(AGENT),
+    "InputAudioBuffer": lambda bench: bench.connection().input_audio_buffer,
+    "InputText": lambda bench: agents.InputText(text="a"),
+    "Interruptions": lambda bench: voice.Interruptions(),
+    "MemoryPeer": lambda bench: bench.ended_peer(),
+    "OutputAudioBuffer": lambda bench: bench.connection().output_audio_buffer,
+    "Realtime": lambda bench: Realtime("model", client=ScriptedClient(ScriptedServer())),
+    "RealtimeConnection": lambda bench: bench.ended(),
+    "RealtimeConnectionManager": lambda bench: bench.client().realtime.connect(model="a"),
+    "RealtimeDistiller": lambda bench: bench.distiller(),
+    "RealtimePlaybackTracker": lambda bench: agents.RealtimePlaybackTracker(),
+    "RealtimeResource": lambda bench: bench.client().realtime,
+    "RealtimeSession": lambda bench: bench.session(),
+    "Reply": lambda bench: _reply(),
+    "Resampler": lambda bench: audio.Resampler(24000, 16000),
+    "ResponseResource": lambda bench: bench.connection().response,
+    "SessionHistory": lambda bench: bench.session().history,
+    "SessionResource": lambda bench: bench.connection().session,
+    "Sink": lambda bench: MemorySink(),
+    "SinkWrapper": lambda bench: audio.SinkWrapper(MemorySink()),
+    "Sound": lambda bench: audio.Sound(PCM),
+    "StereoRecorder": lambda bench: audio.StereoRecorder(bench.folder / "both.wav"),
+    "TranslationClientSecrets": lambda bench: bench.client().realtime.translations.client_secrets,
+    "TranslationConnection": lambda bench: TranslationConnection(bench.ended()),
+    "TranslationsResource": lambda bench: bench.client().realtime.translations,
+    "Usage": lambda bench: agents.Usage(),
+    "UserMessageItem": lambda bench: agents.UserMessageItem(item_id="a", content=[]),
+    "Vad": lambda bench: audio.Vad(),
+    "VirtualMicrophone": lambda bench: audio.VirtualMicrophone(),
+    "VirtualSpeaker": lambda bench: audio.VirtualSpeaker(pace="fast"),
+    "VoiceLoop": lambda bench: bench.loop(),
+    "WavSink": lambda bench: audio.WavSink(bench.folder / "sink.wav", pace="fast"),
+    "Webhooks": lambda bench: Webhooks("whsec_" + "A" * 32),
+}
+
+# By the parameter's name, or by the callable's and the parameter's.
+RIGHT: dict[str, Any] = {
+    "IdleRule.after_s": 1.0,
+    "Resampler.from_hz": 24000,
+    "Resampler.to_hz": 16000,
+    "TokenProvider.url": "http://127.0.0.1:1/token",
+    "VoiceLoop.connection": Bench.connection,
+    "agent": AGENT,
+    "agent_name": "a",
+    "answer_close": True,
+    "attempt": 1,
+    "audio": PCM,
+    "audio_end_ms": 10,
+    "audio_or_path": PCM,
+    "base_url": NOWHERE,
+    "bytes": PCM,
+    "call_id": "call_1",
+    "channels": 1,
+    "client_id": "a",
+    "client_secret": "b",
+    "close_link.code": 1000,
+    "connect.headers": {},
+    "content": [],
+    "content_index": 0,
+    "custom_blocking_event": plain,
+    "data": PCM,
+    "description": "d",
+    "device": "no such device",
+    "event": {"type": "response.create"},
+    "event_id": "event_1",
+    "extra_headers": {},
+    "extra_query": {},
+    "fields": {"type": "a"},
+    "from_wav.file": "nothing.wav",
+    "func": plain,
+    "function": plain,
+    "guardrail_function": plain,
+    "handler": print,
+    "headers": {"webhook-id": "a"},
+    "hear": print,
+    "heard": PCM,
+    "import_history.data": {"version": 1, "items": []},
+    "index_id": "a",
+    "input_json_schema": {},
+    "item": {"type": "message", "role": "user", "content": []},
+    "item_content_index": 0,
+    "item_id": "item_1",
+    "key": "sk-a",
+    "message": "Hello.",
+    "model": "gpt-realtime",
+    "ms": 20,
+    "name": "name",
+    "obj": {"item_id": "a", "content": []},
+    "off.type": "response.done",
+    "on.type": "response.done",
+    "on_invoke_handoff": plain,
+    "on_invoke_tool": plain,
+    "once.type": "response.done",
+    "other": agents.Usage(),
+    "output": "x",
+    "output_info": None,
+    "params_json_schema": {},
+    "parse_event.data": '{"type": "a"}',
+    "path": "nothing.wav",
+    "payload": b"{}",
+    "pcm": PCM,
+    "played": PCM,
+    "polled.timeout": lambda: 0,
+    "prices": {"input_text": 1.0},
+    "project": "tutor",
+    "response_id": "resp_1",
+    "response_type": "text",
+    "sdp": "v=0\r\n",
+    "send_raw.data": "{}",
+    "session": {"type": "realtime"},
+    "settings": {"voice": "marin"},
+    "sink": MemorySink(),
+    "source": MemorySource(),
+    "spec": "echo",
+    "starting_agent": AGENT,
+    "target_uri": "tel:+1",
+    "text": "Hello.",
+    "timeout": 0.0,
+    "tool": plain,
+    "tool_description": "d",
+    "tool_name": "a",
+    "tools": [],
+    "transcription": {},
+    "url": "ws://127.0.0.1:1/",
+    "uuid": "ann",
+    "wait_for.event": "response.done",
+    "watch.event": "response.done",
+}
+# Else something waits, a sound card is asked, or a decorator waits for its function.
+_GIVEN_ALWAYS = ("timeout", "device", "func")
+
+
+def right_values(callee: Callee, bench: Bench) -> dict[str, Any]:
+    """Return what a callable needs, with right values."""
+    short = callee.name.rpartition(".")[2]
+    names = {*callee.needed, *(each for each in _GIVEN_ALWAYS if each in callee.parameters)}
+    if callee.owner is not None and not callee.is_method and is_value(callee.owner):
+        return dict.fromkeys(names)  # it holds whatever it is given
+    found = {}
+    for name in names:
+        value = RIGHT.get(f"{short}.{name}", RIGHT.get(name, ...))
+        assert value is not ..., f"{callee.name} needs {name}: put what is right into RIGHT"
+        found[name] = (
+            value(bench) if getattr(value, "__qualname__", "").startswith("Bench.") else value
+        )
+    return found
