@@ -75,6 +75,10 @@ class Blocking(NotAwaited):
         )
 
 
+class _NotHere(ConfigError, AttributeError):
+    """Also an AttributeError, so that `hasattr` and the default of `getattr` work as ever."""
+
+
 class Advising:
     """Says what to write for attributes that the same object of another package has.
 
@@ -89,6 +93,6 @@ class Advising:
         def __getattr__(self, name: str) -> Any:
             advice = self._elsewhere.get(name)
             if advice is not None:
-                raise ConfigError(f".{name}: {advice}")
+                raise _NotHere(f".{name}: {advice}")
             what = f"{type(self).__name__!r} object has no attribute {name!r}"
             raise AttributeError(what, name=name, obj=self)

@@ -171,6 +171,12 @@ def test_an_attribute_of_another_package_s_client(
         ask(OPENED[name]())
 
 
+@pytest.mark.parametrize("name", ["beta", "chat", "copy"])
+def test_to_ask_whether_it_is_there_raises_nothing(name: str) -> None:
+    assert not hasattr(openai(), name)
+    assert getattr(openai(), name, "none") == "none"
+
+
 def test_the_beta_s_resource_of_a_connection(connection: Any) -> None:
     with pytest.raises(ConfigError, match=r"session\.update\(session=\{'type': 'transcription'"):
         connection.transcription_session.update(session={})
