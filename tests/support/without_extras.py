@@ -14,7 +14,7 @@ from collections.abc import Callable
 import realtime_sync
 from realtime_sync import ConfigError, Local, OpenAI
 from realtime_sync._installation import install_command
-from realtime_sync.audio import EchoCanceller, Microphone, Resampler, Speaker, Vad
+from realtime_sync.audio import EchoCanceller, Microphone, Resampler, Speaker, Vad, read_wav
 
 # What only an extra brings.
 EXTRAS = (
@@ -29,6 +29,7 @@ EXTRAS = (
     "python_socks",
     "pywebrtc_audio",
     "rich",
+    "soundfile",
     "soxr",
     "starlette",
     "uvicorn",
@@ -60,6 +61,10 @@ def convert_a_rate() -> None:
     Resampler(16_000, 24_000).process(b"\0\0" * 160)
 
 
+def read_a_flac() -> None:
+    read_wav(b"fLaC\0\0\0\x22" + bytes(34))
+
+
 def start_the_server() -> None:
     with Local() as client, client.realtime.connect():
         pass
@@ -73,6 +78,7 @@ NEEDS: dict[Callable[[], object], str] = {
     open_microphone: "audio",
     open_speaker: "audio",
     convert_a_rate: "audio",
+    read_a_flac: "files",
     EchoCanceller: "aec",
     Vad: "local",
     start_the_server: "local",

@@ -16,7 +16,7 @@ from hidden import assert_hidden
 from realtime_sync import _installation
 from realtime_sync._installation import install_command
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).resolve().parents[2]
 COMMIT = "4a4a5b0c8e1d2f3a4b5c6d7e8f9a0b1c2d3e4f5a"
 GIT = {"vcs": "git", "requested_revision": "main", "commit_id": COMMIT}
 
