@@ -104,7 +104,9 @@ async def _serve(
     with stop_signals(lambda gently: loop.call_soon_threadsafe(stop, gently), child=child):
         try:
             async with open_engines(settings) as engines:
-                server = _Server(settings, engines, listener, most_waiting, child=child)
+                server = _Server(
+                    settings, engines, listener, child=child, most_waiting=most_waiting
+                )
                 if child:
                     end = functools.partial(loop.call_soon_threadsafe, stop, False)
                     spawn(lambda: _end_with_stdin(end), name="local-server-stdin")
@@ -133,9 +135,9 @@ class _Server(uvicorn.Server):
         settings: ServerSettings,
         engines: EngineSet,
         listener: socket.socket,
-        most_waiting: int,
         *,
         child: bool,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         sessions = OpenSessions()
         config = uvicorn.Config(

@@ -22,6 +22,8 @@ from realtime_sync.local.server_settings import OPTIONS, ServerSettings
         ({"session_limit_s": 0.0}, "the session limit is 0"),
         ({"session_limit_s": float("nan")}, "the session limit is nan"),
         ({"session_limit_s": float("inf")}, "the session limit is inf.* give seconds, such as"),
+        ({"drain_s": float("inf")}, "the drain limit is inf"),
+        ({"log_level": "loud"}, "log level 'loud' is unknown"),
         ({"ping_interval_s": 0.0}, "the ping interval is 0"),
         ({"idle_timeout_s": -1.0}, "the idle timeout is -1"),
         ({"max_input_audio_s": 0.0}, "the max input audio is 0"),

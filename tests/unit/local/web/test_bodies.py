@@ -21,6 +21,7 @@ def read(body: bytes) -> Any:
 
 def test_json() -> None:
     assert read(b"") == {}
+    assert read(b"{}".rjust(1 << 20)) == {}
     assert read(b'{"a": [1, 0.5, "\\ud83d"]}') == {"a": [1, 0.5, "\ud83d"]}
 
 

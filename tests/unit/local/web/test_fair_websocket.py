@@ -193,6 +193,8 @@ def test_nothing_is_parsed_behind_what_is_wrong(wrong: bytes) -> None:
 def test_a_connection_that_is_lost_holds_no_message(sent: str) -> None:
     """Reference cycles keep it until the garbage collector comes; a message may have 21 MiB."""
     message = masked(TEXT, b"x" * (4 << 20), fin=sent != "a message without its end")
+    if sent == "a frame without its end":
+        message = message[:-1]
 
     async def run() -> int:
         app = App()
@@ -200,7 +202,7 @@ def test_a_connection_that_is_lost_holds_no_message(sent: str) -> None:
         app.may_go_on.set()
         tracemalloc.start()
         try:
-            for at in range(0, len(message) - (sent == "a frame without its end"), 1 << 18):
+            for at in range(0, len(message), 1 << 18):
                 protocol.data_received(message[at : at + (1 << 18)])
                 await until_read(transport)
             protocol.connection_lost(None)

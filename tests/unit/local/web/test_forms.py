@@ -109,3 +109,8 @@ def test_a_name_in_an_encoding_that_decodes_nothing(charset: str) -> None:
     assert set(read_form(KIND, form(head + b"\r\n\r\nv=0", part("sdp", OFFER)))) == {"", "sdp"}
     with pytest.raises(ServerError, match="boundary is wrong"):
         read_form(f"multipart/form-data; boundary*={charset}''%ff", form(part("sdp", OFFER)))
+
+
+def test_a_header_that_is_too_long_has_no_name() -> None:
+    head = b"Content-Disposition: form-data" + b"; a=b" * 200 + b"; name=sdp"
+    assert set(read_form(KIND, form(head + b"\r\n\r\nv=0"))) == {""}
