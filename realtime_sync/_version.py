@@ -2,4 +2,5 @@
 
 __all__ = ["__version__"]
 
+# The version of this package, by the rules of SemVer.
 __version__ = "0.1.0"

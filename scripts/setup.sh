@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh demo|test -- all that `make demo` or `make test` needs.
+# setup.sh demo|test|docs -- all that `make demo`, `make test` or `make docs` needs.
 #
 # On a fresh Debian or Ubuntu machine: the system packages that are missing, a virtual environment,
 # and this project in it with its extras. A second run finds nothing to do and says nothing.
@@ -16,9 +16,10 @@ log=build/setup.log
 
 case $goal in
 demo) extras=audio,local,cli ;;
-test) extras=audio,local,cli,fast,mcp,test ;;
+test) extras=audio,local,cli,docs,fast,files,mcp,test ;;
+docs) extras=docs ;;
 *)
-    echo "usage: scripts/setup.sh demo|test" >&2
+    echo "usage: scripts/setup.sh demo|test|docs" >&2
     exit 2
     ;;
 esac
@@ -75,6 +76,7 @@ missing_packages() {
     local python=$1 version
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     "$python" -Im ensurepip --version >/dev/null 2>&1 || echo "python$version-venv"
+    [ "$goal" != docs ] || return 0
     "$python" - <<'PY' || echo "python$version-dev"
 import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))
@@ -158,8 +160,8 @@ make_venv() {
 install_project() {
     say "installing realtime_sync[$extras] into $venv"
     quietly "$venv/bin/python" -m pip install -e ".[$extras]"
-    fingerprint >"$venv/.ready-demo" # the tests need all that the demo does, and more
-    [ "$goal" = demo ] || cp "$venv/.ready-demo" "$venv/.ready-$goal"
+    fingerprint >"$venv/.ready-$goal"
+    [ "$goal" != test ] || cp "$venv/.ready-test" "$venv/.ready-demo" # all that the demo needs, and more
 }
 
 # -------------------------------------------------------------------------------------------------

@@ -237,6 +237,7 @@ class RealtimeInputAudioTimeoutTriggered:
     type: Literal["input_audio_timeout_triggered"] = "input_audio_timeout_triggered"
 
 
+# What iteration over a session yields.
 RealtimeSessionEvent = (
     RealtimeAgentStartEvent
     | RealtimeAgentEndEvent

@@ -286,7 +286,9 @@ class RealtimeToolCallItem(ItemModel):
     output: str | None = None
 
 
+# A message of a session's history.
 RealtimeMessageItem = SystemMessageItem | UserMessageItem | AssistantMessageItem
+# An item of a session's history.
 RealtimeItem = SystemMessageItem | UserMessageItem | AssistantMessageItem | RealtimeToolCallItem
 
 

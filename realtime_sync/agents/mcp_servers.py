@@ -104,8 +104,10 @@ class ToolFilterStatic(TypedDict, total=False):
     blocked_tool_names: list[str]
 
 
+# Which tools of an MCP server an agent has; None for all of them.
 ToolFilter = ToolFilterStatic | Callable[[ToolFilterContext, MCPTool], bool] | None
 
+# Which tools of an MCP server ask for approval: all or none, some by name, or by a function.
 MCPApproval = (
     bool
     | Literal["always", "never"]

@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 DEFAULT_MODEL = "gpt-realtime-2.1"
+# What a session of agents has where neither the agent nor the run says otherwise.
 DEFAULT_MODEL_SETTINGS: RealtimeSessionModelSettings = {
     "voice": "ash",
     "modalities": ["audio"],

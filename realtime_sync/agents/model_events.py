@@ -45,6 +45,7 @@ __all__ = [
     "RealtimeModelUsageEvent",
 ]
 
+# How a model's connection is.
 RealtimeConnectionStatus = Literal["connecting", "connected", "disconnected"]
 
 
@@ -288,6 +289,7 @@ class RealtimeModelRawServerEvent:
         return self.data
 
 
+# What a model tells its listeners, under the names of the OpenAI Agents SDK.
 RealtimeModelEvent = (
     RealtimeModelErrorEvent
     | RealtimeModelToolCallEvent
@@ -422,6 +424,7 @@ class RealtimeModelReconnectedEvent:
     type: Literal["reconnected"] = "reconnected"
 
 
+# What a model tells beyond those.
 RealtimeModelFurtherEvent = (
     RealtimeModelInputAudioTranscriptionDeltaEvent
     | RealtimeModelDtmfEvent

@@ -34,6 +34,7 @@ RealtimeModelRawClientMessage = RealtimeClientMessage
 RealtimeModelInputTextContent = RealtimeUserInputText
 RealtimeModelInputImageContent = RealtimeUserInputImage
 RealtimeModelUserInputMessage = RealtimeUserInputMessage
+# What a user says to a model; the same as `RealtimeUserInput`.
 RealtimeModelUserInput = RealtimeUserInput
 
 
@@ -106,6 +107,7 @@ class RealtimeModelSendSessionUpdate:
     session_settings: RealtimeSessionModelSettings
 
 
+# What `RealtimeModel.send_event` takes.
 RealtimeModelSendEvent = (
     RealtimeModelSendRawMessage
     | RealtimeModelSendUserInput

@@ -53,7 +53,9 @@ RealtimeModelName = (
     ]
     | str
 )
+# A format of sound, by its short name or as the protocol has it.
 RealtimeAudioFormat = Literal["pcm16", "g711_ulaw", "g711_alaw"] | str | Mapping[str, Any]
+# How much a model thinks before it answers.
 RealtimeReasoningEffort = Literal["minimal", "low", "medium", "high", "xhigh"] | str
 
 
@@ -63,6 +65,7 @@ class RealtimeCustomVoice(TypedDict):
     id: str
 
 
+# A voice, by its name, or one of your own by its id.
 RealtimeVoice = str | RealtimeCustomVoice | Mapping[str, Any]
 
 
@@ -252,4 +255,5 @@ class RealtimeUserInputMessage(TypedDict):
     content: list[RealtimeUserInputText | RealtimeUserInputImage]
 
 
+# What `RealtimeSession.send_message` takes: text, or a message with parts.
 RealtimeUserInput = str | RealtimeUserInputMessage

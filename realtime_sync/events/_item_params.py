@@ -178,6 +178,7 @@ class ResponseItemReferenceParam(TypedDict, total=False):
     id: Required[str]
 
 
+# Any item of a conversation, as a program may write it.
 ConversationItemParam = (
     RealtimeConversationItemSystemMessageParam
     | RealtimeConversationItemUserMessageParam

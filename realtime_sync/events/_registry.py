@@ -144,6 +144,7 @@ ServerEvent = (
     | UnknownEvent
 )
 
+# Any event that a client sends.
 ClientEvent = (
     ConversationItemCreate
     | ConversationItemDelete
@@ -188,5 +189,7 @@ def _by_name(union: Any) -> dict[str, type[Event]]:
     return {cls.type: cls for cls in get_args(union) if cls not in (UnknownEvent, Reconnected)}
 
 
+# The class of each type of event that a server sends.
 SERVER_EVENTS: dict[str, type[Event]] = _by_name(ServerEvent)
+# The class of each type of event that a client sends.
 CLIENT_EVENTS: dict[str, type[Event]] = _by_name(ClientEvent)

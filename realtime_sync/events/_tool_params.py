@@ -119,6 +119,7 @@ class ResponseInputFileParam(TypedDict, total=False):
     prompt_cache_breakpoint: PromptCacheBreakpointParam
 
 
+# What stands for a variable of a stored prompt.
 PromptVariableParam = (
     str | ResponseInputTextParam | ResponseInputImageParam | ResponseInputFileParam
 )

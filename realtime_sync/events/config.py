@@ -108,6 +108,7 @@ class SemanticVad(Model):
     interrupt_response: bool | None = None
 
 
+# How the server finds the turns of the user.
 TurnDetection = ServerVad | SemanticVad
 
 
@@ -268,7 +269,9 @@ class RetentionRatio(Model):
     token_limits: TokenLimits | None = nested(one(TokenLimits))
 
 
+# A tool of a session: a function of the program's, or an MCP server.
 Tool = FunctionTool | McpTool
+# Which tool the model is to call.
 ToolChoice = Literal["none", "auto", "required"] | ToolChoiceFunction | ToolChoiceMcp
 load_tools = listed(tagged({"function": FunctionTool, "mcp": McpTool}))
 load_tool_choice = tagged({"function": ToolChoiceFunction, "mcp": ToolChoiceMcp})

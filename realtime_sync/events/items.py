@@ -267,6 +267,7 @@ class UnknownItem(Model):
     status: ItemStatus | None = None
 
 
+# Any item of a conversation, as a server sends it.
 ConversationItem = (
     SystemMessage
     | UserMessage

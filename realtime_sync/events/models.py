@@ -133,6 +133,7 @@ class TranscriptionUsageDuration(Model):
     seconds: float
 
 
+# What a transcription has used: tokens or seconds.
 TranscriptionUsage = TranscriptionUsageTokens | TranscriptionUsageDuration
 
 

@@ -157,6 +157,7 @@ class BetaSession(Model):
     include: list[str] | None = None
 
 
+# A session's configuration: of a conversation, a transcription, a translation, or the beta's.
 SessionConfig = Session | TranscriptionSession | TranslationSession | BetaSession
 
 _SESSIONS: dict[Any, type[Model]] = {

@@ -73,4 +73,5 @@ class Dialect(Protocol):
         """Return what a server event is in GA form: none, one or several events, in order."""
 
 
+# Makes a dialect for one connection.
 DialectFactory = Callable[[], Dialect]

@@ -300,6 +300,7 @@ class IdleEnded:
     silent_s: float
 
 
+# What `VoiceLoop` tells beside the server's events.
 VoiceEvent = (
     AnswerFailed
     | AnswerStarted
