@@ -298,15 +298,22 @@ class VoiceEngine:
     def rest(self) -> None:
         """Wake the audience, if it has something new: see `StandIn`."""
         if self._untold:
-            self._wake_audience()
+            self._untold = 0
+            self._audience.flush()
 
     def _act_at_once(self, effects: Iterable[Effect]) -> None:
         """Do what takes no time, and leave all from the first on that may to the thread."""
         waiting = deque(effects)
-        while waiting and type(waiting[0]) in (Play, Report):
-            self._act([waiting.popleft()])
-        if waiting:
-            self._left.append(partial(list, waiting))
+        while waiting:
+            effect = waiting[0]
+            if isinstance(effect, Play):
+                self._play(effect)
+            elif isinstance(effect, Report):
+                self._report(effect.event)
+            else:
+                self._left.append(partial(list, waiting))
+                return
+            waiting.popleft()
 
     # -- the thread ------------------------------------------------------------------------------
 

@@ -82,7 +82,7 @@ def _read(session: RealtimeSession[None]) -> None:
 
 
 def test_python_calls_of_the_engine_for_a_piece_of_an_answer() -> None:
-    calls, most = CallsByThread(), 30
+    calls, most = CallsByThread(), 28
     _held_by(calls)
     functions = calls.of(_ENGINE)
     count = 2 * _WORDS
@@ -98,17 +98,19 @@ def test_python_calls_to_build_the_events_of_a_piece_of_an_answer() -> None:
     calls = CallsByThread()
     _held_by(calls)
     functions = calls.of("iterating")
-    each, most = functions.total() / (2 * _WORDS), 22
+    each, most = functions.total() / (2 * _WORDS), 21
     print(f"{each:.1f} calls: {functions.most_common(30)}")
     assert functions["build"] >= 2 * _WORDS, "it has got the answer"
     assert each <= most, f"a piece costs {each:.1f} calls: {functions.most_common(20)}"
 
 
 def test_at_the_pace_of_speech_the_engine_sleeps_through_an_answer(guard: Guard) -> None:
-    calls, count = CallsByThread(), 2 * _FEW_WORDS
+    calls, count, most = CallsByThread(), 2 * _FEW_WORDS, 42
     _held_one_by_one(calls, guard)
     reader, engine = calls.of("realtime_sync.reader"), calls.of(_ENGINE)
-    print(f"{reader.total() / count:.1f} calls: {reader.most_common(40)}")
+    each = reader.total() / count
+    print(f"{each:.1f} calls: {reader.most_common(40)}")
     print(f"{engine.total() / count:.1f} calls: {engine.most_common(20)}")
     assert reader["_receive"] >= 0.9 * count, "it is taken where it is read"
-    assert engine["_receive"] <= 0.3 * count, "but for its beginning and its end"
+    assert engine["_receive"] <= 0.4 * count, "but for its beginning and its end"
+    assert each <= most, f"a piece costs {each:.1f} calls: {reader.most_common(40)}"
