@@ -1,14 +1,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from realtime_sync._required import (
+    is_absent,
+    is_number,
+    is_whole,
     require,
     require_count,
+    require_flag,
+    require_function,
     require_length,
     require_object,
+    require_path,
     require_text,
     require_text_values,
     require_texts,
@@ -32,6 +39,9 @@ Check = Callable[..., None]
         (require_count, 7),
         (require_length, 0),
         (require_length, 7.5),
+        (require_flag, False),
+        (require_function, print),
+        (require_path, Path("a.wav")),
     ],
 )
 def test_what_fits_passes(check: Check, value: object) -> None:
@@ -56,6 +66,12 @@ def test_what_fits_passes(check: Check, value: object) -> None:
         (require_length, float("inf"), "it must be a number, 0 or more, not inf"),
         (require_length, True, "it must be a number, 0 or more, not True"),
         (require_length, "7", "it must be a number, 0 or more, not '7'"),
+        (require_length, 10**400, "it must be a number, 0 or more, not 1000"),
+        (require_flag, 1, "it must be True or False, not 1"),
+        (require_function, "print", "it must be a function, not 'print'"),
+        (require_path, b"a.wav", "it must be the path of a file, a text or a Path, not b'a.wav'"),
+        (require_path, "a\0b", "it must be the path of a file"),
+        (require_path, "\ud800", "it must be the path of a file"),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_rule(check: Check, value: object, words: str) -> None:
@@ -74,3 +90,30 @@ def test_the_least_count_is_told() -> None:
     require_count(1, "it", least=1, error=ConfigError)
     with pytest.raises(ConfigError, match="must be a whole number, 1 or more, not 0"):
         require_count(0, "it", least=1, error=ConfigError)
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [(0, False), (1, True), (10, True), (11, False), (True, False), (2.0, False), ("2", False)],
+)
+def test_whole_numbers_have_two_bounds(value: object, fits: bool) -> None:
+    assert is_whole(value, 1, 10) is fits
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [(0, True), (1, True), (0.5, True), (1.5, False), (-0.1, False), (True, False), (None, False)],
+)
+def test_numbers_have_two_bounds(value: object, fits: bool) -> None:
+    assert is_number(value, 0, 1) is fits
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 10**400])
+def test_a_number_is_one_that_a_float_can_be(value: float) -> None:
+    assert not is_number(value)
+
+
+def test_what_is_as_good_as_left_out() -> None:
+    assert [is_absent(value) for value in (None, "", " ", 0, [], b"")] == [
+        True, True, False, False, False, False,
+    ]  # fmt: skip
