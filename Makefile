@@ -8,8 +8,8 @@ PYTEST_ARGS ?=
 # Two processes share the tests; PYTEST_ARGS=-n0 takes one.
 PARALLEL := -n 2 --dist loadgroup
 
-.PHONY: help demo test test-all test-install test-peers soak bench bench-voice bench-server check docs
-.PHONY: serve clean
+.PHONY: help demo test test-all test-install dist test-bare test-peers soak bench bench-voice bench-server
+.PHONY: check docs serve clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,8 +25,16 @@ test: ## run the tests; PYTEST_ARGS="-k name" passes options to pytest
 test-all: ## run the tests on every Python from 3.10 to 3.13 that is here
 	@scripts/test_all.sh $(PYTEST_ARGS)
 
-test-install: ## install without extras into a throw-away environment and look that it works
+test-install: ## install into a throw-away environment, first without extras; run README's programs
 	@scripts/test_install.sh
+
+dist: ## build sdist and wheel into dist/, check both, install the wheel and run README's programs
+	@scripts/setup_dist.sh
+	@.venvs/dist/bin/python scripts/dist.py
+
+test-bare: ## every command of README.md and docs/ on a bare Debian; needs root and debootstrap
+	@scripts/setup.sh demo
+	@PYTHONPATH=tests/support $(RUN) tests/bare $(SYSTEMS)
 
 test-peers: ## published clients (Node, pipecat, livekit, LiteLLM) against the embedded server
 	@scripts/setup.sh test
@@ -55,7 +63,7 @@ check: ## ruff, mypy and shellcheck
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
-	$(VENV)/bin/shellcheck scripts/*.sh .ci/run
+	$(VENV)/bin/shellcheck scripts/*.sh tests/bare/*.sh .ci/run
 
 docs: ## build the documentation into build/site, from docs/ and the docstrings
 	@VENV=.venvs/docs scripts/setup.sh docs

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# test_install.sh -- `pip install` without extras, into a throw-away environment: the package works
-# there without PortAudio, and says which extra is missing when one is needed.
+# test_install.sh [WHEEL] -- installs the wheel, or else this folder, into a throw-away environment:
+# without extras the package works and names the command for one that is missing; then that command
+# is run, and after it the README's programs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,23 +11,45 @@ python=${PYTHON:-}
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
+unset PYTHONPATH
 
-# A copy, because a build in the tree would leave its own folders there.
-mkdir "$dir/source"
-cp -r realtime_sync setup.cfg setup.py README.md LICENSE "$dir/source"
+# A copy, because a build in the tree would leave its own folders there. The name has a space, so
+# that the command is one that a shell has to be given quoted.
+copy="$dir/a copy"
+mkdir "$copy"
+if [ $# -gt 0 ]; then
+    cp "$1" "$copy"
+    source=$copy/$(basename "$1")
+else
+    cp -r realtime_sync setup.cfg setup.py README.md LICENSE "$copy"
+    source=$copy
+fi
 "$python" -m venv "$dir/venv"
-"$dir/venv/bin/python" -m pip install --quiet --disable-pip-version-check "$dir/source"
+export PATH="$dir/venv/bin:$PATH" PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_QUIET=1
+pip install "$source"
 
-program=$PWD/tests/support/without_extras.py
+here=$PWD
 cd "$dir" # away from the source tree, so that the installed package is imported
-"$dir/venv/bin/python" - <<'PY'
+command=$(
+    "$dir/venv/bin/python" - "$source" <<'PY'
 import pathlib
+import shlex
+import sys
 
 import realtime_sync
+from realtime_sync._installation import install_command
 
 package = pathlib.Path(realtime_sync.__file__).parent
 assert "site-packages" in package.parts, package
-for name in ("py.typed", "local/scripts/assistant.yaml"):
+for name in ("py.typed", "connection/_listening.pyi", "local/scripts/assistant.yaml"):
     assert (package / name).exists(), f"{name} was not packaged"
+command = install_command("local", "cli")
+assert command == shlex.join(["pip", "install", f"{sys.argv[1]}[local,cli]"]), command
+print(command)
 PY
-"$dir/venv/bin/python" "$program"
+)
+python "$here/tests/support/without_extras.py"
+eval "$command"
+echo "installed more with: $command"
+python "$here/tests/support/readme_programs.py" "$here/README.md"
+realtime-sync --version

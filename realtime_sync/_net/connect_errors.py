@@ -13,6 +13,7 @@ from typing import Final
 from attrs import frozen
 
 from .._headers import Headers
+from .._installation import install_command
 from ..errors import ApiError, ConfigError, ConnectError, RealtimeError, api_error
 from .address import show_address
 from .proxy import Proxy
@@ -139,7 +140,7 @@ def no_http_proxy(place: Place) -> ConnectError:
 
 def no_socks() -> ConfigError:
     """Return the error for a SOCKS proxy without the packages that know the protocol."""
-    return ConfigError("a socks proxy needs an extra: pip install 'realtime_sync[socks]'")
+    return ConfigError(f"a socks proxy needs an extra: {install_command('socks')}")
 
 
 def refusal(

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext,
 from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
+from .._installation import install_command
 from .._signal_safe import Latch
 from .._threads import join_all, spawn
 from .._types import JsonDict
@@ -294,8 +295,7 @@ def _mcp() -> Any:
         import mcp
     except ImportError as exc:
         raise ConfigError(
-            "MCP servers need the mcp package, which is not installed: "
-            "pip install 'realtime_sync[mcp]'"
+            f"MCP servers need the mcp package, which is not installed: {install_command('mcp')}"
         ) from exc
     return mcp
 

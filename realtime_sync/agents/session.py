@@ -387,7 +387,7 @@ class RealtimeSession(Generic[TContext]):
 
         Raises:
             UserError: the session has a source of its own.
-            FormatError: it is no bytes, or not whole samples.
+            FormatError: it is no bytes, or not whole samples; or the first sound is a whole file.
             ConnectionClosed: the connection is over.
         """
         if not isinstance(audio, (bytes, bytearray, memoryview)):

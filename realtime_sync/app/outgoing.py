@@ -8,6 +8,7 @@ from typing import Any
 
 from .._codec import encode_base64
 from .._types import JsonDict
+from ..audio.file_magic import HEAD_BYTES, marked_kind
 from ..audio.g711 import ENCODERS
 from ..audio.resample import Resampler
 from ..audio.sound import Sound
@@ -20,7 +21,7 @@ __all__ = ["Message", "SoundInput", "read_message", "split_tools", "user_item"]
 Message = str | bytes | Sound
 """Text; sound in the session's own encoding; sound that knows its rate."""
 
-_FORMS = "text, PCM or WAV as bytes or io.BytesIO, a Sound, or (one of these, [tools])"
+_FORMS = "text, PCM or a sound file as bytes or io.BytesIO, a Sound, or (one of these, [tools])"
 
 
 def split_tools(given: Any) -> tuple[Any, Sequence[ToolLike] | None]:
@@ -37,7 +38,7 @@ def read_message(value: Any) -> Message | None:
 
     Raises:
         ConfigError: it is no text and no sound.
-        FormatError: it begins like a WAV file, and is none with PCM samples.
+        FormatError: it begins like a sound file, and can't be read as one.
     """
     if value is None or isinstance(value, str):
         return value or None
@@ -48,8 +49,8 @@ def read_message(value: Any) -> Message | None:
     if not isinstance(value, bytes | bytearray | memoryview):
         raise ConfigError(f"a sender gave {value!r:.80}; it gives {_FORMS}")
     data = bytes(value)
-    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
-        sound = Sound.from_wav(io.BytesIO(data))
+    if marked_kind(data[:HEAD_BYTES]):
+        sound = Sound.from_wav(data)
         return sound if sound.pcm else None
     return data or None
 

@@ -8,7 +8,8 @@ import queue
 from .._deadline import Deadline
 from .._threads import join_all, spawn
 from ..errors import AudioError
-from ._wavfile import StrPath, WavWriter
+from ._input_file import StrPath
+from ._wavfile import WavWriter
 
 __all__ = ["Tap"]
 

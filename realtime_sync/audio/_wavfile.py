@@ -1,68 +1,18 @@
-"""WAV files: reading any PCM one as mono, writing one that is whole even after a crash."""
+"""WAV files as they are written: whole at any moment, even after a crash."""
 
 from __future__ import annotations
 
 import os
 import struct
-import wave
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
+from ..errors import AudioError
+from ._input_file import StrPath
 
-from ..errors import AudioError, FormatError
-from .pcm import mix_down
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Int16 = NDArray[np.int16]
-
-__all__ = ["StrPath", "WavFile", "WavWriter", "read_mono", "read_sound", "wav_rate"]
-
-StrPath = str | os.PathLike[str]
-WavFile = StrPath | BinaryIO
-"""A path, or a file that is open and stands at its beginning; the latter is read once."""
+__all__ = ["WavWriter"]
 
 _MAX_SIZE = 0xFFFFFFFF  # the sizes in the header have 32 bits
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
-_CONVERT = "convert it first, for example: sox in.wav -b 16 -e signed-integer out.wav"
-
-
-def wav_rate(path: StrPath) -> int:
-    """Return the sample rate of a WAV file in Hz.
-
-    Raises:
-        FormatError: it is no WAV file with PCM samples.
-        AudioError: it can't be read.
-    """
-    with _open(path) as file:
-        return file.getframerate()
-
-
-def read_mono(path: StrPath, *, block_ms: int) -> Iterator[Int16]:
-    """Yield the samples of a WAV file, mixed down to mono, in blocks of ``block_ms``.
-
-    Raises:
-        FormatError: it is no WAV file with PCM samples.
-        AudioError: it can't be read.
-    """
-    with _open(path) as file:
-        frames = max(1, file.getframerate() * block_ms // 1000)
-        while data := file.readframes(frames):
-            yield _mono(file, data)
-
-
-def read_sound(path: WavFile) -> tuple[bytes, int]:
-    """Return all of a WAV file as PCM16 mono, and its sample rate in Hz.
-
-    Raises:
-        FormatError: it is no WAV file with PCM samples.
-        AudioError: it can't be read.
-    """
-    with _open(path) as file:
-        return _mono(file, file.readframes(file.getnframes())).tobytes(), file.getframerate()
 
 
 class WavWriter:
@@ -126,35 +76,3 @@ class WavWriter:
             b"RIFF", data + 36, b"WAVE", b"fmt ", 16, 1, self._channels, self._rate,
             self._rate * frame, frame, 16, b"data", data,
         )  # fmt: skip
-
-
-def _open(path: WavFile) -> wave.Wave_read:
-    if isinstance(path, str | os.PathLike):
-        file: str | BinaryIO = os.fspath(path)
-        name = repr(file)
-    else:
-        file, name = path, "the file"
-    try:
-        return wave.open(file, "rb")
-    except (wave.Error, EOFError) as exc:
-        reason = str(exc) or "it ends too early"
-        raise FormatError(f"{name} is no WAV file with PCM samples ({reason}); {_CONVERT}") from exc
-    except OSError as exc:
-        raise AudioError(f"can't read {name}: {exc.strerror}; check the path") from exc
-
-
-def _mono(file: wave.Wave_read, data: bytes) -> Int16:
-    """Return frames of ``file`` as mono samples."""
-    width, channels = file.getsampwidth(), file.getnchannels()
-    whole = len(data) - len(data) % (width * channels)  # the file may be cut off
-    return mix_down(_to_int16(data[:whole], width), channels)
-
-
-def _to_int16(data: bytes, width: int) -> Int16:
-    """Return samples of 1 to 4 bytes as int16: the two most significant bytes of each."""
-    if width == 2:
-        return np.frombuffer(data, dtype="<i2")
-    if width == 1:  # the only width that WAV keeps unsigned
-        return np.asarray((np.frombuffer(data, dtype=np.uint8).astype("<i2") - 128) << 8)
-    octets = np.frombuffer(data, dtype=np.uint8).reshape(-1, width)
-    return np.frombuffer(octets[:, -2:].tobytes(), dtype="<i2")

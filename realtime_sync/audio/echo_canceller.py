@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._installation import install_command
 from ..errors import ConfigError, FormatError
 from .pcm import as_int16, require_rate
 from .resample import Resampler
@@ -93,6 +94,6 @@ def _open(rate: int) -> Any:
     except ImportError as exc:
         raise ConfigError(
             "cancelling echo needs pywebrtc-audio, which is not installed: "
-            "pip install 'realtime_sync[aec]'"
+            f"{install_command('aec')}"
         ) from exc
     return WebRtc(rate)

@@ -6,9 +6,11 @@ NumPy is imported only where arrays are at work: bytes that already are PCM16 pa
 from __future__ import annotations
 
 import math
+import os
 from typing import TYPE_CHECKING, Any, Union
 
 from ..errors import ConfigError, FormatError
+from .file_magic import HEAD_BYTES, refuse_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     Float32 = NDArray[np.float32]
 
 __all__ = [
+    "RATES_HZ",
     "Pcm",
     "SampleJoiner",
     "as_int16",
@@ -27,11 +30,15 @@ __all__ = [
     "require_rate",
     "silence",
     "to_pcm16",
+    "whole_pcm16",
 ]
 
 # What every function here takes; a string so that naming the type does not load NumPy.
 Pcm = Union[bytes, bytearray, memoryview, "NDArray[np.int16]", "NDArray[np.float32]"]
 
+RATES_HZ = range(4000, 384_001)
+# A mix or a decoder may exceed full scale a little, which is clipped; integers exceed it by far.
+_FAR_BEYOND_FULL_SCALE = 16
 _FULL_SCALE = 32768  # so that -1.0 is -32768, and int16 -> float32 -> int16 is exact
 
 
@@ -40,13 +47,14 @@ def to_pcm16(audio: Pcm) -> bytes:
 
     Args:
         audio: PCM16 bytes; or an array of shape (n,) or (n, 1), int16, or float32 in -1.0 to 1.0
-            (values beyond are clipped, all are rounded to the nearest step).
+            (values beyond are clipped, all are rounded to the nearest step; 16 and more are
+            refused, since they are integers that became floats).
 
     Returns:
         int16 mono, little-endian. Bytes are returned as they are, without a copy.
 
     Raises:
-        FormatError: an odd number of bytes, another dtype or shape, or a NaN.
+        FormatError: an odd number of bytes, another dtype, shape or scale, or a NaN.
     """
     if isinstance(audio, bytes):
         _require_whole_samples(len(audio))
@@ -56,6 +64,17 @@ def to_pcm16(audio: Pcm) -> bytes:
         _require_whole_samples(len(data))
         return data
     return as_int16(audio).tobytes()
+
+
+def whole_pcm16(audio: Pcm) -> bytes:
+    """Return a whole sound as `to_pcm16` does, and refuse a whole file.
+
+    Raises:
+        FormatError: as `to_pcm16`; or it begins like a file, header and all.
+    """
+    pcm = to_pcm16(audio)
+    refuse_file(pcm[:HEAD_BYTES], "audio")
+    return pcm
 
 
 def as_int16(audio: Pcm) -> Int16:
@@ -76,7 +95,7 @@ def as_int16(audio: Pcm) -> Int16:
         return _from_float(mono)
     raise FormatError(
         f"audio has dtype {mono.dtype}; it must be int16, or float32 in -1.0 to 1.0: "
-        "convert it first, for example with x.astype(np.float32)"
+        f"{_conversion(mono)}"
     )
 
 
@@ -139,7 +158,7 @@ def require_rate(rate: object, *, name: str = "rate") -> int:
     Raises:
         ConfigError: it is not a whole number of Hz from 4000 to 384000.
     """
-    if isinstance(rate, bool) or not isinstance(rate, int) or not 4000 <= rate <= 384000:
+    if isinstance(rate, bool) or not isinstance(rate, int) or rate not in RATES_HZ:
         raise ConfigError(f"{name}={rate!r} is not a sample rate; give Hz, such as 24000")
     return rate
 
@@ -177,13 +196,55 @@ class SampleJoiner:
 def _from_float(mono: Float32) -> Int16:
     import numpy as np
 
+    if not np.abs(mono).max(initial=0) < _FAR_BEYOND_FULL_SCALE:
+        _require_full_scale_of_one(mono)
+    scaled = np.rint(mono * np.float32(_FULL_SCALE))  # exact: the scale is a power of two
+    return np.asarray(np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1), dtype="<i2")
+
+
+def _require_full_scale_of_one(mono: Float32) -> None:
+    """Refuse NaN, and integers that only became floats: clipping these makes noise of them."""
+    import numpy as np
+
     if np.isnan(mono).any():
         raise FormatError(
             "audio holds NaN, which is no sample value; replace it, for example with "
             "np.nan_to_num(x)"
         )
-    scaled = np.rint(mono * np.float32(_FULL_SCALE))  # exact: the scale is a power of two
-    return np.asarray(np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1), dtype="<i2")
+    peak = float(np.abs(mono[np.isfinite(mono)]).max(initial=0))
+    if peak >= _FAR_BEYOND_FULL_SCALE:
+        raise FormatError(
+            f"audio has floats up to {peak:.6g}, and full scale is 1.0: divide by the full scale "
+            f"that it has, x / np.float32(2**{_bits_for(peak) - 1})"
+        )
+
+
+def _conversion(mono: NDArray[Any]) -> str:
+    """Say how an array of another dtype becomes one that is taken, with its sound unchanged."""
+    kind, bits = mono.dtype.kind, 8 * mono.dtype.itemsize
+    if kind == "u":
+        middle = 2 ** (bits - 1)
+        floats = f"((x - {middle}.0) / {middle}).astype(np.float32) where {middle} is silence"
+        return f"{floats}; x.view(np.int16) where it holds PCM16" if bits <= 16 else floats
+    if kind not in "if":
+        return "make it one of these"
+    peak = max(float(mono.max(initial=0)), -float(mono.min(initial=0)))
+    if kind == "f":
+        scale = f"x / 2.0**{_bits_for(peak) - 1}"
+        return f"({scale if peak >= _FAR_BEYOND_FULL_SCALE else 'x'}).astype(np.float32)"
+    seen = min(bits, _bits_for(peak)) if peak else bits
+    divided = f"(x / 2.0**{seen - 1}).astype(np.float32)"
+    if seen == bits:
+        return divided
+    return (
+        f"its highest value, {peak:.0f}, is one of {seen} bits, {divided}; if it is only quiet, "
+        f"divide by 2.0**{bits - 1}"
+    )
+
+
+def _bits_for(peak: float) -> int:
+    """Return the usual width of integers that go up to ``peak``."""
+    return next((bits for bits in (16, 24, 32) if peak <= 2 ** (bits - 1)), 64)
 
 
 def _require_mono(audio: object) -> NDArray[Any]:
@@ -192,7 +253,7 @@ def _require_mono(audio: object) -> NDArray[Any]:
     if not isinstance(audio, np.ndarray):
         raise FormatError(
             f"audio is {type(audio).__name__}; it must be PCM16 bytes or a NumPy array of int16 "
-            "or float32"
+            f"or float32{_way_from(audio)}"
         )
     if audio.ndim == 1:
         return audio
@@ -200,8 +261,27 @@ def _require_mono(audio: object) -> NDArray[Any]:
         return audio[:, 0]
     raise FormatError(
         f"audio has shape {audio.shape}; it must be mono, (n,) or (n, 1): mix it down first, "
-        "for example with mix_down(x, channels)"
+        f"for example with {_mixing(audio.shape)}"
     )
+
+
+def _mixing(shape: tuple[int, ...]) -> str:
+    """Say how an array becomes mono; there are more frames than channels."""
+    if len(shape) != 2:
+        return "mix_down(x, channels) of its frames, (n, channels)"
+    frames, channels = shape
+    if frames < channels:
+        return f"mix_down(x.T, {frames})" if frames > 1 else "x[0]"
+    return f"mix_down(x, {channels})"
+
+
+def _way_from(audio: object) -> str:
+    """Say how something that is no array becomes audio, where that is known."""
+    if isinstance(audio, os.PathLike) or hasattr(audio, "read"):
+        return ": realtime_sync.audio.read_wav(file) reads it"
+    if hasattr(audio, "pcm"):
+        return ": pass its .pcm, at its own rate"
+    return ""
 
 
 def _require_whole_samples(size: int) -> None:

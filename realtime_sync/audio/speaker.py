@@ -6,7 +6,8 @@ import math
 import os
 import threading
 import warnings
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,9 +17,10 @@ from .._signal_safe import Stopped, StopSignal
 from .._threads import Attempt
 from ..errors import ConfigError, DeviceError
 from ._clock import SYSTEM_CLOCK, Clock
+from ._sound_reader import SoundReader
 from ._tap import Tap
-from ._wavfile import read_mono, wav_rate
 from .base import Sink
+from .file_magic import HEAD_BYTES, refuse_file
 from .pcm import Pcm, as_int16, require_rate
 from .playout import Playout
 from .portaudio import Stream, open_stream
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Self
 
-    from ._wavfile import StrPath
+    from ._input_file import StrPath
 
     Int16 = NDArray[np.int16]
 
@@ -432,15 +434,16 @@ def play(
 
     Args:
         audio_or_path: PCM16 bytes (int16 mono, little-endian); or an array of shape (n,) or
-            (n, 1), int16, or float32 in -1.0 to 1.0; or a `Sound`; or the path of a WAV file with
-            PCM samples of any rate, width and number of channels.
+            (n, 1), int16, or float32 in -1.0 to 1.0; or a `Sound`; or the path of a sound file, as
+            for `read_wav`.
         rate: sample rate of bytes and arrays in Hz; a sound and a file have their own.
         device: as for `Speaker`.
 
     Raises:
-        FormatError: the audio is not PCM16, or the file no WAV file with PCM samples.
+        FormatError: the audio is not PCM16, or the bytes of a file; the file is no sound file that
+            `read_wav` reads.
         AudioError: the file can't be read.
-        ConfigError: the rate is wrong, or PyAudio or soxr is missing.
+        ConfigError: the rate is wrong; PyAudio or soxr is missing, or soundfile for such a file.
         DeviceError: no such device, it is busy, or it went away.
 
     Example:
@@ -448,26 +451,35 @@ def play(
         >>> play(silence(100))
     """
     blocks: Iterable[Int16]
-    if isinstance(audio_or_path, (str, os.PathLike)):
-        blocks, rate = read_mono(audio_or_path, block_ms=_FILE_BLOCK_MS), wav_rate(audio_or_path)
-    elif isinstance(audio_or_path, Sound):
-        blocks, rate = [as_int16(audio_or_path.pcm)], audio_or_path.rate
-    else:
-        blocks = [as_int16(audio_or_path)]
-    speaker = Speaker(rate=rate, device=device)
+    with ExitStack() as opened:
+        if isinstance(audio_or_path, (str, os.PathLike)):
+            reader = opened.enter_context(SoundReader(audio_or_path))
+            blocks, rate = reader.blocks(_FILE_BLOCK_MS), reader.rate
+        elif isinstance(audio_or_path, Sound):
+            blocks, rate = [as_int16(audio_or_path.pcm)], audio_or_path.rate
+        else:
+            samples = as_int16(audio_or_path)
+            refuse_file(samples[:HEAD_BYTES].tobytes(), "the audio")
+            blocks = [samples]
+        speaker = Speaker(rate=rate, device=device)
+        _play_on_a_thread(speaker, blocks, opened.pop_all())
+
+
+def _play_on_a_thread(speaker: Speaker, blocks: Iterable[Int16], opened: ExitStack) -> None:
     # On a thread of its own: Ctrl-C, which strikes the main thread anywhere, could leave the
     # event locked on which a speaker waits, and its callback for ever behind that.
-    attempt = Attempt(lambda: _play_all(speaker, blocks), discard=lambda _: None, name="play")
+    work = partial(_play_all, speaker, blocks, opened)
+    attempt = Attempt(work, discard=lambda _: None, name="play")
     signal = StopSignal.current()
     with nullcontext() if signal is None else signal.waking(lambda: attempt.leave(Stopped())):
         attempt.wait()
 
 
-def _play_all(speaker: Speaker, blocks: Iterable[Int16]) -> None:
+def _play_all(speaker: Speaker, blocks: Iterable[Int16], opened: ExitStack) -> None:
     attempt = Attempt.current()
     assert attempt is not None
     attempt.on_leave(speaker.close)
-    with speaker:
+    with opened, speaker:
         for block in blocks:
             speaker.write(block)
         speaker.flush()

@@ -15,7 +15,7 @@ from .._deadline import Deadline
 from ..errors import AudioError, ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
 from .base import Sink, Source
-from .pcm import Pcm, as_int16, require_rate, to_pcm16
+from .pcm import Pcm, as_int16, require_rate, whole_pcm16
 from .playout import Playout
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ class VirtualMicrophone(Source):
         """Speak ``audio`` (PCM16 at the line's rate) after what is being said.
 
         Raises:
-            FormatError: ``audio`` is not PCM16.
+            FormatError: ``audio`` is not PCM16, or is a whole file.
         """
-        pcm = to_pcm16(audio)
+        pcm = whole_pcm16(audio)
         if not pcm:
             return
         with self._lock:

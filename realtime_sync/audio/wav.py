@@ -1,17 +1,19 @@
-"""WAV files as the ends of a conversation: `WavSource` speaks one, `WavSink` records the answer."""
+"""Sound files as the ends of a conversation: `WavSource` speaks one, `WavSink` records answers."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError
+from ..errors import AudioError, ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
-from ._wavfile import StrPath, WavWriter, read_mono, wav_rate
+from ._input_file import SoundFile, StrPath
+from ._sound_reader import SoundReader
+from ._wavfile import WavWriter
 from .base import Source
-from .pcm import Pcm, require_rate, silence, to_pcm16
+from .pcm import Pcm, require_rate, silence, whole_pcm16
 from .resample import Resampler
 from .virtual import Pace, Pacer, VirtualSpeaker, chunk_frames, require_pace
 
@@ -21,18 +23,42 @@ if TYPE_CHECKING:
 __all__ = ["WavSink", "WavSource", "read_wav", "write_wav"]
 
 _BLOCK_MS = 100
+_WHOLE_BLOCK_MS = 1000  # nobody waits for the first one
 
 
-def read_wav(path: StrPath, *, rate: int = 24000) -> bytes:
-    """Return a whole WAV file as PCM16 mono at ``rate`` Hz.
+def read_wav(path: SoundFile, *, rate: int = 24000) -> bytes:
+    """Return a whole sound file as PCM16 (int16 mono, little-endian) at ``rate`` Hz.
+
+    WAV, RF64 and BW64 need nothing else: PCM of 8 to 64 bits, floats, µ-law and A-law, any number
+    of channels. FLAC, Ogg (Vorbis, Opus), MP3, AIFF and others need the extra ``files``. What
+    a file is, its bytes say, not its name.
+
+    Channels are mixed to their mean and samples are rounded to the nearest step, to even between
+    two. Floats beyond full scale are clipped, and NaN is silence. A file that was cut off, or whose
+    header tells wrong sizes, is read as far as it goes.
+
+    Args:
+        path: the file; or its bytes, or a file that is open for bytes, such as
+            ``sys.stdin.buffer``, which is read from where it stands.
+        rate: sample rate of what is returned, in Hz from 4000 to 384000.
 
     Raises:
-        FormatError: it is no WAV file with PCM samples.
-        AudioError: it can't be read.
-        ConfigError: ``rate`` is wrong, or the file has another one and soxr is not installed.
+        FormatError: it is no sound file that is read here, or its header can't be true.
+        ConfigError: ``rate`` is wrong; the file has another one and soxr is not installed; it is no
+            WAV file and soundfile is not installed.
+        AudioError: it can't be opened or read.
+
+    Example:
+        >>> write_wav("second.wav", bytes(48_000))
+        >>> len(read_wav("second.wav", rate=24_000))
+        48000
+        >>> with open("second.wav", "rb") as file:
+        ...     read_wav(file) == read_wav("second.wav")
+        True
     """
-    resampler = Resampler(wav_rate(path), rate)
-    blocks = [resampler.process(block) for block in read_mono(path, block_ms=_BLOCK_MS)]
+    with SoundReader(path) as reader:
+        resampler = Resampler(reader.rate, rate)
+        blocks = [resampler.process(block) for block in reader.blocks(_WHOLE_BLOCK_MS)]
     return b"".join((*blocks, resampler.process(b"", last=True)))
 
 
@@ -48,7 +74,7 @@ def write_wav(path: StrPath, audio: Pcm, *, rate: int = 24000) -> None:
         rate: sample rate of ``audio`` in Hz, and of the file.
 
     Raises:
-        FormatError: ``audio`` is not PCM16; an existing file is left alone.
+        FormatError: ``audio`` is not PCM16, or a whole file; an existing file is left alone.
         ConfigError: ``rate`` is wrong; the same.
         AudioError: the file can't be written.
 
@@ -57,7 +83,7 @@ def write_wav(path: StrPath, audio: Pcm, *, rate: int = 24000) -> None:
         >>> read_wav("pause.wav") == silence(250)
         True
     """
-    pcm = to_pcm16(audio)
+    pcm = whole_pcm16(audio)
     writer = WavWriter(path, rate=require_rate(rate))
     try:
         writer.write(pcm)
@@ -66,13 +92,14 @@ def write_wav(path: StrPath, audio: Pcm, *, rate: int = 24000) -> None:
 
 
 class WavSource(Source):
-    """Speaks a WAV file, chunk by chunk, as a microphone would deliver it.
+    """Speaks a sound file, chunk by chunk, as a microphone would deliver it.
 
-    The file may have any rate, 8 to 32 bits and several channels: it is converted. Each iteration
-    begins at the file's start.
+    The file may be all that `read_wav` reads, and of any length: it is read while it is spoken.
+    Each iteration begins at the file's start. A pipe is spoken as it comes, and only once; where
+    it falls silent, so does this, also after `close`.
 
     Args:
-        path: the file.
+        path: the file, as for `read_wav`. One that was open already must stay so.
         rate: sample rate of the chunks in Hz.
         chunk_ms: length of each chunk; the last is filled up with silence.
         pace: "realtime", or "fast": as fast as they are taken.
@@ -81,17 +108,23 @@ class WavSource(Source):
         clock: for tests.
 
     Raises:
-        FormatError: it is no WAV file with PCM samples.
-        AudioError: it can't be read.
-        ConfigError: an option is wrong, or soxr is not installed and the rates differ.
+        FormatError, AudioError: as `read_wav`; the iteration, too.
+        ConfigError: an option is wrong, or a package is missing, as for `read_wav`.
 
     Threads:
         One thread iterates; `close` may be called from any.
+
+    Example:
+        >>> write_wav("second.wav", bytes(48_000))
+        >>> with WavSource("second.wav", pace="fast", trailing_silence_ms=0) as source:
+        ...     chunks = list(source)
+        >>> len(chunks), len(chunks[0])
+        (50, 960)
     """
 
     def __init__(
         self,
-        path: StrPath,
+        path: SoundFile,
         *,
         rate: int = 24000,
         chunk_ms: int = 20,
@@ -99,7 +132,6 @@ class WavSource(Source):
         trailing_silence_ms: int = 1000,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._path = Path(path)
         self._rate = require_rate(rate)
         self._chunk_bytes = 2 * chunk_frames(self._rate, chunk_ms)
         self._fast = require_pace(pace) == "fast"
@@ -110,7 +142,16 @@ class WavSource(Source):
         self._tail = silence(trailing_silence_ms, rate_hz=self._rate)
         self._clock = clock
         self._closed = threading.Event()
-        Resampler(wav_rate(path), self._rate)  # what is wrong with them shows now, not later
+        self._reader = SoundReader(path)
+        # A pipe can't be opened twice: it waits open for the first iteration, or for `close`.
+        self._waiting = [self._reader]
+        if self._reader.can_be_read_again:
+            self._close_waiting()
+        try:
+            Resampler(self._reader.rate, self._rate)  # what is wrong shows now, not later
+        except ConfigError:
+            self._close_waiting()
+            raise
 
     @property
     def rate(self) -> int:
@@ -120,6 +161,7 @@ class WavSource(Source):
     def close(self) -> None:
         """End the iteration."""
         self._closed.set()
+        self._close_waiting()
 
     def __iter__(self) -> Iterator[bytes]:
         pacer = Pacer(self._clock, self._closed)
@@ -147,11 +189,23 @@ class WavSource(Source):
             yield bytes(pending).ljust(size, b"\0")
 
     def _blocks(self) -> Iterator[bytes]:
-        resampler = Resampler(wav_rate(self._path), self._rate)
-        for block in read_mono(self._path, block_ms=_BLOCK_MS):
-            yield resampler.process(block)
+        with self._opened() as reader:
+            resampler = Resampler(reader.rate, self._rate)
+            for block in reader.blocks(_BLOCK_MS):
+                yield resampler.process(block)
         yield resampler.process(b"", last=True)
         yield self._tail
+
+    def _opened(self) -> SoundReader:
+        if self._reader.can_be_read_again:
+            return self._reader.reopened()
+        with suppress(IndexError):  # whoever takes it, `close` or the iteration, closes it
+            return self._waiting.pop()
+        raise AudioError("a pipe is spoken only once; make a WavSource of a file to repeat it")
+
+    def _close_waiting(self) -> None:
+        with suppress(IndexError):
+            self._waiting.pop().close()
 
 
 class WavSink(VirtualSpeaker):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
+from .._installation import install_command
+
 __all__ = ["main"]
 
 
@@ -20,7 +22,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except ImportError:
         sys.stderr.write(
             "error: the command line needs click and rich, which are not installed: "
-            "pip install 'realtime_sync[cli]'\n"
+            f"{install_command('cli')}\n"
         )
         sys.exit(1)
     from ._group import run

@@ -13,9 +13,10 @@ from typing import Literal
 
 from attrs import frozen
 
+from .._installation import install_command
 from .._version import __version__
 from ..audio import Device, Microphone, Speaker, devices, silence
-from ..audio.portaudio import portaudio_version
+from ..audio.portaudio import portaudio_version, pyaudio_command
 from ..clients.local import Local
 from ..errors import ConfigError, RealtimeError
 from ._wording import in_our_words
@@ -29,10 +30,8 @@ _NEEDED_EXTRAS = ("audio", "cli", "local")
 _FOR_DEVELOPERS = ("test",)
 _EXTRA = re.compile(r"([\w.-]+).*;.*extra\s*==\s*['\"]([\w-]+)")
 _LEAST = re.compile(r">=\s*([\d.]+)")
-_BUILD_PYAUDIO = {
-    "linux": "apt-get install -y --no-install-recommends portaudio19-dev gcc libc6-dev && ",
-    "darwin": "brew install portaudio && ",
-}
+# What installs something, at the end of a message; a path in it may hold anything.
+_INSTALLS = re.compile(r"(.*?): ((?:apt-get|brew|pip) install .*)", re.DOTALL)
 _WITHOUT_SOUND = "or do without: realtime-sync talk --input QUESTION.wav --output ANSWER.wav"
 _SERVER_SOCKET_S = 5.0
 _DRAIN_S = 10.0
@@ -87,7 +86,7 @@ def _extras() -> Iterator[Finding]:
     try:
         requirements = metadata.requires("realtime_sync") or []
     except metadata.PackageNotFoundError:
-        fix = "in its folder: pip install -e '.[audio,cli,local]'"
+        fix = install_command(*_NEEDED_EXTRAS)
         yield Finding("extras", "missing", "unknown: these are only realtime_sync's files", fix)
         return
     for requirement in requirements:
@@ -104,12 +103,11 @@ def _extra(extra: str, packages: list[tuple[str, str]]) -> Finding:
     if not absent:
         there = ", ".join(f"{name} {metadata.version(name)}" for name, _ in packages)
         return Finding(f"extra [{extra}]", "ok", there)
-    first = _BUILD_PYAUDIO.get(sys.platform, "") if "pyaudio" in " ".join(absent) else ""
     return Finding(
         f"extra [{extra}]",
         "missing" if extra in _NEEDED_EXTRAS else "optional",
         f"not installed: {', '.join(absent)}",
-        f"{first}pip install 'realtime_sync[{extra}]'",
+        pyaudio_command() if "pyaudio" in " ".join(absent) else install_command(extra),
     )
 
 
@@ -213,6 +211,8 @@ def _embedded_server() -> Finding:
 def _failed(name: str, exc: RealtimeError) -> Finding:
     """Split a message of ours, "what is wrong; what to do" or "what is wrong: the command"."""
     message = in_our_words(str(exc))
+    if match := _INSTALLS.fullmatch(message):
+        return Finding(name, "missing", match[1], match[2])
     what, mark, remedy = message.partition("; ")
     if not mark:
         what, _, remedy = message.rpartition(": ")

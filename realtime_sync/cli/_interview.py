@@ -65,7 +65,7 @@ class Interview(Source):
         unanswered: the names of the recordings to which no answer came.
 
     Raises:
-        AudioError: a file can't be read, is no WAV file, or has nothing but silence in it.
+        ConfigError, AudioError: as `read_wav`; or a file has nothing but silence in it.
 
     Threads:
         One thread iterates; `close` may be called from any. ``settled`` is called by the one that

@@ -58,6 +58,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"raise max_size, or send less in one message", "a message was too large"),
     # Sound.
     (r", or use a file \(WavSource, WavSink\)", ""),
+    (r"make a WavSource of a file to repeat it", "record it into a file to repeat it"),
     (r"Choose another one of devices\(\) and open a new \w+", f"Then {_START_AGAIN}"),
     # The conversation.
     (r"make VoiceLoop\(push_to_talk=True\)", "give --push-to-talk"),

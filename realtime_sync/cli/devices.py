@@ -15,6 +15,7 @@ from rich.table import Table
 from ..audio import Device, Microphone, Speaker, level_dbfs
 from ..audio import devices as list_devices
 from ..errors import DeviceError
+from ._console import open_console
 from ._meter import meter
 
 __all__ = ["devices"]
@@ -44,7 +45,7 @@ def devices(as_json: bool, tone: bool, seconds: int | None, device: str | None) 
         raise click.UsageError("--json prints the list; leave out --tone and --meter")
     if device is not None and not (tone or seconds):
         raise click.UsageError("--device is for --tone and --meter; give one of them")
-    console = Console(highlight=False)
+    console = open_console()
     wanted = int(device) if device is not None and device.isdecimal() else device
     if tone:
         _play_tone(wanted)

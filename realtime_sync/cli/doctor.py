@@ -6,10 +6,10 @@ import json
 
 import attrs
 import click
-from rich.console import Console
 from rich.text import Text
 
 from ._checks import Finding, run_checks
+from ._console import open_console
 
 __all__ = ["doctor"]
 
@@ -23,7 +23,7 @@ def doctor(as_json: bool) -> int:
 
     The exit code is 1 when something needed is missing or broken.
     """
-    console = Console(highlight=False)
+    console = open_console()
     found: list[Finding] = []
     for check in run_checks():
         found.append(check)
@@ -34,7 +34,8 @@ def doctor(as_json: bool) -> int:
         checks = [attrs.asdict(check) for check in found]
         click.echo(json.dumps({"ok": not lacking, "checks": checks}, indent=2))
     elif lacking:
-        console.print(f"missing or broken: {', '.join(check.name for check in lacking)}")
+        names = ", ".join(check.name for check in lacking)
+        console.print(f"missing or broken: {names}", soft_wrap=True)
     else:
         console.print("all that is needed is here")
     return 1 if lacking else 0

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .._installation import install_command
 from ..errors import RealtimeError
 from ..local.server_settings import KEY_VARIABLE, OPTIONS, ServerOption, ServerSettings
 
@@ -54,7 +55,7 @@ def serve(**values: Any) -> None:
         run(settings)
     except ImportError as exc:
         raise click.ClickException(
-            f"{exc.name} is not installed: pip install 'realtime_sync[local]'"
+            f"{exc.name} is not installed: {install_command('local')}"
         ) from exc
     except RealtimeError as exc:
         raise click.ClickException(str(exc)) from exc

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 from attrs import frozen
-from rich.console import Console
 
 from ..audio.base import Sink, Source, SourceWrapper
 from ..audio.echo_canceller import EchoCanceller
@@ -26,6 +25,7 @@ from ..tools.schema import Tool, describe
 from ..voice.idle import IdleRule
 from ..voice.interruptions import Interruptions
 from ..voice.loop import VoiceLoop
+from ._console import open_console
 from ._interview import Interview, Progress
 from ._keys import watch_keys
 from ._logs import logs_to
@@ -82,7 +82,7 @@ class _Options:
     "inputs",
     type=_FILE,
     multiple=True,
-    help="WAV file to say instead of the microphone; several are said in turn.",
+    help="Sound file to say instead of the microphone; several are said in turn.",
 )
 @click.option(
     "--output",
@@ -163,7 +163,7 @@ def talk(**given: Any) -> None:
     echo = None if options.echo is None else _ECHO[options.echo]()
     tools = _tools(options)
     with ExitStack() as stack:
-        screen = stack.enter_context(TalkScreen(Console(highlight=False)))
+        screen = stack.enter_context(TalkScreen(open_console()))
         stack.enter_context(logs_to(screen.note))
         connection, hears_always = _connect(stack, options, tools)
         source = _open_source(stack, options.inputs)

@@ -3,9 +3,12 @@ second per speaker and a general JSON encoder would look at every character of t
 
 from __future__ import annotations
 
+import re
+from binascii import a2b_base64
 from typing import TYPE_CHECKING, Any
 
 from .._codec import encode_base64
+from ..audio.file_magic import HEAD_BYTES, refuse_file
 from ..errors import FormatError
 from ..events.json_writer import write_json
 from ._argument_checks import check_text
@@ -13,13 +16,19 @@ from ._argument_checks import check_text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["append_message", "audio_base64"]
+__all__ = ["append_message", "audio_base64", "check_beginning"]
+
+_LOOKED_AT_CHARS = 64
+_HEAD_CHARS = (HEAD_BYTES + 2) // 3 * 4
+_ALPHABET = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+# Silence in base64 is "AAAA…", and hexadecimal digits as well; no sound has so many numerals.
+_HEX_NUMERALS = 8
 
 
-def append_message(audio: str | bytes | NDArray[Any], event_id: str | None, *, pcm: bool) -> bytes:
-    """Return the whole client event for ``audio``, in UTF-8; see `InputAudioBuffer.append`."""
+def append_message(encoded: bytes, event_id: str | None) -> bytes:
+    """Return the client event for audio in base64, in UTF-8; see `InputAudioBuffer.append`."""
     # As bytes from the beginning: text would be copied twice more, 8 µs for 32 kB of audio.
-    encoded = audio_base64(audio, pcm=pcm)
     if event_id is None:
         return b'{"type":"input_audio_buffer.append","audio":"%b"}' % encoded
     check_text("event_id", event_id)
@@ -56,12 +65,59 @@ def audio_base64(audio: str | bytes | NDArray[Any], *, pcm: bool) -> bytes:
     return encode_base64(audio)
 
 
+def check_beginning(audio: str | bytes | NDArray[Any], encoded: bytes) -> None:
+    """Refuse what begins like anything but samples: a whole file, or text that is no base64.
+
+    For the first sound of a connection, and for whole sounds.
+
+    Args:
+        audio: as it was given.
+        encoded: what `audio_base64` made of it.
+
+    Raises:
+        FormatError: it is such a thing.
+    """
+    if isinstance(audio, str):
+        beginning = audio[:_LOOKED_AT_CHARS]
+        if not _ALPHABET.fullmatch(beginning) or _is_hex(beginning):
+            raise _no_base64(audio)
+    refuse_file(a2b_base64(encoded[:_HEAD_CHARS]), "audio")
+
+
 def _checked_base64(text: str) -> bytes:
     # The cheap part of the check: nothing in it can end the JSON string. Whether it decodes is
     # the server's business, which answers with an error event.
     if not (text.isascii() and text.isprintable()) or len(text) % 4 or '"' in text or "\\" in text:
-        raise FormatError(
-            f"{text[:20]!r}… is not base64 (ascii letters, digits, '+', '/', '=', in groups of "
-            "four): pass bytes to have them encoded"
-        )
+        raise _no_base64(text)
     return text.encode("ascii")
+
+
+def _is_hex(beginning: str) -> bool:
+    if len(beginning) < _LOOKED_AT_CHARS or not _HEX.fullmatch(beginning):
+        return False
+    return sum(map(str.isdigit, beginning)) >= _HEX_NUMERALS
+
+
+def _no_base64(text: str) -> FormatError:
+    return FormatError(
+        f"{text[:20]!r}… is not base64 (ascii letters, digits, '+', '/', '=', in groups of "
+        f"four): {_way_from(text)}"
+    )
+
+
+def _way_from(text: str) -> str:
+    """Say how text that is not base64 becomes sound."""
+    beginning = text[:_LOOKED_AT_CHARS]
+    if beginning.startswith("data:"):
+        return "it is a data: URL; pass what follows its comma, or read_wav() of that, decoded"
+    if "://" in beginning:
+        return "it is a URL; download it and pass realtime_sync.audio.read_wav(file)"
+    if _is_hex(beginning):
+        return "it is hexadecimal; pass bytes.fromhex(text)"
+    if _ALPHABET.fullmatch("".join(text.split())):
+        return "it has line breaks or spaces, or is cut off; pass ''.join(text.split()), all of it"
+    if re.fullmatch(r"[A-Za-z0-9_-]+={0,2}", text):
+        return "it is URL-safe base64; pass base64.urlsafe_b64decode(text + '==')"
+    if re.search(r"[/\\.]", beginning):
+        return "if it is the path of a file, pass realtime_sync.audio.read_wav(path)"
+    return "pass bytes to have them encoded"

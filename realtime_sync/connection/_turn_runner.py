@@ -14,7 +14,7 @@ from ..errors import ConnectionClosed, LocalProtocolError, RealtimeTimeout
 from ..events import ErrorEvent, ServerEvent
 from ..events.base import plain
 from ..events.json_writer import write_json
-from ._audio_input import audio_base64
+from ._audio_input import audio_base64, check_beginning
 from ._timeouts import timed_out
 from .link.queue import Entry, EventQueue, Interruption, Malformed
 from .link.sender import Sender
@@ -255,7 +255,7 @@ def user_items(
 
     Raises:
         LocalProtocolError: there are both text and audio.
-        FormatError: the audio is not of the session's form.
+        FormatError: the audio is not of the session's form, or is a whole file.
     """
     if text is not None and audio is not None:
         raise LocalProtocolError("ask either with text or with audio, not with both")
@@ -266,7 +266,9 @@ def user_items(
             )
         content = {"type": "input_text", "text": text}
     elif audio is not None:
-        content = {"type": "input_audio", "audio": audio_base64(audio, pcm=pcm).decode()}
+        encoded = audio_base64(audio, pcm=pcm)
+        check_beginning(audio, encoded)
+        content = {"type": "input_audio", "audio": encoded.decode()}
     else:
         return []
     return [{"type": "message", "role": "user", "content": [content]}]

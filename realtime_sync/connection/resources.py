@@ -19,7 +19,7 @@ from ..conversation.history import History
 from ..conversation.session import SessionState
 from ..events.base import plain
 from ._argument_checks import check_count, check_flag, check_mapping, check_text
-from ._audio_input import append_message
+from ._audio_input import append_message, audio_base64, check_beginning
 from .link.link import Link
 from .link.sender import Sender
 from .state import ConnectionState
@@ -235,6 +235,7 @@ class InputAudioBuffer(_Resource):
     def __init__(self, sender: Sender, state: ConnectionState) -> None:
         super().__init__(sender)
         self._state = state
+        self._is_unheard = True  # until the first sound, which alone is looked at closely
 
     def append(self, *, audio: str | bytes | NDArray[Any], event_id: str | None = None) -> None:
         """Add audio to the buffer; the server does not confirm it.
@@ -246,10 +247,14 @@ class InputAudioBuffer(_Resource):
             event_id: an id of the caller's for this request.
 
         Raises:
-            FormatError: half a sample, a wrong dtype or shape, text that is not base64.
+            FormatError: half a sample, a wrong dtype or shape, text that is not base64; or the
+                first sound of the connection is a whole file (see `realtime_sync.audio.read_wav`).
         """
-        pcm = self._state.session.facts.input.is_pcm
-        self._sender.append(append_message(audio, event_id, pcm=pcm))
+        encoded = audio_base64(audio, pcm=self._state.session.facts.input.is_pcm)
+        if self._is_unheard:
+            check_beginning(audio, encoded)
+            self._is_unheard = False
+        self._sender.append(append_message(encoded, event_id))
 
     def commit(self, *, event_id: str | None = None) -> None:
         """Make the buffer a message of the user's; for sessions without turn detection."""

@@ -15,7 +15,7 @@ from .._opening import Opening
 from .._types import JsonDict
 from ..errors import ConnectionClosedOK, LocalProtocolError
 from ..events import ServerEvent, SessionClosed
-from ._audio_input import audio_base64
+from ._audio_input import audio_base64, check_beginning
 from .connection import RealtimeConnection
 from .manager import RealtimeConnectionManager
 from .stats import ConnectionStats
@@ -41,6 +41,7 @@ class TranslationInputAudioBuffer:
 
     def __init__(self, send: _Send) -> None:
         self._send = send
+        self._is_unheard = True  # until the first sound, which alone is looked at closely
 
     def append(self, *, audio: str | bytes | NDArray[Any], event_id: str | None = None) -> None:
         """Add audio; the server takes it in frames of 200 ms.
@@ -53,11 +54,16 @@ class TranslationInputAudioBuffer:
             event_id: an id of the caller's for this request.
 
         Raises:
-            FormatError: half a sample, a wrong dtype or shape, text that is not base64.
+            FormatError: half a sample, a wrong dtype or shape, text that is not base64; or the
+                first sound of the connection is a whole file.
             LocalProtocolError: the session was told to close.
         """
-        encoded = audio_base64(audio, pcm=True).decode()
-        self._send(_event("session.input_audio_buffer.append", event_id, audio=encoded))
+        encoded = audio_base64(audio, pcm=True)
+        if self._is_unheard:
+            check_beginning(audio, encoded)
+            self._is_unheard = False
+        event = _event("session.input_audio_buffer.append", event_id, audio=encoded.decode())
+        self._send(event)
 
 
 class TranslationSessionResource:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from attrs import field, frozen
 
 from .._deadline import Deadline
+from ..audio.file_magic import HEAD_BYTES, refuse_file
 from ..audio.pcm import to_pcm16
 from ..connection import RealtimeConnection, RealtimeConnectionManager
 from ..connection.reconnect import ReconnectPolicy
@@ -84,6 +85,7 @@ class DistillerSession:
         self._ends = ResponseEnds()
         self._greeting = turn.created  # until it is consumed
         self._told_of_refusal = False  # once for each response
+        self._is_unheard = True  # until the first chunk, which alone is looked at closely
         self._closing = False
         self._failure: DistillerConnectionError | None = None  # what every later call raises
 
@@ -104,12 +106,16 @@ class DistillerSession:
 
         Raises:
             ConfigError: it is empty.
-            FormatError: it ends in half a sample, or is no sound at all.
+            FormatError: it ends in half a sample, or is no sound at all; or the first chunk begins
+                a whole file (see `realtime_sync.audio.read_wav`).
             DistillerConnectionError: the session is over.
         """
         pcm = to_pcm16(audio)  # what is wrong with it shows before the user counts as heard
         if not pcm:
             raise ConfigError("the chunk is empty: send at least one sample (two bytes)")
+        if self._is_unheard:
+            refuse_file(pcm[:HEAD_BYTES], "audio")
+            self._is_unheard = False
         self._check()
         if not self._is_heard():
             return False

@@ -8,6 +8,7 @@ import os
 import sys
 from typing import NoReturn
 
+from .._installation import install_command
 from ..errors import ConfigError, RealtimeError
 from .server_settings import OPTIONS, ServerSettings
 
@@ -30,9 +31,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"error: {exc}\n")
         return 2
     except ImportError as exc:
-        sys.stderr.write(
-            f"error: {exc.name} is not installed: pip install 'realtime_sync[local]'\n"
-        )
+        sys.stderr.write(f"error: {exc.name} is not installed: {install_command('local')}\n")
         return 2
     return 0
 

@@ -105,7 +105,7 @@ def open_projects(folder: Path | None, *, most: int) -> Iterator[ProjectStore]:
         ConfigError: there can be no such folder.
     """
     if folder is None:
-        with tempfile.TemporaryDirectory(prefix="realtime_sync-projects-") as temporary:
+        with _temporary_folder() as temporary:
             yield ProjectStore(Path(temporary), most=most)
         return
     try:
@@ -115,12 +115,26 @@ def open_projects(folder: Path | None, *, most: int) -> Iterator[ProjectStore]:
     yield ProjectStore(folder, most=most)
 
 
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="realtime_sync-projects-")
+    except OSError as exc:
+        raise ConfigError(
+            f"there can be no temporary folder for projects: {exc}; name one with --projects, "
+            "or another place for all such folders with the environment's TMPDIR"
+        ) from exc
+
+
 def _written(folder: Path, config: JsonDict) -> Path:
     descriptor, name = tempfile.mkstemp(prefix=".", suffix=".draft", dir=folder)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(config, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(config, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:  # the disk is full: let no drafts fill what is left of it
+        Path(name).unlink()
+        raise
     return Path(name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 from attrs import field, fields, frozen
 
+from .._headers import check_header
+from .._net.secrets import show_url
 from ..errors import ConfigError
 from .callers import CallerRules
 
@@ -74,6 +77,19 @@ def _about(
     return {"help": help, "type": type, "repeatable": repeatable, "variable": variable}
 
 
+def _require_text(flag: str, value: object) -> None:
+    """Refuse what no file, host or process can be called by; the value may be a secret."""
+    for text in value if isinstance(value, tuple) else (value,):
+        if not isinstance(text, (str, Path)):
+            continue
+        try:
+            if b"\0" not in os.fsencode(text):
+                continue
+        except UnicodeEncodeError:  # half of a surrogate pair
+            pass
+        raise ConfigError(f"{flag} has something in it that is no character; write it anew")
+
+
 def _none_if_empty(key: str | None) -> str | None:
     return key or None
 
@@ -101,6 +117,7 @@ class ServerSettings:
     key: str | None = field(
         default=None,
         converter=_none_if_empty,
+        repr=False,
         metadata=_about(
             "Key that clients must show. Better in the environment, where others don't see it.",
             variable=KEY_VARIABLE,
@@ -132,6 +149,7 @@ class ServerSettings:
     )
     responder: str = field(
         default="scripted",
+        repr=show_url,  # it may have a password
         metadata=_about(
             "Who answers: scripted, scripted:FILE.yaml, echo, or chat:URL of a chat endpoint. "
             "A URL with a password is better in the environment.",
@@ -212,6 +230,14 @@ class ServerSettings:
     )
 
     def __attrs_post_init__(self) -> None:
+        for each in OPTIONS:
+            _require_text(each.flag, getattr(self, each.name))
+        if self.key is not None:
+            check_header("Authorization", self.key)
+            if self.key != self.key.strip():
+                raise ConfigError(
+                    "the key begins or ends with a space, which HTTP takes away; give one without"
+                )
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"the port is {self.port}; choose one from 1 to 65535, or 0")
         for name in _SECONDS:
@@ -219,6 +245,11 @@ class ServerSettings:
             if not seconds > 0:
                 words = name.removesuffix("_s").replace("_", " ")
                 raise ConfigError(f"the {words} is {seconds:g}; give seconds greater than 0")
+        if self.session_limit_s == math.inf:
+            raise ConfigError(
+                "the session limit is inf, and clients are told the time at which a session "
+                "expires; give seconds, such as 1e9"
+            )
         if not 0 <= self.drain_s < math.inf:
             raise ConfigError(f"the drain limit is {self.drain_s:g}; give seconds, 0 for none")
         if self.log_level not in LOG_LEVELS:
@@ -250,7 +281,7 @@ class ServerSettings:
         if self.grammar is not None:
             raise ConfigError("give the grammar's file or its phrases, not both")
         spec = "phrases:" + "\n".join(self.phrases)
-        if len(spec.encode()) > _LONGEST_SPEC_BYTES:
+        if len(os.fsencode(spec)) > _LONGEST_SPEC_BYTES:
             raise ConfigError(
                 f"{len(self.phrases)} phrases are too many to pass on; put them into a file, one "
                 "per line, and give its path as the grammar"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from .._deadline import Deadline
 from ..audio import Source, VirtualSpeaker, to_pcm16
-from ..audio.pcm import Pcm
+from ..audio.pcm import Pcm, whole_pcm16
 from .script_error import ScriptError, require, require_count, require_text
 from .virtual_clock import VirtualClock
 
@@ -49,9 +49,9 @@ class MemorySource(Source):
         """Say ``audio`` (PCM16 at `rate`), in chunks of 20 ms; the last one may be shorter.
 
         Raises:
-            FormatError: ``audio`` is not PCM16.
+            FormatError: ``audio`` is not PCM16, or is a whole file.
         """
-        pcm, size = to_pcm16(audio), 2 * self._rate * _CHUNK_MS // 1000
+        pcm, size = whole_pcm16(audio), 2 * self._rate * _CHUNK_MS // 1000
         for start in range(0, len(pcm), size):
             self._chunks.put(pcm[start : start + size])
 

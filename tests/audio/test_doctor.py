@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from sound_card import SoundCard
 
+from realtime_sync._installation import install_command
+
 DOCTOR = (sys.executable, "-m", "realtime_sync", "doctor")
 LIMIT_S = 100  # it starts a server, which loads speech models
 
@@ -75,9 +77,9 @@ def test_without_sound_it_names_the_server_and_both_devices(
 @pytest.mark.parametrize(
     ("how", "name", "words", "fix"),
     [
-        ({"absent": "pyaudio"}, "PortAudio", "not installed", "pip install 'realtime_sync[audio]'"),
+        ({"absent": "pyaudio"}, "PortAudio", "not installed", install_command("audio")),
         ({"broken": "pyaudio"}, "PortAudio", "libportaudio.so.2", "apt-get install"),
-        ({"absent": "uvicorn"}, "embedded server", "uvicorn", "pip install 'realtime_sync[local]'"),
+        ({"absent": "uvicorn"}, "embedded server", "uvicorn", install_command("local")),
     ],
 )
 def test_what_does_not_load_comes_with_the_command_that_installs_it(

@@ -33,7 +33,7 @@ from realtime_sync.agents.model_inputs import (
 from realtime_sync.agents.run_context import ToolContext
 from realtime_sync.agents.runner import RealtimeRunner
 from realtime_sync.agents.session import RealtimeSession
-from realtime_sync.errors import AgentError, UserError
+from realtime_sync.errors import AgentError, FormatError, UserError
 from realtime_sync.testing import (
     MemorySink,
     MemorySource,
@@ -606,6 +606,14 @@ def test_sound_is_sent_in_the_callers_thread() -> None:
         assert b64encode(server.heard).decode() == server.sent[-1]["audio"]
         session.send_audio(b"", commit=True)
         assert sent_types(server) == ["session.update", "input_audio_buffer.commit"]
+
+
+def test_a_whole_file_is_no_sound_of_the_user_s() -> None:
+    server = ScriptedServer()
+    with server, session_with(server, DESK) as session:
+        with pytest.raises(FormatError, match=r"whole FLAC file.*read_wav"):
+            session.send_audio(b"fLaC\0\0\0\x22" + bytes(40), commit=True)
+        assert sent_types(server) == ["session.update"]
 
 
 def test_a_session_with_a_source_sends_no_other_sound() -> None:

@@ -100,6 +100,18 @@ def test_a_cancel_without_a_response_sends_nothing() -> None:
     assert peer.lines[0].received == [{"type": "input_audio_buffer.commit"}]
 
 
+def test_only_the_first_sound_is_looked_at_for_a_file() -> None:
+    flac = b"fLaC\0\0\0\x22" + bytes(40)
+    peer = after_begin(lambda line: line.wait_closed())
+    with peer, open_session(peer.place()) as session:
+        with pytest.raises(FormatError, match="whole FLAC file"):
+            session.send_audio_chunk(flac)
+        assert session._turn.quiet, "nobody has said anything"
+        assert session.send_audio_chunk(PCM)
+        assert session.send_audio_chunk(flac)
+    assert len(peer.lines[0].received) == 2
+
+
 @pytest.mark.parametrize("text", ["", "  \n", None])
 def test_a_blank_text_is_refused(text: Any) -> None:
     with DistillerPeer() as peer, open_session(peer.place()) as session:

@@ -10,9 +10,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -63,10 +64,13 @@ class Serving:
 
 
 @contextmanager
-def serving(*options: str, program: Sequence[str] = ("-m", "realtime_sync")) -> Iterator[Serving]:
-    """Run it; no process of it may be left afterwards."""
+def serving(
+    *options: str, program: Sequence[str] = ("-m", "realtime_sync"), shell: str = ":"
+) -> Iterator[Serving]:
+    """Run it, after a command of a shell; no process of it may be left afterwards."""
+    command = [sys.executable, *program, "serve", "--port", "0", *options]
     with subprocess.Popen(
-        [sys.executable, *program, "serve", "--port", "0", *options],
+        ["sh", "-c", f'{shell} && exec "$@"', "sh", *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -89,6 +93,14 @@ def asked(server: Server, method: str, path: str, **options: Any) -> tuple[int, 
     with requests.Session() as http:
         answer = http.request(method, root + path, headers=key, timeout=GUARD_S, **options)
         return answer.status_code, answer.json() if answer.content else None
+
+
+def answers_healthz(server: Server) -> bool:
+    """Ask whether it serves."""
+    try:
+        return asked(server, "GET", "/healthz")[0] == 200
+    except requests.ConnectionError:
+        return False
 
 
 def answers(client: Any, words: str) -> None:
@@ -210,6 +222,47 @@ def test_without_sessions_there_is_nothing_to_wait_for() -> None:
         assert serves.finish() == ""
 
 
+@pytest.mark.parametrize("shell", ["exec >/dev/full", "exec >&-", "exec <&- >&-"])
+def test_nobody_reads_where_it_is(shell: str, guard: Guard) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with serving("--port", str(port), shell=shell) as serves:
+        server = Server(f"http://127.0.0.1:{port}/v1", KEY, serves.process)
+        guard.until(lambda: answers_healthz(server), "its start")
+        with raw_client(server) as client:
+            answers(client, "Hello!")
+        serves.tell_all(signal.SIGTERM)
+        log = serves.finish()
+    full = "WARNING realtime_sync.local: standard output takes nothing: No space left on device\n"
+    assert log[log.find("WARNING") :] == full if "full" in shell else log == ""
+
+
+def test_few_file_descriptors(guard: Guard) -> None:
+    """Who finds no room is told so, and the server keeps what it needs for itself."""
+    with serving(shell="ulimit -n 64") as serves, ExitStack() as clients:
+        server = serves.ready()
+        address = urlsplit(server.url)
+        assert address.port is not None
+        for _ in range(100):  # clients that say nothing
+            clients.enter_context(socket.create_connection(("127.0.0.1", address.port)))
+        for _ in range(18):
+            clients.enter_context(raw_client(server))
+        with pytest.raises(InvalidStatus) as refused, raw_client(server):
+            pass
+        assert refused.value.response.status_code == 429
+        for worker in psutil.Process(serves.process.pid).children():
+            worker.kill()
+        guard.until(lambda: answers_healthz(server), "the next workers")
+        serves.tell_all(signal.SIGINT)
+        log = serves.finish()
+    told = [line.partition("WARNING realtime_sync.local: ")[2] for line in log.splitlines()]
+    assert told[0].startswith("this process may open 64 files, which is enough for 18 sessions")
+    assert sum("ended unexpectedly" in line for line in told) == 2, log
+    # A crowd is taken from the queue at once, before the first of it is given up.
+    assert len(told) == 3 + sum("no client is let in until others go" in line for line in told), log
+    assert len(told) <= 4, log
+
+
 def test_a_signal_during_the_start(guard: Guard) -> None:
     with serving() as serves:
         process = psutil.Process(serves.process.pid)
@@ -267,6 +320,8 @@ def test_at_sigterm_the_server_of_a_program_serves_it_to_the_end() -> None:
         (("--responder", "x"), "responder 'x' is unknown; choose "),
         (("--log-level", "loud"), "log level 'loud' is unknown; choose debug, info, warning"),
         (("--drain", "-1"), "the drain limit is -1; give seconds"),
+        (("--host", "a" * 99), f"can't serve on {'a' * 99}:0: "),
+        (("--host", "\udcff"), "can't serve on "),
     ],
 )
 def test_a_wrong_option_is_one_sentence(options: tuple[str, ...], words: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -238,3 +239,22 @@ def test_the_document_tells_the_limits_as_they_are() -> None:
     rows = {f"| `{each.flag}` | {each.default:g} |" for each in limits}
     assert len(rows) == 7
     assert {row for row in rows if row not in document} == set()
+
+
+def test_the_document_tells_all_options_with_their_defaults() -> None:
+    """A row each, or one for several; and no cell of any table is left open."""
+    others = {"port": "8765", "projects": "a temporary folder", "drain_s": "20"}
+    rows = list(table_rows((REPOSITORY / "docs" / "local_server.md").read_text(encoding="utf-8")))
+    for option in OPTIONS:
+        default = others.get(option.name, str(option.default or "none").removesuffix(".0"))
+        told = [row[1] for row in rows if f"`{option.flag}`" in row[0].split(", ")]
+        assert any(default in cell for cell in told), (option.flag, default, told)
+    assert [row for row in rows if not all(row) or "…" in row] == []
+
+
+def table_rows(document: str) -> Iterator[list[str]]:
+    """Give the cells of each row below a table's head."""
+    lines = document.splitlines()
+    for line, above in zip(lines[1:], lines, strict=False):
+        if line.startswith("|") and above.startswith("|") and not line.startswith("|--"):
+            yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]

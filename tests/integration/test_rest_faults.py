@@ -39,6 +39,7 @@ from realtime_sync import (
     RealtimeTimeout,
     RemoteProtocolError,
 )
+from realtime_sync._installation import install_command
 from realtime_sync.providers import OpenAIProvider
 from realtime_sync.rest import Calls, ClientSecrets
 from realtime_sync.rest.api import RestApi
@@ -712,7 +713,7 @@ def test_socks_without_its_package(api: Make, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("requests.adapters.SOCKSProxyManager", missing)
     error = failure(lambda: secret(api("http://x.invalid/v1", proxy="socks5://127.0.0.1:1")))
     assert isinstance(error, ConfigError)
-    assert "pip install 'realtime_sync[socks]'" in str(error)
+    assert install_command("socks") in str(error)
 
 
 # -- what is kept between calls --------------------------------------------------------------------

@@ -148,6 +148,13 @@ def test_a_worker_that_answers_oddly_is_replaced(
     run(use)
 
 
+def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system has no room for one, or no such program: that is an error of ours as well."""
+    monkeypatch.setattr(_child, "_command", lambda kind, spec: [f"/nowhere/{kind}"])
+    with pytest.raises(AudioError, match=r"synthesize worker did not start: .*No such file"):
+        asyncio.run(_child.launch("synthesize", "espeak"))
+
+
 @pytest.mark.parametrize(
     ("how", "words"),
     [

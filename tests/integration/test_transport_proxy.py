@@ -15,6 +15,7 @@ from proxies import HttpProxy, SocksProxy
 from raw_server import TEXT, RawPeer, RawServer, server_frame
 from tls import Authority
 
+from realtime_sync._installation import install_command
 from realtime_sync.errors import ApiError, ConfigError, ConnectError, ConnectionClosed
 from realtime_sync.transport import TransportOptions, connect
 
@@ -271,4 +272,4 @@ def test_a_socks_proxy_without_its_package(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "python_socks.sync", None)
     error = failure("ws://localhost:1/x", TransportOptions(proxy="socks5://127.0.0.1:1"))
     assert isinstance(error, ConfigError)
-    assert "pip install 'realtime_sync[socks]'" in str(error)
+    assert install_command("socks") in str(error)

@@ -90,6 +90,10 @@ RUNS = {
         ),
         check=both_sides_are_in_the_recording,
     ),
+    "ask_a_file.py": Run(
+        arguments=("samples/questions/weather.wav",),
+        prints=(r"\w+.* \(\d\.\d s, in out/answer\.wav\)",),
+    ),
     "client_secret.py": Run(
         prints=(r"ek_.{3}… opens sessions for \d\d s", "assistant: .+", "another secret: Incorrect")
     ),

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from blocks import python_blocks
+from blocks import Command, command_blocks, python_blocks
 
 DOCUMENT = """\
 # Title
@@ -13,7 +13,7 @@ print("first")
 ```
 
 ```sh
-pip install realtime_sync
+pip install .  # all of it
 ```
 
 <!-- not run: it needs a microphone -->
@@ -76,3 +76,11 @@ def test_what_a_block_prints(tmp_path: Path) -> None:
 def test_a_block_that_is_not_closed_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not closed"):
         list(python_blocks(write(tmp_path, "```python\nx = 1\n")))
+
+
+def test_the_commands_of_a_block_with_what_they_print(tmp_path: Path) -> None:
+    path = write(tmp_path, f"{DOCUMENT}\n```console\n$ cd a   # there\n$ ls '#'\nb\nc\n```\n")
+    assert list(command_blocks(path)) == [
+        [Command(path, 8, "pip install .")],
+        [Command(path, 29, "cd a"), Command(path, 30, "ls '#'", "b\nc\n")],
+    ]

@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 import realtime_sync
 from realtime_sync import ConfigError, Local, OpenAI
-from realtime_sync.audio import EchoCanceller, Microphone, Resampler, Speaker, Vad
+from realtime_sync._installation import install_command
+from realtime_sync.audio import EchoCanceller, Microphone, Resampler, Speaker, Vad, read_wav
 
 # What only an extra brings.
 EXTRAS = (
@@ -28,6 +29,7 @@ EXTRAS = (
     "python_socks",
     "pywebrtc_audio",
     "rich",
+    "soundfile",
     "soxr",
     "starlette",
     "uvicorn",
@@ -59,6 +61,10 @@ def convert_a_rate() -> None:
     Resampler(16_000, 24_000).process(b"\0\0" * 160)
 
 
+def read_a_flac() -> None:
+    read_wav(b"fLaC\0\0\0\x22" + bytes(34))
+
+
 def start_the_server() -> None:
     with Local() as client, client.realtime.connect():
         pass
@@ -69,13 +75,14 @@ def go_through_a_socks_proxy() -> None:
 
 
 NEEDS: dict[Callable[[], object], str] = {
-    open_microphone: "realtime_sync[audio]",
-    open_speaker: "realtime_sync[audio]",
-    convert_a_rate: "realtime_sync[audio]",
-    EchoCanceller: "realtime_sync[aec]",
-    Vad: "realtime_sync[local]",
-    start_the_server: "realtime_sync[local]",
-    go_through_a_socks_proxy: "realtime_sync[socks]",
+    open_microphone: "audio",
+    open_speaker: "audio",
+    convert_a_rate: "audio",
+    read_a_flac: "files",
+    EchoCanceller: "aec",
+    Vad: "local",
+    start_the_server: "local",
+    go_through_a_socks_proxy: "socks",
 }
 
 
@@ -98,8 +105,8 @@ def main() -> None:
     OpenAI(api_key="not used")
     for use, extra in NEEDS.items():
         message = refusal(use)
-        assert "pip install" in message, f"{use.__name__}: no command in {message!r}"
-        assert extra in message, f"{use.__name__}: {extra} is not in {message!r}"
+        command = install_command(extra)
+        assert command in message, f"{use.__name__}: {command} is not in {message!r}"
     print(f"realtime_sync {realtime_sync.__version__} works without its extras")
 
 

@@ -111,15 +111,18 @@ async def launch(kind: str, spec: str) -> Child:
         ConfigError: the engine refuses its options, or a package is missing.
         AudioError: the process did not start.
     """
-    process = await asyncio.create_subprocess_exec(
-        *_command(kind, spec),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        # A group of its own: it is killed with whatever it has started, and the signals of a
-        # terminal are the server's affair.
-        start_new_session=True,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *_command(kind, spec),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            # A group of its own: it is killed with whatever it has started, and the signals of a
+            # terminal are the server's affair.
+            start_new_session=True,
+        )
+    except OSError as exc:  # there is no room for a process or its pipes
+        raise AudioError(f"the {kind} worker did not start: {exc}") from exc
     child = Child(kind, process)
     try:
         header, _ = await asyncio.wait_for(child.receive(), _START_TIMEOUT)

@@ -283,7 +283,7 @@ class WorkerProcess:
                 await self._pause(why, pause)
             try:
                 return await launch(self._kind, self._spec)
-            except (AudioError, ConfigError, OSError) as exc:
+            except (AudioError, ConfigError) as exc:
                 why = str(exc)
                 fruitless += 1
 

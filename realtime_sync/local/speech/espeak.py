@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._installation import install_command
 from ...audio.resample import Resampler
 from ...errors import AudioError, ConfigError
 from ..engines import SpeechChunk
@@ -150,7 +151,7 @@ def _load() -> tuple[Any, int]:
     except ImportError as exc:
         raise ConfigError(
             "the embedded server's voice needs espeakng-loader, which is not installed: "
-            "pip install 'realtime_sync[local]'"
+            f"{install_command('local')}"
         ) from exc
     try:
         library = ctypes.CDLL(espeakng_loader.get_library_path())

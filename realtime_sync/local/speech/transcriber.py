@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..._installation import install_command
 from ...errors import ConfigError
 from ._utterance import RATE_HZ, prepare, segments
 from .voice_detector import SileroDetector
@@ -128,7 +129,7 @@ def _decoder_class() -> Any:
     except ImportError as exc:
         raise ConfigError(
             "recognising speech needs pocketsphinx, which is not installed: "
-            "pip install 'realtime_sync[local]'"
+            f"{install_command('local')}"
         ) from exc
     return Decoder
 

@@ -63,4 +63,7 @@ def _parameter(header: str, name: str) -> str:
         return ""
     message = Message()
     message["Content-Type"] = header
-    return collapse_rfc2231_value(message.get_param(name, ""))
+    try:
+        return collapse_rfc2231_value(message.get_param(name, ""))
+    except ValueError:  # name*=undefined''x: Python knows the encoding, and it decodes nothing
+        return ""

@@ -18,9 +18,9 @@ from uvicorn.server import ServerState
 from .fair_websocket import FairWebSocket
 from .refusals import refusal
 
-__all__ = ["TimedHttp", "TimedWebSocket", "Waiting"]
+__all__ = ["MOST_WAITING", "TimedHttp", "TimedWebSocket", "Waiting"]
 
-_MOST_WAITING = 256
+MOST_WAITING = 256
 _MORE_COMES = (h11.IDLE, h11.SEND_BODY)  # the client's side of a request that is not complete
 _MAY_ANSWER = (h11.IDLE, h11.SEND_RESPONSE)  # ours, when no answer has begun
 
@@ -35,7 +35,7 @@ class Waiting:
         most: how many there may be.
     """
 
-    def __init__(self, limit_s: float, *, most: int = _MOST_WAITING) -> None:
+    def __init__(self, limit_s: float, *, most: int = MOST_WAITING) -> None:
         self.limit_s = limit_s
         self._most = most
         self._timers: dict[TimedHttp, asyncio.TimerHandle] = {}

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import TextIO
 
 import uvicorn
 
@@ -21,10 +22,11 @@ from ...errors import AudioError, ConfigError
 from ..engine_set import EngineSet, open_engines
 from ..server_settings import ServerSettings
 from .asgi import create_app
+from .descriptors import FailedAccepts, fitted
 from .open_sessions import OpenSessions
 from .server_log import logging_to_stderr
 from .stop_signals import stop_signals
-from .timed_connections import TimedHttp, Waiting
+from .timed_connections import MOST_WAITING, TimedHttp, Waiting
 
 __all__ = ["bind", "serve"]
 
@@ -56,8 +58,20 @@ def serve(settings: ServerSettings, *, child: bool = False) -> None:
         AudioError: a speech worker did not start.
     """
     _give_large_blocks_back()
+    _open_standard_streams()
     with logging_to_stderr(settings.log_level), bind(settings) as listener:
-        asyncio.run(_serve(settings, listener, child=child))
+        settings, most_waiting = fitted(settings, MOST_WAITING)
+        asyncio.run(_serve(settings, listener, most_waiting, child=child))
+
+
+def _open_standard_streams() -> None:
+    """Open what is closed of 0, 1 and 2 to nowhere.
+
+    Else a client's socket gets that number, and what libraries print.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is free
+        pass
+    os.close(number)
 
 
 def _give_large_blocks_back() -> None:
@@ -70,9 +84,12 @@ def _give_large_blocks_back() -> None:
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
-async def _serve(settings: ServerSettings, listener: socket.socket, *, child: bool) -> None:
+async def _serve(
+    settings: ServerSettings, listener: socket.socket, most_waiting: int, *, child: bool
+) -> None:
     loop, starting = asyncio.get_running_loop(), asyncio.current_task()
     assert starting is not None
+    loop.set_exception_handler(FailedAccepts())
     server: _Server | None = None
     stopped = False
 
@@ -87,7 +104,7 @@ async def _serve(settings: ServerSettings, listener: socket.socket, *, child: bo
     with stop_signals(lambda gently: loop.call_soon_threadsafe(stop, gently), child=child):
         try:
             async with open_engines(settings) as engines:
-                server = _Server(settings, engines, listener, child=child)
+                server = _Server(settings, engines, listener, most_waiting, child=child)
                 if child:
                     end = functools.partial(loop.call_soon_threadsafe, stop, False)
                     spawn(lambda: _end_with_stdin(end), name="local-server-stdin")
@@ -112,7 +129,13 @@ class _Server(uvicorn.Server):
     """Reports when it is ready, with the port that was found, and ends with its sessions."""
 
     def __init__(
-        self, settings: ServerSettings, engines: EngineSet, listener: socket.socket, *, child: bool
+        self,
+        settings: ServerSettings,
+        engines: EngineSet,
+        listener: socket.socket,
+        most_waiting: int,
+        *,
+        child: bool,
     ) -> None:
         sessions = OpenSessions()
         config = uvicorn.Config(
@@ -140,6 +163,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._settings = settings
         self._listener = listener
+        self._most_waiting = most_waiting
         self._child = child
         self._sessions = sessions
         self._draining: asyncio.Task[None] | None = None
@@ -147,7 +171,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, with connections of our own, and say so."""
         limit_s = self._settings.request_timeout_s
-        waiting = Waiting(limit_s)
+        waiting = Waiting(limit_s, most=self._most_waiting)
         loop = asyncio.get_running_loop()
         self.servers = [
             await loop.create_server(
@@ -222,8 +246,23 @@ class _Server(uvicorn.Server):
             line = json.dumps({"event": "ready", "url": url, "pid": os.getpid()})
         else:
             line = f"serving the realtime protocol on {url} (Ctrl+C stops it)"
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        _print(line)
+
+
+def _print(line: str) -> None:
+    """Print a line if anybody takes it: a service may have no standard output, or a full one."""
+    stdout: TextIO | None = sys.stdout
+    if stdout is None:
+        return
+    try:
+        stdout.write(line + "\n")
+        stdout.flush()
+    except OSError as exc:
+        _log.warning("standard output takes nothing: %s", exc.strerror)
+        # What its buffer holds goes nowhere, or the interpreter's end would fail with it.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stdout.fileno())
+        os.close(nowhere)
 
 
 def bind(settings: ServerSettings) -> socket.socket:
@@ -235,7 +274,7 @@ def bind(settings: ServerSettings) -> socket.socket:
     try:
         family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=512)
-    except (OSError, OverflowError) as exc:
+    except (OSError, OverflowError, ValueError) as exc:  # a name that is none is a ValueError
         raise ConfigError(
             f"can't serve on {settings.host}:{settings.port}: {exc}; choose another host or port"
         ) from exc

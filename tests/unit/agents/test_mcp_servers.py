@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from realtime_sync._installation import install_command
 from realtime_sync.agents.agent import RealtimeAgent
 from realtime_sync.agents.mcp_servers import (
     MCPResult,
@@ -247,5 +249,5 @@ def test_params_of_http() -> None:
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "mcp", None)
-    with pytest.raises(ConfigError, match=r"pip install 'realtime_sync\[mcp\]'"):
+    with pytest.raises(ConfigError, match=re.escape(install_command("mcp"))):
         MCPServerStdio({"command": "shop"})

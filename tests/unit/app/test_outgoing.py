@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from realtime_sync.app.outgoing import SoundInput, read_message, split_tools, user_item
 from realtime_sync.audio import Sound, encode_alaw, encode_ulaw
@@ -51,8 +52,14 @@ def test_a_wav_file_knows_its_rate() -> None:
 
 @pytest.mark.parametrize("wrong", [7, ["Hello."], object(), {"text": "Hello."}])
 def test_what_is_no_message(wrong: Any) -> None:
-    with pytest.raises(ConfigError, match=r"a sender gave .*; it gives text, PCM or WAV"):
+    with pytest.raises(ConfigError, match=r"a sender gave .*; it gives text, PCM or a sound file"):
         read_message(wrong)
+
+
+def test_a_file_of_another_format_knows_its_rate() -> None:
+    flac = io.BytesIO()
+    soundfile.write(flac, np.frombuffer(TONE, "<i2"), 16_000, format="FLAC")
+    assert read_message(flac) == Sound(TONE, 16_000)
 
 
 def test_a_broken_wav_file() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import builtins
+import re
 
 import numpy as np
 import pytest
 from embedded import question
 
+from realtime_sync._installation import install_command
 from realtime_sync.audio import EchoCanceller, level_dbfs
 from realtime_sync.errors import ConfigError, FormatError
 
@@ -68,5 +70,5 @@ def test_without_its_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
         return real(name, *args, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(builtins, "__import__", hide)
-    with pytest.raises(ConfigError, match=r"pip install 'realtime_sync\[aec\]'"):
+    with pytest.raises(ConfigError, match=re.escape(install_command("aec"))):
         EchoCanceller()

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import math
+import re
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_sync.audio import from_pcm16, level_dbfs, mix_down, silence, to_pcm16
-from realtime_sync.audio.pcm import SampleJoiner, as_int16, require_rate
+from realtime_sync.audio import (
+    Sound,
+    VirtualMicrophone,
+    from_pcm16,
+    level_dbfs,
+    mix_down,
+    silence,
+    to_pcm16,
+)
+from realtime_sync.audio.pcm import SampleJoiner, as_int16, require_rate, whole_pcm16
 from realtime_sync.errors import ConfigError, FormatError
+from realtime_sync.testing import MemorySource
 
 SAMPLES = st.lists(st.integers(-32768, 32767), max_size=200)
 
@@ -82,6 +94,132 @@ def test_anything_else_is_refused_with_its_value(audio: object, words: str) -> N
         to_pcm16(audio)  # type: ignore[arg-type]
     with pytest.raises(FormatError, match=words):
         as_int16(audio)  # type: ignore[arg-type]
+
+
+def test_a_whole_sound_is_no_file() -> None:
+    pcm = b"\1\0\2\0"
+    assert whole_pcm16(pcm) is pcm
+    assert whole_pcm16(b"") == b""
+    for file in (b"RIFF\0\0\0\0WAVE", np.frombuffer(b"fLaC\0\0\0\x22", "<i2")):
+        for take in (whole_pcm16, VirtualMicrophone().say, MemorySource().say):
+            with pytest.raises(FormatError, match=r"whole \w+ file"):
+                take(file)
+
+
+# -- advice, followed ------------------------------------------------------------------------------
+
+SOUND = np.array([0.0, 0.5, -0.5, 0.25, -1.0, 0.99], dtype=np.float64)
+# What `SOUND` is as PCM16, to the nearest step or the nearest of fewer bits.
+STEPS = np.array([0, 16384, -16384, 8192, -32768, 32440])
+
+
+def refusal(audio: np.ndarray) -> str:
+    with pytest.raises(FormatError) as caught:
+        to_pcm16(audio)
+    return str(caught.value)
+
+
+def follow(advice: str, audio: np.ndarray) -> np.ndarray:
+    """Do what an error says and return the PCM16 that comes of it."""
+    taken = eval(advice, {"np": np, "mix_down": mix_down, "x": audio})
+    return np.frombuffer(to_pcm16(taken), "<i2").astype(int)
+
+
+def advised(text: str) -> list[str]:
+    """Return the expressions in a message, in their order."""
+    return re.findall(
+        r"(?:\(\(?x |\(x\)|x[.[ ]|mix_down\(x)[^;,:]*?(?:\)|\])(?=$|[;,:]| where)", text
+    )
+
+
+def scaled(bits: int, dtype: type) -> np.ndarray:
+    return np.clip(np.rint(SOUND * 2.0 ** (bits - 1)), -(2.0 ** (bits - 1)), None).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("audio", "most"),
+    [
+        (scaled(8, np.int8), 256),
+        (scaled(32, np.int32), 0),
+        (scaled(24, np.int32), 0),
+        (scaled(16, np.int32), 0),
+        (scaled(16, np.int64), 0),
+        (scaled(24, np.int64), 0),
+        (scaled(32, np.int64), 0),
+        (scaled(62, np.int64) * 4, 0),
+        (SOUND, 0),
+        (SOUND.astype(np.float16), 16),
+        (SOUND.astype(np.longdouble), 0),
+        (scaled(16, np.float32), 0),
+        (scaled(16, np.float64), 0),
+        (scaled(24, np.float32), 0),
+        (scaled(32, np.float64), 0),
+    ],
+    ids=lambda value: str(getattr(value, "dtype", value)),
+)
+def test_advice_on_a_dtype_gives_the_same_sound(audio: np.ndarray, most: int) -> None:
+    text = refusal(audio)
+    got = follow(advised(text)[0], audio)
+    assert np.abs(got - STEPS).max() <= most + 1, text
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
+def test_advice_on_unsigned_samples(dtype: type) -> None:
+    half = 2.0 ** (8 * np.dtype(dtype).itemsize - 1)
+    audio = np.rint(SOUND * half + half).astype(dtype)
+    got = follow(advised(refusal(audio))[0], audio)
+    assert np.abs(got - STEPS).max() <= (257 if dtype is np.uint8 else 1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_advice_on_pcm16_that_was_read_as_something_unsigned(dtype: type) -> None:
+    audio = np.frombuffer(STEPS.astype("<i2").tobytes(), dtype)
+    got = follow(advised(refusal(audio))[1], audio)
+    assert got.tolist() == STEPS.tolist()
+
+
+def test_advice_on_what_may_only_be_quiet_names_both() -> None:
+    quiet = np.array([100, -200], np.int32)
+    text = refusal(quiet)
+    assert "is one of 16 bits, (x / 2.0**15)" in text
+    assert "if it is only quiet, divide by 2.0**31" in text
+    assert "2.0**31" in refusal(np.zeros(4, np.int32)), "of silence nothing can be told"
+    assert "make it one of these" in refusal(np.zeros(4, bool))
+    assert "make it one of these" in refusal(np.zeros(4, complex))
+
+
+def test_floats_far_beyond_full_scale_are_integers_in_truth() -> None:
+    loud = np.array([1.5, -15.9], np.float32)
+    assert as_int16(loud).tolist() == [32767, -32768], "a mix may exceed it"
+    for peak in (16.0, -16.0, 1e30):
+        with pytest.raises(FormatError, match=r"full scale is 1\.0: divide"):
+            as_int16(np.array([0.5, peak, math.inf], np.float32))
+    assert as_int16(np.array([], np.float32)).size == 0
+
+
+@pytest.mark.parametrize("shape", [(6, 2), (2, 6), (1, 6)])
+def test_advice_on_a_shape_gives_the_same_sound(shape: tuple[int, int]) -> None:
+    channels = min(shape)
+    stereo = np.tile(STEPS.astype(np.int16).reshape(-1, 1), channels)
+    audio = stereo if shape[0] == 6 else stereo.T
+    advice = refusal(np.ascontiguousarray(audio)).rpartition("for example with ")[2]
+    assert follow(advice, audio).tolist() == STEPS.tolist()
+
+
+@pytest.mark.parametrize(
+    ("audio", "words"),
+    [
+        (Path("a.wav"), r"Path; .*read_wav\(file\) reads it"),
+        (io.BytesIO(), r"BytesIO; .*read_wav\(file\) reads it"),
+        (Sound(b"ab"), r"Sound; .*pass its \.pcm"),
+    ],
+)
+def test_advice_on_what_is_no_array(audio: object, words: str) -> None:
+    with pytest.raises(FormatError, match=words):
+        to_pcm16(audio)  # type: ignore[arg-type]
+
+
+# --------------------------------------------------------------------------------------------------
 
 
 def test_infinite_floats_are_clipped() -> None:

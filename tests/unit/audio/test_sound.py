@@ -44,11 +44,19 @@ def test_stereo_is_mixed_and_eight_bits_are_widened() -> None:
     assert set(np.frombuffer(found.pcm, "<i2")) == {5 << 8}
 
 
-def test_what_is_no_wav_file(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="the file is no WAV file"):
+def test_what_is_no_sound_file(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"what was given \(8 bytes\) is text"):
+        Sound.from_wav(io.BytesIO(b"no sound").getvalue())
+    with pytest.raises(FormatError, match="the file is text"):
         Sound.from_wav(io.BytesIO(b"no sound"))
     with pytest.raises(AudioError, match="can't read"):
         Sound.from_wav(tmp_path / "missing.wav")
+
+
+def test_a_whole_file_is_no_samples(tmp_path: Path) -> None:
+    Sound(PCM).save(tmp_path / "a.wav")
+    with pytest.raises(FormatError, match=r"pcm is a whole WAV file.*read_wav"):
+        Sound((tmp_path / "a.wav").read_bytes())
 
 
 def test_a_rate_that_is_none() -> None:

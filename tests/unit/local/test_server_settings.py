@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from realtime_sync.local.server_settings import OPTIONS, ServerSettings
         ({"port": 65536}, "the port is 65536"),
         ({"session_limit_s": 0.0}, "the session limit is 0"),
         ({"session_limit_s": float("nan")}, "the session limit is nan"),
+        ({"session_limit_s": float("inf")}, "the session limit is inf.* give seconds, such as"),
         ({"ping_interval_s": 0.0}, "the ping interval is 0"),
         ({"idle_timeout_s": -1.0}, "the idle timeout is -1"),
         ({"max_input_audio_s": 0.0}, "the max input audio is 0"),
@@ -31,11 +34,42 @@ from realtime_sync.local.server_settings import OPTIONS, ServerSettings
         ({"tls_key": Path("key.pem")}, "needs its certificate chain"),
         ({"allow_hosts": ("a", "b:80")}, "'b:80' is no host to allow"),
         ({"allow_origins": ("a.example",)}, "'a.example' is no origin to allow"),
+        *(
+            ({name: odd}, f"^{flag} has something in it that is no character; write it anew$")
+            for name, flag, odd in (
+                ("host", "--host", "a\0"),
+                ("key", "--key", "\ud800"),
+                ("grammar", "--grammar", Path("a\0")),
+                ("tls_cert", "--tls-cert", Path("\ud800")),
+                ("models", "--model", ("a", "b\0")),
+                ("phrases", "--phrase", ("stop", "\ud800")),
+            )
+        ),
+        ({"key": "a\n"}, "'Authorization' is not one line of printable ASCII"),
+        ({"key": "é"}, "'Authorization' is not one line of printable ASCII"),
+        ({"key": " "}, "^the key begins or ends with a space"),
+        ({"key": "a "}, "^the key begins or ends with a space"),
     ],
 )
 def test_a_wrong_setting(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         ServerSettings(**wrong)
+
+
+def test_what_can_be_given() -> None:
+    """A file's name need not be UTF-8; an empty key is none; what ends never may be endless."""
+    odd = ServerSettings(grammar=Path(os.fsdecode(b"\xff")), key="", phrases=())
+    assert (odd.transcriber, odd.key) == ("pocketsphinx:\udcff", None)
+    assert ServerSettings(phrases=("\udcff",)).transcriber == "phrases:\udcff"
+    assert ServerSettings(key="a b").key == "a b"
+    endless = dict.fromkeys(("ping_interval_s", "idle_timeout_s", "max_input_audio_s"), math.inf)
+    assert ServerSettings(**endless).idle_timeout_s == math.inf
+
+
+def test_its_secrets_are_not_shown() -> None:
+    shown = repr(ServerSettings(key="hush-hush", responder="chat:http://me:hush@h/v1?model=m"))
+    assert "hush" not in shown
+    assert "responder='chat:http://***@h/v1?model=m'" in shown
 
 
 def test_who_may_ask() -> None:

@@ -100,3 +100,12 @@ def test_forms_of_any_form(body: bytes, kind: bytes) -> None:
     for content_type in (KIND, "multipart/form-data;" + kind.decode("latin-1")):
         with suppress(ServerError):
             read_form(content_type, form(body))
+
+
+@pytest.mark.parametrize("charset", ["undefined", "idna", "punycode", "\0"])
+def test_a_name_in_an_encoding_that_decodes_nothing(charset: str) -> None:
+    """RFC 2231 lets a client choose among Python's encodings; of such a part there is no name."""
+    head = f"Content-Disposition: form-data; name*={charset}''s%ffp".encode()
+    assert set(read_form(KIND, form(head + b"\r\n\r\nv=0", part("sdp", OFFER)))) == {"", "sdp"}
+    with pytest.raises(ServerError, match="boundary is wrong"):
+        read_form(f"multipart/form-data; boundary*={charset}''%ff", form(part("sdp", OFFER)))
