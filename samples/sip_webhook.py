@@ -72,7 +72,7 @@ def handler_for(client: Client, secret: str | None) -> type[BaseHTTPRequestHandl
             if isinstance(event, RealtimeCallIncoming):
                 answer(client, event)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             """Print nothing but what this program says itself."""
 
     return Handler
@@ -93,6 +93,7 @@ def simulate() -> None:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         here = f"http://127.0.0.1:{server.server_port}"
+        event = b""
         try:
             for caller in ("sip:+14155550123@example.com", *BLOCKED):
                 hook = client.url.removesuffix("/v1") + "/test/incoming_calls"

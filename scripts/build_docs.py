@@ -123,6 +123,7 @@ def _write_outline(target: Path) -> None:
     """Give the front page and the pages that have others below them their tables of contents."""
     text = (ROOT / INDEX).read_text(encoding="utf-8")
     below: dict[str, list[str]] = {}
+    _append_tree(target / "README.md", "", [INDEX])
     for title, part in _parts(text):
         top = []
         for entry in _ENTRY.finditer(part):
@@ -133,9 +134,11 @@ def _write_outline(target: Path) -> None:
         _append_tree(target / "README.md", title, [_from_root(each) for each in top])
     for page, pages in below.items():
         _append_tree(target / "docs" / page, "", pages)
-    references = [f"reference/{module}.rst" for module in public_modules()]
+    references = [
+        f"{module.removeprefix('realtime_sync') or module} <reference/{module}.rst>"
+        for module in public_modules()
+    ]
     _append_tree(target / "docs" / "reference.md", "", references)
-    _append_tree(target / "README.md", "", [INDEX])
 
 
 def _parts(text: str) -> list[tuple[str, str]]:

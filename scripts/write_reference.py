@@ -19,7 +19,7 @@ from types import ModuleType
 
 import realtime_sync
 
-__all__ = ["home", "public_modules", "reference_page"]
+__all__ = ["home", "public_modules", "reference_page", "value_names"]
 
 _MANY = 20  # names, from which on a page has sections
 _SHORT = {"g711": "G.711", "mcp": "MCP", "pcm": "PCM", "sip": "SIP", "vad": "VAD", "wav": "WAV"}
@@ -50,12 +50,24 @@ def home(module: str, name: str) -> str:
     return max(candidates, key=len, default=module)
 
 
+def value_names() -> dict[str, str]:
+    """Return the full name of each public value that is no class or function, such as a union."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for module, names in ((each, public_modules()[each].__all__) for each in public_modules()):
+        for name in names:
+            value = getattr(public_modules()[module], name)
+            if not inspect.isclass(value) and not inspect.isfunction(value):
+                found[name].add(f"{home(module, name)}.{name}")
+    return {name: full.pop() for name, full in found.items() if len(full) == 1}
+
+
 @cache
 def reference_page(module: str) -> str:
     """Return the page of one public module."""
     names = public_modules()[module].__all__
     own = [name for name in names if home(module, name) == module]
     lines = [module, "=" * len(module), "", f".. automodule:: {module}", ""]
+    lines += [".. py:currentmodule:: None", ""]  # the entries have full names
     for part, section in _sections(module, own):
         if part:
             heading = _heading(part)

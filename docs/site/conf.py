@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import builtins
+import re
 from typing import Any
 
 from docutils.nodes import document
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.domains.python import PyObject
 from sphinx.environment import BuildEnvironment
+from write_reference import value_names
 
 from realtime_sync import __version__
 
@@ -29,7 +32,6 @@ myst_links_external_new_tab = False
 default_role = "py:obj"
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True
 autodoc_class_signature = "mixed"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
@@ -37,6 +39,7 @@ napoleon_use_rtype = False
 napoleon_custom_sections = ["Threads", "Processes"]
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
+autodoc_type_aliases = value_names()  # annotations name a union, and do not spell it out
 toc_object_entries_show_parents = "hide"
 
 # -- what it looks like: everything that a page needs is beside it --
@@ -88,7 +91,53 @@ def settle_ambiguous_names(app: Sphinx, doctree: document) -> None:
             node["reftarget"] = "realtime_sync.errors.RealtimeError"
 
 
+_SEVERAL = re.compile(r"    (?P<first>\w+), (?P<others>\w+(?:, \w+)*): (?P<words>.*)")
+_INLINE = re.compile(r"(?P<section>Threads|Processes): (?P<words>.*)")
+
+
+def complete_sections(
+    app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]
+) -> None:
+    """Write sections as napoleon expects them.
+
+    ``Threads: words`` becomes a section, and each name of ``a, b: words`` an entry of its own.
+    """
+    parted: list[str] = []
+    entry: list[str] = []
+    for line in [*lines, ""]:
+        if entry and not line.startswith("     "):  # the entry has ended
+            parted += entry
+            entry = []
+        if match := _INLINE.fullmatch(line):
+            words = match["words"]
+            parted += [f"{match['section']}:", f"    {words[0].upper()}{words[1:]}"]
+        elif match := _SEVERAL.fullmatch(line):
+            parted.append(f"    {match['first']}: {match['words']}")
+            entry = [
+                f"    {each}: see ``{match['first']}``." for each in match["others"].split(", ")
+            ]
+        else:
+            parted.append(line)
+    lines[:] = parted
+
+
+def name_unions(
+    app: Sphinx, what: str, name: str, value: Any, options: Any, signature: str, returns: str
+) -> tuple[str | None, str | None]:
+    """Write the names in ``autodoc_type_aliases`` as names, also beside others."""
+    both = [part and _ALIAS.sub(r"\1", part) for part in (signature, returns)]
+    return both[0], both[1]
+
+
+_ALIAS = re.compile(r"TypeAliasForwardRef\('([\w.]+)'\)")
+
+
 def setup(app: Sphinx) -> None:
     """Connect what is above."""
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"
+    app.connect("autodoc-process-docstring", complete_sections, priority=100)  # before napoleon
+    app.connect("autodoc-process-signature", name_unions)
     app.connect("doctree-read", settle_ambiguous_names)
     app.connect("missing-reference", find_public_name)

@@ -123,7 +123,7 @@ class AppTool:
 
     def declaration(self) -> JsonDict:
         """Return what the session or the response is told."""
-        return self.tool.declaration()
+        return {**self.tool.declaration()}
 
     def instance(self, call: CallContext) -> RealtimeTool:
         """Return a call of the model's as an object.

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 
 from attrs import evolve, frozen
 
+<<<<<<< HEAD
 from .._required import require, require_flag, require_text
 from .._shown import shown
 from .._types import JsonDict
+=======
+>>>>>>> documents
 from ..errors import ConfigError
 from ._docstrings import DocstringStyle, read_docstring
 from .annotations import Indescribable, description_in, kind_of
@@ -66,7 +69,7 @@ class Tool:
         context_name, _ = _context_of(_hints_or_none(function), (CallContext,))
         return cls(name, function, context_name=context_name)
 
-    def declaration(self) -> JsonDict:
+    def declaration(self) -> RealtimeFunctionToolParam:
         """Return what the session or the response is told.
 
         Raises:
@@ -74,10 +77,11 @@ class Tool:
         """
         if self.arguments is None:
             raise ConfigError(f"the tool {self.name} has no schema; describe() makes one that has")
-        declaration: JsonDict = {"type": "function", "name": self.name}
+        declaration: RealtimeFunctionToolParam = {"type": "function", "name": self.name}
         if self.description:
             declaration["description"] = self.description
-        return {**declaration, "parameters": self.arguments.schema()}
+        declaration["parameters"] = self.arguments.schema()
+        return declaration
 
 
 Functions = Function | Tool | Mapping[str, Function | Tool] | Sequence[Function | Tool]
@@ -113,8 +117,7 @@ def function_schema(function: Function, *, name: str | None = None) -> RealtimeF
         >>> schema["parameters"]["properties"]
         {'a': {'type': 'integer'}, 'b': {'type': ['integer', 'null']}}
     """
-    declaration: Any = describe(function, name=name).declaration()
-    return declaration  # type: ignore[no-any-return]  # a TypedDict for the type checker alone
+    return describe(function, name=name).declaration()
 
 
 def describe(

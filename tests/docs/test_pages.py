@@ -170,3 +170,12 @@ def test_the_reference_has_every_name_once() -> None:
     entries = re.findall(r"^\.\. (?!automodule)[\w:]+:: (\S+\.\w+)$", pages, re.MULTILINE)
     assert len(entries) == len(set(entries))
     assert set(entries) == {f"{REFERENCE['home'](module, name)}.{name}" for module, name in NAMES}
+
+
+def test_what_several_modules_have_is_on_one_page() -> None:
+    homes: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for module, name in NAMES:
+        homes[id(getattr(MODULES[module], name)), name].add(REFERENCE["home"](module, name))
+    assert [each for each in homes.values() if len(each) > 1] == []
+    assert REFERENCE["home"]("realtime_sync", "ConfigError") == "realtime_sync.errors"
+    assert REFERENCE["home"]("realtime_sync", "Local") == "realtime_sync"
