@@ -75,7 +75,7 @@ class Blocking(NotAwaited):
         )
 
 
-class _NotHere(ConfigError, AttributeError):
+class _NotHereError(ConfigError, AttributeError):
     """Also an AttributeError, so that `hasattr` and the default of `getattr` work as ever."""
 
 
@@ -93,6 +93,6 @@ class Advising:
         def __getattr__(self, name: str) -> Any:
             advice = self._elsewhere.get(name)
             if advice is not None:
-                raise _NotHere(f".{name}: {advice}")
+                raise _NotHereError(f".{name}: {advice}")
             what = f"{type(self).__name__!r} object has no attribute {name!r}"
             raise AttributeError(what, name=name, obj=self)

@@ -10,12 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 
 from attrs import evolve, frozen
 
-<<<<<<< HEAD
 from .._required import require, require_flag, require_text
 from .._shown import shown
-from .._types import JsonDict
-=======
->>>>>>> documents
 from ..errors import ConfigError
 from ._docstrings import DocstringStyle, read_docstring
 from .annotations import Indescribable, description_in, kind_of
