@@ -214,8 +214,12 @@ class ResponseResource(_Resource):
         return self._state.busy
 
     def is_out_of_band(self, response_id: str) -> bool:
-        """Whether a response is outside of the conversation: it was asked for so, or says so."""
-        check_text("response_id", response_id)
+        """Whether a response is outside of the conversation: it was asked for so, or says so.
+
+        False for ``""``, in the place of an id that the server has left out.
+        """
+        if not isinstance(response_id, str):
+            check_text("response_id", response_id)
         return self._state.is_out_of_band(response_id)
 
     def is_waiting(self, event_id: str) -> bool:

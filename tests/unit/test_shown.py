@@ -16,18 +16,18 @@ def test_what_is_short_is_its_repr(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["x" * 1_000_000, bytes(1_000_000), [7] * 1_000, 10**4_000, {"a": "x" * 100}]
+    "value", ["x" * 1_000_000, bytes(1_000_000), [7] * 1_000, 10**4_000, {"a": "x" * 300}]
 )
 def test_what_is_long_is_cut(value: object) -> None:
     text = shown(value)
-    assert len(text) == 80
-    assert text[:-1] == repr(value)[:79]
+    assert len(text) == 200
+    assert text[:-1] == repr(value)[:199]
     assert text[-1] == "…"
 
 
 def test_a_text_of_the_very_length_is_whole() -> None:
-    assert shown("x" * 78) == repr("x" * 78)
-    assert shown("x" * 79) == repr("x" * 79)[:79] + "…"
+    assert shown("x" * 198) == repr("x" * 198)
+    assert shown("x" * 199) == repr("x" * 199)[:199] + "…"
 
 
 def test_what_has_no_repr_is_named_by_its_type() -> None:

@@ -33,7 +33,11 @@ NEVER = (
     "trailing_silence_ms=", "threshold=", "silence_ms=", "quality=", "capacity_frames=",
     "np.nan_to_num", "PCM16 bytes or a NumPy array", "mix_down(x", "x.astype(",
     ".astype(np.float32)", "x / np.float32(", "x.view(", 'open(path, "rb")',
+    "7 is no length", "item_id=7 is none", "device=7 is none", "pcm=7 is no sound",
+    "content_index=7 is no",
     "with Microphone()", "with Speaker()", "realtime_sync.audio.", "before close()",
+    # clients: it asks for nothing of the beta's, and gives texts
+    "the beta's ", "api_key is a 7", "such as OpenAI() or Local()",
     # clients: it gives no key, no headers, no endpoint and no option of a server
     "exclude each other: pass one", "azure_endpoint and base_url", "or a base_url",
     "default_headers is", "=7 is wrong; give a list", "unexpected keyword argument",
@@ -41,6 +45,7 @@ NEVER = (
     "for example model='speech", "what has a token()",
     # voice: it gives rules that are right, and asks for no words
     "backchannels=", "verdict_s=", "min_ms and resume", "runs once", "say() takes",
+    "unknown_tools must", "a voice loop takes", "must be an object with process()",
     "interruptions=Interruptions()", "is no rule", "push_to_talk and vad", "Vad(rate=",
     "does not switch off interrupt_response", "half_duplex exclude",
 )  # fmt: skip
