@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["shown"]
 
-_MOST_CHARS = 200  # a path fits in
+_MOST_CHARS = 150  # a path fits in
 
 
 def shown(value: object, most: int = _MOST_CHARS) -> str:

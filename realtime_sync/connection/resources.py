@@ -218,7 +218,7 @@ class ResponseResource(_Resource):
 
         False for ``""``, in the place of an id that the server has left out.
         """
-        if not isinstance(response_id, str):
+        if type(response_id) is not str:
             check_text("response_id", response_id)
         return self._state.is_out_of_band(response_id)
 

@@ -20,14 +20,14 @@ def test_what_is_short_is_its_repr(value: object) -> None:
 )
 def test_what_is_long_is_cut(value: object) -> None:
     text = shown(value)
-    assert len(text) == 200
-    assert text[:-1] == repr(value)[:199]
+    assert len(text) == 150
+    assert text[:-1] == repr(value)[:149]
     assert text[-1] == "…"
 
 
 def test_a_text_of_the_very_length_is_whole() -> None:
-    assert shown("x" * 198) == repr("x" * 198)
-    assert shown("x" * 199) == repr("x" * 199)[:199] + "…"
+    assert shown("x" * 148) == repr("x" * 148)
+    assert shown("x" * 149) == repr("x" * 149)[:149] + "…"
 
 
 def test_what_has_no_repr_is_named_by_its_type() -> None:
