@@ -70,6 +70,5 @@ def _seconds(timeout: object) -> float:
             return float(number)
     raise ConfigError(
         f"timeout is {shown(timeout)}; pass seconds, from 0 (do not wait) to 1e9, or None (wait "
-        "for "
-        "ever)"
+        "for ever)"
     )

@@ -16,11 +16,16 @@ from blocks import python_blocks
 from pages import PAGES
 from programs import REPOSITORY
 
-MYPY = """\
+MYPY = f"""\
 [mypy]
 strict = True
+mypy_path = {REPOSITORY}
 python_version = 3.10
 explicit_package_bases = True
+
+# The package is judged by `make check`.
+[mypy-realtime_sync.*]
+follow_imports = silent
 
 # It ships neither annotations nor stubs, and is not installed here.
 [mypy-celery.*,gevent.*]
