@@ -120,12 +120,12 @@ class ItemModel:
         return cls(**known, model_extra=extra)
 
     def __repr__(self) -> str:
-        shown = [
+        fields = [
             f"{each.name}={shown(value)}"
             for each in dataclasses.fields(self)
             if (value := getattr(self, each.name)) not in (None, each.default, {})
         ]
-        return f"{type(self).__name__}({', '.join(shown)})"
+        return f"{type(self).__name__}({', '.join(fields)})"
 
 
 def _dump(value: Any, exclude_none: bool) -> Any:

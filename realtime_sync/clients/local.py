@@ -213,7 +213,8 @@ class Local(Client):
 def _check_joined(url: object, api_key: object) -> None:
     if url is not None:
         require_text(url, "url", error=ConfigError)
-        server_url(str(url), name="url", ports=HTTP_PORTS, example="http://127.0.0.1:8765/v1")
+        example = "http://127.0.0.1:8765/v1"
+        server_url(str(url), name="url", ports=HTTP_PORTS, example=example, login=True)
     if not is_absent(api_key):
         if not isinstance(api_key, str):
             raise ConfigError(f"api_key is a {type(api_key).__name__}; pass a text")

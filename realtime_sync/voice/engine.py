@@ -336,8 +336,6 @@ class VoiceEngine:
 
     def _converse(self) -> None:
         while not self._stopping.is_set:
-            while self._left:
-                self._act(self._left.popleft()())
             if not self._commands.empty():
                 self._do_commands()
             event = None
@@ -359,6 +357,8 @@ class VoiceEngine:
                 self._events = self._connection.polled(self._end_burst, self._stand_in)
                 self._event_at = self._clock()
                 self._leave_out(error)
+            while self._left:
+                self._act(self._left.popleft()())
             looks = event is None or self._receive(event, self._act)
             if looks or self._event_at >= self._tick_at:
                 self._raise_failures()

@@ -176,8 +176,8 @@ def test_over_tls_and_at_all_addresses(tmp_path: Path, host: str, reached_at: st
         ({"session_limit": 0}, "^the session limit is 0; give seconds"),
         ({"tls_key": "key.pem"}, "^a TLS key needs its certificate chain"),
         ({"tls_cert": "no.pem"}, "^the certificate 'no.pem' can't be used"),
-        ({"models": ["a\0b"]}, "^an option of the embedded server is wrong: embedded null byte$"),
-        ({"models": ["m\ud800"]}, "^an option of the embedded server is wrong: 'utf-8' codec"),
+        ({"models": ["a\0b"]}, "^--model has something in it that is no character"),
+        ({"models": ["m\ud800"]}, "^--model has something in it that is no character"),
     ],
 )
 def test_a_wrong_option_is_told_at_the_start(options: dict[str, Any], problem: str) -> None:

@@ -155,7 +155,6 @@ def test_frames_behind_the_answer(
         (404, NotFoundError),
         (429, RateLimitError),
         (500, InternalServerError),
-        (200, ApiError),
     ],
 )
 def test_status(status: int, kind: type[ApiError]) -> None:
@@ -179,6 +178,14 @@ def test_status(status: int, kind: type[ApiError]) -> None:
     assert type(error) is kind
     assert isinstance(error, ApiError)
     assert (error.message, error.body, error.request_id) == ("plain words", "plain\nwords", None)
+
+
+def test_a_page_in_the_place_of_a_link() -> None:
+    with RawServer(lambda peer: peer.refuse("200 OK", b"<h1>Welcome</h1>")) as server:
+        error = failure(server.url)
+    assert type(error) is ApiError
+    assert error.message.startswith("a web server answered, and no WebSocket server: check")
+    assert (error.status, error.body) == (200, "<h1>Welcome</h1>")
 
 
 @pytest.mark.parametrize(

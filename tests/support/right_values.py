@@ -30,7 +30,7 @@ from realtime_sync import (
 )
 from realtime_sync.conversation.session import SoundFormat
 from realtime_sync.distiller import DistillerEvent, open_session
-from realtime_sync.rest import ClientSecret, Webhooks
+from realtime_sync.rest import Webhooks
 from realtime_sync.testing import MemorySink, MemorySource, ScriptedClient, ScriptedServer
 
 __all__ = ["KEY", "Bench", "right_values"]
@@ -135,7 +135,6 @@ ENTERED = ("StereoRecorder", "VirtualMicrophone", "VirtualSpeaker", "WavSink")
 MAKERS: dict[str, Callable[[Bench], Any]] = {
     "CallContext": lambda bench: _cancelled(),
     "Calls": lambda bench: bench.client().realtime.calls,
-    "ClientSecret": lambda bench: ClientSecret(value="a", expires_at=0),
     "ClientSecrets": lambda bench: bench.client().realtime.client_secrets,
     "ConversationItemResource": lambda bench: bench.connection().conversation.item,
     "DistillerEvent": lambda bench: DistillerEvent({"type": "a"}),

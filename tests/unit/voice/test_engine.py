@@ -839,6 +839,20 @@ def test_what_is_decided_in_its_place_it_does_itself(guard: Guard) -> None:
     assert done_by == ["realtime_sync.voice"] * 2
 
 
+def test_what_is_decided_in_its_place_is_done_before_it_looks_around() -> None:
+    """Rules that are asked in between would find the decision made, and nothing of it done."""
+    talk = Talk(session(), created("r1"))
+    rules, order = besides(talk), list[str]()
+    rules.handlers[ResponseOutputTextDelta] = lambda _: [CreateItem({"type": "message"})]  # type: ignore[assignment]
+    talk._react = lambda _: order.append("sent") or []  # type: ignore[func-returns-value]
+    with talk:
+        talk.wait_for("response.created")
+        rules.tick = lambda: order.append("asked") or []  # type: ignore[method-assign,func-returns-value]
+        assert talk.connection.feed_aside(written()) == [True]
+        talk.wait_sent("conversation.item.create")
+    assert order[0] == "sent"
+
+
 def test_what_fails_in_its_place_ends_it() -> None:
     talk = Talk(session(), created("r1"))
     rules, failure = besides(talk), ValueError("what nobody has foreseen")
