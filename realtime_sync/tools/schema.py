@@ -157,8 +157,6 @@ def describe(
     fits = isinstance(context_types, tuple) and all(isinstance(t, type) for t in context_types)
     require(fits, "context_types must be a tuple of classes", context_types, error=ConfigError)
     name = _checked_name(function, name)
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise ConfigError(f"{name} is async and nobody would await it; give a plain function")
     hints = _hints(function, name)
     context_name, context_type = _context_of(hints, context_types)
     docstring = inspect.getdoc(_plain_function(function)) if use_docstring else None
@@ -195,7 +193,7 @@ def take_all(functions: Functions | None) -> dict[str, Tool]:
     The arguments of what it has described are checked; a plain function gets them as they come.
 
     Raises:
-        ConfigError: something is no function, has no usable name, or two have the same.
+        ConfigError: something is no function, is async, has no usable name, or two have the same.
     """
     return {
         name: each if isinstance(each, Tool) else Tool.undeclared(name, each)
@@ -234,6 +232,9 @@ def _renamed(function: Function | Tool, name: str) -> Function | Tool:
 def _check_callable(function: object) -> None:
     if not callable(function):
         raise ConfigError(f"a tool is a function, not {type(function).__name__}: {shown(function)}")
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        name = getattr(function, "__name__", "a tool")
+        raise ConfigError(f"{name} is async and nobody would await it; give a plain function")
 
 
 def _checked_name(function: object, name: str | None) -> str:

@@ -263,6 +263,22 @@ class ToolsUnmatched:
     unanswered: tuple[str, ...]
     undeclared: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """Say it, and what to do, for the log."""
+        said = []
+        if self.undeclared:
+            tools = ", ".join(f"function_schema({name})" for name in self.undeclared)
+            said.append(
+                f"the session does not declare {', '.join(self.undeclared)}, so the model can't "
+                f"call it: session.update(session={{'type': 'realtime', 'tools': [{tools}]}})"
+            )
+        if self.unanswered:
+            said.append(
+                f"the session declares {', '.join(self.unanswered)}, which this loop does not "
+                "have: answer its calls, or pass tools=[...]"
+            )
+        return "; ".join(said)
+
 
 @frozen(kw_only=True)
 class RuleUnavailable:

@@ -107,7 +107,7 @@ def test_an_agent_that_can_not_work() -> None:
 
 @pytest.mark.parametrize("client", [7, "OpenAI", ScriptedClient, OpenAI])
 def test_what_is_no_client(client: Any) -> None:
-    with pytest.raises(UserError, match="is none; give an object such as OpenAI"):
+    with pytest.raises(UserError, match=r"is none; pass one of realtime_sync, such as OpenAI\(\)"):
         RealtimeSession(agent=DESK, client=client).enter()
 
 

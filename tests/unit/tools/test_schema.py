@@ -411,6 +411,20 @@ def second(x: str) -> None: ...
 ONE = describe(first, name="one")
 
 
+@pytest.mark.parametrize("take", [take_all, describe_all])
+def test_what_nobody_would_await_is_refused_wherever_tools_are_given(take: Any) -> None:
+    async def later(x: str) -> str:
+        return x
+
+    async def pieces(x: str) -> Any:
+        yield x
+
+    for function in (later, pieces):
+        for tools in (function, [function], {"one": function}):
+            with pytest.raises(ConfigError, match=f"{function.__name__} is async and nobody"):
+                take(tools)
+
+
 @pytest.mark.parametrize(
     ("given", "names"),
     [

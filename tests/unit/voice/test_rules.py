@@ -402,6 +402,10 @@ def test_tools_that_do_not_match_are_told_once(state: VoiceState) -> None:
     unmatched = ToolsUnmatched(unanswered=("search",), undeclared=("weather",))
     assert taken_by(state, told) == [Report(unmatched)]
     assert taken_by(state, told) == []
+    words = str(unmatched)
+    assert "does not declare weather, " in words
+    assert "'tools': [function_schema(weather)]" in words
+    assert "declares search, which this loop does not have" in words
 
 
 # -- out-of-band responses -----------------------------------------------------------------------
