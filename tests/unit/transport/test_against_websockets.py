@@ -111,7 +111,8 @@ def assert_same(data: bytes, cuts: list[int], *, deflate: bool, max_size: int | 
     splitter = InflatingSplitter(max_size) if deflate else Splitter(max_size)
     outcome = ours(splitter, divided(data, cuts))
     assert outcome.messages == expected.messages
-    if expected.end == UNDECODABLE:
+    # The other one says 1011 of a mistake of its own, where more comes behind a compressed end.
+    if expected.end in (UNDECODABLE, 1011):
         assert outcome.end is not None
         return
     assert outcome.end == expected.end
