@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import sys
 from collections.abc import Mapping
@@ -11,6 +13,7 @@ from ._shown import shown
 
 __all__ = [
     "is_absent",
+    "is_async",
     "is_number",
     "is_text",
     "is_whole",
@@ -114,9 +117,21 @@ def require_flag(value: object, what: str, *, error: type[Exception]) -> None:
     require(isinstance(value, bool), f"{what} must be True or False", value, error=error)
 
 
+def is_async(function: object) -> bool:
+    """Return whether somebody would have to await what a function, or an object's call, returns."""
+    plain = function
+    while isinstance(plain, functools.partial):
+        plain = plain.func
+    if not inspect.isroutine(plain) and not inspect.isclass(plain):
+        plain = getattr(type(plain), "__call__", None)  # noqa: B004 -- its code, not whether it has any
+    return inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain)
+
+
 def require_function(value: object, what: str, *, error: type[Exception]) -> None:
-    """Refuse what can't be called."""
+    """Refuse what can't be called, and what nobody would await."""
     require(callable(value), f"{what} must be a function", value, error=error)
+    if is_async(value):
+        raise error(f"{what} is async and nobody would await it; write def instead of async def")
 
 
 def require_path(value: object, what: str, *, error: type[Exception]) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
-from .._required import is_absent
+from .._required import is_absent, is_async
 from .._shown import shown
 from ..errors import UserError
 from .run_context import RunContextWrapper
@@ -36,12 +34,7 @@ def require_blocking(function: object, what: str) -> None:
     Raises:
         UserError: ``function`` is async.
     """
-    plain = function
-    while isinstance(plain, functools.partial):
-        plain = plain.func
-    if not inspect.isroutine(plain) and not inspect.isclass(plain):
-        plain = getattr(type(plain), "__call__", None)  # noqa: B004 -- its code, not whether it has any
-    if inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
+    if is_async(function):
         raise UserError(
             f"{what} is async and nobody would await it; write def instead of async def: it runs "
             "on a thread of its own, where it may block"

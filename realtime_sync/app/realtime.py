@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, TypeVar, overload
 
-from .._required import require, require_count, require_flag, require_text
+from .._required import is_async, require, require_count, require_flag, require_text
 from .._shown import shown
 from .._signal_safe import Claim, StopSignal
 from .._types import UNSET, JsonDict, Unset
@@ -263,7 +263,7 @@ class Realtime:
             raise ConcurrencyError(f"the app is running: register the {what} before")
         if not callable(function):
             raise ConfigError(f"a {what} is a function, not {shown(function)}")
-        if _is_async(function) or _is_async(type(function).__call__):
+        if is_async(function):
             raise ConfigError(
                 f"the {what} {getattr(function, '__name__', '')!r} is async and nobody would await "
                 "it; delete async and await"
@@ -363,10 +363,6 @@ class Realtime:
         if connection is None:
             raise ConfigError("the app has no connection; it has one while run() is running")
         return connection
-
-
-def _is_async(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _is_kind(response_type: object) -> bool:

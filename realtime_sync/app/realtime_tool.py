@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
 from attrs import frozen
 
+from .._required import is_async
 from .._types import JsonDict
 from ..errors import ConfigError
 from ..tools.annotations import Indescribable, kind_of
@@ -168,7 +169,7 @@ def as_app_tool(tool: ToolLike) -> AppTool:
         return AppTool(tool)
     if not isinstance(tool, type):
         return AppTool(describe(tool))
-    if inspect.iscoroutinefunction(getattr(tool, "call", None)):
+    if is_async(getattr(tool, "call", None)):
         raise ConfigError(f"{tool.__name__}.call is async and nobody would await it; delete async")
     if issubclass(tool, RealtimeTool):
         has_own = bool(tool.__doc__)

@@ -195,10 +195,20 @@ def talk(**given: Any) -> None:
 def _check_options(options: _Options) -> None:
     if options.push_to_talk and options.inputs:
         raise click.UsageError("--push-to-talk is for the microphone; leave out --input")
+    if options.output is not None and any(map(options.output.samefile, _existing(options))):
+        raise click.UsageError(
+            f"--output would overwrite the recording {options.output}; name another file"
+        )
     if options.half_duplex and options.echo is not None:
         raise click.UsageError("--half-duplex hears no echo; leave out --echo")
     if options.half_duplex and options.interruptions == "resume":
         raise click.UsageError("--half-duplex hears no interruption; leave out --interruptions")
+
+
+def _existing(options: _Options) -> list[Path]:
+    """Return the recordings, if there is a file in the place of the output."""
+    assert options.output is not None
+    return [each for each in options.inputs if options.output.exists() and each.exists()]
 
 
 def _check_project(options: _Options) -> None:

@@ -24,6 +24,7 @@ _ALPHABET = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 # Silence in base64 is "AAAA…", and hexadecimal digits as well; no sound has so many numerals.
 _HEX_NUMERALS = 8
+_MANY_DIGITS = 16
 
 
 def append_message(encoded: bytes, event_id: str | None) -> bytes:
@@ -58,6 +59,7 @@ def audio_base64(audio: str | bytes | NDArray[Any], *, pcm: bool) -> bytes:
 
         audio = to_pcm16(audio)
     elif pcm and len(audio) % 2:
+        refuse_file(bytes(audio[:HEAD_BYTES]), "audio")  # half of all files are of odd length
         raise FormatError(
             f"{len(audio)} bytes of PCM16 end in half a sample: append an even number of bytes, "
             "keeping an odd one for the next call"
@@ -66,7 +68,8 @@ def audio_base64(audio: str | bytes | NDArray[Any], *, pcm: bool) -> bytes:
 
 
 def check_beginning(audio: str | bytes | NDArray[Any], encoded: bytes) -> None:
-    """Refuse what begins like anything but samples: a whole file, or text that is no base64.
+    """Refuse what begins like anything but samples: a whole file, base64 that is no text, and
+    text that is no base64.
 
     For the first sound of a connection, and for whole sounds.
 
@@ -81,6 +84,8 @@ def check_beginning(audio: str | bytes | NDArray[Any], encoded: bytes) -> None:
         beginning = audio[:_LOOKED_AT_CHARS]
         if not _ALPHABET.fullmatch(beginning) or _is_hex(beginning):
             raise _no_base64(audio)
+    elif isinstance(audio, bytes | bytearray | memoryview):
+        _refuse_base64(bytes(audio[:_LOOKED_AT_CHARS]).decode("latin-1"))
     refuse_file(a2b_base64(encoded[:_HEAD_CHARS]), "audio")
 
 
@@ -96,6 +101,16 @@ def _is_hex(beginning: str) -> bool:
     if len(beginning) < _LOOKED_AT_CHARS or not _HEX.fullmatch(beginning):
         return False
     return sum(map(str.isdigit, beginning)) >= _HEX_NUMERALS
+
+
+def _refuse_base64(beginning: str) -> None:
+    # A test's constant sound may be of such bytes, but not of so many different ones.
+    is_long = len(beginning) == _LOOKED_AT_CHARS and len(set(beginning)) >= _MANY_DIGITS
+    if is_long and _ALPHABET.fullmatch(beginning):
+        raise FormatError(
+            f"{beginning[:20]!r}… is base64 text in bytes: pass audio.decode(), or "
+            "base64.b64decode(audio)"
+        )
 
 
 def _no_base64(text: str) -> FormatError:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .._deadline import Deadline
+from .._required import require_function
 from .._shown import shown
 from ..errors import ConfigError
 from ..events import ServerEvent
@@ -143,4 +144,5 @@ def _callable(handler: Callable[[Any], object], where: str) -> Callable[[Any], o
             f"the handler given to {where} is {shown(handler)}; pass a function that takes the "
             "event"
         )
+    require_function(handler, f"the handler given to {where}", error=ConfigError)
     return handler

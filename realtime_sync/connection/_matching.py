@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .._required import require_function
 from .._shown import shown
 from ..errors import ConfigError, LocalProtocolError
 from ..events import BETA_ALIASES, SERVER_EVENTS, Reconnected, ServerEvent, canonical_type
@@ -72,13 +73,14 @@ def matcher(
 
     Raises:
         ConfigError: the type is a mistake; see `checked_type`.
-        LocalProtocolError: it is neither a type nor a predicate.
+        LocalProtocolError: it is neither a type nor a predicate, or an async one.
     """
     if isinstance(event, type) or not (isinstance(event, str) or callable(event)):
         raise LocalProtocolError(
             f"{where} takes a type such as 'response.done' or a predicate, not {shown(event)}"
         )
     if callable(event):
+        require_function(event, f"the predicate given to {where}", error=LocalProtocolError)
         return event
     if event == EVERY_EVENT:
         raise ConfigError(

@@ -11,7 +11,7 @@ import attrs
 
 from .._headers import checked_headers
 from .._opening import Opening
-from .._required import require_count, require_object
+from .._required import require_count, require_function, require_object
 from .._shown import shown
 from .._threads import Attempt
 from ..errors import ConcurrencyError, ConfigError, QueueFullError
@@ -210,6 +210,8 @@ def _check(settings: ConnectionSettings) -> None:
             f"on_reconnecting is {shown(settings.on_reconnecting)}; pass a function that takes a "
             "ReconnectingEvent"
         )
+    if settings.on_reconnecting is not None:
+        require_function(settings.on_reconnecting, "on_reconnecting", error=ConfigError)
 
 
 def _merge(defaults: TransportOptions, overrides: Mapping[str, Any]) -> TransportOptions:

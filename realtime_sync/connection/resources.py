@@ -267,7 +267,7 @@ class InputAudioBuffer(_Resource):
                 first sound of the connection is a whole file (see `realtime_sync.audio.read_wav`).
         """
         encoded = audio_base64(audio, pcm=self._state.session.facts.input.is_pcm)
-        if self._is_unheard:
+        if self._is_unheard and encoded:
             check_beginning(audio, encoded)
             self._is_unheard = False
         self._sender.append(append_message(encoded, event_id))

@@ -63,7 +63,7 @@ class TranslationInputAudioBuffer:
             LocalProtocolError: the session was told to close.
         """
         encoded = audio_base64(audio, pcm=True)
-        if self._is_unheard:
+        if self._is_unheard and encoded:
             check_beginning(audio, encoded)
             self._is_unheard = False
         event = _event("session.input_audio_buffer.append", event_id, audio=encoded.decode())

@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 
 from attrs import frozen
 
+from .._required import is_async
 from .._shown import shown
 from .._types import JsonDict
 from ..errors import ConfigError
@@ -159,8 +160,7 @@ def _check_function(name: str, key: object, function: object) -> None:
     which = repr(name) if name == key else f"{key!r} of {name!r}"
     if not callable(function):
         raise ConfigError(f"executor_dict: {which} is {shown(function)}; give a function")
-    call = getattr(function, "__call__", None)  # noqa: B004 -- its own, which may be async
-    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call):
+    if is_async(function):
         raise ConfigError(
             f"executor_dict: {which} is async and nobody would await it; give a plain function, "
             "which may take its time: each call has a thread of its own"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 
 from attrs import evolve, frozen
 
-from .._required import require, require_flag, require_text
+from .._required import is_async, require, require_flag, require_text
 from .._shown import shown
 from ..errors import ConfigError
 from ._docstrings import DocstringStyle, read_docstring
@@ -232,7 +232,7 @@ def _renamed(function: Function | Tool, name: str) -> Function | Tool:
 def _check_callable(function: object) -> None:
     if not callable(function):
         raise ConfigError(f"a tool is a function, not {type(function).__name__}: {shown(function)}")
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+    if is_async(function):
         name = getattr(function, "__name__", "a tool")
         raise ConfigError(f"{name} is async and nobody would await it; give a plain function")
 

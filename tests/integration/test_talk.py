@@ -288,6 +288,20 @@ def test_options_that_exclude_one_another_are_wrong_usage(
     assert words in capsys.readouterr().err
 
 
+def test_a_recording_is_not_overwritten_by_its_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording, same = tmp_path / "question.wav", tmp_path / "answer.wav"
+    recording.write_bytes((QUESTIONS / "hello.wav").read_bytes())
+    same.hardlink_to(recording)
+    for output in (recording, same):
+        with pytest.raises(SystemExit) as exited:
+            main(["talk", "--input", str(recording), "--output", str(output)])
+        assert exited.value.code == 2
+        assert "would overwrite the recording" in capsys.readouterr().err
+    assert recording.read_bytes() == (QUESTIONS / "hello.wav").read_bytes()
+
+
 def test_functions_of_a_module_are_the_models_tools(tmp_path: Path) -> None:
     (tmp_path / "my_tools.py").write_text(
         "def get_weather(city: str, days: int = 3) -> str:\n"

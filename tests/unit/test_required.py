@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from realtime_sync._required import (
     is_absent,
+    is_async,
     is_number,
     is_whole,
     require,
@@ -117,3 +119,31 @@ def test_what_is_as_good_as_left_out() -> None:
     assert [is_absent(value) for value in (None, "", " ", 0, [], b"")] == [
         True, True, False, False, False, False,
     ]  # fmt: skip
+
+
+class Awaited:
+    async def __call__(self) -> None: ...
+
+
+async def later() -> None: ...
+
+
+async def pieces() -> AsyncIterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    "function", [later, pieces, Awaited(), partial(later), partial(partial(later))]
+)
+def test_what_somebody_would_have_to_await_is_no_function(function: object) -> None:
+    assert is_async(function)
+    with pytest.raises(ConfigError, match=r"^it is async and nobody would await it; write def"):
+        require_function(function, "it", error=ConfigError)
+
+
+@pytest.mark.parametrize(
+    "function", [len, print, ConfigError, Awaited, lambda: later(), partial(len)]
+)
+def test_all_else_that_can_be_called_is_one(function: object) -> None:
+    assert not is_async(function)
+    require_function(function, "it", error=ConfigError)

@@ -141,6 +141,22 @@ def test_text_that_is_no_base64_is_told_what_it_is(text: str, advice: str) -> No
         begin(text)
 
 
+@pytest.mark.parametrize("kind", FILES)
+def test_a_file_of_odd_length_is_a_file_and_no_half_sample(kind: str) -> None:
+    for data in (FILES[kind], FILES[kind] + b"x"):
+        with pytest.raises(FormatError, match=f"whole {kind} file"):
+            begin(data)
+
+
+def test_base64_in_bytes_is_no_sound() -> None:
+    encoded = base64.b64encode(bytes(range(200)))
+    for form in (encoded, bytearray(encoded), memoryview(encoded)):
+        with pytest.raises(FormatError, match=r"is base64 text in bytes: pass audio\.decode\(\)"):
+            begin(form)
+    begin(b"az" * 100)
+    begin(encoded[:40])
+
+
 @pytest.mark.parametrize("pcm", [bytes(300), b"\1\0" * 150, b"\0\1" * 150, b"\xff\xff\0\0" * 75])
 def test_quiet_sound_is_not_taken_for_hexadecimal(pcm: bytes) -> None:
     begin(base64.b64encode(pcm).decode())

@@ -21,6 +21,10 @@ def handle(event: Any) -> None:
     """Do nothing."""
 
 
+async def handle_later(event: Any) -> None:
+    """Do nothing, for nobody awaits it."""
+
+
 def test_with_a_handler_or_as_a_decorator() -> None:
     table = Table()
     assert table.on("n.1", handle).once("event", handle) is table
@@ -38,7 +42,7 @@ def test_a_type_that_does_not_exist_and_what_is_no_handler(method: str) -> None:
         call("response.donne", handle)
     with pytest.raises(ConfigError, match="takes a type"):
         call(None, handle)
-    for wrong in (5, "handle"):
+    for wrong in (5, "handle", handle_later):
         with pytest.raises(ConfigError, match=rf"the handler given to {method} is"):
             call("n.1", wrong)
 

@@ -84,6 +84,14 @@ def test_a_type_and_a_predicate() -> None:
             matcher(wrong, "watch")  # type: ignore[arg-type]
 
 
+def test_a_predicate_that_nobody_would_await_is_none() -> None:
+    async def found(event: object) -> bool:
+        return True
+
+    with pytest.raises(LocalProtocolError, match="predicate given to wait_for is async"):
+        matcher(found, "wait_for")  # type: ignore[arg-type]
+
+
 def test_event_is_for_handlers() -> None:
     with pytest.raises(ConfigError, match="'event' stands for every event in on"):
         matcher("event", "wait_for")
