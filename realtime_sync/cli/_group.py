@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -58,4 +60,16 @@ def run(arguments: list[str] | None) -> int:
     except RealtimeError as exc:
         sys.stderr.write(f"error: {in_our_words(str(exc))}\n")
         return 1
+    except OSError as exc:  # of the standard output: all files have errors of ours
+        _give_up_output(exc)
+        return 1
     return code if isinstance(code, int) else 0
+
+
+def _give_up_output(exc: OSError) -> None:
+    with suppress(OSError):
+        sys.stderr.write(f"error: the output can't be written: {exc.strerror or exc}\n")
+    with suppress(OSError):  # what is left of it would fail once more at the interpreter's end
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
+from guards import GUARD_S
 
 from realtime_sync import cli
 from realtime_sync._installation import install_command
@@ -79,3 +81,17 @@ def test_the_help_loads_no_audio_and_no_server() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert out.stdout.endswith("set()\n")
+
+
+@pytest.mark.parametrize("command", [["devices", "--json"], ["doctor"], ["--help"]])
+def test_an_output_that_can_not_be_written_is_one_sentence(command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "realtime_sync", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=GUARD_S,
+        )
+    assert ran.stderr == "error: the output can't be written: No space left on device\n"
+    assert ran.returncode == 1
