@@ -89,7 +89,7 @@ class InputFile:
             self._file = io.BytesIO(file)
         elif callable(getattr(file, "read", None)):
             name = getattr(file, "name", None)
-            self.name = shown(name) if isinstance(name, str) else "the file"
+            self.name = shown(name) if isinstance(name, str) and name else "the file"
             self._file, self._owned = file, False
         else:
             raise FormatError(
@@ -118,7 +118,7 @@ class InputFile:
             here = self._file.tell()
             end = self._file.seek(0, os.SEEK_END)
             self._file.seek(here)
-        except (OSError, ValueError) as exc:
+        except Exception as exc:  # as in reading: gzip finds its end by unpacking all of it
             raise self._unreadable(exc) from exc
         return max(0, int(end) - int(here)) + len(self._ahead)
 
@@ -162,7 +162,7 @@ class InputFile:
         self._ahead = b""
         try:
             self._file.seek(self._start + position)
-        except (OSError, ValueError) as exc:
+        except Exception as exc:  # as in reading
             raise self._unreadable(exc) from exc
         self.position = position
 
@@ -221,7 +221,7 @@ class InputFile:
             piece = self._file.read(size)
         except UnicodeDecodeError:
             piece = ""  # it is open for text, and holds none
-        except (OSError, ValueError) as exc:
+        except Exception as exc:  # whatever a file object of a program raises, such as gzip's
             raise self._unreadable(exc) from exc
         if not isinstance(piece, bytes):
             raise FormatError(

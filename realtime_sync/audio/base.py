@@ -8,11 +8,13 @@ it every method is there.
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from .._required import require_function
+from .._shown import shown
 from ..errors import ConfigError
 
 __all__ = [
@@ -315,6 +317,8 @@ def as_sink(sink: SinkLike) -> Sink:
 def _require(thing: object, needed: type, what: str) -> None:
     names: frozenset[str] = needed.__abstractmethods__  # type: ignore[attr-defined]  # a Protocol
     missing = ", ".join(sorted(name for name in names if not hasattr(thing, name)))
+    if missing and isinstance(thing, str | os.PathLike):
+        raise ConfigError(f"{shown(thing)} is no {what}; write Wav{what.title()}({shown(thing)})")
     if missing:
         raise ConfigError(
             f"{type(thing).__name__!r} objects are no {what}s, they lack: {missing}; "

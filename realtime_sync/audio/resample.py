@@ -89,6 +89,6 @@ def _soxr() -> Any:
     except ImportError as exc:
         raise ConfigError(
             "converting the sample rate needs soxr, which is not installed: "
-            f"{install_command('audio')}"
+            f"{install_command('files')}"
         ) from exc
     return soxr

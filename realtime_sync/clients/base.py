@@ -51,6 +51,9 @@ _BETA = (
 )
 _SECRETS = "the beta's name; write client.realtime.client_secrets.create(...)"
 _NOT_REALTIME = "not of the realtime API, which alone is here; use the `openai` package beside"
+_OF_CONNECTIONS = (
+    "of connections: with client.realtime.connect() as connection: connection.ask(...)"
+)
 _ANOTHER = "not needed: make another client with these options"
 
 
@@ -95,6 +98,7 @@ class Client(Blocking, Advising):
     realtime: RealtimeResource
     _elsewhere: ClassVar[Mapping[str, str]] = {
         "beta": _BETA,
+        **dict.fromkeys(("ask", "connect"), _OF_CONNECTIONS),
         **dict.fromkeys(("copy", "with_options"), _ANOTHER),
         **dict.fromkeys(("audio", "chat", "embeddings", "models", "responses"), _NOT_REALTIME),
     }

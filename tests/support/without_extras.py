@@ -77,7 +77,7 @@ def go_through_a_socks_proxy() -> None:
 NEEDS: dict[Callable[[], object], str] = {
     open_microphone: "audio",
     open_speaker: "audio",
-    convert_a_rate: "audio",
+    convert_a_rate: "files",
     read_a_flac: "files",
     EchoCanceller: "aec",
     Vad: "local",

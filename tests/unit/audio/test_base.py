@@ -294,6 +294,14 @@ def test_a_sink_that_lacks_something_is_told_what(take: Callable[[Any], Any], na
         take(end)
 
 
+@pytest.mark.parametrize("path", ["a.wav", Path("a.wav")])
+def test_of_a_path_it_is_said_what_reads_and_writes_it(path: Any) -> None:
+    with pytest.raises(ConfigError, match=r"is no source; write WavSource\(.*'a\.wav'\)"):
+        as_source(path)
+    with pytest.raises(ConfigError, match=r"is no sink; write WavSink\(.*'a\.wav'\)"):
+        as_sink(path)
+
+
 def test_the_door_names_all_that_is_missing() -> None:
     with pytest.raises(ConfigError, match=r"'list' objects.*lack: close, rate;.*audio\.Source"):
         as_source([b""])  # type: ignore[arg-type]

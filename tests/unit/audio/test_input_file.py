@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import errno
+import gzip
 import io
+import lzma
 import os
 import socket
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from guards import Guard
@@ -157,6 +161,16 @@ class Failing(io.BytesIO):
 def test_a_medium_that_fails_is_an_error_of_ours(at: int) -> None:
     with pytest.raises(AudioError, match=r"can't read 'card\.wav': Input/output error"):
         read_wav(Failing(WAV, at=at))
+
+
+@pytest.mark.parametrize("module", [gzip, lzma, bz2])
+def test_what_another_s_file_raises_is_an_error_of_ours(module: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.wav.packed"
+    with module.open(path, "wb") as file:
+        file.write(WAV + os.urandom(20_000))
+    path.write_bytes(path.read_bytes()[:10_000])
+    with module.open(path) as file, pytest.raises(AudioError, match="^can't read .*; check that"):
+        read_wav(file)
 
 
 def test_no_permission(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

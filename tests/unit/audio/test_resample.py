@@ -92,6 +92,6 @@ def test_bad_input_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FormatError, match="odd"):
         Resampler(24000, 16000).process(b"abc")
     monkeypatch.setitem(sys.modules, "soxr", None)
-    with pytest.raises(ConfigError, match=re.escape(install_command("audio"))):
+    with pytest.raises(ConfigError, match=re.escape(install_command("files"))):
         Resampler(24000, 16000)
     assert Resampler(24000, 24000).process(b"ab") == b"ab"
