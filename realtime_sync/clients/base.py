@@ -51,9 +51,7 @@ _BETA = (
 )
 _SECRETS = "the beta's name; write client.realtime.client_secrets.create(...)"
 _NOT_REALTIME = "not of the realtime API, which alone is here; use the `openai` package beside"
-_OF_CONNECTIONS = (
-    "of connections: with client.realtime.connect() as connection: connection.ask(...)"
-)
+_OF_CONNECTIONS = "of connections; write with client.realtime.connect() as connection: …"
 _ANOTHER = "not needed: make another client with these options"
 
 

@@ -151,8 +151,11 @@ def test_any_other_name_is_an_import_error_as_ever() -> None:
     [
         (lambda c: c.beta.realtime.connect(model="m"), r"\.beta: .* write client\.realtime, with"),
         (lambda c: c.beta.threads, r"\.beta: .*"),
-        (lambda c: c.ask("Hello!"), r"\.ask: of connections: with client\.realtime\.connect\(\)"),
-        (lambda c: c.connect(), r"\.connect: of connections: with client\.realtime\.connect"),
+        (
+            lambda c: c.ask("Hello!"),
+            r"\.ask: of connections; write with client\.realtime",
+        ),
+        (lambda c: c.connect(), r"\.connect: of connections; write with"),
         (lambda c: c.copy(timeout=3), r"\.copy: .*make another client"),
         (lambda c: c.with_options(timeout=3), r"\.with_options: .*make another client"),
         (lambda c: c.chat.completions.create(), r"\.chat: .*use the `openai` package beside"),

@@ -169,7 +169,7 @@ def test_what_another_s_file_raises_is_an_error_of_ours(module: Any, tmp_path: P
     with module.open(path, "wb") as file:
         file.write(WAV + os.urandom(20_000))
     path.write_bytes(path.read_bytes()[:10_000])
-    with module.open(path) as file, pytest.raises(AudioError, match="^can't read .*; check that"):
+    with module.open(path) as file, pytest.raises(AudioError, match=r"^can't read .*; check that"):
         read_wav(file)
 
 

@@ -37,7 +37,7 @@ NEVER = (
     "content_index=7 is no",
     "with Microphone()", "with Speaker()", "realtime_sync.audio.", "before close()",
     # clients: it asks for nothing of the beta's, and gives texts
-    "the beta's ", "api_key is a 7", "such as OpenAI() or Local()",
+    "the beta's ", "of connections;", "api_key is a 7", "such as OpenAI() or Local()",
     # clients: it gives no key, no headers, no endpoint and no option of a server
     "exclude each other: pass one", "azure_endpoint and base_url", "or a base_url",
     "default_headers is", "=7 is wrong; give a list", "unexpected keyword argument",
