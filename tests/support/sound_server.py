@@ -372,11 +372,14 @@ def conversing(*, updates: int = 1, **loop: Any) -> Iterator[Conversation]:
     with TimedSpeaker() as speaker:
         talk = Conversation(server, connection, speaker, **loop)
         threads = [threading.Thread(target=work) for work in (server.run, run)]
-        for thread in threads:
-            thread.start()
+        threads[0].start()
         try:
-            connection.session.update(session=_SESSION)
-            Guard().until(lambda: talk.count("session.updated") >= updates, "the session")
+            connection.session.update(session=_SESSION)  # first: the loop judges what was asked for
+            threads[1].start()
+            Guard().until(
+                lambda: failures or talk.count("session.updated") >= updates, "the session"
+            )
+            assert not failures, failures
             yield talk
         finally:
             talk.loop.close()
