@@ -250,9 +250,17 @@ def test_few_file_descriptors(guard: Guard) -> None:
         with pytest.raises(InvalidStatus) as refused, raw_client(server):
             pass
         assert refused.value.response.status_code == 429
-        for worker in psutil.Process(serves.process.pid).children():
+        process = psutil.Process(serves.process.pid)
+        killed = {worker.pid for worker in process.children()}
+        for worker in process.children():
             worker.kill()
-        guard.until(lambda: answers_healthz(server), "the next workers")
+        guard.until(
+            lambda: (
+                len({worker.pid for worker in process.children()} - killed) == 2
+                and answers_healthz(server)
+            ),
+            "the next workers",
+        )
         serves.tell_all(signal.SIGINT)
         log = serves.finish()
     told = [line.partition("WARNING realtime_sync.local: ")[2] for line in log.splitlines()]

@@ -95,7 +95,7 @@ class LongTalk:
         return Turn(heard=heard, lost=lost, struck=strike, kinds=kinds)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_ten_minutes_with_ten_broken_links(ws_server: Server) -> None:
     rng = random.Random(SEED)
     with (
