@@ -15,6 +15,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from types import ModuleType
 
 import realtime_sync
@@ -140,7 +141,7 @@ def _entry(module: str, name: str) -> list[str]:
         return [*lines, ""]
     if inspect.isfunction(value):
         return [f".. autofunction:: {full}", ""]
-    words = _comment_above(_defined_in(module, name), name)
+    words = _told_in_file(_defined_in(module, name), name)
     return [f".. py:data:: {full}", "", *(f"   {line}".rstrip() for line in words), ""]
 
 
@@ -161,12 +162,25 @@ def _public_classes() -> frozenset[type]:
     return frozenset(value for value in values if inspect.isclass(value))
 
 
-def _comment_above(module: str, name: str) -> list[str]:
-    """Return what the file says of a value: the comment before it, and how it is made."""
+def _told_in_file(module: str, name: str) -> list[str]:
+    """Return what is said of a value, below it or in the comment above, and how it is made."""
     lines, node = _source(module).splitlines(), _assignments(module)[name]
-    first = node.lineno - 1
-    while first and re.match(r"#:? (?!--)", lines[first - 1]):
-        first -= 1
-    words = [line.lstrip("#: ") for line in lines[first : node.lineno - 1]]
+    words = _string_below(module, node) or _comment_above(lines, node.lineno - 1)
     code = [f"   {line}" for line in lines[node.lineno - 1 : node.end_lineno]]
     return [*words, *([""] if words else []), ".. code-block:: python", "", *code]
+
+
+def _string_below(module: str, node: ast.stmt) -> list[str]:
+    for each, following in pairwise(ast.parse(_source(module)).body):
+        if each.lineno == node.lineno and isinstance(following, ast.Expr):
+            value = following.value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                return inspect.cleandoc(value.value).splitlines()
+    return []
+
+
+def _comment_above(lines: list[str], first: int) -> list[str]:
+    end = first
+    while first and re.match(r"#:? (?!--)", lines[first - 1]):
+        first -= 1
+    return [line.lstrip("#: ") for line in lines[first:end]]

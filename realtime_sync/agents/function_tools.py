@@ -46,7 +46,6 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-# Gets the context and what a tool has raised; returns what the model is told.
 ToolErrorFunction = Callable[[RunContextWrapper[Any], Exception], str]
 """Gets the context and what went wrong; returns what the model is told."""
 
@@ -161,7 +160,6 @@ def check_tool_guardrails(input: object, output: object, whose: str) -> None:
             require(isinstance(each, kind), rule, each)
 
 
-# What stands in `tools=` of an agent: a tool of ours, or one that the provider runs, as a mapping.
 Tool = FunctionTool | dict[str, Any]
 """What an agent takes as its tools: a dictionary is an MCP server that the provider calls."""
 

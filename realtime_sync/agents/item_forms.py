@@ -23,7 +23,6 @@ from .items import (
 
 __all__ = ["NewItem", "create_forms"]
 
-# What can be added to a history: the words of the user, an item as a mapping, or as a model.
 NewItem = str | Mapping[str, Any] | RealtimeItem
 """A text of the user's, an item in the protocol's form, or one as a history has it."""
 

@@ -108,7 +108,6 @@ class ToolFilterStatic(TypedDict, total=False):
 # Which tools of an MCP server an agent has; None for all of them.
 ToolFilter = ToolFilterStatic | Callable[[ToolFilterContext, MCPTool], bool] | None
 
-# Which tools of an MCP server ask for approval: all or none, some by name, or by a function.
 MCPApproval = (
     bool
     | Literal["always", "never"]

@@ -12,7 +12,6 @@ from .usage import Usage
 
 __all__ = ["EndReason", "RealtimeResult"]
 
-# Why a talk is over.
 EndReason = Literal["closed", "server_closed", "source_ended", "idle", "timeout"]
 """Why a conversation was over: somebody called `close`, the server ended it, the source had no more
 and the last answer was heard, an idle rule, or the time of `talk`."""

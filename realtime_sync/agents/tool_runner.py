@@ -61,7 +61,6 @@ log = logging.getLogger(__name__)
 
 REJECTION_TEXT = "Tool execution was not approved."
 
-# Returns the words for a call that was rejected; None for the usual ones.
 ToolErrorFormatter = Callable[[ToolErrorFormatterArgs[Any]], str | None]
 """Says what the model is told of a call that was not approved; None for the default."""
 

@@ -25,7 +25,6 @@ from .sender_thread import AppSender
 
 __all__ = ["Context", "Realtime"]
 
-# What an app's functions share: a plain dict, the same one for all.
 Context = dict[str, Any]
 """What an app hands to its senders, receivers and handlers: a dictionary that they share."""
 

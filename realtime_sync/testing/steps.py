@@ -23,7 +23,6 @@ __all__ = [
     "matches",
 ]
 
-# What a step waits for: a type, some fields of an event, or a function of it.
 Expectation = str | Mapping[str, Any] | Callable[[JsonDict], object]
 """A type such as ``"response.create"``, some fields of an event, or a function that tells."""
 

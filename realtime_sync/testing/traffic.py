@@ -70,7 +70,6 @@ class LinkEnd:
         require_text(self.reason, "the reason of a close")
 
 
-# What a server sends, in its order: events in wire form, and the end of the link.
 Traffic = Sequence[JsonDict | LinkEnd]
 """What a server sends: events in wire form, and perhaps the end of the link."""
 

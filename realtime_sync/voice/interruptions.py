@@ -17,7 +17,6 @@ from ..events.wire_values import as_number
 
 __all__ = ["BACKCHANNELS", "Interruptions", "Verdict", "Verdicts"]
 
-# Words by which a listener says no more than that he listens, in English and Russian.
 BACKCHANNELS = (
     "mhm", "mm", "mm-hmm", "mmm", "hm", "hmm", "uh", "uh-huh", "um", "ah", "aha", "oh", "yeah",
     "yes", "yep", "ok", "okay", "right", "sure", "i see", "got it",
