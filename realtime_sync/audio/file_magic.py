@@ -64,9 +64,7 @@ def libsndfile_kind(head: bytes) -> str | None:
         return "RIFX"
     if _is_mpeg_frame(head):
         return "MP3"
-    return {b"fLaC": "FLAC", b"OggS": "Ogg", b".snd": "AU", b"caff": "CAF", b"riff": "W64"}.get(
-        head[:4]
-    )
+    return _LIBSNDFILE_MARKS.get(head[:4])
 
 
 def foreign_kind(head: bytes) -> str:
