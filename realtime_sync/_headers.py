@@ -9,9 +9,14 @@ from typing import Any, Final
 from ._shown import shown
 from .errors import ConfigError
 
-__all__ = ["Headers", "check_header", "checked_headers"]
+__all__ = ["Headers", "check_header", "checked_headers", "fits_header"]
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, RFC 9110 §5.6.2
+
+
+def fits_header(value: str) -> bool:
+    """Return whether a text can be the value of a header: one line of printable ASCII."""
+    return value.isascii() and value.isprintable()
 
 
 def check_header(name: str, value: Any) -> None:
@@ -23,7 +28,7 @@ def check_header(name: str, value: Any) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ConfigError(f"the header name {shown(name)} is not an HTTP token; correct it")
     # The value stays out of the message: it may be the key.
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+    if not isinstance(value, str) or not fits_header(value):
         raise ConfigError(
             f"the value of the header {shown(name)} is not one line of printable ASCII; "
             "look for a line break at the end of a key that was read from a file"

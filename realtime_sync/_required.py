@@ -14,6 +14,7 @@ from ._shown import shown
 __all__ = [
     "is_absent",
     "is_async",
+    "is_list_of_texts",
     "is_number",
     "is_text",
     "is_whole",
@@ -58,6 +59,11 @@ def is_text(value: object) -> TypeGuard[str]:
     return True
 
 
+def is_list_of_texts(value: object) -> bool:
+    """Return whether a value is a list or a tuple of texts that can be sent."""
+    return isinstance(value, list | tuple) and all(map(is_text, value))
+
+
 def is_absent(value: object) -> bool:
     """Return whether an option is as good as left out: None, or a text without anything."""
     return value is None or (isinstance(value, str) and not value)
@@ -86,8 +92,7 @@ def require_text(value: object, what: str, *, error: type[Exception]) -> None:
 
 def require_texts(value: object, what: str, *, error: type[Exception]) -> None:
     """Refuse what is no list of texts."""
-    fits = isinstance(value, list | tuple) and all(map(is_text, value))
-    require(fits, f"{what} must be a list of texts", value, error=error)
+    require(is_list_of_texts(value), f"{what} must be a list of texts", value, error=error)
 
 
 def require_text_values(value: object, what: str, *, error: type[Exception]) -> None:

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .._required import is_number, is_text, is_whole, require
+from .._required import is_list_of_texts, is_number, is_text, is_whole, require
 from ..errors import ConfigError
 
 __all__ = ["check_settings"]
-
-
-def _is_list_of_texts(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(map(is_text, value))
 
 
 def _is_object_or_none(value: object) -> bool:
@@ -29,7 +25,7 @@ def _is_limit(value: object) -> bool:
 
 # What it must be, in words and as a question; what it may be further is the server's to say.
 _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
-    "modalities": ('a list of texts, such as ["text"]', _is_list_of_texts),
+    "modalities": ('a list of texts, such as ["text"]', is_list_of_texts),
     "instructions": ("a text", is_text),
     "voice": ("a text", is_text),
     "turn_detection": ("a dictionary, or None for none", _is_object_or_none),

@@ -15,7 +15,7 @@ from ..providers import AzureProvider, BetaDialect, DialectFactory, dialect_fact
 from ..providers.azure import azure_base_url
 from ..rest.api import DEFAULT_MAX_RETRIES
 from ..transport import TransportOptions
-from .base import Client, RealtimeResource, text_option
+from .base import Client, RealtimeResource, mapping_option, text_option
 
 if TYPE_CHECKING:
     import ssl
@@ -98,8 +98,8 @@ class AzureOpenAI(Client):
             organization=text_option("organization", organization, "OPENAI_ORG_ID"),
             base_url=_base_url(azure_endpoint, base_url, version),
             websocket_base_url=websocket_base_url,
-            default_headers={} if default_headers is None else default_headers,
-            default_query={} if default_query is None else default_query,
+            default_headers=mapping_option(default_headers),
+            default_query=mapping_option(default_query),
             dialect=spoken if dialect is None else dialect_factory(dialect),
         )
         self._webhook_secret = webhook_secret

@@ -39,6 +39,7 @@ __all__ = [
     "RealtimeResource",
     "TranslationsResource",
     "is_client",
+    "mapping_option",
     "secret_option",
     "text_option",
 ]
@@ -53,7 +54,6 @@ _SECRETS = "the beta's name; write client.realtime.client_secrets.create(...)"
 _NOT_REALTIME = "not of the realtime API, which alone is here; use the `openai` package beside"
 _OF_CONNECTIONS = "of connections; write with client.realtime.connect() as connection: …"
 _ANOTHER = "not needed: make another client with these options"
-
 
 CLIENTS_OF_OURS = "pass one of realtime_sync, such as OpenAI() or Local()"
 
@@ -82,8 +82,9 @@ def secret_option(given: Any, variable: str) -> Any:
     return os.environ.get(variable) if is_absent(given) else given
 
 
-def _given(options: Any) -> Any:
-    return {} if options is None else options
+def mapping_option(given: Any) -> Any:
+    """Return an option that is a mapping as it was given; by default an empty one."""
+    return {} if given is None else given
 
 
 class Client(Blocking, Advising):
@@ -272,13 +273,13 @@ class RealtimeResource(Advising):
 
         return RealtimeConnectionManager(
             endpoint,
-            options=_given(websocket_connection_options),
+            options=mapping_option(websocket_connection_options),
             defaults=self._options,
             settings=ConnectionSettings(
                 reconnect=reconnect,
                 on_reconnecting=on_reconnecting,
-                extra_query=_given(extra_query),
-                extra_headers=_given(extra_headers),
+                extra_query=mapping_option(extra_query),
+                extra_headers=mapping_option(extra_headers),
                 max_queue_size=max_queue_size,
                 max_queue_bytes=max_queue_bytes,
             ),
@@ -349,11 +350,11 @@ class TranslationsResource:
         return TranslationConnectionManager(
             RealtimeConnectionManager(
                 endpoint,
-                options=_given(websocket_connection_options),
+                options=mapping_option(websocket_connection_options),
                 defaults=self._options,
                 settings=ConnectionSettings(
-                    extra_query=_given(extra_query),
-                    extra_headers=_given(extra_headers),
+                    extra_query=mapping_option(extra_query),
+                    extra_headers=mapping_option(extra_headers),
                     max_queue_bytes=max_queue_bytes,
                 ),
             )

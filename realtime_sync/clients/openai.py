@@ -12,7 +12,7 @@ from ..errors import ConfigError
 from ..providers import DialectFactory, OpenAIProvider, dialect_factory
 from ..rest.api import DEFAULT_MAX_RETRIES
 from ..transport import TransportOptions
-from .base import Client, RealtimeResource, secret_option, text_option
+from .base import Client, RealtimeResource, mapping_option, secret_option, text_option
 
 if TYPE_CHECKING:
     import ssl
@@ -83,8 +83,8 @@ class OpenAI(Client):
             websocket_base_url=websocket_base_url,
             organization=text_option("organization", organization, "OPENAI_ORG_ID"),
             project=text_option("project", project, "OPENAI_PROJECT_ID"),
-            default_headers={} if default_headers is None else default_headers,
-            default_query={} if default_query is None else default_query,
+            default_headers=mapping_option(default_headers),
+            default_query=mapping_option(default_query),
             dialect=dialect_factory(dialect),
         )
         self._webhook_secret = webhook_secret

@@ -21,7 +21,7 @@ from ..providers import (
 from ..providers.yandex import file_search, web_search
 from ..rest.api import DEFAULT_MAX_RETRIES
 from ..transport import TransportOptions
-from .base import Client, RealtimeResource, text_option
+from .base import Client, RealtimeResource, mapping_option, text_option
 
 if TYPE_CHECKING:
     import ssl
@@ -103,8 +103,8 @@ class YandexAIStudio(Client):
             base_url=_ENDPOINTS[endpoint] if base_url is None else base_url,
             websocket_base_url=websocket_base_url,
             websocket_path="/realtime" + (_LEGACY_WEBSOCKETS if legacy else ""),
-            default_headers={} if default_headers is None else default_headers,
-            default_query={} if default_query is None else default_query,
+            default_headers=mapping_option(default_headers),
+            default_query=mapping_option(default_query),
             dialect=_dialect(dialect, legacy=legacy),
         )
         options = TransportOptions(proxy=proxy, ssl_context=ssl_context)

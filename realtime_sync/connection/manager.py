@@ -205,12 +205,12 @@ def _check(settings: ConnectionSettings) -> None:
         raise ConfigError(
             f"reconnect is {shown(settings.reconnect)}; pass ReconnectPolicy() or None"
         )
-    if settings.on_reconnecting is not None and not callable(settings.on_reconnecting):
-        raise ConfigError(
-            f"on_reconnecting is {shown(settings.on_reconnecting)}; pass a function that takes a "
-            "ReconnectingEvent"
-        )
     if settings.on_reconnecting is not None:
+        if not callable(settings.on_reconnecting):
+            raise ConfigError(
+                f"on_reconnecting is {shown(settings.on_reconnecting)}; pass a function that takes "
+                "a ReconnectingEvent"
+            )
         require_function(settings.on_reconnecting, "on_reconnecting", error=ConfigError)
 
 

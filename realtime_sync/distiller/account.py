@@ -12,6 +12,7 @@ from .._headers import checked_headers
 from .._net.address import HTTP_PORTS, server_url
 from .._required import is_absent
 from .._types import UNSET, JsonDict
+from ..clients.base import secret_option
 from ..errors import (
     AuthenticationError,
     BadRequestError,
@@ -184,7 +185,7 @@ class Account:
 
 
 def _secret(api_key: AnyKey | None) -> Secret:
-    key = os.environ.get("API_KEY") if is_absent(api_key) else api_key
+    key: AnyKey | None = secret_option(api_key, "API_KEY")
     if is_absent(key):
         raise ConfigError("no API key: pass api_key=… or set API_KEY")
     if isinstance(key, str):
@@ -208,7 +209,7 @@ def _base_url(given: str | None) -> str:
     name, url = "base_url", given
     if is_absent(url):
         name, url = "AIR_BASE_URL", os.environ.get("AIR_BASE_URL")
-    if is_absent(url) or url is None:
+    if is_absent(url):
         legacy = os.environ.get("USE_LEGACY_API_URL", "").lower() in ("1", "true")
         return _LEGACY_URL if legacy else _DEFAULT_URL
     if not isinstance(url, str):

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlunsplit
 
 from attrs import Attribute, field, frozen, validators
 
-from .._headers import Headers, checked_headers
+from .._headers import Headers, checked_headers, fits_header
 from .._net.address import HTTP_PORTS, WEBSOCKET_PORTS, server_url
 from .._net.secrets import show_url
 from .._required import is_text, require_text
@@ -236,7 +236,7 @@ def check_secret(secret: object, name: str) -> None:
     if isinstance(secret, str):
         if not secret.strip():
             raise ConfigError(f"{name} is blank: pass the key, or a function that returns it")
-        if not secret.isascii() or not secret.isprintable():
+        if not fits_header(secret):
             raise ConfigError(
                 f"{name} is not one line of printable ASCII; look for a line break at the end of "
                 "a key that was read from a file"
