@@ -174,8 +174,7 @@ def _check_custom_tools(name: str, settings: JsonDict, functions: Mapping[str, A
         if tool is None:
             raise ConfigError(
                 f"{name!r}: an entry of custom_tools names no function: {shown(each, 120)}; it "
-                "is JSON "
-                'such as {"type": "function", "function": {"name": "add", …}}'
+                'is JSON such as {"type": "function", "function": {"name": "add", …}}'
             )
         if tool not in functions:
             known = ", ".join(map(str, functions)) or "none"

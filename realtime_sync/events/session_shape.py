@@ -167,15 +167,14 @@ def _flat_format(value: Any, direction: str, hz: int) -> Any:
     if name is None:
         raise LocalProtocolError(
             f"audio.{direction}.format {shown(value.get('type'))} is unknown to the beta "
-            "protocol: use "
-            f"one of {', '.join(_FLAT_FORMATS)}, or the server's own name for it as a string"
+            f"protocol: use one of {', '.join(_FLAT_FORMATS)}, or the server's own name for it "
+            "as a string"
         )
     rate = value.get("rate")
     if name == "pcm16" and rate not in (None, hz):
         raise LocalProtocolError(
             f"audio.{direction}.format has the rate {rate}, which the flat session can't say; "
             f"{shown(name)} is {hz} Hz: resample, or give the server's own name for the format "
-            "as a "
-            "string"
+            "as a string"
         )
     return name

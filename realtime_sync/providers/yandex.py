@@ -44,8 +44,7 @@ class YandexProvider(Provider):
         if not self.folder_id:
             raise ConfigError(
                 f"the model {shown(model)} belongs to a folder: pass folder_id=… to the client, "
-                "set "
-                f"YANDEX_FOLDER_ID, or give the whole name: 'gpt://FOLDER/{model}'"
+                f"set YANDEX_FOLDER_ID, or give the whole name: 'gpt://FOLDER/{model}'"
             )
         return {"model": f"gpt://{self.folder_id}/{model}"}
 
