@@ -338,8 +338,9 @@ class VoiceState:
             effects += self._interrupt(cancel=True)
         if self._verdicts.are_open:
             effects += self._give_verdict()
-        for item_id in [item_id for item_id, until in self._to_delete.items() if now >= until]:
-            del self._to_delete[item_id]  # nobody has told of it: there is nothing to delete
+        if self._to_delete:
+            for item_id in [item_id for item_id, until in self._to_delete.items() if now >= until]:
+                del self._to_delete[item_id]  # nobody has told of it: there is nothing to delete
         return effects + self.ask_for_owed()
 
     def look_idle(self, *, busy: bool) -> list[Effect]:
