@@ -9,8 +9,9 @@ from urllib.parse import unquote, urlsplit
 from attrs import field, frozen
 
 from .._headers import checked_headers
+from .._required import is_whole, require, require_name
 from .._types import UNSET, Unset
-from ..errors import RemoteProtocolError
+from ..errors import ConfigError, RemoteProtocolError
 from .api import Resource
 from .raw import as_raw, as_streaming
 from .request import (
@@ -22,6 +23,7 @@ from .request import (
     json_body,
     merged,
     parts_of,
+    session_of,
 )
 
 if TYPE_CHECKING:
@@ -151,7 +153,8 @@ class Calls(Resource):
             ConfigError, LocalProtocolError, ConnectError, RealtimeTimeout, ApiError,
             RemoteProtocolError: see `realtime_sync.rest`.
         """
-        fields = merged({"sdp": sdp, "session": session}, extra_body)
+        require_name(sdp, "sdp", error=ConfigError)
+        fields = merged({"sdp": sdp, "session": session_of(session)}, extra_body)
         parts = parts_of(fields)
         alone = set(fields) == {"sdp"}
         given = checked_headers(extra_headers, "extra_headers")
@@ -190,11 +193,16 @@ class Calls(Resource):
             timeout: see `realtime_sync.rest`.
 
         Raises:
-            ConfigError: ``call_id`` is empty.
+            ConfigError: ``call_id`` is empty, or another value is wrong.
             NotFoundError: there is no such call, any more.
             LocalProtocolError, ConnectError, RealtimeTimeout, ApiError: see
                 `realtime_sync.rest`.
         """
+        if "session" in session:
+            raise ConfigError(
+                "accept() takes the fields of the session themselves: accept(call_id, "
+                "type='realtime', model=…), or accept(call_id, **session)"
+            )
         fields: dict[str, Any] = {"type": "realtime", **session}
         body = merged(fields, extra_body)
         return self._send(
@@ -221,11 +229,17 @@ class Calls(Resource):
             timeout: see `realtime_sync.rest`.
 
         Raises:
-            ConfigError: ``call_id`` is empty.
+            ConfigError: ``call_id`` is empty, or another value is wrong.
             NotFoundError: there is no such call, any more.
             LocalProtocolError, ConnectError, RealtimeTimeout, ApiError: see
                 `realtime_sync.rest`.
         """
+        require(
+            status_code is UNSET or is_whole(status_code),
+            "status_code must be a SIP status such as 486",
+            status_code,
+            error=ConfigError,
+        )
         body = merged({"status_code": status_code}, extra_body)
         return self._send(
             _action(call_id, "reject", body, extra_headers, extra_query, timeout, repeatable=True)
@@ -250,11 +264,12 @@ class Calls(Resource):
             timeout: see `realtime_sync.rest`.
 
         Raises:
-            ConfigError: ``call_id`` is empty.
+            ConfigError: ``call_id`` is empty, or another value is wrong.
             NotFoundError: there is no such call, any more.
             LocalProtocolError, ConnectError, RealtimeTimeout, ApiError: see
                 `realtime_sync.rest`.
         """
+        require_name(target_uri, "target_uri", error=ConfigError)
         body = merged({"target_uri": target_uri}, extra_body)
         return self._send(
             _action(call_id, "refer", body, extra_headers, extra_query, timeout, repeatable=False)
@@ -277,7 +292,7 @@ class Calls(Resource):
             timeout: see `realtime_sync.rest`.
 
         Raises:
-            ConfigError: ``call_id`` is empty.
+            ConfigError: ``call_id`` is empty, or another value is wrong.
             NotFoundError: there is no such call, any more; also when a repetition finds that the
                 first try has ended it.
             LocalProtocolError, ConnectError, RealtimeTimeout, ApiError: see

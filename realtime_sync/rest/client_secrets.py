@@ -15,7 +15,7 @@ from ..events.base import load
 from ..events.client_secrets import ClientSecret, ExpiresAfterParam
 from .api import Resource
 from .raw import as_raw, as_streaming
-from .request import Answer, Request, Timeout, json_body, json_object, merged
+from .request import Answer, Request, Timeout, expiry_of, json_body, json_object, merged, session_of
 
 if TYPE_CHECKING:
     from ..events.sessions import (
@@ -94,7 +94,7 @@ class ClientSecrets(Resource):
             ConfigError, LocalProtocolError, ConnectError, RealtimeTimeout, ApiError,
             RemoteProtocolError: see `realtime_sync.rest`.
         """
-        fields = {"expires_after": expires_after, "session": session}
+        fields = {"expires_after": expiry_of(expires_after), "session": session_of(session)}
         return self._send(
             Request(
                 path="/realtime/client_secrets",

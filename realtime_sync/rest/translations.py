@@ -11,7 +11,7 @@ from ..events.client_secrets import ExpiresAfterParam, TranslationClientSecret
 from .api import Resource
 from .client_secrets import read_secret
 from .raw import as_raw, as_streaming
-from .request import Request, Timeout, json_body, merged
+from .request import Request, Timeout, expiry_of, json_body, merged, session_of
 
 if TYPE_CHECKING:
     from ..events.sessions import RealtimeTranslationSessionCreateRequestParam
@@ -52,7 +52,10 @@ class TranslationClientSecrets(Resource):
             ConfigError, LocalProtocolError, ConnectError, RealtimeTimeout, ApiError,
             RemoteProtocolError: see `realtime_sync.rest`.
         """
-        fields = {"session": session, "expires_after": expires_after}
+        fields = {
+            "session": session_of(session, optional=False),
+            "expires_after": expiry_of(expires_after),
+        }
         return self._send(
             Request(
                 path="/realtime/translations/client_secrets",

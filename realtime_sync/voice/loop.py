@@ -136,6 +136,7 @@ class VoiceLoop:
             vad=vad,
             echo=echo,
             half_duplex=half_duplex,
+            clock=clock,
         )
         check_rules(interruptions, idle)
         if half_duplex and isinstance(interruptions, Interruptions):
