@@ -18,6 +18,7 @@ from .._required import (
 from .._shown import shown
 from .._signal_safe import Claim, StopSignal
 from .._types import UNSET, JsonDict, Unset
+from .._uncopied import Uncopied
 from ..audio.sound import Sound
 from ..clients.base import CLIENTS_OF_OURS, Client, RealtimeResource, is_client
 from ..connection.connection import RealtimeConnection
@@ -41,7 +42,7 @@ V = TypeVar("V")
 _ReceiverOf = Callable[[Callable[[V, Context], object]], Callable[[V, Context], object]]
 
 
-class Realtime:
+class Realtime(Uncopied):
     """A voice app: functions that send, and functions that receive, each on its own thread.
 
     ::
@@ -326,6 +327,7 @@ class Realtime:
                 manager = client.realtime.connect(model=self._model, **self._connection_options)
                 with manager as connection:
                     self._connection = connection
+                    connection.opened_by = "run()"
                     AppRun(plan, connection, stop).run()
         except ConnectError:
             if not stop.is_set:  # else nobody wants the connection any more

@@ -12,6 +12,7 @@ import attrs
 from .._porting import Advising, Blocking
 from .._required import is_absent, is_text, require_name
 from .._types import UNSET
+from .._uncopied import Uncopied
 from ..connection.manager import RealtimeConnectionManager
 from ..connection.reconnect import OnReconnecting, ReconnectPolicy
 from ..connection.settings import (
@@ -87,7 +88,7 @@ def mapping_option(given: Any) -> Any:
     return {} if given is None else given
 
 
-class Client(Blocking, Advising):
+class Client(Blocking, Advising, Uncopied):
     """What the clients have in common; a ``with`` block closes them.
 
     Attributes:
@@ -129,7 +130,7 @@ class Client(Blocking, Advising):
         self.close()
 
 
-class RealtimeResource(Advising):
+class RealtimeResource(Advising, Uncopied):
     """``client.realtime``: the realtime API of one client.
 
     Args:
@@ -288,7 +289,7 @@ class RealtimeResource(Advising):
         )
 
 
-class TranslationsResource:
+class TranslationsResource(Uncopied):
     """``client.realtime.translations``: speech translated while it is spoken."""
 
     def __init__(

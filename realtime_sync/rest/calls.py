@@ -11,6 +11,7 @@ from attrs import field, frozen
 from .._headers import checked_headers
 from .._required import is_whole, require, require_name
 from .._types import UNSET, Unset
+from .._uncopied import Uncopied
 from ..errors import ConfigError, RemoteProtocolError
 from .api import Resource
 from .raw import as_raw, as_streaming
@@ -314,7 +315,7 @@ class Calls(Resource):
         return CallsWithStreamingResponse(self._api)
 
 
-class CallsWithRawResponse:
+class CallsWithRawResponse(Uncopied):
     """`Calls` whose results are raw."""
 
     def __init__(self, api: RestApi) -> None:
@@ -326,7 +327,7 @@ class CallsWithRawResponse:
         self.hangup = as_raw(calls.hangup)
 
 
-class CallsWithStreamingResponse:
+class CallsWithStreamingResponse(Uncopied):
     """`Calls` whose results are streamed."""
 
     def __init__(self, api: RestApi) -> None:

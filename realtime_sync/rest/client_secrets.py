@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from .._types import UNSET, Unset
+from .._uncopied import Uncopied
 from ..errors import RemoteProtocolError
 from ..events import Model, Session, TranscriptionSession
 from ..events.base import load
@@ -118,14 +119,14 @@ class ClientSecrets(Resource):
         return ClientSecretsWithStreamingResponse(self._api)
 
 
-class ClientSecretsWithRawResponse:
+class ClientSecretsWithRawResponse(Uncopied):
     """`ClientSecrets` whose results are raw."""
 
     def __init__(self, api: RestApi) -> None:
         self.create = as_raw(ClientSecrets(api, "raw").create)
 
 
-class ClientSecretsWithStreamingResponse:
+class ClientSecretsWithStreamingResponse(Uncopied):
     """`ClientSecrets` whose results are streamed."""
 
     def __init__(self, api: RestApi) -> None:

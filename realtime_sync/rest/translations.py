@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .._types import UNSET, Unset
+from .._uncopied import Uncopied
 from ..events import TranslationSession
 from ..events.client_secrets import ExpiresAfterParam, TranslationClientSecret
 from .api import Resource
@@ -79,28 +80,28 @@ class TranslationClientSecrets(Resource):
         return TranslationClientSecretsWithStreamingResponse(self._api)
 
 
-class TranslationClientSecretsWithRawResponse:
+class TranslationClientSecretsWithRawResponse(Uncopied):
     """`TranslationClientSecrets` whose results are raw."""
 
     def __init__(self, api: RestApi) -> None:
         self.create = as_raw(TranslationClientSecrets(api, "raw").create)
 
 
-class TranslationClientSecretsWithStreamingResponse:
+class TranslationClientSecretsWithStreamingResponse(Uncopied):
     """`TranslationClientSecrets` whose results are streamed."""
 
     def __init__(self, api: RestApi) -> None:
         self.create = as_streaming(TranslationClientSecrets(api, "streaming").create)
 
 
-class TranslationsWithRawResponse:
+class TranslationsWithRawResponse(Uncopied):
     """``client.realtime.translations.with_raw_response``."""
 
     def __init__(self, api: RestApi) -> None:
         self.client_secrets = TranslationClientSecretsWithRawResponse(api)
 
 
-class TranslationsWithStreamingResponse:
+class TranslationsWithStreamingResponse(Uncopied):
     """``client.realtime.translations.with_streaming_response``."""
 
     def __init__(self, api: RestApi) -> None:

@@ -29,10 +29,12 @@ from realtime_sync import (
     ConnectError,
     ConnectionClosed,
     Local,
+    LocalProtocolError,
     OpenAI,
     Realtime,
     RealtimeError,
     RealtimeTimeout,
+    TranslationConnection,
     YandexAIStudio,
     transport,
 )
@@ -60,6 +62,7 @@ from realtime_sync.testing import (
     ScriptedServer,
     ScriptError,
     Step,
+    drop_link,
     text_answer,
 )
 from realtime_sync.voice import VoiceLoop
@@ -95,6 +98,11 @@ class Bench:
         with RealtimeRunner(AGENT, client=ScriptedClient(ScriptedServer())).run() as session:
             pass
         return session
+
+    def ended_translation(self) -> TranslationConnection:
+        translation = TranslationConnection(self.connection())
+        translation.close()
+        return translation
 
     def loop(self, *, source: Any = None) -> VoiceLoop:
         return VoiceLoop(self.connection(), source or MemorySource(), MemorySink())
@@ -269,6 +277,18 @@ def run_app_beside(bench: Bench) -> None:
         bench.guard.join(thread)
 
 
+def broken_app(bench: Bench) -> None:
+    server = ScriptedServer()
+    app = Realtime("model", client=ScriptedClient(server))
+
+    @app.sender(wait_for_text_response=True)
+    def say(context: Any) -> str:
+        server.emit(drop_link())
+        return "Hello!"
+
+    app.run()
+
+
 def register_late(bench: Bench) -> None:
     app = bench.app()
 
@@ -441,17 +461,17 @@ MISUSES: dict[str, tuple[Misuse, type[Exception], str]] = {
     "connection pickled": (
         lambda b: pickle.dumps(b.connection()),
         ConcurrencyError,
-        "open one of their own",
+        "make another where it is needed",
     ),
     "connection copied": (
         lambda b: copy.copy(b.connection()),
         ConcurrencyError,
-        "open one of their own",
+        "make another where it is needed",
     ),
     "connection deep-copied": (
         lambda b: copy.deepcopy(b.connection()),
         ConcurrencyError,
-        "open one of their own",
+        "make another where it is needed",
     ),
     # -- where it connects to
     "nothing listens": (connect_to, ConnectError, "127.0.0.1"),
@@ -550,7 +570,32 @@ MISUSES: dict[str, tuple[Misuse, type[Exception], str]] = {
     "message after close": (
         lambda b: b.ended_session().send_message("Hi"),
         ConnectionClosed,
-        "another",
+        "runner.run() opens another",
+    ),
+    "connection of a session after its end": (
+        lambda b: b.ended_session().connection.response.create(),
+        ConnectionClosed,
+        "runner.run() opens another",
+    ),
+    "recv of a session after its end": (
+        lambda b: receive_all(b.ended_session()),
+        ConnectionClosed,
+        "runner.run() opens another",
+    ),
+    "translation after its end": (
+        lambda b: receive_all(b.ended_translation()),
+        ConnectionClosed,
+        "translations.connect() opens another",
+    ),
+    "update of a translation after its end": (
+        lambda b: b.ended_translation().session.update(session={}),
+        LocalProtocolError,
+        "translations.connect() opens another",
+    ),
+    "app whose link breaks": (
+        broken_app,
+        ConnectionClosed,
+        "run() opens another",
     ),
     "message before enter": (
         lambda b: (

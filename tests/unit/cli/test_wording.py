@@ -121,8 +121,8 @@ def test_every_entry_is_for_a_message_that_there_is() -> None:
             "there is no button to press; give --push-to-talk",
         ),
         (
-            "the session has ended (code 1006); open another",
-            "the session has ended (code 1006); start again",
+            "it has ended; client.realtime_distiller(project=…, uuid=…) opens another",
+            "it has ended; start again",
         ),
         ("out of memory", "out of memory"),
     ],
