@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from attrs import field, frozen
 
 from .._headers import checked_headers
-from .._required import is_whole, require, require_name
+from .._required import is_whole, require
 from .._types import UNSET, Unset
 from .._uncopied import Uncopied
 from ..errors import ConfigError, RemoteProtocolError
@@ -25,6 +25,7 @@ from .request import (
     merged,
     parts_of,
     session_of,
+    text_of,
 )
 
 if TYPE_CHECKING:
@@ -154,8 +155,7 @@ class Calls(Resource):
             ConfigError, LocalProtocolError, ConnectError, RealtimeTimeout, ApiError,
             RemoteProtocolError: see `realtime_sync.rest`.
         """
-        require_name(sdp, "sdp", error=ConfigError)
-        fields = merged({"sdp": sdp, "session": session_of(session)}, extra_body)
+        fields = merged({"sdp": text_of(sdp, "sdp"), "session": session_of(session)}, extra_body)
         parts = parts_of(fields)
         alone = set(fields) == {"sdp"}
         given = checked_headers(extra_headers, "extra_headers")
@@ -270,8 +270,7 @@ class Calls(Resource):
             LocalProtocolError, ConnectError, RealtimeTimeout, ApiError: see
                 `realtime_sync.rest`.
         """
-        require_name(target_uri, "target_uri", error=ConfigError)
-        body = merged({"target_uri": target_uri}, extra_body)
+        body = merged({"target_uri": text_of(target_uri, "target_uri")}, extra_body)
         return self._send(
             _action(call_id, "refer", body, extra_headers, extra_query, timeout, repeatable=False)
         )

@@ -33,6 +33,7 @@ __all__ = [
     "seconds",
     "session_of",
     "text_bytes",
+    "text_of",
 ]
 
 T = TypeVar("T")
@@ -137,6 +138,17 @@ def session_of(given: object, *, optional: bool = True) -> Any:
         given,
         error=ConfigError,
     )
+    return given
+
+
+def text_of(given: object, name: str) -> Any:
+    """Return a text that a call was given; whether it can be sent is seen when it is written.
+
+    Raises:
+        ConfigError: it is none, or has nothing in it.
+    """
+    fits = isinstance(given, str) and given.strip()
+    require(fits, f"{name} must be a text with something in it", given, error=ConfigError)
     return given
 
 
