@@ -61,7 +61,7 @@ def test_a_folder_is_quoted_for_shells_that_know_brackets(installed: Any) -> Non
 
 @pytest.mark.parametrize(
     ("name", "escaped"),
-    [("a;b", "a%3Bb"), ("a#b", "a%23b"), ("a\nb", "a%0Ab"), ("[a]", "%5Ba%5D"), ("\udcff", "%FF")],
+    [("a;b", "a%3Bb"), ("a#b", "a%23b"), ("a\nb", "a%0Ab"), ("[a]", "%5Ba%5D")],
 )
 def test_a_folder_that_pip_would_read_as_more_is_given_as_a_url(
     installed: Any, name: str, escaped: str
