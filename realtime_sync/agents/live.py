@@ -59,6 +59,7 @@ __all__ = ["Live"]
 
 log = logging.getLogger(__name__)
 
+_OPENED_BY = "runner.run()"
 _CLOSE_S = 3.0
 _IDLE_TIMEOUT_S = 2.0
 _ANSWER_TIMEOUT_S = 30.0
@@ -158,6 +159,7 @@ class Live:
             ConfigError, ConnectError, ApiError, ConnectionClosed: as a connection's opening.
         """
         self.connection = self._stack.enter_context(self._manager)
+        self.connection.opened_by = _OPENED_BY
         self._assemble()
         self.connection.session.update(session=cast("Any", self._payload))
         self._stack.callback(lambda: self._hooks.close(Deadline(_CLOSE_S)))
@@ -510,7 +512,9 @@ class Live:
         if self.failure is not None:
             return self.failure
         closed_by = "the server" if self.end_reason == "server_closed" else "this side"
-        return ConnectionClosedOK(1000, "the session is closed", closed_by=closed_by)
+        end = ConnectionClosedOK(1000, "the session is closed", closed_by=closed_by)
+        end.opened_by = _OPENED_BY
+        return end
 
 
 def _speed_of(session: JsonDict) -> float | None:

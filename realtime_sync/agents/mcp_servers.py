@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from .._shown import shown
 from .._types import JsonDict
+from .._uncopied import Uncopied
 from ..errors import UserError
 from ..events.wire_values import as_number
 from .function_tools import ToolErrorFunction, check_tool_guardrails
@@ -150,7 +151,7 @@ class MCPServerOptions(TypedDict, total=False):
     tool_output_guardrails: list[ToolOutputGuardrail[Any]] | None
 
 
-class MCPServer:
+class MCPServer(Uncopied):
     """A server whose tools agents may have; `MCPServerStdio` and `MCPServerStreamableHttp` are.
 
     The program connects it and cleans up, best with ``with``, and gives it to as many agents and

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, overload
 
+from .._uncopied import Uncopied
 from .agent import RealtimeAgent
 from .given import require
 from .hooks import RealtimeRunHooks
@@ -96,7 +97,7 @@ class _RunToTheEnd:
         return session.talk()
 
 
-class RealtimeRunner(Generic[TContext]):
+class RealtimeRunner(Uncopied, Generic[TContext]):
     """Makes sessions of an agent.
 
     ::

@@ -9,6 +9,7 @@ import numpy as np
 from .._installation import install_command
 from .._required import require_flag
 from .._shown import shown
+from .._uncopied import Uncopied
 from ..errors import ConfigError
 from .pcm import Pcm, as_int16, require_rate
 
@@ -21,7 +22,7 @@ Quality = Literal["LQ", "MQ", "HQ", "VHQ"]
 _QUALITIES = ("LQ", "MQ", "HQ", "VHQ")
 
 
-class Resampler:
+class Resampler(Uncopied):
     """Converts one stream of mono audio from one rate to another, chunk by chunk.
 
     The chunks may have any size: what comes out equals the conversion of the whole in one go.

@@ -17,6 +17,7 @@ from .._required import is_whole, require_path
 from .._shown import shown
 from .._signal_safe import Stopped, StopSignal
 from .._threads import Attempt
+from .._uncopied import Uncopied
 from ..errors import ConfigError, DeviceError
 from ._clock import SYSTEM_CLOCK, Clock
 from ._sound_reader import SoundReader
@@ -57,7 +58,7 @@ _LOOK_S = 0.25
 _STALL_S = 5.0
 
 
-class Speaker(Sink):
+class Speaker(Sink, Uncopied):
     """Plays PCM16 and knows how far it has come.
 
     ::

@@ -14,6 +14,7 @@ import numpy as np
 from .._deadline import Deadline
 from .._required import is_whole, require_function
 from .._shown import shown
+from .._uncopied import Uncopied
 from ..errors import AudioError, ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
 from .base import Sink, Source
@@ -31,7 +32,7 @@ Pace = Literal["realtime", "fast"]
 _BLOCK_MS = 20
 
 
-class VirtualMicrophone(Source):
+class VirtualMicrophone(Source, Uncopied):
     """A microphone line on which a program speaks: silence, until something is said into it.
 
     Args:
@@ -103,7 +104,7 @@ class VirtualMicrophone(Source):
         return chunk.ljust(self._chunk_bytes, b"\0")
 
 
-class VirtualSpeaker(Sink):
+class VirtualSpeaker(Sink, Uncopied):
     """A speaker that nobody hears, but that takes the time a real one would.
 
     What is cleared before its time is never played; its time begins with the first `write`.

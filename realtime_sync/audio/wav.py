@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .._required import is_whole
 from .._shown import shown
+from .._uncopied import Uncopied
 from ..errors import AudioError, ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
 from ._input_file import SoundFile, StrPath
@@ -94,7 +95,7 @@ def write_wav(path: StrPath, audio: Pcm, *, rate: int = 24000) -> None:
         writer.close()
 
 
-class WavSource(Source):
+class WavSource(Source, Uncopied):
     """Speaks a sound file, chunk by chunk, as a microphone would deliver it.
 
     The file may be all that `read_wav` reads, and of any length: it is read while it is spoken.

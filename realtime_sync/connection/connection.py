@@ -472,6 +472,18 @@ class RealtimeConnection(Registration, Observing, Blocking, Advising, Uncopied):
         return self._home.left or life.closing.is_set or self._queue.end is not None
 
     @property
+    def opened_by(self) -> str:
+        """What opens another one, for the message of its end; ``"connect()"`` by default.
+
+        Whoever opens connections for a program sets what that program calls.
+        """
+        return self._sender.opened_by
+
+    @opened_by.setter
+    def opened_by(self, call: str) -> None:
+        self._sender.opened_by = call
+
+    @property
     def reconnecting(self) -> bool:
         """Whether the link is being made anew, so that nothing can come at this moment."""
         return self._link.lifecycle.state.makes_anew

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._shown import shown
 from .._types import UNSET, JsonDict, Unset
+from .._uncopied import Uncopied
 from ..conversation.history import History
 from ..conversation.session import SessionState
 from ..errors import LocalProtocolError
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 
-class _Resource:
+class _Resource(Uncopied):
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -354,7 +355,7 @@ class ConversationItemResource(_Resource):
         )
 
 
-class ConversationResource:
+class ConversationResource(Uncopied):
     """``conversation``: holds `item` and the `history`."""
 
     def __init__(self, sender: Sender, state: ConnectionState) -> None:

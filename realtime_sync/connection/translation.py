@@ -37,10 +37,11 @@ __all__ = [
     "TranslationSessionResource",
 ]
 
+_OPENED_BY = "translations.connect()"
 _Send = Callable[[JsonDict], None]
 
 
-class TranslationInputAudioBuffer:
+class TranslationInputAudioBuffer(Uncopied):
     """``session.input_audio_buffer.*``: what is to be translated."""
 
     def __init__(self, send: _Send) -> None:
@@ -70,7 +71,7 @@ class TranslationInputAudioBuffer:
         self._send(event)
 
 
-class TranslationSessionResource:
+class TranslationSessionResource(Uncopied):
     """``session.*``: all that a client can say in a translation."""
 
     def __init__(self, send: _Send) -> None:
@@ -114,6 +115,7 @@ class TranslationConnection(Blocking, Uncopied):
 
     def __init__(self, connection: RealtimeConnection) -> None:
         self._connection = connection
+        connection.opened_by = _OPENED_BY  # and takes no policy
         self._lock = threading.Lock()  # guards the one below; never held while sending
         self._ending = False
         self.session = TranslationSessionResource(self.send)
@@ -132,7 +134,7 @@ class TranslationConnection(Blocking, Uncopied):
             if self._ending:
                 raise LocalProtocolError(
                     f"{kind} after session.close: the input of this translation has ended; read "
-                    "on to session.closed, and connect() for another"
+                    f"on to session.closed; {_OPENED_BY} opens another"
                 )
             ends = self._ending = kind == "session.close"
         try:

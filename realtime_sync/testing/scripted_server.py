@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .._deadline import Deadline
 from .._shown import shown
 from .._types import JsonDict
+from .._uncopied import Uncopied
 from ..errors import ConnectionClosed
 from ..transport import MemoryPeer, MemoryTransport, Transport, TransportOptions, memory_pair
 from .script_error import ScriptError, require, require_count, require_object
@@ -35,7 +36,7 @@ _BROKEN = 1006
 _SCRIPT_FAILED = 4000  # a code of our own, after which nobody connects anew
 
 
-class ScriptedServer:
+class ScriptedServer(Uncopied):
     """Plays the server by a script; no network, no sound, no waiting.
 
     ::

@@ -33,7 +33,7 @@ from realtime_sync.distiller import DistillerEvent, open_session
 from realtime_sync.rest import Webhooks
 from realtime_sync.testing import MemorySink, MemorySource, ScriptedClient, ScriptedServer
 
-__all__ = ["KEY", "Bench", "right_values"]
+__all__ = ["ENTERED", "KEY", "MAKERS", "Bench", "right_values"]
 
 KEY = "sk-the-key-of-this-test"
 NOWHERE = "http://127.0.0.1:1/v1"
@@ -56,7 +56,11 @@ class Bench:
     def on(self, owner: type) -> Any:
         """Return an object of a class."""
         made = MAKERS[owner.__name__](self)
-        return self._stack.enter_context(made) if owner.__name__ in ENTERED else made
+        return self.enter(made) if owner.__name__ in ENTERED else made
+
+    def enter(self, made: Any) -> Any:
+        """Open something until the end of the test."""
+        return self._stack.enter_context(made)
 
     def connection(self) -> Any:
         """Return a connection that is open."""
