@@ -79,7 +79,9 @@ def test_three_frames_tell_and_not_two() -> None:
 
 def test_frames_of_one_stream_are_alike() -> None:
     first = mpeg_frame()
-    assert is_mp3(first + mpeg_frame(header="fffb5220") * 2) is True  # other rates, joint stereo
+    assert (
+        is_mp3(first + mpeg_frame(header="fffb5220", size=209) * 2) is True
+    )  # other rates, joint stereo
     for other in ("fffa9000", "fff39000", "fffb9400", "fffb9040", "fffb9004", "fffb9001"):
         assert is_mp3(first * 2 + mpeg_frame(header=other)) is False
     assert is_aac(adts_frame() + adts_frame(size=60) * 2) is True
