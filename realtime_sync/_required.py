@@ -19,6 +19,7 @@ __all__ = [
     "is_number",
     "is_text",
     "is_whole",
+    "path_text",
     "require",
     "require_count",
     "require_flag",
@@ -201,8 +202,22 @@ def returned(value: object) -> str:
 
 
 def require_path(value: object, what: str, *, error: type[Exception]) -> str:
-    """Return the path of a file as a text; refuse what can't be one, such as its content."""
-    path = os.fspath(value) if isinstance(value, os.PathLike) else value
-    fits = is_text(path) and "\0" not in str(path)
-    require(fits, f"{what} must be the path of a file, a text or a Path", value, error=error)
+    """Return the path of a file as a text; refuse what can't be one, such as its content.
+
+    Names that are no UTF-8 are texts with lone surrogates, as `os.fsdecode` makes them.
+    """
+    path = path_text(value)
+    rule = f"{what} must be the path of a file, a text or a Path"
+    if isinstance(value, bytes):
+        rule += ", such as os.fsdecode(path)"
+    require(path is not None, rule, value, error=error)
     return str(path)
+
+
+def path_text(value: object) -> str | None:
+    """Return the path of a file as a text; None for what no file can have as its name."""
+    try:
+        path = os.fsdecode(value) if isinstance(value, os.PathLike) else value
+        return path if isinstance(path, str) and b"\0" not in os.fsencode(path) else None
+    except (TypeError, ValueError):  # what __fspath__ returns is none; it can't be encoded
+        return None

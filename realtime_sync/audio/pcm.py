@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Union
 from .._required import is_number, is_whole
 from .._shown import shown
 from ..errors import ConfigError, FormatError
-from .file_magic import HEAD_BYTES, refuse_file
+from .file_magic import refuse_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,7 +76,7 @@ def whole_pcm16(audio: Pcm) -> bytes:
         FormatError: as `to_pcm16`; or it begins like a file, header and all.
     """
     pcm = to_pcm16(audio)
-    refuse_file(pcm[:HEAD_BYTES], "audio")
+    refuse_file(pcm, "audio")
     return pcm
 
 

@@ -23,7 +23,7 @@ from ._clock import SYSTEM_CLOCK, Clock
 from ._sound_reader import SoundReader
 from ._tap import Tap
 from .base import Sink
-from .file_magic import HEAD_BYTES, refuse_file
+from .file_magic import MOST_HEAD_BYTES, refuse_file
 from .pcm import Pcm, as_int16, require_rate
 from .playout import Playout
 from .portaudio import Stream, open_stream, require_device
@@ -465,7 +465,7 @@ def play(
             blocks, rate = [as_int16(audio_or_path.pcm)], audio_or_path.rate
         else:
             samples = as_int16(audio_or_path)
-            refuse_file(samples[:HEAD_BYTES].tobytes(), "the audio")
+            refuse_file(samples[:MOST_HEAD_BYTES].tobytes(), "the audio")
             blocks = [samples]
         speaker = Speaker(rate=rate, device=device)
         _play_on_a_thread(speaker, blocks, opened.pop_all())

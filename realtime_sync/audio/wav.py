@@ -60,6 +60,7 @@ def read_wav(path: SoundFile, *, rate: int = 24000) -> bytes:
         ...     read_wav(file) == read_wav("second.wav")
         True
     """
+    require_rate(rate)
     with SoundReader(path) as reader:
         resampler = Resampler(reader.rate, rate)
         blocks = [resampler.process(block) for block in reader.blocks(_WHOLE_BLOCK_MS)]

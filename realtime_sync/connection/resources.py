@@ -23,7 +23,7 @@ from ..errors import LocalProtocolError
 from ..events import ErrorEvent
 from ..events.base import plain
 from ._argument_checks import check_count, check_flag, check_mapping, check_text
-from ._audio_input import append_message, audio_base64, check_beginning
+from ._audio_input import FirstSound, append_message, audio_base64
 from .link.link import Link
 from .link.sender import Sender
 from .state import ConnectionState
@@ -253,6 +253,7 @@ class InputAudioBuffer(_Resource):
         super().__init__(sender)
         self._state = state
         self._is_unheard = True  # until the first sound, which alone is looked at closely
+        self._first_sound = FirstSound()
 
     def append(self, *, audio: str | bytes | NDArray[Any], event_id: str | None = None) -> None:
         """Add audio to the buffer; the server does not confirm it.
@@ -269,8 +270,7 @@ class InputAudioBuffer(_Resource):
         """
         encoded = audio_base64(audio, pcm=self._state.session.facts.input.is_pcm)
         if self._is_unheard and encoded:
-            check_beginning(audio, encoded)
-            self._is_unheard = False
+            self._is_unheard = not self._first_sound.add(audio, encoded)
         self._sender.append(append_message(encoded, event_id))
 
     def commit(self, *, event_id: str | None = None) -> None:

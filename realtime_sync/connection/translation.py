@@ -18,7 +18,7 @@ from .._uncopied import Uncopied
 from ..errors import ConnectionClosedOK, LocalProtocolError
 from ..events import ServerEvent, SessionClosed
 from ._argument_checks import check_mapping, check_text
-from ._audio_input import audio_base64, check_beginning
+from ._audio_input import FirstSound, audio_base64
 from .connection import RealtimeConnection
 from .link.sender import to_dict
 from .manager import RealtimeConnectionManager
@@ -47,6 +47,7 @@ class TranslationInputAudioBuffer(Uncopied):
     def __init__(self, send: _Send) -> None:
         self._send = send
         self._is_unheard = True  # until the first sound, which alone is looked at closely
+        self._first_sound = FirstSound()
 
     def append(self, *, audio: str | bytes | NDArray[Any], event_id: str | None = None) -> None:
         """Add audio; the server takes it in frames of 200 ms.
@@ -65,8 +66,7 @@ class TranslationInputAudioBuffer(Uncopied):
         """
         encoded = audio_base64(audio, pcm=True)
         if self._is_unheard and encoded:
-            check_beginning(audio, encoded)
-            self._is_unheard = False
+            self._is_unheard = not self._first_sound.add(audio, encoded)
         event = _event("session.input_audio_buffer.append", event_id, audio=encoded.decode())
         self._send(event)
 

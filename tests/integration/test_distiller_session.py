@@ -107,9 +107,12 @@ def test_only_the_first_sound_is_looked_at_for_a_file() -> None:
         with pytest.raises(FormatError, match="whole FLAC file"):
             session.send_audio_chunk(flac)
         assert session._turn.quiet, "nobody has said anything"
+        assert session.send_audio_chunk(flac[:2])
+        with pytest.raises(FormatError, match="whole FLAC file"):
+            session.send_audio_chunk(flac[2:])
         assert session.send_audio_chunk(PCM)
         assert session.send_audio_chunk(flac)
-    assert len(peer.lines[0].received) == 2
+    assert len(peer.lines[0].received) == 3
 
 
 @pytest.mark.parametrize("text", ["", "  \n", None])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
@@ -49,6 +50,7 @@ Check = Callable[..., None]
         (require_flag, False),
         (require_function, print),
         (require_path, Path("a.wav")),
+        (require_path, os.fsdecode(b"caf\xe9.wav")),
     ],
 )
 def test_what_fits_passes(check: Check, value: object) -> None:
@@ -79,7 +81,11 @@ def test_what_fits_passes(check: Check, value: object) -> None:
         (require_length, 10**400, "it must be a number, 0 or more, not 1000"),
         (require_flag, 1, "it must be True or False, not 1"),
         (require_function, "print", "it must be a function, not 'print'"),
-        (require_path, b"a.wav", "it must be the path of a file, a text or a Path, not b'a.wav'"),
+        (
+            require_path,
+            b"a",
+            "it must be the path of a file, a text or a Path, such as os.fsdecode(",
+        ),
         (require_path, "a\0b", "it must be the path of a file"),
         (require_path, "\ud800", "it must be the path of a file"),
     ],

@@ -34,6 +34,7 @@ NEVER = (
     "np.nan_to_num", "PCM16 bytes or a NumPy array", "mix_down(x", "x.astype(",
     ".astype(np.float32)", "x / np.float32(", "x.view(", 'open(path, "rb")',
     "7 is no length", "item_id=7 is none", "device=7 is none", "pcm=7 is no sound",
+    "os.fsdecode(path)", "the source's __iter__", "that is none", "is a class;",
     "content_index=7 is no",
     "with Microphone()", "with Speaker()", "realtime_sync.audio.", "before close()",
     # clients: it asks for nothing of the beta's, and gives texts
