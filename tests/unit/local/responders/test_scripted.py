@@ -11,6 +11,7 @@ from prompts import call, only_call, output, script_file, user, words
 from realtime_sync.errors import ConfigError
 from realtime_sync.local.engines import ResponderEvent, ResponderPrompt
 from realtime_sync.local.responders import make_responder
+from realtime_sync.local.responders.scripted import ScriptedResponder, load_script
 
 ORDERS = r"""
 rules:
@@ -141,3 +142,18 @@ def test_a_group_that_took_no_part_is_no_name(tmp_path: Path, rule: str) -> None
     assert words(list(responder.respond(ResponderPrompt("be a", [user("ping a")])))) == "a"
     with pytest.raises(ConfigError, match=r"mine.yaml', rule 1 \(line 2\): '{who}' uses {who}"):
         responder.respond(ResponderPrompt("be", [user("ping")]))
+
+
+def test_the_assistant_hands_over_to_billing_where_the_session_can() -> None:
+    said = user("Hello, I have a question about my bill.")
+    transfer = {"type": "function", "name": "transfer_to_billing"}
+    responder = ScriptedResponder(load_script())
+    asked = list(responder.respond(ResponderPrompt("", [said], tools=[transfer])))
+    assert only_call(asked) == ("transfer_to_billing", {})
+    request = {**call("{}"), "name": "transfer_to_billing"}
+    done = ResponderPrompt("", [said, request, output('{"assistant": "Billing"}')])
+    assert words(list(responder.respond(done))) == "This is billing. Which bill do you mean?"
+    alone = words(list(responder.respond(ResponderPrompt("", [said]))))
+    assert alone == (
+        "I heard you say: hello i have a question about my bill. I have no answer to that."
+    )
