@@ -109,7 +109,8 @@ class WavSource(Source, Uncopied):
         chunk_ms: length of each chunk; the last is filled up with silence.
         pace: "realtime", or "fast": as fast as they are taken.
         trailing_silence_ms: follows the file. A server that detects turns needs to hear that the
-            speaker has stopped; the default is above the usual 500 ms.
+            speaker has stopped; the default is above the usual 500 ms. Semantic detection may need
+            8,000, and 0 is right where the program ends the turns.
         clock: for tests.
 
     Raises:

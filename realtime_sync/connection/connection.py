@@ -354,8 +354,9 @@ class RealtimeConnection(Registration, Observing, Blocking, Advising, Uncopied):
 
         Args:
             text: what the user writes.
-            audio: what the user says, as for ``input_audio_buffer.append``. With neither, the
-                model is asked to go on (after a function call's output, for example).
+            audio: what the user says, as for ``input_audio_buffer.append``; it becomes an item,
+                which servers don't transcribe. With neither, the model is asked to go on (after a
+                function call's output, or after ``input_audio_buffer.commit()``).
             tools: functions that the model may call in this turn beside the session's own: one, a
                 list, or a mapping of names; see `realtime_sync.tools.function_schema` for how
                 they are declared, and `realtime_sync.tools.describe` for tools that are described

@@ -69,7 +69,8 @@ class Reply:
         audio: the speech in the response's output format (PCM16: int16 mono, little-endian,
             24 kHz, unless the session or the response asks for another); ``b""`` for a written
             answer.
-        transcript: the words of ``audio``; ``""`` for a written answer.
+        transcript: the words of ``audio``; ``""`` for a written answer. What the user has said is
+            not in it, for servers transcribe no items.
         usage: the tokens the server counted, or None.
         function_calls: the calls that the model asks for and that ``tools=`` has not answered;
             answer each with a ``function_call_output`` item, then ``ask()`` again. Calls of tools
