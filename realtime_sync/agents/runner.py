@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, overload
+from typing import Any, Generic, overload
 
+from ..clients.base import Client
 from .agent import RealtimeAgent
 from .given import require
 from .hooks import RealtimeRunHooks
@@ -12,9 +13,6 @@ from .run_config import RealtimeRunConfig
 from .run_context import TContext
 from .run_result import RealtimeResult
 from .session import Audio, RealtimeSession
-
-if TYPE_CHECKING:
-    from ..clients.base import Client
 
 __all__ = ["RealtimeRunner"]
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._installation import install_command
 from .._required import require_flag
 from .._shown import shown
 from ..errors import ConfigError
 from .pcm import Pcm, as_int16, require_rate
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["Resampler"]
 

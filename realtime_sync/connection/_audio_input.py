@@ -5,16 +5,13 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_base64
-from typing import TYPE_CHECKING, Any
 
 from .._codec import encode_base64
+from .._types import Samples
 from ..audio.file_magic import HEAD_BYTES, refuse_file
 from ..errors import FormatError
 from ..events.json_writer import write_json
 from ._argument_checks import check_text
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["append_message", "audio_base64", "check_beginning"]
 
@@ -37,7 +34,7 @@ def append_message(encoded: bytes, event_id: str | None) -> bytes:
     return b'{"type":"input_audio_buffer.append","event_id":%b,"audio":"%b"}' % (given_id, encoded)
 
 
-def audio_base64(audio: str | bytes | NDArray[Any], *, pcm: bool) -> bytes:
+def audio_base64(audio: str | bytes | Samples, *, pcm: bool) -> bytes:
     """Return ``audio`` in base64.
 
     Args:
@@ -67,7 +64,7 @@ def audio_base64(audio: str | bytes | NDArray[Any], *, pcm: bool) -> bytes:
     return encode_base64(audio)
 
 
-def check_beginning(audio: str | bytes | NDArray[Any], encoded: bytes) -> None:
+def check_beginning(audio: str | bytes | Samples, encoded: bytes) -> None:
     """Refuse what begins like anything but samples: a whole file, base64 that is no text, and
     text that is no base64.
 
