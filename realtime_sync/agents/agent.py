@@ -57,9 +57,8 @@ class RealtimeAgent(Generic[TContext]):
     handoffs: list[Any] = field(default_factory=list)
     output_guardrails: list[Any] = field(default_factory=list)
     hooks: Any = None
-    _: dataclasses.KW_ONLY
-    voice: str | Mapping[str, Any] | None = None
-    input_guardrails: list[Any] = field(default_factory=list)
+    voice: str | Mapping[str, Any] | None = field(default=None, kw_only=True)
+    input_guardrails: list[Any] = field(default_factory=list, kw_only=True)
 
     def __post_init__(self) -> None:
         """Check what a mistake would make fail much later."""

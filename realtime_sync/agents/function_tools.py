@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, cast, overload
 
 from .._deadline import LONGEST_S
@@ -98,10 +98,9 @@ class FunctionTool:
     timeout_behavior: TimeoutBehavior = "error_as_result"
     timeout_error_function: ToolErrorFunction | None = None
     defer_loading: bool = False
-    _: KW_ONLY
-    allowed_callers: list[str] | None = None
-    output_json_schema: dict[str, Any] | None = None
-    namespace: str | None = field(default=None, repr=False)
+    allowed_callers: list[str] | None = field(default=None, kw_only=True)
+    output_json_schema: dict[str, Any] | None = field(default=None, kw_only=True)
+    namespace: str | None = field(default=None, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         """Check what a mistake would make fail much later."""
