@@ -6,12 +6,13 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from .._deadline import Deadline
 from .._shown import shown
 from .._types import JsonDict
 from ..audio.base import SinkLike, SourceLike, as_sink, as_source
+from ..clients.base import Client
 from ..connection.connection import RealtimeConnection
 from ..connection.reconnect import ReconnectingEvent
 from ..conversation.session import SoundFormat
@@ -51,9 +52,6 @@ from .session_box import NoAudience, SessionBox
 from .session_settings import resolve_settings
 from .session_work import SessionWork
 from .user_code import require_function
-
-if TYPE_CHECKING:
-    from ..clients.base import Client
 
 __all__ = ["Live"]
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any, Literal
 
 from attrs import field, frozen
 
 from .._shown import shown
 from .._types import JsonDict
+from .._typing import Required, Self, TypedDict, Unpack
 from .._uncopied import Uncopied
 from ..errors import UserError
 from ..events.wire_values import as_number
@@ -23,9 +24,6 @@ from .mcp_link import McpLink, McpTarget, http_target, stdio_target
 from .run_context import RunContextWrapper
 from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
 from .user_code import require_blocking, require_function
-
-if TYPE_CHECKING:
-    from typing_extensions import Required, Self, Unpack  # Required: in typing from 3.11 on
 
 __all__ = [
     "UNSET",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, overload
+from typing import Any, Generic, overload
 
 from .._uncopied import Uncopied
+from ..clients.base import Client
 from .agent import RealtimeAgent
 from .given import require
 from .hooks import RealtimeRunHooks
@@ -13,9 +14,6 @@ from .run_config import RealtimeRunConfig
 from .run_context import TContext
 from .run_result import RealtimeResult
 from .session import Audio, RealtimeSession
-
-if TYPE_CHECKING:
-    from ..clients.base import Client
 
 __all__ = ["RealtimeRunner"]
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Any, Generic
 
 from .._deadline import Deadline
 from .._fork import Home
@@ -18,10 +18,12 @@ from .._porting import Blocking
 from .._shown import shown
 from .._signal_safe import Claim
 from .._types import JsonDict
+from .._typing import Self
 from .._uncopied import Uncopied
 from ..audio.base import SinkLike, SourceLike
 from ..audio.microphone import Microphone
 from ..audio.speaker import Speaker
+from ..clients.base import Client
 from ..connection.connection import RealtimeConnection
 from ..errors import ConcurrencyError, FormatError, RealtimeTimeout, UserError
 from ..events.wire_values import as_object
@@ -44,11 +46,6 @@ from .say_rules import SayRequest
 from .session_history import SessionHistory
 from .usage import Usage
 from .user_code import require_function
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from ..clients.base import Client
 
 __all__ = ["Audio", "RealtimeSession"]
 

@@ -5,9 +5,10 @@ The only door to pywebrtc-audio.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._installation import install_command
 from .._required import is_whole
@@ -16,9 +17,6 @@ from .._uncopied import Uncopied
 from ..errors import ConfigError, FormatError
 from .pcm import as_int16, require_rate, to_pcm16
 from .resample import Resampler
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["EchoCanceller"]
 

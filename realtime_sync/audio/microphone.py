@@ -7,10 +7,10 @@ import queue
 import threading
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from .._required import is_whole
 from .._shown import shown
+from .._typing import Self
 from .._uncopied import Uncopied
 from ..errors import ConfigError, DeviceError
 from .base import Source
@@ -18,9 +18,6 @@ from .pcm import level_dbfs, mix_down, require_rate
 from .portaudio import Stream, open_stream, require_device
 from .resample import Resampler
 from .virtual import chunk_frames
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["Microphone"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._typing import Self
 from .._uncopied import Uncopied
 from ._clock import SYSTEM_CLOCK, Clock
 from ._input_file import StrPath
@@ -15,9 +15,6 @@ from ._wavfile import WavWriter
 from .base import SinkLike, SinkWrapper, SourceLike, SourceWrapper
 from .pcm import require_rate, to_pcm16
 from .virtual import VirtualSpeaker
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["RecordedSink", "RecordedSource", "StereoRecorder"]
 

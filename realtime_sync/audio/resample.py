@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._installation import install_command
 from .._required import require_flag
@@ -12,9 +13,6 @@ from .._shown import shown
 from .._uncopied import Uncopied
 from ..errors import ConfigError
 from .pcm import Pcm, as_int16, require_rate
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["Resampler"]
 

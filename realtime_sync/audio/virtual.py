@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Literal, cast
+from types import TracebackType
+from typing import Literal, cast
 
 import numpy as np
 
 from .._deadline import Deadline
 from .._required import is_whole, require_function
 from .._shown import shown
+from .._typing import Self
 from .._uncopied import Uncopied
 from ..errors import AudioError, ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
 from .base import Sink, Source
 from .pcm import Pcm, as_int16, require_rate, whole_pcm16
 from .playout import Playout
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
 
 __all__ = ["Pace", "VirtualMicrophone", "VirtualSpeaker"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from .._required import is_whole
 from .._shown import shown
+from .._typing import Self
 from .._uncopied import Uncopied
 from ..errors import AudioError, ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
@@ -19,9 +19,6 @@ from .base import Source
 from .pcm import Pcm, require_rate, silence, whole_pcm16
 from .resample import Resampler
 from .virtual import Pace, Pacer, VirtualSpeaker, chunk_frames, require_pace
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["WavSink", "WavSource", "read_wav", "write_wav"]
 

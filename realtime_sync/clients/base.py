@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import attrs
@@ -28,11 +29,13 @@ from ..rest.api import DEFAULT_MAX_RETRIES, RestApi
 from ..transport import TransportOptions
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from ..rest import Calls, ClientSecrets, TranslationClientSecrets, Webhooks
     from ..rest.response_forms import RealtimeWithRawResponse, RealtimeWithStreamingResponse
     from ..rest.translations import TranslationsWithRawResponse, TranslationsWithStreamingResponse
+else:  # what a property makes is loaded by its first use, so hints do not load it
+    Calls = ClientSecrets = TranslationClientSecrets = Webhooks = Any
+    RealtimeWithRawResponse = RealtimeWithStreamingResponse = Any
+    TranslationsWithRawResponse = TranslationsWithStreamingResponse = Any
 
 __all__ = [
     "CLIENTS_OF_OURS",

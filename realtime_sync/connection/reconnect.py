@@ -121,7 +121,7 @@ class ReconnectingEvent:
     extra_headers: Mapping[str, str] = field(repr=False)
 
 
-OnReconnecting = Callable[[ReconnectingEvent], "Mapping[str, Any] | None"]
+OnReconnecting = Callable[[ReconnectingEvent], Mapping[str, Any] | None]
 """Called on the supervisor's thread. May return ``{"extra_query": …, "extra_headers": …}`` to
 replace them, or ``{"abort": True}`` to give up. An exception in it gives up as well, and so does
 an answer that is neither None nor such a dictionary."""

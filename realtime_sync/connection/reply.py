@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -36,9 +36,6 @@ from ..events import (
 from ..events.base import as_came
 from ..events.server import detail_of
 from ..events.wire_values import as_code, as_id, as_index, as_object, as_text
-
-if TYPE_CHECKING:
-    import os
 
 __all__ = ["Reply", "ReplyDelta", "Turn", "server_error"]
 

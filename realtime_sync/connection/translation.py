@@ -9,26 +9,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._opening import Opening
 from .._porting import Blocking
-from .._types import JsonDict
+from .._types import JsonDict, Samples
 from .._uncopied import Uncopied
 from ..errors import ConnectionClosedOK, LocalProtocolError
-from ..events import ServerEvent, SessionClosed
+from ..events import ClientEvent, ServerEvent, SessionClosed
+from ..events.sessions import RealtimeTranslationSessionUpdateRequestParam
 from ._argument_checks import check_mapping, check_text
 from ._audio_input import FirstSound, audio_base64
 from .connection import RealtimeConnection
 from .link.sender import to_dict
 from .manager import RealtimeConnectionManager
 from .stats import ConnectionStats
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ..events import ClientEvent
-    from ..events.sessions import RealtimeTranslationSessionUpdateRequestParam
 
 __all__ = [
     "TranslationConnection",
@@ -49,7 +44,7 @@ class TranslationInputAudioBuffer(Uncopied):
         self._is_unheard = True  # until the first sound, which alone is looked at closely
         self._first_sound = FirstSound()
 
-    def append(self, *, audio: str | bytes | NDArray[Any], event_id: str | None = None) -> None:
+    def append(self, *, audio: str | bytes | Samples, event_id: str | None = None) -> None:
         """Add audio; the server takes it in frames of 200 ms.
 
         Keep appending, silence too: audio after a gap counts as following immediately.

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlunsplit
 
 from attrs import Attribute, field, frozen, validators
 
 from .._headers import Headers, checked_headers, fits_header
+from .._init_hints import bind_init_hints
 from .._net.address import HTTP_PORTS, WEBSOCKET_PORTS, server_url
 from .._net.secrets import show_url
 from .._required import is_number, is_text, require_parameters, require_text, returned
 from .._shown import shown
 from ..errors import ConfigError
 from .dialect import Dialect, DialectFactory
+
+if TYPE_CHECKING:
+    AnyAttribute = Attribute[Any]
+else:
+    AnyAttribute = Attribute  # is generic for type checkers alone
 
 __all__ = [
     "WEBSOCKET_SCHEMES",
@@ -42,20 +48,20 @@ _DEEPEST = 16  # lists and dictionaries of a query in one another
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
-def _check_text(_: object, attribute: Attribute[Any], value: object) -> None:
+def _check_text(_: object, attribute: AnyAttribute, value: object) -> None:
     if not is_text(value):  # its value stays out of the message: it may hold a password
         raise ConfigError(f"{attribute.name} is a {type(value).__name__}; pass a text")
 
 
-def _check_secret(_: object, attribute: Attribute[Any], value: object) -> None:
+def _check_secret(_: object, attribute: AnyAttribute, value: object) -> None:
     check_secret(value, attribute.name)
 
 
-def _check_headers(_: object, attribute: Attribute[Any], value: object) -> None:
+def _check_headers(_: object, attribute: AnyAttribute, value: object) -> None:
     checked_headers(value, attribute.name)
 
 
-def _check_query(_: object, attribute: Attribute[Any], value: object) -> None:
+def _check_query(_: object, attribute: AnyAttribute, value: object) -> None:
     checked_query(value, attribute.name)
 
 
@@ -105,6 +111,10 @@ class Provider:
     default_headers: Mapping[str, str] = field(factory=dict, repr=False, validator=_check_headers)
     default_query: Mapping[str, object] = field(factory=dict, repr=False, validator=_check_query)
     dialect: DialectFactory | None = None
+
+    @classmethod
+    def __attrs_init_subclass__(cls) -> None:
+        bind_init_hints(cls)
 
     def __attrs_post_init__(self) -> None:
         self._url("", {})  # raises

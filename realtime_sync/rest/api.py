@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from .._fork import HomeLock
 from .._shown import shown
-from .._types import UNSET
+from .._types import UNSET, SSLContext
 from .._uncopied import Uncopied
 from ..errors import ConfigError
 from ..transport.options import TransportOptions
@@ -16,9 +16,9 @@ from .raw import RawResponse, StreamingResponse, StreamingResponseManager
 from .request import Request, seconds
 
 if TYPE_CHECKING:
-    import ssl
-
     from ._http import HttpDoor, OpenAnswer
+else:
+    OpenAnswer = Any  # it comes with requests, which the first request loads
 
 __all__ = [
     "DEFAULT_MAX_RETRIES",
@@ -70,7 +70,7 @@ class RestApi(Uncopied):
         provider: Callable[[], RestProvider],
         *,
         proxy: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: SSLContext | None = None,
         timeout: Any = UNSET,
         max_retries: int = DEFAULT_MAX_RETRIES,
         sleep: Callable[[float], None] = time.sleep,

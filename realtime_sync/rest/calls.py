@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from attrs import field, frozen
@@ -11,9 +11,12 @@ from attrs import field, frozen
 from .._headers import checked_headers
 from .._required import is_whole, require
 from .._types import UNSET, Unset
+from .._typing import Unpack
 from .._uncopied import Uncopied
 from ..errors import ConfigError, RemoteProtocolError
-from .api import Resource
+from ..events import Session
+from ..events.sessions import RealtimeSessionCreateRequestParam
+from .api import Resource, RestApi
 from .raw import as_raw, as_streaming
 from .request import (
     SDP,
@@ -27,13 +30,6 @@ from .request import (
     session_of,
     text_of,
 )
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack  # in typing from Python 3.11 on
-
-    from ..events import Session
-    from ..events.sessions import RealtimeSessionCreateRequestParam
-    from .api import RestApi
 
 __all__ = ["CallAnswer", "Calls", "CallsWithRawResponse", "CallsWithStreamingResponse"]
 

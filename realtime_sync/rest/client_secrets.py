@@ -6,7 +6,7 @@ A secret opens sessions until it expires; a session that it opened goes on after
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from .._types import UNSET, Unset
 from .._uncopied import Uncopied
@@ -14,16 +14,13 @@ from ..errors import RemoteProtocolError
 from ..events import Model, Session, TranscriptionSession
 from ..events.base import load
 from ..events.client_secrets import ClientSecret, ExpiresAfterParam
-from .api import Resource
+from ..events.sessions import (
+    RealtimeSessionCreateRequestParam,
+    RealtimeTranscriptionSessionCreateRequestParam,
+)
+from .api import Resource, RestApi
 from .raw import as_raw, as_streaming
 from .request import Answer, Request, Timeout, expiry_of, json_body, json_object, merged, session_of
-
-if TYPE_CHECKING:
-    from ..events.sessions import (
-        RealtimeSessionCreateRequestParam,
-        RealtimeTranscriptionSessionCreateRequestParam,
-    )
-    from .api import RestApi
 
 __all__ = [
     "ClientSecret",

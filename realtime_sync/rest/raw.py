@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from .._uncopied import Uncopied
@@ -17,9 +18,9 @@ from ..errors import ConcurrencyError, RemoteProtocolError
 from .request import Answer
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from ._http import OpenAnswer
+else:
+    OpenAnswer = Any  # it comes with requests, which the first request loads
 
 __all__ = ["RawResponse", "StreamingResponse", "StreamingResponseManager"]
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from .._types import UNSET, Unset
 from .._uncopied import Uncopied
 from ..events import TranslationSession
 from ..events.client_secrets import ExpiresAfterParam, TranslationClientSecret
-from .api import Resource
+from ..events.sessions import RealtimeTranslationSessionCreateRequestParam
+from .api import Resource, RestApi
 from .client_secrets import read_secret
 from .raw import as_raw, as_streaming
 from .request import Request, Timeout, expiry_of, json_body, merged, session_of
-
-if TYPE_CHECKING:
-    from ..events.sessions import RealtimeTranslationSessionCreateRequestParam
-    from .api import RestApi
 
 __all__ = [
     "TranslationClientSecret",

@@ -10,11 +10,13 @@ from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import Any
 
 from .._deadline import Deadline
 from .._shown import shown
 from .._types import JsonDict
+from .._typing import Self
 from .._uncopied import Uncopied
 from ..errors import ConnectionClosed
 from ..transport import MemoryPeer, MemoryTransport, Transport, TransportOptions, memory_pair
@@ -22,11 +24,6 @@ from .script_error import ScriptError, require, require_count, require_object
 from .scripted_session import APPEND, ScriptedSession
 from .steps import Expectation, ServerScript, Step, UnconsumedSteps, check_expectation, matches
 from .traffic import LinkEnd, Traffic, check_traffic
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
 
 __all__ = ["ScriptedServer"]
 

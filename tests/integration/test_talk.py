@@ -411,9 +411,10 @@ def test_a_server_that_confirms_no_settings_is_talked_to_all_the_same(
         heard.extend(hear(peer)["type"] for _ in range(2))
         hang_up(peer, 1000)
 
-    with scripted(listen) as server, pytest.raises(SystemExit):
+    with scripted(listen) as server:
         url = f"http://127.0.0.1:{server.port}/v1"
-        main(["talk", "--url", url, *inputs("hello"), "--output", str(tmp_path / "a.wav")])
+        with pytest.raises(SystemExit):
+            main(["talk", "--url", url, *inputs("hello"), "--output", str(tmp_path / "a.wav")])
     assert heard == ["session.update", "input_audio_buffer.append"]
     assert capsys.readouterr().err == "error: not answered: hello.wav\n"
 
