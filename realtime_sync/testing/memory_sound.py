@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from .._deadline import Deadline
 from ..audio import Source, VirtualSpeaker, to_pcm16
-from ..audio.pcm import Pcm, whole_pcm16
+from ..audio.pcm import Pcm, require_rate, whole_pcm16
 from .script_error import ScriptError, require, require_count, require_text
 from .virtual_clock import VirtualClock
 
@@ -28,15 +28,14 @@ class MemorySource(Source):
         rate: sample rate in Hz.
 
     Raises:
-        ScriptError: it is no rate.
+        ConfigError: it is no rate.
 
     Threads:
         One thread iterates; all else from any.
     """
 
     def __init__(self, *, rate: int = 24000) -> None:
-        require_count(rate, "rate", least=1)
-        self._rate = rate
+        self._rate = require_rate(rate)
         self._chunks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._closed = False
 
@@ -51,7 +50,7 @@ class MemorySource(Source):
         Raises:
             FormatError: ``audio`` is not PCM16, or is a whole file.
         """
-        pcm, size = whole_pcm16(audio), 2 * self._rate * _CHUNK_MS // 1000
+        pcm, size = whole_pcm16(audio), 2 * (self._rate * _CHUNK_MS // 1000)
         for start in range(0, len(pcm), size):
             self._chunks.put(pcm[start : start + size])
 
@@ -87,7 +86,8 @@ class MemorySink(VirtualSpeaker):
 
     def __init__(self, *, rate: int = 24000, clock: VirtualClock | None = None) -> None:
         if clock is not None:
-            require(callable(clock), "clock must be a VirtualClock", clock)
+            fits = callable(clock) and callable(getattr(clock, "wait", None))
+            require(fits, "clock must be a VirtualClock", clock)
         self._played = bytearray()  # written with the speaker's own lock held
         self._changed = threading.Condition()
         # Both guarded by _changed:

@@ -10,17 +10,23 @@ from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .._deadline import Deadline
 from .._shown import shown
 from .._types import JsonDict
 from ..errors import ConnectionClosed
 from ..transport import MemoryPeer, MemoryTransport, Transport, TransportOptions, memory_pair
-from .script_error import ScriptError, require, require_count, require_object
+from .script_error import (
+    ScriptError,
+    require,
+    require_count,
+    require_flag,
+    require_object,
+)
 from .scripted_session import APPEND, ScriptedSession
 from .steps import Expectation, ServerScript, Step, UnconsumedSteps, check_expectation, matches
-from .traffic import LinkEnd, Traffic, check_traffic
+from .traffic import LinkEnd, Traffic, check_traffic, session_created
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -66,11 +72,13 @@ class ScriptedServer:
             not expected closes the link, and `assert_complete` raises it.
 
     Raises:
-        ScriptError: something is no step and no answer, or ``session`` is no dictionary.
+        ScriptError: something is no step and no answer; ``session`` is no dictionary, or has no
+            JSON form; ``strict`` is neither True nor False.
 
     Threads:
         Any thread may call any method. Functions of the script are called on the thread that
-        sends, one at a time; they may call `emit` and `extend`.
+        sends, one at a time; they may call `emit` and `extend`. What a client sends that is no
+        event is a `ScriptError` on that thread, out of its ``send_raw``; the link stays.
     """
 
     def __init__(
@@ -80,10 +88,9 @@ class ScriptedServer:
         session: Mapping[str, Any] | None = None,
         strict: bool = False,
     ) -> None:
-        if session is not None:
-            require_object(session, "session")
+        require_flag(strict, "strict")
         self._strict = strict
-        self._fields = dict(session or {})
+        self._fields = {} if session is None else _checked_fields(session)
         self._counter = itertools.count(1)
         self._changed = threading.Condition()
         # All guarded by _changed, but for what is taken from the script: whoever has set _working
@@ -275,7 +282,7 @@ class ScriptedServer:
             raise self._failure
 
     def _receive(self, link: _Link, text: str) -> None:
-        message: JsonDict = json.loads(text)
+        message = _event_of(text)
 
         def react() -> None:
             with self._changed:
@@ -315,6 +322,26 @@ class ScriptedServer:
             link = self._link
         if link is not None:
             link.send([LinkEnd(_SCRIPT_FAILED, f"the script has failed: {exc}"[:120])])
+
+
+def _checked_fields(session: object) -> JsonDict:
+    require_object(session, "session")
+    fields = dict(cast("JsonDict", session))
+    fits = all(isinstance(name, str) for name in fields)
+    require(fits, "session must have texts as the names of its fields", session)
+    session_created(**fields)  # refuses what has no JSON form
+    return fields
+
+
+def _event_of(text: str) -> JsonDict:
+    """Return what a client has sent; what no server understands fails where it is sent."""
+    try:
+        event = json.loads(text)
+    except (ValueError, RecursionError):
+        event = None
+    fits = isinstance(event, dict) and isinstance(event.get("type"), str)
+    require(fits, "a client sends events, which are JSON objects with a type", text)
+    return cast("JsonDict", event)
 
 
 class _Link:
