@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from .._deadline import Deadline
+from .._shown import shown
 from ..audio import Source, VirtualSpeaker, to_pcm16
 from ..audio.pcm import Pcm, require_rate, whole_pcm16
 from .script_error import ScriptError, require, require_count, require_text
@@ -137,12 +138,12 @@ class MemorySink(VirtualSpeaker):
             with self._changed:
                 self._parts[item_id, content_index][:] = heard
 
-    def wait_written(self, ms: int, *, timeout: float = 30.0) -> None:
+    def wait_written(self, ms: int, *, timeout: float | None = 30.0) -> None:
         """Wait until so much was written, of all items together and whatever became of it.
 
         Args:
             ms: milliseconds.
-            timeout: seconds.
+            timeout: seconds; None for as long as it takes.
 
         Raises:
             ScriptError: it was not written in time; or ``ms`` is no number of them.
@@ -154,4 +155,6 @@ class MemorySink(VirtualSpeaker):
         with self._changed:
             if not self._changed.wait_for(lambda: self._written_bytes >= wanted, remaining_s):
                 written_ms = self._written_bytes * 500 // self.rate
-                raise ScriptError(f"{written_ms} of {ms} ms were written within {timeout:g} s")
+                raise ScriptError(
+                    f"{written_ms} of {shown(ms)} ms were written within {timeout:g} s"
+                )

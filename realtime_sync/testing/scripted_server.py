@@ -196,13 +196,15 @@ class ScriptedServer:
         events = [event for each in traffic for event in each]
         self._run(lambda: link.send(link.session.play(events)))
 
-    def wait_sent(self, expect: Expectation, *, count: int = 1, timeout: float = 30.0) -> JsonDict:
+    def wait_sent(
+        self, expect: Expectation, *, count: int = 1, timeout: float | None = 30.0
+    ) -> JsonDict:
         """Wait until the client has sent something, and return it.
 
         Args:
             expect: see `Step`.
             count: the how manieth that is, of all that was ever sent.
-            timeout: seconds.
+            timeout: seconds; None for as long as it takes.
 
         Raises:
             ScriptError: it was not sent in time; that can't be expected; or the script has failed.
@@ -223,12 +225,16 @@ class ScriptedServer:
             self._check_locked()
             types = ", ".join(message["type"] for message in self._sent) or "nothing"
             raise ScriptError(
-                f"the client has not sent {shown(expect, 300)} ({len(found)} of {count}) within "
+                f"the client has not sent {shown(expect)} ({len(found)} of {shown(count)}) within "
                 f"{timeout:g} s; it has sent: {types}"
             )
 
-    def wait_opened(self, count: int, *, timeout: float = 30.0) -> None:
+    def wait_opened(self, count: int, *, timeout: float | None = 30.0) -> None:
         """Wait until so many links were asked for.
+
+        Args:
+            count: how many.
+            timeout: seconds; None for as long as it takes.
 
         Raises:
             ScriptError: they were not in time; or ``count`` is no number.
@@ -238,13 +244,14 @@ class ScriptedServer:
         remaining_s = Deadline(timeout).remaining()
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._urls) >= count, remaining_s):
-                raise ScriptError(f"{len(self._urls)} of {count} links within {timeout:g} s")
+                raise ScriptError(f"{len(self._urls)} of {shown(count)} links within {timeout:g} s")
 
-    def assert_complete(self, *, timeout: float = 0.0) -> None:
+    def assert_complete(self, *, timeout: float | None = 0.0) -> None:
         """Check that the client has sent all that was expected, and taken every answer.
 
         Args:
-            timeout: seconds to wait for that; by default it must be so now.
+            timeout: seconds to wait for that; by default it must be so now. None for as long as it
+                takes.
 
         Raises:
             UnconsumedSteps: steps are left.

@@ -12,7 +12,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from attrs import frozen
 
@@ -340,6 +340,8 @@ def spoken_answer(
         ScriptError: that can't be meant.
     """
     require_text(text, "what is said")
+    fits = isinstance(order, str) and order in get_args(Order)
+    require(fits, f"order must be {or_list(get_args(Order))}", order)
     require_flag(finished, "finished")
     _require_ids(item_id=item_id, response_id=response_id)
     if sound is not None:
@@ -562,12 +564,8 @@ def _in_order(words: list[JsonDict], sound: list[JsonDict], order: Order) -> lis
         return words + sound
     if order == "sound_first":
         return sound + words
-    if order == "interleaved":
-        pairs = itertools.zip_longest(words, sound)
-        return [event for pair in pairs for event in pair if event is not None]
-    raise ScriptError(
-        f"order={shown(order)} is unknown; choose 'interleaved', 'sound_first' or 'words_first'"
-    )
+    pairs = itertools.zip_longest(words, sound)
+    return [event for pair in pairs for event in pair if event is not None]
 
 
 def _require_ids(**texts: object) -> None:

@@ -94,7 +94,7 @@ def test_words_and_sound_come_in_the_order_that_is_asked_for(
 
 
 def test_another_order_is_refused() -> None:
-    with pytest.raises(ScriptError, match="choose 'interleaved'"):
+    with pytest.raises(ScriptError, match=r"order must be 'interleaved' or .*, not 'backwards'"):
         spoken_answer("Hi.", order="backwards")  # type: ignore[arg-type]  # that is the test
 
 
