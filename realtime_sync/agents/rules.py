@@ -195,6 +195,11 @@ class AgentRules:
         """Whether the model is to be told of a guardrail, before an answer may be asked for."""
         return bool(self._untold)
 
+    @property
+    def checking(self) -> bool:
+        """Whether guardrails look at words, and may forbid them."""
+        return self._checks.running
+
     def tick(self) -> list[Effect]:
         """Take that time has passed, or that a response may be over."""
         for response_id in [*self._open]:

@@ -13,7 +13,8 @@ from .model import RealtimeModel, RealtimeModelConfig
 from .run_config import RealtimeRunConfig
 from .run_context import TContext
 from .run_result import RealtimeResult
-from .session import Audio, RealtimeSession
+from .session import RealtimeSession
+from .session_audio import Audio
 
 __all__ = ["RealtimeRunner"]
 

@@ -296,6 +296,11 @@ class VoiceState:
         return min((time for time in times if time is not None), default=None)
 
     @property
+    def asks(self) -> bool:
+        """Whether a response is asked for whose beginning, perhaps here already, was not taken."""
+        return self._asks.is_open
+
+    @property
     def answering(self) -> bool:
         """Whether an answer plays, is buffered, is running or is asked for."""
         paused = self._paused_at is not None
