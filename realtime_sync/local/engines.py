@@ -106,6 +106,7 @@ class ResponderPrompt:
         items: the conversation as wire items, oldest first; audio parts carry ``transcript``.
         tools: the function tools as on the wire.
         tool_choice: as on the wire.
+        parallel_tool_calls: False if the server takes one call of the answer at most.
         max_output_tokens: a limit, or None.
     """
 
@@ -114,6 +115,7 @@ class ResponderPrompt:
     tools: list[JsonDict] = field(factory=list)
     tool_choice: str | JsonDict = "auto"
     max_output_tokens: int | None = None
+    parallel_tool_calls: bool = True
 
 
 @frozen

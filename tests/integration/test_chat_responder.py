@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import psutil
 import pytest
+from attrs import evolve
 from hidden import assert_hidden, assert_hidden_in_error
 
 from realtime_sync import Local
@@ -196,6 +197,9 @@ def test_tool_calls_are_put_together(endpoint: Endpoint) -> None:
     assert request["tools"] == [{"type": "function", "function": function}]
     assert request["tool_choice"] == {"type": "function", "function": {"name": "get_weather"}}
     assert request["max_tokens"] == 50
+    assert "parallel_tool_calls" not in request, "which not all endpoints know"
+    answer(endpoint, evolve(prompt, parallel_tool_calls=False))
+    assert endpoint.requests[1]["parallel_tool_calls"] is False
 
 
 def test_calls_without_an_index(endpoint: Endpoint) -> None:

@@ -200,6 +200,10 @@ class ActiveResponses:
             value = given.get(name)
             return session[name] if value is None else value
 
+        several = given.get("parallel_tool_calls")
+        if several is None:  # a session has it only if it was given
+            several = session.get("parallel_tool_calls", True)
+
         usual = session["audio"]["output"]
         audio = (given.get("audio") or {}).get("output") or {}
         voice = audio.get("voice") or usual["voice"]
@@ -214,6 +218,7 @@ class ActiveResponses:
             instructions=effective("instructions"),
             tools=effective("tools"),
             tool_choice=effective("tool_choice"),
+            parallel_tool_calls=several,
             max_output_tokens=effective("max_output_tokens"),
             voice=voice["id"] if isinstance(voice, dict) else voice,
             speed=usual["speed"],

@@ -18,9 +18,12 @@ __all__ = ["CONVERSATION_EVENTS", "TRANSLATION_EVENTS", "handle_request"]
 _LOGGER = logging.getLogger("realtime_sync.local")
 
 
+_LONGEST_ID = 512  # the provider's limit
+
+
 class _Request(Strict):
     type: str
-    event_id: str | None = Field(default=None, max_length=512)
+    event_id: str | None = Field(default=None, max_length=_LONGEST_ID)
 
 
 class _SessionUpdate(_Request):
@@ -130,4 +133,4 @@ def _checked(request: Any, models: _Models) -> JsonDict:
 
 def _id_of(request: Any) -> str | None:
     event_id = request.get("event_id") if isinstance(request, dict) else None
-    return event_id if isinstance(event_id, str) else None
+    return event_id if isinstance(event_id, str) and len(event_id) <= _LONGEST_ID else None

@@ -61,8 +61,10 @@ def _modalities(value: list[str] | None) -> list[str] | None:
 def _tool_choice(value: Any) -> Any:
     if value is None or value in ("none", "auto", "required"):
         return value
-    if isinstance(value, dict) and value.get("type") == "function" and value.get("name"):
-        return value
+    if isinstance(value, dict) and value.get("type") == "function":
+        name = value.get("name")
+        if name and isinstance(name, str):
+            return value
     raise refuse("expected 'none', 'auto', 'required' or {'type': 'function', 'name': '...'}")
 
 

@@ -52,7 +52,8 @@ async def generate(
     """
     writer = _Writer(response, responses, speech, room)
     try:
-        reason = await _answer(writer, respond(await _prompt(response)))
+        steps = respond(await _prompt(response))
+        reason = await _answer(writer, steps, calls=response.settings.parallel_tool_calls)
     except _OutOfTokensError:
         responses.finish(response, "incomplete", reason="max_output_tokens")
     except Exception as exc:  # an engine's failure is the response's, never the connection's
@@ -81,6 +82,7 @@ async def _prompt(response: ResponseBuilder) -> ResponderPrompt:
         items=[response.give(item) async for item in items if not item.deleted],
         tools=settings.tools,
         tool_choice=settings.tool_choice,
+        parallel_tool_calls=settings.parallel_tool_calls,
         max_output_tokens=limit if isinstance(limit, int) else None,
     )
 
@@ -96,13 +98,18 @@ def fail(response: ResponseBuilder, responses: ActiveResponses, exc: Exception) 
     responses.finish(response, "failed", error=error)
 
 
-async def _answer(writer: _Writer, steps: AsyncGenerator[ResponderEvent, None]) -> str | None:
+async def _answer(
+    writer: _Writer, steps: AsyncGenerator[ResponderEvent, None], *, calls: bool
+) -> str | None:
+    """Write what the responder gives; without ``calls`` (in the plural), up to its first one."""
     async with aclosing(steps):
         async for step in steps:
             if isinstance(step, TextDelta):
                 await writer.say(step.text)
             elif isinstance(step, ToolCall):
                 await writer.call(step)
+                if not calls:
+                    break
             else:
                 await writer.end()
                 return step.reason

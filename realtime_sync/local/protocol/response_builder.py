@@ -28,9 +28,10 @@ class ResponseSettings:
 
     Attributes:
         modality: ``"text"`` or ``"audio"``.
-        instructions: see the session; so are the next four.
+        instructions: see the session; so are the next five.
         tools: …
         tool_choice: …
+        parallel_tool_calls: …
         max_output_tokens: a number, or ``"inf"``.
         voice: the voice's name.
         speed: how fast it speaks, 1.0 is normal.
@@ -43,6 +44,7 @@ class ResponseSettings:
     instructions: str
     tools: list[JsonDict] = field(factory=list)
     tool_choice: str | JsonDict = "auto"
+    parallel_tool_calls: bool = True
     max_output_tokens: int | str = "inf"
     voice: str
     speed: float = 1.0

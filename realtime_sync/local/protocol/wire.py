@@ -13,6 +13,10 @@ from ...errors import ServerError
 __all__ = ["Written", "decode_json", "error_event", "event", "fault", "new_id", "write_event"]
 
 
+_MOST_CHARS = 2_000  # of an error's message: far more than any of ours has
+_MOST_PARAM_CHARS = 500
+
+
 class Written(dict[str, Any]):
     """A JSON object that somebody has written already.
 
@@ -56,8 +60,13 @@ def event(type: str, **fields: Any) -> JsonDict:
 
 
 def fault(message: str, *, code: str | None = None, param: str | None = None) -> ServerError:
-    """Return the exception for a request that can't be done; it becomes an ``error`` event."""
-    return ServerError(message, "invalid_request_error", code, param)
+    """Return the exception for a request that can't be done; it becomes an ``error`` event.
+
+    Where a client's own names are in the way, the middle of ``message`` and ``param`` is left out:
+    they would go back to it with megabytes.
+    """
+    shown = None if param is None else _shortened(param, _MOST_PARAM_CHARS)
+    return ServerError(_shortened(message, _MOST_CHARS), "invalid_request_error", code, shown)
 
 
 def error_event(error: ServerError, *, event_id: str | None = None) -> JsonDict:
@@ -75,6 +84,10 @@ def error_event(error: ServerError, *, event_id: str | None = None) -> JsonDict:
         "event_id": event_id,
     }
     return event("error", error=detail)
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[1 - most + most // 2 :]}"
 
 
 def _no_number(name: str) -> float:

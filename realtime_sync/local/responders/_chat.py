@@ -121,6 +121,8 @@ class ChatResponder:
         if prompt.tools:
             body["tools"] = tools_of(prompt)
             body["tool_choice"] = tool_choice_of(prompt)
+            if not prompt.parallel_tool_calls:  # not all endpoints know it
+                body["parallel_tool_calls"] = False
         if prompt.max_output_tokens is not None:
             body["max_tokens"] = prompt.max_output_tokens
         return body

@@ -25,7 +25,6 @@ from .gate import gate
 from .open_sessions import Doorkeeper, OpenSessions
 from .refusals import no_call, refusal
 from .rest_routes import RestRoutes
-from .session_limit import SessionLimit
 from .translation_service import serve_translation
 
 __all__ = ["create_app"]
@@ -43,12 +42,13 @@ def create_app(
     Args:
         settings: what to serve, and to whom.
         engines: what hears, thinks and speaks; the caller opens and closes them.
-        sessions: where the open sessions are known, for a caller that wants to end them.
+        sessions: where the open sessions are known, for a caller that wants to end them; its limit
+            counts, and by default that of ``settings``.
     """
     secrets = IssuedSecrets(settings.max_stored)
     calls = OpenCalls(settings.max_stored, limit_s=settings.session_limit_s)
     access = Access(settings.key, secrets)
-    sessions = OpenSessions() if sessions is None else sessions
+    sessions = OpenSessions(settings.max_sessions) if sessions is None else sessions
     routes = _Routes(settings, engines, access, calls, sessions)
     return Starlette(
         routes=[
@@ -61,7 +61,6 @@ def create_app(
         middleware=[
             *gate(settings.caller_rules()),
             Middleware(Doorkeeper, sessions=sessions, hide=access.hide),
-            Middleware(SessionLimit, settings.max_sessions),
         ],
         exception_handlers={HTTPException: _http_error, ClientDisconnect: _nobody_reads},
     )

@@ -20,16 +20,22 @@ _log = logging.getLogger("realtime_sync.local")
 # What ends a call is welcome also when nothing may begin any more.
 _ENDS_OF_CALLS = ("/hangup", "/reject", "/refer")
 _NAMED_CHARS = 200  # of a path, in the log
+_RETRY_S = 5  # clients that try again wait so long
 
 
 class OpenSessions:
     """Knows the open sessions, and ends them.
 
+    Args:
+        most: how many there may be at once, of all kinds together.
+
     Attributes:
+        most: the same.
         draining: whether new ones are refused.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self.most = most
         self.draining = False
         self._open: set[_Session] = set()
         self._begun = 0
@@ -51,10 +57,13 @@ class OpenSessions:
         await asyncio.gather(*(session.end(code, reason) for session in self._open))
         await self.none_open()
 
-    def add(self, session: _Session) -> int:
-        """Note that ``session`` has begun, and return its number."""
+    def add(self, session: _Session) -> None:
+        """Note that ``session`` is let in."""
         self._open.add(session)
         self._none.clear()
+
+    def next_number(self) -> int:
+        """Return that of a session which begins."""
         self._begun += 1
         return self._begun
 
@@ -90,6 +99,11 @@ class Doorkeeper:
         app = self._app
         if self._sessions.draining and _begins_something(scope):
             app = _unavailable()
+        elif scope["type"] == "websocket":
+            if len(self._sessions) < self._sessions.most:
+                self._sessions.add(session)
+            else:
+                app = _too_many(self._sessions)
         try:
             await app(scope, session.receive, session.send)
         finally:
@@ -115,10 +129,20 @@ def _unavailable() -> JSONResponse:
     )
 
 
+def _too_many(sessions: OpenSessions) -> JSONResponse:
+    return refusal(
+        429,
+        f"{len(sessions)} sessions are open, and there may be {sessions.most} (--max-sessions). "
+        "Try again when one has ended.",
+        "too_many_sessions",
+        headers={"Retry-After": f"{_RETRY_S}"},
+    )
+
+
 class _Session:
     """One WebSocket on its way to the application, or one request, which is a short one.
 
-    It is among the open sessions from its acceptance until the application has done with it; if the
+    It is among the open sessions from its handshake until the application has done with it; if the
     server has closed it, until the client has answered, too.
     """
 
@@ -175,11 +199,12 @@ class _Session:
                 await self._receive()  # which returns when the connection is closed
         finally:
             self._sessions.discard(self)
-            self._tell_end()
+            if self._number:  # else it was refused behind the door
+                self._tell_end()
 
     def _begin(self) -> None:
         self._begun_s = time.monotonic()
-        self._number = self._sessions.add(self)
+        self._number = self._sessions.next_number()
         client, open_now = _client_of(self._scope), len(self._sessions)
         text = "session %d opened: %s from %s (%d open)"
         _log.info(text, self._number, self._path, client, open_now)

@@ -18,6 +18,9 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _NO_FAULTS = (
     # uvicorn, of every upgrade that is refused with an HTTP answer
     "returned without completing handshake",
+    # uvicorn, of bytes that are no request or ask for another protocol: as many as a stranger sends
+    "Invalid HTTP request received",
+    "Unsupported upgrade request",
     # uvicorn, of connections that were not closed in time at the server's end
     "timeout graceful shutdown exceeded",
 )

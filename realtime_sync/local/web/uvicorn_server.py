@@ -140,7 +140,7 @@ class _Server(uvicorn.Server):
         child: bool,
         most_waiting: int = MOST_WAITING,
     ) -> None:
-        sessions = OpenSessions()
+        sessions = OpenSessions(settings.max_sessions)
         config = uvicorn.Config(
             create_app(settings, engines, sessions),
             ws="none",  # `TimedHttp` has its own

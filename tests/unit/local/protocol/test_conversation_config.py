@@ -158,6 +158,12 @@ def test_turn_detection_keeps_its_values_while_the_type_stays() -> None:
             "no mcp tools",
         ),
         (
+            {"type": "realtime", "tool_choice": {"type": "function", "name": ["f"]}},
+            "invalid_value",
+            "session.tool_choice",
+            "'required'",
+        ),
+        (
             {"type": "realtime", "tool_choice": "sometimes"},
             "invalid_value",
             "session.tool_choice",

@@ -194,3 +194,31 @@ def test_speech_that_fails_is_not_the_responders_fault(bench: Bench) -> None:
         "code": "speech_failed",
         "message": "AudioError: the worker died",
     }
+
+
+@pytest.mark.parametrize(
+    ("session", "response", "calls"),
+    [
+        (None, None, ["a", "b"]),
+        (True, None, ["a", "b"]),
+        (False, None, ["a"]),
+        (False, True, ["a", "b"]),
+        (True, False, ["a"]),
+        (None, False, ["a"]),
+    ],
+)
+def test_one_call_where_they_are_not_to_be_made_in_parallel(
+    session: bool | None, response: bool | None, calls: list[str]
+) -> None:
+    bench = Bench()
+    bench.update(output_modalities=["text"], parallel_tool_calls=session)
+    bench.send("response.create", response={"parallel_tool_calls": response})
+    says = Says(TextDelta("Let me see."), ToolCall("a", "{}"), ToolCall("b", "{}"))
+    done = answer(bench, says)[-2]["response"]
+    assert done["status"] == "completed"
+    message, *made = done["output"]
+    assert message["content"][0]["text"] == "Let me see."
+    assert [item["name"] for item in made] == calls
+    assert says.closed
+    assert says.prompt is not None
+    assert says.prompt.parallel_tool_calls == (len(calls) > 1)

@@ -78,7 +78,7 @@ def test_sessions_are_counted_and_told(caplog: pytest.LogCaptureFixture) -> None
     caplog.set_level(logging.INFO, "realtime_sync.local")
 
     async def scene() -> None:
-        sessions = OpenSessions()
+        sessions = OpenSessions(10)
         clients = [Client(), Client()]
         tasks = [enter(sessions, client) for client in clients]
         await turns()
@@ -104,7 +104,7 @@ def test_sessions_are_counted_and_told(caplog: pytest.LogCaptureFixture) -> None
 
 def test_all_are_closed_and_their_clients_answer_is_awaited() -> None:
     async def scene() -> None:
-        sessions = OpenSessions()
+        sessions = OpenSessions(10)
         client = Client()
         task = enter(sessions, client)
         await turns()
@@ -123,7 +123,7 @@ def test_all_are_closed_and_their_clients_answer_is_awaited() -> None:
 
 def test_a_client_that_has_just_gone_is_not_awaited() -> None:
     async def scene() -> None:
-        sessions = OpenSessions()
+        sessions = OpenSessions(10)
         client = Client(lost=True)
         task = enter(sessions, client)
         await turns()
@@ -143,7 +143,7 @@ def test_one_that_closes_itself_is_not_closed_again() -> None:
         await receive()
 
     async def scene() -> None:
-        sessions = OpenSessions()
+        sessions = OpenSessions(10)
         client = Client()
         task = enter(sessions, client, app=closes)
         await turns()
@@ -161,7 +161,7 @@ def test_a_session_that_fails_is_over() -> None:
         raise ZeroDivisionError
 
     async def scene() -> None:
-        sessions = OpenSessions()
+        sessions = OpenSessions(10)
         with pytest.raises(ZeroDivisionError):
             await enter(sessions, Client(), app=fails)
         assert not sessions
@@ -186,7 +186,7 @@ def test_a_session_that_fails_is_over() -> None:
 )
 def test_what_is_refused_while_it_drains(scope: dict[str, str], status: int) -> None:
     async def scene() -> None:
-        sessions = OpenSessions()
+        sessions = OpenSessions(10)
         client = Client()
         await enter(sessions, client, app=answer, **scope)  # type: ignore[arg-type]  # a path and so on
         assert client.sent[0]["status"] == 200
@@ -211,8 +211,8 @@ def test_what_is_served_and_refused_is_told_without_the_query(
 
     async def scene() -> None:
         query = {"query_string": b"api_key=sk-1", "headers": [(b"authorization", b"Bearer sk-2")]}
-        await enter(OpenSessions(), Client(), app=refuses, path="/v1/\n" + "x" * 300, **query)
-        await enter(OpenSessions(), Client(), app=answer, type="http", method="GET", **query)
+        await enter(OpenSessions(10), Client(), app=refuses, path="/v1/\n" + "x" * 300, **query)
+        await enter(OpenSessions(10), Client(), app=answer, type="http", method="GET", **query)
 
     play(scene)
     refused, served = caplog.records
@@ -237,9 +237,101 @@ def test_a_key_in_a_path_is_not_told_either_whole_or_in_part(
         def hide(text: str) -> str:
             return text.replace("the-key-of-all", "***")
 
-        await enter(OpenSessions(), client, path=path, hide=hide)
+        await enter(OpenSessions(10), client, path=path, hide=hide)
 
     play(scene)
     opened, closed = caplog.messages
     assert "xxx/***' from" in opened
     assert "key" not in opened + closed
+
+
+def test_sessions_count_until_they_end_however_that_is() -> None:
+    over = asyncio.Event()
+
+    async def lasts(scope: Message, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket" and not scope.get("refused"):
+            await send({"type": "websocket.accept"})
+        await over.wait()
+        if scope.get("fails"):
+            raise ZeroDivisionError
+
+    async def refused_by(sessions: OpenSessions) -> bool:
+        client = Client()
+        task = enter(sessions, client, app=lasts, extensions={"websocket.http.response": {}})
+        await turns()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+            return False
+        start, body = client.sent
+        assert start["type"] == "websocket.http.response.start"
+        assert start["status"] == 429
+        assert (b"retry-after", b"5") in start["headers"]
+        error = json.loads(body["body"])["error"]
+        assert error["code"] == "too_many_sessions"
+        assert error["message"].startswith(
+            "2 sessions are open, and there may be 2 (--max-sessions)."
+        )
+        return True
+
+    async def scene() -> None:
+        sessions = OpenSessions(2)
+        first = enter(sessions, Client(), app=lasts, fails=True)
+        second = enter(sessions, Client(), app=lasts, refused=True)  # not accepted so far
+        request = enter(sessions, Client(), app=lasts, type="http", method="GET")
+        await turns()
+        assert len(sessions) == 2
+        assert await refused_by(sessions)
+        second.cancel()
+        await asyncio.wait([second])
+        assert not await refused_by(sessions)
+        third = enter(sessions, Client(), app=lasts)
+        await turns()
+        assert await refused_by(sessions)
+        over.set()
+        await asyncio.wait([first, third, request])
+        assert not sessions
+        with pytest.raises(ZeroDivisionError):
+            await first
+
+    play(scene)
+
+
+def test_one_whose_client_has_not_answered_the_close_still_counts() -> None:
+    async def scene() -> None:
+        sessions = OpenSessions(1)
+        client = Client()
+        task = enter(sessions, client)
+        await turns()
+        ending = asyncio.ensure_future(sessions.end_all(1001, "bye"))
+        await turns()
+        late = Client()
+        await enter(sessions, late, extensions={"websocket.http.response": {}})
+        assert late.sent[0]["status"] == 429
+        client.leave(1005)
+        await asyncio.gather(ending, task)
+        assert not sessions
+
+    play(scene)
+
+
+def test_a_handshake_that_is_refused_behind_the_door_is_no_session(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "realtime_sync.local")
+
+    async def refuses(scope: Message, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.http.response.start", "status": 401})
+
+    async def scene() -> None:
+        sessions = OpenSessions(1)
+        for app in (refuses, refuses, session):
+            client = Client()
+            client.leave(1000)
+            await enter(sessions, client, app=app)
+
+    play(scene)
+    *refused, opened, closed = caplog.messages
+    assert [line.partition(":")[0] for line in refused] == ["answered 401", "answered 401"]
+    assert opened.startswith("session 1 opened")
+    assert closed.startswith("session 1 closed")

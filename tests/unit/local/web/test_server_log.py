@@ -49,6 +49,8 @@ def test_what_is_no_fault_is_not_told(
 ) -> None:
     with logging_to_stderr("debug"):
         THEIRS.error("ASGI callable returned without completing handshake.")
+        THEIRS.warning("Invalid HTTP request received.")
+        THEIRS.warning("Unsupported upgrade request.")
         THEIRS.error("Cancel %s running task(s), timeout graceful shutdown exceeded", 1)
         try:
             raise kind
