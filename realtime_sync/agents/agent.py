@@ -13,7 +13,7 @@ from .function_tools import FunctionTool, Tool
 from .mcp_servers import MCPServer
 from .mcp_tools import mcp_tools
 from .run_context import RunContextWrapper, TContext
-from .user_code import enabled, require_blocking
+from .user_code import enabled, require_function
 
 __all__ = ["RealtimeAgent"]
 
@@ -82,7 +82,9 @@ class RealtimeAgent(Generic[TContext]):
             "instructions must be a string, a function or None",
             told,
         )
-        require_blocking(told, f"the function for the instructions of {self.name!r}")
+        if callable(told):
+            what = f"the function for the instructions of {self.name!r}"
+            require_function(told, what, ("context", "agent"))
 
     def clone(self, **changes: Any) -> RealtimeAgent[TContext]:
         """Return a copy with some fields changed; lists that are not given are shared."""

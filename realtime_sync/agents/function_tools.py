@@ -44,6 +44,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+_OF_FAILURES = ("context", "error")
 ToolErrorFunction = Callable[[RunContextWrapper[Any], Exception], str]
 """Gets the context and what went wrong; returns what the model is told."""
 
@@ -108,11 +109,14 @@ class FunctionTool:
         require(_is_words(self.name), "the name of a tool must be a text", self.name)
         require_text(self.description, f"the description {of_tool}")
         require_object(self.params_json_schema, f"params_json_schema {of_tool}")
-        require_function(self.on_invoke_tool, f"on_invoke_tool {of_tool}")
+        takes: tuple[str, ...] = ("context", "arguments")
+        require_function(self.on_invoke_tool, f"on_invoke_tool {of_tool}", takes)
         require_switch(self.is_enabled, f"is_enabled {of_tool}")
-        require_switch(self.needs_approval, f"needs_approval {of_tool}")
+        takes = ("context", "arguments", "call_id")
+        require_switch(self.needs_approval, f"needs_approval {of_tool}", takes)
         if self.timeout_error_function is not None:
-            require_function(self.timeout_error_function, f"timeout_error_function {of_tool}")
+            what = f"timeout_error_function {of_tool}"
+            require_function(self.timeout_error_function, what, _OF_FAILURES)
         whose = f"the tool {shown(self.name)}"
         check_tool_guardrails(self.tool_input_guardrails, self.tool_output_guardrails, whose)
         for name in ("strict_json_schema", "defer_loading"):
@@ -346,7 +350,7 @@ def function_tool(
 
     def make(function: Callable[..., Any]) -> FunctionTool:
         if failure_error_function is not None:
-            require_function(failure_error_function, "failure_error_function")
+            require_function(failure_error_function, "failure_error_function", _OF_FAILURES)
         described = _described(
             function,
             name=name_override,

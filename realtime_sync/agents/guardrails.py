@@ -228,7 +228,8 @@ def output_guardrail(
 def _check_guardrail(function: object, name: object) -> None:
     if name is not None:
         require_text(name, "the name of a guardrail")
-    require_function(function, f"the guardrail {shown(name or name_of(function))}")
+    what = f"the guardrail {shown(name or name_of(function))}"
+    require_function(function, what, ("context", "agent", "words"))
 
 
 _G = TypeVar("_G")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from collections.abc import Callable
@@ -73,7 +72,8 @@ class Handoff(Generic[TContext, TAgent]):
         of_handoff = f"of the handoff {shown(self.tool_name)}"
         require_text(self.tool_description, f"tool_description {of_handoff}")
         require_object(self.input_json_schema, f"input_json_schema {of_handoff}")
-        require_function(self.on_invoke_handoff, f"on_invoke_handoff {of_handoff}")
+        what = f"on_invoke_handoff {of_handoff}"
+        require_function(self.on_invoke_handoff, what, ("context", "arguments"))
         require_text(self.agent_name, f"agent_name {of_handoff}")
         require_flag(self.strict_json_schema, f"strict_json_schema {of_handoff}")
         require_switch(self.is_enabled, f"is_enabled {of_handoff}")
@@ -215,7 +215,5 @@ def _check(on_handoff: Callable[..., Any] | None, *, with_input: bool) -> None:
         if with_input:
             raise UserError("a handoff with an input_type needs an on_handoff that takes it")
         return
-    require_function(on_handoff, "on_handoff")
-    takes = "the context and the input" if with_input else "the context"
-    if len(inspect.signature(on_handoff).parameters) != 1 + with_input:
-        raise UserError(f"on_handoff must take exactly {takes}")
+    takes = ("context", "input") if with_input else ("context",)
+    require_function(on_handoff, "on_handoff", takes)

@@ -558,7 +558,7 @@ def _check_rules(config: RealtimeRunConfig) -> None:
     except ConfigError as exc:
         raise UserError(str(exc)) from exc
     if config.get("tool_error_formatter") is not None:
-        require_function(config["tool_error_formatter"], "tool_error_formatter")
+        require_function(config["tool_error_formatter"], "tool_error_formatter", ("args",))
 
 
 class _Audience:

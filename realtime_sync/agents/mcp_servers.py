@@ -208,7 +208,7 @@ class MCPServer(Uncopied):
         require_blocking(tool_filter, f"tool_filter of the MCP server {shown(name)}")
         require_blocking(require_approval, f"require_approval of the MCP server {shown(name)}")
         if failure_error_function is not None and failure_error_function is not UNSET:
-            require_function(failure_error_function, "failure_error_function")
+            require_function(failure_error_function, "failure_error_function", ("context", "error"))
         _check_filter(tool_filter)
         check_tool_guardrails(
             tool_input_guardrails, tool_output_guardrails, f"the MCP server {shown(name)}"

@@ -56,7 +56,7 @@ def get_api_key(key: str | Callable[[], str] | None) -> str | None:
         return os.environ.get("OPENAI_API_KEY")
     if isinstance(key, str):
         return key
-    require_function(key, "a key that is no text")
+    require_function(key, "a key that is no text", ())
     given = key()
     require(isinstance(given, str), "a function for the key must return a text", type(given))
     return given

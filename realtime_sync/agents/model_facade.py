@@ -108,7 +108,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel, Uncopied):
         Raises:
             UserError: it has no ``on_event``, or that is async.
         """
-        require_function(getattr(listener, "on_event", None), "on_event of a listener")
+        require_function(getattr(listener, "on_event", None), "on_event of a listener", ("event",))
         if listener not in self._listeners:
             self._listeners.append(listener)
         self.has_listeners = True
@@ -160,7 +160,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel, Uncopied):
             UserError: ``send_if`` is no function; or as `send_event`.
             ConnectionClosed: the connection is over.
         """
-        require_function(send_if, "send_if")
+        require_function(send_if, "send_if", ())
         if not send_if():
             return False
         self.send_event(event)

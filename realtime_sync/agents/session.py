@@ -98,7 +98,7 @@ class RealtimeSession(Blocking, Uncopied, Generic[TContext]):
         check_audio(audio)
         _check_config(run_config, "the run config")
         _check_config(model_config, "the model config")
-        require_function(clock, "clock")
+        require_function(clock, "clock", ())
         self._agent = agent
         self._context = RunContextWrapper[Any](context)
         self._model_config: RealtimeModelConfig = model_config or {}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any, overload
 
 from .._types import JsonDict
+from .._uncopied import Uncopied
 from ..connection.connection import RealtimeConnection
 from ..voice.transcript import Transcript
 from .conversation_export import export_conversation, import_items
@@ -17,7 +18,7 @@ from .items import AssistantMessageItem, RealtimeItem, items_of
 __all__ = ["SessionHistory"]
 
 
-class SessionHistory(Sequence[RealtimeItem]):
+class SessionHistory(Sequence[RealtimeItem], Uncopied):
     """The items of a conversation in order: messages, and calls together with their outputs.
 
     It is read like a list; every look into it is at the conversation of that moment, and a loop

@@ -141,7 +141,8 @@ class _ToolGuardrail(Generic[TData]):
         """Check what a mistake would make fail much later."""
         if self.name is not None:
             require_text(self.name, "the name of a tool guardrail")
-        require_function(self.guardrail_function, f"the tool guardrail {shown(self.get_name())}")
+        what = f"the tool guardrail {shown(self.get_name())}"
+        require_function(self.guardrail_function, what, ("data",))
 
     def get_name(self) -> str:
         """Return what it is called in messages."""

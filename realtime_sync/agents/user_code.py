@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._required import is_absent, is_async
+from .._required import is_absent, is_async, require_parameters
 from .._shown import shown
 from ..errors import UserError
 from .run_context import RunContextWrapper
@@ -41,30 +41,37 @@ def require_blocking(function: object, what: str) -> None:
         )
 
 
-def require_function(function: object, what: str) -> None:
-    """Refuse what can't be called, and what nobody would await.
+def require_function(function: object, what: str, takes: tuple[str, ...] | None = None) -> None:
+    """Refuse what can't be called, what nobody would await, and what takes other arguments.
 
     Args:
         function: what the program has given.
         what: names it in the error.
+        takes: what it will be called with, by position; None where that differs.
 
     Raises:
-        UserError: it is no function, or async.
+        UserError: it is no function, or async, or can't be called so.
     """
     if not callable(function):
         raise UserError(f"{what} must be a function, not {shown(function)}")
     require_blocking(function, what)
+    if takes is not None:
+        require_parameters(function, what, takes=takes, error=UserError)
 
 
-def require_switch(switch: object, what: str) -> None:
+def require_switch(
+    switch: object, what: str, takes: tuple[str, ...] = ("context", "agent")
+) -> None:
     """Refuse what is neither a bool nor a function that says so.
 
     Raises:
-        UserError: it is neither, or async.
+        UserError: it is neither, or async, or can't be called with ``takes``.
     """
-    if not isinstance(switch, bool) and not callable(switch):
+    if isinstance(switch, bool):
+        return
+    if not callable(switch):
         raise UserError(f"{what} must be True, False or a function, not {shown(switch)}")
-    require_blocking(switch, what)
+    require_function(switch, what, takes)
 
 
 def enabled(switch: Switch, context: RunContextWrapper[Any], agent: object) -> bool:

@@ -192,8 +192,10 @@ def _secret(api_key: AnyKey | None) -> Secret:
         token = getattr(key, "token", None)
         if callable(token):
             provider: Callable[[], str] = token
+            check_secret(provider, "api_key")
             return provider
         if callable(key):
+            check_secret(key, "api_key")
             return key
     raise ConfigError(
         f"api_key is a {type(key).__name__}; pass a string, a function that returns one, or what "

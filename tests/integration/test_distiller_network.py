@@ -177,7 +177,7 @@ def test_each_request_and_each_link_asks_for_the_key() -> None:
     ("then", "words"),
     [
         (None, "could not reconnect: the api_key callable returned no key"),
-        (7, "could not reconnect: the api_key callable returned a int"),
+        (7, "could not reconnect: the api_key callable returned an int"),
         (LookupError("the vault is sealed"), "could not reconnect: the vault is sealed"),
     ],
 )

@@ -76,7 +76,7 @@ async def of_later() -> str:
         (lambda: None, "returned no key"),
         (lambda: "", "returned no key"),
         (lambda: " \n", "returned no key"),
-        (lambda: 7, "returned a int; return the key as a text"),
+        (lambda: 7, "returned an int; return the key as a text"),
         (lambda: b"key-in-bytes", "returned a bytes"),
         (lambda: ["key-in-a-list"], "returned a list"),
         (of_later, "returned a coroutine"),
