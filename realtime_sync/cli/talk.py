@@ -349,7 +349,7 @@ def _conclude(screen: TalkScreen, output: Path | None) -> None:
         median = statistics.median(screen.latencies_ms)
         screen.note(f"first audio {median:.0f} ms after the end of speech (median)")
     if output is not None:
-        screen.note(f"the answers are in {output}")
+        screen.note(f"the answers are in {click.format_filename(output)}")
 
 
 def _check_success(progress: Progress, source: Source, watch: SilenceWatch | None) -> None:
