@@ -153,6 +153,37 @@ def test_what_is_read_before_the_fault_does_not_depend_on_the_pieces(block_ms: i
     assert np.array_equal(got, exact[: len(got)])
 
 
+@pytest.mark.parametrize("block_ms", [20, 1000])
+@pytest.mark.parametrize("share", [0.01, 0.09, 0.3, 0.42, 0.51, 0.66, 0.8, 0.97, 0.9995])
+def test_of_damaged_flac_one_frame_is_left_out(
+    share: float, block_ms: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    turned = bytearray(long_one("FLAC", "PCM_16"))
+    turned[int(share * len(turned))] ^= 0x40
+    with SoundReader(bytes(turned)) as reader:
+        got = np.concatenate([*reader.blocks(block_ms)])
+    exact = np.rint(LONG * 32768).astype("<i2")
+    lost = 4096 if len(got) % 4096 else len(exact) % 4096  # the last one is shorter
+    assert len(got) == len(exact) - lost
+    where = int(np.argmin(got == exact[: len(got)])) if share < 0.99 else len(got)
+    assert where % 4096 == 0
+    assert np.array_equal(got, np.delete(exact, slice(where, where + lost)))
+    (record,) = caplog.records
+    assert f" {where * 1000 // RATE} ms into it; {len(got) * 1000 // RATE} ms of" in record.message
+
+
+def test_several_faults_in_flac_are_left_out_each() -> None:
+    turned = bytearray(long_one("FLAC", "PCM_16"))
+    for share in (0.2, 0.21, 0.5, 0.8):
+        turned[int(share * len(turned))] ^= 0x40
+    del turned[len(turned) * 3 // 5 : len(turned) * 3 // 5 + 500]
+    got = np.frombuffer(read_wav(bytes(turned)), "<i2")
+    assert len(got) == len(LONG) - 4 * 4096
+    exact = np.rint(LONG * 32768).astype("<i2")
+    frames = {exact[at : at + 4096].tobytes() for at in range(0, len(exact), 4096)}
+    assert all(got[at : at + 4096].tobytes() in frames for at in range(0, len(got), 4096))
+
+
 def test_a_flac_file_that_ends_between_two_frames_is_cut_off(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
