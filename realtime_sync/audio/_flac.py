@@ -12,49 +12,14 @@ import os
 from collections.abc import Iterator
 
 from ._input_file import WholeFile
+from ._splice import FilePart, SplicedFile
 
-__all__ = ["FlacFrames", "SplicedFile"]
+__all__ = ["FlacFrames"]
 
 _PIECE_BYTES = 65_536
 _SYNC = b"\xff\xf8"  # of a stream whose frames have one length; others are not looked for
 _MOST_HEADER_BYTES = 16
 _LAST_BLOCK = 0x80
-
-
-class SplicedFile:
-    """The header of a file, and behind it what stands in the file from a place on.
-
-    Args:
-        head: the header.
-        file: it.
-        start: the place.
-    """
-
-    def __init__(self, head: bytes, file: WholeFile, start: int) -> None:
-        self._head = head
-        self._file = file
-        self._start = start
-        self._at = 0
-        file.seek(0, os.SEEK_END)
-        self._size = len(head) + max(0, file.tell() - start)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> None:
-        """Go there, if there is such a place."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        self._at = max(0, base + offset)
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
-
-    def read(self, size: int) -> bytes:
-        """Return up to ``size`` bytes."""
-        data = self._head[self._at : self._at + size]
-        if len(data) < size:
-            self._file.seek(self._start + self._at + len(data) - len(self._head))
-            data += self._file.read(size - len(data))
-        self._at += len(data)
-        return data
 
 
 class FlacFrames:
@@ -75,6 +40,8 @@ class FlacFrames:
         while not is_last and len(block := file.read(4)) == 4:
             is_last = block[0] & _LAST_BLOCK != 0
             self._head += block + file.read(int.from_bytes(block[1:], "big"))
+        file.seek(0, os.SEEK_END)
+        self._size = file.tell()
         shortest, longest = (int.from_bytes(self._head[at : at + 2], "big") for at in (8, 10))
         self.length = longest if shortest == longest else 0
 
@@ -85,7 +52,8 @@ class FlacFrames:
         look like a frame may be among them: they can't be decoded.
         """
         for place, number in self._headers(len(self._head)):
-            yield number * self.length, SplicedFile(self._head, self._file, place)
+            rest = FilePart(self._file, place, self._size - place)
+            yield number * self.length, SplicedFile(FilePart.of(self._head), rest)
 
     def _headers(self, at: int) -> Iterator[tuple[int, int]]:
         while True:

@@ -12,8 +12,10 @@ import numpy as np
 from .._installation import install_command
 from ..errors import ConfigError, FormatError
 from ._damage import CUT_OFF, damage
-from ._flac import FlacFrames, SplicedFile
+from ._flac import FlacFrames
 from ._input_file import InputFile, WholeFile
+from ._ogg import with_last_packets
+from ._splice import SplicedFile
 from ._wav_samples import mono_of_floats
 from .pcm import RATES_HZ
 
@@ -54,7 +56,8 @@ class LibsndfileReader:
         self._errors = (self._soundfile.SoundFileError, OSError, ValueError, RuntimeError)
         try:
             self._file = file.as_whole()
-            self._sound = self._open(self._file)
+            whole = with_last_packets(self._file) if kind == "Ogg" else self._file
+            self._sound = self._open(whole)
         except self._errors as exc:
             raise self._unreadable(_reason(exc)) from exc
         self.rate: int = self._sound.samplerate

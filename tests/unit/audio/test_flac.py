@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 
 import numpy as np
 import pytest
 import soundfile
 
-from realtime_sync.audio._flac import FlacFrames, SplicedFile
+from realtime_sync.audio._flac import FlacFrames
 from realtime_sync.audio._input_file import WholeFile
 
 LENGTH = 4096
@@ -46,11 +45,11 @@ def test_a_decoder_begins_at_any_of_them(number: int) -> None:
 
 
 def test_what_only_looks_like_a_frame_is_none() -> None:
-    places = [file._start for _, file in frames_of(FLAC).all()]
+    places = [file._parts[1].start for _, file in frames_of(FLAC).all()]
     for octet in range(5):  # of the header of the third frame
         damaged = bytearray(FLAC)
         damaged[places[2] + octet] ^= 0x10
-        assert [file._start for _, file in frames_of(bytes(damaged)).all()] == [
+        assert [file._parts[1].start for _, file in frames_of(bytes(damaged)).all()] == [
             place for place in places if place != places[2]
         ]
     assert [*frames_of(FLAC[: places[1] + 5]).all()][1:] == []
@@ -63,21 +62,3 @@ def test_frames_of_several_lengths_are_left_alone() -> None:
 @pytest.mark.parametrize("size", [0, 3, 4, 7, 20])
 def test_a_header_that_is_cut_off_has_no_frames(size: int) -> None:
     assert [*frames_of(FLAC[:size]).all()] == []
-
-
-def test_a_spliced_file_is_read_as_one() -> None:
-    file = SplicedFile(b"head", WholeFile(io.BytesIO(b"xx0123456789"), 2), 4)
-    whole = b"head456789"
-    assert file.read(99) == whole
-    for start in range(11):
-        for size in (1, 3, 20):
-            file.seek(start)
-            assert file.read(size) == whole[start : start + size]
-            assert file.tell() == min(start + size, len(whole))
-    file.seek(-2, os.SEEK_END)
-    assert file.read(9) == b"89"
-    file.seek(1)
-    file.seek(2, os.SEEK_CUR)
-    assert file.read(2) == b"d4"
-    file.seek(-3)
-    assert file.tell() == 0
