@@ -171,6 +171,17 @@ def test_of_damaged_flac_one_frame_is_left_out(
     assert f" {where * 1000 // RATE} ms into it; {len(got) * 1000 // RATE} ms of" in record.message
 
 
+def test_flac_whose_frames_differ_in_length_is_read_up_to_the_fault(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    turned = bytearray(long_one("FLAC", "PCM_16"))
+    turned[8:10] = b"\0\x10"  # its shortest frame, it says
+    got = np.frombuffer(read_wav(bytes(turned[: len(turned) // 2])), "<i2")
+    assert len(got) == len(LONG) // 2 // 4096 * 4096
+    assert np.array_equal(got, np.rint(LONG[: len(got)] * 32768))
+    assert f" {len(got) * 1000 // RATE} ms into it; {len(got) * 1000 // RATE} ms" in caplog.text
+
+
 def test_several_faults_in_flac_are_left_out_each() -> None:
     turned = bytearray(long_one("FLAC", "PCM_16"))
     for share in (0.2, 0.21, 0.5, 0.8):
