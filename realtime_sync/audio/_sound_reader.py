@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from .._typing import Self
 from ..errors import FormatError
 from ._input_file import InputFile, SoundFile
 from ._libsndfile import LibsndfileReader
@@ -15,7 +16,6 @@ from .file_magic import HEAD_BYTES, UNKNOWN, foreign_kind, is_wav, libsndfile_ki
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from typing_extensions import Self
 
     Int16 = NDArray[np.int16]
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from attrs import field, frozen
 
 from .._shown import shown
+from .._typing import Self
 from ..errors import FormatError
 from ._input_file import SoundFile, StrPath
 from ._sound_reader import SoundReader
 from .file_magic import refuse_file
 from .pcm import require_rate
 from .wav import write_wav
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["Sound"]
 

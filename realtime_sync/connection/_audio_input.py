@@ -5,16 +5,13 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64
-from typing import TYPE_CHECKING, Any
 
 from .._codec import encode_base64
+from .._types import Samples
 from ..audio.file_magic import MOST_HEAD_BYTES, Beginning, refuse_file
 from ..errors import FormatError
 from ..events.json_writer import write_json
 from ._argument_checks import check_text
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["FirstSound", "append_message", "audio_base64", "check_beginning"]
 
@@ -37,7 +34,7 @@ def append_message(encoded: bytes, event_id: str | None) -> bytes:
     return b'{"type":"input_audio_buffer.append","event_id":%b,"audio":"%b"}' % (given_id, encoded)
 
 
-def audio_base64(audio: str | bytes | NDArray[Any], *, pcm: bool) -> bytes:
+def audio_base64(audio: str | bytes | Samples, *, pcm: bool) -> bytes:
     """Return ``audio`` in base64.
 
     Args:
@@ -67,7 +64,7 @@ def audio_base64(audio: str | bytes | NDArray[Any], *, pcm: bool) -> bytes:
     return encode_base64(audio)
 
 
-def check_beginning(audio: str | bytes | NDArray[Any], encoded: bytes) -> None:
+def check_beginning(audio: str | bytes | Samples, encoded: bytes) -> None:
     """Refuse what begins like anything but samples: a whole file, base64 that is no text, and
     text that is no base64.
 
@@ -89,7 +86,7 @@ class FirstSound:
     def __init__(self) -> None:
         self._beginning = Beginning()
 
-    def add(self, audio: str | bytes | NDArray[Any], encoded: bytes) -> bool:
+    def add(self, audio: str | bytes | Samples, encoded: bytes) -> bool:
         """Take its next piece.
 
         Args:
@@ -105,7 +102,7 @@ class FirstSound:
         return self._beginning.add(_decoded_head(audio, encoded), "audio")
 
 
-def _decoded_head(audio: str | bytes | NDArray[Any], encoded: bytes) -> bytes:
+def _decoded_head(audio: str | bytes | Samples, encoded: bytes) -> bytes:
     """Return the bytes with which it begins; refuse text that is no base64, or bytes that are."""
     if isinstance(audio, str):
         beginning = audio[:_LOOKED_AT_CHARS]

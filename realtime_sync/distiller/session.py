@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from attrs import field, frozen
 
@@ -16,6 +16,7 @@ from .._deadline import Deadline
 from .._porting import Blocking
 from .._shown import shown
 from .._uncopied import Uncopied
+from ..audio.base import SinkLike, SourceLike
 from ..audio.file_magic import Beginning
 from ..audio.pcm import to_pcm16
 from ..connection import RealtimeConnection, RealtimeConnectionManager
@@ -32,16 +33,13 @@ from ..events import Reconnected, ServerEvent
 from ..providers.base import Endpoint
 from ..transport import Transport, TransportOptions, connect
 from .agent_functions import ExecutorDict
+from .audio_loop import AudioLoop
 from .custom_agents import CustomAgents
 from .distiller_link import DistillerLink
 from .place import SessionPlace
 from .session_ends import end_of_link, end_of_message, is_refusal
 from .turn_state import ResponseEnds, TurnState
 from .wire_messages import DistillerEvent, client_message
-
-if TYPE_CHECKING:
-    from ..audio.base import SinkLike, SourceLike
-    from .audio_loop import AudioLoop
 
 __all__ = ["DistillerSession", "open_session"]
 
