@@ -3,26 +3,23 @@
 libsndfile passes over broken pages of Ogg and broken frames of MP3, and ends where a file was cut
 off, without a word. So the container is looked at here, once the sound was read.
 
-Sources: RFC 3533 for Ogg's pages and their checksum, ISO/IEC 11172-3 for the frames of MP3, the
+Sources: RFC 3533 for Ogg's pages, ISO/IEC 11172-3 for the frames of MP3, the
 note on the Xing tag in them by its makers, and "Audio Interchange File Format 1.3" for AIFF.
 """
 
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Callable
 
 from ._input_file import WholeFile
 from ._mpeg import begins_mpeg_frame, mpeg_frame_bytes
+from ._ogg import HEADER_BYTES, LAST_PAGE, checksum
 
 __all__ = ["CUT_OFF", "damage"]
 
 CUT_OFF = "it was cut off"
 
-_OGG_HEADER_BYTES = 27
-_LAST_PAGE = 4  # the bit of a page's header that ends a stream
-_REVERSED = bytes(int(f"{octet:08b}"[::-1], 2) for octet in range(256))
 _ID3_HEADER_BYTES = 10
 # What may follow the last frame: tags, of which nothing else follows, or filling.
 _TRAILERS = (b"TAG", b"APET", b"LYRI", b"ID3", b"3DI", b"\0\0\0\0")
@@ -50,29 +47,23 @@ def _of_ogg(file: WholeFile) -> str | None:
     numbers: dict[bytes, int] = {}
     unended: set[bytes] = set()
     at = 0
-    while header := file.read(_OGG_HEADER_BYTES):
+    while header := file.read(HEADER_BYTES):
         if header[:4] != b"OggS"[: len(header)]:
             return f"no page begins at byte {at}"
-        table = file.read(header[-1]) if len(header) == _OGG_HEADER_BYTES else b""
+        table = file.read(header[-1]) if len(header) == HEADER_BYTES else b""
         body = file.read(sum(table))
-        if len(header) < _OGG_HEADER_BYTES or len(table) < header[26] or len(body) < sum(table):
+        if len(header) < HEADER_BYTES or len(table) < header[26] or len(body) < sum(table):
             return CUT_OFF
         page = header[:22] + bytes(4) + header[26:] + table + body
-        if _ogg_checksum(page) != int.from_bytes(header[22:26], "little"):
+        if checksum(page) != int.from_bytes(header[22:26], "little"):
             return f"the page at byte {at} is damaged"
         stream, number = header[14:18], int.from_bytes(header[18:22], "little")
         if number != numbers.get(stream, number):
             return f"pages are missing before byte {at}"
         numbers[stream] = number + 1
-        (unended.discard if header[5] & _LAST_PAGE else unended.add)(stream)
+        (unended.discard if header[5] & LAST_PAGE else unended.add)(stream)
         at += len(page)
     return CUT_OFF if unended else None
-
-
-def _ogg_checksum(page: bytes) -> int:
-    """Return Ogg's CRC-32: zlib's, with all bits in the other order and nothing inverted."""
-    reflected = zlib.crc32(page.translate(_REVERSED), 0xFFFF_FFFF) ^ 0xFFFF_FFFF
-    return int.from_bytes(reflected.to_bytes(4, "little").translate(_REVERSED), "big")
 
 
 def _of_mp3(file: WholeFile) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,10 @@ import numpy as np
 from .._installation import install_command
 from ..errors import ConfigError, FormatError
 from ._damage import CUT_OFF, damage
-from ._input_file import InputFile
+from ._flac import FlacFrames
+from ._input_file import InputFile, WholeFile
+from ._ogg import with_last_packets
+from ._splice import SplicedFile
 from ._wav_samples import mono_of_floats
 from .pcm import RATES_HZ
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Int16 = NDArray[np.int16]
+    _Decoded = tuple[NDArray[np.float64], str | None]
 
 __all__ = ["LibsndfileReader"]
 
@@ -47,15 +52,14 @@ class LibsndfileReader:
     def __init__(self, file: InputFile, kind: str) -> None:
         self._what = f"{file.name} ({kind})"
         self._kind = kind
-        soundfile = _soundfile(self._what)
-        self._errors = (soundfile.SoundFileError, OSError, ValueError, RuntimeError)
+        self._soundfile = _soundfile(self._what)
+        self._errors = (self._soundfile.SoundFileError, OSError, ValueError, RuntimeError)
         try:
             self._file = file.as_whole()
-            self._sound: Any = soundfile.SoundFile(self._file)
+            whole = with_last_packets(self._file) if kind == "Ogg" else self._file
+            self._sound = self._open(whole)
         except self._errors as exc:
             raise self._unreadable(_reason(exc)) from exc
-        # Else soundfile seeks to where it stands after each read, which a damaged file can't.
-        self._sound.seekable = lambda: False
         self.rate: int = self._sound.samplerate
         self.frame_bytes: int = 8 * self._sound.channels
         if self.rate not in RATES_HZ or not self._sound.frames:
@@ -72,14 +76,12 @@ class LibsndfileReader:
             FormatError: nothing can be decoded.
         """
         done, fault = 0, None
-        while True:
-            block, reason = self._read(frames)
+        for block, reason in self._decoded(frames):
             if reason and fault is None:
                 fault = f"{reason} {(done + len(block)) * 1000 // self.rate} ms into it"
-            if not len(block):
-                break
-            done += len(block)
-            yield mono_of_floats(block)
+            if len(block):
+                done += len(block)
+                yield mono_of_floats(block)
         fault = fault or damage(self._kind, self._file)
         if fault is None and self._kind == "FLAC" and done < self._sound.frames < _UNKNOWN_FRAMES:
             fault = CUT_OFF
@@ -91,15 +93,52 @@ class LibsndfileReader:
                 self._what, fault, done * 1000 // self.rate,
             )  # fmt: skip
 
-    def _read(self, frames: int) -> tuple[NDArray[np.float64], str | None]:
+    def _decoded(self, frames: int) -> Iterator[_Decoded]:
+        done = 0
+        while True:
+            block, reason = self._read(self._sound, frames)
+            if reason and self._kind == "FLAC" and (flac := FlacFrames(self._file)).length:
+                yield from self._frame_by_frame(flac, done, frames)
+                yield block[:0], reason  # should it have been met in no frame
+                return
+            yield block, reason
+            if not len(block):
+                return
+            done += len(block)
+
+    def _frame_by_frame(self, flac: FlacFrames, done: int, frames: int) -> Iterator[_Decoded]:
+        """Yield what is right behind ``done`` samples, and why something is left out."""
+        for first, file in flac.all():
+            at, reason = first, None
+            if first + flac.length <= done:
+                continue  # it was among the samples before
+            with suppress(*self._errors), self._open(file) as sound:
+                while not reason:
+                    block, reason = self._read(sound, flac.length)
+                    if reason or not len(block):
+                        break
+                    given = block[max(0, done - at) :]
+                    done = at = at + len(block)
+                    for part in range(0, len(given), frames):
+                        yield given[part : part + frames], None
+            if reason:
+                yield np.empty((0, 1)), reason
+
+    def _open(self, file: WholeFile | SplicedFile) -> Any:
+        sound = self._soundfile.SoundFile(file)
+        # Else soundfile seeks to where it stands after each read, which a damaged file can't.
+        sound.seekable = lambda: False
+        return sound
+
+    def _read(self, sound: Any, frames: int) -> _Decoded:
         """Return the next frames, and what the decoder says is wrong with them.
 
         Where it fails, what it had decoded is in the array all the same, and nobody tells how much.
         So the array is full of NaN before, which no decoder makes.
         """
-        block = np.full((frames, self._sound.channels), np.nan)
+        block = np.full((frames, sound.channels), np.nan)
         try:
-            return block[: self._sound.buffer_read_into(block, "float64")], None
+            return block[: sound.buffer_read_into(block, "float64")], None
         except self._errors as exc:
             decoded = np.flatnonzero(~np.isnan(block[:, 0]))
             return block[: decoded[-1] + 1 if decoded.size else 0], _reason(exc)

@@ -109,12 +109,11 @@ def test_a_coding_of_wav_that_must_go_back_is_refused_in_a_pipe() -> None:
 
 
 LONG = np.random.default_rng(2).normal(0, 0.05, 4 * RATE)
-# What a file is, and how many samples are lost at most where it was damaged: what its decoder can
-# only take as a whole. The pages of Ogg hold a second here.
+# What a file is, and how many samples are lost at most where it was cut off or damaged.
 DAMAGED = {
     "FLAC": ("FLAC", "PCM_16", 4096),
-    "Vorbis": ("OGG", "VORBIS", 1.2 * RATE),
-    "Opus": ("OGG", "OPUS", 1.2 * RATE),
+    "Vorbis": ("OGG", "VORBIS", 0.4 * RATE),
+    "Opus": ("OGG", "OPUS", 0.2 * RATE),
     "MP3": ("MP3", "MPEG_LAYER_III", 3 * 1152),
     "AIFF": ("AIFF", "PCM_16", 60),
 }
@@ -153,6 +152,48 @@ def test_what_is_read_before_the_fault_does_not_depend_on_the_pieces(block_ms: i
     assert np.array_equal(got, exact[: len(got)])
 
 
+@pytest.mark.parametrize("block_ms", [20, 1000])
+@pytest.mark.parametrize("share", [0.01, 0.09, 0.3, 0.42, 0.51, 0.66, 0.8, 0.97, 0.9995])
+def test_of_damaged_flac_one_frame_is_left_out(
+    share: float, block_ms: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    turned = bytearray(long_one("FLAC", "PCM_16"))
+    turned[int(share * len(turned))] ^= 0x40
+    with SoundReader(bytes(turned)) as reader:
+        got = np.concatenate([*reader.blocks(block_ms)])
+    exact = np.rint(LONG * 32768).astype("<i2")
+    lost = 4096 if len(got) % 4096 else len(exact) % 4096  # the last one is shorter
+    assert len(got) == len(exact) - lost
+    where = int(np.argmin(got == exact[: len(got)])) if share < 0.99 else len(got)
+    assert where % 4096 == 0
+    assert np.array_equal(got, np.delete(exact, slice(where, where + lost)))
+    (record,) = caplog.records
+    assert f" {where * 1000 // RATE} ms into it; {len(got) * 1000 // RATE} ms of" in record.message
+
+
+def test_flac_whose_frames_differ_in_length_is_read_up_to_the_fault(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    turned = bytearray(long_one("FLAC", "PCM_16"))
+    turned[8:10] = b"\0\x10"  # its shortest frame, it says
+    got = np.frombuffer(read_wav(bytes(turned[: len(turned) // 2])), "<i2")
+    assert len(got) == len(LONG) // 2 // 4096 * 4096
+    assert np.array_equal(got, np.rint(LONG[: len(got)] * 32768))
+    assert f" {len(got) * 1000 // RATE} ms into it; {len(got) * 1000 // RATE} ms" in caplog.text
+
+
+def test_several_faults_in_flac_are_left_out_each() -> None:
+    turned = bytearray(long_one("FLAC", "PCM_16"))
+    for share in (0.2, 0.21, 0.5, 0.8):
+        turned[int(share * len(turned))] ^= 0x40
+    del turned[len(turned) * 3 // 5 : len(turned) * 3 // 5 + 500]
+    got = np.frombuffer(read_wav(bytes(turned)), "<i2")
+    assert len(got) == len(LONG) - 4 * 4096
+    exact = np.rint(LONG * 32768).astype("<i2")
+    frames = {exact[at : at + 4096].tobytes() for at in range(0, len(exact), 4096)}
+    assert all(got[at : at + 4096].tobytes() in frames for at in range(0, len(got), 4096))
+
+
 def test_a_flac_file_that_ends_between_two_frames_is_cut_off(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -182,11 +223,11 @@ def test_nothing_is_said_of_a_file_that_is_right(
 def test_a_page_of_ogg_that_is_damaged_is_left_out(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kind, coding, unit = DAMAGED[name]
+    kind, coding, _ = DAMAGED[name]
     turned = bytearray(long_one(kind, coding))
     turned[len(turned) // 2] ^= 0xFF
     samples = len(read_wav(bytes(turned))) // 2
-    assert len(LONG) - unit <= samples < len(LONG)
+    assert len(LONG) - 1.2 * RATE <= samples < len(LONG), "a page is a second here"
     (record,) = caplog.records
     assert "(Ogg) is damaged: the page at byte " in record.getMessage()
 
