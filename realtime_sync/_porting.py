@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from .errors import ConfigError
 
-__all__ = ["OTHER_NAMES", "Advising", "Blocking", "NotAwaited", "name_of_another_package"]
+__all__ = ["OTHER_NAMES", "Absent", "Advising", "Blocking", "NotAwaited", "name_of_another_package"]
 
 # What other packages call it, and what it is called here.
 OTHER_NAMES: Mapping[str, str] = {
@@ -77,6 +77,23 @@ class Blocking(NotAwaited):
 
 class _NotHereError(ConfigError, AttributeError):
     """Also an AttributeError, so that `hasattr` and the default of `getattr` work as ever."""
+
+
+class Absent:
+    """An attribute that the same object of another package has, in a class without `Advising`.
+
+    Args:
+        name: of the attribute.
+        advice: what to write instead.
+    """
+
+    __slots__ = ("_words",)
+
+    def __init__(self, name: str, advice: str) -> None:
+        self._words = f".{name}: {advice}"
+
+    def __get__(self, obj: object, owner: type) -> Any:
+        raise _NotHereError(self._words)
 
 
 class Advising:
