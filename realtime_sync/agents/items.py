@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast
 
+from .._porting import NoOptions
 from .._required import require_flag
 from .._shown import shown
 from .._types import JsonDict
@@ -20,7 +21,6 @@ from ..conversation.history_item import HistoryItem, HistoryPart
 from ..errors import UserError
 from ..events.dump_options import (
     DumpOptions,
-    NoOptions,
     check_no_options,
     check_options,
     check_update,

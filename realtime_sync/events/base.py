@@ -20,14 +20,13 @@ from attrs import field, frozen
 from attrs.exceptions import FrozenInstanceError
 
 from .._init_hints import bind_init_hints
-from .._porting import Absent, NotAwaited
+from .._porting import Absent, NoOptions, NotAwaited
 from .._required import require, require_flag, require_object
 from .._types import UNSET, JsonDict
 from .._typing import Unpack
 from ..errors import LocalProtocolError
 from .dump_options import (
     DumpOptions,
-    NoOptions,
     check_no_options,
     check_options,
     check_update,

@@ -13,7 +13,6 @@ from .._typing import TypedDict
 
 __all__ = [
     "DumpOptions",
-    "NoOptions",
     "check_no_options",
     "check_options",
     "check_update",
@@ -43,10 +42,6 @@ class DumpOptions(TypedDict, total=False):
     exclude_none: bool
     exclude_unset: bool
     warnings: bool | Literal["none", "warn", "error"]
-
-
-class NoOptions(TypedDict):
-    """What may be said where pydantic has options and nothing of it is here."""
 
 
 _MOST_NAMED = 10_000  # within a dictionary; more has only one that stands within itself

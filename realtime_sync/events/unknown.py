@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 from attrs import frozen
 
+from .._porting import NoOptions
 from .._required import require_object, require_text
 from .._types import JsonDict
 from .._typing import Unpack
 from ..errors import LocalProtocolError
 from .base import Event, plain, set_dict, shorten
-from .dump_options import NoOptions, check_no_options
+from .dump_options import check_no_options
 
 __all__ = ["UnknownEvent"]
 
