@@ -6,6 +6,7 @@ costs next to nothing.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from . import _lazy
@@ -155,7 +156,7 @@ if not TYPE_CHECKING:  # a type checker knows the names by itself, and which are
     def __getattr__(name: str) -> object:
         from ._porting import name_of_another_package
 
-        advice = name_of_another_package(name)
+        advice = name_of_another_package(name, sys._getframe(1))
         if advice is not None:
             raise advice
         return _get(name)

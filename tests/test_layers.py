@@ -19,7 +19,7 @@ LAYERS = {
     "_shown": 0,
     "_codec": 1,
     "_types": 1,
-    "_typing": 1,
+    "_typing": 0,
     "_deadline": 1,
     "_fork": 1,
     "_headers": 1,

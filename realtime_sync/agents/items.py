@@ -12,14 +12,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast
 
+from .._porting import NoOptions
 from .._required import require_flag
 from .._shown import shown
 from .._types import JsonDict
+from .._typing import Unpack
 from ..conversation.history_item import HistoryItem, HistoryPart
 from ..errors import UserError
+from ..events.dump_options import (
+    DumpOptions,
+    check_no_options,
+    check_options,
+    check_update,
+    read_json,
+    reduced,
+)
 from ..events.json_writer import event_text
 from ..events.wire_values import as_text
-from .given import require, require_count, require_object
+from .given import require, require_count
 
 __all__ = [
     "AssistantAudio",
@@ -52,26 +62,34 @@ class ItemModel:
 
     model_extra: JsonDict = field(default_factory=dict)
 
-    def model_dump(self, *, mode: str = "python", exclude_none: bool = False) -> JsonDict:
+    def model_dump(self, **options: Unpack[DumpOptions]) -> JsonDict:
         """Return the fields as a dictionary, ready for JSON.
 
         Args:
-            mode: accepted for pydantic's callers; both of its forms are the same here.
-            exclude_none: leave out what is None, at every level.
-        """
-        require_flag(exclude_none, "exclude_none", error=UserError)
-        values: JsonDict = _dump(self, exclude_none)
-        return values
+            options: see `realtime_sync.events.dump_options.DumpOptions`; all fields are set, so
+                ``exclude_unset`` is False.
 
-    def model_dump_json(self, *, indent: int | None = None, exclude_none: bool = False) -> str:
+        Raises:
+            UserError: an option is not here, or has a wrong value.
+        """
+        return self._dump_by("model_dump", options)
+
+    def model_dump_json(self, *, indent: int | None = None, **options: Unpack[DumpOptions]) -> str:
         """Return `model_dump` as JSON text, compact unless ``indent`` (spaces) is given.
 
         Raises:
-            UserError: ``indent`` is no number of spaces.
+            UserError: as `model_dump`, or ``indent`` is no number of spaces.
         """
         if indent is not None:
             require_count(indent, "indent")
-        return event_text(self.model_dump(exclude_none=exclude_none), indent)
+        return event_text(self._dump_by("model_dump_json", options), indent)
+
+    def _dump_by(self, call: str, options: DumpOptions) -> JsonDict:
+        check_options(call, options, error=UserError)
+        if options.get("exclude_unset"):
+            kind = type(self).__name__
+            raise UserError(f"all fields of a {kind} are set; write exclude_none=True instead")
+        return reduced(_dump(self), options)
 
     def model_copy(self: M, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> M:
         """Return a copy with some fields changed.
@@ -81,10 +99,10 @@ class ItemModel:
             deep: copy lists and dictionaries as well, down to the last.
 
         Raises:
-            UserError: ``update`` is no dictionary.
+            UserError: ``update`` is no dictionary of fields.
         """
         if update is not None:
-            require_object(update, "what model_copy() changes")
+            check_update(update, error=UserError)
         require_flag(deep, "deep", error=UserError)
         made = copy.deepcopy(self) if deep else copy.copy(self)
         made.model_extra = dict(made.model_extra)
@@ -97,7 +115,7 @@ class ItemModel:
         return made
 
     @classmethod
-    def model_validate(cls: type[M], obj: Any) -> M:
+    def model_validate(cls: type[M], obj: Any, **options: Unpack[NoOptions]) -> M:
         """Return the item, or part, in a dictionary such as `model_dump` returns.
 
         Args:
@@ -106,6 +124,7 @@ class ItemModel:
         Raises:
             UserError: a field is missing, or says that this is something else.
         """
+        check_no_options("model_validate", options, error=UserError)
         if isinstance(obj, cls):
             return obj
         if not isinstance(obj, Mapping):
@@ -119,6 +138,18 @@ class ItemModel:
             known["content"] = [_validated_part(cls, part) for part in content]
         return cls(**known, model_extra=extra)
 
+    @classmethod
+    def model_validate_json(
+        cls: type[M], json_data: str | bytes | bytearray, **options: Unpack[NoOptions]
+    ) -> M:
+        """Return `model_validate` of JSON text.
+
+        Raises:
+            UserError: it is no JSON, or as `model_validate`.
+        """
+        check_no_options("model_validate_json", options, error=UserError)
+        return cls.model_validate(read_json(json_data, cls.__name__, error=UserError))
+
     def __repr__(self) -> str:
         fields = [
             f"{each.name}={shown(value)}"
@@ -128,7 +159,7 @@ class ItemModel:
         return f"{type(self).__name__}({', '.join(fields)})"
 
 
-def _dump(value: Any, exclude_none: bool) -> Any:
+def _dump(value: Any) -> Any:
     if isinstance(value, ItemModel):
         # The common field comes first in a dataclass; in JSON it is to come last.
         fields = {name: v for name, v in vars(value).items() if name != "model_extra"}
@@ -136,13 +167,9 @@ def _dump(value: Any, exclude_none: bool) -> Any:
             del fields["heard"]
         value = {**fields, **value.model_extra}
     if isinstance(value, Mapping):
-        return {
-            name: _dump(v, exclude_none)
-            for name, v in value.items()
-            if not (exclude_none and v is None)
-        }
+        return {name: _dump(v) for name, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_dump(v, exclude_none) for v in value]
+        return [_dump(v) for v in value]
     return value
 
 

@@ -7,8 +7,10 @@ import os
 from collections.abc import Callable, Mapping
 
 from .._net.secrets import show_url
+from .._porting import NoOptions, refuse_options
 from .._required import is_absent, require_function
 from .._types import UNSET, SSLContext, Unset
+from .._typing import Unpack
 from ..errors import ConfigError
 from ..providers import AzureProvider, BetaDialect, DialectFactory, dialect_factory
 from ..providers.azure import azure_base_url
@@ -81,7 +83,9 @@ class AzureOpenAI(Client):
         proxy: str | None = None,
         ssl_context: SSLContext | None = None,
         dialect: str | DialectFactory | None = None,
+        **elsewhere: Unpack[NoOptions],
     ) -> None:
+        refuse_options(type(self).__name__, elsewhere)
         version = _api_version(api_version)
         key, token = _credential(api_key, azure_ad_token, azure_ad_token_provider)
         spoken: DialectFactory | None = BetaDialect if version is not None else None

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import attrs
 
-from .._porting import Advising, Blocking
+from .._porting import Advising, Blocking, NoOptions, refuse_options
 from .._required import is_absent, is_text, require_name
 from .._types import UNSET
+from .._typing import Unpack
 from .._uncopied import Uncopied
 from ..connection.manager import RealtimeConnectionManager
 from ..connection.reconnect import OnReconnecting, ReconnectPolicy
@@ -58,6 +59,16 @@ _SECRETS = "the beta's name; write client.realtime.client_secrets.create(...)"
 _NOT_REALTIME = "not of the realtime API, which alone is here; use the `openai` package beside"
 _OF_CONNECTIONS = "of connections; write with client.realtime.connect() as connection: …"
 _ANOTHER = "not needed: make another client with these options"
+
+_OF_THE_LINK = {
+    **{
+        each.name: f"write websocket_connection_options={{{each.name!r}: …}}"
+        for each in attrs.fields(TransportOptions)
+    },
+    "api_key": "the client has it; make another client",
+    "extra_body": "write connection.session.update(session=…) when it is open",
+    "timeout": "write websocket_connection_options={'open_timeout': …}, or recv(timeout=…)",
+}
 
 CLIENTS_OF_OURS = "pass one of realtime_sync, such as OpenAI() or Local()"
 
@@ -226,6 +237,7 @@ class RealtimeResource(Advising, Uncopied):
         max_queue_bytes: int = DEFAULT_MAX_QUEUE_BYTES,
         reconnect: ReconnectPolicy | None = None,
         transport: TransportFactory | None = None,
+        **elsewhere: Unpack[NoOptions],
     ) -> RealtimeConnectionManager:
         """Return a connection to be opened by ``with``, or by ``.enter()``.
 
@@ -257,6 +269,7 @@ class RealtimeResource(Advising, Uncopied):
             ConfigError: an option or the combination is wrong. Errors of the link come from
                 opening it.
         """
+        refuse_options("connect", elsewhere, _OF_THE_LINK)
         for name, value in (("model", model), ("call_id", call_id)):
             if value is not None:
                 require_name(value, name, error=ConfigError)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from .._net.secrets import show_url
+from .._porting import NoOptions, refuse_options
 from .._required import is_absent
 from .._types import UNSET, SSLContext, Unset
+from .._typing import Unpack
 from ..errors import ConfigError
 from ..providers import DialectFactory, OpenAIProvider, dialect_factory
 from ..rest.api import DEFAULT_MAX_RETRIES
@@ -66,7 +68,9 @@ class OpenAI(Client):
         proxy: str | None = None,
         ssl_context: SSLContext | None = None,
         dialect: str | DialectFactory | None = None,
+        **elsewhere: Unpack[NoOptions],
     ) -> None:
+        refuse_options(type(self).__name__, elsewhere)
         key = secret_option(api_key, "OPENAI_API_KEY")
         if is_absent(key):
             raise ConfigError(

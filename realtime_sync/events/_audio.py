@@ -103,10 +103,9 @@ class AudioDelta(Event):
         self.delta  # noqa: B018  # takes it out of the text
         return super().replace(**changes)
 
-    def to_dict(self) -> JsonDict:
-        """Return the wire form: what was received or given, under GA names, ready for JSON."""
+    def _form(self) -> JsonDict:
         self.delta  # noqa: B018  # takes it out of the text
-        return super().to_dict()
+        return super()._form()
 
 
 bind_init_hints(AudioDelta)  # attrs calls the hook for the subclasses of who has it

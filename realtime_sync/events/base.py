@@ -20,10 +20,19 @@ from attrs import field, frozen
 from attrs.exceptions import FrozenInstanceError
 
 from .._init_hints import bind_init_hints
-from .._porting import NotAwaited
-from .._required import require_flag
+from .._porting import Absent, NoOptions, NotAwaited
+from .._required import require, require_flag, require_object
 from .._types import UNSET, JsonDict
+from .._typing import Unpack
 from ..errors import LocalProtocolError
+from .dump_options import (
+    DumpOptions,
+    check_no_options,
+    check_options,
+    check_update,
+    read_json,
+    reduced,
+)
 from .json_writer import event_text
 
 __all__ = [
@@ -117,45 +126,122 @@ class Model:
         values = {name: v for name, v in self.__dict__.items() if name in self._wire}
         return load(type(self), {**values, **self.extra, **changes})
 
-    def to_dict(self) -> JsonDict:
-        """Return the wire form: what was received or given, under GA names, ready for JSON."""
+    def to_dict(self, **options: Unpack[DumpOptions]) -> JsonDict:
+        """Return the wire form: what was received or given, under GA names, ready for JSON.
+
+        Args:
+            options: see `DumpOptions`.
+
+        Raises:
+            LocalProtocolError: an option is not here, or has a wrong value.
+        """
+        return self._dump("to_dict", options) if options else self._form()
+
+    def to_json(self, *, indent: int | None = None, **options: Unpack[DumpOptions]) -> str:
+        """Return `to_dict` as JSON text.
+
+        Args:
+            indent: spaces for each level; None for compact text.
+            options: see `DumpOptions`.
+
+        Raises:
+            LocalProtocolError: as `to_dict`, or ``indent`` is no number of spaces.
+        """
+        return event_text(self._dump("to_json", options), indent)
+
+    def model_dump(self, **options: Unpack[DumpOptions]) -> JsonDict:
+        """Return `to_dict`, under the name that users of pydantic models call."""
+        return self._dump("model_dump", options)
+
+    def model_dump_json(self, *, indent: int | None = None, **options: Unpack[DumpOptions]) -> str:
+        """Return `to_json`, under the name that users of pydantic models call."""
+        return event_text(self._dump("model_dump_json", options), indent)
+
+    def model_copy(self: M, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> M:
+        """Return a copy with some fields changed, as `replace` does.
+
+        Args:
+            update: new values; what is no field of this class goes to `extra`.
+            deep: copy lists and dictionaries as well, down to the last.
+
+        Raises:
+            LocalProtocolError: ``update`` is no dictionary of fields.
+        """
+        require_flag(deep, "deep", error=LocalProtocolError)
+        if update is not None:
+            check_update(update, error=LocalProtocolError)
+        copied = self._built(self.to_dict()) if deep else self
+        return copied.replace(**(update or {}))
+
+    @classmethod
+    def model_validate(cls: type[M], obj: Any, **options: Unpack[NoOptions]) -> M:
+        """Return the value in a dictionary such as `to_dict` returns.
+
+        Only what tells one class from another is checked; what is within passes as a server's.
+
+        Args:
+            obj: the dictionary; an instance passes through.
+
+        Raises:
+            LocalProtocolError: a field is missing, or ``type`` or ``role`` is that of another
+                class.
+        """
+        check_no_options("model_validate", options, error=LocalProtocolError)
+        if isinstance(obj, cls):
+            return obj
+        require_object(obj, f"a {cls.__name__}", error=LocalProtocolError)
+        for each in attrs.fields(cls):
+            if each.default is attrs.NOTHING and each.name not in obj:
+                raise LocalProtocolError(f"{cls.__name__} needs {each.name!r}")
+            if each.name in ("type", "role") and isinstance(each.default, str):
+                given = obj.get(each.name, each.default)
+                rule = f"the {each.name} of {cls.__name__} is {each.default!r}"
+                require(given == each.default, rule, given, error=LocalProtocolError)
+        return cls._built(obj)
+
+    @classmethod
+    def model_validate_json(
+        cls: type[M], json_data: str | bytes | bytearray, **options: Unpack[NoOptions]
+    ) -> M:
+        """Return `model_validate` of JSON text.
+
+        Raises:
+            LocalProtocolError: it is no JSON, or as `model_validate`.
+        """
+        check_no_options("model_validate_json", options, error=LocalProtocolError)
+        return cls.model_validate(read_json(json_data, cls.__name__, error=LocalProtocolError))
+
+    @classmethod
+    def model_construct(cls: type[M], **values: Any) -> M:
+        """Return a value of these fields without any check; those that are missing read as None.
+
+        Args:
+            values: fields of this class; others go to `extra`.
+        """
+        return cls._built(values)
+
+    @classmethod
+    def _built(cls: type[M], values: Mapping[str, Any]) -> M:
+        """Return the value of these fields, with those that are the same in each."""
+        said = {a.name: a.default for a in attrs.fields(cls) if isinstance(a.default, str)}
+        return load(cls, {**said, **values})
+
+    def _dump(self, call: str, options: DumpOptions) -> JsonDict:
+        check_options(call, options, error=LocalProtocolError)
+        form = self._form()
+        return reduced(form if options.get("exclude_unset", True) else self._filled(), options)
+
+    def _form(self) -> JsonDict:
+        """Return the wire form."""
         wire = self._wire
         values = {name: v for name, v in self.__dict__.items() if name in wire}
         form: JsonDict = plain({**values, **self.extra})
         return form
 
-    def to_json(self) -> str:
-        """Return the wire form as compact JSON text."""
-        return event_text(self.to_dict())
-
-    def model_dump(
-        self,
-        *,
-        mode: str = "python",  # the wire form is the same in both of pydantic's
-        exclude_none: bool = False,
-        exclude_unset: bool = True,  # what was not set is not in the wire form
-    ) -> JsonDict:
-        """Return `to_dict`, under the name that users of pydantic models call.
-
-        Args:
-            mode: accepted for pydantic's callers; values are always ready for JSON.
-            exclude_none: leave explicit nulls out, at every level.
-            exclude_unset: accepted; fields that were not received or given are never included.
-        """
-        require_flag(exclude_none, "exclude_none", error=LocalProtocolError)
-        values = self.to_dict()
-        return _without_none(values) if exclude_none else values
-
-    def model_dump_json(
-        self,
-        *,
-        indent: int | None = None,
-        exclude_none: bool = False,
-        exclude_unset: bool = True,
-    ) -> str:
-        """Return `model_dump` as JSON text, compact unless ``indent`` (spaces) is given."""
-        values = self.model_dump(exclude_none=exclude_none, exclude_unset=exclude_unset)
-        return event_text(values, indent)
+    def _filled(self) -> JsonDict:
+        """Return the wire form with None for what was not set."""
+        names = (a.name for a in attrs.fields(type(self)) if a.name in self._wire)
+        return {**{name: _filled(getattr(self, name)) for name in names}, **plain(self.extra)}
 
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
@@ -178,6 +264,15 @@ class Model:
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
+for _name, _advice in {
+    "copy": "write model_copy(update={…}), or replace(…)",
+    "dict": "write to_dict()",
+    "json": "write to_json()",
+    "model_json_schema": "it is no pydantic model; TypeAdapter of its …Param dictionary has one",
+    "parse_obj": "write model_validate(…)",
+    "parse_raw": "write model_validate_json(…)",
+}.items():
+    setattr(Model, _name, Absent(_name, _advice))
 Model.extra = EMPTY  # what reads when a value has no unknown fields
 set_dict = Model.__dict__["__dict__"].__set__  # past the frozen __setattr__, 60 ns
 
@@ -311,11 +406,13 @@ def as_came(event: Event, name: str) -> Any:
     return value if type(value) is dict else plain(value)
 
 
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_none(v) for key, v in value.items() if v is not None}
-    if isinstance(value, list):
-        return [_without_none(v) for v in value]
+def _filled(value: Any) -> Any:
+    if isinstance(value, Model):
+        return value._filled()
+    if isinstance(value, Mapping):
+        return {key: _filled(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_filled(v) for v in value]
     return value
 
 

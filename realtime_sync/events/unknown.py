@@ -7,10 +7,13 @@ from typing import Any, Literal
 
 from attrs import frozen
 
-from .._required import require_object
+from .._porting import NoOptions
+from .._required import require_object, require_text
 from .._types import JsonDict
+from .._typing import Unpack
 from ..errors import LocalProtocolError
 from .base import Event, plain, set_dict, shorten
+from .dump_options import check_no_options
 
 __all__ = ["UnknownEvent"]
 
@@ -52,10 +55,26 @@ class UnknownEvent(Event):
         data = {**self.data, **changes}
         return UnknownEvent(type=data["type"], data=data)
 
-    def to_dict(self) -> JsonDict:
-        """Return the wire form."""
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Unpack[NoOptions]) -> UnknownEvent:
+        """Return the event in a dictionary; see `Model.model_validate`."""
+        check_no_options("model_validate", options, error=LocalProtocolError)
+        if isinstance(obj, cls):
+            return obj
+        require_object(obj, "an UnknownEvent", error=LocalProtocolError)
+        require_text(obj.get("type"), "the type of an event", error=LocalProtocolError)
+        return cls._built(obj)
+
+    @classmethod
+    def _built(cls, values: Mapping[str, Any]) -> UnknownEvent:
+        return UnknownEvent(type=values.get("type", ""), data=values)
+
+    def _form(self) -> JsonDict:
         values: JsonDict = plain(self.data)
         return values
+
+    def _filled(self) -> JsonDict:
+        return self._form()
 
     def __repr__(self) -> str:
         return f"UnknownEvent(type={self.type!r}, data={shorten(self.data)})"

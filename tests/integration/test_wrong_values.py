@@ -69,7 +69,6 @@ NOT_CALLED = {
 }
 # What takes more than its annotation says, by the callable and the parameter.
 TAKES_ANYTHING = {
-    r".*\.model_dump(_json)? (mode|exclude_unset)": "is accepted for programs of pydantic",
     r"agents\.OpenAIRealtime\w+\.remove_listener listener": "of what is none none is removed",
     r"agents\.OpenAIRealtime\w+ transport_config": "is checked when it connects",
     r"agents\.RealtimeAgent (hooks|prompt|voice)": "is checked when its session is entered",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
+import openai as openai_package
 import pytest
 
 import realtime_sync
@@ -20,7 +23,7 @@ from realtime_sync import (
     TranslationConnection,
     YandexAIStudio,
 )
-from realtime_sync._porting import OTHER_NAMES
+from realtime_sync._porting import NAMES_ELSEWHERE, OPTIONS_ELSEWHERE, OTHER_NAMES
 from realtime_sync.agents import RealtimeAgent, RealtimeRunner
 from realtime_sync.connection import ConnectionSettings
 from realtime_sync.events import parse_event
@@ -136,9 +139,99 @@ def test_await_of_any_event(type: str) -> None:
 def test_an_import_by_another_package_s_name(theirs: str, ours: str) -> None:
     with pytest.raises(ConfigError, match=f"has no {theirs}; import {ours} instead") as told:
         exec(f"from realtime_sync import {theirs}")
+    assert isinstance(told.value, ImportError)
     assert ("delete `async` and `await`" in str(told.value)) == theirs.startswith("Async")
     assert hasattr(realtime_sync, ours)
     assert theirs not in realtime_sync.__all__
+
+
+@pytest.mark.parametrize(("theirs", "advice"), NAMES_ELSEWHERE.items())
+def test_an_import_of_what_is_not_here(theirs: str, advice: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        exec(f"from realtime_sync import {theirs}")
+    assert isinstance(told.value, ImportError)
+    assert str(told.value) == f"realtime_sync has no {theirs}: {advice}"
+
+
+def test_a_program_that_tries_imports_goes_on() -> None:
+    found: dict[str, object] = {}
+    exec(
+        "try: from realtime_sync import AsyncOpenAI as Client\n"
+        "except ImportError: from realtime_sync import OpenAI as Client",
+        found,
+    )
+    assert found["Client"] is OpenAI
+
+
+@pytest.mark.parametrize("name", ["AsyncOpenAI", "NOT_GIVEN"])
+def test_to_ask_the_package_for_a_name_raises_nothing(name: str) -> None:
+    assert not hasattr(realtime_sync, name)
+    assert getattr(realtime_sync, name, "none") == "none"
+    with pytest.raises(ConfigError, match=f"realtime_sync has no {name}") as told:
+        getattr(realtime_sync, name)
+    assert isinstance(told.value, AttributeError)
+
+
+# -- options ---------------------------------------------------------------------------------------
+
+
+def options_of(function: Callable[..., object]) -> set[str]:
+    return inspect.signature(function).parameters.keys() - {"self", "elsewhere"}
+
+
+THEIR_OPTIONS = [
+    *((OpenAI, {"api_key": "k"}, name) for name in options_of(openai_package.OpenAI)),
+    *(
+        (AzureOpenAI, {"api_key": "k", "azure_endpoint": "https://a"}, name)
+        for name in options_of(openai_package.AzureOpenAI)
+    ),
+]
+
+
+@pytest.mark.parametrize(("client", "needed", "name"), sorted(THEIR_OPTIONS, key=str))
+def test_an_option_of_their_client_is_here_or_told(
+    client: type[Any], needed: dict[str, str], name: str
+) -> None:
+    if name in options_of(client):
+        return
+    client(**needed, **{name: None})  # it asks for nothing
+    words = f"{client.__name__}() has no {name}=: {OPTIONS_ELSEWHERE[name]}"
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        client(**needed, **{name: object()})
+
+
+def test_every_option_of_their_connect_is_here() -> None:
+    theirs = openai_package.OpenAI(api_key="k").realtime.connect
+    assert options_of(theirs) <= options_of(openai().realtime.connect)
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("timeout", r"write websocket_connection_options=\{'open_timeout': …\}, or recv"),
+        ("max_size", r"write websocket_connection_options=\{'max_size': …\}"),
+        ("extra_body", r"write connection\.session\.update\(session=…\)"),
+        ("api_key", "the client has it; make another client"),
+    ],
+)
+def test_an_option_of_connect_that_is_elsewhere(option: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=rf"connect\(\) has no {option}=: {words}"):
+        openai().realtime.connect(model="m", **{option: 3})
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: OpenAI(api_key="k", no_such=1),  # type: ignore[call-arg]
+        lambda: openai().realtime.connect(model="m", no_such=None),
+    ],
+)
+def test_any_other_option_is_a_type_error_as_ever(call: Callable[[], object]) -> None:
+    with pytest.raises(TypeError, match="got an unexpected keyword argument 'no_such'"):
+        call()
+
+
+# -- attributes ------------------------------------------------------------------------------------
 
 
 def test_any_other_name_is_an_import_error_as_ever() -> None:

@@ -44,6 +44,7 @@ NEVER = (
     "default_headers is", "=7 is wrong; give a list", "unexpected keyword argument",
     "callable returned no key", "model and call_id", "no calls to join",
     "the dialect factory returned", "for example model='speech", "what has a token()",
+    "write websocket_connection_options={", "write connection.session.update(session=…)",
     # voice: it gives rules that are right, and asks for no words
     "backchannels=", "verdict_s=", "min_ms and resume", "runs once", "say() takes",
     "unknown_tools must", "a voice loop takes", "must be an object with process()",
