@@ -106,7 +106,9 @@ class InputFile:
         try:
             return Path(path).open("rb")
         except (OSError, ValueError, TypeError) as exc:  # null bytes; a path of bytes
-            reason = exc.strerror if isinstance(exc, OSError) else exc
+            reason: object = exc.strerror if isinstance(exc, OSError) else exc
+            if isinstance(exc, UnicodeError):
+                reason = "half a surrogate pair is in no path"
             raise AudioError(f"can't read {self.name}: {reason}; check the path") from exc
 
     @property

@@ -24,9 +24,9 @@ def dialect_factory(dialect: str | DialectFactory | None) -> DialectFactory | No
         dialect: ``"ga"``, ``"beta"`` or ``"yandex"``; or what makes a `Dialect`; None is GA.
 
     Raises:
-        ConfigError: no dialect has that name.
+        ConfigError: no dialect has that name, and it makes none.
     """
-    if not isinstance(dialect, str):
+    if dialect is None or callable(dialect):
         return dialect
     if not isinstance(dialect, str) or dialect not in _FACTORIES:
         names = ", ".join(map(repr, _FACTORIES))
