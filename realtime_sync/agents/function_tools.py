@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, cast, overload
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, cast, overload
 
 from .._deadline import LONGEST_S
 from .._required import is_absent, is_number
 from .._shown import shown
+from .._typing import TypedDict, Unpack
 from ..errors import ConfigError, ModelBehaviorError, UserError
 from ..tools.arguments import read_arguments
 from ..tools.call_context import CallContext
@@ -22,9 +23,6 @@ from .given import require, require_flag, require_object, require_text, require_
 from .run_context import RunContextWrapper, TContext, ToolContext
 from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
 from .user_code import Switch, name_of, require_function, require_switch
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 __all__ = [
     "FAILURE_TEXT",
@@ -100,10 +98,9 @@ class FunctionTool:
     timeout_behavior: TimeoutBehavior = "error_as_result"
     timeout_error_function: ToolErrorFunction | None = None
     defer_loading: bool = False
-    _: KW_ONLY
-    allowed_callers: list[str] | None = None
-    output_json_schema: dict[str, Any] | None = None
-    namespace: str | None = field(default=None, repr=False)
+    allowed_callers: list[str] | None = field(default=None, kw_only=True)
+    output_json_schema: dict[str, Any] | None = field(default=None, kw_only=True)
+    namespace: str | None = field(default=None, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         """Check what a mistake would make fail much later."""

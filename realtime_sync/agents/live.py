@@ -6,12 +6,13 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from .._deadline import Deadline
 from .._shown import shown
 from .._types import JsonDict
 from ..audio.base import SinkLike, SourceLike, as_sink, as_source
+from ..clients.base import Client
 from ..connection.connection import RealtimeConnection
 from ..connection.reconnect import ReconnectingEvent
 from ..conversation.session import SoundFormat
@@ -53,13 +54,11 @@ from .session_settings import resolve_settings
 from .session_work import SessionWork
 from .user_code import require_function
 
-if TYPE_CHECKING:
-    from ..clients.base import Client
-
 __all__ = ["Live"]
 
 log = logging.getLogger(__name__)
 
+_OPENED_BY = "runner.run()"
 _CLOSE_S = 3.0
 _IDLE_TIMEOUT_S = 2.0
 _ANSWER_TIMEOUT_S = 30.0
@@ -159,6 +158,7 @@ class Live:
             ConfigError, ConnectError, ApiError, ConnectionClosed: as a connection's opening.
         """
         self.connection = self._stack.enter_context(self._manager)
+        self.connection.opened_by = _OPENED_BY
         self._assemble()
         self.connection.session.update(session=cast("Any", self._payload))
         self._stack.callback(lambda: self._hooks.close(Deadline(_CLOSE_S)))
@@ -532,7 +532,9 @@ class Live:
         if self.failure is not None:
             return self.failure
         closed_by = "the server" if self.end_reason == "server_closed" else "this side"
-        return ConnectionClosedOK(1000, "the session is closed", closed_by=closed_by)
+        end = ConnectionClosedOK(1000, "the session is closed", closed_by=closed_by)
+        end.opened_by = _OPENED_BY
+        return end
 
 
 def _speed_of(session: JsonDict) -> float | None:

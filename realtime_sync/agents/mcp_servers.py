@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any, Literal
 
 from attrs import field, frozen
 
@@ -16,6 +16,8 @@ from .._deadline import LONGEST_S
 from .._required import is_absent, is_number, is_text
 from .._shown import shown
 from .._types import JsonDict
+from .._typing import Required, Self, TypedDict, Unpack
+from .._uncopied import Uncopied
 from ..errors import UserError
 from .function_tools import ToolErrorFunction, check_tool_guardrails
 from .given import require_flag, require_object, require_text, require_text_values, require_texts
@@ -23,9 +25,6 @@ from .mcp_link import McpLink, McpTarget, http_target, stdio_target
 from .run_context import RunContextWrapper
 from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
 from .user_code import require_blocking, require_function
-
-if TYPE_CHECKING:
-    from typing_extensions import Required, Self, Unpack  # Required: in typing from 3.11 on
 
 __all__ = [
     "UNSET",
@@ -152,7 +151,7 @@ class MCPServerOptions(TypedDict, total=False):
     tool_output_guardrails: list[ToolOutputGuardrail[Any]] | None
 
 
-class MCPServer:
+class MCPServer(Uncopied):
     """A server whose tools agents may have; `MCPServerStdio` and `MCPServerStreamableHttp` are.
 
     The program connects it and cleans up, best with ``with``, and gives it to as many agents and

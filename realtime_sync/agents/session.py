@@ -10,14 +10,16 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Any, Generic
 
 from .._deadline import Deadline
 from .._fork import Home
 from .._porting import Blocking
 from .._shown import shown
 from .._signal_safe import Claim
+from .._typing import Self
 from .._uncopied import Uncopied
+from ..clients.base import Client
 from ..connection.connection import RealtimeConnection
 from ..errors import ConcurrencyError, FormatError, RealtimeTimeout, UserError
 from ..voice.asks import Saying
@@ -42,11 +44,6 @@ from .session_box import IN_USE, SessionEvents
 from .session_history import SessionHistory
 from .usage import Usage
 from .user_code import require_function
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from ..clients.base import Client
 
 __all__ = ["RealtimeSession"]
 

@@ -65,7 +65,8 @@ def matcher(
             f"{where} takes a type such as 'response.done' or a predicate, not {shown(event)}"
         )
     if callable(event):
-        require_function(event, f"the predicate given to {where}", error=LocalProtocolError)
+        what = f"the predicate given to {where}"
+        require_function(event, what, takes=("event",), error=LocalProtocolError)
         return event
     if event == EVERY_EVENT:
         raise ConfigError(

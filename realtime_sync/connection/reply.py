@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -37,9 +37,6 @@ from ..events.base import as_came
 from ..events.server import detail_of
 from ..events.wire_values import as_code, as_id, as_index, as_object, as_text
 
-if TYPE_CHECKING:
-    import os
-
 __all__ = ["Reply", "ReplyDelta", "Turn", "failure_of", "server_error"]
 
 log = logging.getLogger(__name__)
@@ -69,7 +66,8 @@ class Reply:
         audio: the speech in the response's output format (PCM16: int16 mono, little-endian,
             24 kHz, unless the session or the response asks for another); ``b""`` for a written
             answer.
-        transcript: the words of ``audio``; ``""`` for a written answer.
+        transcript: the words of ``audio``; ``""`` for a written answer. What the user has said is
+            not in it, for servers transcribe no items.
         usage: the tokens the server counted, or None.
         function_calls: the calls that the model asks for and that ``tools=`` has not answered;
             answer each with a ``function_call_output`` item, then ``ask()`` again. Calls of tools

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from .._deadline import Deadline
 from .._shown import shown
+from .._uncopied import Uncopied
 from ..audio import Source, VirtualSpeaker, to_pcm16
 from ..audio.pcm import Pcm, require_rate, whole_pcm16
 from .script_error import ScriptError, require, require_count, require_text
@@ -20,7 +21,7 @@ _CHUNK_MS = 20
 _Tag = tuple[str | None, int]
 
 
-class MemorySource(Source):
+class MemorySource(Source, Uncopied):
     """A microphone that gives what a test says, at once and nothing else.
 
     `realtime_sync.audio.VirtualMicrophone` is one that takes its time, and is silent in between.

@@ -10,11 +10,14 @@ from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from types import TracebackType
+from typing import Any, cast
 
 from .._deadline import Deadline
 from .._shown import shown
 from .._types import JsonDict
+from .._typing import Self
+from .._uncopied import Uncopied
 from ..errors import ConnectionClosed
 from ..transport import MemoryPeer, MemoryTransport, Transport, TransportOptions, memory_pair
 from .script_error import (
@@ -28,11 +31,6 @@ from .scripted_session import APPEND, ScriptedSession
 from .steps import Expectation, ServerScript, Step, UnconsumedSteps, check_expectation, matches
 from .traffic import LinkEnd, Traffic, check_traffic, session_created
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
-
 __all__ = ["ScriptedServer"]
 
 log = logging.getLogger(__name__)
@@ -41,7 +39,7 @@ _BROKEN = 1006
 _SCRIPT_FAILED = 4000  # a code of our own, after which nobody connects anew
 
 
-class ScriptedServer:
+class ScriptedServer(Uncopied):
     """Plays the server by a script; no network, no sound, no waiting.
 
     ::

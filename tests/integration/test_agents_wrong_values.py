@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-import typing
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from typing_extensions import is_typeddict
 
 from realtime_sync import RealtimeError, agents, testing
 from realtime_sync.agents import (
@@ -866,7 +866,7 @@ def _public(module: Any) -> set[str]:
         thing = getattr(module, name)
         if inspect.isfunction(thing) and thing.__name__ == name and _takes(thing):
             found.add(name)
-        if not inspect.isclass(thing) or typing.is_typeddict(thing):
+        if not inspect.isclass(thing) or is_typeddict(thing):
             continue
         if inspect.isabstract(thing) or issubclass(thing, Exception):
             continue

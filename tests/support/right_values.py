@@ -34,7 +34,7 @@ from realtime_sync.distiller import DistillerEvent, open_session
 from realtime_sync.rest import Webhooks
 from realtime_sync.testing import MemorySink, MemorySource, ScriptedClient, ScriptedServer
 
-__all__ = ["KEY", "Bench", "right_values"]
+__all__ = ["ENTERED", "KEY", "MAKERS", "Bench", "right_values"]
 
 KEY = "sk-the-key-of-this-test"
 NOWHERE = "http://127.0.0.1:1/v1"
@@ -67,7 +67,11 @@ class Bench:
         owner = callee.owner.__name__ if callee.owner is not None else ""
         method = f"{owner}.{callee.name.rpartition('.')[2]}"
         made = MAKERS.get(method, MAKERS[owner])(self)
-        return self._stack.enter_context(made) if owner in ENTERED else made
+        return self.enter(made) if owner in ENTERED else made
+
+    def enter(self, made: Any) -> Any:
+        """Open something until the end of the test."""
+        return self._stack.enter_context(made)
 
     def connection(self) -> Any:
         """Return a connection that is open."""
