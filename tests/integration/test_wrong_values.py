@@ -117,16 +117,14 @@ SHOWS_NO_VALUE = {
         "of a long text the length is told, of half a character that it is one"
     ),
     r"subprotocols ": "there are few",
-    r"x.*(: can't be read|, line \d+: )": "the file is named",
-    r"timeout is <": "what the function has returned is shown",
+    r".*(: can't be read|, line \d+: )": "the file is named",
     r"on_event of a listener": "its method is shown",
-    r"the query of the URL": "it may hold a secret",
     r"malformed json": "the message is shown as text",
     r"the (answer was not over|words were not heard)": "nothing is wrong with the value",
     r"the (header '|history has)|\w+ needs '": "what lacks is told",
     r"write @|the parameter '|.* can't be a tool": "the function is named",
     r"an item that says nothing": "it is empty",
-    r".*(must take exactly|takes exactly) ": "the function is known",
+    r".*(must take exactly|takes exactly|is called with) ": "its parameters are told",
 }
 # Messages that name neither the parameter nor the call, with the reason.
 NAMES_NOTHING = {
@@ -205,7 +203,8 @@ def _shows(message: str, value: Any) -> bool:
     inside = [value]
     if isinstance(value, list | dict | bytes | str | np.ndarray):
         inside += [*value[:1]] if not isinstance(value, dict) else [*value, *value.values()]
-    return any(shown(each)[:12] in message or type(each).__name__ in message for each in inside)
+    names = [type(each).__name__ for each in inside] + [getattr(value, "__name__", KEY)]
+    return any(word in message for word in [*names, *(shown(each)[:12] for each in inside)])
 
 
 def _names(message: str, name: str, parameter: str) -> bool:
