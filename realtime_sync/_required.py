@@ -155,6 +155,7 @@ def require_function(
     what: str,
     *,
     takes: tuple[str, ...] | None = None,
+    named: tuple[str, ...] = (),
     error: type[Exception],
 ) -> None:
     """Refuse what can't be called, what nobody would await, and what takes other arguments.
@@ -163,28 +164,35 @@ def require_function(
         value: the function.
         what: names it in the error.
         takes: what it will be called with, by position; None where that differs.
+        named: what it will be called with beside it, by name.
         error: what is raised.
     """
     require(callable(value), f"{what} must be a function", value, error=error)
     if is_async(value):
         raise error(f"{what} is async and nobody would await it; write def instead of async def")
     if takes is not None:
-        require_parameters(value, what, takes=takes, error=error)
+        require_parameters(value, what, takes=takes, named=named, error=error)
 
 
 def require_parameters(
-    value: object, what: str, *, takes: tuple[str, ...], error: type[Exception]
+    value: object,
+    what: str,
+    *,
+    takes: tuple[str, ...],
+    named: tuple[str, ...] = (),
+    error: type[Exception],
 ) -> None:
     """Refuse a function that can't be called with so many arguments, if it says what it takes."""
     signature = _signature(value)
     if signature is None:
         return
     try:
-        signature.bind(*takes)
+        signature.bind(*takes, **dict.fromkeys(named))
     except TypeError:
+        called_with = ", ".join([*takes, *(f"{name}=…" for name in named)])
         parameters = ", ".join(signature.parameters)  # their defaults may be anything
         raise error(
-            f"{what} is called with ({', '.join(takes)}), and takes ({parameters}): change its "
+            f"{what} is called with ({called_with}), and takes ({parameters}): change its "
             "parameters"
         ) from None
 

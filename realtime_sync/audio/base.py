@@ -8,7 +8,6 @@ it every method is there.
 
 from __future__ import annotations
 
-import inspect
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -31,18 +30,18 @@ __all__ = [
     "chunks_of",
 ]
 
-# How the methods of sources and sinks are called: positional arguments, and names of others.
-_CALLS: dict[str, tuple[int, tuple[str, ...]]] = {
-    "close": (0, ()),
-    "write": (1, ("item_id", "content_index")),
-    "clear": (0, ()),
-    "drain": (1, ()),
-    "played_ms": (2, ()),
-    "flush": (0, ()),
-    "handed_ms": (2, ()),
-    "pause": (0, ()),
-    "resume": (0, ()),
-    "listen": (1, ()),
+# What the methods of sources and sinks are called with: by position, and by name.
+_CALLS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "close": ((), ()),
+    "write": (("audio",), ("item_id", "content_index")),
+    "clear": ((), ()),
+    "drain": (("timeout",), ()),
+    "played_ms": (("item_id", "content_index"), ()),
+    "flush": ((), ()),
+    "handed_ms": (("item_id", "content_index"), ()),
+    "pause": ((), ()),
+    "resume": ((), ()),
+    "listen": (("hear",), ()),
 }
 
 
@@ -366,23 +365,8 @@ def _require(thing: object, needed: type, what: str) -> None:
             f"{type(thing).__name__!r} objects are no {what}s, they lack: {missing}; "
             f"derive the class from realtime_sync.audio.{what.title()} and write what it lists"
         )
-    for name, (arguments, keywords) in _CALLS.items():
+    for name, (takes, named) in _CALLS.items():  # else a conversation would end in its midst
         if (method := getattr(thing, name, None)) is not None:
-            _require_call(method, f"{type(thing).__name__}.{name}", arguments, keywords)
+            what_of_it = f"{type(thing).__name__}.{name}"
+            require_function(method, what_of_it, takes=takes, named=named, error=ConfigError)
     require_rate(thing.rate, name=f"{what}.rate")  # type: ignore[attr-defined]  # it is there
-
-
-def _require_call(method: object, what: str, arguments: int, names: tuple[str, ...]) -> None:
-    """Refuse a method that can't be called as it will be: else a conversation ends in its midst."""
-    require_function(method, what, error=ConfigError)
-    try:
-        signature = inspect.signature(method)  # type: ignore[arg-type]  # it can be called
-    except (TypeError, ValueError):  # written in C
-        return
-    try:
-        signature.bind(*[None] * arguments, **dict.fromkeys(names))
-    except TypeError as exc:
-        raise ConfigError(
-            f"{what}{signature} can't be called as it must: {exc}; realtime_sync.audio.Source and "
-            "Sink tell how"
-        ) from exc

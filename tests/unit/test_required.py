@@ -218,6 +218,14 @@ def test_a_function_that_can_not_be_called_so_is_refused(
         assert str(caught.value) == told
 
 
+def test_a_function_is_called_by_names_too() -> None:
+    with pytest.raises(ConfigError, match=r"called with \(event, at=…\), and takes \(event\)"):
+        require_function(
+            lambda event: None, "it", takes=("event",), named=("at",), error=ConfigError
+        )
+    require_function(lambda e, at: None, "it", takes=("e",), named=("at",), error=ConfigError)
+
+
 def test_what_a_function_takes_may_be_open() -> None:
     require_function(lambda a, b: None, "it", error=ConfigError)
 
