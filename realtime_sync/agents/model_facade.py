@@ -151,7 +151,10 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel, Uncopied):
             case RealtimeModelSendSessionUpdate(settings):
                 session.update_settings(settings)
             case _:
-                raise UserError(f"{shown(event)} is nothing that can be sent to a model")
+                raise UserError(
+                    "send_event() takes an event for a model, such as "
+                    f"RealtimeModelSendInterrupt(), not {shown(event)}"
+                )
 
     def send_event_if(self, event: RealtimeModelSendEvent, send_if: Callable[[], bool]) -> bool:
         """Send something if ``send_if`` still says so; return whether it was sent.

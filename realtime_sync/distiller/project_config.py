@@ -67,10 +67,16 @@ def read_project_text(path: StrPath) -> str:
     try:
         return Path(file).read_text(encoding="utf-8-sig")
     except OSError as exc:
-        raise ConfigError(f"{file[:_MOST_SHOWN]}: can't be read: {exc.strerror}") from exc
+        raise ConfigError(f"{_one_line(file)}: can't be read: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
         line = exc.object.count(b"\n", 0, exc.start) + 1
-        raise ConfigError(f"{file}, line {line}: is not UTF-8; save it so") from exc
+        raise ConfigError(f"{_one_line(file)}, line {line}: is not UTF-8; save it so") from exc
+
+
+def _one_line(file: str) -> str:
+    return (
+        file[:_MOST_SHOWN].encode("unicode_escape").decode() if "\n" in file else file[:_MOST_SHOWN]
+    )
 
 
 def check_agents(config: Mapping[str, Any], error: ErrorAt) -> None:

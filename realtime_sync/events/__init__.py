@@ -1,5 +1,8 @@
 """The events of the realtime protocol as values: parse, build and dump them.
 
+Constructors check nothing, since an event holds whatever a server may send; what has no JSON form
+is refused where it is sent or written.
+
 It does no I/O and loads nothing but attrs and the standard library. All public names of
 `openai.types.realtime` are here; those that are not ours load their module at the first use.
 """

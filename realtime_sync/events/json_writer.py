@@ -40,7 +40,7 @@ def write_json(value: Any, what: str) -> str:
         if not text.isascii():
             text.encode()
     except (TypeError, ValueError, RecursionError) as exc:
-        raise LocalProtocolError(f"{what} can't be written as JSON: {exc}") from exc
+        raise LocalProtocolError(f"{what} can't be written as JSON: {_why(exc)}") from exc
     return text
 
 
@@ -66,7 +66,21 @@ def event_text(values: Any, indent: int | None = None) -> str:
         # Half of an emoji, cut in two by deltas, has no UTF-8 of its own.
         return json.dumps(values, indent=indent, separators=separators)
     except (TypeError, ValueError, RecursionError) as exc:
-        raise LocalProtocolError(f"this can't be written as JSON: {exc}") from exc
+        raise LocalProtocolError(f"this can't be written as JSON: {_why(exc)}") from exc
+
+
+def _why(exc: Exception) -> str:
+    """Return in our words what JSON does not have."""
+    words = str(exc)
+    if isinstance(exc, RecursionError) or words.startswith("Circular"):
+        return "something in it is nested too deeply, or stands within itself"
+    if isinstance(exc, UnicodeEncodeError):
+        return "a text in it has half a surrogate pair; decode it anew"
+    if words.startswith("Exceeds"):
+        return "a whole number in it has too many digits"
+    if words.startswith("Out of range"):
+        return "a number in it is not finite"
+    return words
 
 
 def _is_text(text: str) -> bool:

@@ -24,10 +24,6 @@ class ScriptError(AssertionError):
 require = partial(_required.require, error=ScriptError)
 require_count = partial(_required.require_count, error=ScriptError)
 require_flag = partial(_required.require_flag, error=ScriptError)
+require_function_of_event = partial(_required.require_function, takes=("event",), error=ScriptError)
 require_object = partial(_required.require_object, error=ScriptError)
 require_text = partial(_required.require_text, error=ScriptError)
-
-
-def require_function_of_event(function: object, what: str) -> None:
-    """Refuse what can't be called with an event, and what nobody would await."""
-    _required.require_function(function, what, takes=("event",), error=ScriptError)

@@ -208,7 +208,9 @@ def check_expectation(expect: object) -> None:
 
 def _check_fields(expect: Mapping[Any, Any]) -> None:
     for name in expect:
-        require(isinstance(name, str), "the fields of an event have texts as names", expect)
+        require(
+            isinstance(name, str), "what is expected has texts as the names of its fields", expect
+        )
         nearest = [] if name in _FIELDS else alike(name, _FIELDS)
         if nearest:
             raise ScriptError(

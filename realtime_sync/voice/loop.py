@@ -382,6 +382,7 @@ class VoiceLoop(Uncopied):
             ConfigError: the loop was made without ``push_to_talk``.
             ConnectionClosed: the connection is over.
         """
+        require_flag(respond, "respond", error=ConfigError)
         self._engine.check_process()
         return self._uplink.release(respond=respond)
 

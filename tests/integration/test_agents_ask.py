@@ -15,6 +15,7 @@ from realtime_sync.agents import (
     GuardrailFunctionOutput,
     Handoff,
     RealtimeAgent,
+    RealtimeRunHooks,
     RealtimeSession,
     function_tool,
     input_guardrail,
@@ -117,15 +118,27 @@ def test_the_next_agent_has_the_last_word() -> None:
         assert session.current_agent is billing
 
 
-def test_guardrails_look_at_the_words_before_they_are_returned() -> None:
+def test_guardrails_look_at_the_words_before_they_are_returned(guard: Guard) -> None:
+    is_over, may_find = threading.Event(), threading.Event()
+
+    class Hooks(RealtimeRunHooks[Any]):
+        def on_agent_end(self, *_: Any) -> None:
+            is_over.set()
+
     @output_guardrail
     def no_prices(context: Any, agent: Any, text: str) -> GuardrailFunctionOutput:
+        guard.wait(may_find, "the end of the answer")
         return GuardrailFunctionOutput(None, tripwire_triggered="7 euros" in text)
 
     server = ScriptedServer([text_answer("It costs 7 euros."), text_answer("I may not say.")])
     agent = RealtimeAgent[Any](name="Desk", output_guardrails=[no_prices])
-    with server, session_with(server, agent) as session:
-        assert ask(session) == "I may not say."
+    with server, session_with(server, agent, hooks=Hooks()) as session:
+        asker = Asker(session)
+        guard.wait(is_over, "the answer")  # and the engine has looked around behind it
+        assert session._live is not None
+        assert session._live._questions.due_at is not None, "somebody still looks at the words"
+        may_find.set()
+        assert asker.result() == "I may not say."
 
 
 def test_a_question_that_a_guardrail_forbids_is_answered_all_the_same() -> None:

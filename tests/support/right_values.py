@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from distiller_peer import DistillerLine, DistillerPeer
-from wrong_values import Callee, is_value
+from wrong_values import Callee, holds_anything
 
 from realtime_sync import (
     AIRefinery,
@@ -47,11 +47,19 @@ def plain() -> str:
     return ""
 
 
+class Listener:
+    """Listens to a model."""
+
+    def on_event(self, event: object) -> None:
+        """Take what the model says."""
+
+
 class Bench:
     """Makes what methods are called on, in a folder; `stack` closes it."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder = folder
+        audio.write_wav(folder / "some.wav", PCM)
         self._stack = stack
 
     def on(self, callee: Callee) -> Any:
@@ -197,6 +205,7 @@ MAKERS: dict[str, Callable[[Bench], Any]] = {
     "RealtimePlaybackTracker": lambda bench: agents.RealtimePlaybackTracker(),
     "RealtimeResource": lambda bench: bench.client().realtime,
     "RealtimeSession": lambda bench: bench.session(),
+    "RealtimeSession.bind": lambda bench: agents.RealtimeSession(),
     "RealtimeSession.recv": lambda bench: bench.ended_session(),
     "RealtimeSession.talk": lambda bench: bench.ended_session(),
     "Reply": lambda bench: _reply(),
@@ -225,18 +234,26 @@ MAKERS: dict[str, Callable[[Bench], Any]] = {
 
 # By the parameter's name, or by the callable's and the parameter's.
 RIGHT: dict[str, Any] = {
+    "AIRefinery.timeout": 1.0,
+    "AzureOpenAI.timeout": 1.0,
     "IdleRule.after_s": 1.0,
     "LinkEnd.code": 1000,
     "MCPServerStdio.params": {"command": "none"},
     "MCPServerStreamableHttp.params": {"url": NOWHERE},
+    "OpenAI.timeout": 1.0,
     "Resampler.from_hz": 24000,
     "Resampler.to_hz": 16000,
     "TokenProvider.url": "http://127.0.0.1:1/token",
+    "ToolInputGuardrail.guardrail_function": plain,
+    "ToolOutputGuardrail.guardrail_function": plain,
     "UnknownEvent.data": {},
     "VoiceLoop.connection": Bench.connection,
+    "YandexAIStudio.timeout": 1.0,
+    "accept.timeout": 1.0,
     "agent": AGENT,
     "agent_name": "a",
     "answer_close": True,
+    "ask.timeout": 30.0,
     "attempt": 1,
     "audio": PCM,
     "audio_end_ms": 10,
@@ -253,6 +270,8 @@ RIGHT: dict[str, Any] = {
     "content_index": 0,
     "custom_blocking_event": plain,
     "count": 1,
+    "create.timeout": 1.0,
+    "create_project.json_config": {"orchestrator": {"agent_list": []}},
     "data": PCM,
     "description": "d",
     "device": "no such device",
@@ -262,13 +281,15 @@ RIGHT: dict[str, Any] = {
     "extra_headers": {},
     "extra_query": {},
     "fields": {"type": "a"},
-    "from_wav.file": "nothing.wav",
+    "from_wav.file": "some.wav",
     "func": plain,
+    "function_tool.timeout": 1.0,
     "function": plain,
     "guardrail_function": plain,
     "handler": print,
     "headers": {"webhook-id": "a"},
     "hear": print,
+    "hangup.timeout": 1.0,
     "heard": PCM,
     "import_history.data": {"version": 1, "items": []},
     "index_id": "a",
@@ -277,12 +298,12 @@ RIGHT: dict[str, Any] = {
     "item_content_index": 0,
     "item_id": "item_1",
     "key": "sk-a",
-    "listener": print,
+    "listener": Listener(),
     "message": "Hello.",
     "model": "gpt-realtime",
     "ms": 20,
     "name": "name",
-    "obj": {"item_id": "a", "content": []},
+    "obj": {"item_id": "a", "content": [], "text": "a"},
     "off.type": "response.done",
     "on.type": "response.done",
     "on_invoke_handoff": plain,
@@ -293,17 +314,24 @@ RIGHT: dict[str, Any] = {
     "output": "x",
     "output_info": None,
     "params_json_schema": {},
+    "parse_client_event.text": '{"type": "a"}',
     "parse_event.data": '{"type": "a"}',
-    "path": "nothing.wav",
+    "parse_event.text": '{"type": "a"}',
+    "path": "some.wav",
     "payload": b"{}",
     "pcm": PCM,
     "played": PCM,
     "polled.timeout": lambda: 0,
     "prices": {"input_text": 1.0},
     "project": "tutor",
+    "refer.timeout": 1.0,
+    "refused_by.event": testing.parsed(testing.error("no"))[0],
+    "reject.timeout": 1.0,
     "response_id": "resp_1",
     "response_type": "text",
     "sdp": "v=0\r\n",
+    "send_event.event": agents.RealtimeModelSendInterrupt(),
+    "send_event_if.event": agents.RealtimeModelSendInterrupt(),
     "send_raw.data": "{}",
     "seconds": 1.0,
     "send_if": lambda: True,
@@ -325,6 +353,7 @@ RIGHT: dict[str, Any] = {
     "transcription": {},
     "url": "ws://127.0.0.1:1/",
     "uuid": "ann",
+    "validate_config.config": {"orchestrator": {"agent_list": []}},
     "wait.event": _set(),
     "wait_for.event": "response.done",
     "watch.event": "response.done",
@@ -336,8 +365,15 @@ _GIVEN_ALWAYS = ("timeout", "device", "func")
 def right_values(callee: Callee, bench: Bench) -> dict[str, Any]:
     """Return what a callable needs, with right values."""
     short = callee.name.rpartition(".")[2]
-    names = {*callee.needed, *(each for each in _GIVEN_ALWAYS if each in callee.parameters)}
-    if callee.owner is not None and not callee.is_method and is_value(callee.owner):
+    names = {
+        *callee.needed,
+        *(
+            each
+            for each in callee.parameters
+            if each in _GIVEN_ALWAYS or f"{short}.{each}" in RIGHT
+        ),
+    }
+    if holds_anything(callee):
         # It holds whatever it is given, with the few exceptions that are named with it.
         return {name: RIGHT.get(f"{short}.{name}") for name in names}
     found = {}

@@ -23,7 +23,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 from typing_extensions import Unpack, is_typeddict
 
-__all__ = ["VALUES", "Callee", "callees", "fits", "is_value"]
+__all__ = ["VALUES", "Callee", "callees", "fits", "holds_anything", "is_value"]
 
 PACKAGES = (
     "realtime_sync",
@@ -166,6 +166,11 @@ def is_value(cls: type) -> bool:
     made = {"__post_init__", "__attrs_post_init__"} & set(vars(cls))
     holds = dataclasses.is_dataclass(cls) or hasattr(cls, "__attrs_attrs__")
     return holds and not made
+
+
+def holds_anything(callee: Callee) -> bool:
+    """Return whether a callable is the constructor of a class that only holds what it is given."""
+    return callee.function is callee.owner and callee.owner is not None and is_value(callee.owner)
 
 
 def _of_class(label: str, cls: type) -> Iterator[Callee]:

@@ -171,6 +171,8 @@ def test_an_error_in_what_a_reference_brings_is_told_where_it_is_used(file: Path
 def test_files_that_can_not_be_read(file: Path) -> None:
     with pytest.raises(ConfigError, match=r"project\.yaml: can't be read: No such file"):
         load_project_config(file)
+    with pytest.raises(ConfigError, match=r"a\\nb: can't be read: No such file"):
+        load_project_config("a\nb")
     file.write_bytes(b"a: 1\nb: \xff\n")
     with pytest.raises(ConfigError, match=r"project\.yaml, line 2: is not UTF-8"):
         load_project_config(file)

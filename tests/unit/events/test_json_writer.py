@@ -136,3 +136,28 @@ def test_what_a_server_has_sent_is_never_refused() -> None:
     assert event_text({"a": "\u00fc"}, 1) == '{\n "a": "\u00fc"\n}'
     with pytest.raises(LocalProtocolError, match="can't be written"):
         event_text({"a": {1}})
+
+
+DEEP: list[Any] = []
+for _ in range(20_000):
+    DEEP = [DEEP]
+CIRCLE: dict[str, Any] = {}
+CIRCLE["again"] = CIRCLE
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (DEEP, "something in it is nested too deeply, or stands within itself"),
+        (CIRCLE, "something in it is nested too deeply, or stands within itself"),
+        ("\ud800", "a text in it has half a surrogate pair; decode it anew"),
+        (10**5_000, "a whole number in it has too many digits"),
+        (float("nan"), "a number in it is not finite"),
+        (object(), "object is neither JSON nor a model of this package"),
+    ],
+    ids=["deep", "circle", "surrogate", "digits", "nan", "object"],
+)
+def test_what_has_no_json_form_is_told_in_our_words(value: Any, words: str) -> None:
+    with pytest.raises(LocalProtocolError) as caught:
+        write_json({"a": value}, "an event")
+    assert str(caught.value) == f"an event can't be written as JSON: {words}"

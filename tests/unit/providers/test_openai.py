@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from realtime_sync import AzureOpenAI, OpenAI
 from realtime_sync.errors import ConfigError
 from realtime_sync.providers import Endpoint, OpenAIProvider
 
@@ -91,6 +92,20 @@ def test_a_callable_key_is_asked_each_time() -> None:
 def test_mistakes_are_named(settings: dict[str, Any], call: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         endpoint(make(**settings), **call)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"webhook_secret": 7}, "webhook_secret is a int; pass a text"),
+        ({"dialect": 7}, "dialect is 7; pass one of"),
+        ({"dialect": "gaga"}, "dialect is 'gaga'; pass one of"),
+    ],
+)
+def test_wrong_options_of_a_client_are_named(options: dict[str, Any], words: str) -> None:
+    for client in (OpenAI, AzureOpenAI):
+        with pytest.raises(ConfigError, match=words):
+            client(api_key=KEY, base_url="https://localhost/", **options)
 
 
 def test_the_key_is_never_shown() -> None:

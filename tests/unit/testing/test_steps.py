@@ -86,7 +86,7 @@ async def somebody_would_await_it(message: dict[str, Any]) -> bool:
         ({"type": "respnse.create"}, "no client sends 'respnse.create'"),
         ({"itm": {"type": "message"}}, "has a field 'itm'; did you mean 'item'"),
         ({"evnt_id": "a"}, "has a field 'evnt_id'; did you mean 'event_id'"),
-        ({7: "a"}, "have texts as names, not {7: 'a'}"),
+        ({7: "a"}, "has texts as the names of its fields, not {7: 'a'}"),
         (7, "a type, fields of an event, or a function, not 7"),
         (text_answer("Hi."), "a type, fields of an event, or a function, not "),
         (somebody_would_await_it, "what is expected is async and nobody would await it"),

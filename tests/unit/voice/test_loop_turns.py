@@ -118,6 +118,8 @@ def test_a_turn_without_an_answer_is_only_committed() -> None:
     with Talk(MANUAL, push_to_talk=True) as talk:
         talk.loop.press()
         talk.line.say(*[CHUNK] * 5)
+        with pytest.raises(ConfigError, match="respond must be True or False, not None"):
+            talk.loop.release(respond=None)  # type: ignore[arg-type]  # that is the test
         assert talk.loop.release(respond=False)
     assert talk.connection.types() == ["input_audio_buffer.clear", "input_audio_buffer.commit"]
 
