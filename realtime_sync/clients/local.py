@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import _lazy
 from .._fork import HomeLock
@@ -12,6 +12,8 @@ from .._net.address import HTTP_PORTS, server_url
 from .._net.secrets import show_url
 from .._required import is_absent, is_number, is_text, is_whole, require, require_path, require_text
 from .._shown import shown
+from .._types import SSLContext
+from .._typing import TypedDict, Unpack
 from ..errors import ConfigError
 from ..providers import OpenAIProvider
 from ..providers.base import check_secret
@@ -20,11 +22,9 @@ from ._server_process import ServerProcess, start_server
 from .base import Client, RealtimeResource, secret_option
 
 if TYPE_CHECKING:
-    import ssl
-
-    from typing_extensions import Unpack  # in typing from Python 3.11 on
-
     from ..distiller.client import AIRefinery
+else:
+    AIRefinery = Any  # of a higher layer, reached by name
 
 __all__ = ["Local", "ServerOptions"]
 
@@ -155,7 +155,7 @@ class Local(Client):
         *,
         url: str | None = None,
         api_key: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: SSLContext | None = None,
         **options: Unpack[ServerOptions],
     ) -> None:
         given = {name: value for name, value in options.items() if value is not None}
