@@ -89,10 +89,10 @@ def test_failed_accepts_are_told_once_a_minute(
         context: dict[str, Any] = {"message": "socket.accept() out of system resource"}
         for _ in range(2048):
             loop.call_exception_handler({**context, "exception": exc, "socket": None})
-        now_s += 59.9
+        now_s += 59.5
         loop.call_exception_handler({**context, "exception": exc, "socket": None})
         assert len(caplog.messages) == 1
-        now_s += 0.2
+        now_s += 0.5
         loop.call_exception_handler({**context, "exception": exc, "socket": None})
         loop.call_exception_handler({"message": "something else", "exception": exc})
         loop.call_exception_handler({"message": "a task", "exception": KeyError()})

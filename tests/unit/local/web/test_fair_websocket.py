@@ -205,12 +205,16 @@ def test_what_is_held_of_a_message() -> None:
         assert protocol.unfinished_bytes == 999
         protocol.data_received(b"x")
         assert protocol.unfinished_bytes == 0
-        protocol.data_received(masked(TEXT, b"x" * 1_000)[:-1])
-        assert protocol.unfinished_bytes == 0, "the session has the first one before it"
         app.may_go_on.set()
         await asyncio.wait_for(until_read(transport), GUARD_S)
-        assert protocol.unfinished_bytes == 999
-        protocol.data_received(b"x")
+        app.may_go_on.clear()
+        protocol.data_received(masked(TEXT, b"x" * 1_000))  # which the session waits for
+        await asyncio.wait_for(until_read(transport), GUARD_S)
+        protocol.data_received(masked(TEXT, b"{}") + masked(TEXT, b"x" * 1_000)[:18])
+        assert protocol.unfinished_bytes == 0, "the session has the one before it to take"
+        await asyncio.wait_for(until_read(transport), GUARD_S)
+        assert protocol.unfinished_bytes == 10
+        protocol.data_received(b"x" * 990)
         await asyncio.wait_for(until_read(transport), GUARD_S)
         for _ in range(3):
             first = TEXT if protocol.unfinished_bytes == 0 else CONTINUATION

@@ -88,9 +88,15 @@ def test_what_caches_and_browsers_are_told() -> None:
     assert (b"vary", b"Origin") in answer["headers"]
     preflight = [
         *(host, ("origin", "http://localhost:3000"), ("access-control-request-method", "POST")),
+        ("access-control-request-headers", "authorization, openai-beta"),
         ("access-control-request-private-network", "true"),
     ]
     answer = first_answer("http", "/v1/realtime/client_secrets", "OPTIONS", preflight)
     assert answer["status"] == 200
     assert (b"access-control-allow-private-network", b"true") in answer["headers"]
     assert (b"access-control-allow-origin", b"http://localhost:3000") in answer["headers"]
+    assert (b"access-control-allow-headers", b"authorization, openai-beta") in answer["headers"]
+    read = [host, ("origin", "http://localhost:3000")]
+    answer = first_answer("http", "/healthz", "GET", read)
+    exposed = dict(answer["headers"])[b"access-control-expose-headers"]
+    assert exposed == b"Location, x-request-id", "what a page has to read of an answer"

@@ -70,3 +70,83 @@ def test_nothing_is_held_once_the_connection_is_being_closed() -> None:
             tracemalloc.stop()
 
     assert asyncio.run(run()) < 1 << 20
+
+
+FRAME = len('{"x":""}')
+
+
+@pytest.mark.parametrize(("wait", "most"), [("room", 512 << 10), ("not_full", 16 << 20)])
+def test_the_bounds_are_exact(wait: str, most: int) -> None:
+    """So much may be unsent, and not one character more, on the way up and down."""
+
+    async def run() -> None:
+        may_send = asyncio.Semaphore(0)
+
+        async def send(text: str) -> None:
+            await may_send.acquire()
+
+        async def waits() -> bool:
+            waiting = asyncio.ensure_future(getattr(outbox, wait)())
+            for _ in range(5):
+                await asyncio.sleep(0)
+            return not (waiting.done() or not waiting.cancel())
+
+        outbox = Outbox(send)
+        sending = asyncio.create_task(outbox.run())
+        outbox.put({"x": ""})
+        outbox.put({"x": "x"})
+        outbox.put({"x": "x" * (most - 3 * FRAME - 1)})
+        assert not await waits(), "as many as there may be"
+        outbox.put({"x": ""})
+        assert await waits()
+        may_send.release()
+        assert not await waits(), "as many again"
+        outbox.put({"x": "xx"})
+        assert await waits()
+        may_send.release()
+        assert await waits(), "one more than there may be"
+        may_send.release()
+        assert not await waits()
+        sending.cancel()
+
+    asyncio.run(run())
+
+
+def test_what_comes_too_late_is_not_sent() -> None:
+    async def send(text: str) -> None:
+        pytest.fail("it is too late")
+
+    async def run() -> None:
+        outbox = Outbox(send)
+        sending = asyncio.create_task(outbox.run())
+        outbox.stop()
+        outbox.put({"n": 0})
+        await outbox.flush()
+        sending.cancel()
+
+    asyncio.run(run())
+
+
+def test_others_have_their_turn_between_two_events() -> None:
+    """A socket that has room takes each at once."""
+    order: list[str] = []
+
+    async def send(text: str) -> None:
+        order.append(text)
+
+    async def other() -> None:
+        while len(order) < 5:
+            order.append("another")
+            await asyncio.sleep(0)
+
+    async def run() -> None:
+        outbox = Outbox(send)
+        for number in range(3):
+            outbox.put({"n": number})
+        sending = asyncio.create_task(outbox.run())
+        await asyncio.gather(other(), outbox.flush())
+        sending.cancel()
+
+    asyncio.run(run())
+    first, second = order.index('{"n":0}'), order.index('{"n":1}')
+    assert "another" in order[first:second]
