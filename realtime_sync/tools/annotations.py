@@ -113,7 +113,7 @@ def _class(cls: type, outer: tuple[Any, ...], strict: bool) -> Kind:
     return ObjectOf(kinds, make, strict)
 
 
-class _Part(NamedTuple):
+class _Member(NamedTuple):
     """A member of a class before its annotation is understood."""
 
     name: str
@@ -123,7 +123,7 @@ class _Part(NamedTuple):
 
 
 def _member(
-    cls: type, part: _Part, texts: dict[str, str], outer: tuple[Any, ...], strict: bool
+    cls: type, part: _Member, texts: dict[str, str], outer: tuple[Any, ...], strict: bool
 ) -> Member:
     try:
         kind = kind_of(part.annotation, (*outer, cls), strict=strict)
@@ -133,7 +133,7 @@ def _member(
     return Member(part.name, kind, optional=part.optional, description=text)
 
 
-def _parts_of(cls: Any) -> tuple[list[_Part], Callable[..., Any]]:
+def _parts_of(cls: Any) -> tuple[list[_Member], Callable[..., Any]]:
     """Return what a class is made of, and what makes an object of it."""
     if hasattr(cls, "model_fields") and hasattr(cls, "model_validate"):
         return _pydantic_parts(cls), _validating(cls)
@@ -147,13 +147,13 @@ def _parts_of(cls: Any) -> tuple[list[_Part], Callable[..., Any]]:
     make: Callable[..., Any] = cls
     if dataclasses.is_dataclass(cls):
         return [
-            _Part(f.name, hints[f.name], f.default is not _NO or f.default_factory is not _NO)
+            _Member(f.name, hints[f.name], f.default is not _NO or f.default_factory is not _NO)
             for f in dataclasses.fields(cls)
             if f.init
         ], make
     if attrs.has(cls):
         return [
-            _Part(f.alias or f.name, hints.get(f.name), f.default is not attrs.NOTHING)
+            _Member(f.alias or f.name, hints.get(f.name), f.default is not attrs.NOTHING)
             for f in attrs.fields(cls)
             if f.init
         ], make
@@ -162,21 +162,21 @@ def _parts_of(cls: Any) -> tuple[list[_Part], Callable[..., Any]]:
     raise Indescribable(f"{_name(cls)} has no JSON schema; {_WHAT_TO_DO}")
 
 
-def _typed_dict_part(cls: Any, name: str, hint: Any) -> _Part:
+def _typed_dict_part(cls: Any, name: str, hint: Any) -> _Member:
     """Read ``Required`` and ``NotRequired``, which the class does not see in a text."""
     required = name in cls.__required_keys__
     form = getattr(get_origin(hint), "_name", None)
     if form in ("Required", "NotRequired"):
         required, hint = form == "Required", get_args(hint)[0]
-    return _Part(name, hint, not required)
+    return _Member(name, hint, not required)
 
 
-def _pydantic_parts(cls: Any) -> list[_Part]:
+def _pydantic_parts(cls: Any) -> list[_Member]:
     parts = []
     for name, info in cls.model_fields.items():
         alias = info.validation_alias if isinstance(info.validation_alias, str) else info.alias
         text = info.description or next((m for m in info.metadata if isinstance(m, str)), "")
-        parts.append(_Part(alias or name, info.annotation, not info.is_required(), text))
+        parts.append(_Member(alias or name, info.annotation, not info.is_required(), text))
     return parts
 
 

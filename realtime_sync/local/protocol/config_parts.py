@@ -11,7 +11,7 @@ from typing import Any
 
 from ..._types import JsonDict
 from .conversation_size import weight
-from .wire import Written
+from .wire import WrittenObject
 
 __all__ = ["ConfigParts"]
 
@@ -37,11 +37,11 @@ class ConfigParts:
         """How many bytes the configuration takes."""
         return sum(part.weight for part in self._parts.values())
 
-    def wire(self, **fields: Any) -> Written:
+    def wire(self, **fields: Any) -> WrittenObject:
         """Return the ``session`` of an event: ``fields``, and behind them the configuration."""
         parts = {**{name: _Part(value) for name, value in fields.items()}, **self._parts}
         text = ",".join(f"{json.dumps(name)}:{part.text}" for name, part in parts.items())
-        return Written({name: part.value for name, part in parts.items()}, f"{{{text}}}")
+        return WrittenObject({name: part.value for name, part in parts.items()}, f"{{{text}}}")
 
 
 class _Part:

@@ -10,14 +10,14 @@ from typing import Any
 from ..._types import JsonDict
 from ...errors import ServerError
 
-__all__ = ["Written", "decode_json", "error_event", "event", "fault", "new_id", "write_event"]
+__all__ = ["WrittenObject", "decode_json", "error_event", "event", "fault", "new_id", "write_event"]
 
 
 _MOST_CHARS = 2_000  # of an error's message: far more than any of ours has
 _MOST_PARAM_CHARS = 500
 
 
-class Written(dict[str, Any]):
+class WrittenObject(dict[str, Any]):
     """A JSON object that somebody has written already.
 
     Args:
@@ -33,7 +33,7 @@ class Written(dict[str, Any]):
 def write_event(event: JsonDict) -> str:
     """Return the JSON text of a server event."""
     session = event.get("session")
-    if not isinstance(session, Written):
+    if not isinstance(session, WrittenObject):
         return json.dumps(event, separators=(",", ":"))
     rest = {name: value for name, value in event.items() if name != "session"}
     return f'{json.dumps(rest, separators=(",", ":"))[:-1]},"session":{session.text}}}'
