@@ -75,8 +75,8 @@ class PhoneCall(Uncopied, ABC):
     """A telephone call: a source and a sink for a voice loop or an agent.
 
     What `MediaStreams` and `AudioSocket` have in common. ``with`` waits until the call has begun,
-    and hangs up at its end. The loop and the session end when the caller hangs up, for the source
-    ends then.
+    and hangs up at its end. When the caller hangs up the source ends and the sink is gone, so that
+    the loop or the session ends at once, in the middle of an answer, too.
 
     Args:
         wire: sends to the far end.
@@ -316,8 +316,8 @@ class PhoneCall(Uncopied, ABC):
             if self._ended_by is not None:
                 return
             self._ended_by = why
+        self.sink.end()  # first: a talk whose source ends looks whether anybody hears it
         self.source.end()
-        self.sink.end()
         self._digits.put(None)
         self._ended.set()
 

@@ -186,6 +186,11 @@ class PhoneSink(Sink):
             return self._in_flight.heard((item_id, content_index)) * 1000 // PHONE_HZ
 
     @property
+    def gone(self) -> bool:
+        """Whether the call is over."""
+        return self._over
+
+    @property
     def underruns(self) -> int:
         """How often the far end has run dry before an item was complete."""
         return self._playout.underruns

@@ -7,13 +7,16 @@ import threading
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from blocks import python_blocks
 from embedded import Server, question
 from guards import Guard
 from monitor import as_samples, find
+from programs import REPOSITORY
 from twilio_phone import CALL_SID, TwilioPhone, answering
 from websockets.sync.server import ServerConnection
 
@@ -168,15 +171,17 @@ def test_a_false_interruption_pauses_and_goes_on(ws_server: Server) -> None:
     session = {"audio": {"input": {**PCMU, "transcription": {"model": "local"}}, "output": PCMU}}
     rules = Interruptions(resume=True, verdict_s=600)
     with talking(ws_server, session, interruptions=rules) as (talk, phone, call):
-        phone.say(question("story", hz=HZ))
+        phone.limit = 50  # a second of the answer, and then it waits for the user
+        phone.say(question("hello", hz=HZ))
         item_id = talk.wait_for("response.output_audio.delta").item_id
-        Guard().until(lambda: call.sink.handed_ms(item_id) > 500, "some of the story")
+        Guard().until(lambda: call.sink.handed_ms(item_id) == 1000, "a second of the answer")
         phone.say(Resampler(24_000, HZ, quality="LQ").process(okay, last=True))
         talk.wait_for(Paused)
+        phone.limit = None
         talk.wait_for(FalseInterruption)
         talk.wait_for(Resumed)
         talk.wait_for("response.output_audio.done")
-        Guard().until(lambda: call.sink.drain(0), "the end of the story")
+        Guard().until(lambda: call.sink.drain(0), "the end of the answer")
         answer, heard = talk.answer(), phone.heard()
         assert call.sink.played_ms(item_id) == len(answer) // 8
         assert len(phone.played_at_clears) == 1
@@ -240,6 +245,28 @@ def test_an_agent_answers_and_learns_of_keys(ws_server: Server) -> None:
         wait_for("agent_end")
         assert np.abs(as_samples(phone.heard())).max() > 3000
         phone.hang_up()
+
+
+def programs() -> list[str]:
+    blocks = python_blocks(REPOSITORY / "docs" / "telephony.md")
+    return [block.code for block in blocks if Path(__file__).name in (block.not_run or "")]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_programs_of_the_page_answer_a_call(
+    number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, Any] = {"__name__": "program"}
+    exec(programs()[number], names)
+    with (
+        answering(names["answer"]) as url,
+        TwilioPhone(url, parameters={"agent": "billing", "language": "English"}) as phone,
+    ):
+        phone.say(question("hello", hz=HZ))
+        phone.wait_for(lambda: phone.played > 20, "an answer")
+        phone.hang_up()
+    if number == 0:
+        assert f"{CALL_SID} ended by stop CallStats(received_ms=" in capsys.readouterr().out
 
 
 def test_keys_that_are_sent_are_heard_as_tones() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from attrs import evolve
 from guards import Guard
 
 from realtime_sync.audio import decode_ulaw, encode_ulaw
@@ -169,8 +170,6 @@ ODD: list[tuple[Callable[[Socket], object], CallStats]] = [
 def test_odd_messages_are_counted_and_the_call_goes_on(
     happens: Callable[[Socket], object], counted: CallStats
 ) -> None:
-    from attrs import evolve
-
     socket = started()
     socket.media(1)
     happens(socket)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from guards import Guard, VirtualClock
 
+from realtime_sync._threads import spawn
 from realtime_sync.errors import ConfigError, ConnectionClosedError, FormatError
 from realtime_sync.telephony.phone_sink import PhoneSink
 
@@ -434,8 +435,6 @@ def test_after_the_end_nothing_is_sent_and_nobody_waits() -> None:
 
 
 def test_the_thread_sends_until_the_end(guard: Guard) -> None:
-    from realtime_sync._threads import spawn
-
     far = FarEnd()
     sink = PhoneSink(far, lead_ms=0, prebuffer_ms=0)
     sink.write(sound(2))
