@@ -11,6 +11,8 @@ from .. import _lazy
 
 if TYPE_CHECKING:
     from ._socket_door import SocketLike
+    from .audio_socket import AudioSocket
+    from .audio_socket_server import AudioSocketServer
     from .dtmf import dtmf_tones
     from .media_streams import MediaStreams
     from .phone_call import CallStats, PhoneCall
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from .twilio_messages import StreamStart
 
 _HOME = {
+    "AudioSocket": "audio_socket",
+    "AudioSocketServer": "audio_socket_server",
     "CallStats": "phone_call",
     "MediaStreams": "media_streams",
     "PhoneCall": "phone_call",
@@ -30,6 +34,8 @@ _HOME = {
 }
 
 __all__ = [
+    "AudioSocket",
+    "AudioSocketServer",
     "CallStats",
     "MediaStreams",
     "PhoneCall",

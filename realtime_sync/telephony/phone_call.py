@@ -293,7 +293,8 @@ class PhoneCall(Uncopied, ABC):
         try:
             why = self._read()
         except Exception as exc:
-            self._opening.put(exc)
+            self._opening.put(exc)  # which nobody asks when it has begun
+            log.warning("the link of a call can't be read any more: %s", exc)
         finally:
             self._end(why)
         # Only where the call had not begun is it heard.

@@ -254,10 +254,11 @@ def programs() -> list[str]:
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_the_programs_of_the_page_answer_a_call(
-    number: int, capsys: pytest.CaptureFixture[str]
+    ws_server: Server, number: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names: dict[str, Any] = {"__name__": "program"}
     exec(programs()[number], names)
+    names["client"] = Local(url=ws_server.url, api_key=ws_server.key)
     with (
         answering(names["answer"]) as url,
         TwilioPhone(url, parameters={"agent": "billing", "language": "English"}) as phone,

@@ -27,7 +27,9 @@ def test_examples(name: str) -> None:
 
 def missing_from(page: str) -> set[str]:
     counters = {field.name for field in attrs.fields(telephony.CallStats)}
-    options = set(inspect.signature(telephony.MediaStreams).parameters) - {"socket", "clock"}
+    kinds = (telephony.MediaStreams, telephony.AudioSocket, telephony.AudioSocketServer)
+    options = {name for kind in kinds for name in inspect.signature(kind).parameters}
+    options -= {"socket", "handler", "clock"}
     start = {field.name for field in attrs.fields(telephony.StreamStart)}
     names = {*telephony.__all__, *counters, *options, *start}
     return {name for name in names if not re.search(rf"\b{name}\b", page)}
