@@ -24,7 +24,7 @@ from realtime_sync.errors import (
     RemoteProtocolError,
     TransportError,
 )
-from realtime_sync.telephony import CallStats, MediaStreams
+from realtime_sync.telephony import CallStats, MediaStreams, phone_call
 
 SID = "MZ18ad3ab5a668481ce02b83e7395059f0"
 SPEECH = decode_ulaw(bytes(range(1, 126)) + bytes(range(128, 163)))  # 20 ms
@@ -359,8 +359,11 @@ def test_closing_the_source_does_not_hang_up(guard: Guard) -> None:
         guard.get(socket.sent, "a frame of the goodbye")
 
 
-def test_a_far_end_that_takes_nothing_more_may_still_say_why(guard: Guard) -> None:
+def test_a_far_end_that_takes_nothing_more_may_still_say_why(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The thread that sends sees the broken link first; the ``stop`` has come before it broke."""
+    monkeypatch.setattr(phone_call, "_LAST_WORDS_S", guard.seconds)
     socket = started()
     with MediaStreams(socket) as call:
         socket.broken = True
@@ -372,7 +375,10 @@ def test_a_far_end_that_takes_nothing_more_may_still_say_why(guard: Guard) -> No
         assert call.ended_by == "stop"
 
 
-def test_a_link_that_breaks_in_one_direction_is_an_end(guard: Guard) -> None:
+def test_a_link_that_breaks_in_one_direction_is_an_end(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phone_call, "_LAST_WORDS_S", 0.05)
     socket = started()
     with MediaStreams(socket) as call:
         socket.broken = True
