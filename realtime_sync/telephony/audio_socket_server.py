@@ -6,18 +6,15 @@ import logging
 import socket as sockets
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from .._deadline import Deadline
 from .._required import is_whole, require, require_count, require_function, require_text
 from .._signal_safe import Latch
 from .._threads import join_all, spawn
+from .._typing import Self
 from .._uncopied import Uncopied
 from ..errors import ConfigError, ConnectError, RealtimeError
 from .audio_socket import AudioSocket
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["AudioSocketServer"]
 
@@ -60,7 +57,7 @@ class AudioSocketServer(Uncopied):
         max_calls: int = 100,
         start_timeout: float = 10.0,
     ) -> None:
-        require_function(handler, "handler", error=ConfigError)
+        require_function(handler, "handler", takes=("call",), error=ConfigError)
         require_text(host, "host", error=ConfigError)
         require(is_whole(port, 0, 65_535), "port must be 0 to 65535", port, error=ConfigError)
         require_count(max_calls, "max_calls", least=1, error=ConfigError)

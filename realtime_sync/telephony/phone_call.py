@@ -8,7 +8,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from attrs import frozen
 
@@ -16,15 +16,13 @@ from .._deadline import Deadline
 from .._required import require_function
 from .._signal_safe import Claim, Latch
 from .._threads import join_all, spawn
+from .._typing import Self
 from .._uncopied import Uncopied
 from ..errors import ConcurrencyError, ConfigError, RealtimeTimeout, TransportError
 from .dtmf import dtmf_tones
 from .in_flight import FRAME_MS
 from .phone_sink import PhoneSink, Wire
 from .phone_source import PhoneSource
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["CallStats", "EndedBy", "PhoneCall"]
 
@@ -198,7 +196,7 @@ class PhoneCall(Uncopied, ABC):
             ConcurrencyError: another handler takes the keys.
             RealtimeError: the system gives no thread.
         """
-        require_function(handler, "handler", error=ConfigError)
+        require_function(handler, "handler", takes=("digit",), error=ConfigError)
         token = object()
         if self._digits_taken.setdefault("now", token) is not token:
             raise ConcurrencyError("this call's keys have a handler; call on_digit() once")

@@ -7,9 +7,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._deadline import Deadline
 from .._required import is_whole, require_function
@@ -19,9 +20,6 @@ from ..audio.pcm import Pcm, as_int16
 from ..audio.playout import Playout
 from ..errors import ConfigError
 from .in_flight import FRAME_MS, FRAME_S, PHONE_HZ, Frame, InFlight
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["PhoneSink", "Wire"]
 
@@ -197,7 +195,7 @@ class PhoneSink(Sink):
 
     def listen(self, hear: Callable[[bytes], object]) -> int | None:
         """Tell ``hear`` every frame when it is sent, and silence where none is; 8 kHz."""
-        require_function(hear, "hear", error=ConfigError)
+        require_function(hear, "hear", takes=("block",), error=ConfigError)
         self._hear = hear
         return PHONE_HZ
 
