@@ -55,6 +55,11 @@ class OutputWrapper:
         return self._output.underruns
 
     @property
+    def gone(self) -> bool:
+        """See `Output.gone`."""
+        return self._output.gone
+
+    @property
     def idle(self) -> bool:
         """See `Output.idle`."""
         return self._output.idle

@@ -58,6 +58,7 @@ class ByHandOutput:
     failure: BaseException | None = None
     dropped_ms = 0
     underruns = 0
+    gone = False
 
     def __init__(
         self,

@@ -183,6 +183,15 @@ class Sink(SinkLike):
         """
         return 0
 
+    @property
+    def gone(self) -> bool:
+        """Whether nobody will hear anything any more, as when a caller has hung up.
+
+        A conversation whose source has ended is over then: it waits for no answer. The default is
+        False: somebody hears.
+        """
+        return False
+
     def pause(self) -> bool:
         """Fall silent at once, but keep what was not played for `resume`; never waits.
 
@@ -262,6 +271,11 @@ class SinkWrapper(Sink):
         """How often audio has run out before an item was complete."""
         return self._sink.underruns
 
+    @property
+    def gone(self) -> bool:
+        """Whether nobody will hear anything any more."""
+        return self._sink.gone
+
     def pause(self) -> bool:
         """Fall silent at once and keep what was not played; False when the sink can't."""
         return self._sink.pause()
@@ -291,6 +305,10 @@ class _AdaptedSink(SinkWrapper):
     @property
     def underruns(self) -> int:
         return int(self._own("underruns"))
+
+    @property
+    def gone(self) -> bool:
+        return bool(self._own("gone"))
 
     def pause(self) -> bool:
         # A method that is called so pauses, even if it returns nothing.

@@ -5,6 +5,8 @@ The speaker's audio callback and the virtual speaker's clock both pull from a `P
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,6 +47,7 @@ class Playout:
         self._fade_frames = self._frames(_FADE_MS)
         # Plain flags, written by one thread each time and harmless when seen a callback late:
         self._sound_end = 0  # the renderer
+        self._parts: tuple[tuple[Hashable, int], ...] = ()  # the renderer
         self._playing = False  # the renderer: the cushion was there
         self._waited = 0  # the renderer: frames for which audio has waited for its cushion
         self._complete = True  # the writer: nothing belongs behind what is buffered
@@ -65,10 +68,14 @@ class Playout:
         """Say that what was written is complete: it plays without waiting for a cushion."""
         self._complete = True
 
-    def clear(self) -> None:
-        """Throw away what was not handed out; the next block holds a short fade, then silence."""
+    def clear(self, *, fade: bool = True) -> None:
+        """Throw away what was not handed out; the next block holds a short fade, then silence.
+
+        Args:
+            fade: False for silence at once, because what would fade does not sound now.
+        """
         # What does not sound now needs no fade: it would be heard as a click.
-        sounds = self._playing and not self._halted
+        sounds = fade and self._playing and not self._halted
         self._ring.clear(fade_frames=self._fade_frames if sounds else 0)
         self._complete = True
 
@@ -85,6 +92,7 @@ class Playout:
         paused = self._paused
         if paused and self._halted:
             size = self._ring.read_into(out, hold=True)  # a fade may be left
+            self._parts = ()
         elif paused:
             size = self._fade_out(out)
         else:
@@ -106,6 +114,19 @@ class Playout:
         """Return what is heard by now of an item: handed out less the device's latency."""
         tag = _tag(item_id, content_index)
         return self._ring.handed(tag, behind=latency_frames) * 1000 // self.rate
+
+    @property
+    def rendered(self) -> tuple[tuple[Hashable, int], ...]:
+        """What the last block held: parts of items, and how many samples of each.
+
+        A fade belongs to none. For who renders: it is of the block that was rendered last.
+        """
+        return self._parts
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing belongs behind what is buffered."""
+        return self._complete
 
     @property
     def paused(self) -> bool:
@@ -136,6 +157,7 @@ class Playout:
         complete = self._complete
         hold = not self._ready(len(out))
         size = self._ring.read_into(out, hold=hold)
+        self._parts = self._ring.parts
         if self._halted:
             length = min(len(out), self._fade_frames)
             out[:length] = out[:length] * np.linspace(0, 1, length)
@@ -148,6 +170,7 @@ class Playout:
     def _fade_out(self, out: Int16) -> int:
         length = min(len(out), self._fade_frames)
         size = self._ring.read_into(out[:length], hold=not self._playing)
+        self._parts = self._ring.parts  # the rest below holds nothing
         out[:length] = out[:length] * np.linspace(1, 0, length)
         self._ring.read_into(out[length:], hold=True)
         return size

@@ -50,6 +50,7 @@ class Ring:
         self._fade: Int16 = np.empty(0, dtype="<i2")
         self._position = 0  # frames handed out since the beginning, silence included
         self._handed: dict[Hashable, tuple[int, int]] = {}  # tag -> frames, position of the last
+        self._parts: tuple[tuple[Hashable, int], ...] = ()  # of the last `read_into`
 
     def write(self, samples: Int16, tag: Hashable = None) -> int:
         """Append as many of ``samples`` (int16, shape (n,)) as there is room for.
@@ -84,7 +85,7 @@ class Ring:
             size = 0 if hold else min(len(out) - faded, self._size)
             self._copy_out_locked(out[faded : faded + size])
             out[faded + size :] = 0
-            self._count_locked(size, self._position + faded)
+            self._parts = self._count_locked(size, self._position + faded)
             self._position += len(out)
             return faded + size
 
@@ -115,6 +116,12 @@ class Ring:
         """How many frames were handed out since the beginning, silence included."""
         with self._lock:
             return self._position
+
+    @property
+    def parts(self) -> tuple[tuple[Hashable, int], ...]:
+        """What the last `read_into` has handed out: tags, and how many samples of each."""
+        with self._lock:
+            return self._parts
 
     def handed(self, tag: Hashable, *, behind: int = 0) -> int:
         """Return how many of the samples written under ``tag`` were handed out.
@@ -152,7 +159,9 @@ class Ring:
         # An empty ring starts over, so that short answers keep touching the same few pages.
         self._start = (self._start + size) % len(self._data) if self._size else 0
 
-    def _count_locked(self, frames: int, position: int) -> None:
+    def _count_locked(self, frames: int, position: int) -> tuple[tuple[Hashable, int], ...]:
+        """Note that ``frames`` from ``position`` on are handed out; return which they are."""
+        parts: tuple[tuple[Hashable, int], ...] = ()
         while frames:
             segment = self._segments[0]
             part = min(frames, segment.left)
@@ -160,8 +169,10 @@ class Ring:
             position += part
             handed = self._handed.pop(segment.tag, (0, 0))[0] + part
             self._handed[segment.tag] = (handed, position)
+            parts += ((segment.tag, part),)
             segment.left -= part
             if not segment.left:
                 self._segments.popleft()
         while len(self._handed) > _MAX_TAGS:
             del self._handed[next(iter(self._handed))]
+        return parts

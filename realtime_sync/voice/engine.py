@@ -476,7 +476,7 @@ class VoiceEngine:
             self._quiet_since = now
         self._act(self._state.look_idle(busy=busy))
         if self._input.ended:
-            if now - self._quiet_since >= self._idle_timeout:
+            if self._output.gone or now - self._quiet_since >= self._idle_timeout:
                 self._raise_failures()  # a source that fails has ended, too
                 self._over, self.ended_by = True, "source"
             self._check_answer(now - self._event_at)

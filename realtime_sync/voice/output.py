@@ -39,6 +39,10 @@ class Output(Protocol):
         """How often it has run dry in the middle of an answer."""
 
     @property
+    def gone(self) -> bool:
+        """Whether nobody will hear anything any more."""
+
+    @property
     def idle(self) -> bool:
         """Whether all was heard that was to be heard."""
 
@@ -120,6 +124,11 @@ class SinkOutput:
     def underruns(self) -> int:
         """See `Output.underruns`."""
         return self._sink.underruns
+
+    @property
+    def gone(self) -> bool:
+        """See `Output.gone`."""
+        return self._sink.gone
 
     @property
     def idle(self) -> bool:

@@ -28,6 +28,7 @@ class Heard:
     failure: BaseException | None = None
     dropped_ms = 7
     underruns = 3
+    gone = False
     idle = True
     fits = True
     calls_program = True
@@ -127,9 +128,11 @@ def test_all_else_is_the_affair_of_the_one_inside(kind: str) -> None:
     assert outer.silence([PART]) == {PART: 5}
     outer.close(Deadline(0))
     assert inner.calls == ["start", "skip", "resume", "silence", "close"]
-    inner.failure, inner.idle = OSError("gone"), False
+    assert not outer.gone
+    inner.failure, inner.idle, inner.gone = OSError("gone"), False, True
     assert outer.failure is inner.failure
     assert not outer.idle
+    assert outer.gone
 
 
 def test_what_is_played_is_told() -> None:

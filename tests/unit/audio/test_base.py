@@ -45,6 +45,7 @@ from realtime_sync.audio.recorder import RecordedSink, RecordedSource
 from realtime_sync.cli._interview import Interview
 from realtime_sync.cli.talk import _Metered
 from realtime_sync.errors import ConfigError, FormatError
+from realtime_sync.telephony import PhoneSink, PhoneSource
 from realtime_sync.testing import MemorySink, MemorySource
 
 CHUNKS = [b"\1\0" * 480, b"\2\0" * 480]
@@ -65,6 +66,7 @@ SINK = {
     "flush": ((), None),
     "handed_ms": (("item", 1), 160),
     "underruns": (None, 3),
+    "gone": (None, True),
     "pause": ((), True),
     "resume": ((), None),
     "listen": ((listener,), 48_000),
@@ -130,8 +132,8 @@ def recorder(tmp_path: Path) -> Iterator[StereoRecorder]:
         yield recorder
 
 
-SOURCES = (Microphone, WavSource, VirtualMicrophone, Interview, MemorySource)
-SINKS = (Speaker, WavSink, VirtualSpeaker, MemorySink)
+SOURCES = (Microphone, WavSource, VirtualMicrophone, Interview, MemorySource, PhoneSource)
+SINKS = (Speaker, WavSink, VirtualSpeaker, MemorySink, PhoneSink)
 SOURCE_WRAPPERS: dict[type, Callable[[Any, StereoRecorder], Source]] = {
     SourceWrapper: lambda source, _: SourceWrapper(source),
     RecordedSource: lambda source, recorder: recorder.source(source),
@@ -225,6 +227,7 @@ def test_what_a_sink_can_t_do_or_tell_has_a_default() -> None:
     sink.flush()
     assert sink.handed_ms("item", 1) == 70
     assert sink.underruns == 0
+    assert sink.gone is False
     assert sink.pause() is False
     sink.resume()
     assert sink.listen(listener) is None
@@ -272,6 +275,7 @@ def test_what_a_sink_of_one_s_own_class_lacks_has_the_default() -> None:
     sink.flush()
     assert sink.handed_ms("item", 1) == 120  # what was played
     assert sink.underruns == 0
+    assert sink.gone is False
     assert sink.pause() is False
     sink.resume()
     assert sink.listen(listener) is None

@@ -109,3 +109,31 @@ def test_a_full_buffer_takes_what_fits() -> None:
     assert playout.write(b"") == 0
     with pytest.raises(FormatError):
         playout.write(b"odd")
+
+
+def test_it_says_what_the_last_block_held_and_whether_more_belongs_behind_it() -> None:
+    playout = Playout(RATE)
+    assert (playout.complete, playout.rendered) == (True, ())
+    playout.write(speech(30), item_id="a")
+    playout.write(speech(50), item_id="b", content_index=1)
+    assert not playout.complete
+    block(playout)
+    assert playout.rendered == ((("a", 0), BLOCK),)
+    block(playout)
+    assert playout.rendered == ((("a", 0), 10 * MS), (("b", 1), 10 * MS))
+    playout.pause()
+    block(playout)
+    assert playout.rendered == ((("b", 1), 5 * MS),), "what the pause's fade takes is heard"
+    block(playout)
+    assert playout.rendered == ()
+    playout.flush()
+    assert playout.complete
+
+
+def test_a_clear_without_a_fade_is_silent_at_once() -> None:
+    playout = Playout(RATE)
+    playout.write(speech(500), item_id="a")
+    block(playout)
+    playout.clear(fade=False)
+    assert not block(playout).any()
+    assert playout.underruns == 0

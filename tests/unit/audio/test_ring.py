@@ -132,6 +132,19 @@ def test_old_tags_are_forgotten_and_the_playing_one_is_not() -> None:
     assert ring.handed(0) == 0
 
 
+def test_it_says_whose_samples_the_last_read_has_handed_out() -> None:
+    ring = Ring(100)
+    ring.write(samples(*range(30)), "a")
+    ring.write(samples(*range(30)), "b")
+    read(ring, 40)
+    assert ring.parts == (("a", 30), ("b", 10))
+    read(ring, 5, hold=True)
+    assert ring.parts == ()
+    ring.clear(fade_frames=4)
+    read(ring, 8)
+    assert ring.parts == (), "a fade is nobody's"
+
+
 def test_it_needs_room() -> None:
     with pytest.raises(ConfigError, match="capacity_frames=0"):
         Ring(0)

@@ -912,6 +912,25 @@ def written() -> Any:
     return event("response.output_text.delta", delta="x", **ids)
 
 
+class LeftSpeaker(VirtualSpeaker):
+    """A speaker that nobody may hear any more."""
+
+    gone = False
+
+
+def test_where_nobody_hears_it_any_more_no_answer_is_waited_for() -> None:
+    sink = LeftSpeaker(clock=AudioClock())
+    script = (session(), created("r1"), delta("r1", "a", 5_000))
+    with Talk(*script, sink=sink) as talk:
+        talk.wait_for("response.output_audio.delta")
+        sink.gone = True
+        talk.loop.interrupt()  # whatever makes the engine look around
+        assert talk.thread.is_alive(), "the user may still speak"
+        talk.source.end()
+        assert talk.ends() is None
+    assert talk.loop._engine.ended_by == "source"
+
+
 @pytest.mark.parametrize("by", ["stop", "server", "source", "idle"])
 def test_it_says_what_has_ended_it(guard: Guard, by: str) -> None:
     rule = IdleRule(after_s=5, end_after_s=10) if by == "idle" else None

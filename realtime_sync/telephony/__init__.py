@@ -1,0 +1,49 @@
+"""Telephone calls as sources and sinks: Twilio's media streams and Asterisk's AudioSocket.
+
+The names resolve on first use, so that importing the package loads nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .. import _lazy
+
+if TYPE_CHECKING:
+    from ._socket_door import SocketLike
+    from .audio_socket import AudioSocket
+    from .audio_socket_server import AudioSocketServer
+    from .dtmf import dtmf_tones
+    from .media_streams import MediaStreams
+    from .phone_call import CallStats, PhoneCall
+    from .phone_sink import PhoneSink
+    from .phone_source import PhoneSource
+    from .twilio_messages import StreamStart
+
+_HOME = {
+    "AudioSocket": "audio_socket",
+    "AudioSocketServer": "audio_socket_server",
+    "CallStats": "phone_call",
+    "MediaStreams": "media_streams",
+    "PhoneCall": "phone_call",
+    "PhoneSink": "phone_sink",
+    "PhoneSource": "phone_source",
+    "SocketLike": "_socket_door",
+    "StreamStart": "twilio_messages",
+    "dtmf_tones": "dtmf",
+}
+
+__all__ = [
+    "AudioSocket",
+    "AudioSocketServer",
+    "CallStats",
+    "MediaStreams",
+    "PhoneCall",
+    "PhoneSink",
+    "PhoneSource",
+    "SocketLike",
+    "StreamStart",
+    "dtmf_tones",
+]
+
+__getattr__, __dir__ = _lazy.resolver(__name__, _HOME)

@@ -1,0 +1,188 @@
+"""A server for Asterisk's AudioSocket: it accepts calls, and runs a function for each."""
+
+from __future__ import annotations
+
+import logging
+import socket as sockets
+import threading
+from collections.abc import Callable
+
+from .._deadline import Deadline
+from .._required import is_whole, require, require_count, require_function, require_text
+from .._signal_safe import Latch
+from .._threads import join_all, spawn
+from .._typing import Self
+from .._uncopied import Uncopied
+from ..errors import ConfigError, ConnectError, RealtimeError
+from .audio_socket import AudioSocket
+
+__all__ = ["AudioSocketServer"]
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 0.5  # how soon the thread that accepts sees that it is to end
+_CLOSE_S = 5.0
+
+
+class AudioSocketServer(Uncopied):
+    """Accepts calls of Asterisk's, and runs ``handler`` for each on a thread of its own.
+
+    ::
+
+        with AudioSocketServer(answer, port=9092) as server:
+            server.wait()
+
+    Args:
+        handler: gets the `AudioSocket`, which has begun. When it returns, the call is hung up. What
+            it raises is logged, and ends its call alone.
+        host: the address to listen at.
+        port: 0 to 65535; 0 takes a free one.
+        max_calls: so many calls at once; one more is hung up at once.
+        start_timeout: seconds in which a call's UUID must come; one that stays silent is hung up.
+
+    Raises:
+        ConfigError: an option is wrong.
+
+    Threads:
+        One accepts, from `start` to `close`, and one for each call. All methods may be called from
+        any thread.
+    """
+
+    def __init__(
+        self,
+        handler: Callable[[AudioSocket], object],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 9092,
+        max_calls: int = 100,
+        start_timeout: float = 10.0,
+    ) -> None:
+        require_function(handler, "handler", takes=("call",), error=ConfigError)
+        require_text(host, "host", error=ConfigError)
+        require(is_whole(port, 0, 65_535), "port must be 0 to 65535", port, error=ConfigError)
+        require_count(max_calls, "max_calls", least=1, error=ConfigError)
+        Deadline(start_timeout)  # raises for what is no time
+        self._handler = handler
+        self._address = (host, port)
+        self._max_calls = max_calls
+        self._start_timeout = start_timeout
+        self._closed = Latch()
+        self._listener: sockets.socket | None = None
+        self._acceptor: threading.Thread | None = None
+        self._lock = threading.Lock()  # guards the two below
+        self._calls: dict[AudioSocket, threading.Thread | None] = {}  # None: it is being started
+        self._refused = 0
+
+    @property
+    def port(self) -> int:
+        """The port it listens at."""
+        return self._address[1]
+
+    @property
+    def calls(self) -> int:
+        """How many calls there are now, those included that have not said who they are."""
+        with self._lock:
+            return len(self._calls)
+
+    @property
+    def refused(self) -> int:
+        """How many calls were hung up, because there were ``max_calls``."""
+        return self._refused
+
+    def start(self) -> Self:
+        """Listen.
+
+        Raises:
+            ConnectError: the address can't be listened at.
+            RealtimeError: the system gives no thread.
+        """
+        try:
+            listener = sockets.create_server(self._address)
+        except OSError as exc:
+            host, port = self._address
+            raise ConnectError(
+                f"can't listen at {host}:{port} ({exc.strerror or exc}): give another port, or "
+                "port=0 for a free one"
+            ) from exc
+        listener.settimeout(_LOOK_S)
+        self._listener = listener
+        self._address = listener.getsockname()[:2]
+        self._acceptor = spawn(lambda: self._accept(listener), name="phone-server")
+        return self
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is closed; False when ``timeout`` seconds were not enough."""
+        return self._closed.wait(Deadline(timeout))
+
+    def close(self) -> None:
+        """Accept nothing more, hang up all calls, and wait 5 seconds for their handlers."""
+        self._closed.set()
+        deadline = Deadline(_CLOSE_S)
+        if self._acceptor is not None:
+            join_all([self._acceptor], deadline)
+        if self._listener is not None:
+            self._listener.close()
+        with self._lock:
+            calls = dict(self._calls)
+        for call in calls:
+            call.close()
+        if not join_all([thread for thread in calls.values() if thread is not None], deadline):
+            log.warning("a handler of a call has not returned; its thread is left behind")
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # -- threads ---------------------------------------------------------------------------------
+
+    def _accept(self, listener: sockets.socket) -> None:
+        while not self._closed.is_set:
+            if (link := self._next(listener)) is not None:
+                self._take(AudioSocket(link, start_timeout=self._start_timeout))
+
+    def _next(self, listener: sockets.socket) -> sockets.socket | None:
+        try:
+            return listener.accept()[0]
+        except TimeoutError:
+            return None  # nobody has called
+        except OSError as exc:  # the caller has left again, or there are no descriptors left
+            log.warning("a call could not be accepted: %s", exc)
+            self._closed.wait(Deadline(_LOOK_S))
+            return None
+
+    def _take(self, call: AudioSocket) -> None:
+        with self._lock:
+            is_full = len(self._calls) >= self._max_calls
+            if is_full:
+                self._refused += 1
+            else:
+                self._calls[call] = None
+        if is_full:
+            log.warning("a call was hung up: there are %d, as max_calls says", self._max_calls)
+            call.close()
+            return
+        try:
+            thread = spawn(lambda: self._serve(call), name="phone-call")
+        except RealtimeError:
+            log.exception("a call was hung up")
+            self._forget(call)
+            return
+        with self._lock:
+            if call in self._calls:  # it may be over
+                self._calls[call] = thread
+
+    def _serve(self, call: AudioSocket) -> None:
+        try:
+            with call:
+                self._handler(call)
+        except Exception:
+            log.exception("a call has failed")
+        finally:
+            self._forget(call)
+
+    def _forget(self, call: AudioSocket) -> None:
+        call.close()
+        with self._lock:
+            self._calls.pop(call, None)

@@ -1,0 +1,44 @@
+"""The examples in the docstrings run, and the page tells of every name, counter and option."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+from realtime_sync import telephony
+
+HOMES = [
+    f"{telephony.__name__}.{module.name}" for module in pkgutil.iter_modules(telephony.__path__)
+]
+PAGE = Path(__file__).parents[3] / "docs" / "telephony.md"
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_examples(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def missing_from(page: str) -> set[str]:
+    counters = {field.name for field in attrs.fields(telephony.CallStats)}
+    kinds = (telephony.MediaStreams, telephony.AudioSocket, telephony.AudioSocketServer)
+    options = {name for kind in kinds for name in inspect.signature(kind).parameters}
+    options -= {"socket", "handler", "clock"}
+    start = {field.name for field in attrs.fields(telephony.StreamStart)}
+    names = {*telephony.__all__, *counters, *options, *start}
+    return {name for name in names if not re.search(rf"\b{name}\b", page)}
+
+
+def test_the_page_tells_of_every_name_counter_and_option() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert missing_from(page) == set()
+    assert missing_from(page.replace("lost_ms", "").replace("`lead_ms`", "")) == {
+        "lost_ms",
+        "lead_ms",
+    }

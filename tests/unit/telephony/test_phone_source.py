@@ -1,0 +1,48 @@
+"""What the caller says, taken and iterated."""
+
+from __future__ import annotations
+
+import threading
+
+from guards import Guard
+
+from realtime_sync.telephony import PhoneSource
+
+
+def test_pieces_come_in_order_and_then_the_end() -> None:
+    source = PhoneSource()
+    for number in range(3):
+        source.take(bytes([number, 0]) * 160)
+    source.end()
+    assert [piece[0] for piece in source] == [0, 1, 2]
+    assert list(source) == [], "once more, too"
+    assert source.rate == 8000
+
+
+def test_closing_ends_it_whatever_waits() -> None:
+    source = PhoneSource()
+    for _ in range(3):
+        source.take(bytes(320))
+    pieces = iter(source)
+    assert next(pieces) == bytes(320)
+    source.close()
+    assert list(pieces) == []
+
+
+def test_closing_wakes_whoever_waits(guard: Guard) -> None:
+    source = PhoneSource()
+    thread = threading.Thread(target=lambda: list(source))
+    thread.start()
+    source.close()
+    guard.join(thread)
+
+
+def test_beyond_two_seconds_the_oldest_is_dropped_and_counted() -> None:
+    source = PhoneSource()
+    for number in range(110):
+        source.take(bytes([number, 0]) * 160)
+    assert source.dropped_ms == 200
+    source.end()
+    assert [piece[0] for piece in source] == list(range(10, 110))
+    source.take(bytes(2 * 16_000))
+    assert source.dropped_ms == 200, "what was iterated makes room"

@@ -1,0 +1,158 @@
+"""WebSockets of several libraries, through one door."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import Any
+
+import pytest
+from guards import Guard
+
+from realtime_sync.errors import ConfigError
+from realtime_sync.telephony._socket_door import SocketDoor
+
+
+class Link:
+    """What is behind every kind below: messages, and an end that raises."""
+
+    def __init__(self, *messages: Any) -> None:
+        self.messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for message in messages:
+            self.messages.put(message)
+        self.sent: list[str] = []
+        self.closed = 0
+
+    def send(self, message: str) -> None:
+        self.sent.append(message)
+
+    def close(self) -> None:
+        self.closed += 1
+        self.messages.put(EOFError("closed"))
+
+    def take(self, timeout: float | None) -> Any:
+        message = self.messages.get(timeout=timeout)
+        if isinstance(message, Exception):
+            raise message
+        return message
+
+
+class WithTimeout(Link):
+    """As websockets' threading server."""
+
+    def recv(self, timeout: float | None = None) -> Any:
+        try:
+            return self.take(timeout)
+        except queue.Empty:
+            raise TimeoutError from None
+
+
+class WithNone(Link):
+    """As simple-websocket, whose `close` does not wake `receive` either."""
+
+    def receive(self, timeout: float | None = None) -> Any:
+        try:
+            return self.take(timeout)
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Plain(Link):
+    """As websocket-client."""
+
+    def recv(self) -> Any:
+        return self.take(None)
+
+
+KINDS = [WithTimeout, WithNone, Plain]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_messages_come_in_order_until_the_link_is_over(kind: type[Link]) -> None:
+    door = SocketDoor(kind("a", b"b", OSError("gone")))  # type: ignore[arg-type]
+    assert [door.receive(), door.receive(), door.receive()] == ["a", b"b", None]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_closing_ends_whoever_reads(kind: type[Link], guard: Guard) -> None:
+    link = kind()
+    door = SocketDoor(link)  # type: ignore[arg-type]
+    found: list[object] = []
+    thread = threading.Thread(target=lambda: found.append(door.receive()))
+    thread.start()
+    door.close()
+    guard.join(thread)
+    door.close()
+    assert (found, link.closed, door.receive()) == ([None], 1, None)
+
+
+def test_the_end_of_a_link_that_says_so_by_none() -> None:
+    assert SocketDoor(Plain(None)).receive() is None
+    assert SocketDoor(Plain(TimeoutError())).receive() is None
+
+
+def test_sending_says_whether_the_link_still_stands() -> None:
+    class Broken(Plain):
+        def send(self, message: str) -> None:
+            if self.sent:
+                raise BrokenPipeError
+            super().send(message)
+
+        def close(self) -> None:
+            raise BrokenPipeError
+
+    link = Broken()
+    door = SocketDoor(link)
+    assert door.send("a")
+    assert not door.send("b", "c")
+    door.close()
+    assert link.sent == ["a"]
+
+
+def test_messages_that_belong_together_are_not_torn_apart(guard: Guard) -> None:
+    """Two threads send pairs; the first waits within its pair until the second has tried."""
+    inside, tried = threading.Event(), threading.Event()
+
+    class Slow(Plain):
+        def send(self, message: str) -> None:
+            self.sent.append(message)
+            if message == "a1":
+                inside.set()
+                tried.wait(0.05)
+
+    link = Slow()
+    door = SocketDoor(link)
+    first = threading.Thread(target=lambda: door.send("a1", "a2"))
+    first.start()
+    guard.wait(inside, "the first message")
+    second = threading.Thread(target=lambda: (door.send("b1", "b2"), tried.set()))
+    second.start()
+    guard.join(first)
+    guard.join(second)
+    assert link.sent == ["a1", "a2", "b1", "b2"]
+
+
+class NoSend:
+    def recv(self) -> str:
+        return ""
+
+    def close(self) -> None: ...
+
+
+class Async(Plain):
+    async def recv(self) -> str:  # type: ignore[override]
+        return ""
+
+
+@pytest.mark.parametrize("socket", [7, object(), NoSend(), None])
+def test_what_is_no_websocket_is_refused(socket: Any) -> None:
+    with pytest.raises(ConfigError, match=r"are no WebSockets: give one that has send\(\)"):
+        SocketDoor(socket)
+
+
+def test_an_async_websocket_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'Async' objects are async"):
+        SocketDoor(Async())
