@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from realtime_sync.transport import _duplex
-from realtime_sync.transport._duplex import Duplex, LinkBroken, LinkOver
+from realtime_sync.transport import duplex as duplex_module
+from realtime_sync.transport.duplex import Duplex, LinkBroken, LinkOver
 
 Ends = tuple[Duplex, socket.socket]
 
@@ -179,7 +179,7 @@ def test_the_end_ends_every_wait(ends: Ends) -> None:
 
 def test_an_end_in_the_middle_of_a_wait(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
     duplex, _ = ends
-    select, make = duplex._selector.select, _duplex._selector
+    select, make = duplex._selector.select, duplex_module._selector
 
     def end_and_select(timeout: float | None) -> object:
         duplex.end()
@@ -194,7 +194,7 @@ def test_an_end_in_the_middle_of_a_wait(ends: Ends, monkeypatch: pytest.MonkeyPa
         return make(*arguments)
 
     duplex.over = False
-    monkeypatch.setattr(_duplex, "_selector", end_and_make)
+    monkeypatch.setattr(duplex_module, "_selector", end_and_make)
     with pytest.raises(LinkOver):
         duplex.wait_to_write(None)
 
@@ -309,8 +309,8 @@ def test_a_child_forgets_all_links_and_says_nothing(
     with ours, theirs:
         broken = Duplex(ours)
         monkeypatch.setattr(broken, "forget", lambda: 1 / 0)
-        monkeypatch.setattr(_duplex, "_live", weakref.WeakSet([duplex, broken]))
-        _duplex._forget_all()
+        monkeypatch.setattr(duplex_module, "_live", weakref.WeakSet([duplex, broken]))
+        duplex_module._forget_all()
         assert closed(duplex)
         broken.release()
     assert capsys.readouterr() == ("", "")
@@ -337,5 +337,5 @@ def test_a_child_that_was_forked_while_the_descriptors_were_closed(ends: Ends) -
 def test_waiting_takes_no_descriptor(ends: Ends) -> None:
     duplex, _ = ends
     assert isinstance(duplex._selector, selectors.PollSelector)
-    with _duplex._selector(duplex._sock, selectors.EVENT_READ) as selector:
+    with duplex_module._selector(duplex._sock, selectors.EVENT_READ) as selector:
         assert isinstance(selector, selectors.PollSelector)
