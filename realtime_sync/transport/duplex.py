@@ -55,8 +55,8 @@ class Duplex:
 
     Args:
         sock: connected, in blocking mode or not.
-        owned: whether `release` closes it. A server's own socket is given back instead, open and
-            with the timeout that it had.
+        owned: whether `release` closes it. A server's own socket is given back instead: shut down,
+            without TLS, and with the timeout that it had.
 
     Attributes:
         secure: whether it speaks TLS.
@@ -153,6 +153,10 @@ class Duplex:
         if self._owned:
             self._sock.close()
         elif self._sock.fileno() >= 0:
+            # This time SSLSocket.shutdown, where it is one: half a record may be left in its TLS,
+            # which would refuse what the server writes with an error of its own.
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
             self._sock.settimeout(self._timeout)
 
     def forget(self) -> None:

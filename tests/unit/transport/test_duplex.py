@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import selectors
 import socket
+import ssl
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
+from tls import Authority
 
 from realtime_sync.transport import duplex as duplex_module
 from realtime_sync.transport.duplex import Duplex, LinkBroken, LinkOver
@@ -339,3 +341,79 @@ def test_waiting_takes_no_descriptor(ends: Ends) -> None:
     assert isinstance(duplex._selector, selectors.PollSelector)
     with duplex_module._selector(duplex._sock, selectors.EVENT_READ) as selector:
         assert isinstance(selector, selectors.PollSelector)
+
+
+# -- a server's own socket -------------------------------------------------------------------------
+
+
+def test_it_is_given_back_shut_down_and_as_it_was() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(7.0)
+        duplex = Duplex(ours, owned=False)
+        assert ours.gettimeout() == 0.0
+        duplex.release()
+        assert ours.gettimeout() == 7.0
+        assert {s.fileno() for s in (duplex._wake, duplex._waker)} == {-1}
+        with pytest.raises(BrokenPipeError):
+            ours.send(b"the server's own answer")
+        assert theirs.recv(10) == b""
+
+
+def test_tls_is_put_off_when_it_is_given_back() -> None:
+    """A server that then writes finds a shut socket, and no TLS with half a record in it."""
+    authority = Authority()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = authority.client().wrap_bio(into, out, server_hostname="localhost")
+        with authority.server().wrap_socket(
+            ours, server_side=True, do_handshake_on_connect=False
+        ) as secure:
+            shake_hands(secure, client, theirs, into, out)
+            duplex = Duplex(secure, owned=False)
+            assert len(fill(duplex)) > 0
+            duplex.release()
+            with pytest.raises(BrokenPipeError):
+                secure.sendall(b"the server's own answer")
+            assert secure.recv(10) == b""
+
+
+def shake_hands(
+    secure: ssl.SSLSocket,
+    client: ssl.SSLObject,
+    theirs: socket.socket,
+    into: ssl.MemoryBIO,
+    out: ssl.MemoryBIO,
+) -> None:
+    secure.setblocking(False)
+    for _ in range(3):
+        for step in (client.do_handshake, secure.do_handshake):
+            with suppress(ssl.SSLWantReadError):
+                step()
+            if data := out.read():
+                theirs.sendall(data)
+            theirs.setblocking(False)
+            with suppress(BlockingIOError):
+                into.write(theirs.recv(65_536))
+
+
+def test_ending_one_direction(ends: Ends) -> None:
+    duplex, peer = ends
+    duplex.write_some(memoryview(b"last"))
+    duplex.shut_writing()
+    assert peer.recv(10) == b"last"
+    assert peer.recv(10) == b""
+    peer.send(b"still heard")
+    assert duplex.read(20) == b"still heard"
+
+
+def test_throwing_away(ends: Ends) -> None:
+    duplex, peer = ends
+    assert duplex.discard(10) is None
+    peer.send(b"0123456789abc")
+    assert duplex.discard(10) is True
+    assert duplex.discard(10) is True
+    assert duplex.discard(10) is None
+    peer.close()
+    assert duplex.discard(10) is False
