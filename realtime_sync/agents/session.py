@@ -395,17 +395,18 @@ class RealtimeSession(Blocking, Uncopied, Generic[TContext]):
         """
         if not isinstance(audio, (bytes, bytearray, memoryview)):
             raise FormatError(f"send_audio() takes bytes, not {shown(audio)}")
-        require_flag(commit, "commit")
-        live = self._running()
+        if commit is not False:  # a call for each of fifty chunks a second would be felt
+            require_flag(commit, "commit")
+        live = self._live or self._running()
         if self._audio is not None:
             raise UserError("this session hears its own source; send_audio is for one without")
         connection = live.connection
         if audio:
             if live.is_deaf:
                 audio = silence_like(audio, connection.session_facts.input)
-            connection.input_audio_buffer.append(audio=audio)
+            connection.input_audio_buffer.append(audio=audio)  # in a forked child it refuses
         if commit:
-            live.expect_turn()
+            self._running().expect_turn()
             connection.input_audio_buffer.commit()
             if not connection.session_facts.turns.detected:
                 live.decide(VoiceState.user_wrote)

@@ -173,8 +173,7 @@ class Sender:
         self._state.appended()
         if self._transmit(data) and self._keeps_tail:
             with self._lock:
-                self._tail.add(data)
-                self._tail.trim(_TAIL_CHARS)
+                self._tail.add_latest(data, _TAIL_CHARS)
 
     def _renew_if_due(self) -> None:
         if self.on_renewal_due is not None and self._state.renew_at <= time.monotonic():
@@ -329,6 +328,7 @@ class Sender:
             self._transport = transport
             self._link += 1
             self.dialect = dialect
+            self._tail.trim(_TAIL_CHARS)
             tail = self._tail.empty()
             if with_tail:
                 self._held.put_before(tail)

@@ -963,11 +963,11 @@ def test_silence_that_a_rule_is_for_is_looked_at(guard: Guard) -> None:
     assert max(noted) == 0.2
 
 
-def test_what_the_server_ends_is_looked_at_once_a_second(guard: Guard) -> None:
+def test_what_the_server_ends_is_looked_at_seldom(guard: Guard) -> None:
     talk = Talk(session(), created("r1"))
     noted = _waits(talk)
     with talk:
-        guard.until(lambda: 1.0 in noted, "its slow look")
+        guard.until(lambda: 2.5 in noted, "its slow look")
 
 
 def test_a_forked_child_has_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
