@@ -113,6 +113,8 @@ def web_server(
     if authority is not None:
         authority.write_server(pem)
     log = folder / f"{kind}.log"
+    # Other versions of a package are put in front of those that are installed.
+    in_front = filter(None, [os.environ.get("PYTHONPATH")])
     # Bound here: requests wait in its queue until the server is up, and no port is guessed.
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener, log.open("wb") as file:
         descriptor = str(listener.fileno())
@@ -135,7 +137,7 @@ def web_server(
             cwd=REPOSITORY,
             env={
                 **os.environ,
-                "PYTHONPATH": str(REPOSITORY),
+                "PYTHONPATH": os.pathsep.join([*in_front, str(REPOSITORY)]),
                 "NO_PROXY": "*",
                 **(environment or {}),
             },
