@@ -297,6 +297,41 @@ def test_what_one_thread_leaves_the_next_one_sends(call: Call) -> None:
     assert call.sent() == [(Opcode.PONG, b"12345678"), (Opcode.TEXT, b"next")]
 
 
+def test_what_comes_while_the_send_lock_is_let_go_is_not_forgotten(call: Call) -> None:
+    """The reader finds the lock taken and leaves its pong to a thread that has just finished."""
+    lock = call.socket._sending
+
+    class Letting:
+        """The send lock, with a reader that comes in the moment before it is free."""
+
+        acquire = staticmethod(lock.acquire)
+
+        def release(self) -> None:
+            call.socket._sending = lock
+            with pytest.raises(RealtimeTimeout):
+                call.socket.recv(timeout=0)
+            lock.release()
+
+    call.socket._sending = Letting()  # type: ignore[assignment]
+    call.then(frame(Opcode.PING, b"1"))
+    call.socket.send("first")
+    assert call.sent() == [(Opcode.TEXT, b"first"), (Opcode.PONG, b"1")]
+
+
+def test_a_slow_client_is_not_dead() -> None:
+    """As long as it takes something of what stands before the ping, the ping is not overdue."""
+    call = Call(ping_interval=20.0, ping_timeout=20.0)
+    call.duplex.room = 0
+
+    def take() -> None:
+        call.duplex.room = 1
+
+    call.then(frame(Opcode.PING, b"x" * 100), *[15.0, take] * 10, 1000.0)
+    with pytest.raises(ConnectionClosedError, match="no answer to a ping"):
+        call.socket.recv()
+    assert call.passed() == 200.0  # the last byte goes out at 160; two looks after that
+
+
 # -- the end ---------------------------------------------------------------------------------------
 
 
@@ -401,6 +436,15 @@ def test_a_close_of_another_thread_wakes_the_reader(call: Call) -> None:
     assert "nudge" in call.duplex.calls
     with pytest.raises(ConnectionClosedOK):
         call.socket.send("too late")
+
+
+def test_sending_while_it_closes(call: Call) -> None:
+    call.socket._start_close(1000, "done")
+    assert call.socket.closed
+    with pytest.raises(ConnectionClosedOK, match="code 1000: done") as caught:
+        call.socket.send("too late")
+    assert caught.value.__notes__ == ["the close is under way"]
+    assert call.sent() == [closed_with(1000, "done")]
 
 
 def test_what_was_received_before_our_close_is_still_there(call: Call) -> None:
