@@ -1,11 +1,20 @@
-"""Small shared types: the "not given" marker and the aliases for JSON."""
+"""Small shared types: the "not given" marker, the aliases for JSON, and what is loaded late."""
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-__all__ = ["UNSET", "JsonDict", "Unset"]
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from numpy.typing import NDArray
+
+    Samples = NDArray[Any]
+else:  # whoever asks for the hints of a function need not load OpenSSL and NumPy
+    Samples = SSLContext = Any
+
+__all__ = ["UNSET", "JsonDict", "SSLContext", "Samples", "Unset"]
 
 JsonDict = dict[str, Any]
 

@@ -15,12 +15,15 @@ PACKAGE = Path(__file__).parent.parent / "realtime_sync"
 
 LAYERS = {
     "errors": 0,
+    "_alike": 0,
     "_shown": 0,
     "_codec": 1,
     "_types": 1,
+    "_typing": 1,
     "_deadline": 1,
     "_fork": 1,
     "_headers": 1,
+    "_init_hints": 1,
     "_installation": 1,
     "_latest": 1,
     "_lazy": 1,

@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Any, Generic
 
 from ..errors import UserError
+from ..events import ResponsePromptParam
 from .function_tools import FunctionTool, Tool
 from .mcp_servers import MCPServer
 from .mcp_tools import mcp_tools
 from .run_context import RunContextWrapper, TContext
 from .user_code import enabled, require_blocking
-
-if TYPE_CHECKING:
-    from ..events import ResponsePromptParam
 
 __all__ = ["RealtimeAgent"]
 
@@ -59,9 +57,8 @@ class RealtimeAgent(Generic[TContext]):
     handoffs: list[Any] = field(default_factory=list)
     output_guardrails: list[Any] = field(default_factory=list)
     hooks: Any = None
-    _: dataclasses.KW_ONLY
-    voice: str | Mapping[str, Any] | None = None
-    input_guardrails: list[Any] = field(default_factory=list)
+    voice: str | Mapping[str, Any] | None = field(default=None, kw_only=True)
+    input_guardrails: list[Any] = field(default_factory=list, kw_only=True)
 
     def __post_init__(self) -> None:
         """Check what a mistake would make fail much later."""

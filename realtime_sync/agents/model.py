@@ -7,9 +7,9 @@ import math
 import os
 from collections.abc import Callable
 from threading import Lock
-from typing import TypedDict
 
 from .._latest import keep_latest
+from .._typing import TypedDict
 from .audio_formats import bytes_per_s
 from .given import require, require_count, require_length, require_text
 from .model_events import RealtimeModelEvent, RealtimeModelFurtherEvent

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from .._shown import shown
+from .._uncopied import Uncopied
 from ..errors import ConfigError, UserError
 from .given import require_text
 from .model import RealtimeModel, RealtimeModelConfig, RealtimeModelListener, TransportConfig
-from .model_events import RealtimeModelToolCallEvent
+from .model_events import RealtimeModelEvent, RealtimeModelFurtherEvent, RealtimeModelToolCallEvent
 from .model_inputs import (
     RealtimeModelSendAudio,
     RealtimeModelSendEvent,
@@ -20,13 +21,8 @@ from .model_inputs import (
     RealtimeModelSendToolOutput,
     RealtimeModelSendUserInput,
 )
+from .run_config import RealtimeSessionModelSettings, RealtimeUserInput
 from .user_code import require_function
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .model_events import RealtimeModelEvent, RealtimeModelFurtherEvent
-    from .run_config import RealtimeSessionModelSettings, RealtimeUserInput
 
 __all__ = ["OpenAIRealtimeWebSocketModel", "SessionDoor", "facade_of"]
 
@@ -56,7 +52,7 @@ class SessionDoor(Protocol):
         """End the session."""
 
 
-class OpenAIRealtimeWebSocketModel(RealtimeModel):
+class OpenAIRealtimeWebSocketModel(RealtimeModel, Uncopied):
     """The model behind a session: what it tells, and what can be sent to it beside the session.
 
     The session makes the connection, whatever client it has; this is how programs reach it that

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._shown import shown
-from ..clients.base import CLIENTS_OF_OURS, is_client
+from ..clients.base import CLIENTS_OF_OURS, Client, is_client
 from ..clients.openai import OpenAI
+from ..connection.manager import RealtimeConnectionManager
 from ..connection.reconnect import OnReconnecting, ReconnectPolicy
 from ..errors import UserError
 from ..transport import Transport, TransportOptions, connect
 from .given import require_object, require_text_values
 from .model import RealtimeModelConfig, TransportConfig
 from .user_code import require_function
-
-if TYPE_CHECKING:
-    from ..clients.base import Client
-    from ..connection.manager import RealtimeConnectionManager
 
 __all__ = ["connection_to"]
 

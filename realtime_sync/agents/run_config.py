@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from typing_extensions import Required  # in typing from Python 3.11 on
-
-    from ..events import ResponsePromptParam
-    from ..voice import IdleRule, Interruptions
-    from .agent import RealtimeAgent
-    from .function_tools import Tool, ToolErrorFormatterArgs
-    from .guardrails import InputGuardrail, OutputGuardrail
-    from .handoffs import Handoff
-    from .hooks import RealtimeRunHooks
+from .._typing import Required, TypedDict
+from ..events import ResponsePromptParam
+from ..voice import IdleRule, Interruptions
+from .agent import RealtimeAgent
+from .function_tools import Tool, ToolErrorFormatterArgs
+from .guardrails import InputGuardrail, OutputGuardrail
+from .handoffs import Handoff
+from .hooks import RealtimeRunHooks
 
 __all__ = [
     "RealtimeAudioConfig",

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic
 
+from ..tools.call_context import CallContext
 from .usage import Usage
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
-
-    from ..tools.call_context import CallContext
 
     # With a default, a program need not say what the context is where it has none.
     TContext = TypeVar("TContext", default=Any)

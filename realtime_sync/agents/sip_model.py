@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import UserError
+from ..events import RealtimeSessionCreateRequestParam
 from .agent import RealtimeAgent
 from .dispatch import first_dispatch, session_of
 from .given import require, require_object
@@ -13,9 +14,6 @@ from .model_facade import OpenAIRealtimeWebSocketModel
 from .run_config import RealtimeRunConfig, RealtimeSessionModelSettings
 from .run_context import RunContextWrapper
 from .session_settings import merged_fields, resolve_settings, without_formats
-
-if TYPE_CHECKING:
-    from ..events import RealtimeSessionCreateRequestParam
 
 __all__ = ["OpenAIRealtimeSIPModel"]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypedDict, TypeVar, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from .._shown import shown
+from .._typing import TypedDict
 from ..errors import GuardrailTripped, UserError
 from .given import require, require_text
 from .run_context import TContext, ToolContext

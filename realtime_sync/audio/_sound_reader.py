@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from .._typing import Self
 from ..errors import FormatError
 from ._input_file import InputFile, SoundFile
 from ._libsndfile import LibsndfileReader
@@ -15,12 +16,12 @@ from .file_magic import HEAD_BYTES, UNKNOWN, foreign_kind, is_wav, libsndfile_ki
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from typing_extensions import Self
 
     Int16 = NDArray[np.int16]
 
 __all__ = ["SoundReader"]
 
+_MOST_PATH_BYTES = 1024
 _BLOCK_BYTES = 1 << 20  # of frames at once, however many channels a header claims
 
 
@@ -111,7 +112,10 @@ class SoundReader:
             )
         kind = foreign_kind(head)
         remedy = "convert it: ffmpeg -i in.file out.wav"
-        if kind == UNKNOWN:
+        given = self._given
+        if isinstance(given, bytes) and len(given) <= _MOST_PATH_BYTES and b"\0" not in given:
+            remedy = "if it is a path, decode it: os.fsdecode(path)"
+        elif kind == UNKNOWN:
             remedy += (
                 "; samples without a header: "
                 "sox -t raw -r 24000 -e signed -b 16 -c 1 in.file out.wav"

@@ -6,18 +6,16 @@ Rounding down or towards zero would add an offset or a distortion; two roundings
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._riff import WavFormat
 from .g711 import DECODERS
 from .pcm import mix_down
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Int16 = NDArray[np.int16]
+Int16 = NDArray[np.int16]
 
 __all__ = ["CODINGS", "mono_of_floats", "mono_of_wav"]
 

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import FormatError
 from .pcm import Pcm, as_int16
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Int16 = NDArray[np.int16]
-    UInt8 = NDArray[np.uint8]
+Int16 = NDArray[np.int16]
+UInt8 = NDArray[np.uint8]
 
 __all__ = [
     "DECODERS",

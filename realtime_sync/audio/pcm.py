@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from .._required import is_number, is_whole
 from .._shown import shown
+from .._types import Samples
 from ..errors import ConfigError, FormatError
-from .file_magic import HEAD_BYTES, refuse_file
+from .file_magic import refuse_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
     Int16 = NDArray[np.int16]
     Float32 = NDArray[np.float32]
+    Pcm = bytes | bytearray | memoryview | Int16 | Float32
+else:  # as in `_types`
+    Int16 = Float32 = Any
+    Pcm = bytes | bytearray | memoryview | Any
 
 __all__ = [
     "RATES_HZ",
@@ -35,8 +40,6 @@ __all__ = [
     "whole_pcm16",
 ]
 
-# What every function here takes; a string so that naming the type does not load NumPy.
-Pcm = Union[bytes, bytearray, memoryview, "NDArray[np.int16]", "NDArray[np.float32]"]
 
 _A_DAY_MS = 86_400_000  # what is more is a mistake, and 4 GB at 24 kHz
 RATES_HZ = range(4000, 384_001)
@@ -76,7 +79,7 @@ def whole_pcm16(audio: Pcm) -> bytes:
         FormatError: as `to_pcm16`; or it begins like a file, header and all.
     """
     pcm = to_pcm16(audio)
-    refuse_file(pcm[:HEAD_BYTES], "audio")
+    refuse_file(pcm, "audio")
     return pcm
 
 
@@ -110,7 +113,7 @@ def from_pcm16(pcm: Pcm) -> Float32:
     return scaled
 
 
-def mix_down(pcm: Pcm | NDArray[Any], channels: int) -> Int16:
+def mix_down(pcm: Pcm | Samples, channels: int) -> Int16:
     """Return interleaved or (n, channels) int16 audio as mono: the mean of its channels.
 
     Raises:
@@ -226,7 +229,7 @@ def _require_full_scale_of_one(mono: Float32) -> None:
         )
 
 
-def _conversion(mono: NDArray[Any]) -> str:
+def _conversion(mono: Samples) -> str:
     """Say how an array of another dtype becomes one that is taken, with its sound unchanged."""
     kind, bits = mono.dtype.kind, 8 * mono.dtype.itemsize
     if kind == "u":
@@ -254,7 +257,7 @@ def _bits_for(peak: float) -> int:
     return next((bits for bits in (16, 24, 32) if peak <= 2 ** (bits - 1)), 64)
 
 
-def _require_mono(audio: object) -> NDArray[Any]:
+def _require_mono(audio: object) -> Samples:
     import numpy as np
 
     if not isinstance(audio, np.ndarray):

@@ -5,9 +5,8 @@ The speaker's audio callback and the virtual speaker's clock both pull from a `P
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from .._required import is_whole
 from .._shown import shown
@@ -15,11 +14,8 @@ from ..errors import ConfigError
 from .pcm import Pcm, as_int16, require_rate
 from .ring import Ring
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Float32 = NDArray[np.float32]
-    Int16 = NDArray[np.int16]
+Float32 = NDArray[np.float32]
+Int16 = NDArray[np.int16]
 
 __all__ = ["Playout"]
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._typing import Self
+from .._uncopied import Uncopied
 from ._clock import SYSTEM_CLOCK, Clock
 from ._input_file import StrPath
 from ._wavfile import WavWriter
 from .base import SinkLike, SinkWrapper, SourceLike, SourceWrapper
 from .pcm import require_rate, to_pcm16
 from .virtual import VirtualSpeaker
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["RecordedSink", "RecordedSource", "StereoRecorder"]
 
@@ -25,7 +23,7 @@ __all__ = ["RecordedSink", "RecordedSource", "StereoRecorder"]
 _SLACK_MS = 500
 
 
-class StereoRecorder:
+class StereoRecorder(Uncopied):
     """Records both sides of a conversation in step, the assistant as it was heard.
 
     Put it around the source and the sink of a conversation::

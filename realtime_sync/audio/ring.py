@@ -5,17 +5,14 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import define
+from numpy.typing import NDArray
 
 from ..errors import ConfigError
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Int16 = NDArray[np.int16]
+Int16 = NDArray[np.int16]
 
 __all__ = ["Ring"]
 

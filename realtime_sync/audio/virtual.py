@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Literal, cast
+from types import TracebackType
+from typing import Literal, cast
 
 import numpy as np
 
 from .._deadline import Deadline
 from .._required import is_whole, require_function
 from .._shown import shown
+from .._typing import Self
+from .._uncopied import Uncopied
 from ..errors import AudioError, ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
 from .base import Sink, Source
 from .pcm import Pcm, as_int16, require_rate, whole_pcm16
 from .playout import Playout
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
 
 __all__ = ["Pace", "VirtualMicrophone", "VirtualSpeaker"]
 
@@ -31,7 +29,7 @@ Pace = Literal["realtime", "fast"]
 _BLOCK_MS = 20
 
 
-class VirtualMicrophone(Source):
+class VirtualMicrophone(Source, Uncopied):
     """A microphone line on which a program speaks: silence, until something is said into it.
 
     Args:
@@ -103,7 +101,7 @@ class VirtualMicrophone(Source):
         return chunk.ljust(self._chunk_bytes, b"\0")
 
 
-class VirtualSpeaker(Sink):
+class VirtualSpeaker(Sink, Uncopied):
     """A speaker that nobody hears, but that takes the time a real one would.
 
     What is cleared before its time is never played; its time begins with the first `write`.

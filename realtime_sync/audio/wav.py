@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from .._required import is_whole
 from .._shown import shown
+from .._typing import Self
+from .._uncopied import Uncopied
 from ..errors import AudioError, ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
 from ._input_file import SoundFile, StrPath
@@ -18,9 +19,6 @@ from .base import Source
 from .pcm import Pcm, require_rate, silence, whole_pcm16
 from .resample import Resampler
 from .virtual import Pace, Pacer, VirtualSpeaker, chunk_frames, require_pace
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["WavSink", "WavSource", "read_wav", "write_wav"]
 
@@ -59,6 +57,7 @@ def read_wav(path: SoundFile, *, rate: int = 24000) -> bytes:
         ...     read_wav(file) == read_wav("second.wav")
         True
     """
+    require_rate(rate)
     with SoundReader(path) as reader:
         resampler = Resampler(reader.rate, rate)
         blocks = [resampler.process(block) for block in reader.blocks(_WHOLE_BLOCK_MS)]
@@ -94,7 +93,7 @@ def write_wav(path: StrPath, audio: Pcm, *, rate: int = 24000) -> None:
         writer.close()
 
 
-class WavSource(Source):
+class WavSource(Source, Uncopied):
     """Speaks a sound file, chunk by chunk, as a microphone would deliver it.
 
     The file may be all that `read_wav` reads, and of any length: it is read while it is spoken.
@@ -107,7 +106,8 @@ class WavSource(Source):
         chunk_ms: length of each chunk; the last is filled up with silence.
         pace: "realtime", or "fast": as fast as they are taken.
         trailing_silence_ms: follows the file. A server that detects turns needs to hear that the
-            speaker has stopped; the default is above the usual 500 ms.
+            speaker has stopped; the default is above the usual 500 ms. Semantic detection may need
+            8,000, and 0 is right where the program ends the turns.
         clock: for tests.
 
     Raises:

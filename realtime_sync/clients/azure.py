@@ -5,22 +5,17 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from .._net.secrets import show_url
-from .._required import is_absent
-from .._types import UNSET, Unset
+from .._required import is_absent, require_function
+from .._types import UNSET, SSLContext, Unset
 from ..errors import ConfigError
 from ..providers import AzureProvider, BetaDialect, DialectFactory, dialect_factory
 from ..providers.azure import azure_base_url
 from ..rest.api import DEFAULT_MAX_RETRIES
+from ..rest.request import Timeout
 from ..transport import TransportOptions
 from .base import Client, RealtimeResource, mapping_option, text_option
-
-if TYPE_CHECKING:
-    import ssl
-
-    from ..rest.request import Timeout
 
 __all__ = ["AzureOpenAI"]
 
@@ -84,7 +79,7 @@ class AzureOpenAI(Client):
         timeout: Timeout | Unset = UNSET,
         max_retries: int = DEFAULT_MAX_RETRIES,
         proxy: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: SSLContext | None = None,
         dialect: str | DialectFactory | None = None,
     ) -> None:
         version = _api_version(api_version)
@@ -102,7 +97,9 @@ class AzureOpenAI(Client):
             default_query=mapping_option(default_query),
             dialect=spoken if dialect is None else dialect_factory(dialect),
         )
-        self._webhook_secret = webhook_secret
+        self._webhook_secret = text_option(
+            "webhook_secret", webhook_secret, "OPENAI_WEBHOOK_SECRET"
+        )
         options = TransportOptions(proxy=proxy, ssl_context=ssl_context)
         self.realtime = RealtimeResource(
             lambda: self._provider,
@@ -144,6 +141,9 @@ def _credential(
     token: str | None,
     provider: Callable[[], str] | None,
 ) -> tuple[str | Callable[[], str] | None, str | Callable[[], str] | None]:
+    if provider is not None:
+        what = "azure_ad_token_provider"
+        require_function(provider, what, takes=(), error=ConfigError)
     given = [value for value in (api_key, token, provider) if value is not None]
     if len(given) > 1:
         raise ConfigError(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import attrs
 
 from .._porting import Advising, Blocking
-from .._required import is_absent, is_text, require_text
+from .._required import is_absent, is_text, require_name
 from .._types import UNSET
+from .._uncopied import Uncopied
 from ..connection.manager import RealtimeConnectionManager
 from ..connection.reconnect import OnReconnecting, ReconnectPolicy
 from ..connection.settings import (
@@ -27,11 +29,13 @@ from ..rest.api import DEFAULT_MAX_RETRIES, RestApi
 from ..transport import TransportOptions
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from ..rest import Calls, ClientSecrets, TranslationClientSecrets, Webhooks
     from ..rest.response_forms import RealtimeWithRawResponse, RealtimeWithStreamingResponse
     from ..rest.translations import TranslationsWithRawResponse, TranslationsWithStreamingResponse
+else:  # what a property makes is loaded by its first use, so hints do not load it
+    Calls = ClientSecrets = TranslationClientSecrets = Webhooks = Any
+    RealtimeWithRawResponse = RealtimeWithStreamingResponse = Any
+    TranslationsWithRawResponse = TranslationsWithStreamingResponse = Any
 
 __all__ = [
     "CLIENTS_OF_OURS",
@@ -87,7 +91,7 @@ def mapping_option(given: Any) -> Any:
     return {} if given is None else given
 
 
-class Client(Blocking, Advising):
+class Client(Blocking, Advising, Uncopied):
     """What the clients have in common; a ``with`` block closes them.
 
     Attributes:
@@ -129,7 +133,7 @@ class Client(Blocking, Advising):
         self.close()
 
 
-class RealtimeResource(Advising):
+class RealtimeResource(Advising, Uncopied):
     """``client.realtime``: the realtime API of one client.
 
     Args:
@@ -255,13 +259,14 @@ class RealtimeResource(Advising):
         """
         for name, value in (("model", model), ("call_id", call_id)):
             if value is not None:
-                require_text(value, name, error=ConfigError)
+                require_name(value, name, error=ConfigError)
         if model is None and call_id is None:
             model = self._default_model
+        numbers = ReconnectPolicy(  # also where nothing is made of them, for they may be wrong
+            max_retries=max_retries, initial_delay=initial_delay, max_delay=max_delay
+        )
         if reconnect is None and on_reconnecting is not None:
-            reconnect = ReconnectPolicy(
-                max_retries=max_retries, initial_delay=initial_delay, max_delay=max_delay
-            )
+            reconnect = numbers
         if isinstance(reconnect, ReconnectPolicy) and call_id is not None:
             # The session is the call's: it is there still, with its history and its own limit.
             reconnect = attrs.evolve(reconnect, restore=False, rotate=False)
@@ -287,7 +292,7 @@ class RealtimeResource(Advising):
         )
 
 
-class TranslationsResource:
+class TranslationsResource(Uncopied):
     """``client.realtime.translations``: speech translated while it is spoken."""
 
     def __init__(
@@ -339,8 +344,7 @@ class TranslationsResource:
         Raises:
             ConfigError: an option is wrong. On opening: the provider has no translations.
         """
-
-        require_text(model, "model", error=ConfigError)
+        require_name(model, "model", error=ConfigError)
 
         def endpoint(query: Mapping[str, object], headers: Mapping[str, str]) -> Endpoint:
             return self._provider().translation(

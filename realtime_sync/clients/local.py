@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import _lazy
 from .._fork import HomeLock
@@ -12,6 +12,8 @@ from .._net.address import HTTP_PORTS, server_url
 from .._net.secrets import show_url
 from .._required import is_absent, is_number, is_text, is_whole, require, require_path, require_text
 from .._shown import shown
+from .._types import SSLContext
+from .._typing import TypedDict, Unpack
 from ..errors import ConfigError
 from ..providers import OpenAIProvider
 from ..providers.base import check_secret
@@ -20,11 +22,9 @@ from ._server_process import ServerProcess, start_server
 from .base import Client, RealtimeResource, secret_option
 
 if TYPE_CHECKING:
-    import ssl
-
-    from typing_extensions import Unpack  # in typing from Python 3.11 on
-
     from ..distiller.client import AIRefinery
+else:
+    AIRefinery = Any  # of a higher layer, reached by name
 
 __all__ = ["Local", "ServerOptions"]
 
@@ -45,11 +45,12 @@ _LISTS = {
 
 _PATHS = ("grammar", "projects", "tls_cert", "tls_key")
 _WHOLE = (
-    "max_conversation_mib", "max_item_mib", "max_items", "max_sessions", "max_stored", "port",
+    "max_conversation_mib", "max_incoming_mib", "max_item_mib", "max_items", "max_sessions",
+    "max_stored", "port",
 )  # fmt: skip
 _NUMBERS = (
-    *_WHOLE, "drain", "idle_timeout", "max_input_audio", "ping_interval", "request_timeout",
-    "session_limit",
+    *_WHOLE, "drain", "idle_timeout", "max_input_audio", "message_timeout", "ping_interval",
+    "request_timeout", "session_limit",
 )  # fmt: skip
 _LARGEST = 1 << 63
 _LONGEST_TEXT = 4096
@@ -92,6 +93,9 @@ class ServerOptions(TypedDict, total=False):
             default.
         request_timeout: within how many seconds a new connection must have sent a complete
             request, 10 by default.
+        message_timeout: within how many seconds a message must be complete, 30 by default.
+        max_incoming_mib: how much the unfinished messages of all clients may take together, 256
+            MiB by default.
         max_stored: how many client secrets, calls and versions of projects are kept, of each,
             10,000 by default.
     """
@@ -118,6 +122,8 @@ class ServerOptions(TypedDict, total=False):
     max_conversation_mib: int | None
     max_input_audio: float | None
     request_timeout: float | None
+    message_timeout: float | None
+    max_incoming_mib: int | None
     max_stored: int | None
 
 
@@ -149,7 +155,7 @@ class Local(Client):
         *,
         url: str | None = None,
         api_key: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: SSLContext | None = None,
         **options: Unpack[ServerOptions],
     ) -> None:
         given = {name: value for name, value in options.items() if value is not None}

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from .._net.secrets import show_url
 from .._required import is_absent
-from .._types import UNSET, Unset
+from .._types import UNSET, SSLContext, Unset
 from ..errors import ConfigError
 from ..providers import DialectFactory, OpenAIProvider, dialect_factory
 from ..rest.api import DEFAULT_MAX_RETRIES
+from ..rest.request import Timeout
 from ..transport import TransportOptions
 from .base import Client, RealtimeResource, mapping_option, secret_option, text_option
-
-if TYPE_CHECKING:
-    import ssl
-
-    from ..rest.request import Timeout
 
 __all__ = ["OpenAI"]
 
@@ -69,7 +64,7 @@ class OpenAI(Client):
         timeout: Timeout | Unset = UNSET,
         max_retries: int = DEFAULT_MAX_RETRIES,
         proxy: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: SSLContext | None = None,
         dialect: str | DialectFactory | None = None,
     ) -> None:
         key = secret_option(api_key, "OPENAI_API_KEY")
@@ -87,7 +82,9 @@ class OpenAI(Client):
             default_query=mapping_option(default_query),
             dialect=dialect_factory(dialect),
         )
-        self._webhook_secret = webhook_secret
+        self._webhook_secret = text_option(
+            "webhook_secret", webhook_secret, "OPENAI_WEBHOOK_SECRET"
+        )
         options = TransportOptions(proxy=proxy, ssl_context=ssl_context)
         self.realtime = RealtimeResource(
             lambda: self._provider, options, timeout=timeout, max_retries=max_retries

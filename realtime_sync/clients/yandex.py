@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from .._net.secrets import show_url
 from .._required import is_absent
 from .._shown import shown
-from .._types import UNSET, Unset
+from .._types import UNSET, SSLContext, Unset
 from ..errors import ConfigError
 from ..providers import (
     DialectFactory,
@@ -20,13 +20,9 @@ from ..providers import (
 )
 from ..providers.yandex import file_search, web_search
 from ..rest.api import DEFAULT_MAX_RETRIES
+from ..rest.request import Timeout
 from ..transport import TransportOptions
 from .base import Client, RealtimeResource, mapping_option, text_option
-
-if TYPE_CHECKING:
-    import ssl
-
-    from ..rest.request import Timeout
 
 __all__ = ["YandexAIStudio", "file_search", "web_search"]
 
@@ -88,7 +84,7 @@ class YandexAIStudio(Client):
         timeout: Timeout | Unset = UNSET,
         max_retries: int = DEFAULT_MAX_RETRIES,
         proxy: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: SSLContext | None = None,
     ) -> None:
         if not isinstance(endpoint, str) or endpoint not in _ENDPOINTS:
             raise ConfigError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .._deadline import Deadline
-from .._types import JsonDict
+from .._types import JsonDict, Samples
 from ..conversation.tool_calls import OpenCall, ToolCalls, declared_functions
 from ..errors import ConnectionClosed, LocalProtocolError, QueueFullError, RealtimeTimeout
 from ..events import ServerEvent
@@ -21,8 +21,6 @@ from .reply import Reply
 from .state import ConnectionState
 
 if TYPE_CHECKING:  # and at run time only where a turn has tools
-    from numpy.typing import NDArray
-
     from ..tools.pool import ToolPool
     from ..tools.schema import Tool
 
@@ -75,7 +73,7 @@ class ToolRounds:
     def run(
         self,
         text: str | None,
-        audio: str | bytes | NDArray[Any] | None,
+        audio: str | bytes | Samples | None,
         response: Mapping[str, Any] | None,
         deadline: Deadline,
     ) -> Iterator[ServerEvent]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from .._deadline import Deadline
 from .._shown import shown
-from .._types import JsonDict
+from .._types import JsonDict, Samples
 from ..conversation.session import read_session
 from ..errors import ConnectionClosed, LocalProtocolError, RealtimeTimeout
 from ..events import ErrorEvent, ServerEvent
@@ -21,9 +20,6 @@ from .link.queue import Entry, EventQueue, Interruption, Malformed
 from .link.sender import Sender
 from .reply import Turn, server_error
 from .state import ConnectionState
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["TurnRunner", "check_response", "user_items"]
 
@@ -250,7 +246,7 @@ def check_response(response: object) -> None:
 
 
 def user_items(
-    text: str | None, audio: str | bytes | NDArray[Any] | None, *, pcm: bool
+    text: str | None, audio: str | bytes | Samples | None, *, pcm: bool
 ) -> list[JsonDict]:
     """Return what the user says as an item, or nothing when the model is only to go on.
 

@@ -15,7 +15,9 @@ from .._porting import Advising, Blocking
 from .._required import require_function
 from .._shown import shown
 from .._signal_safe import Claim
+from .._types import Samples
 from .._uncopied import Uncopied
+from ..conversation.session import SessionFacts
 from ..errors import (
     ConcurrencyError,
     ConfigError,
@@ -24,6 +26,7 @@ from ..errors import (
     RealtimeTimeout,
 )
 from ..events import ClientEvent, ErrorEvent, ServerEvent, parse_event
+from ..events.sessions import ResponseCreateParams
 from ..transport.base import Transport, check_close
 from ._handlers import Handlers
 from ._listening import Observing, Registration
@@ -46,12 +49,10 @@ from .state import ConnectionState
 from .stats import ConnectionStats
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ..conversation.session import SessionFacts
-    from ..events.sessions import ResponseCreateParams
     from ..tools.pool import ToolPool
     from ..tools.schema import Functions, Tool
+else:
+    Functions = Any  # few connections have any, so hints do not load what reads them
 
 __all__ = ["RealtimeConnection"]
 
@@ -337,7 +338,7 @@ class RealtimeConnection(Registration, Observing, Blocking, Advising, Uncopied):
         self,
         text: str | None = None,
         *,
-        audio: str | bytes | NDArray[Any] | None = None,
+        audio: str | bytes | Samples | None = None,
         tools: Functions | None = None,
         timeout: float | None = _DEFAULT_TURN_TIMEOUT,
         response: ResponseCreateParams | None = None,
@@ -354,8 +355,9 @@ class RealtimeConnection(Registration, Observing, Blocking, Advising, Uncopied):
 
         Args:
             text: what the user writes.
-            audio: what the user says, as for ``input_audio_buffer.append``. With neither, the
-                model is asked to go on (after a function call's output, for example).
+            audio: what the user says, as for ``input_audio_buffer.append``; it becomes an item,
+                which servers don't transcribe. With neither, the model is asked to go on (after a
+                function call's output, or after ``input_audio_buffer.commit()``).
             tools: functions that the model may call in this turn beside the session's own: one, a
                 list, or a mapping of names; see `realtime_sync.tools.function_schema` for how
                 they are declared, and `realtime_sync.tools.describe` for tools that are described
@@ -391,7 +393,7 @@ class RealtimeConnection(Registration, Observing, Blocking, Advising, Uncopied):
         self,
         text: str | None = None,
         *,
-        audio: str | bytes | NDArray[Any] | None = None,
+        audio: str | bytes | Samples | None = None,
         tools: Functions | None = None,
         timeout: float | None = _DEFAULT_TURN_TIMEOUT,
         response: ResponseCreateParams | None = None,
@@ -470,6 +472,18 @@ class RealtimeConnection(Registration, Observing, Blocking, Advising, Uncopied):
         """Whether the connection is over or being closed by us; events may still be queued."""
         life = self._link.lifecycle
         return self._home.left or life.closing.is_set or self._queue.end is not None
+
+    @property
+    def opened_by(self) -> str:
+        """What opens another one, for the message of its end; ``"connect()"`` by default.
+
+        Whoever opens connections for a program sets what that program calls.
+        """
+        return self._sender.opened_by
+
+    @opened_by.setter
+    def opened_by(self, call: str) -> None:
+        self._sender.opened_by = call
 
     @property
     def reconnecting(self) -> bool:

@@ -12,25 +12,22 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._shown import shown
-from .._types import UNSET, JsonDict, Unset
+from .._types import UNSET, JsonDict, Samples, Unset
+from .._uncopied import Uncopied
 from ..conversation.history import History
 from ..conversation.session import SessionState
 from ..errors import LocalProtocolError
 from ..events import ErrorEvent
 from ..events.base import plain
+from ..events.sessions import ResponseCreateParams, SessionParam
 from ._argument_checks import check_count, check_flag, check_mapping, check_text
-from ._audio_input import append_message, audio_base64, check_beginning
+from ._audio_input import FirstSound, append_message, audio_base64
 from .link.link import Link
 from .link.sender import Sender
 from .state import ConnectionState
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ..events.sessions import ResponseCreateParams, SessionParam
 
 __all__ = [
     "ConversationItemResource",
@@ -42,7 +39,7 @@ __all__ = [
 ]
 
 
-class _Resource:
+class _Resource(Uncopied):
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -252,8 +249,9 @@ class InputAudioBuffer(_Resource):
         super().__init__(sender)
         self._state = state
         self._is_unheard = True  # until the first sound, which alone is looked at closely
+        self._first_sound = FirstSound()
 
-    def append(self, *, audio: str | bytes | NDArray[Any], event_id: str | None = None) -> None:
+    def append(self, *, audio: str | bytes | Samples, event_id: str | None = None) -> None:
         """Add audio to the buffer; the server does not confirm it.
 
         Args:
@@ -268,8 +266,7 @@ class InputAudioBuffer(_Resource):
         """
         encoded = audio_base64(audio, pcm=self._state.session.facts.input.is_pcm)
         if self._is_unheard and encoded:
-            check_beginning(audio, encoded)
-            self._is_unheard = False
+            self._is_unheard = not self._first_sound.add(audio, encoded)
         self._sender.append(append_message(encoded, event_id))
 
     def commit(self, *, event_id: str | None = None) -> None:
@@ -354,7 +351,7 @@ class ConversationItemResource(_Resource):
         )
 
 
-class ConversationResource:
+class ConversationResource(Uncopied):
     """``conversation``: holds `item` and the `history`."""
 
     def __init__(self, sender: Sender, state: ConnectionState) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from .._fork import HomeLock
 from .._headers import checked_headers
 from .._net.address import HTTP_PORTS, server_url
 from .._required import is_absent
-from .._types import UNSET, JsonDict
+from .._types import UNSET, JsonDict, SSLContext
 from ..clients.base import secret_option
 from ..errors import (
     AuthenticationError,
@@ -23,9 +23,6 @@ from ..errors import (
 from ..providers.base import WEBSOCKET_SCHEMES, Secret, ask_secret, check_secret, merge_headers
 from ..rest.api import DEFAULT_MAX_RETRIES, RestApi
 from ..rest.request import Answer, Request, json_body, json_object
-
-if TYPE_CHECKING:
-    import ssl
 
 __all__ = ["SDK_VERSION", "Account", "AnyKey", "GivesToken"]
 
@@ -75,7 +72,7 @@ class Account:
         timeout: Any = UNSET,
         max_retries: int = DEFAULT_MAX_RETRIES,
         proxy: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: SSLContext | None = None,
     ) -> None:
         self._key = _secret(api_key)
         self.base_url = _base_url(base_url)

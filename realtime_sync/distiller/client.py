@@ -6,25 +6,26 @@ import os
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .._net.secrets import show_url
 from .._opening import Opening
 from .._required import is_absent, is_whole, require_flag
-from .._types import UNSET, JsonDict, Unset
+from .._types import UNSET, JsonDict, SSLContext, Unset
+from .._uncopied import Uncopied
 from ..errors import ConcurrencyError, ConfigError
 from ..rest.api import DEFAULT_MAX_RETRIES
+from ..rest.request import Timeout
 from .account import Account, AnyKey
 from .interpolation import show_path
 from .place import SessionPlace
 from .projects import Projects, check_name, decoded_config
 
 if TYPE_CHECKING:
-    import ssl
-    from types import TracebackType
-
-    from ..rest.request import Timeout
     from .session import DistillerSession
+else:
+    DistillerSession = Any  # what a session needs is loaded when one begins
 
 __all__ = ["AIRefinery", "DistillerSessionManager", "RealtimeDistiller"]
 
@@ -35,7 +36,7 @@ _MOST_VERSIONS = 10**9
 _VALIDATION_S = 15.0  # as in the provider's SDK
 
 
-class AIRefinery:
+class AIRefinery(Uncopied):
     """AI Refinery, of which the Realtime Distiller is here.
 
     Nothing is sent before the first call; then the server is asked once which account the key
@@ -77,7 +78,7 @@ class AIRefinery:
         timeout: Timeout | Unset = UNSET,
         max_retries: int = DEFAULT_MAX_RETRIES,
         proxy: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: SSLContext | None = None,
     ) -> None:
         self._account = Account(
             api_key,
@@ -125,7 +126,7 @@ def _of_the_session(name: str) -> Callable[..., Any]:
     return call
 
 
-class RealtimeDistiller:
+class RealtimeDistiller(Uncopied):
     """``client.realtime_distiller``: projects, and sessions with their agents.
 
     ::

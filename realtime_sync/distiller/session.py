@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from attrs import field, frozen
 
@@ -16,7 +16,8 @@ from .._deadline import Deadline
 from .._porting import Blocking
 from .._shown import shown
 from .._uncopied import Uncopied
-from ..audio.file_magic import HEAD_BYTES, refuse_file
+from ..audio.base import SinkLike, SourceLike
+from ..audio.file_magic import Beginning
 from ..audio.pcm import to_pcm16
 from ..connection import RealtimeConnection, RealtimeConnectionManager
 from ..connection.reconnect import ReconnectPolicy
@@ -32,16 +33,13 @@ from ..events import Reconnected, ServerEvent
 from ..providers.base import Endpoint
 from ..transport import Transport, TransportOptions, connect
 from .agent_functions import ExecutorDict
+from .audio_loop import AudioLoop
 from .custom_agents import CustomAgents
 from .distiller_link import DistillerLink
 from .place import SessionPlace
 from .session_ends import end_of_link, end_of_message, is_refusal
 from .turn_state import ResponseEnds, TurnState
 from .wire_messages import DistillerEvent, client_message
-
-if TYPE_CHECKING:
-    from ..audio.base import SinkLike, SourceLike
-    from .audio_loop import AudioLoop
 
 __all__ = ["DistillerSession", "open_session"]
 
@@ -89,6 +87,7 @@ class DistillerSession(Blocking, Uncopied):
         self._greeting = turn.created  # until it is consumed
         self._told_of_refusal = False  # once for each response
         self._is_unheard = True  # until the first chunk, which alone is looked at closely
+        self._beginning = Beginning()
         self._closing = False
         self._failure: DistillerConnectionError | None = None  # what every later call raises
 
@@ -117,8 +116,7 @@ class DistillerSession(Blocking, Uncopied):
         if not pcm:
             raise ConfigError("the chunk is empty: send at least one sample (two bytes)")
         if self._is_unheard:
-            refuse_file(pcm[:HEAD_BYTES], "audio")
-            self._is_unheard = False
+            self._is_unheard = not self._beginning.add(pcm, "audio")
         self._check()
         if not self._is_heard():
             return False

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..events import (
     ConversationItemInputAudioTranscriptionCompleted,
     ConversationItemInputAudioTranscriptionDelta,
     ResponseDone,
     ResponseOutputAudioTranscriptDelta,
+    ServerEvent,
 )
-
-if TYPE_CHECKING:
-    from ..events import ServerEvent
-    from ..voice.events import VoiceEvent
+from ..voice.events import VoiceEvent
 
 __all__ = ["SpokenLines"]
 

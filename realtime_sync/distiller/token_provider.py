@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote_plus, urlencode, urlunsplit
 
 from attrs import field, frozen
@@ -17,6 +17,8 @@ from .._net.address import split_url
 from .._net.secrets import show_url
 from .._required import is_text
 from .._shown import shown
+from .._types import SSLContext
+from .._uncopied import Uncopied
 from ..errors import (
     ApiError,
     AuthenticationError,
@@ -29,16 +31,13 @@ from ..rest.api import RestApi
 from ..rest.request import Request, json_object
 from ..transport import TransportOptions
 
-if TYPE_CHECKING:
-    import ssl
-
 __all__ = ["TokenProvider"]
 
 _TIMEOUT_S: Final = 10.0
 _MARGIN_S: Final = 60  # before the end of a token another one is fetched
 
 
-class TokenProvider:
+class TokenProvider(Uncopied):
     """Fetches tokens, and keeps each until a minute before its end; in memory alone.
 
     Example:
@@ -71,7 +70,7 @@ class TokenProvider:
         client_secret: str,
         extra_fields: Mapping[str, str] | None = None,
         proxy: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: SSLContext | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         named = {"url": url, "client_id": client_id, "client_secret": client_secret}

@@ -8,6 +8,7 @@ from attrs import frozen
 from attrs.exceptions import FrozenInstanceError
 
 from .._codec import decode_base64
+from .._init_hints import bind_init_hints
 from .._types import JsonDict
 from ..errors import RemoteProtocolError
 from .base import Event, shorten
@@ -106,3 +107,6 @@ class AudioDelta(Event):
         """Return the wire form: what was received or given, under GA names, ready for JSON."""
         self.delta  # noqa: B018  # takes it out of the text
         return super().to_dict()
+
+
+bind_init_hints(AudioDelta)  # attrs calls the hook for the subclasses of who has it

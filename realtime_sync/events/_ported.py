@@ -7,11 +7,9 @@ apart. The dictionaries are what ``connection.send`` and the REST calls take.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import Literal
 
-if TYPE_CHECKING:
-    from typing_extensions import Required  # in typing from Python 3.11 on
-
+from .._typing import Required, TypedDict
 from . import (
     client,
     client_secrets,

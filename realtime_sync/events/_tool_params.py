@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from typing_extensions import Required  # in typing from Python 3.11 on
-
+from .._typing import Required, TypedDict
 from .config import RealtimeReasoningEffort
 
 __all__ = [

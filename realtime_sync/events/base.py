@@ -19,6 +19,7 @@ import attrs
 from attrs import field, frozen
 from attrs.exceptions import FrozenInstanceError
 
+from .._init_hints import bind_init_hints
 from .._porting import NotAwaited
 from .._required import require_flag
 from .._types import UNSET, JsonDict
@@ -86,6 +87,7 @@ class Model:
 
     @classmethod
     def __attrs_init_subclass__(cls) -> None:
+        bind_init_hints(cls)
         own = [a for a in attrs.fields(cls) if a.name not in ("extra", "raw")]
         cls._wire = frozenset(a.name for a in own)
         cls._knows = cls._wire.issuperset

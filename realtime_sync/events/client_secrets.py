@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal
 
 from attrs import frozen
 
+from .._typing import TypedDict
 from .base import Model, nested, one
 from .session_config import Session, TranscriptionSession, TranslationSession, as_session
 

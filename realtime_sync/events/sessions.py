@@ -19,11 +19,9 @@ Example:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import Literal
 
-if TYPE_CHECKING:
-    from typing_extensions import Required  # in typing from Python 3.11 on
-
+from .._typing import Required, TypedDict
 from ._item_params import (
     AssistantContentParam,
     ConversationItemParam,

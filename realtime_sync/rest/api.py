@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from .._fork import HomeLock
 from .._shown import shown
-from .._types import UNSET
+from .._types import UNSET, SSLContext
+from .._uncopied import Uncopied
 from ..errors import ConfigError
 from ..transport.options import TransportOptions
 from .raw import RawResponse, StreamingResponse, StreamingResponseManager
 from .request import Request, seconds
 
 if TYPE_CHECKING:
-    import ssl
-
     from ._http import HttpDoor, OpenAnswer
+else:
+    OpenAnswer = Any  # it comes with requests, which the first request loads
 
 __all__ = [
     "DEFAULT_MAX_RETRIES",
@@ -51,7 +52,7 @@ class RestProvider(Protocol):
         """Return the headers with the key; ``extra`` wins."""
 
 
-class RestApi:
+class RestApi(Uncopied):
     """The REST side of one client; loads requests at the first call.
 
     Args:
@@ -69,7 +70,7 @@ class RestApi:
         provider: Callable[[], RestProvider],
         *,
         proxy: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: SSLContext | None = None,
         timeout: Any = UNSET,
         max_retries: int = DEFAULT_MAX_RETRIES,
         sleep: Callable[[float], None] = time.sleep,
@@ -125,7 +126,7 @@ class RestApi:
             return self._door
 
 
-class Resource:
+class Resource(Uncopied):
     """A group of calls, whose results come parsed, raw or streaming.
 
     Args:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from attrs import field, frozen
 
 from .._headers import checked_headers
+from .._required import is_whole, require
 from .._types import UNSET, Unset
-from ..errors import RemoteProtocolError
-from .api import Resource
+from .._typing import Unpack
+from .._uncopied import Uncopied
+from ..errors import ConfigError, RemoteProtocolError
+from ..events import Session
+from ..events.sessions import RealtimeSessionCreateRequestParam
+from .api import Resource, RestApi
 from .raw import as_raw, as_streaming
 from .request import (
     SDP,
@@ -22,14 +27,9 @@ from .request import (
     json_body,
     merged,
     parts_of,
+    session_of,
+    text_of,
 )
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack  # in typing from Python 3.11 on
-
-    from ..events import Session
-    from ..events.sessions import RealtimeSessionCreateRequestParam
-    from .api import RestApi
 
 __all__ = ["CallAnswer", "Calls", "CallsWithRawResponse", "CallsWithStreamingResponse"]
 
@@ -151,7 +151,7 @@ class Calls(Resource):
             ConfigError, LocalProtocolError, ConnectError, RealtimeTimeout, ApiError,
             RemoteProtocolError: see `realtime_sync.rest`.
         """
-        fields = merged({"sdp": sdp, "session": session}, extra_body)
+        fields = merged({"sdp": text_of(sdp, "sdp"), "session": session_of(session)}, extra_body)
         parts = parts_of(fields)
         alone = set(fields) == {"sdp"}
         given = checked_headers(extra_headers, "extra_headers")
@@ -190,11 +190,16 @@ class Calls(Resource):
             timeout: see `realtime_sync.rest`.
 
         Raises:
-            ConfigError: ``call_id`` is empty.
+            ConfigError: ``call_id`` is empty, or another value is wrong.
             NotFoundError: there is no such call, any more.
             LocalProtocolError, ConnectError, RealtimeTimeout, ApiError: see
                 `realtime_sync.rest`.
         """
+        if "session" in session:
+            raise ConfigError(
+                "accept() takes the fields of the session themselves: accept(call_id, "
+                "type='realtime', model=…), or accept(call_id, **session)"
+            )
         fields: dict[str, Any] = {"type": "realtime", **session}
         body = merged(fields, extra_body)
         return self._send(
@@ -221,11 +226,17 @@ class Calls(Resource):
             timeout: see `realtime_sync.rest`.
 
         Raises:
-            ConfigError: ``call_id`` is empty.
+            ConfigError: ``call_id`` is empty, or another value is wrong.
             NotFoundError: there is no such call, any more.
             LocalProtocolError, ConnectError, RealtimeTimeout, ApiError: see
                 `realtime_sync.rest`.
         """
+        require(
+            status_code is UNSET or is_whole(status_code),
+            "status_code must be a SIP status such as 486",
+            status_code,
+            error=ConfigError,
+        )
         body = merged({"status_code": status_code}, extra_body)
         return self._send(
             _action(call_id, "reject", body, extra_headers, extra_query, timeout, repeatable=True)
@@ -250,12 +261,12 @@ class Calls(Resource):
             timeout: see `realtime_sync.rest`.
 
         Raises:
-            ConfigError: ``call_id`` is empty.
+            ConfigError: ``call_id`` is empty, or another value is wrong.
             NotFoundError: there is no such call, any more.
             LocalProtocolError, ConnectError, RealtimeTimeout, ApiError: see
                 `realtime_sync.rest`.
         """
-        body = merged({"target_uri": target_uri}, extra_body)
+        body = merged({"target_uri": text_of(target_uri, "target_uri")}, extra_body)
         return self._send(
             _action(call_id, "refer", body, extra_headers, extra_query, timeout, repeatable=False)
         )
@@ -277,7 +288,7 @@ class Calls(Resource):
             timeout: see `realtime_sync.rest`.
 
         Raises:
-            ConfigError: ``call_id`` is empty.
+            ConfigError: ``call_id`` is empty, or another value is wrong.
             NotFoundError: there is no such call, any more; also when a repetition finds that the
                 first try has ended it.
             LocalProtocolError, ConnectError, RealtimeTimeout, ApiError: see
@@ -299,7 +310,7 @@ class Calls(Resource):
         return CallsWithStreamingResponse(self._api)
 
 
-class CallsWithRawResponse:
+class CallsWithRawResponse(Uncopied):
     """`Calls` whose results are raw."""
 
     def __init__(self, api: RestApi) -> None:
@@ -311,7 +322,7 @@ class CallsWithRawResponse:
         self.hangup = as_raw(calls.hangup)
 
 
-class CallsWithStreamingResponse:
+class CallsWithStreamingResponse(Uncopied):
     """`Calls` whose results are streamed."""
 
     def __init__(self, api: RestApi) -> None:

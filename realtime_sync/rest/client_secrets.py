@@ -6,23 +6,21 @@ A secret opens sessions until it expires; a session that it opened goes on after
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from .._types import UNSET, Unset
+from .._uncopied import Uncopied
 from ..errors import RemoteProtocolError
 from ..events import Model, Session, TranscriptionSession
 from ..events.base import load
 from ..events.client_secrets import ClientSecret, ExpiresAfterParam
-from .api import Resource
+from ..events.sessions import (
+    RealtimeSessionCreateRequestParam,
+    RealtimeTranscriptionSessionCreateRequestParam,
+)
+from .api import Resource, RestApi
 from .raw import as_raw, as_streaming
-from .request import Answer, Request, Timeout, json_body, json_object, merged
-
-if TYPE_CHECKING:
-    from ..events.sessions import (
-        RealtimeSessionCreateRequestParam,
-        RealtimeTranscriptionSessionCreateRequestParam,
-    )
-    from .api import RestApi
+from .request import Answer, Request, Timeout, expiry_of, json_body, json_object, merged, session_of
 
 __all__ = [
     "ClientSecret",
@@ -94,7 +92,7 @@ class ClientSecrets(Resource):
             ConfigError, LocalProtocolError, ConnectError, RealtimeTimeout, ApiError,
             RemoteProtocolError: see `realtime_sync.rest`.
         """
-        fields = {"expires_after": expires_after, "session": session}
+        fields = {"expires_after": expiry_of(expires_after), "session": session_of(session)}
         return self._send(
             Request(
                 path="/realtime/client_secrets",
@@ -118,14 +116,14 @@ class ClientSecrets(Resource):
         return ClientSecretsWithStreamingResponse(self._api)
 
 
-class ClientSecretsWithRawResponse:
+class ClientSecretsWithRawResponse(Uncopied):
     """`ClientSecrets` whose results are raw."""
 
     def __init__(self, api: RestApi) -> None:
         self.create = as_raw(ClientSecrets(api, "raw").create)
 
 
-class ClientSecretsWithStreamingResponse:
+class ClientSecretsWithStreamingResponse(Uncopied):
     """`ClientSecrets` whose results are streamed."""
 
     def __init__(self, api: RestApi) -> None:

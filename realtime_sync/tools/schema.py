@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 
 from .._required import is_async, require, require_flag, require_text
 from .._shown import shown
+from .._types import JsonDict
 from ..errors import ConfigError
 from ._docstrings import DocstringStyle, read_docstring
 from .annotations import Indescribable, description_in, kind_of
@@ -21,6 +22,8 @@ from .kinds import Kind, Member, ObjectOf
 
 if TYPE_CHECKING:
     from ..events.sessions import RealtimeFunctionToolParam
+else:
+    RealtimeFunctionToolParam = JsonDict  # the events take longer to load than all of this
 
 __all__ = [
     "DocstringStyle",

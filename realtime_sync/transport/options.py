@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from attrs import Attribute, field, frozen
 
@@ -12,10 +12,8 @@ from .._deadline import LONGEST_S
 from .._net.proxy import parse_proxy
 from .._required import is_absent, is_number, is_whole
 from .._shown import shown
+from .._types import SSLContext
 from ..errors import ConfigError
-
-if TYPE_CHECKING:
-    import ssl
 
 __all__ = ["TransportOptions"]
 
@@ -125,7 +123,7 @@ class TransportOptions:
     compression: Literal["deflate"] | None = field(default=None, validator=_check_compression)
     # Both may hold a secret, and a repr ends up in logs.
     proxy: str | None = field(default=None, validator=_check_proxy, repr=False)
-    ssl_context: ssl.SSLContext | None = field(default=None, validator=_check_context)
+    ssl_context: SSLContext | None = field(default=None, validator=_check_context)
     subprotocols: tuple[str, ...] = field(
         default=(), converter=_names, validator=_check_subprotocols, repr=False
     )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from ..connection.link.queue import StandIn
-    from ..conversation.history import History
-    from ..conversation.session import SessionFacts, SessionState
-    from ..events import ErrorEvent, ServerEvent
+from ..connection.link.queue import StandIn
+from ..conversation.history import History
+from ..conversation.session import SessionFacts, SessionState
+from ..events import ErrorEvent, ServerEvent
 
 __all__ = ["ResponseFacts", "VoiceConnection"]
 

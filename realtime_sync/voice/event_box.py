@@ -6,17 +6,15 @@ import queue
 import threading
 from collections import deque
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._deadline import Deadline
 from ..errors import QueueFullError
+from ..events import ServerEvent
+from .events import VoiceEvent
 
-if TYPE_CHECKING:
-    from ..events import ServerEvent
-    from .events import VoiceEvent
-
-    Boxed = ServerEvent | VoiceEvent
-    Line = deque[tuple[int, Boxed]]
+Boxed = ServerEvent | VoiceEvent
+Line = deque[tuple[int, Boxed]]
 
 __all__ = ["EventBox"]
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from ..conversation.tool_calls import ToolCalls
-from ..events import ResponseCreated, ResponseDone
+from ..events import ResponseCreated, ResponseDone, ServerEvent
 from .answers import Answers
 from .asks import Asks, Saying
 from .effects import AskForOwed, CancelResponse, Effect, GiveUp, Part, Report
 from .events import AnswerFailed
 from .overdue import OverdueWatch, Owed
 from .under_way import DueAnswer, UserTurn
-
-if TYPE_CHECKING:
-    from ..events import ServerEvent
 
 __all__ = ["GivingUp"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from attrs import evolve
 
@@ -13,10 +13,14 @@ from .._deadline import Deadline
 from .._required import require_flag, require_length, require_object, require_text
 from .._shown import shown
 from .._signal_safe import Claim
+from .._uncopied import Uncopied
 from ..audio.base import SinkLike, SourceLike, as_sink, as_source
+from ..audio.vad import Vad
 from ..conversation.tool_calls import ToolCalls
 from ..errors import ConcurrencyError, ConfigError
+from ..events import ServerEvent
 from ..events.base import plain
+from ..events.sessions import ResponseCreateParams
 from ..events.wire_values import as_object
 from ..tools.schema import Functions, take_all
 from ._voice_connection import VoiceConnection
@@ -35,17 +39,12 @@ from .transcript import HistoryItem
 from .turns import make_turns
 from .uplink import Uplink
 
-if TYPE_CHECKING:
-    from ..audio.vad import Vad
-    from ..events import ServerEvent
-    from ..events.sessions import ResponseCreateParams
-
 __all__ = ["VoiceLoop"]
 
 _FOREVER = Deadline(None)
 
 
-class VoiceLoop:
+class VoiceLoop(Uncopied):
     """Runs a spoken conversation over an open connection.
 
     ::
@@ -136,6 +135,7 @@ class VoiceLoop:
             vad=vad,
             echo=echo,
             half_duplex=half_duplex,
+            clock=clock,
         )
         check_rules(interruptions, idle)
         if half_duplex and isinstance(interruptions, Interruptions):

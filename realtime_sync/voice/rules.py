@@ -9,12 +9,13 @@ that never began to play is deleted, because a truncation at 0 ms is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from .._shown import shown
 from .._types import JsonDict
 from ..connection.reply import server_error
 from ..conversation.history import History
+from ..conversation.session import SessionState
 from ..conversation.tool_calls import ToolCalls, declared_functions
 from ..conversation.unconfirmed import ALREADY_ACTIVE, NOT_ACTIVE
 from ..errors import ConfigError
@@ -91,9 +92,6 @@ from .overdue import OverdueWatch
 from .seams import Take
 from .turn_control import TurnControl
 from .under_way import DueAnswer, UserTurn
-
-if TYPE_CHECKING:
-    from ..conversation.session import SessionState
 
 __all__ = ["VoiceState", "check_rules"]
 
@@ -298,6 +296,11 @@ class VoiceState:
         return min((time for time in times if time is not None), default=None)
 
     @property
+    def asks(self) -> bool:
+        """Whether a response is asked for whose beginning, perhaps here already, was not taken."""
+        return self._asks.is_open
+
+    @property
     def answering(self) -> bool:
         """Whether an answer plays, is buffered, is running or is asked for."""
         paused = self._paused_at is not None
@@ -338,8 +341,9 @@ class VoiceState:
             effects += self._interrupt(cancel=True)
         if self._verdicts.are_open:
             effects += self._give_verdict()
-        for item_id in [item_id for item_id, until in self._to_delete.items() if now >= until]:
-            del self._to_delete[item_id]  # nobody has told of it: there is nothing to delete
+        if self._to_delete:
+            for item_id in [item_id for item_id, until in self._to_delete.items() if now >= until]:
+                del self._to_delete[item_id]  # nobody has told of it: there is nothing to delete
         return effects + self.ask_for_owed()
 
     def look_idle(self, *, busy: bool) -> list[Effect]:

@@ -7,13 +7,11 @@ methods return what is to be done about it. What becomes of a turn that is over,
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from ..audio.vad import Vad
 from ..errors import ConfigError
 from .effects import Append, ClearInput, Effect, UserStarted, UserStopped
-
-if TYPE_CHECKING:
-    from ..audio.vad import Vad
 
 __all__ = ["LocalVad", "PushToTalk", "ServerTurns", "Turns", "make_turns"]
 

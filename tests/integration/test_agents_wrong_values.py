@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-import typing
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from typing_extensions import is_typeddict
 
 from realtime_sync import RealtimeError, agents, testing
 from realtime_sync.agents import (
@@ -586,6 +586,11 @@ OF_SESSIONS: dict[str, tuple[Callable[[RealtimeSession[Any], Any], object], tupl
         lambda session, bad: session.send_audio(bad),
         (*NO_BYTES, b"odd"),
     ),
+    "RealtimeSession.ask": (lambda session, bad: session.ask(bad), (*NO_TEXT, "", " ")),
+    "RealtimeSession.ask timeout": (
+        lambda session, bad: session.ask("Hello?", timeout=bad),
+        NO_TIME,
+    ),
     "RealtimeSession.say": (lambda session, bad: session.say(bad), (*NO_TEXT, "", " ", "\ud800")),
     "RealtimeSession.say timeout": (
         lambda session, bad: session.say("x", wait=True, timeout=bad),
@@ -861,7 +866,7 @@ def _public(module: Any) -> set[str]:
         thing = getattr(module, name)
         if inspect.isfunction(thing) and thing.__name__ == name and _takes(thing):
             found.add(name)
-        if not inspect.isclass(thing) or typing.is_typeddict(thing):
+        if not inspect.isclass(thing) or is_typeddict(thing):
             continue
         if inspect.isabstract(thing) or issubclass(thing, Exception):
             continue

@@ -21,7 +21,7 @@ from typing import Any, Literal, Union
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
-from typing_extensions import Unpack
+from typing_extensions import Unpack, is_typeddict
 
 __all__ = ["VALUES", "Callee", "callees", "fits", "is_value"]
 
@@ -169,7 +169,7 @@ def is_value(cls: type) -> bool:
 
 
 def _of_class(label: str, cls: type) -> Iterator[Callee]:
-    if typing.is_typeddict(cls) or issubclass(cls, BaseException | Enum):
+    if is_typeddict(cls) or issubclass(cls, BaseException | Enum):
         return
     if getattr(cls, "_is_protocol", False):
         return
@@ -207,7 +207,7 @@ def _callee(
 def _options(hint: Any) -> Iterator[tuple[str, Any]]:
     """Yield the names and annotations of ``**options: Unpack[SomeOptions]``."""
     for kind in typing.get_args(hint):
-        if typing.is_typeddict(kind):
+        if is_typeddict(kind):
             names = {**_FOR_TYPES, **vars(sys.modules[kind.__module__])}
             for name, annotation in kind.__annotations__.items():
                 yield name, _read(getattr(annotation, "__forward_arg__", annotation), names)
@@ -232,7 +232,7 @@ def fits(annotation: Any, value: Any) -> bool:
     if origin is Literal:
         plain = isinstance(value, str | int | None)
         return plain and value in typing.get_args(annotation)
-    kind = dict if typing.is_typeddict(annotation) else origin or annotation
+    kind = dict if is_typeddict(annotation) else origin or annotation
     if not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
         return True
     if kind in (int, float):

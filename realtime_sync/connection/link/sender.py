@@ -84,6 +84,7 @@ class Sender:
         self._ids = count(1)
         self.dialect = dialect  # the link's to set, like the next
         self.on_renewal_due: Callable[[], object] | None = None
+        self.opened_by = ConnectionClosed.opened_by  # see `RealtimeConnection.opened_by`
         self._lock = threading.Lock()  # guards the seven below; never held while sending
         self._transport: Transport = transport
         self._link = 1  # the number of this one
@@ -200,6 +201,7 @@ class Sender:
                 # Not taken whole by the kernel, so the server can't have it: it may wait for the
                 # new link like anything that is sent a moment later.
                 if not self._another_comes(transport, closed):
+                    closed.opened_by = self.opened_by
                     raise
         return False
 

@@ -61,8 +61,7 @@ JOINED = {"AudioFormatParam": {"rate"}}
 
 
 def hints_of(value: Any) -> dict[str, Any]:
-    scope = {"Required": typing_extensions.Required}
-    return typing_extensions.get_type_hints(value, localns=scope, include_extras=True)
+    return typing_extensions.get_type_hints(value, include_extras=True)
 
 
 def fields_of(value: Any) -> dict[str, bool]:

@@ -28,8 +28,7 @@ OPTIONAL_IN_OURS = {("NoiseReductionParam", "type")}
 
 
 def hints(cls: Any) -> dict[str, Any]:
-    scope = {"Required": typing_extensions.Required}
-    return typing_extensions.get_type_hints(cls, localns=scope, include_extras=True)
+    return typing_extensions.get_type_hints(cls, include_extras=True)
 
 
 def is_required(hint: Any) -> bool:
