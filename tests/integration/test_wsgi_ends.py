@@ -6,7 +6,7 @@ import resource
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -70,7 +70,9 @@ def test_a_worker_without_draining_ends_all_the_same(tmp_path: Path) -> None:
     with web_server("gthread", tmp_path, "--graceful-timeout", "1") as server:
         client = server.connect("echo")
         server.process.terminate()
-        assert client.recv() == ""  # the end of the link, without a close frame
+        # The process ends wherever its thread may be, so with or without a close frame.
+        with suppress(websocket.WebSocketConnectionClosedException, ConnectionError):
+            assert client.recv() == ""
         client.shutdown()
 
 
