@@ -8,7 +8,7 @@ value and the rule, and say what to do next; they never contain a key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -53,6 +53,7 @@ __all__ = [
     "UnprocessableEntityError",
     "UserAlreadyConnectedError",
     "UserError",
+    "WebSocketRefused",
     "WebhookSignatureError",
     "api_error",
     "retry_after_s",
@@ -104,7 +105,8 @@ class ConnectionClosed(TransportError):  # noqa: N818 -- the peers' name
         reconnecting: True when the connection is being re-established behind this error.
         unsent: client events, as JSON text, that waited for a new link that did not come.
         closed_by: ``"this side"``, ``"the server"``, or ``"the network"`` when the link broke; by
-            default what the code says.
+            default what the code says. At a server's own socket: ``"this server"``,
+            ``"the client"``, or ``"the client's network"``.
         opened_by: the call that opens another, for the message.
     """
 
@@ -145,7 +147,7 @@ class ConnectionClosed(TransportError):  # noqa: N818 -- the peers' name
         text = f"connection closed with code {self.code}"
         if self.reason:
             text += f": {self.reason}"
-        broke = self.closed_by == "the network"
+        broke = self.closed_by in ("the network", "the client's network")
         who = "the link broke" if broke else f"closed by {self.closed_by}"
         return f"{text} ({who}); {self._next_step()}"
 
@@ -154,6 +156,8 @@ class ConnectionClosed(TransportError):  # noqa: N818 -- the peers' name
             return "reconnecting, so ask again"
         if self.code == 1009:
             return "raise max_size, or send less in one message"
+        if self.closed_by in ("this server", "the client", "the client's network"):
+            return "only the client can open another"
         if self.closed_by == "the server" and (self.code == 1008 or self.code >= 3000):
             return "the server's words say what to change"
         may_take_policy = self.opened_by == ConnectionClosed.opened_by
@@ -163,11 +167,48 @@ class ConnectionClosed(TransportError):  # noqa: N818 -- the peers' name
 
 
 class ConnectionClosedOK(ConnectionClosed):
-    """Closed on purpose by either side (code 1000 or 1001)."""
+    """Closed on purpose by either side (code 1000 or 1001; by a client also 1005, without one)."""
 
 
 class ConnectionClosedError(ConnectionClosed):
     """Closed by an error or a broken link (any other code)."""
+
+
+class WebSocketRefused(TransportError):  # noqa: N818 -- an answer, not a fault of the program
+    """A request is not taken as a WebSocket, and has to be answered as any other request.
+
+    It is that answer, too: a WSGI application, so that a view may return it.
+
+    Attributes:
+        message: a sentence for whoever sent the request.
+        status: the HTTP status: 400, 403, 426 or 503.
+        headers: of the answer, beside its type and length.
+    """
+
+    def __init__(
+        self, message: str, status: int, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        super().__init__(message, status, headers)
+        self.message = message
+        self.status = status
+        self.headers = headers
+
+    def __str__(self) -> str:
+        return f"{self.message} (http status {self.status})"
+
+    def __call__(
+        self,
+        environ: Mapping[str, Any],
+        start_response: Callable[[str, list[tuple[str, str]]], object],
+    ) -> Iterable[bytes]:
+        """Answer the request (PEP 3333)."""
+        from http import HTTPStatus
+
+        body = f"{self.message}\n".encode()
+        own = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+        phrase = HTTPStatus(self.status).phrase
+        start_response(f"{self.status} {phrase}", [*own, *self.headers])
+        return [body]
 
 
 # -- the protocol --------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ log=build/setup.log
 
 case $goal in
 demo) extras=audio,local,cli ;;
-test) extras=audio,local,cli,docs,fast,files,mcp,test ;;
+test) extras=audio,local,cli,docs,fast,files,mcp,web,test ;;
 docs) extras=docs ;;
 *)
     echo "usage: scripts/setup.sh demo|test|docs" >&2

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # setup_peers.sh [PART...] -- the published clients, and the proxy, that tests/peers/ uses.
 #
-# Parts are openai_node, agents_node, python, airefinery, litellm and openai_newest; without
-# arguments, all of them. Those for Node go into build/peers/, those for Python into environments of
+# Parts are openai_node, agents_node, python, airefinery, litellm, openai_newest, websockets_15 and
+# websockets_17; without arguments, all of them. Those for Node, and other versions of a package
+# that is here already, go into build/peers/, those for Python into environments of
 # their own, .venvs/peers, .venvs/airefinery, .venvs/litellm and .venvs/openai_newest: they need a
 # lot that this project does not, and in other versions. What is there already is left alone, but
 # for openai_newest, which is renewed. Where Node or a suitable Python is missing, its clients are
@@ -104,9 +105,24 @@ install_openai_newest() {
     touch "$venv/.ready"
 }
 
+# install_version NAME VERSION: another version of a package, to be put in front of the one here.
+install_version() {
+    local folder=build/peers/$1_${2%%.*} python
+    [ ! -e "$folder/.ready" ] || return 0
+    python=$(find_python 10)
+    if [ -z "$python" ]; then
+        say "no Python from 3.10 to 3.13: $1 $2 is left out"
+        return
+    fi
+    rm -rf "$folder"
+    quietly "$python" -m pip install --no-deps --no-compile --target "$folder" "$1 == $2"
+    touch "$folder/.ready"
+}
+
 # -------------------------------------------------------------------------------------------------
 
-[ $# -gt 0 ] || set -- openai_node agents_node python airefinery litellm openai_newest
+[ $# -gt 0 ] || set -- openai_node agents_node python airefinery litellm openai_newest \
+    websockets_15 websockets_17
 mkdir -p build
 : >"$log"
 for part in "$@"; do
@@ -116,6 +132,8 @@ for part in "$@"; do
     airefinery) install_python airefinery .venvs/airefinery 12 ;;
     litellm) install_python litellm .venvs/litellm 11 ;;
     openai_newest) install_openai_newest ;;
+    websockets_15) install_version websockets "15.*" ;;
+    websockets_17) install_version websockets "17.*" ;;
     *)
         echo "there is no part $part; see the head of scripts/setup_peers.sh" >&2
         exit 2

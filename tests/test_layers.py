@@ -53,6 +53,7 @@ LAYERS = {
     "app": 8,
     "distiller": 8,
     "telephony": 9,
+    "wsgi": 9,
     "batch": 9,
     "local": 9,  # a program of its own: only the command line may start it in this process
     "recording": 9,
@@ -73,6 +74,7 @@ DOORS = {
     "requests": ("rest/_http", "local/responders/_chat.py"),
     "urllib3": ("rest/_http",),
     "yaml": ("distiller/project_config.py", "local/"),
+    "websockets": ("wsgi/", "local/"),
     "pyaudio": ("audio/portaudio.py",),
     "starlette": ("local/",),
     "uvicorn": ("local/",),

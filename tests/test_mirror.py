@@ -43,6 +43,7 @@ CONCEPTS = {
     "transport/against_websockets": "splitter and builder against another implementation",
     "transport/cuts": "splitter and inflater, cut at every byte",
     "voice/examples": "the docstrings of all modules, and their document",
+    "wsgi/examples": "the docstrings of all modules, and their document",
     "voice/loop_turns": "one of two halves of the tests of `loop`",
     "voice/rules_of_interruptions": "the part of `rules` that interrupts answers, as a table",
 }

@@ -12,12 +12,12 @@ from .._fork import Home
 from .._signal_safe import Latch
 from .._uncopied import Uncopied
 from ..errors import ConnectError, ConnectionClosed
-from ._duplex import Duplex, LinkBroken, LinkOver
 from ._frames import READ_SIZE, Splitter, text_frame
 from ._handshake import Opened, open_socket
-from ._keepalive import Keepalive, Verdict
 from ._writer import CloseSent, FrameWriter, Stalled
 from .base import MAX_REASON_BYTES, Transport, check_close, closed, closed_by_us, utf8
+from .duplex import Duplex, LinkBroken, LinkOver
+from .keepalive import Keepalive, Verdict
 from .options import TransportOptions
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from enum import Enum, auto
 from typing import Final
 
 from .._deadline import Deadline
-from ._duplex import Duplex, LinkBroken, LinkOver
 from ._frames import close_frame, ping_frame, pong_frame
+from .duplex import Duplex, LinkBroken, LinkOver
 
 __all__ = ["CloseSent", "Frame", "FrameWriter", "Stalled"]
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from .._deadline import Deadline
 from .._fork import Home
+from .._required import is_whole
 from .._shown import shown
 from ..errors import (
     ConnectionClosed,
@@ -19,6 +20,9 @@ __all__ = ["MAX_REASON_BYTES", "Transport", "check_close", "closed", "closed_by_
 # RFC 6455 §5.5: a control frame carries at most 125 bytes, two of which are the close code.
 MAX_REASON_BYTES = 123
 _NORMAL_CODES = (1000, 1001)
+# RFC 6455 §7.4.1 and IANA's list; 1004 to 1006, 1010 and 1015 are never a server's to send.
+_CLIENTS_CODES = (1000,)
+_SERVERS_CODES = (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 1014)
 
 
 class Transport(ABC):
@@ -177,11 +181,15 @@ def utf8(text: str) -> bytes:
         ) from exc
 
 
-def check_close(code: int, reason: str) -> None:
-    """Raise LocalProtocolError unless a client may send this close code and reason."""
-    if not isinstance(code, int) or (code != 1000 and not 3000 <= code <= 4999):
+def check_close(code: int, reason: str, *, server: bool = False) -> None:
+    """Raise LocalProtocolError unless a client, or a server, may send this code and reason."""
+    codes = _SERVERS_CODES if server else _CLIENTS_CODES
+    if not is_whole(code) or (code not in codes and not 3000 <= code <= 4999):
+        whose, use = (
+            ("a server's", "1000, 1001, 1008, 1011") if server else ("the client's", "1000")
+        )
         raise LocalProtocolError(
-            f"close code {shown(code)} is not the client's to send; use 1000, or 3000 to 4999"
+            f"close code {shown(code)} is not {whose} to send; use {use}, or 3000 to 4999"
         )
     if not isinstance(reason, str):
         raise LocalProtocolError(f"the close reason is {shown(reason)}; pass a str")

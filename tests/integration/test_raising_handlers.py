@@ -29,8 +29,8 @@ from realtime_sync.rest import Calls
 from realtime_sync.rest.api import RestApi
 from realtime_sync.transport import TransportOptions, _dial, connect
 from realtime_sync.transport._dial import dial
-from realtime_sync.transport._duplex import Duplex
 from realtime_sync.transport._handshake_stream import HandshakeStream
+from realtime_sync.transport.duplex import Duplex
 
 REFUSED = b"HTTP/1.1 401 No\r\nContent-Length: 9\r\n\r\n"
 

@@ -15,7 +15,13 @@ import trustme
 from embedded import Server, run_server
 from peers import REQUIRED, versions
 
-_HEAVY = ["test_agents_realtime.py", "test_litellm.py", "test_livekit.py", "test_pipecat.py"]
+_HEAVY = [
+    "test_agents_realtime.py",
+    "test_litellm.py",
+    "test_livekit.py",
+    "test_pipecat.py",
+    "test_websockets.py",
+]
 # Asks for the newest version at each run.
 _NEWEST = ["test_openai_types.py"]
 # Who has the SDK and who has the sound card may be two workers of a parallel run.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 
 import trustme
 
@@ -21,6 +22,10 @@ class Authority:
             context.verify_mode = ssl.CERT_REQUIRED
             self._ca.configure_trust(context)
         return context
+
+    def write_server(self, path: Path) -> None:
+        """Write a server's key and certificate, for a server that reads a file."""
+        self._ca.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(path))
 
     def client(self, name: str | None = None) -> ssl.SSLContext:
         """A client's context, with a certificate if it has a name."""

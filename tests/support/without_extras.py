@@ -9,12 +9,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+import socket
 from collections.abc import Callable
 
 import realtime_sync
 from realtime_sync import ConfigError, Local, OpenAI
 from realtime_sync._installation import install_command
 from realtime_sync.audio import EchoCanceller, Microphone, Resampler, Speaker, Vad, read_wav
+from realtime_sync.wsgi import accept
 
 # What only an extra brings.
 EXTRAS = (
@@ -33,6 +35,7 @@ EXTRAS = (
     "soxr",
     "starlette",
     "uvicorn",
+    "websockets",
 )
 # Whole programs, each behind its own extra, and what pytest loads; everything else must be
 # importable.
@@ -74,6 +77,12 @@ def go_through_a_socks_proxy() -> None:
     OpenAI(api_key="not used", proxy="socks5://127.0.0.1:1").realtime.connect(model="m").enter()
 
 
+def take_a_websocket() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        accept({"werkzeug.socket": ours, "wsgi.multithread": True})
+
+
 NEEDS: dict[Callable[[], object], str] = {
     open_microphone: "audio",
     open_speaker: "audio",
@@ -83,6 +92,7 @@ NEEDS: dict[Callable[[], object], str] = {
     Vad: "local",
     start_the_server: "local",
     go_through_a_socks_proxy: "socks",
+    take_a_websocket: "web",
 }
 
 

@@ -20,6 +20,7 @@ from realtime_sync.errors import (
     ServerError,
     ToolTimeoutError,
     TransportError,
+    WebSocketRefused,
 )
 
 CLASSES = [
@@ -41,6 +42,8 @@ def make(cls: type[RealtimeError]) -> RealtimeError:
         return cls("no", 418, "req_1", {"error": {"message": "no"}}, 2.5)
     if issubclass(cls, ToolTimeoutError):
         return cls("look_up", 2.5)
+    if issubclass(cls, WebSocketRefused):
+        return cls("no room", 503, (("Retry-After", "5"),))
     return cls("what is wrong and what to do next")
 
 

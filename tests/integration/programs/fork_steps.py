@@ -21,8 +21,8 @@ import pytest
 import websocket._handshake
 
 from realtime_sync import ConcurrencyError, OpenAI, RealtimeConnection
-from realtime_sync.transport._duplex import Duplex
 from realtime_sync.transport._writer import FrameWriter
+from realtime_sync.transport.duplex import Duplex
 
 GUARD_S = 20.0
 HUGE = "x" * (32 << 20)

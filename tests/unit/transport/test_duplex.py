@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import selectors
 import socket
+import ssl
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
+from tls import Authority
 
-from realtime_sync.transport import _duplex
-from realtime_sync.transport._duplex import Duplex, LinkBroken, LinkOver
+from realtime_sync.transport import duplex as duplex_module
+from realtime_sync.transport.duplex import Duplex, LinkBroken, LinkOver
 
 Ends = tuple[Duplex, socket.socket]
 
@@ -179,7 +181,7 @@ def test_the_end_ends_every_wait(ends: Ends) -> None:
 
 def test_an_end_in_the_middle_of_a_wait(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
     duplex, _ = ends
-    select, make = duplex._selector.select, _duplex._selector
+    select, make = duplex._selector.select, duplex_module._selector
 
     def end_and_select(timeout: float | None) -> object:
         duplex.end()
@@ -194,7 +196,7 @@ def test_an_end_in_the_middle_of_a_wait(ends: Ends, monkeypatch: pytest.MonkeyPa
         return make(*arguments)
 
     duplex.over = False
-    monkeypatch.setattr(_duplex, "_selector", end_and_make)
+    monkeypatch.setattr(duplex_module, "_selector", end_and_make)
     with pytest.raises(LinkOver):
         duplex.wait_to_write(None)
 
@@ -309,8 +311,8 @@ def test_a_child_forgets_all_links_and_says_nothing(
     with ours, theirs:
         broken = Duplex(ours)
         monkeypatch.setattr(broken, "forget", lambda: 1 / 0)
-        monkeypatch.setattr(_duplex, "_live", weakref.WeakSet([duplex, broken]))
-        _duplex._forget_all()
+        monkeypatch.setattr(duplex_module, "_live", weakref.WeakSet([duplex, broken]))
+        duplex_module._forget_all()
         assert closed(duplex)
         broken.release()
     assert capsys.readouterr() == ("", "")
@@ -337,5 +339,81 @@ def test_a_child_that_was_forked_while_the_descriptors_were_closed(ends: Ends) -
 def test_waiting_takes_no_descriptor(ends: Ends) -> None:
     duplex, _ = ends
     assert isinstance(duplex._selector, selectors.PollSelector)
-    with _duplex._selector(duplex._sock, selectors.EVENT_READ) as selector:
+    with duplex_module._selector(duplex._sock, selectors.EVENT_READ) as selector:
         assert isinstance(selector, selectors.PollSelector)
+
+
+# -- a server's own socket -------------------------------------------------------------------------
+
+
+def test_it_is_given_back_shut_down_and_as_it_was() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(7.0)
+        duplex = Duplex(ours, owned=False)
+        assert ours.gettimeout() == 0.0
+        duplex.release()
+        assert ours.gettimeout() == 7.0
+        assert {s.fileno() for s in (duplex._wake, duplex._waker)} == {-1}
+        with pytest.raises(BrokenPipeError):
+            ours.send(b"the server's own answer")
+        assert theirs.recv(10) == b""
+
+
+def test_tls_is_put_off_when_it_is_given_back() -> None:
+    """A server that then writes finds a shut socket, and no TLS with half a record in it."""
+    authority = Authority()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = authority.client().wrap_bio(into, out, server_hostname="localhost")
+        with authority.server().wrap_socket(
+            ours, server_side=True, do_handshake_on_connect=False
+        ) as secure:
+            shake_hands(secure, client, theirs, into, out)
+            duplex = Duplex(secure, owned=False)
+            assert len(fill(duplex)) > 0
+            duplex.release()
+            with pytest.raises(BrokenPipeError):
+                secure.sendall(b"the server's own answer")
+            assert secure.recv(10) == b""
+
+
+def shake_hands(
+    secure: ssl.SSLSocket,
+    client: ssl.SSLObject,
+    theirs: socket.socket,
+    into: ssl.MemoryBIO,
+    out: ssl.MemoryBIO,
+) -> None:
+    secure.setblocking(False)
+    for _ in range(3):
+        for step in (client.do_handshake, secure.do_handshake):
+            with suppress(ssl.SSLWantReadError):
+                step()
+            if data := out.read():
+                theirs.sendall(data)
+            theirs.setblocking(False)
+            with suppress(BlockingIOError):
+                into.write(theirs.recv(65_536))
+
+
+def test_ending_one_direction(ends: Ends) -> None:
+    duplex, peer = ends
+    duplex.write_some(memoryview(b"last"))
+    duplex.shut_writing()
+    assert peer.recv(10) == b"last"
+    assert peer.recv(10) == b""
+    peer.send(b"still heard")
+    assert duplex.read(20) == b"still heard"
+
+
+def test_throwing_away(ends: Ends) -> None:
+    duplex, peer = ends
+    assert duplex.discard(10) is None
+    peer.send(b"0123456789abc")
+    assert duplex.discard(10) is True
+    assert duplex.discard(10) is True
+    assert duplex.discard(10) is None
+    peer.close()
+    assert duplex.discard(10) is False

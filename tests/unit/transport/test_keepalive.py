@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from guards import VirtualClock
 
-from realtime_sync.transport._keepalive import Keepalive, Verdict
+from realtime_sync.transport.keepalive import Keepalive, Verdict
 
 
 def idle(keepalive: Keepalive, *, bytes_out: int = 0, ping_queued: bool = False) -> Verdict:

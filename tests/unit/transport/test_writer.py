@@ -14,9 +14,9 @@ from guards import Guard, VirtualClock
 from realtime_sync._deadline import Deadline
 from realtime_sync.transport import _writer
 from realtime_sync.transport._deflate import Agreement, Deflater
-from realtime_sync.transport._duplex import Duplex, LinkBroken, LinkOver
 from realtime_sync.transport._frames import text_frame
 from realtime_sync.transport._writer import CloseSent, FrameWriter, Stalled
+from realtime_sync.transport.duplex import Duplex, LinkBroken, LinkOver
 
 FULL = 0
 LONG = b"0123456789" * 30

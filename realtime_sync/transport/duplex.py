@@ -53,6 +53,11 @@ class Duplex:
     `release`: a descriptor closed under a waiting thread leaves it stuck, and its number may
     already be somebody else's.
 
+    Args:
+        sock: connected, in blocking mode or not.
+        owned: whether `release` closes it. A server's own socket is given back instead: shut down,
+            without TLS, and with the timeout that it had.
+
     Attributes:
         secure: whether it speaks TLS.
         over: `end` was called.
@@ -62,7 +67,9 @@ class Duplex:
         time; the rest from any thread. `nudge` takes no lock, so that a signal handler may call it.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, *, owned: bool = True) -> None:
+        self._owned = owned
+        self._timeout = sock.gettimeout()
         sock.setblocking(False)
         self._sock = sock
         self.secure = isinstance(sock, ssl.SSLSocket)
@@ -97,6 +104,10 @@ class Duplex:
         # or write would then be in the clear. It fails where the peer was faster.
         self._briefly(lambda: socket.socket.shutdown(self._sock, socket.SHUT_RDWR))
 
+    def shut_writing(self) -> None:
+        """End our direction: the peer reads to the end of what was written."""
+        self._briefly(lambda: socket.socket.shutdown(self._sock, socket.SHUT_WR))
+
     def _briefly(self, call: Callable[[], object]) -> None:
         """Call what does not wait; `release` leaves the descriptors alone meanwhile.
 
@@ -123,7 +134,7 @@ class Duplex:
         self.nudge()
 
     def release(self) -> None:
-        """Close the descriptors; only when neither the reader nor the writer is inside."""
+        """Close what it owns; only when neither the reader nor the writer is inside."""
         self._released = True
         self._close_unless_used()
 
@@ -137,8 +148,16 @@ class Duplex:
         if self._guests or self._closer.setdefault("first", token) is not token:
             return
         self._selector.close()
-        for sock in (self._sock, self._wake, self._waker):
-            sock.close()
+        self._wake.close()
+        self._waker.close()
+        if self._owned:
+            self._sock.close()
+        elif self._sock.fileno() >= 0:
+            # This time SSLSocket.shutdown, where it is one: half a record may be left in its TLS,
+            # which would refuse what the server writes with an error of its own.
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+            self._sock.settimeout(self._timeout)
 
     def forget(self) -> None:
         """In a forked child: give up the copies of the descriptors, unnoticed by the peer.
@@ -184,6 +203,17 @@ class Duplex:
         except ssl.SSLWantWriteError:
             self._read_needs = _WRITE
         return None
+
+    def discard(self, size: int) -> bool | None:
+        """Throw away what has arrived; return whether there was any, None for nothing yet.
+
+        As it comes from the kernel: TLS learns nothing of it, so nothing can be read afterwards.
+        """
+        self._read_needs = _READ
+        try:
+            return bool(socket.socket.recv(self._sock, size))
+        except BlockingIOError:
+            return None
 
     def wait(self, timeout: float | None, *, or_writable: bool) -> bool:
         """Wait until `read` may find something, a write may succeed, or somebody nudges.
