@@ -18,11 +18,12 @@ __all__ = ["install_command"]
 
 _NAME: Final = "realtime_sync"
 _OUR_SETUP: Final = re.compile(rf"^name\s*=\s*{_NAME}\s*$", re.MULTILINE)
+_MEANS_MORE: Final = frozenset(";[]#")
 _ROOT: Final = Path(__file__).resolve().parents[1]
 
 
 def install_command(*extras: str) -> str:
-    """Return the command for a shell that adds extras to this installation.
+    """Return the command for a shell that adds extras to this installation, on one line.
 
     It names what the package was installed from, as pip has written it down in
     ``direct_url.json`` (PEP 610): a folder, a file or an address, which is shown without a login
@@ -44,11 +45,12 @@ def _what(extras: str) -> list[str]:
     path = Path(url2pathname(url.path)).resolve() if url.scheme == "file" else None
     if _is_checkout(_ROOT):
         # The code that runs decides: an installation may be that of another checkout.
-        is_editable = path == _ROOT and (origin.get("dir_info") or {}).get("editable")
-        return [*(["-e"] if is_editable else []), f"{_ROOT}{extras}"]
+        if path == _ROOT and (origin.get("dir_info") or {}).get("editable"):
+            return ["-e", f"{_ROOT if _is_plain(_ROOT) else _ROOT.as_uri()}{extras}"]
+        return [_at(_ROOT, extras)]
     vcs = origin.get("vcs_info")
     if path is not None and not vcs:
-        return [f"{path}{extras}"]
+        return [_at(path, extras)]
     if not origin:
         return [f"{_NAME}{extras}"]
     address = _without_secrets(url)
@@ -57,6 +59,19 @@ def _what(extras: str) -> list[str]:
     if inside := origin.get("subdirectory"):
         address += f"#subdirectory={inside}"
     return [f"{_NAME}{extras} @ {address}"]
+
+
+def _at(path: Path, extras: str) -> str:
+    """Return the requirement for a folder or a file."""
+    return f"{path}{extras}" if _is_plain(path) else f"{_NAME}{extras} @ {path.as_uri()}"
+
+
+def _is_plain(path: Path) -> bool:
+    """Return whether pip takes a path as it is, and a terminal shows it on one line.
+
+    Behind a semicolon pip looks for a marker, and in brackets for extras; a URL escapes both.
+    """
+    return str(path).isprintable() and _MEANS_MORE.isdisjoint(str(path))
 
 
 def _origin() -> dict[str, Any]:

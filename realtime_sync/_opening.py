@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._porting import Blocking
+from ._uncopied import Uncopied
 from .errors import ConfigError
 
 __all__ = ["Opening"]
 
 
-class Opening(Blocking):
+class Opening(Blocking, Uncopied):
     """Opens something by ``with`` or by ``enter()``, and is not it; who takes it for that is told.
 
     Attributes:

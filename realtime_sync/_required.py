@@ -6,8 +6,9 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Mapping
-from typing import TypeGuard
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from typing import Any, TypeGuard
 
 from ._shown import shown
 
@@ -18,16 +19,20 @@ __all__ = [
     "is_number",
     "is_text",
     "is_whole",
+    "path_text",
     "require",
     "require_count",
     "require_flag",
     "require_function",
     "require_length",
+    "require_name",
     "require_object",
+    "require_parameters",
     "require_path",
     "require_text",
     "require_text_values",
     "require_texts",
+    "returned",
 ]
 
 _LARGEST = sys.float_info.max  # a whole number may be larger, and then no float has it
@@ -90,6 +95,12 @@ def require_text(value: object, what: str, *, error: type[Exception]) -> None:
     require(is_text(value), f"{what} must be a text", value, error=error)
 
 
+def require_name(value: object, what: str, *, error: type[Exception]) -> None:
+    """Refuse what is no text, or one with nothing in it."""
+    fits = is_text(value) and value.strip()
+    require(fits, f"{what} must be a text with something in it", value, error=error)
+
+
 def require_texts(value: object, what: str, *, error: type[Exception]) -> None:
     """Refuse what is no list of texts."""
     require(is_list_of_texts(value), f"{what} must be a list of texts", value, error=error)
@@ -122,6 +133,13 @@ def require_flag(value: object, what: str, *, error: type[Exception]) -> None:
     require(isinstance(value, bool), f"{what} must be True or False", value, error=error)
 
 
+def _signature(function: Any) -> inspect.Signature | None:
+    """Return what a function takes; None for those of C that do not say it."""
+    with suppress(Exception):  # what a program has put in place of a signature may raise anything
+        return inspect.signature(function)
+    return None
+
+
 def is_async(function: object) -> bool:
     """Return whether somebody would have to await what a function, or an object's call, returns."""
     plain = function
@@ -132,16 +150,82 @@ def is_async(function: object) -> bool:
     return inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain)
 
 
-def require_function(value: object, what: str, *, error: type[Exception]) -> None:
-    """Refuse what can't be called, and what nobody would await."""
+def require_function(
+    value: object,
+    what: str,
+    *,
+    takes: tuple[str, ...] | None = None,
+    named: tuple[str, ...] = (),
+    error: type[Exception],
+) -> None:
+    """Refuse what can't be called, what nobody would await, and what takes other arguments.
+
+    Args:
+        value: the function.
+        what: names it in the error.
+        takes: what it will be called with, by position; None where that differs.
+        named: what it will be called with beside it, by name.
+        error: what is raised.
+    """
     require(callable(value), f"{what} must be a function", value, error=error)
     if is_async(value):
         raise error(f"{what} is async and nobody would await it; write def instead of async def")
+    if takes is not None:
+        require_parameters(value, what, takes=takes, named=named, error=error)
+
+
+def require_parameters(
+    value: object,
+    what: str,
+    *,
+    takes: tuple[str, ...],
+    named: tuple[str, ...] = (),
+    error: type[Exception],
+) -> None:
+    """Refuse a function that can't be called with so many arguments, if it says what it takes."""
+    signature = _signature(value)
+    if signature is None:
+        return
+    try:
+        signature.bind(*takes, **dict.fromkeys(named))
+    except TypeError:
+        called_with = ", ".join([*takes, *(f"{name}=…" for name in named)])
+        parameters = ", ".join(signature.parameters)  # their defaults may be anything
+        raise error(
+            f"{what} is called with ({called_with}), and takes ({parameters}): change its "
+            "parameters"
+        ) from None
+
+
+def returned(value: object) -> str:
+    """Return what an error calls the wrong result of a function; a coroutine is closed.
+
+    The value itself may be a secret. A coroutine that is left alone makes Python warn that nobody
+    awaits it.
+    """
+    if isinstance(value, Coroutine):
+        value.close()
+    kind = type(value).__name__
+    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
 
 
 def require_path(value: object, what: str, *, error: type[Exception]) -> str:
-    """Return the path of a file as a text; refuse what can't be one, such as its content."""
-    path = os.fspath(value) if isinstance(value, os.PathLike) else value
-    fits = is_text(path) and "\0" not in str(path)
-    require(fits, f"{what} must be the path of a file, a text or a Path", value, error=error)
+    """Return the path of a file as a text; refuse what can't be one, such as its content.
+
+    Names that are no UTF-8 are texts with lone surrogates, as `os.fsdecode` makes them.
+    """
+    path = path_text(value)
+    rule = f"{what} must be the path of a file, a text or a Path"
+    if isinstance(value, bytes):
+        rule += ", such as os.fsdecode(path)"
+    require(path is not None, rule, value, error=error)
     return str(path)
+
+
+def path_text(value: object) -> str | None:
+    """Return the path of a file as a text; None for what no file can have as its name."""
+    try:
+        path = os.fsdecode(value) if isinstance(value, os.PathLike) else value
+        return path if isinstance(path, str) and b"\0" not in os.fsencode(path) else None
+    except (TypeError, ValueError):  # what __fspath__ returns is none; it can't be encoded
+        return None

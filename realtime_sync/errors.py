@@ -105,7 +105,10 @@ class ConnectionClosed(TransportError):  # noqa: N818 -- the peers' name
         unsent: client events, as JSON text, that waited for a new link that did not come.
         closed_by: ``"this side"``, ``"the server"``, or ``"the network"`` when the link broke; by
             default what the code says.
+        opened_by: the call that opens another, for the message.
     """
+
+    opened_by: str = "connect()"
 
     def __init__(
         self,
@@ -127,6 +130,8 @@ class ConnectionClosed(TransportError):  # noqa: N818 -- the peers' name
         code, reason, reconnecting, own, closed_by = self.args
         copy = type(self)(code, reason, reconnecting, own if unsent is None else unsent, closed_by)
         copy.__cause__ = self.__cause__
+        if self.opened_by != copy.opened_by:
+            copy.opened_by = self.opened_by
         for note in getattr(self, "__notes__", ()):
             copy.note(note)
         return copy
@@ -151,8 +156,9 @@ class ConnectionClosed(TransportError):  # noqa: N818 -- the peers' name
             return "raise max_size, or send less in one message"
         if self.closed_by == "the server" and (self.code == 1008 or self.code >= 3000):
             return "the server's words say what to change"
-        if self.code == 1000 or self.closed_by == "this side":
-            return "connect() opens another"
+        may_take_policy = self.opened_by == ConnectionClosed.opened_by
+        if self.code == 1000 or self.closed_by == "this side" or not may_take_policy:
+            return f"{self.opened_by} opens another"
         return "connect again, or pass reconnect=ReconnectPolicy()"
 
 

@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "realtime_sync"
 
 LAYERS = {
     "errors": 0,
+    "_alike": 0,
     "_shown": 0,
     "_codec": 1,
     "_types": 1,

@@ -38,6 +38,7 @@ CONCEPTS = {
     "local/costs": "what events cost in long conversations and answers, from item to generation",
     "local/directions": "the imports between the parts of the server",
     "providers/query": "the query of every provider, from `base` to the URL",
+    "rest/arguments": "the arguments of every call, before anything is sent",
     "transport/against_websockets": "splitter and builder against another implementation",
     "transport/cuts": "splitter and inflater, cut at every byte",
     "voice/examples": "the docstrings of all modules, and their document",

@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus, unquote_plus
 from .address import login_in
 from .proxy import Proxy
 
-__all__ = ["Secrets", "show_url"]
+__all__ = ["Secrets", "show_url", "without_secrets"]
 
 _SUSPICIOUS: Final = re.compile(
     r"auth|bearer|cookie|cred|jwt|key|pass|pwd|secret|sig|token|\Acode\Z", re.IGNORECASE
@@ -43,6 +43,21 @@ def show_url(url: str | None) -> str:
         for name, equals, value in _parameters(url)
     )
     return repr(place + mark + "&".join(shown))
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables for a child that needs no secret.
+
+    Left out are those whose names sound like one, and URLs with a login.
+
+    Args:
+        environment: names and values, such as ``os.environ``.
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if not _SUSPICIOUS.search(name) and not ("://" in value and "@" in value)
+    }
 
 
 class Secrets:

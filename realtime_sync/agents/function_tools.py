@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, cast, overload
 
 from .._deadline import LONGEST_S
-from .._required import is_number
+from .._required import is_absent, is_number
 from .._shown import shown
 from .._typing import TypedDict, Unpack
 from ..errors import ConfigError, ModelBehaviorError, UserError
@@ -22,7 +22,7 @@ from ..tools.schema import Tool as DescribedTool
 from .given import require, require_flag, require_object, require_text, require_texts
 from .run_context import RunContextWrapper, TContext, ToolContext
 from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
-from .user_code import Switch, require_function, require_switch
+from .user_code import Switch, name_of, require_function, require_switch
 
 __all__ = [
     "FAILURE_TEXT",
@@ -249,12 +249,19 @@ class Invocation:
 
 
 def text_by(tell: ToolErrorFunction, context: RunContextWrapper[Any], error: Exception) -> str:
-    """Return what a program's function says of an error; where it fails itself, the fixed text."""
+    """Return what a program's function says of an error.
+
+    Where it fails itself, or says nothing, that is the fixed text.
+    """
     try:
-        return output_text(tell(context, error))
+        said: object = tell(context, error)
     except Exception:
         log.exception("a function for the words of an error failed")
         return default_tool_error_function(context, error)
+    if is_absent(said):
+        log.error("%s has returned no words for an error; return a text", name_of(tell))
+        return default_tool_error_function(context, error)
+    return output_text(said)
 
 
 # -- from a function -------------------------------------------------------------------------------
@@ -316,7 +323,8 @@ def function_tool(
         docstring_style: the only one that is looked for; each section's own by default.
         use_docstring_info: whether the docstring describes the tool and its parameters.
         failure_error_function: gets the context and the exception, and returns what the model is
-            told; by default a fixed text, or what is wrong with the model's arguments. With None
+            told; by default a fixed text, or what is wrong with the model's arguments. One that
+            returns None or ``""`` stands for the fixed text. With None in its place
             an exception ends the session and is raised to whoever iterates over it.
         strict_mode: False leaves parameters with a default out of the required ones.
         timeout: seconds for one call, from where the function begins; None for ever.

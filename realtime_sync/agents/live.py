@@ -18,7 +18,7 @@ from ..connection.reconnect import ReconnectingEvent
 from ..conversation.session import SoundFormat
 from ..conversation.tool_calls import ToolCalls
 from ..errors import AgentError, ConfigError, ConnectionClosedOK, UserError
-from ..voice.effects import Effect, Report
+from ..voice.effects import CreateItem, Effect, Report
 from ..voice.engine import VoiceEngine
 from ..voice.event_box import EventBox
 from ..voice.events import Interrupted
@@ -43,6 +43,7 @@ from .input_rules import InputRules
 from .model import RealtimeModelConfig, RealtimePlaybackTracker, TransportConfig
 from .model_link import connection_to
 from .notes import AudioNote, Fault, LinkLost, Tripped
+from .questions import Question, QuestionRules
 from .rules import AgentRules
 from .run_config import RealtimeRunConfig, RealtimeSessionModelSettings
 from .run_context import RunContextWrapper
@@ -57,6 +58,7 @@ __all__ = ["Live"]
 
 log = logging.getLogger(__name__)
 
+_OPENED_BY = "runner.run()"
 _CLOSE_S = 3.0
 _IDLE_TIMEOUT_S = 2.0
 _ANSWER_TIMEOUT_S = 30.0
@@ -156,6 +158,7 @@ class Live:
             ConfigError, ConnectError, ApiError, ConnectionClosed: as a connection's opening.
         """
         self.connection = self._stack.enter_context(self._manager)
+        self.connection.opened_by = _OPENED_BY
         self._assemble()
         self.connection.session.update(session=cast("Any", self._payload))
         self._stack.callback(lambda: self._hooks.close(Deadline(_CLOSE_S)))
@@ -268,6 +271,12 @@ class Live:
             holds_back=config.get("hold_back") is not None,
         )
         self._words = SayRules(state, self._mute, clock=self._clock)
+        self._questions = QuestionRules(
+            lambda: state.busy or state.asks or rules.busy or rules.checking or input_rules.busy,
+            lambda: self.engine.transcript.items,
+            is_out_of_band=self._is_out_of_band,
+            clock=self._clock,
+        )
         self._work = SessionWork(
             self._context,
             rules,
@@ -284,7 +293,7 @@ class Live:
             calls=self._work,
             audience=_Audience(self),
             reports=self._reports,
-            further=[rules, input_rules, self._words, *self._filler(output)],
+            further=[rules, input_rules, self._words, *self._filler(output), self._questions],
             idle_timeout=_IDLE_TIMEOUT_S,
             answer_timeout=_ANSWER_TIMEOUT_S,
             clock=self._clock,
@@ -456,6 +465,16 @@ class Live:
         """Send a message of the user's when its words have passed."""
         self._call(lambda: self.input_rules.message(item))
 
+    def ask(self, question: Question) -> None:
+        """Send a message of the user's, and follow it until its answer is over."""
+        self._call(lambda: self._ask(question))
+
+    def _ask(self, question: Question) -> list[Effect]:
+        self._questions.ask(question)
+        if self.checks_input:
+            return self.input_rules.message(question.item)
+        return [CreateItem(question.item), *self._state.user_wrote()]
+
     def expect_turn(self) -> None:
         """Take that a turn is about to be committed."""
         if self.checks_input:
@@ -495,6 +514,7 @@ class Live:
     def over(self) -> None:
         """Take that nothing more happens. The engine's thread, at its end."""
         self._words.over(self.end())
+        self._questions.over(self.end())
         self.box.close()
         if self._give_back is None:
             return
@@ -503,12 +523,18 @@ class Live:
         except Exception:  # nobody is there who could be told
             log.exception("a session that was forgotten could not be closed")
 
+    def why_over(self) -> BaseException | None:
+        """Return what a call is to raise because the session is about to end; else None."""
+        return self.end() if self.engine.stopping else None
+
     def end(self) -> BaseException:
         """Return what a call is to raise that can't be done because the session is over."""
         if self.failure is not None:
             return self.failure
         closed_by = "the server" if self.end_reason == "server_closed" else "this side"
-        return ConnectionClosedOK(1000, "the session is closed", closed_by=closed_by)
+        end = ConnectionClosedOK(1000, "the session is closed", closed_by=closed_by)
+        end.opened_by = _OPENED_BY
+        return end
 
 
 def _speed_of(session: JsonDict) -> float | None:

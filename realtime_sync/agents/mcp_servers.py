@@ -12,13 +12,15 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
+from .._deadline import LONGEST_S
+from .._required import is_absent, is_number, is_text
 from .._shown import shown
 from .._types import JsonDict
 from .._typing import Required, Self, TypedDict, Unpack
+from .._uncopied import Uncopied
 from ..errors import UserError
-from ..events.wire_values import as_number
 from .function_tools import ToolErrorFunction, check_tool_guardrails
-from .given import require_object, require_text, require_text_values, require_texts
+from .given import require_flag, require_object, require_text, require_text_values, require_texts
 from .mcp_link import McpLink, McpTarget, http_target, stdio_target
 from .run_context import RunContextWrapper
 from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
@@ -46,6 +48,7 @@ log = logging.getLogger(__name__)
 UNSET: Any = object()
 """In the place of a function for failures: the agent's is used, or the default."""
 
+_MOST_NAMED = 5
 _TIMEOUT_S = 5.0
 _HTTP_TIMEOUT_S = 5.0
 _HTTP_READ_TIMEOUT_S = 300.0
@@ -148,7 +151,7 @@ class MCPServerOptions(TypedDict, total=False):
     tool_output_guardrails: list[ToolOutputGuardrail[Any]] | None
 
 
-class MCPServer:
+class MCPServer(Uncopied):
     """A server whose tools agents may have; `MCPServerStdio` and `MCPServerStreamableHttp` are.
 
     The program connects it and cleans up, best with ``with``, and gives it to as many agents and
@@ -197,10 +200,13 @@ class MCPServer:
         tool_input_guardrails: list[ToolInputGuardrail[Any]] | None = None,
         tool_output_guardrails: list[ToolOutputGuardrail[Any]] | None = None,
     ) -> None:
-        name = name or place
+        if name is None or is_absent(name):
+            name = place
+        require_text(name, "the name of an MCP server")
+        require_flag(cache_tools_list, "cache_tools_list")
+        require_flag(use_structured_content, "use_structured_content")
         require_blocking(tool_filter, f"tool_filter of the MCP server {shown(name)}")
         require_blocking(require_approval, f"require_approval of the MCP server {shown(name)}")
-        require_text(name, "the name of an MCP server")
         if failure_error_function is not None and failure_error_function is not UNSET:
             require_function(failure_error_function, "failure_error_function")
         _check_filter(tool_filter)
@@ -308,6 +314,7 @@ class MCPServer:
         require_text(tool_name, "tool_name")
         if arguments is not None:
             require_object(arguments, "arguments")
+        require_function(is_over, "is_over")
         wire = self._connected().call(tool_name, arguments or {}, is_over=is_over)
         return MCPResult(
             content=wire.get("content", []),
@@ -395,13 +402,15 @@ class MCPServerStreamableHttp(MCPServer):
         _checked(params, MCPServerStreamableHttpParams, "url")
         if params.get("headers") is not None:
             require_text_values(params["headers"], "the headers of an MCP server")
+        ends = params.get("terminate_on_close", True)
+        require_flag(ends, "terminate_on_close of an MCP server")
         target = http_target(
             params["url"],
             headers=params.get("headers"),
             timeout=_seconds(params.get("timeout", _HTTP_TIMEOUT_S)),
             read_timeout=_seconds(params.get("sse_read_timeout", _HTTP_READ_TIMEOUT_S)),
             auth=params.get("auth"),
-            terminate_on_close=params.get("terminate_on_close", True),
+            terminate_on_close=ends,
         )
         super().__init__(target, f"streamable_http: {params['url']}", **options)
 
@@ -416,13 +425,13 @@ def _tool(wire: JsonDict) -> MCPTool:
 
 def _checked(params: object, known: type, needed: str) -> JsonDict:
     if not isinstance(params, Mapping):
-        raise UserError(f"an MCP server's params are a dictionary, not {type(params).__name__}")
-    if not isinstance(params.get(needed), str):
-        raise UserError(f"an MCP server's params need {needed!r}, a text")
-    unknown = sorted(params.keys() - known.__annotations__.keys())
+        raise UserError(f"an MCP server's params are a dictionary, not {shown(params)}")
+    if not is_text(params.get(needed)):
+        raise UserError(f"an MCP server's params need {needed!r}, a text, and are {shown(params)}")
+    unknown = [shown(name) for name in params if name not in known.__annotations__]
     if unknown:
         raise UserError(
-            f"an MCP server's params have {', '.join(map(repr, unknown))}; known are "
+            f"an MCP server's params have {', '.join(sorted(unknown)[:_MOST_NAMED])}; known are "
             f"{', '.join(known.__annotations__)}"
         )
     return dict(params)
@@ -430,21 +439,20 @@ def _checked(params: object, known: type, needed: str) -> JsonDict:
 
 def _seconds(value: timedelta | float) -> float:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+    if not is_number(seconds, 0, LONGEST_S) or not seconds:
         raise UserError(f"a timeout of an MCP server is {shown(value)}; give seconds above 0")
     return seconds
 
 
 def _timeout(seconds: float | None) -> float | None:
-    if seconds is None or seconds == 0:
+    if seconds is None:
         return None
-    number = as_number(seconds)
-    if number is None or number < 0:
+    if not is_number(seconds, 0, LONGEST_S):
         raise UserError(
             f"client_session_timeout_seconds={shown(seconds)} is no time; give seconds, or None "
             "for ever"
         )
-    return seconds
+    return seconds or None
 
 
 def _check_filter(chosen: object) -> None:
@@ -468,7 +476,7 @@ def _approval(given: MCPApproval) -> Callable[[RunContextWrapper[Any], Any, MCPT
     if isinstance(given, Mapping):
         names = _names_to_approve(given)
         return lambda context, agent, tool: tool.name in names
-    if given not in (None, True, False, "always", "never"):
+    if given is not None and not isinstance(given, bool) and not _is_choice(given):
         raise _no_approval(given)
     is_needed = given in (True, "always")
     return lambda context, agent, tool: is_needed
@@ -477,7 +485,7 @@ def _approval(given: MCPApproval) -> Callable[[RunContextWrapper[Any], Any, MCPT
 def _names_to_approve(given: Mapping[str, Any]) -> frozenset[str]:
     listed = [entry for entry in given.values() if isinstance(entry, Mapping)]
     if not listed:
-        if not all(value in ("always", "never") for value in given.values()):
+        if not all(map(_is_choice, given.values())):
             raise _no_approval(given)
         return frozenset(name for name, value in given.items() if value == "always")
     if len(listed) != len(given) or not given.keys() <= {"always", "never"}:
@@ -486,6 +494,10 @@ def _names_to_approve(given: Mapping[str, Any]) -> frozenset[str]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise _no_approval(given)
     return frozenset(names)
+
+
+def _is_choice(value: object) -> bool:
+    return isinstance(value, str) and value in ("always", "never")
 
 
 def _no_approval(given: object) -> UserError:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from .._shown import shown
+from .._uncopied import Uncopied
 from ..errors import ConfigError, UserError
 from .given import require_text
 from .model import RealtimeModel, RealtimeModelConfig, RealtimeModelListener, TransportConfig
@@ -51,7 +52,7 @@ class SessionDoor(Protocol):
         """End the session."""
 
 
-class OpenAIRealtimeWebSocketModel(RealtimeModel):
+class OpenAIRealtimeWebSocketModel(RealtimeModel, Uncopied):
     """The model behind a session: what it tells, and what can be sent to it beside the session.
 
     The session makes the connection, whatever client it has; this is how programs reach it that

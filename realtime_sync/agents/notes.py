@@ -19,6 +19,7 @@ from .run_context import ToolContext
 __all__ = [
     "AgentDone",
     "AgentSpeaks",
+    "Answered",
     "ApprovalAsked",
     "AudioNote",
     "AudioOver",
@@ -48,6 +49,18 @@ class AgentDone:
 
     agent: Agent
     type: Literal["agent_end"] = "agent_end"
+
+
+@frozen
+class Answered:
+    """Nothing more comes of what the program has asked: no event for it, but whoever waits knows.
+
+    Attributes:
+        question: what was asked.
+    """
+
+    question: object
+    type: Literal["answered"] = "answered"
 
 
 @frozen

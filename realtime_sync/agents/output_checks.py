@@ -147,6 +147,15 @@ class OutputChecks:
         ends = [self._finish(response_id, part, words) for part, words in response.parts.items()]
         return [check for check in ends if check is not None]
 
+    @property
+    def running(self) -> bool:
+        """Whether a check has no outcome yet."""
+        return any(
+            words.running
+            for response in self._responses.values()
+            for words in response.parts.values()
+        )
+
     def passed(self, check: OutputCheck) -> OutputCheck | None:
         """Take that a check has passed; return the one that waited for it, if one did."""
         response = self._responses.get(check.response_id)

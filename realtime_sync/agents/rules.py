@@ -195,15 +195,22 @@ class AgentRules:
         """Whether the model is to be told of a guardrail, before an answer may be asked for."""
         return bool(self._untold)
 
+    @property
+    def checking(self) -> bool:
+        """Whether guardrails look at words, and may forbid them."""
+        return self._checks.running
+
     def tick(self) -> list[Effect]:
         """Take that time has passed, or that a response may be over."""
-        for response_id in [key for key in self._open if not self._voice.runs(key)]:
-            self._end(response_id, was_cut=True)  # given up, or lost with its link
-        ready = [each for each in self._untold if not any(map(self._voice.runs, each.after))]
-        for each in ready:
-            self._untold.remove(each)
-        told = [effect for each in ready for effect in self._tell(each.text)]
-        return told + self._tell_calls()
+        for response_id in [*self._open]:
+            if not self._voice.runs(response_id):
+                self._end(response_id, was_cut=True)  # given up, or lost with its link
+        effects: list[Effect] = []
+        for each in [*self._untold]:
+            if not any(map(self._voice.runs, each.after)):
+                self._untold.remove(each)
+                effects += self._tell(each.text)
+        return effects + self._tell_calls()
 
     def _tell_calls(self) -> list[Effect]:
         """Look whether the user has interrupted, and tell the functions that run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, overload
 
+from .._uncopied import Uncopied
 from ..clients.base import Client
 from .agent import RealtimeAgent
 from .given import require
@@ -12,7 +13,8 @@ from .model import RealtimeModel, RealtimeModelConfig
 from .run_config import RealtimeRunConfig
 from .run_context import TContext
 from .run_result import RealtimeResult
-from .session import Audio, RealtimeSession
+from .session import RealtimeSession
+from .session_audio import Audio
 
 __all__ = ["RealtimeRunner"]
 
@@ -94,7 +96,7 @@ class _RunToTheEnd:
         return session.talk()
 
 
-class RealtimeRunner(Generic[TContext]):
+class RealtimeRunner(Uncopied, Generic[TContext]):
     """Makes sessions of an agent.
 
     ::

@@ -18,7 +18,7 @@ from ..voice.effects import Effect
 from ..voice.rules import VoiceState
 from ..voice.seams import Take
 
-__all__ = ["SayRequest", "SayRules"]
+__all__ = ["SayRequest", "SayRules", "settled"]
 
 _LOOK_AGAIN_S = 0.5
 _LOOK_S = 0.2  # how soon it is noticed that something was heard to its end
@@ -52,12 +52,8 @@ class SayRequest:
             RealtimeTimeout: it was not heard in time. It may still be said.
             BaseException: it is not said: ``error``.
         """
-        deadline = Deadline(timeout)
-        while not self.done.wait(Deadline(_slice_s(deadline))):
-            if deadline.expired:
-                raise RealtimeTimeout(f"the words were not heard within {timeout:g} s")
-            if (why := end()) is not None and not self.done.is_set:
-                raise why
+        if not settled(self.done, Deadline(timeout), end):
+            raise RealtimeTimeout(f"the words were not heard within {timeout:g} s")
         if self.error is not None:
             raise self.error
         return self.was_heard
@@ -157,6 +153,25 @@ class SayRules:
             why = self._why
             request.error = why or RealtimeTimeout("the server has not said the words in time")
         request.done.set()
+
+
+def settled(done: Latch, deadline: Deadline, end: Callable[[], BaseException | None]) -> bool:
+    """Wait for what the engine sets; return False if the deadline comes first.
+
+    Args:
+        done: what is waited for.
+        deadline: of the waiting.
+        end: returns why it is never set, once the session is over.
+
+    Raises:
+        BaseException: what ``end`` returns.
+    """
+    while not done.wait(Deadline(_slice_s(deadline))):
+        if deadline.expired:
+            return False
+        if (why := end()) is not None and not done.is_set:
+            raise why
+    return True
 
 
 def _slice_s(deadline: Deadline) -> float:

@@ -17,16 +17,11 @@ from .._fork import Home
 from .._porting import Blocking
 from .._shown import shown
 from .._signal_safe import Claim
-from .._types import JsonDict
 from .._typing import Self
 from .._uncopied import Uncopied
-from ..audio.base import SinkLike, SourceLike
-from ..audio.microphone import Microphone
-from ..audio.speaker import Speaker
 from ..clients.base import Client
 from ..connection.connection import RealtimeConnection
 from ..errors import ConcurrencyError, FormatError, RealtimeTimeout, UserError
-from ..events.wire_values import as_object
 from ..voice.asks import Saying
 from ..voice.rules import VoiceState
 from .agent import RealtimeAgent
@@ -38,20 +33,19 @@ from .hooks import RealtimeRunHooks
 from .live import Live
 from .model import RealtimeModel, RealtimeModelConfig
 from .model_facade import OpenAIRealtimeWebSocketModel, facade_of
-from .notes import AudioNote
+from .notes import Answered, AudioNote
+from .questions import Question, user_item
 from .run_config import RealtimeRunConfig, RealtimeSessionModelSettings, RealtimeUserInput
 from .run_context import RunContextWrapper, TContext
 from .run_result import EndReason, RealtimeResult
-from .say_rules import SayRequest
+from .say_rules import SayRequest, settled
+from .session_audio import Audio, check_audio, opened
+from .session_box import IN_USE, SessionEvents
 from .session_history import SessionHistory
 from .usage import Usage
 from .user_code import require_function
 
-__all__ = ["Audio", "RealtimeSession"]
-
-Audio = tuple[SourceLike, SinkLike] | str | None
-"""What a session hears and is heard on: a source and a sink, "default" for the system's microphone
-and speaker, or None for a program that sends and plays sound itself."""
+__all__ = ["RealtimeSession"]
 
 
 class RealtimeSession(Blocking, Uncopied, Generic[TContext]):
@@ -101,7 +95,7 @@ class RealtimeSession(Blocking, Uncopied, Generic[TContext]):
         events: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        _check_audio(audio)
+        check_audio(audio)
         _check_config(run_config, "the run config")
         _check_config(model_config, "the model config")
         require_function(clock, "clock")
@@ -157,7 +151,7 @@ class RealtimeSession(Blocking, Uncopied, Generic[TContext]):
                 model_config=self._model_config,
                 run_config=self._run_config,
                 transport=self._model.transport_config,
-                audio=_opened(self._audio, stack),
+                audio=opened(self._audio, stack),
                 hooks=self._hooks or self._run_config.get("hooks"),
                 events=self._wants_events,
                 clock=self._clock,
@@ -287,6 +281,78 @@ class RealtimeSession(Blocking, Uncopied, Generic[TContext]):
             if not goes_on:
                 self.close()
 
+    def ask(self, text: str, *, timeout: float | None = None) -> str:
+        """Ask something, wait until the whole answer is there, and return its last words.
+
+        The answer is whole when nothing goes on any more: its tools have returned, who was handed
+        over to has spoken, and guardrails have looked at the words. Its events are passed over;
+        hooks are called as ever. What it says may still play. A call that waits for approval
+        keeps nobody waiting.
+
+        Args:
+            text: a message of the user's; for images see `send_message`.
+            timeout: seconds; None waits as long as it takes. After that the answer is interrupted.
+
+        Returns:
+            The words of the last message, whether written or spoken. ``""`` where the model has
+            said nothing, as after an interruption.
+
+        Raises:
+            UserError: ``text`` has no words.
+            ConfigError: ``timeout`` is no time.
+            ConcurrencyError: another thread iterates; or this is a tool or a hook of the session,
+                for which it would wait.
+            RealtimeTimeout: the answer was not over in time.
+            ServerError: the server refuses it, or failed to answer.
+            AgentError: no answer has come.
+            Exception: as `recv`.
+        """
+        require_text(text, "what ask() asks")
+        require(text.strip(), "ask() takes the words of a question", text)
+        deadline = Deadline(timeout)
+        if self._running().is_own_thread():
+            raise ConcurrencyError(
+                "ask() waits for the session's tools and hooks, and this is one of them; call "
+                "send_message()"
+            )
+        consumer, token = self._consumer, [threading.get_ident()]
+        try:  # see `Claim`
+            if consumer.setdefault("now", token) is not token:
+                raise ConcurrencyError(IN_USE)
+            return self._answer_to(Question(user_item(text)), deadline)
+        finally:
+            if "now" in consumer and consumer["now"] is token:
+                del consumer["now"]
+
+    def _answer_to(self, question: Question, deadline: Deadline) -> str:
+        live = self._running()
+        live.ask(question)
+        try:
+            self._wait_for_answer(live, question, deadline)
+        except RealtimeTimeout as exc:
+            if exc is live.failure:
+                raise
+            live.decide(VoiceState.interrupt)
+            raise RealtimeTimeout(
+                f"the answer was not over within {deadline.timeout:g} s, and is interrupted; give "
+                "ask() more time"
+            ) from None
+        if question.error is not None:
+            raise question.error
+        return question.text
+
+    def _wait_for_answer(self, live: Live, question: Question, deadline: Deadline) -> None:
+        if not self._wants_events:  # nothing is kept, so no note of it comes
+            if not settled(question.done, deadline, live.why_over):
+                raise RealtimeTimeout("there is no answer yet")
+            return
+        self._ready.clear()
+        while self._make_ready(deadline, question):
+            if not self._ready:
+                return
+            self._ready.clear()
+        raise live.end()
+
     def _pass_over(self, timeout: float | None) -> bool:
         """Let events pass until the session is over; return whether it is."""
         try:
@@ -298,11 +364,15 @@ class RealtimeSession(Blocking, Uncopied, Generic[TContext]):
             return False
         return True
 
-    def _events(self, timeout: float | None) -> _Events:
-        return _Events(self._ready, self._consumer, self._make_ready, Deadline(timeout))
+    def _events(self, timeout: float | None) -> SessionEvents:
+        return SessionEvents(self._ready, self._consumer, self._make_ready, Deadline(timeout))
 
-    def _make_ready(self, deadline: Deadline) -> bool:
+    def _make_ready(self, deadline: Deadline, until: Question | None = None) -> bool:
         """Make events of what has happened; return whether there are any, or there will be none.
+
+        Args:
+            deadline: of the waiting.
+            until: a question. When its answer is over, there are no events, and True is returned.
 
         Raises:
             RealtimeTimeout: nothing has happened in time.
@@ -317,6 +387,8 @@ class RealtimeSession(Blocking, Uncopied, Generic[TContext]):
                 break
             if type(note) is AudioNote and not live.deliver(note):
                 continue
+            if type(note) is Answered and note.question is until:
+                return True
             events = self._builder.build(note)
             if self._model.has_listeners:
                 self._tell_model(events)
@@ -370,7 +442,7 @@ class RealtimeSession(Blocking, Uncopied, Generic[TContext]):
             UserError: it is neither.
             ConnectionClosed: the connection is over.
         """
-        live, item = self._running(), _user_item(message)
+        live, item = self._running(), user_item(message)
         if live.checks_input:
             live.check_message(item)
             return
@@ -392,17 +464,18 @@ class RealtimeSession(Blocking, Uncopied, Generic[TContext]):
         """
         if not isinstance(audio, (bytes, bytearray, memoryview)):
             raise FormatError(f"send_audio() takes bytes, not {shown(audio)}")
-        require_flag(commit, "commit")
-        live = self._running()
+        if commit is not False:  # a call for each of fifty chunks a second would be felt
+            require_flag(commit, "commit")
+        live = self._live or self._running()
         if self._audio is not None:
             raise UserError("this session hears its own source; send_audio is for one without")
         connection = live.connection
         if audio:
             if live.is_deaf:
                 audio = silence_like(audio, connection.session_facts.input)
-            connection.input_audio_buffer.append(audio=audio)
+            connection.input_audio_buffer.append(audio=audio)  # in a forked child it refuses
         if commit:
-            live.expect_turn()
+            self._running().expect_turn()
             connection.input_audio_buffer.commit()
             if not connection.session_facts.turns.detected:
                 live.decide(VoiceState.user_wrote)
@@ -459,7 +532,7 @@ class RealtimeSession(Blocking, Uncopied, Generic[TContext]):
         live.say(request)
         if not wait:
             return False
-        return request.wait(timeout, lambda: live.end() if live.engine.stopping else None)
+        return request.wait(timeout, live.why_over)
 
     def update_agent(self, agent: RealtimeAgent[Any]) -> None:
         """Let another agent have the word, from the next answer on.
@@ -585,86 +658,6 @@ class RealtimeSession(Blocking, Uncopied, Generic[TContext]):
         return self._live
 
 
-class _Events(Iterator[RealtimeSessionEvent]):
-    """The events of a session, as they come.
-
-    There are many, so this is one function for each of them, and no generator around it.
-
-    Args:
-        ready: those that are made.
-        consumer: whoever takes one at this moment.
-        make_ready: makes more, until the deadline; returns whether there are any.
-        deadline: of all of them.
-    """
-
-    def __init__(
-        self,
-        ready: deque[RealtimeSessionEvent],
-        consumer: Claim,
-        make_ready: Callable[[Deadline], bool],
-        deadline: Deadline,
-    ) -> None:
-        self._ready = ready
-        self._consumer = consumer
-        self._make_ready = make_ready
-        self._deadline = deadline
-
-    def take(self) -> RealtimeSessionEvent:
-        """Return the next one.
-
-        Raises:
-            StopIteration: the session is over.
-            Exception: see `RealtimeSession.recv`.
-        """
-        consumer, token = self._consumer, [threading.get_ident()]
-        try:  # see `Claim`
-            if consumer.setdefault("now", token) is not token:
-                raise ConcurrencyError("another thread takes this session's events at this moment")
-            if not self._ready and not self._make_ready(self._deadline):
-                raise StopIteration
-            event = self._ready[0]
-            del self._ready[0]
-            return event
-        finally:
-            if "now" in consumer and consumer["now"] is token:
-                del consumer["now"]
-
-    __next__ = take
-
-
-def _user_item(message: RealtimeUserInput) -> JsonDict:
-    if isinstance(message, str):
-        content: Any = [{"type": "input_text", "text": message}]
-    else:
-        content = as_object(message).get("content")
-    fits = isinstance(content, list) and content and all(map(_is_part, content))
-    rule = "a message is a text, or a dictionary with type, role and content, which is a list of"
-    require(fits, f"{rule} dictionaries with a type", message)
-    return {"type": "message", "role": "user", "content": content}
-
-
-def _is_part(part: object) -> bool:
-    return isinstance(part, Mapping) and isinstance(part.get("type"), str)
-
-
 def _check_config(config: object, where: str) -> None:
     if config is not None and not isinstance(config, Mapping):
         raise UserError(f"{where} must be a dictionary, got {shown(config)}")
-
-
-def _check_audio(audio: object) -> None:
-    pair = isinstance(audio, tuple) and len(audio) == 2
-    named = isinstance(audio, str) and audio == "default"
-    if audio is not None and not named and not pair:
-        raise UserError(f'audio={shown(audio)} is no (source, sink), "default" or None')
-
-
-def _opened(audio: Audio, stack: ExitStack) -> tuple[SourceLike, SinkLike] | None:
-    """Return source and sink, with their devices open; what is opened here the stack closes."""
-    if audio is None:
-        return None
-    pair = (Microphone(), Speaker()) if isinstance(audio, str) else audio
-    for device in pair:
-        if isinstance(device, Microphone | Speaker) and not device.is_open:
-            stack.enter_context(device)
-    return pair

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .._deadline import Deadline
+from .._signal_safe import Claim
+from ..errors import ConcurrencyError
 from ..events.base import Event
+from .events import RealtimeSessionEvent
 from .notes import AudioNote
 
-__all__ = ["NoAudience", "SessionBox"]
+__all__ = ["IN_USE", "NoAudience", "SessionBox", "SessionEvents"]
+
+IN_USE = "another thread takes this session's events at this moment"
 
 MAX_BYTES = 16 * 1024 * 1024
 _SMALL_BYTES = 512  # what a note, or an event without audio, takes at least
@@ -115,3 +121,50 @@ class NoAudience(SessionBox):
 
     def flush(self) -> None:
         """Wake nobody."""
+
+
+class SessionEvents(Iterator[RealtimeSessionEvent]):
+    """The events of a session, as they come.
+
+    There are many, so this is one function for each of them, and no generator around it.
+
+    Args:
+        ready: those that are made.
+        consumer: whoever takes one at this moment.
+        make_ready: makes more, until the deadline; returns whether there are any.
+        deadline: of all of them.
+    """
+
+    def __init__(
+        self,
+        ready: deque[RealtimeSessionEvent],
+        consumer: Claim,
+        make_ready: Callable[[Deadline], bool],
+        deadline: Deadline,
+    ) -> None:
+        self._ready = ready
+        self._consumer = consumer
+        self._make_ready = make_ready
+        self._deadline = deadline
+
+    def take(self) -> RealtimeSessionEvent:
+        """Return the next one.
+
+        Raises:
+            StopIteration: the session is over.
+            Exception: see `RealtimeSession.recv`.
+        """
+        consumer, token = self._consumer, [threading.get_ident()]
+        try:  # see `Claim`
+            if consumer.setdefault("now", token) is not token:
+                raise ConcurrencyError(IN_USE)
+            if not self._ready and not self._make_ready(self._deadline):
+                raise StopIteration
+            event = self._ready[0]
+            del self._ready[0]
+            return event
+        finally:
+            if "now" in consumer and consumer["now"] is token:
+                del consumer["now"]
+
+    __next__ = take

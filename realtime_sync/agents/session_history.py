@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any, overload
 
 from .._types import JsonDict
@@ -44,6 +45,8 @@ class SessionHistory(Sequence[RealtimeItem]):
         self._transcript = transcript
         self._connection = connection
         self._agent_name = agent_name
+        self._lock = threading.Lock()  # guards _asked
+        self._asked: set[str] = set()  # ids of items that are sent, and perhaps not confirmed
 
     # -- to read -----------------------------------------------------------------------------------
 
@@ -104,7 +107,7 @@ class SessionHistory(Sequence[RealtimeItem]):
         """
         if after is not None:
             require_text(after, "after")
-        forms = create_forms(item, self._connection.conversation.history.items.__contains__)
+        forms = create_forms(item, lambda item_id: not self._claim(item_id))
         return self._create(forms, after)[0]
 
     def delete(self, item_id: str) -> None:
@@ -116,6 +119,7 @@ class SessionHistory(Sequence[RealtimeItem]):
         """
         require_text(item_id, "item_id")
         for each in self._with_output(item_id):
+            self._release(each)
             self._connection.conversation.item.delete(item_id=each)
 
     def replace(self, item_id: str, item: NewItem) -> str:
@@ -152,7 +156,8 @@ class SessionHistory(Sequence[RealtimeItem]):
         """Let the conversation go on where an exported one has stopped.
 
         What was said becomes text, in front of everything that is here already; calls without
-        their output are left out. Who has the word the program says: ``data["agent"]`` names who
+        their output are left out, and so are items whose ids are here already: what is imported a
+        second time changes nothing. Who has the word the program says: ``data["agent"]`` names who
         had it.
 
         Args:
@@ -162,15 +167,41 @@ class SessionHistory(Sequence[RealtimeItem]):
             UserError: that it is not; the text names the item and what is wrong with it.
             ConnectionClosed: the connection is over.
         """
-        self._create(import_items(data), "root" if self._transcript.items else None)
+        forms = import_items(data)
+        known = {form["id"] for form in forms if not self._claim(form["id"])}
+        self._create(forms, "root" if self._transcript.items else None, known)
 
     # -- on the wire -------------------------------------------------------------------------------
 
-    def _create(self, forms: Sequence[JsonDict], after: str | None) -> list[str]:
-        """Create items, one behind the other; return their ids."""
+    def _claim(self, item_id: str) -> bool:
+        """Take an id for an item that is sent next; return False if an item has it."""
+        there = item_id in self._connection.conversation.history.items
+        with self._lock:
+            if there:  # from here on the history knows, also when it is deleted
+                self._asked.discard(item_id)
+                return False
+            is_free = item_id not in self._asked
+            self._asked.add(item_id)
+        return is_free
+
+    def _release(self, item_id: str) -> None:
+        with self._lock:
+            self._asked.discard(item_id)
+
+    def _create(
+        self, forms: Sequence[JsonDict], after: str | None, known: Container[str] = ()
+    ) -> list[str]:
+        """Create items, one behind the other; return their ids.
+
+        Args:
+            forms: as they are sent.
+            after: the item in front of them; "root" for none, None for the last one.
+            known: the ids of those that are there already.
+        """
         for form in forms:
             place: dict[str, Any] = {} if after is None else {"previous_item_id": after}
-            self._connection.conversation.item.create(item=form, **place)
+            if form["id"] not in known:
+                self._connection.conversation.item.create(item=form, **place)
             after = None if after is None else form["id"]
         return [form["id"] for form in forms]
 

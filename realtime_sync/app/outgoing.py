@@ -9,7 +9,7 @@ from typing import Any
 from .._codec import encode_base64
 from .._shown import shown
 from .._types import JsonDict
-from ..audio.file_magic import HEAD_BYTES, marked_kind
+from ..audio.file_magic import MOST_HEAD_BYTES, marked_kind
 from ..audio.g711 import ENCODERS
 from ..audio.resample import Resampler
 from ..audio.sound import Sound
@@ -50,7 +50,7 @@ def read_message(value: Any) -> Message | None:
     if not isinstance(value, bytes | bytearray | memoryview):
         raise ConfigError(f"a sender gave {shown(value)}; it gives {_FORMS}")
     data = bytes(value)
-    if marked_kind(data[:HEAD_BYTES]):
+    if marked_kind(data[:MOST_HEAD_BYTES]):
         sound = Sound.from_wav(data)
         return sound if sound.pcm else None
     return data or None

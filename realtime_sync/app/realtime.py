@@ -7,10 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, TypeVar, overload
 
-from .._required import is_async, require, require_count, require_flag, require_text
+from .._required import (
+    is_async,
+    require,
+    require_count,
+    require_flag,
+    require_name,
+    require_parameters,
+)
 from .._shown import shown
 from .._signal_safe import Claim, StopSignal
 from .._types import UNSET, JsonDict, Unset
+from .._uncopied import Uncopied
 from ..audio.sound import Sound
 from ..clients.base import CLIENTS_OF_OURS, Client, RealtimeResource, is_client
 from ..connection.connection import RealtimeConnection
@@ -34,7 +42,7 @@ V = TypeVar("V")
 _ReceiverOf = Callable[[Callable[[V, Context], object]], Callable[[V, Context], object]]
 
 
-class Realtime:
+class Realtime(Uncopied):
     """A voice app: functions that send, and functions that receive, each on its own thread.
 
     ::
@@ -115,7 +123,7 @@ class Realtime:
             "max_response_output_tokens": max_response_output_tokens,
         }
         given = {name: value for name, value in settings.items() if value is not UNSET}
-        require_text(model, "model", error=ConfigError)
+        require_name(model, "model", error=ConfigError)
         check_settings(given)
         require_count(max_queue_bytes, "max_queue_bytes", least=1, error=ConfigError)
         if client is not None and not is_client(client):
@@ -187,7 +195,7 @@ class Realtime:
         described = None if tools is None else [*_by_name(tools).values()]
 
         def register(function: F) -> F:
-            self._check(function, "sender")
+            self._check(function, "sender", ("context",))
             self._senders.append(AppSender(function, tuple(kinds), described))
             return function
 
@@ -229,7 +237,7 @@ class Realtime:
             )
 
         def register(function: F) -> F:
-            self._check(function, "receiver")
+            self._check(function, "receiver", ("response", "context"))
             self._receivers.append(AppReceiver(function, response_type))
             return function
 
@@ -251,13 +259,13 @@ class Realtime:
         name = as_app_tool(tool).name
 
         def register(function: F) -> F:
-            self._check(function, "handler")
+            self._check(function, "handler", ("call", "context"))
             self._handlers[name] = function
             return function
 
         return register
 
-    def _check(self, function: object, what: str) -> None:
+    def _check(self, function: object, what: str, takes: tuple[str, ...]) -> None:
         if self.is_running():
             raise ConcurrencyError(f"the app is running: register the {what} before")
         if not callable(function):
@@ -267,6 +275,8 @@ class Realtime:
                 f"the {what} {getattr(function, '__name__', '')!r} is async and nobody would await "
                 "it; delete async and await"
             )
+        name = f"the {what} {getattr(function, '__name__', '')!r}"
+        require_parameters(function, name, takes=takes, error=ConfigError)
 
     # -- running ---------------------------------------------------------------------------------
 
@@ -317,6 +327,7 @@ class Realtime:
                 manager = client.realtime.connect(model=self._model, **self._connection_options)
                 with manager as connection:
                     self._connection = connection
+                    connection.opened_by = "run()"
                     AppRun(plan, connection, stop).run()
         except ConnectError:
             if not stop.is_set:  # else nobody wants the connection any more

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from .._required import path_text
 from .._shown import shown
 from ..errors import AudioError, FormatError
 
@@ -82,8 +83,9 @@ class InputFile:
         self._ahead = b""
         self.position = 0
         if isinstance(file, str | os.PathLike):
-            self.name = shown(os.fspath(file))
-            self._file: Any = self._open(file)
+            path = path_text(file)
+            self.name = shown(file if path is None else path)
+            self._file: Any = self._open(path)
         elif isinstance(file, bytes | bytearray | memoryview):
             self.name = f"what was given ({memoryview(file).nbytes} bytes)"
             self._file = io.BytesIO(file)
@@ -102,12 +104,13 @@ class InputFile:
         except (AttributeError, OSError, ValueError):  # it has no such method, or was closed
             self.is_seekable, self._start = False, 0
 
-    def _open(self, path: StrPath) -> BinaryIO:
+    def _open(self, path: str | None) -> BinaryIO:
+        if path is None:
+            raise AudioError(f"can't read {self.name}: no file can have this name; check the path")
         try:
             return Path(path).open("rb")
-        except (OSError, ValueError, TypeError) as exc:  # null bytes; a path of bytes
-            reason = exc.strerror if isinstance(exc, OSError) else exc
-            raise AudioError(f"can't read {self.name}: {reason}; check the path") from exc
+        except OSError as exc:
+            raise AudioError(f"can't read {self.name}: {exc.strerror}; check the path") from exc
 
     @property
     def remaining(self) -> int | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SoundReader"]
 
+_MOST_PATH_BYTES = 1024
 _BLOCK_BYTES = 1 << 20  # of frames at once, however many channels a header claims
 
 
@@ -111,7 +112,10 @@ class SoundReader:
             )
         kind = foreign_kind(head)
         remedy = "convert it: ffmpeg -i in.file out.wav"
-        if kind == UNKNOWN:
+        given = self._given
+        if isinstance(given, bytes) and len(given) <= _MOST_PATH_BYTES and b"\0" not in given:
+            remedy = "if it is a path, decode it: os.fsdecode(path)"
+        elif kind == UNKNOWN:
             remedy += (
                 "; samples without a header: "
                 "sox -t raw -r 24000 -e signed -b 16 -c 1 in.file out.wav"

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 from .._required import require_function
 from .._shown import shown
-from ..errors import ConfigError
+from ..errors import ConfigError, FormatError
+from .pcm import require_rate, to_pcm16
 
 __all__ = [
     "Sink",
@@ -26,7 +27,22 @@ __all__ = [
     "SourceWrapper",
     "as_sink",
     "as_source",
+    "chunks_of",
 ]
+
+# What the methods of sources and sinks are called with: by position, and by name.
+_CALLS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "close": ((), ()),
+    "write": (("audio",), ("item_id", "content_index")),
+    "clear": ((), ()),
+    "drain": (("timeout",), ()),
+    "played_ms": (("item_id", "content_index"), ()),
+    "flush": ((), ()),
+    "handed_ms": (("item_id", "content_index"), ()),
+    "pause": ((), ()),
+    "resume": ((), ()),
+    "listen": (("hear",), ()),
+}
 
 
 class SourceLike(Protocol):
@@ -77,7 +93,7 @@ class SourceWrapper(Source):
         return self._source.rate
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._source)
+        return self._source.__iter__()
 
     def close(self) -> None:
         """End the iteration."""
@@ -297,8 +313,10 @@ def as_source(source: SourceLike) -> Source:
     """Return ``source`` as a `Source`: itself, or wrapped if it is of a class of its own.
 
     Raises:
-        ConfigError: it lacks something that a source must have.
+        ConfigError: it lacks something that a source must have, or has it in another form; or it
+            is a class.
     """
+    _require(source, SourceLike, "source")
     return source if isinstance(source, Source) else SourceWrapper(source)
 
 
@@ -306,15 +324,38 @@ def as_sink(sink: SinkLike) -> Sink:
     """Return ``sink`` as a `Sink`: itself, or wrapped if it is of a class of its own.
 
     Raises:
-        ConfigError: it lacks something that a sink must have.
+        ConfigError: it lacks something that a sink must have, or has it in another form; or it
+            is a class.
     """
-    if isinstance(sink, Sink):
-        return sink
     _require(sink, SinkLike, "sink")
-    return _AdaptedSink(sink)
+    return sink if isinstance(sink, Sink) else _AdaptedSink(sink)
+
+
+def chunks_of(source: Source) -> Iterator[bytes]:
+    """Yield what a source says, each chunk as PCM16 in bytes.
+
+    Raises:
+        FormatError: it yields something else.
+        ConfigError: its ``__iter__`` gives no iterator.
+        Exception: whatever the source raises.
+    """
+    chunks = source.__iter__()
+    if not hasattr(chunks, "__next__"):
+        raise ConfigError(
+            f"the source's __iter__ gave {shown(chunks)}; write it with yield, or return an "
+            "iterator of PCM16 chunks"
+        )
+    for chunk in chunks:
+        try:
+            pcm = to_pcm16(chunk)
+        except FormatError as exc:
+            raise FormatError(f"the source gave a chunk that is none: {exc}") from exc
+        yield pcm
 
 
 def _require(thing: object, needed: type, what: str) -> None:
+    if isinstance(thing, type):
+        raise ConfigError(f"{thing.__name__} is a class; give a {what} of it: {thing.__name__}(…)")
     names: frozenset[str] = needed.__abstractmethods__  # type: ignore[attr-defined]  # a Protocol
     missing = ", ".join(sorted(name for name in names if not hasattr(thing, name)))
     if missing and isinstance(thing, str | os.PathLike):
@@ -324,3 +365,8 @@ def _require(thing: object, needed: type, what: str) -> None:
             f"{type(thing).__name__!r} objects are no {what}s, they lack: {missing}; "
             f"derive the class from realtime_sync.audio.{what.title()} and write what it lists"
         )
+    for name, (takes, named) in _CALLS.items():  # else a conversation would end in its midst
+        if (method := getattr(thing, name, None)) is not None:
+            what_of_it = f"{type(thing).__name__}.{name}"
+            require_function(method, what_of_it, takes=takes, named=named, error=ConfigError)
+    require_rate(thing.rate, name=f"{what}.rate")  # type: ignore[attr-defined]  # it is there

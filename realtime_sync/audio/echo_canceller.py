@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .._installation import install_command
 from .._required import is_whole
 from .._shown import shown
+from .._uncopied import Uncopied
 from ..errors import ConfigError, FormatError
 from .pcm import as_int16, require_rate, to_pcm16
 from .resample import Resampler
@@ -23,7 +24,7 @@ _RATES = (16000, 32000, 48000)  # the canceller takes nothing else
 _MAX_DELAY_MS = 500
 
 
-class EchoCanceller:
+class EchoCanceller(Uncopied):
     """Subtracts the echo of what is played from what the microphone hears.
 
     Unlike `EchoGate` it lets a soft voice through while something loud is played. It needs half a

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from .._required import is_whole
 from .._shown import shown
 from .._typing import Self
+from .._uncopied import Uncopied
 from ..errors import ConfigError, DeviceError
 from .base import Source
 from .pcm import level_dbfs, mix_down, require_rate
@@ -26,7 +27,7 @@ _LOOK_S = 0.25
 _STALL_S = 5.0
 
 
-class Microphone(Source):
+class Microphone(Source, Uncopied):
     """Captures sound and iterates it in exact chunks; the last is filled up with silence.
 
     ::

@@ -13,7 +13,7 @@ from .._required import is_number, is_whole
 from .._shown import shown
 from .._types import Samples
 from ..errors import ConfigError, FormatError
-from .file_magic import HEAD_BYTES, refuse_file
+from .file_magic import refuse_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +79,7 @@ def whole_pcm16(audio: Pcm) -> bytes:
         FormatError: as `to_pcm16`; or it begins like a file, header and all.
     """
     pcm = to_pcm16(audio)
-    refuse_file(pcm[:HEAD_BYTES], "audio")
+    refuse_file(pcm, "audio")
     return pcm
 
 

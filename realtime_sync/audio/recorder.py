@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._typing import Self
+from .._uncopied import Uncopied
 from ._clock import SYSTEM_CLOCK, Clock
 from ._input_file import StrPath
 from ._wavfile import WavWriter
@@ -22,7 +23,7 @@ __all__ = ["RecordedSink", "RecordedSource", "StereoRecorder"]
 _SLACK_MS = 500
 
 
-class StereoRecorder:
+class StereoRecorder(Uncopied):
     """Records both sides of a conversation in step, the assistant as it was heard.
 
     Put it around the source and the sink of a conversation::

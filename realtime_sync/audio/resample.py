@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .._installation import install_command
 from .._required import require_flag
 from .._shown import shown
+from .._uncopied import Uncopied
 from ..errors import ConfigError
 from .pcm import Pcm, as_int16, require_rate
 
@@ -19,7 +20,7 @@ Quality = Literal["LQ", "MQ", "HQ", "VHQ"]
 _QUALITIES = ("LQ", "MQ", "HQ", "VHQ")
 
 
-class Resampler:
+class Resampler(Uncopied):
     """Converts one stream of mono audio from one rate to another, chunk by chunk.
 
     The chunks may have any size: what comes out equals the conversion of the whole in one go.

@@ -9,7 +9,7 @@ from .._typing import Self
 from ..errors import FormatError
 from ._input_file import SoundFile, StrPath
 from ._sound_reader import SoundReader
-from .file_magic import HEAD_BYTES, refuse_file
+from .file_magic import refuse_file
 from .pcm import require_rate
 from .wav import write_wav
 
@@ -49,7 +49,7 @@ class Sound:
                 f"pcm={shown(self.pcm)} is no sound; give PCM16 as bytes, such as to_pcm16(array); "
                 "Sound.from_wav() reads a file"
             )
-        refuse_file(self.pcm[:HEAD_BYTES], "pcm")
+        refuse_file(self.pcm, "pcm")
 
     @classmethod
     def from_wav(cls, file: SoundFile) -> Self:

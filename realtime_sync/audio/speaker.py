@@ -20,13 +20,14 @@ from .._shown import shown
 from .._signal_safe import Stopped, StopSignal
 from .._threads import Attempt
 from .._typing import Self
+from .._uncopied import Uncopied
 from ..errors import ConfigError, DeviceError
 from ._clock import SYSTEM_CLOCK, Clock
 from ._input_file import StrPath
 from ._sound_reader import SoundReader
 from ._tap import Tap
 from .base import Sink
-from .file_magic import HEAD_BYTES, refuse_file
+from .file_magic import MOST_HEAD_BYTES, refuse_file
 from .pcm import Pcm, as_int16, require_rate
 from .playout import Playout
 from .portaudio import Stream, open_stream, require_device
@@ -53,7 +54,7 @@ _LOOK_S = 0.25
 _STALL_S = 5.0
 
 
-class Speaker(Sink):
+class Speaker(Sink, Uncopied):
     """Plays PCM16 and knows how far it has come.
 
     ::
@@ -460,7 +461,7 @@ def play(
             blocks, rate = [as_int16(audio_or_path.pcm)], audio_or_path.rate
         else:
             samples = as_int16(audio_or_path)
-            refuse_file(samples[:HEAD_BYTES].tobytes(), "the audio")
+            refuse_file(samples[:MOST_HEAD_BYTES].tobytes(), "the audio")
             blocks = [samples]
         speaker = Speaker(rate=rate, device=device)
         _play_on_a_thread(speaker, blocks, opened.pop_all())

@@ -6,6 +6,7 @@ from typing import Literal
 
 from .._required import is_number, is_whole
 from .._shown import shown
+from .._uncopied import Uncopied
 from ..errors import ConfigError
 from .pcm import Pcm, require_rate
 from .resample import Resampler
@@ -21,7 +22,7 @@ _FRAMES_TO_START = 2  # one loud frame is a click; two in a row are the beginnin
 _HYSTERESIS = 0.15
 
 
-class Vad:
+class Vad(Uncopied):
     """Detects speech in a stream of audio, with Silero's model.
 
     ::

@@ -16,6 +16,7 @@ from .._deadline import Deadline
 from .._required import is_whole, require_function
 from .._shown import shown
 from .._typing import Self
+from .._uncopied import Uncopied
 from ..errors import AudioError, ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
 from .base import Sink, Source
@@ -28,7 +29,7 @@ Pace = Literal["realtime", "fast"]
 _BLOCK_MS = 20
 
 
-class VirtualMicrophone(Source):
+class VirtualMicrophone(Source, Uncopied):
     """A microphone line on which a program speaks: silence, until something is said into it.
 
     Args:
@@ -100,7 +101,7 @@ class VirtualMicrophone(Source):
         return chunk.ljust(self._chunk_bytes, b"\0")
 
 
-class VirtualSpeaker(Sink):
+class VirtualSpeaker(Sink, Uncopied):
     """A speaker that nobody hears, but that takes the time a real one would.
 
     What is cleared before its time is never played; its time begins with the first `write`.

@@ -9,6 +9,7 @@ from contextlib import suppress
 from .._required import is_whole
 from .._shown import shown
 from .._typing import Self
+from .._uncopied import Uncopied
 from ..errors import AudioError, ConfigError
 from ._clock import SYSTEM_CLOCK, Clock
 from ._input_file import SoundFile, StrPath
@@ -56,6 +57,7 @@ def read_wav(path: SoundFile, *, rate: int = 24000) -> bytes:
         ...     read_wav(file) == read_wav("second.wav")
         True
     """
+    require_rate(rate)
     with SoundReader(path) as reader:
         resampler = Resampler(reader.rate, rate)
         blocks = [resampler.process(block) for block in reader.blocks(_WHOLE_BLOCK_MS)]
@@ -91,7 +93,7 @@ def write_wav(path: StrPath, audio: Pcm, *, rate: int = 24000) -> None:
         writer.close()
 
 
-class WavSource(Source):
+class WavSource(Source, Uncopied):
     """Speaks a sound file, chunk by chunk, as a microphone would deliver it.
 
     The file may be all that `read_wav` reads, and of any length: it is read while it is spoken.
@@ -104,7 +106,8 @@ class WavSource(Source):
         chunk_ms: length of each chunk; the last is filled up with silence.
         pace: "realtime", or "fast": as fast as they are taken.
         trailing_silence_ms: follows the file. A server that detects turns needs to hear that the
-            speaker has stopped; the default is above the usual 500 ms.
+            speaker has stopped; the default is above the usual 500 ms. Semantic detection may need
+            8,000, and 0 is right where the program ends the turns.
         clock: for tests.
 
     Raises:

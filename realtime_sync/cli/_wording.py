@@ -54,7 +54,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
         r"(connect again, or pass reconnect=ReconnectPolicy|connect)\(\)( opens another)?",
         "start again",
     ),
-    (r"; open another$", "; start again"),
+    (r"client\.realtime_distiller\(project=…, uuid=…\) opens another", "start again"),
     (r"raise max_size, or send less in one message", "a message was too large"),
     # Sound.
     (r", or use a file \(WavSource, WavSink\)", ""),

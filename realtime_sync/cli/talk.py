@@ -20,7 +20,14 @@ from ..audio.speaker import Speaker
 from ..audio.virtual import VirtualMicrophone, VirtualSpeaker
 from ..audio.wav import WavSink
 from ..connection import RealtimeConnection
-from ..errors import AudioError, ConfigError, ConnectionClosed, DeviceError, RealtimeError
+from ..errors import (
+    AudioError,
+    ConfigError,
+    ConnectionClosed,
+    DeviceError,
+    RealtimeError,
+    RealtimeTimeout,
+)
 from ..tools.schema import Tool, describe
 from ..voice.idle import IdleRule
 from ..voice.interruptions import Interruptions
@@ -47,6 +54,7 @@ _INTERRUPTIONS: dict[str, Interruptions | bool] = {
     "on": True,  # the server decides
     "resume": Interruptions(resume=True),
 }
+_SETTLING_S = 5.0
 _STILL_THERE = "Are you still there?"
 _NO_MICROPHONE = "to talk with recordings instead: realtime-sync talk --input QUESTION.wav"
 _SILENT_MICROPHONE = (
@@ -259,7 +267,19 @@ def _connect(
     model = options.model or MODELS.get(options.provider)
     connection = stack.enter_context(realtime.connect(model=model))
     connection.session.update(session=_session(options, tools))
+    _await_settings(connection)
     return connection, True
+
+
+def _await_settings(connection: RealtimeConnection) -> None:
+    """Wait until the server has taken the settings, before anything tells what else is wrong then.
+
+    Raises:
+        ServerError: it refuses them.
+    """
+    # A server that doesn't say so may take them all the same; one that has left ends the talk.
+    with suppress(RealtimeTimeout, ConnectionClosed):
+        connection.wait_for("session.updated", timeout=_SETTLING_S)
 
 
 def _connect_project(
@@ -329,7 +349,7 @@ def _conclude(screen: TalkScreen, output: Path | None) -> None:
         median = statistics.median(screen.latencies_ms)
         screen.note(f"first audio {median:.0f} ms after the end of speech (median)")
     if output is not None:
-        screen.note(f"the answers are in {output}")
+        screen.note(f"the answers are in {click.format_filename(output)}")
 
 
 def _check_success(progress: Progress, source: Source, watch: SilenceWatch | None) -> None:

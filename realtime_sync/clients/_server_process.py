@@ -22,6 +22,7 @@ from typing import IO, Final
 from .._deadline import Deadline
 from .._fork import Home
 from .._threads import join_all, spawn
+from .._uncopied import Uncopied
 from ..errors import ConfigError, ConnectError
 
 __all__ = ["ServerProcess", "start_server"]
@@ -113,7 +114,7 @@ class _Startup:
         server.close()
 
 
-class ServerProcess:
+class ServerProcess(Uncopied):
     """An embedded server, ready after `wait_until_ready`.
 
     Args:

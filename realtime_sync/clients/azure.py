@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from .._net.secrets import show_url
 from .._porting import NoOptions, refuse_options
-from .._required import is_absent
+from .._required import is_absent, require_function
 from .._types import UNSET, SSLContext, Unset
 from .._typing import Unpack
 from ..errors import ConfigError
@@ -101,7 +101,9 @@ class AzureOpenAI(Client):
             default_query=mapping_option(default_query),
             dialect=spoken if dialect is None else dialect_factory(dialect),
         )
-        self._webhook_secret = webhook_secret
+        self._webhook_secret = text_option(
+            "webhook_secret", webhook_secret, "OPENAI_WEBHOOK_SECRET"
+        )
         options = TransportOptions(proxy=proxy, ssl_context=ssl_context)
         self.realtime = RealtimeResource(
             lambda: self._provider,
@@ -143,6 +145,9 @@ def _credential(
     token: str | None,
     provider: Callable[[], str] | None,
 ) -> tuple[str | Callable[[], str] | None, str | Callable[[], str] | None]:
+    if provider is not None:
+        what = "azure_ad_token_provider"
+        require_function(provider, what, takes=(), error=ConfigError)
     given = [value for value in (api_key, token, provider) if value is not None]
     if len(given) > 1:
         raise ConfigError(

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import attrs
 
 from .._porting import Advising, Blocking, NoOptions, refuse_options
-from .._required import is_absent, is_text, require_text
+from .._required import is_absent, is_text, require_name
 from .._types import UNSET
 from .._typing import Unpack
+from .._uncopied import Uncopied
 from ..connection.manager import RealtimeConnectionManager
 from ..connection.reconnect import OnReconnecting, ReconnectPolicy
 from ..connection.settings import (
@@ -101,7 +102,7 @@ def mapping_option(given: Any) -> Any:
     return {} if given is None else given
 
 
-class Client(Blocking, Advising):
+class Client(Blocking, Advising, Uncopied):
     """What the clients have in common; a ``with`` block closes them.
 
     Attributes:
@@ -143,7 +144,7 @@ class Client(Blocking, Advising):
         self.close()
 
 
-class RealtimeResource(Advising):
+class RealtimeResource(Advising, Uncopied):
     """``client.realtime``: the realtime API of one client.
 
     Args:
@@ -271,13 +272,14 @@ class RealtimeResource(Advising):
         refuse_options("connect", elsewhere, _OF_THE_LINK)
         for name, value in (("model", model), ("call_id", call_id)):
             if value is not None:
-                require_text(value, name, error=ConfigError)
+                require_name(value, name, error=ConfigError)
         if model is None and call_id is None:
             model = self._default_model
+        numbers = ReconnectPolicy(  # also where nothing is made of them, for they may be wrong
+            max_retries=max_retries, initial_delay=initial_delay, max_delay=max_delay
+        )
         if reconnect is None and on_reconnecting is not None:
-            reconnect = ReconnectPolicy(
-                max_retries=max_retries, initial_delay=initial_delay, max_delay=max_delay
-            )
+            reconnect = numbers
         if isinstance(reconnect, ReconnectPolicy) and call_id is not None:
             # The session is the call's: it is there still, with its history and its own limit.
             reconnect = attrs.evolve(reconnect, restore=False, rotate=False)
@@ -303,7 +305,7 @@ class RealtimeResource(Advising):
         )
 
 
-class TranslationsResource:
+class TranslationsResource(Uncopied):
     """``client.realtime.translations``: speech translated while it is spoken."""
 
     def __init__(
@@ -355,8 +357,7 @@ class TranslationsResource:
         Raises:
             ConfigError: an option is wrong. On opening: the provider has no translations.
         """
-
-        require_text(model, "model", error=ConfigError)
+        require_name(model, "model", error=ConfigError)
 
         def endpoint(query: Mapping[str, object], headers: Mapping[str, str]) -> Endpoint:
             return self._provider().translation(

@@ -45,11 +45,12 @@ _LISTS = {
 
 _PATHS = ("grammar", "projects", "tls_cert", "tls_key")
 _WHOLE = (
-    "max_conversation_mib", "max_item_mib", "max_items", "max_sessions", "max_stored", "port",
+    "max_conversation_mib", "max_incoming_mib", "max_item_mib", "max_items", "max_sessions",
+    "max_stored", "port",
 )  # fmt: skip
 _NUMBERS = (
-    *_WHOLE, "drain", "idle_timeout", "max_input_audio", "ping_interval", "request_timeout",
-    "session_limit",
+    *_WHOLE, "drain", "idle_timeout", "max_input_audio", "message_timeout", "ping_interval",
+    "request_timeout", "session_limit",
 )  # fmt: skip
 _LARGEST = 1 << 63
 _LONGEST_TEXT = 4096
@@ -92,6 +93,9 @@ class ServerOptions(TypedDict, total=False):
             default.
         request_timeout: within how many seconds a new connection must have sent a complete
             request, 10 by default.
+        message_timeout: within how many seconds a message must be complete, 30 by default.
+        max_incoming_mib: how much the unfinished messages of all clients may take together, 256
+            MiB by default.
         max_stored: how many client secrets, calls and versions of projects are kept, of each,
             10,000 by default.
     """
@@ -118,6 +122,8 @@ class ServerOptions(TypedDict, total=False):
     max_conversation_mib: int | None
     max_input_audio: float | None
     request_timeout: float | None
+    message_timeout: float | None
+    max_incoming_mib: int | None
     max_stored: int | None
 
 

@@ -86,7 +86,9 @@ class OpenAI(Client):
             default_query=mapping_option(default_query),
             dialect=dialect_factory(dialect),
         )
-        self._webhook_secret = webhook_secret
+        self._webhook_secret = text_option(
+            "webhook_secret", webhook_secret, "OPENAI_WEBHOOK_SECRET"
+        )
         options = TransportOptions(proxy=proxy, ssl_context=ssl_context)
         self.realtime = RealtimeResource(
             lambda: self._provider, options, timeout=timeout, max_retries=max_retries

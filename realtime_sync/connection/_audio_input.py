@@ -4,19 +4,19 @@ second per speaker and a general JSON encoder would look at every character of t
 from __future__ import annotations
 
 import re
-from binascii import a2b_base64
+from binascii import Error, a2b_base64
 
 from .._codec import encode_base64
 from .._types import Samples
-from ..audio.file_magic import HEAD_BYTES, refuse_file
+from ..audio.file_magic import MOST_HEAD_BYTES, Beginning, refuse_file
 from ..errors import FormatError
 from ..events.json_writer import write_json
 from ._argument_checks import check_text
 
-__all__ = ["append_message", "audio_base64", "check_beginning"]
+__all__ = ["FirstSound", "append_message", "audio_base64", "check_beginning"]
 
 _LOOKED_AT_CHARS = 64
-_HEAD_CHARS = (HEAD_BYTES + 2) // 3 * 4
+_HEAD_CHARS = (MOST_HEAD_BYTES + 2) // 3 * 4
 _ALPHABET = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 # Silence in base64 is "AAAA…", and hexadecimal digits as well; no sound has so many numerals.
@@ -56,7 +56,7 @@ def audio_base64(audio: str | bytes | Samples, *, pcm: bool) -> bytes:
 
         audio = to_pcm16(audio)
     elif pcm and len(audio) % 2:
-        refuse_file(bytes(audio[:HEAD_BYTES]), "audio")  # half of all files are of odd length
+        refuse_file(audio, "audio")  # half of all files are of odd length
         raise FormatError(
             f"{len(audio)} bytes of PCM16 end in half a sample: append an even number of bytes, "
             "keeping an odd one for the next call"
@@ -68,7 +68,7 @@ def check_beginning(audio: str | bytes | Samples, encoded: bytes) -> None:
     """Refuse what begins like anything but samples: a whole file, base64 that is no text, and
     text that is no base64.
 
-    For the first sound of a connection, and for whole sounds.
+    For whole sounds; `FirstSound` is for those that come in pieces.
 
     Args:
         audio: as it was given.
@@ -77,13 +77,43 @@ def check_beginning(audio: str | bytes | Samples, encoded: bytes) -> None:
     Raises:
         FormatError: it is such a thing.
     """
+    refuse_file(_decoded_head(audio, encoded), "audio")
+
+
+class FirstSound:
+    """The first sound of a connection, which is looked at as by `check_beginning`."""
+
+    def __init__(self) -> None:
+        self._beginning = Beginning()
+
+    def add(self, audio: str | bytes | Samples, encoded: bytes) -> bool:
+        """Take its next piece.
+
+        Args:
+            audio: as it was given.
+            encoded: what `audio_base64` made of it.
+
+        Returns:
+            Whether enough is known: it is sound.
+
+        Raises:
+            FormatError: as `check_beginning`, whatever the pieces are in which it comes.
+        """
+        return self._beginning.add(_decoded_head(audio, encoded), "audio")
+
+
+def _decoded_head(audio: str | bytes | Samples, encoded: bytes) -> bytes:
+    """Return the bytes with which it begins; refuse text that is no base64, or bytes that are."""
     if isinstance(audio, str):
         beginning = audio[:_LOOKED_AT_CHARS]
         if not _ALPHABET.fullmatch(beginning) or _is_hex(beginning):
             raise _no_base64(audio)
     elif isinstance(audio, bytes | bytearray | memoryview):
         _refuse_base64(bytes(audio[:_LOOKED_AT_CHARS]).decode("latin-1"))
-    refuse_file(a2b_base64(encoded[:_HEAD_CHARS]), "audio")
+    try:
+        return a2b_base64(encoded[:_HEAD_CHARS])
+    except Error:  # further on it is no base64, which is the server's business
+        return a2b_base64(encoded[:_LOOKED_AT_CHARS])
 
 
 def _checked_base64(text: str) -> bytes:

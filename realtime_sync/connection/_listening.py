@@ -144,5 +144,6 @@ def _callable(handler: Callable[[Any], object], where: str) -> Callable[[Any], o
             f"the handler given to {where} is {shown(handler)}; pass a function that takes the "
             "event"
         )
-    require_function(handler, f"the handler given to {where}", error=ConfigError)
+    what = f"the handler given to {where}"
+    require_function(handler, what, takes=("event",), error=ConfigError)
     return handler

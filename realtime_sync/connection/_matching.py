@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .._alike import meant, or_list
 from .._required import require_function
 from .._shown import shown
 from ..errors import ConfigError, LocalProtocolError
@@ -17,9 +18,6 @@ __all__ = ["checked_type", "matcher"]
 _KNOWN = frozenset(
     {Reconnected.type, *SERVER_EVENTS, *BETA_ALIASES, "transcription_session.created"}
 )
-# The families of the protocol: everything before the first dot.
-_FAMILIES = frozenset(name.partition(".")[0] for name in _KNOWN if "." in name)
-_ALIKE = 0.8  # as `difflib` measures it: "response.finished" is no slip of the pen, "resp.done" is
 
 
 def checked_type(name: str, where: str) -> str:
@@ -39,27 +37,14 @@ def checked_type(name: str, where: str) -> str:
     """
     if not isinstance(name, str) or not name:
         raise ConfigError(f"{where} takes a type such as 'response.done', not {shown(name)}")
-    if name not in _KNOWN:
-        _refuse_mistake(name, where)
+    nearest = [] if name in _KNOWN else meant(name, _KNOWN)
+    if nearest:
+        raise ConfigError(
+            f"{where}: there is no event {shown(name)}; did you mean {or_list(nearest)}? "
+            "A type that only your server has is found by a predicate, lambda event: event.type == "
+            "…, of wait_for and watch, and by on('event', …)"
+        )
     return canonical_type(name)
-
-
-def _refuse_mistake(name: str, where: str) -> None:
-    from difflib import get_close_matches  # only who has made a mistake needs it
-
-    plain = name.strip().lower()[:100]  # the time it takes grows with the square
-    alike = get_close_matches(plain, _KNOWN, n=3, cutoff=_ALIKE)
-    family = plain.partition(".")[0]
-    if not alike and family not in _FAMILIES:
-        return
-    of_family = [known for known in _KNOWN if known.startswith(f"{family}.")]
-    nearest = alike or get_close_matches(plain, sorted(of_family), n=3, cutoff=0)
-    raise ConfigError(
-        f"{where}: there is no event {shown(name)}; did you mean "
-        f"{' or '.join(map(repr, nearest))}? "
-        "A type that only your server has is found by a predicate, lambda event: event.type == …, "
-        "of wait_for and watch, and by on('event', …)"
-    )
 
 
 def matcher(
@@ -80,7 +65,8 @@ def matcher(
             f"{where} takes a type such as 'response.done' or a predicate, not {shown(event)}"
         )
     if callable(event):
-        require_function(event, f"the predicate given to {where}", error=LocalProtocolError)
+        what = f"the predicate given to {where}"
+        require_function(event, what, takes=("event",), error=LocalProtocolError)
         return event
     if event == EVERY_EVENT:
         raise ConfigError(

@@ -355,8 +355,9 @@ class RealtimeConnection(Registration, Observing, Blocking, Advising, Uncopied):
 
         Args:
             text: what the user writes.
-            audio: what the user says, as for ``input_audio_buffer.append``. With neither, the
-                model is asked to go on (after a function call's output, for example).
+            audio: what the user says, as for ``input_audio_buffer.append``; it becomes an item,
+                which servers don't transcribe. With neither, the model is asked to go on (after a
+                function call's output, or after ``input_audio_buffer.commit()``).
             tools: functions that the model may call in this turn beside the session's own: one, a
                 list, or a mapping of names; see `realtime_sync.tools.function_schema` for how
                 they are declared, and `realtime_sync.tools.describe` for tools that are described
@@ -471,6 +472,18 @@ class RealtimeConnection(Registration, Observing, Blocking, Advising, Uncopied):
         """Whether the connection is over or being closed by us; events may still be queued."""
         life = self._link.lifecycle
         return self._home.left or life.closing.is_set or self._queue.end is not None
+
+    @property
+    def opened_by(self) -> str:
+        """What opens another one, for the message of its end; ``"connect()"`` by default.
+
+        Whoever opens connections for a program sets what that program calls.
+        """
+        return self._sender.opened_by
+
+    @opened_by.setter
+    def opened_by(self, call: str) -> None:
+        self._sender.opened_by = call
 
     @property
     def reconnecting(self) -> bool:

@@ -71,6 +71,9 @@ class RealtimeConnectionManager(Registration, Opening):
                 f"transport is {shown(transport)}; pass a function of (url, headers, options) that "
                 "returns a realtime_sync.transport.Transport"
             )
+        if transport is not None:
+            takes = ("url", "headers", "options")
+            require_function(transport, "transport", takes=takes, error=ConfigError)
         # Told here, not when it is opened, if there is a mistake.
         self._options = _merge(defaults, options)
         self._open = _LinkOpener(endpoint, options, defaults, transport)
@@ -211,7 +214,9 @@ def _check(settings: ConnectionSettings) -> None:
                 f"on_reconnecting is {shown(settings.on_reconnecting)}; pass a function that takes "
                 "a ReconnectingEvent"
             )
-        require_function(settings.on_reconnecting, "on_reconnecting", error=ConfigError)
+        require_function(
+            settings.on_reconnecting, "on_reconnecting", takes=("event",), error=ConfigError
+        )
 
 
 def _merge(defaults: TransportOptions, overrides: Mapping[str, Any]) -> TransportOptions:

@@ -9,11 +9,20 @@ from typing import Any
 from attrs import field, frozen
 
 from .._deadline import LONGEST_S
-from .._required import is_number, is_whole, require_count, require_flag, require_function
+from .._headers import checked_headers
+from .._required import (
+    is_number,
+    is_whole,
+    require_count,
+    require_flag,
+    require_function,
+    returned,
+)
 from .._shown import shown
 from ..errors import ConfigError, ConnectionClosed
+from ..providers.base import checked_query
 
-__all__ = ["OnReconnecting", "ReconnectPolicy", "ReconnectingEvent"]
+__all__ = ["OnReconnecting", "ReconnectPolicy", "ReconnectingEvent", "checked_answer"]
 
 # RFC 6455 §7.4: going away, none given, broken, server error, restarting, try again, TLS.
 RECOVERABLE_CODES = frozenset({1001, 1005, 1006, 1011, 1012, 1013, 1015})
@@ -81,7 +90,7 @@ class ReconnectPolicy:
                 its full length, so that many clients do not come back at the same moment.
         """
         require_count(attempt, "attempt", least=1, error=ConfigError)
-        require_function(uniform, "uniform", error=ConfigError)
+        require_function(uniform, "uniform", takes=(), error=ConfigError)
         doublings = min(attempt - 1, 64)  # enough, and 2 to the thousandth is no float
         full: float = min(self.initial_delay * 2.0**doublings, self.max_delay)
         return full * (0.75 + 0.25 * uniform())
@@ -114,4 +123,40 @@ class ReconnectingEvent:
 
 OnReconnecting = Callable[[ReconnectingEvent], Mapping[str, Any] | None]
 """Called on the supervisor's thread. May return ``{"extra_query": …, "extra_headers": …}`` to
-replace them, or ``{"abort": True}`` to give up. An exception in it gives up as well."""
+replace them, or ``{"abort": True}`` to give up. An exception in it gives up as well, and so does
+an answer that is neither None nor such a dictionary."""
+
+_ANSWERS = ("abort", "extra_headers", "extra_query")
+_ANSWER_NAMES = "abort, extra_headers and extra_query, or some of them"
+
+
+def checked_answer(answer: object) -> dict[str, Any]:
+    """Return what ``on_reconnecting`` has answered; None is nothing.
+
+    Raises:
+        ConfigError: it is no dictionary, has a name that means nothing, or a value is wrong.
+    """
+    if answer is None:
+        return {}
+    # Its values stay out of the message: they may hold a key.
+    if not isinstance(answer, Mapping):
+        raise ConfigError(
+            f"on_reconnecting returned {returned(answer)}; return None, or a dictionary with "
+            f"{_ANSWER_NAMES}"
+        )
+    if unknown := sorted(map(shown, set(answer) - set(_ANSWERS))):
+        raise ConfigError(
+            f"on_reconnecting returned a dictionary with {', '.join(unknown)}; it may have "
+            f"{_ANSWER_NAMES}"
+        )
+    checked = dict(answer)
+    require_flag(checked.get("abort", False), "abort of on_reconnecting", error=ConfigError)
+    if "extra_query" in checked:
+        checked["extra_query"] = checked_query(
+            checked["extra_query"], "extra_query of on_reconnecting"
+        )
+    if "extra_headers" in checked:
+        checked["extra_headers"] = checked_headers(
+            checked["extra_headers"], "extra_headers of on_reconnecting"
+        )
+    return checked

@@ -37,7 +37,7 @@ from ..events.base import as_came
 from ..events.server import detail_of
 from ..events.wire_values import as_code, as_id, as_index, as_object, as_text
 
-__all__ = ["Reply", "ReplyDelta", "Turn", "server_error"]
+__all__ = ["Reply", "ReplyDelta", "Turn", "failure_of", "server_error"]
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,8 @@ class Reply:
         audio: the speech in the response's output format (PCM16: int16 mono, little-endian,
             24 kHz, unless the session or the response asks for another); ``b""`` for a written
             answer.
-        transcript: the words of ``audio``; ``""`` for a written answer.
+        transcript: the words of ``audio``; ``""`` for a written answer. What the user has said is
+            not in it, for servers transcribe no items.
         usage: the tokens the server counted, or None.
         function_calls: the calls that the model asks for and that ``tools=`` has not answered;
             answer each with a ``function_call_output`` item, then ``ask()`` again. Calls of tools
@@ -343,13 +344,9 @@ class Turn:
 
     def _finish(self, response: Response) -> None:
         self.response = response
-        if response.status == "failed":
-            error = as_object(as_object(response.to_dict().get("status_details")).get("error"))
-            raise ServerError(
-                as_text(error.get("message")) or "the response failed",
-                as_text(error.get("type")) or "server_error",
-                as_code(error.get("code")),
-            )
+        error = failure_of(response.to_dict())
+        if error is not None:
+            raise error
 
     @property
     def calls(self) -> list[JsonDict]:
@@ -374,6 +371,22 @@ class Turn:
             response=self.response,
             sound=self.sound,
         )
+
+
+def failure_of(response: JsonDict) -> ServerError | None:
+    """Return why a response has failed; None for one that has not.
+
+    Args:
+        response: in wire form.
+    """
+    if response.get("status") != "failed":
+        return None
+    error = as_object(as_object(response.get("status_details")).get("error"))
+    return ServerError(
+        as_text(error.get("message")) or "the response failed",
+        as_text(error.get("type")) or "server_error",
+        as_code(error.get("code")),
+    )
 
 
 def _pcm16(audio: bytes, sound: SoundFormat) -> bytes:

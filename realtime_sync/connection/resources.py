@@ -16,6 +16,7 @@ from typing import Any
 
 from .._shown import shown
 from .._types import UNSET, JsonDict, Samples, Unset
+from .._uncopied import Uncopied
 from ..conversation.history import History
 from ..conversation.session import SessionState
 from ..errors import LocalProtocolError
@@ -23,7 +24,7 @@ from ..events import ErrorEvent
 from ..events.base import plain
 from ..events.sessions import ResponseCreateParams, SessionParam
 from ._argument_checks import check_count, check_flag, check_mapping, check_text
-from ._audio_input import append_message, audio_base64, check_beginning
+from ._audio_input import FirstSound, append_message, audio_base64
 from .link.link import Link
 from .link.sender import Sender
 from .state import ConnectionState
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 
-class _Resource:
+class _Resource(Uncopied):
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -248,6 +249,7 @@ class InputAudioBuffer(_Resource):
         super().__init__(sender)
         self._state = state
         self._is_unheard = True  # until the first sound, which alone is looked at closely
+        self._first_sound = FirstSound()
 
     def append(self, *, audio: str | bytes | Samples, event_id: str | None = None) -> None:
         """Add audio to the buffer; the server does not confirm it.
@@ -264,8 +266,7 @@ class InputAudioBuffer(_Resource):
         """
         encoded = audio_base64(audio, pcm=self._state.session.facts.input.is_pcm)
         if self._is_unheard and encoded:
-            check_beginning(audio, encoded)
-            self._is_unheard = False
+            self._is_unheard = not self._first_sound.add(audio, encoded)
         self._sender.append(append_message(encoded, event_id))
 
     def commit(self, *, event_id: str | None = None) -> None:
@@ -350,7 +351,7 @@ class ConversationItemResource(_Resource):
         )
 
 
-class ConversationResource:
+class ConversationResource(Uncopied):
     """``conversation``: holds `item` and the `history`."""
 
     def __init__(self, sender: Sender, state: ConnectionState) -> None:

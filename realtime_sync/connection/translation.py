@@ -19,7 +19,7 @@ from ..errors import ConnectionClosedOK, LocalProtocolError
 from ..events import ClientEvent, ServerEvent, SessionClosed
 from ..events.sessions import RealtimeTranslationSessionUpdateRequestParam
 from ._argument_checks import check_mapping, check_text
-from ._audio_input import audio_base64, check_beginning
+from ._audio_input import FirstSound, audio_base64
 from .connection import RealtimeConnection
 from .link.sender import to_dict
 from .manager import RealtimeConnectionManager
@@ -32,15 +32,17 @@ __all__ = [
     "TranslationSessionResource",
 ]
 
+_OPENED_BY = "translations.connect()"
 _Send = Callable[[JsonDict], None]
 
 
-class TranslationInputAudioBuffer:
+class TranslationInputAudioBuffer(Uncopied):
     """``session.input_audio_buffer.*``: what is to be translated."""
 
     def __init__(self, send: _Send) -> None:
         self._send = send
         self._is_unheard = True  # until the first sound, which alone is looked at closely
+        self._first_sound = FirstSound()
 
     def append(self, *, audio: str | bytes | Samples, event_id: str | None = None) -> None:
         """Add audio; the server takes it in frames of 200 ms.
@@ -59,13 +61,12 @@ class TranslationInputAudioBuffer:
         """
         encoded = audio_base64(audio, pcm=True)
         if self._is_unheard and encoded:
-            check_beginning(audio, encoded)
-            self._is_unheard = False
+            self._is_unheard = not self._first_sound.add(audio, encoded)
         event = _event("session.input_audio_buffer.append", event_id, audio=encoded.decode())
         self._send(event)
 
 
-class TranslationSessionResource:
+class TranslationSessionResource(Uncopied):
     """``session.*``: all that a client can say in a translation."""
 
     def __init__(self, send: _Send) -> None:
@@ -109,6 +110,7 @@ class TranslationConnection(Blocking, Uncopied):
 
     def __init__(self, connection: RealtimeConnection) -> None:
         self._connection = connection
+        connection.opened_by = _OPENED_BY  # and takes no policy
         self._lock = threading.Lock()  # guards the one below; never held while sending
         self._ending = False
         self.session = TranslationSessionResource(self.send)
@@ -127,7 +129,7 @@ class TranslationConnection(Blocking, Uncopied):
             if self._ending:
                 raise LocalProtocolError(
                     f"{kind} after session.close: the input of this translation has ended; read "
-                    "on to session.closed, and connect() for another"
+                    f"on to session.closed; {_OPENED_BY} opens another"
                 )
             ends = self._ending = kind == "session.close"
         try:

@@ -13,6 +13,7 @@ from .._net.secrets import show_url
 from .._opening import Opening
 from .._required import is_absent, is_whole, require_flag
 from .._types import UNSET, JsonDict, SSLContext, Unset
+from .._uncopied import Uncopied
 from ..errors import ConcurrencyError, ConfigError
 from ..rest.api import DEFAULT_MAX_RETRIES
 from ..rest.request import Timeout
@@ -35,7 +36,7 @@ _MOST_VERSIONS = 10**9
 _VALIDATION_S = 15.0  # as in the provider's SDK
 
 
-class AIRefinery:
+class AIRefinery(Uncopied):
     """AI Refinery, of which the Realtime Distiller is here.
 
     Nothing is sent before the first call; then the server is asked once which account the key
@@ -125,7 +126,7 @@ def _of_the_session(name: str) -> Callable[..., Any]:
     return call
 
 
-class RealtimeDistiller:
+class RealtimeDistiller(Uncopied):
     """``client.realtime_distiller``: projects, and sessions with their agents.
 
     ::

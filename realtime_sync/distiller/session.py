@@ -17,7 +17,7 @@ from .._porting import Blocking
 from .._shown import shown
 from .._uncopied import Uncopied
 from ..audio.base import SinkLike, SourceLike
-from ..audio.file_magic import HEAD_BYTES, refuse_file
+from ..audio.file_magic import Beginning
 from ..audio.pcm import to_pcm16
 from ..connection import RealtimeConnection, RealtimeConnectionManager
 from ..connection.reconnect import ReconnectPolicy
@@ -87,6 +87,7 @@ class DistillerSession(Blocking, Uncopied):
         self._greeting = turn.created  # until it is consumed
         self._told_of_refusal = False  # once for each response
         self._is_unheard = True  # until the first chunk, which alone is looked at closely
+        self._beginning = Beginning()
         self._closing = False
         self._failure: DistillerConnectionError | None = None  # what every later call raises
 
@@ -115,8 +116,7 @@ class DistillerSession(Blocking, Uncopied):
         if not pcm:
             raise ConfigError("the chunk is empty: send at least one sample (two bytes)")
         if self._is_unheard:
-            refuse_file(pcm[:HEAD_BYTES], "audio")
-            self._is_unheard = False
+            self._is_unheard = not self._beginning.add(pcm, "audio")
         self._check()
         if not self._is_heard():
             return False

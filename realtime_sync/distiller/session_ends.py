@@ -45,7 +45,9 @@ def end_of_link(end: ConnectionClosed, *, in_turn: bool = False) -> DistillerCon
         lost = " in the middle of a turn, which can't be taken up again" if in_turn else ""
         why = f": {end.reason}" if end.reason else ""
         error = DistillerConnectionError(
-            f"the session has ended{lost} (code {end.code}{why}); open another", extra=extra
+            f"the session has ended{lost} (code {end.code}{why}); "
+            "client.realtime_distiller(project=…, uuid=…) opens another",
+            extra=extra,
         )
     error.__cause__ = end
     return error

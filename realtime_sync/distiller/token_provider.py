@@ -18,6 +18,7 @@ from .._net.secrets import show_url
 from .._required import is_text
 from .._shown import shown
 from .._types import SSLContext
+from .._uncopied import Uncopied
 from ..errors import (
     ApiError,
     AuthenticationError,
@@ -36,7 +37,7 @@ _TIMEOUT_S: Final = 10.0
 _MARGIN_S: Final = 60  # before the end of a token another one is fetched
 
 
-class TokenProvider:
+class TokenProvider(Uncopied):
     """Fetches tokens, and keeps each until a minute before its end; in memory alone.
 
     Example:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._codec import scan_json
-from ..errors import RemoteProtocolError
+from .._shown import shown
+from ..errors import LocalProtocolError, RemoteProtocolError
 from ._audio import AudioDelta
 from ._registry import BETA_ALIASES, CLIENT_EVENTS, SERVER_EVENTS, ClientEvent, ServerEvent
 from .base import Event, set_dict
@@ -57,6 +58,7 @@ def parse_event(text: str | bytes) -> ServerEvent:
     Raises:
         RemoteProtocolError: malformed UTF-8 or JSON, nested too deeply, not an object, or no
             ``type`` text in it.
+        LocalProtocolError: it is neither text nor bytes.
 
     Example:
         >>> event = parse_event('{"type": "response.text.delta", "delta": "Hel"}')
@@ -77,6 +79,7 @@ def parse_client_event(text: str | bytes) -> ClientEvent:
     Raises:
         RemoteProtocolError: malformed UTF-8 or JSON, nested too deeply, not an object, or no
             ``type`` text in it.
+        LocalProtocolError: it is neither text nor bytes.
 
     Example:
         >>> parse_client_event('{"type": "response.cancel", "response_id": "resp_1"}')
@@ -189,7 +192,9 @@ def _parse_odd(data: Any, text: str, table: _Table) -> Event:
     return event
 
 
-def _to_text(data: bytes) -> str:
+def _to_text(data: object) -> str:
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise LocalProtocolError(f"an event is parsed from text or bytes, not {shown(data)}")
     try:
         return str(data, "utf-8")
     except UnicodeDecodeError as exc:

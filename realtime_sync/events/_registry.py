@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from .._required import require_text
+from ..errors import LocalProtocolError
 from .base import Event
 from .client import (
     ConversationItemCreate,
@@ -178,10 +180,14 @@ BETA_ALIASES: dict[str, str] = {
 def canonical_type(name: str) -> str:
     """Return the GA name of an event for its GA or beta name; other names pass through.
 
+    Raises:
+        LocalProtocolError: the name is no text.
+
     Example:
         >>> canonical_type("response.audio.delta")
         'response.output_audio.delta'
     """
+    require_text(name, "the name of an event", error=LocalProtocolError)
     return BETA_ALIASES.get(name, name)
 
 

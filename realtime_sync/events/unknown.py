@@ -34,12 +34,16 @@ class UnknownEvent(Event):
             ``event.type`` leaves only known classes to a type checker.
         data: every field as it came, ``type`` included.
         extra: the same without ``type`` and ``event_id``.
+
+    Raises:
+        LocalProtocolError: ``data`` is no mapping.
     """
 
     type: Literal["unknown"]
     data: Mapping[str, Any]
 
     def __init__(self, *, type: str, data: Mapping[str, Any], raw: str | None = None) -> None:
+        require_object(data, "the data of an event", error=LocalProtocolError)
         known = ("type", "event_id")
         values: dict[str, Any] = {"type": type, "data": {**data, "type": type}, "raw": raw}
         values["event_id"] = data.get("event_id")

@@ -17,8 +17,10 @@ from typing import Literal, Protocol
 from attrs import field, frozen
 
 from .._types import JsonDict
+from ..errors import AudioError
 
 __all__ = [
+    "EngineError",
     "Finish",
     "Responder",
     "ResponderEvent",
@@ -31,6 +33,10 @@ __all__ = [
     "Transcriber",
     "VoiceDetector",
 ]
+
+
+class EngineError(AudioError):
+    """An engine has failed at what it was given, and would fail again: nobody is to ask again."""
 
 
 class VoiceDetector(Protocol):
@@ -78,7 +84,12 @@ class SpeechEngine(Protocol):
     """Both of them in processes of their own, as the server sees them: asynchronous."""
 
     async def transcribe(self, pcm16k: bytes, *, language: str | None, prompt: str | None) -> str:
-        """Return the words of ``pcm16k``, see `Transcriber`."""
+        """Return the words of ``pcm16k``, see `Transcriber`.
+
+        Raises:
+            EngineError: it can't be recognised, and counts as an utterance without words.
+            AudioError: it was not recognised; it may be tried again.
+        """
 
     def synthesize(
         self, text: str, *, voice: str, speed: float

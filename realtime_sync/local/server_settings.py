@@ -28,8 +28,12 @@ _SECONDS = (
     "idle_timeout_s",
     "max_input_audio_s",
     "request_timeout_s",
+    "message_timeout_s",
 )
-_COUNTS = ("max_sessions", "max_items", "max_item_mib", "max_conversation_mib", "max_stored")
+_COUNTS = (
+    *("max_sessions", "max_items", "max_item_mib", "max_conversation_mib", "max_incoming_mib"),
+    "max_stored",
+)
 _ALWAYS_KNOWN = ("gpt-*", "local*")
 _LISTED_MODELS = ("gpt-realtime", "gpt-realtime-2", "gpt-realtime-2.1", "local")
 
@@ -223,6 +227,14 @@ class ServerSettings:
         metadata=_about(
             "Seconds within which a new connection must have sent a complete request.", float
         ),
+    )
+    message_timeout_s: float = field(
+        default=30.0,
+        metadata=_about("Seconds within which a WebSocket message must be complete.", float),
+    )
+    max_incoming_mib: int = field(
+        default=256,
+        metadata=_about("MiB that unfinished messages of all clients may take together.", int),
     )
     max_stored: int = field(
         default=10_000,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._required import require_function
 from .._shown import shown
 from ..errors import ConfigError
 from ._beta import BetaDialect
@@ -24,9 +25,12 @@ def dialect_factory(dialect: str | DialectFactory | None) -> DialectFactory | No
         dialect: ``"ga"``, ``"beta"`` or ``"yandex"``; or what makes a `Dialect`; None is GA.
 
     Raises:
-        ConfigError: no dialect has that name.
+        ConfigError: no dialect has that name, or nothing can be made by it.
     """
-    if not isinstance(dialect, str):
+    if dialect is None:
+        return None
+    if callable(dialect):
+        require_function(dialect, "dialect, where it is no name,", takes=(), error=ConfigError)
         return dialect
     if not isinstance(dialect, str) or dialect not in _FACTORIES:
         names = ", ".join(map(repr, _FACTORIES))

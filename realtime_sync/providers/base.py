@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlunsplit
 
@@ -12,7 +12,8 @@ from .._headers import Headers, checked_headers, fits_header
 from .._init_hints import bind_init_hints
 from .._net.address import HTTP_PORTS, WEBSOCKET_PORTS, server_url
 from .._net.secrets import show_url
-from .._required import is_text, require_text
+from .._required import is_number, is_text, require_parameters, require_text, returned
+from .._shown import shown
 from ..errors import ConfigError
 from .dialect import Dialect, DialectFactory
 
@@ -33,12 +34,16 @@ __all__ = [
     "a_text_or_none",
     "ask_secret",
     "check_secret",
+    "checked_fields",
     "checked_query",
     "encode_query",
     "merge_headers",
 ]
 
 Secret = str | Callable[[], str]
+
+_OF_DIALECTS = tuple(name for name in vars(Dialect) if not name.startswith("_"))
+_DEEPEST = 16  # lists and dictionaries of a query in one another
 
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
@@ -126,14 +131,14 @@ class Provider:
 
         Raises:
             ConfigError: neither or both of ``model`` and ``call_id`` are given and the query
-                does not say what to open either; or a base URL is none.
+                does not say what to open either; or a base URL is none, or the dialect.
         """
         if model is not None and call_id is not None:
             raise ConfigError("model and call_id were both given: a running call has its model")
         query = {**self.default_query, **self._target(model, call_id), **extra_query}
         if not {"model", "call_id", "intent", "deployment"} & set(query):
             raise ConfigError("connect() needs model=…, for example model='gpt-realtime-2'")
-        dialect = self.dialect() if self.dialect is not None else None
+        dialect = None if self.dialect is None else _made(self.dialect)
         spoken = dialect.headers if dialect is not None else {}
         headers = merge_headers(spoken, self.rest_headers(extra_headers))
         return Endpoint(self._url(self.websocket_path, query), headers, dialect, self._options())
@@ -186,6 +191,16 @@ class Provider:
         )
 
 
+def _made(factory: DialectFactory) -> Dialect:
+    dialect = factory()
+    if not all(hasattr(dialect, name) for name in _OF_DIALECTS):
+        raise ConfigError(
+            f"the dialect factory returned {returned(dialect)}; return a "
+            "realtime_sync.providers.Dialect"
+        )
+    return dialect
+
+
 def encode_query(query: Mapping[str, object]) -> str:
     """Return a query as URLs have it, by the rules of the ``openai`` package.
 
@@ -212,15 +227,42 @@ def checked_query(query: object, option: str) -> dict[str, object]:
     """Return the query that a program has given as an option; None is none.
 
     Raises:
+        ConfigError: it is no dictionary, a name in it no text, or a value none that URLs can hold.
+    """
+    checked = checked_fields(query, option)
+    for name, value in checked.items():
+        _check_value(value, f"{option}[{shown(name)}]", _DEEPEST)
+    return checked
+
+
+def checked_fields(given: object, option: str) -> dict[str, object]:
+    """Return a dictionary that a program has given as an option; None is an empty one.
+
+    Raises:
         ConfigError: it is no dictionary, or a name in it no text.
     """
-    if query is None:
+    if given is None:
         return {}
-    if not isinstance(query, Mapping):  # its value may be the key
-        raise ConfigError(f"{option} is a {type(query).__name__}; pass a dictionary")
-    for name in query:
+    if not isinstance(given, Mapping):  # its value may be the key
+        raise ConfigError(f"{option} is a {type(given).__name__}; pass a dictionary")
+    for name in given:
         require_text(name, f"the name of a value in {option}", error=ConfigError)
-    return dict(query)
+    return dict(given)
+
+
+def _check_value(value: object, where: str, depth: int) -> None:
+    """Refuse what has no form in a URL; its value stays out of the message."""
+    if value is None or is_text(value) or is_number(value) or isinstance(value, bool):
+        return
+    if not depth or not isinstance(value, Mapping | list | tuple):
+        raise ConfigError(
+            f"{where} is {returned(value)} that no URL can hold; give texts and numbers, or lists "
+            "and dictionaries of them"
+        )
+    if isinstance(value, Mapping):
+        value = list(checked_fields(value, where).values())
+    for each in value:
+        _check_value(each, where, depth - 1)
 
 
 def _pairs(name: str, value: object) -> list[tuple[str, str]]:
@@ -241,7 +283,8 @@ def check_secret(secret: object, name: str) -> None:
         name: the option it was given as.
 
     Raises:
-        ConfigError: it is blank, has a line break or is of another type.
+        ConfigError: it is blank, has a line break, is of another type, or a function that has to
+            be given something.
     """
     if isinstance(secret, str):
         if not secret.strip():
@@ -255,6 +298,8 @@ def check_secret(secret: object, name: str) -> None:
         raise ConfigError(
             f"{name} is a {type(secret).__name__}; pass a text, or a function that returns one"
         )
+    else:
+        require_parameters(secret, f"the {name} callable", takes=(), error=ConfigError)
 
 
 def ask_secret(secret: Secret, name: str) -> str:
@@ -273,11 +318,7 @@ def ask_secret(secret: Secret, name: str) -> str:
         return value
     if value is None or isinstance(value, str):
         raise ConfigError(f"the {name} callable returned no key; return it as a text")
-    if isinstance(value, Coroutine):
-        value.close()  # or Python warns that nobody awaits it
-    raise ConfigError(
-        f"the {name} callable returned a {type(value).__name__}; return the key as a text"
-    )
+    raise ConfigError(f"the {name} callable returned {returned(value)}; return the key as a text")
 
 
 def merge_headers(*layers: Mapping[str, str]) -> dict[str, str]:

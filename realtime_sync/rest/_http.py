@@ -138,6 +138,7 @@ class HttpDoor:
             Place(host, port, proxy),
             outgoing.timeout,
             Secrets(url, outgoing.headers, proxy=proxy),
+            secure,
         )
         answer = self._send(url, outgoing, exchange)
         if isinstance(answer, Failure):
@@ -190,9 +191,11 @@ class _Exchange:
     place: Place
     timeout: tuple[float | None, float | None]
     secrets: Secrets
+    secure: bool
 
-    def failure(self, exc: BaseException) -> Failure:
-        error = translate(exc, self.place, self.timeout)
+    def failure(self, exc: BaseException, *, answered: bool = False) -> Failure:
+        may_want_tls = not (self.secure or answered)
+        error = translate(exc, self.place, self.timeout, may_want_tls=may_want_tls)
         return Failure(error, self.secrets.clean_cause(exc))
 
 
@@ -222,7 +225,7 @@ class OpenAnswer:
                     raise AnswerTooLarge
                 yield piece
         except BROKEN_BODY as exc:
-            failure = self._exchange.failure(exc)
+            failure = self._exchange.failure(exc, answered=True)
         finally:
             self.close()
         if failure is not None:

@@ -37,9 +37,20 @@ _TUNNEL_REFUSED: Final = re.compile(r"Tunnel connection failed: (\d\d\d)")
 
 
 def translate(
-    exc: BaseException, place: Place, timeout: tuple[float | None, float | None]
+    exc: BaseException,
+    place: Place,
+    timeout: tuple[float | None, float | None],
+    *,
+    may_want_tls: bool,
 ) -> RealtimeError:
-    """Return our exception for whatever went wrong without an answer."""
+    """Return our exception for whatever went wrong without an answer.
+
+    Args:
+        exc: as the libraries raise it.
+        place: where it happened.
+        timeout: seconds for connecting and reading.
+        may_want_tls: whether the server may end links because TLS is not spoken.
+    """
     if isinstance(exc, http.InvalidSchema) and "SOCKS" in str(exc):
         return no_socks()
     if isinstance(exc, (http.InvalidURL, http.MissingSchema, http.InvalidSchema)):
@@ -69,7 +80,7 @@ def translate(
     tls = _find(root, ssl.SSLError)
     if tls is not None:
         return no_tls(tls, place, "http://")
-    return _broken(root, place)
+    return _broken(root, place, may_want_tls=may_want_tls)
 
 
 def _root(exc: BaseException) -> BaseException:
@@ -106,7 +117,7 @@ def _connect(exc: BaseException, place: Place, timeout: float | None) -> Connect
     return no_link(exc.__cause__ or exc, place)
 
 
-def _broken(exc: BaseException, place: Place) -> RealtimeError:
+def _broken(exc: BaseException, place: Place, *, may_want_tls: bool) -> RealtimeError:
     inner = [arg for arg in exc.args if isinstance(arg, BaseException)]
     cause = inner[0] if inner else exc
     if isinstance(exc, low.DecodeError):
@@ -118,8 +129,11 @@ def _broken(exc: BaseException, place: Place) -> RealtimeError:
             f"{place} did not answer as an HTTP server ({type(cause).__name__}); check host, port "
             "and scheme"
         )
+    wants_tls = may_want_tls and isinstance(cause, ConnectionError)
+    hint = ", or expect https:// with TLS" if wants_tls else ""
     return ConnectError(
-        f"{place} ended the link before its answer was complete; it may have done what was asked"
+        f"{place} ended the link before its answer was complete; it may have done what was "
+        f"asked{hint}"
     )
 
 

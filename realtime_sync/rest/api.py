@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 from .._fork import HomeLock
 from .._shown import shown
 from .._types import UNSET, SSLContext
+from .._uncopied import Uncopied
 from ..errors import ConfigError
 from ..transport.options import TransportOptions
 from .raw import RawResponse, StreamingResponse, StreamingResponseManager
@@ -51,7 +52,7 @@ class RestProvider(Protocol):
         """Return the headers with the key; ``extra`` wins."""
 
 
-class RestApi:
+class RestApi(Uncopied):
     """The REST side of one client; loads requests at the first call.
 
     Args:
@@ -125,7 +126,7 @@ class RestApi:
             return self._door
 
 
-class Resource:
+class Resource(Uncopied):
     """A group of calls, whose results come parsed, raw or streaming.
 
     Args:

@@ -9,9 +9,11 @@ from urllib.parse import unquote, urlsplit
 from attrs import field, frozen
 
 from .._headers import checked_headers
+from .._required import is_whole, require
 from .._types import UNSET, Unset
 from .._typing import Unpack
-from ..errors import RemoteProtocolError
+from .._uncopied import Uncopied
+from ..errors import ConfigError, RemoteProtocolError
 from ..events import Session
 from ..events.sessions import RealtimeSessionCreateRequestParam
 from .api import Resource, RestApi
@@ -25,6 +27,8 @@ from .request import (
     json_body,
     merged,
     parts_of,
+    session_of,
+    text_of,
 )
 
 __all__ = ["CallAnswer", "Calls", "CallsWithRawResponse", "CallsWithStreamingResponse"]
@@ -147,7 +151,7 @@ class Calls(Resource):
             ConfigError, LocalProtocolError, ConnectError, RealtimeTimeout, ApiError,
             RemoteProtocolError: see `realtime_sync.rest`.
         """
-        fields = merged({"sdp": sdp, "session": session}, extra_body)
+        fields = merged({"sdp": text_of(sdp, "sdp"), "session": session_of(session)}, extra_body)
         parts = parts_of(fields)
         alone = set(fields) == {"sdp"}
         given = checked_headers(extra_headers, "extra_headers")
@@ -186,11 +190,16 @@ class Calls(Resource):
             timeout: see `realtime_sync.rest`.
 
         Raises:
-            ConfigError: ``call_id`` is empty.
+            ConfigError: ``call_id`` is empty, or another value is wrong.
             NotFoundError: there is no such call, any more.
             LocalProtocolError, ConnectError, RealtimeTimeout, ApiError: see
                 `realtime_sync.rest`.
         """
+        if "session" in session:
+            raise ConfigError(
+                "accept() takes the fields of the session themselves: accept(call_id, "
+                "type='realtime', model=…), or accept(call_id, **session)"
+            )
         fields: dict[str, Any] = {"type": "realtime", **session}
         body = merged(fields, extra_body)
         return self._send(
@@ -217,11 +226,17 @@ class Calls(Resource):
             timeout: see `realtime_sync.rest`.
 
         Raises:
-            ConfigError: ``call_id`` is empty.
+            ConfigError: ``call_id`` is empty, or another value is wrong.
             NotFoundError: there is no such call, any more.
             LocalProtocolError, ConnectError, RealtimeTimeout, ApiError: see
                 `realtime_sync.rest`.
         """
+        require(
+            status_code is UNSET or is_whole(status_code),
+            "status_code must be a SIP status such as 486",
+            status_code,
+            error=ConfigError,
+        )
         body = merged({"status_code": status_code}, extra_body)
         return self._send(
             _action(call_id, "reject", body, extra_headers, extra_query, timeout, repeatable=True)
@@ -246,12 +261,12 @@ class Calls(Resource):
             timeout: see `realtime_sync.rest`.
 
         Raises:
-            ConfigError: ``call_id`` is empty.
+            ConfigError: ``call_id`` is empty, or another value is wrong.
             NotFoundError: there is no such call, any more.
             LocalProtocolError, ConnectError, RealtimeTimeout, ApiError: see
                 `realtime_sync.rest`.
         """
-        body = merged({"target_uri": target_uri}, extra_body)
+        body = merged({"target_uri": text_of(target_uri, "target_uri")}, extra_body)
         return self._send(
             _action(call_id, "refer", body, extra_headers, extra_query, timeout, repeatable=False)
         )
@@ -273,7 +288,7 @@ class Calls(Resource):
             timeout: see `realtime_sync.rest`.
 
         Raises:
-            ConfigError: ``call_id`` is empty.
+            ConfigError: ``call_id`` is empty, or another value is wrong.
             NotFoundError: there is no such call, any more; also when a repetition finds that the
                 first try has ended it.
             LocalProtocolError, ConnectError, RealtimeTimeout, ApiError: see
@@ -295,7 +310,7 @@ class Calls(Resource):
         return CallsWithStreamingResponse(self._api)
 
 
-class CallsWithRawResponse:
+class CallsWithRawResponse(Uncopied):
     """`Calls` whose results are raw."""
 
     def __init__(self, api: RestApi) -> None:
@@ -307,7 +322,7 @@ class CallsWithRawResponse:
         self.hangup = as_raw(calls.hangup)
 
 
-class CallsWithStreamingResponse:
+class CallsWithStreamingResponse(Uncopied):
     """`Calls` whose results are streamed."""
 
     def __init__(self, api: RestApi) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from .._types import UNSET, Unset
+from .._uncopied import Uncopied
 from ..errors import RemoteProtocolError
 from ..events import Model, Session, TranscriptionSession
 from ..events.base import load
@@ -19,7 +20,7 @@ from ..events.sessions import (
 )
 from .api import Resource, RestApi
 from .raw import as_raw, as_streaming
-from .request import Answer, Request, Timeout, json_body, json_object, merged
+from .request import Answer, Request, Timeout, expiry_of, json_body, json_object, merged, session_of
 
 __all__ = [
     "ClientSecret",
@@ -91,7 +92,7 @@ class ClientSecrets(Resource):
             ConfigError, LocalProtocolError, ConnectError, RealtimeTimeout, ApiError,
             RemoteProtocolError: see `realtime_sync.rest`.
         """
-        fields = {"expires_after": expires_after, "session": session}
+        fields = {"expires_after": expiry_of(expires_after), "session": session_of(session)}
         return self._send(
             Request(
                 path="/realtime/client_secrets",
@@ -115,14 +116,14 @@ class ClientSecrets(Resource):
         return ClientSecretsWithStreamingResponse(self._api)
 
 
-class ClientSecretsWithRawResponse:
+class ClientSecretsWithRawResponse(Uncopied):
     """`ClientSecrets` whose results are raw."""
 
     def __init__(self, api: RestApi) -> None:
         self.create = as_raw(ClientSecrets(api, "raw").create)
 
 
-class ClientSecretsWithStreamingResponse:
+class ClientSecretsWithStreamingResponse(Uncopied):
     """`ClientSecrets` whose results are streamed."""
 
     def __init__(self, api: RestApi) -> None:

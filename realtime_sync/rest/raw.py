@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
+from .._uncopied import Uncopied
 from ..errors import ConcurrencyError, RemoteProtocolError
 from .request import Answer
 
@@ -77,7 +78,7 @@ class RawResponse(Generic[T]):
         return f"RawResponse(status_code={self.status_code})"
 
 
-class StreamingResponse(Generic[T]):
+class StreamingResponse(Uncopied, Generic[T]):
     """An answer whose body is read on demand, and once; ``read`` and ``parse`` remember it.
 
     Attributes:
@@ -148,7 +149,7 @@ class StreamingResponse(Generic[T]):
         return f"StreamingResponse(status_code={self.status_code})"
 
 
-class StreamingResponseManager(AbstractContextManager["StreamingResponse[T]"]):
+class StreamingResponseManager(AbstractContextManager["StreamingResponse[T]"], Uncopied):
     """A request that is sent when its ``with`` block begins."""
 
     def __init__(self, send: Callable[[], StreamingResponse[T]]) -> None:

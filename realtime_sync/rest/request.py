@@ -11,12 +11,13 @@ from attrs import field, frozen
 
 from .._deadline import LONGEST_S
 from .._headers import Headers, checked_headers
-from .._required import is_number
+from .._required import is_number, require
 from .._shown import shown
 from .._types import UNSET, JsonDict, Unset
 from ..errors import ConfigError, LocalProtocolError, RemoteProtocolError
+from ..events import Event, Model
 from ..events.json_writer import write_json
-from ..providers.base import checked_query
+from ..providers.base import checked_fields, checked_query
 
 __all__ = [
     "Answer",
@@ -24,12 +25,15 @@ __all__ = [
     "Request",
     "Timeout",
     "call_path",
+    "expiry_of",
     "json_body",
     "json_object",
     "merged",
     "parts_of",
     "seconds",
+    "session_of",
     "text_bytes",
+    "text_of",
 ]
 
 T = TypeVar("T")
@@ -76,6 +80,11 @@ def _extra_query(given: Any) -> Mapping[str, object]:
     return checked_query(given, "extra_query")
 
 
+def _timeout(given: Any) -> Any:
+    seconds(given, None)  # told before anything is asked of the program or the server
+    return given
+
+
 @frozen(kw_only=True)
 class Request(Generic[T]):
     """One call.
@@ -99,7 +108,7 @@ class Request(Generic[T]):
     repeatable: bool
     extra_headers: Mapping[str, str] = field(default=None, repr=False, converter=_extra_headers)
     extra_query: Mapping[str, object] = field(default=None, repr=False, converter=_extra_query)
-    timeout: Any = UNSET
+    timeout: Any = field(default=UNSET, converter=_timeout)
 
 
 def call_path(call_id: str, action: str) -> str:
@@ -116,13 +125,55 @@ def call_path(call_id: str, action: str) -> str:
     return f"/realtime/calls/{quote(text_bytes(call_id), safe='')}/{action}"
 
 
+def session_of(given: object, *, optional: bool = True) -> Any:
+    """Return the session that a call was given.
+
+    Raises:
+        ConfigError: it is no dictionary and no value of `realtime_sync.events`.
+    """
+    fits = isinstance(given, Mapping | Model) and not isinstance(given, Event)
+    require(
+        fits or (optional and given is UNSET),
+        "session must be a dictionary such as {'type': 'realtime'}",
+        given,
+        error=ConfigError,
+    )
+    return given
+
+
+def text_of(given: object, name: str) -> Any:
+    """Return a text that a call was given; whether it can be sent is seen when it is written.
+
+    Raises:
+        ConfigError: it is none, or has nothing in it.
+    """
+    fits = isinstance(given, str) and given.strip()
+    require(fits, f"{name} must be a text with something in it", given, error=ConfigError)
+    return given
+
+
+def expiry_of(given: object) -> Any:
+    """Return when a secret is to expire, as a call was given it.
+
+    Raises:
+        ConfigError: it is no dictionary.
+    """
+    require(
+        given is UNSET or isinstance(given, Mapping),
+        "expires_after must be a dictionary such as {'anchor': 'created_at', 'seconds': 600}",
+        given,
+        error=ConfigError,
+    )
+    return given
+
+
 def merged(fields: Mapping[str, Any], extra_body: Mapping[str, Any] | None) -> JsonDict:
     """Return the fields that were given, with the caller's additions over them.
 
     Raises:
         ConfigError: the additions are no dictionary, or have a name that is no text.
     """
-    more = checked_query(extra_body, "extra_body")
+    more = checked_fields(extra_body, "extra_body")
     return {k: v for k, v in {**fields, **more}.items() if v is not UNSET}
 
 

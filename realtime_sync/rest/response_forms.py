@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._uncopied import Uncopied
 from .api import RestApi
 from .calls import CallsWithRawResponse, CallsWithStreamingResponse
 from .client_secrets import ClientSecretsWithRawResponse, ClientSecretsWithStreamingResponse
@@ -10,7 +11,7 @@ from .translations import TranslationsWithRawResponse, TranslationsWithStreaming
 __all__ = ["RealtimeWithRawResponse", "RealtimeWithStreamingResponse"]
 
 
-class RealtimeWithRawResponse:
+class RealtimeWithRawResponse(Uncopied):
     """``client.realtime.with_raw_response``: the REST calls, returning `RawResponse`."""
 
     def __init__(self, api: RestApi) -> None:
@@ -19,7 +20,7 @@ class RealtimeWithRawResponse:
         self.translations = TranslationsWithRawResponse(api)
 
 
-class RealtimeWithStreamingResponse:
+class RealtimeWithStreamingResponse(Uncopied):
     """``client.realtime.with_streaming_response``: the REST calls, for ``with`` blocks."""
 
     def __init__(self, api: RestApi) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .._types import UNSET, Unset
+from .._uncopied import Uncopied
 from ..events import TranslationSession
 from ..events.client_secrets import ExpiresAfterParam, TranslationClientSecret
 from ..events.sessions import RealtimeTranslationSessionCreateRequestParam
 from .api import Resource, RestApi
 from .client_secrets import read_secret
 from .raw import as_raw, as_streaming
-from .request import Request, Timeout, json_body, merged
+from .request import Request, Timeout, expiry_of, json_body, merged, session_of
 
 __all__ = [
     "TranslationClientSecret",
@@ -48,7 +49,10 @@ class TranslationClientSecrets(Resource):
             ConfigError, LocalProtocolError, ConnectError, RealtimeTimeout, ApiError,
             RemoteProtocolError: see `realtime_sync.rest`.
         """
-        fields = {"session": session, "expires_after": expires_after}
+        fields = {
+            "session": session_of(session, optional=False),
+            "expires_after": expiry_of(expires_after),
+        }
         return self._send(
             Request(
                 path="/realtime/translations/client_secrets",
@@ -72,28 +76,28 @@ class TranslationClientSecrets(Resource):
         return TranslationClientSecretsWithStreamingResponse(self._api)
 
 
-class TranslationClientSecretsWithRawResponse:
+class TranslationClientSecretsWithRawResponse(Uncopied):
     """`TranslationClientSecrets` whose results are raw."""
 
     def __init__(self, api: RestApi) -> None:
         self.create = as_raw(TranslationClientSecrets(api, "raw").create)
 
 
-class TranslationClientSecretsWithStreamingResponse:
+class TranslationClientSecretsWithStreamingResponse(Uncopied):
     """`TranslationClientSecrets` whose results are streamed."""
 
     def __init__(self, api: RestApi) -> None:
         self.create = as_streaming(TranslationClientSecrets(api, "streaming").create)
 
 
-class TranslationsWithRawResponse:
+class TranslationsWithRawResponse(Uncopied):
     """``client.realtime.translations.with_raw_response``."""
 
     def __init__(self, api: RestApi) -> None:
         self.client_secrets = TranslationClientSecretsWithRawResponse(api)
 
 
-class TranslationsWithStreamingResponse:
+class TranslationsWithStreamingResponse(Uncopied):
     """``client.realtime.translations.with_streaming_response``."""
 
     def __init__(self, api: RestApi) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Literal, Protocol
 from attrs import frozen
 
 from .._headers import Headers
-from .._required import is_absent, require_length
+from .._required import is_absent, require_function, require_length
 from ..errors import ConfigError, RemoteProtocolError, WebhookSignatureError
 from ..events import Model
 from ..events.base import listed, load, nested, one
@@ -120,6 +120,7 @@ class Webhooks:
     def __init__(self, secret: str | None = None, *, clock: Callable[[], float] = time.time):
         if secret is not None and not isinstance(secret, str):
             raise _no_secret(secret)
+        require_function(clock, "clock", takes=(), error=ConfigError)
         self._secret = secret
         self._clock = clock
 

@@ -8,8 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from .._deadline import Deadline
+from .._shown import shown
+from .._uncopied import Uncopied
 from ..audio import Source, VirtualSpeaker, to_pcm16
-from ..audio.pcm import Pcm, whole_pcm16
+from ..audio.pcm import Pcm, require_rate, whole_pcm16
 from .script_error import ScriptError, require, require_count, require_text
 from .virtual_clock import VirtualClock
 
@@ -19,7 +21,7 @@ _CHUNK_MS = 20
 _Tag = tuple[str | None, int]
 
 
-class MemorySource(Source):
+class MemorySource(Source, Uncopied):
     """A microphone that gives what a test says, at once and nothing else.
 
     `realtime_sync.audio.VirtualMicrophone` is one that takes its time, and is silent in between.
@@ -28,15 +30,14 @@ class MemorySource(Source):
         rate: sample rate in Hz.
 
     Raises:
-        ScriptError: it is no rate.
+        ConfigError: it is no rate.
 
     Threads:
         One thread iterates; all else from any.
     """
 
     def __init__(self, *, rate: int = 24000) -> None:
-        require_count(rate, "rate", least=1)
-        self._rate = rate
+        self._rate = require_rate(rate)
         self._chunks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._closed = False
 
@@ -51,7 +52,7 @@ class MemorySource(Source):
         Raises:
             FormatError: ``audio`` is not PCM16, or is a whole file.
         """
-        pcm, size = whole_pcm16(audio), 2 * self._rate * _CHUNK_MS // 1000
+        pcm, size = whole_pcm16(audio), 2 * (self._rate * _CHUNK_MS // 1000)
         for start in range(0, len(pcm), size):
             self._chunks.put(pcm[start : start + size])
 
@@ -87,7 +88,8 @@ class MemorySink(VirtualSpeaker):
 
     def __init__(self, *, rate: int = 24000, clock: VirtualClock | None = None) -> None:
         if clock is not None:
-            require(callable(clock), "clock must be a VirtualClock", clock)
+            fits = callable(clock) and callable(getattr(clock, "wait", None))
+            require(fits, "clock must be a VirtualClock", clock)
         self._played = bytearray()  # written with the speaker's own lock held
         self._changed = threading.Condition()
         # Both guarded by _changed:
@@ -137,12 +139,12 @@ class MemorySink(VirtualSpeaker):
             with self._changed:
                 self._parts[item_id, content_index][:] = heard
 
-    def wait_written(self, ms: int, *, timeout: float = 30.0) -> None:
+    def wait_written(self, ms: int, *, timeout: float | None = 30.0) -> None:
         """Wait until so much was written, of all items together and whatever became of it.
 
         Args:
             ms: milliseconds.
-            timeout: seconds.
+            timeout: seconds; None for as long as it takes.
 
         Raises:
             ScriptError: it was not written in time; or ``ms`` is no number of them.
@@ -154,4 +156,6 @@ class MemorySink(VirtualSpeaker):
         with self._changed:
             if not self._changed.wait_for(lambda: self._written_bytes >= wanted, remaining_s):
                 written_ms = self._written_bytes * 500 // self.rate
-                raise ScriptError(f"{written_ms} of {ms} ms were written within {timeout:g} s")
+                raise ScriptError(
+                    f"{written_ms} of {shown(ms)} ms were written within {timeout:g} s"
+                )

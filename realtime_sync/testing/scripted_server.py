@@ -11,18 +11,25 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from .._deadline import Deadline
 from .._shown import shown
 from .._types import JsonDict
 from .._typing import Self
+from .._uncopied import Uncopied
 from ..errors import ConnectionClosed
 from ..transport import MemoryPeer, MemoryTransport, Transport, TransportOptions, memory_pair
-from .script_error import ScriptError, require, require_count, require_object
+from .script_error import (
+    ScriptError,
+    require,
+    require_count,
+    require_flag,
+    require_object,
+)
 from .scripted_session import APPEND, ScriptedSession
 from .steps import Expectation, ServerScript, Step, UnconsumedSteps, check_expectation, matches
-from .traffic import LinkEnd, Traffic, check_traffic
+from .traffic import LinkEnd, Traffic, check_traffic, session_created
 
 __all__ = ["ScriptedServer"]
 
@@ -32,7 +39,7 @@ _BROKEN = 1006
 _SCRIPT_FAILED = 4000  # a code of our own, after which nobody connects anew
 
 
-class ScriptedServer:
+class ScriptedServer(Uncopied):
     """Plays the server by a script; no network, no sound, no waiting.
 
     ::
@@ -63,11 +70,13 @@ class ScriptedServer:
             not expected closes the link, and `assert_complete` raises it.
 
     Raises:
-        ScriptError: something is no step and no answer, or ``session`` is no dictionary.
+        ScriptError: something is no step and no answer; ``session`` is no dictionary, or has no
+            JSON form; ``strict`` is neither True nor False.
 
     Threads:
         Any thread may call any method. Functions of the script are called on the thread that
-        sends, one at a time; they may call `emit` and `extend`.
+        sends, one at a time; they may call `emit` and `extend`. What a client sends that is no
+        event is a `ScriptError` on that thread, out of its ``send_raw``; the link stays.
     """
 
     def __init__(
@@ -77,10 +86,9 @@ class ScriptedServer:
         session: Mapping[str, Any] | None = None,
         strict: bool = False,
     ) -> None:
-        if session is not None:
-            require_object(session, "session")
+        require_flag(strict, "strict")
         self._strict = strict
-        self._fields = dict(session or {})
+        self._fields = {} if session is None else _checked_fields(session)
         self._counter = itertools.count(1)
         self._changed = threading.Condition()
         # All guarded by _changed, but for what is taken from the script: whoever has set _working
@@ -186,13 +194,15 @@ class ScriptedServer:
         events = [event for each in traffic for event in each]
         self._run(lambda: link.send(link.session.play(events)))
 
-    def wait_sent(self, expect: Expectation, *, count: int = 1, timeout: float = 30.0) -> JsonDict:
+    def wait_sent(
+        self, expect: Expectation, *, count: int = 1, timeout: float | None = 30.0
+    ) -> JsonDict:
         """Wait until the client has sent something, and return it.
 
         Args:
             expect: see `Step`.
             count: the how manieth that is, of all that was ever sent.
-            timeout: seconds.
+            timeout: seconds; None for as long as it takes.
 
         Raises:
             ScriptError: it was not sent in time; that can't be expected; or the script has failed.
@@ -213,12 +223,16 @@ class ScriptedServer:
             self._check_locked()
             types = ", ".join(message["type"] for message in self._sent) or "nothing"
             raise ScriptError(
-                f"the client has not sent {shown(expect, 300)} ({len(found)} of {count}) within "
+                f"the client has not sent {shown(expect)} ({len(found)} of {shown(count)}) within "
                 f"{timeout:g} s; it has sent: {types}"
             )
 
-    def wait_opened(self, count: int, *, timeout: float = 30.0) -> None:
+    def wait_opened(self, count: int, *, timeout: float | None = 30.0) -> None:
         """Wait until so many links were asked for.
+
+        Args:
+            count: how many.
+            timeout: seconds; None for as long as it takes.
 
         Raises:
             ScriptError: they were not in time; or ``count`` is no number.
@@ -228,13 +242,14 @@ class ScriptedServer:
         remaining_s = Deadline(timeout).remaining()
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._urls) >= count, remaining_s):
-                raise ScriptError(f"{len(self._urls)} of {count} links within {timeout:g} s")
+                raise ScriptError(f"{len(self._urls)} of {shown(count)} links within {timeout:g} s")
 
-    def assert_complete(self, *, timeout: float = 0.0) -> None:
+    def assert_complete(self, *, timeout: float | None = 0.0) -> None:
         """Check that the client has sent all that was expected, and taken every answer.
 
         Args:
-            timeout: seconds to wait for that; by default it must be so now.
+            timeout: seconds to wait for that; by default it must be so now. None for as long as it
+                takes.
 
         Raises:
             UnconsumedSteps: steps are left.
@@ -272,7 +287,7 @@ class ScriptedServer:
             raise self._failure
 
     def _receive(self, link: _Link, text: str) -> None:
-        message: JsonDict = json.loads(text)
+        message = _event_of(text)
 
         def react() -> None:
             with self._changed:
@@ -312,6 +327,26 @@ class ScriptedServer:
             link = self._link
         if link is not None:
             link.send([LinkEnd(_SCRIPT_FAILED, f"the script has failed: {exc}"[:120])])
+
+
+def _checked_fields(session: object) -> JsonDict:
+    require_object(session, "session")
+    fields = dict(cast("JsonDict", session))
+    fits = all(isinstance(name, str) for name in fields)
+    require(fits, "session must have texts as the names of its fields", session)
+    session_created(**fields)  # refuses what has no JSON form
+    return fields
+
+
+def _event_of(text: str) -> JsonDict:
+    """Return what a client has sent; what no server understands fails where it is sent."""
+    try:
+        event = json.loads(text)
+    except (ValueError, RecursionError):
+        event = None
+    fits = isinstance(event, dict) and isinstance(event.get("type"), str)
+    require(fits, "a client sends events, which are JSON objects with a type", text)
+    return cast("JsonDict", event)
 
 
 class _Link:

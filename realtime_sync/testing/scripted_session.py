@@ -28,6 +28,7 @@ _NEEDED = {
     "conversation.item.truncate": ("item_id", "content_index", "audio_end_ms"),
     "session.update": ("session",),
 }
+_OPTIONAL = ("previous_item_id", "response_id")  # None is as good as left out
 
 
 @define
@@ -262,7 +263,8 @@ class ScriptedSession:
         confirm = self._confirm.get(message["type"])
         if self._strict or confirm is None:
             return ()
-        for name in _NEEDED.get(message["type"], ()):
+        given = [name for name in _OPTIONAL if message.get(name) is not None]
+        for name in (*_NEEDED.get(message["type"], ()), *given):
             if not fits_field(name, message.get(name)):
                 return _invalid(name, is_there=name in message)
         return confirm(message)
@@ -273,6 +275,8 @@ class ScriptedSession:
 
     def _create_item(self, message: JsonDict) -> Traffic:
         item = {"id": self._new_id("item"), "status": "completed", **message["item"]}
+        if not isinstance(item["id"], str):
+            return _invalid("item.id", is_there=True)
         after = message.get("previous_item_id")
         if after is None:
             return item_events(item)

@@ -6,11 +6,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
+from .._alike import alike, meant, or_list
 from .._shown import shown
 from .._types import JsonDict
-from .script_error import ScriptError, require
+from ..events import CLIENT_EVENTS
+from .script_error import ScriptError, require, require_function_of_event
 from .traffic import Traffic, check_traffic
 
 __all__ = [
@@ -22,6 +24,12 @@ __all__ = [
     "check_expectation",
     "matches",
 ]
+
+_TYPES = frozenset({*CLIENT_EVENTS, "transcription_session.update"})  # the second is the beta's own
+_FIELDS = frozenset(
+    each.name for cls in CLIENT_EVENTS.values() for each in fields(cls) if each.name != "extra"
+) - {"raw"}
+_ESCAPE = "what only your server takes is expected by a function of the event"
 
 Expectation = str | Mapping[str, Any] | Callable[[JsonDict], object]
 """A type such as ``"response.create"``, some fields of an event, or a function that tells."""
@@ -72,7 +80,8 @@ class Step:
     Attributes:
         expect: a type such as ``"response.create"``; or some fields of an event, nested as they
             are there, all of which must be equal; or a function that gets the event in wire form
-            and says whether it is meant.
+            and says whether it is meant. A type and the names of fields must not look like slips
+            of the pen; a function may expect anything.
         emit: what the server sends then; or a function that gets the event and returns that.
 
     Raises:
@@ -85,7 +94,9 @@ class Step:
     def __attrs_post_init__(self) -> None:
         """Check what a mistake would make fail on the thread that sends."""
         check_expectation(self.expect)
-        if not callable(self.emit):
+        if callable(self.emit):
+            require_function_of_event(self.emit, "the function that returns what is emitted")
+        else:
             check_traffic(self.emit)
 
     def reaction(self, message: JsonDict) -> Traffic:
@@ -182,7 +193,36 @@ def check_expectation(expect: object) -> None:
     """Refuse what expects nothing.
 
     Raises:
-        ScriptError: it is no type, no fields of an event, and no function.
+        ScriptError: it is no type, no fields of an event, and no function of an event; or a name
+            in it is a slip of the pen.
     """
-    fits = isinstance(expect, str | Mapping) or callable(expect)
-    require(fits, "what is expected is a type, fields of an event, or a function", expect)
+    if isinstance(expect, Mapping):
+        _check_fields(expect)
+    elif isinstance(expect, str):
+        _check_type(expect)
+    else:
+        rule = "what is expected is a type, fields of an event, or a function"
+        require(callable(expect), rule, expect)
+        require_function_of_event(expect, "the function that tells what is expected")
+
+
+def _check_fields(expect: Mapping[Any, Any]) -> None:
+    for name in expect:
+        require(isinstance(name, str), "the fields of an event have texts as names", expect)
+        nearest = [] if name in _FIELDS else alike(name, _FIELDS)
+        if nearest:
+            raise ScriptError(
+                f"no event of a client's has a field {shown(name)}; did you mean "
+                f"{or_list(nearest)}? {_ESCAPE}"
+            )
+    if isinstance(expect.get("type"), str):
+        _check_type(expect["type"])
+
+
+def _check_type(name: str) -> None:
+    require(name, "what is expected is a type such as 'response.create'", name)
+    nearest = [] if name in _TYPES else meant(name, _TYPES)
+    if nearest:
+        raise ScriptError(
+            f"no client sends {shown(name)}; did you mean {or_list(nearest)}? {_ESCAPE}"
+        )

@@ -12,14 +12,22 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from attrs import frozen
 
+from .._alike import alike, or_list
+from .._required import is_whole
 from .._shown import shown
 from .._types import UNSET, JsonDict, Unset
-from ..events import ServerEvent, parse_event
-from .script_error import ScriptError, require, require_count, require_text
+from ..events import BETA_ALIASES, SERVER_EVENTS, ServerEvent, parse_event
+from ..transport.base import MAX_REASON_BYTES
+from .script_error import (
+    ScriptError,
+    require,
+    require_flag,
+    require_text,
+)
 
 __all__ = [
     "LinkEnd",
@@ -44,6 +52,11 @@ _ids = itertools.count(1)
 _WORD = re.compile(r"\s*\S+\s*$|\s*\S+")
 _SAMPLE = (1000).to_bytes(2, "little")  # loud enough to be told from silence
 _SAMPLES_PER_MS = 24  # PCM16 at 24 kHz, what sessions have unless told otherwise
+_MOST_MS = 3_600_000  # an hour: no session is longer
+_TYPES = frozenset({*SERVER_EVENTS, *BETA_ALIASES, "transcription_session.created"})
+# As `difflib` measures it: one or two letters are wrong. A server's own type, or one of tomorrow,
+# may be as like as "response.output_image.delta" is to the one of sound.
+_SLIP = 0.9
 
 Order = Literal["interleaved", "sound_first", "words_first"]
 
@@ -54,7 +67,7 @@ class LinkEnd:
 
     Attributes:
         code: the close code; 1006 for a link that breaks without one.
-        reason: the server's words.
+        reason: the server's words; at most 123 bytes of UTF-8.
 
     Raises:
         ScriptError: no link ends with that.
@@ -68,6 +81,8 @@ class LinkEnd:
         fits = type(self.code) is int and 1000 <= self.code < 5000
         require(fits, "a close code is from 1000 to 4999", self.code)
         require_text(self.reason, "the reason of a close")
+        fits = len(self.reason.encode()) <= MAX_REASON_BYTES
+        require(fits, f"the reason of a close has {MAX_REASON_BYTES} bytes at most", self.reason)
 
 
 Traffic = Sequence[JsonDict | LinkEnd]
@@ -85,22 +100,28 @@ _NEEDED = {
         "item_id",
         "output_index",
         "content_index",
-        "part",
+        "part.type",
     ),
+    "response.content_part.done": ("item_id", "content_index"),
     "response.created": ("response.id",),
     "response.done": ("response.id",),
+    "response.output_audio_transcript.delta": ("item_id", "content_index", "delta"),
     "response.output_item.added": ("item.id", "output_index"),
     "response.output_item.done": ("item.id", "output_index"),
+    "response.output_text.delta": ("item_id", "content_index", "delta"),
     "session.created": ("session",),
     "session.updated": ("session",),
 }
+# What it must understand where it is there.
+_OPTIONAL = ("previous_item_id", "response_id")
 
 
 def check_traffic(traffic: object) -> None:
     """Refuse what no server could send.
 
     Raises:
-        ScriptError: it is no list of events and ends, or an event lacks what belongs to it.
+        ScriptError: it is no list of events and ends; an event lacks what belongs to it, or its
+            type is a slip of the pen.
     """
     require(isinstance(traffic, list | tuple), f"{_RULE}, in a list", traffic)
     for event in cast("list[object]", traffic):
@@ -111,7 +132,9 @@ def check_traffic(traffic: object) -> None:
 def _check_event(event: object) -> None:
     kind = event.get("type") if isinstance(event, Mapping) else None
     require(isinstance(event, Mapping) and isinstance(kind, str), _RULE, event)
-    for place in _NEEDED.get(cast("str", kind), ()):
+    _check_type(cast("str", kind))
+    given = [name for name in _OPTIONAL if cast("JsonDict", event).get(name) is not None]
+    for place in (*_NEEDED.get(cast("str", kind), ()), *given):
         found: object = event
         for name in place.split("."):
             found = found.get(name) if isinstance(found, Mapping) else None
@@ -119,9 +142,18 @@ def _check_event(event: object) -> None:
     _json(event)
 
 
+def _check_type(name: str) -> None:
+    nearest = [] if name in _TYPES else alike(name, _TYPES, _SLIP)
+    if nearest:
+        raise ScriptError(
+            f"no server sends {shown(name)}; did you mean {or_list(nearest)}? A type of your "
+            "server's own differs from these by more than a letter or two"
+        )
+
+
 def fits_field(name: str, value: object) -> bool:
     """Whether a field has what its name promises: a text, a number or an object."""
-    if name.endswith("id"):
+    if name.endswith(("id", "delta", "type")):
         return isinstance(value, str)
     if name.endswith(("index", "ms")):
         return isinstance(value, int)
@@ -131,7 +163,7 @@ def fits_field(name: str, value: object) -> bool:
 def _json(value: object) -> str:
     try:
         return json.dumps(value)
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, RecursionError) as exc:
         raise ScriptError(f"{shown(value)} can't be written as JSON: {exc}") from exc
 
 
@@ -157,7 +189,11 @@ def session_created(**session: Any) -> list[JsonDict]:
 
     Args:
         session: fields of the session besides the usual ones, in wire form.
+
+    Raises:
+        ScriptError: a field has no JSON form.
     """
+    _json(session)
     usual = {
         "type": "realtime",
         "object": "realtime.session",
@@ -194,9 +230,13 @@ def error(
         event_id: the event that is refused; by default the one that this replies to.
 
     Raises:
-        ScriptError: ``message`` is no text.
+        ScriptError: that can't be meant.
     """
     require_text(message, "the message of error()")
+    require_text(type, "type")
+    _require_ids(code=code, param=param)
+    if event_id is not UNSET:
+        _require_ids(event_id=event_id)
     detail = {"type": type, "code": code, "message": message, "param": param}
     if event_id is not UNSET:
         detail["event_id"] = event_id
@@ -236,8 +276,9 @@ def user_turn(
     """
     if text is not None:
         require_text(text, "what the user says")
-    require_count(start_ms, "start_ms")
-    require_count(audio_ms, "audio_ms")
+    _require_ids(item_id=item_id)
+    _require_ms(start_ms, "start_ms")
+    _require_ms(audio_ms, "audio_ms")
     item_id = item_id or _new("item")
     content = [{"type": "input_audio", "transcript": None}]
     buffer = "input_audio_buffer"
@@ -299,10 +340,14 @@ def spoken_answer(
         ScriptError: that can't be meant.
     """
     require_text(text, "what is said")
+    fits = isinstance(order, str) and order in get_args(Order)
+    require(fits, f"order must be {or_list(get_args(Order))}", order)
+    require_flag(finished, "finished")
+    _require_ids(item_id=item_id, response_id=response_id)
     if sound is not None:
         require(isinstance(sound, bytes), "sound must be bytes", sound)
     else:
-        require_count(audio_ms, "audio_ms")
+        _require_ms(audio_ms, "audio_ms")
         sound = _SAMPLE * (audio_ms * _SAMPLES_PER_MS)
     words = _words(text)
     pieces = _pieces(sound, max(len(words), 1))
@@ -343,9 +388,11 @@ def text_answer(
         response_id: …
 
     Raises:
-        ScriptError: ``text`` is none.
+        ScriptError: that can't be meant.
     """
     require_text(text, "what is written")
+    require_flag(finished, "finished")
+    _require_ids(item_id=item_id, response_id=response_id)
     return _message(
         [{"type": "response.output_text.delta", "delta": word} for word in _words(text)],
         [{"type": "response.output_text.done", "text": text}],
@@ -378,8 +425,7 @@ def function_call(
         ScriptError: that can't be meant.
     """
     require_text(name, "the name of a function")
-    if call_id is not None:
-        require_text(call_id, "call_id")
+    _require_ids(call_id=call_id, item_id=item_id, response_id=response_id)
     fits = isinstance(arguments, str | Mapping)
     require(fits, "arguments are keywords, or the text that the model writes", arguments)
     text = arguments if isinstance(arguments, str) else _json(arguments)
@@ -414,8 +460,9 @@ def one_response(*answers: Sequence[JsonDict]) -> list[JsonDict]:
     require(answers, "one_response() takes answers", answers)
     for answer in answers:
         check_traffic(answer)
-        begins = bool(answer) and answer[0].get("type") == "response.created"
-        require(begins, "an answer is what spoken_answer() and the like return", answer)
+        fits = not any(isinstance(event, LinkEnd) for event in answer)
+        fits = fits and bool(answer) and answer[0]["type"] == "response.created"
+        require(fits, "an answer is what spoken_answer() and the like return", answer)
     created, *_ = answers[0]
     response_id = created["response"]["id"]
     output: list[JsonDict] = []
@@ -424,7 +471,7 @@ def one_response(*answers: Sequence[JsonDict]) -> list[JsonDict]:
         place = {"response_id": response_id, "output_index": index}
         for event in answer[1:]:
             if event["type"] == "response.done":
-                output += event["response"]["output"]
+                output += event["response"].get("output") or []
             else:
                 of_response = "response_id" in event
                 events.append({**event, **place} if of_response else event)
@@ -517,12 +564,21 @@ def _in_order(words: list[JsonDict], sound: list[JsonDict], order: Order) -> lis
         return words + sound
     if order == "sound_first":
         return sound + words
-    if order == "interleaved":
-        pairs = itertools.zip_longest(words, sound)
-        return [event for pair in pairs for event in pair if event is not None]
-    raise ScriptError(
-        f"order={shown(order)} is unknown; choose 'interleaved', 'sound_first' or 'words_first'"
-    )
+    pairs = itertools.zip_longest(words, sound)
+    return [event for pair in pairs for event in pair if event is not None]
+
+
+def _require_ids(**texts: object) -> None:
+    """Refuse what is neither a text nor None, and the empty text, which names nothing."""
+    for name, text in texts.items():
+        if text is not None:
+            require_text(text, name)
+            require(text, f"{name} must not be empty; leave it out", text)
+
+
+def _require_ms(value: object, what: str) -> None:
+    fits = is_whole(value, 0, _MOST_MS)
+    require(fits, f"{what} must be whole milliseconds from 0 to {_MOST_MS}, an hour", value)
 
 
 def _new(kind: str) -> str:

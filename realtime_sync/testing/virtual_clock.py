@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from .._required import require_length
+from .._required import require, require_length
 from ..errors import ConfigError
 
 __all__ = ["VirtualClock"]
@@ -55,7 +55,13 @@ class VirtualClock:
 
         Returns:
             Whether it is set.
+
+        Raises:
+            ConfigError: that is no event, or no time.
         """
+        fits = isinstance(event, threading.Event)
+        require(fits, "event must be a threading.Event", event, error=ConfigError)
+        require_length(seconds, "seconds", error=ConfigError)
         due = self.now + seconds
         while not event.is_set() and self.now < due:
             event.wait(_POLL_S)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from .._deadline import Deadline
 from .._fork import Home
 from .._signal_safe import Latch
+from .._uncopied import Uncopied
 from ..errors import ConnectError, ConnectionClosed
 from ._duplex import Duplex, LinkBroken, LinkOver
 from ._frames import READ_SIZE, Splitter, text_frame
@@ -83,7 +84,7 @@ class _Closing(NamedTuple):
     deadline: Deadline
 
 
-class WebSocketTransport(Transport):
+class WebSocketTransport(Transport, Uncopied):
     """The client's side of an open WebSocket.
 
     Args:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from .._deadline import Deadline
 from .._required import require, require_count, require_flag, require_function, require_text
+from .._uncopied import Uncopied
 from ..errors import ConfigError, ConnectionClosed, RealtimeTimeout
 from .base import Transport, check_close, closed, closed_by_us, utf8
 
@@ -28,7 +29,7 @@ def memory_pair(
     return transport, MemoryPeer(transport)
 
 
-class MemoryTransport(Transport):
+class MemoryTransport(Transport, Uncopied):
     """A transport whose wire is a deque; made by `memory_pair`.
 
     Threads:
@@ -188,7 +189,7 @@ class MemoryTransport(Transport):
             )
 
 
-class MemoryPeer:
+class MemoryPeer(Uncopied):
     """The server's end of a `memory_pair`. May be used from any thread."""
 
     def __init__(self, transport: MemoryTransport) -> None:

@@ -87,6 +87,11 @@ class Asks:
         return not self._cut.issuperset(self._asked)
 
     @property
+    def is_open(self) -> bool:
+        """Whether a response is asked for of which no beginning was taken, wanted or not."""
+        return bool(self._asked)
+
+    @property
     def is_protected(self) -> bool:
         """Whether one is asked for that nobody may interrupt."""
         return any(saying.is_protected for saying in self._asked_sayings.values())

@@ -83,7 +83,7 @@ __all__ = ["EndedBy", "VoiceEngine"]
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.2  # how soon the end of what plays, or of the conversation, is noticed
-_SLOW_TICK_S = 1.0  # how soon it is noticed that the server does not go on
+_SLOW_TICK_S = 5.0  # how soon it is noticed that the server does not go on
 _REST_S = 10.0  # nothing goes on, and whatever begins something wakes the engine
 _CLOSE_TIMEOUT_S = 2.0
 _LOOK_AGAIN_S = 0.5

@@ -13,6 +13,7 @@ from .._deadline import Deadline
 from .._required import require_flag, require_length, require_object, require_text
 from .._shown import shown
 from .._signal_safe import Claim
+from .._uncopied import Uncopied
 from ..audio.base import SinkLike, SourceLike, as_sink, as_source
 from ..audio.vad import Vad
 from ..conversation.tool_calls import ToolCalls
@@ -43,7 +44,7 @@ __all__ = ["VoiceLoop"]
 _FOREVER = Deadline(None)
 
 
-class VoiceLoop:
+class VoiceLoop(Uncopied):
     """Runs a spoken conversation over an open connection.
 
     ::
@@ -134,6 +135,7 @@ class VoiceLoop:
             vad=vad,
             echo=echo,
             half_duplex=half_duplex,
+            clock=clock,
         )
         check_rules(interruptions, idle)
         if half_duplex and isinstance(interruptions, Interruptions):

@@ -19,6 +19,7 @@ def check_options(
     vad: object,
     echo: object,
     half_duplex: object,
+    clock: object,
 ) -> None:
     """Refuse options that can't be meant; they are those of `realtime_sync.voice.VoiceLoop`.
 
@@ -29,7 +30,8 @@ def check_options(
     rule = "a voice loop takes an open connection, such as connect(...).enter() returns"
     require(fits, rule, connection, error=ConfigError)
     if on_event is not None:
-        require_function(on_event, "on_event", error=ConfigError)
+        require_function(on_event, "on_event", takes=("event",), error=ConfigError)
+    require_function(clock, "clock", takes=(), error=ConfigError)
     fits = isinstance(unknown_tools, str) and unknown_tools in _UNKNOWN_TOOLS
     rule = f"unknown_tools must be one of {', '.join(_UNKNOWN_TOOLS)}"
     require(fits, rule, unknown_tools, error=ConfigError)

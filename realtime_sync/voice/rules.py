@@ -296,6 +296,11 @@ class VoiceState:
         return min((time for time in times if time is not None), default=None)
 
     @property
+    def asks(self) -> bool:
+        """Whether a response is asked for whose beginning, perhaps here already, was not taken."""
+        return self._asks.is_open
+
+    @property
     def answering(self) -> bool:
         """Whether an answer plays, is buffered, is running or is asked for."""
         paused = self._paused_at is not None
@@ -336,8 +341,9 @@ class VoiceState:
             effects += self._interrupt(cancel=True)
         if self._verdicts.are_open:
             effects += self._give_verdict()
-        for item_id in [item_id for item_id, until in self._to_delete.items() if now >= until]:
-            del self._to_delete[item_id]  # nobody has told of it: there is nothing to delete
+        if self._to_delete:
+            for item_id in [item_id for item_id, until in self._to_delete.items() if now >= until]:
+                del self._to_delete[item_id]  # nobody has told of it: there is nothing to delete
         return effects + self.ask_for_owed()
 
     def look_idle(self, *, busy: bool) -> list[Effect]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .._deadline import Deadline
 from .._threads import join_all, spawn
-from ..audio.base import Source
+from ..audio.base import Source, chunks_of
 from ..errors import ConfigError, ConnectionClosed
 from ._sending import send
 from ._voice_connection import VoiceConnection
@@ -107,7 +107,7 @@ class Uplink:
 
     def _run(self) -> None:
         try:
-            for chunk in self._source:
+            for chunk in chunks_of(self._source):
                 if self._stopping:
                     break
                 said = self._hearing.clean(chunk)

@@ -586,6 +586,11 @@ OF_SESSIONS: dict[str, tuple[Callable[[RealtimeSession[Any], Any], object], tupl
         lambda session, bad: session.send_audio(bad),
         (*NO_BYTES, b"odd"),
     ),
+    "RealtimeSession.ask": (lambda session, bad: session.ask(bad), (*NO_TEXT, "", " ")),
+    "RealtimeSession.ask timeout": (
+        lambda session, bad: session.ask("Hello?", timeout=bad),
+        NO_TIME,
+    ),
     "RealtimeSession.say": (lambda session, bad: session.say(bad), (*NO_TEXT, "", " ", "\ud800")),
     "RealtimeSession.say timeout": (
         lambda session, bad: session.say("x", wait=True, timeout=bad),

@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ pytestmark = [
 ]
 
 PROGRAM = str(Path(__file__).parent / "programs" / "played_server.py")
+POISONED = str(Path(__file__).parent / "programs" / "poisoned_server.py")
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,39 @@ def test_a_turn_that_is_not_recognised(played: Server, guard: Guard) -> None:
         assert "time" in str(client.until("response.done")["response"]["output"])
         ask_aloud(other, "hello")
         assert other.until("response.done")["response"]["status"] == "completed"
+
+
+def test_an_utterance_at_which_the_recogniser_hangs(guard: Guard) -> None:
+    """It has no words from then on; it is tried once, and its session goes on."""
+    with run_server(program=[POISONED]) as server, raw_client(server) as client:
+        hearing = {"transcription": {"model": "whisper-1"}}
+        client.session(audio={"input": hearing}, output_modalities=["text"])
+        (worker,) = recognisers(server)
+        client.speak(3 * question("time") + silence(1_000))
+        poisoned = client.until("input_audio_buffer.committed")["item_id"]
+        events = until(client.socket, "response.done", partial(tick, server))
+        (failed,) = [event for event in events if event["type"].endswith("transcription.failed")]
+        assert failed["item_id"] == poisoned
+        assert failed["error"]["code"] == "speech_failed"
+        assert failed["error"]["message"].startswith("EngineError: the transcribe worker gave no")
+        assert not failed["error"]["message"].endswith("ask again")
+        assert events[-1]["response"]["status"] == "completed"
+        guard.until(lambda: recognisers(server) not in ([], [worker]), "another recogniser")
+        second = recognisers(server)
+        for _ in range(2):
+            ask_aloud(client, "time")
+            response = client.until("response.done")["response"]
+            assert (response["status"], "time" in str(response["output"])) == ("completed", True)
+        assert recognisers(server) == second, "no later response has tried it again"
+
+
+def recognisers(server: Server) -> list[psutil.Process]:
+    children = psutil.Process(server.process.pid).children()
+    return [each for each in children if alive(each) and POISONED in each.cmdline()]
+
+
+def tick(server: Server) -> None:
+    server.process.send_signal(signal.SIGUSR1)
 
 
 def test_an_answer_that_is_not_spoken(played: Server, guard: Guard) -> None:

@@ -7,23 +7,26 @@ import json
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
 import requests
 import uvicorn
 from embedded import KEY, Server, run_server
+from framing import PING, TEXT
 from guards import GUARD_S, Guard
 from programs import REPOSITORY
 from raw_client import raw_client
 from raw_distiller import agent, post, project
+from server_bursts import masked, read_until, websocket
 from uvicorn.server import ServerState
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from realtime_sync import Local, RateLimitError
 from realtime_sync.local.server_settings import OPTIONS
+from realtime_sync.local.web.incoming import IncomingMessages
 from realtime_sync.local.web.timed_connections import TimedHttp, Waiting
 
 pytestmark = pytest.mark.timeout(60)
@@ -41,8 +44,9 @@ UPGRADE = (
 
 @pytest.fixture(scope="module")
 def hasty() -> Iterator[Server]:
-    """A server that waits for no client."""
-    with run_server("--request-timeout", "0.3") as server:
+    """A server that waits for no client, and holds little of what is not complete."""
+    limits = ("--request-timeout", "0.3", "--message-timeout", "0.3", "--max-incoming-mib", "1")
+    with run_server(*limits) as server:
         yield server
 
 
@@ -168,7 +172,10 @@ def test_a_client_that_does_not_take_the_last_of_what_it_gets_is_cut(upgrades: b
         config, state, waiting = uvicorn.Config(app, log_config=None), ServerState(), Waiting(0.2)
         config.load()
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: TimedHttp(config, state, waiting), "127.0.0.1")
+        incoming = IncomingMessages(GUARD_S, 1 << 20)
+        server = await loop.create_server(
+            lambda: TimedHttp(config, state, waiting, incoming), "127.0.0.1"
+        )
         reader, writer = await asyncio.open_connection(
             *server.sockets[0].getsockname(), limit=1_000
         )
@@ -212,6 +219,50 @@ def stack_of(server: Server) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), GUARD_S)
 
 
+# -- messages --------------------------------------------------------------------------------------
+
+BEGUN = masked(TEXT, b"x" * 800_000)[:-1]  # the last byte is missing
+
+
+def address(server: Server) -> tuple[str, int]:
+    return "127.0.0.1", int(server.url.removesuffix("/v1").rpartition(":")[2])
+
+
+@pytest.mark.parametrize("how", ["a frame", "fragments", "byte by byte", "pings in between"])
+def test_a_message_that_does_not_become_complete(hasty: Server, how: str) -> None:
+    """However much of it still comes."""
+    more = {"byte by byte": b"x", "pings in between": masked(PING)}.get(how, b"")
+    begun = masked(TEXT, b"x", fin=False) if "ing" in how or how == "fragments" else BEGUN[:1_000]
+    with websocket(address(hasty), key=KEY) as sock, raw_client(hasty) as other:
+        other.until("session.created")
+        sock.sendall(begun)
+        received, reason = b"", b"was not complete within 0.3 s (--message-timeout)"
+        sock.settimeout(0.01)
+        while reason not in received:
+            with suppress(TimeoutError):
+                received += sock.recv(4_096)
+            sock.sendall(more)
+        assert b"\x03\xf0a message " + reason in received, "1008"
+        sock.settimeout(GUARD_S)
+        assert all_of(sock) == b""
+        other.write("Hello")
+        other.until("conversation.item.done")
+
+
+def test_unfinished_messages_beyond_the_limit_cost_the_oldest() -> None:
+    with run_server("--max-incoming-mib", "1") as server, ExitStack() as stack:
+        links = [stack.enter_context(websocket(address(server), key=KEY)) for _ in range(3)]
+        first, second, third = links
+        first.sendall(BEGUN)
+        second.sendall(BEGUN[:300_000])
+        assert b"\x03\xf1unfinished messages of all" in all_of(first), "1009"
+        second.sendall(BEGUN[300_000:])
+        third.sendall(BEGUN[:300_000])
+        assert b"\x03\xf1unfinished messages of all" in all_of(second)
+        third.sendall(BEGUN[300_000:] + b"x")
+        read_until(third, b'"invalid_json"')
+
+
 # -- what is made over REST ------------------------------------------------------------------------
 
 
@@ -235,9 +286,9 @@ def test_what_is_made_over_rest_is_bounded() -> None:
 
 def test_the_document_tells_the_limits_as_they_are() -> None:
     document = (REPOSITORY / "docs" / "local_server.md").read_text(encoding="utf-8")
-    limits = [each for each in OPTIONS if each.name.startswith(("max_", "request_"))]
+    limits = [each for each in OPTIONS if each.name.startswith(("max_", "request_", "message_"))]
     rows = {f"| `{each.flag}` | {each.default:g} |" for each in limits}
-    assert len(rows) == 7
+    assert len(rows) == 9
     assert {row for row in rows if row not in document} == set()
 
 

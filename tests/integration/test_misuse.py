@@ -20,6 +20,7 @@ import openai
 import pytest
 from guards import Guard
 from raw_server import RawServer
+from tls import Authority
 
 from realtime_sync import (
     AIRefinery,
@@ -29,10 +30,12 @@ from realtime_sync import (
     ConnectError,
     ConnectionClosed,
     Local,
+    LocalProtocolError,
     OpenAI,
     Realtime,
     RealtimeError,
     RealtimeTimeout,
+    TranslationConnection,
     YandexAIStudio,
     transport,
 )
@@ -60,6 +63,7 @@ from realtime_sync.testing import (
     ScriptedServer,
     ScriptError,
     Step,
+    drop_link,
     text_answer,
 )
 from realtime_sync.voice import VoiceLoop
@@ -96,6 +100,11 @@ class Bench:
             pass
         return session
 
+    def ended_translation(self) -> TranslationConnection:
+        translation = TranslationConnection(self.connection())
+        translation.close()
+        return translation
+
     def loop(self, *, source: Any = None) -> VoiceLoop:
         return VoiceLoop(self.connection(), source or MemorySource(), MemorySink())
 
@@ -129,8 +138,15 @@ class Bench:
             self.guard.join(thread)
 
 
-def in_a_child(attempt: Callable[[], object]) -> None:
-    """Raise here what a call raises in a forked child."""
+def in_a_child(
+    attempt: Callable[[], object], error: type[RealtimeError] = ConcurrencyError
+) -> None:
+    """Raise here what a call raises in a forked child.
+
+    Args:
+        attempt: the call.
+        error: the class of what it is to raise.
+    """
     read, write = os.pipe()
     child = os.fork()
     if not child:
@@ -145,8 +161,8 @@ def in_a_child(attempt: Callable[[], object]) -> None:
     with os.fdopen(read) as pipe:
         text = pipe.read()
     os.waitpid(child, 0)
-    assert text.startswith("ConcurrencyError: "), text
-    raise ConcurrencyError(text.partition(": ")[2])
+    assert text.startswith(f"{error.__name__}: "), text
+    raise error(text.partition(": ")[2])
 
 
 class Raising:
@@ -204,8 +220,38 @@ def connect_to(bench: Bench, **options: Any) -> None:
     bench.client(**options).realtime.connect(model="a").enter()
 
 
+def client_in_a_child(bench: Bench) -> None:
+    """A client that was used before the fork finds nobody there, as it would here."""
+    client = bench.client()
+    with suppress(ConnectError):
+        client.realtime.calls.hangup("rtc_1")
+    in_a_child(lambda: client.realtime.connect(model="a").enter(), ConnectError)
+
+
 def to_http(bench: Bench) -> None:
     connect_to(bench, base_url=f"http://127.0.0.1:{bench.stack.enter_context(http_server())}/v1")
+
+
+def to_tls(bench: Bench, attempt: Callable[[Any], object]) -> None:
+    """Speak without TLS to a server that waits for its handshake."""
+
+    def serve(peer: Any) -> None:
+        with suppress(OSError):  # the handshake fails, and ends the link
+            Authority().server().wrap_socket(peer.sock, server_side=True)
+
+    server = bench.stack.enter_context(RawServer(serve))
+    attempt(bench.client(base_url=f"http://127.0.0.1:{server.port}/v1"))
+
+
+def to_plain(bench: Bench, attempt: Callable[[Any], object]) -> None:
+    """Speak TLS to a server that has none, and takes it for a bad request."""
+
+    def serve(peer: Any) -> None:
+        peer.sock.recv(4096)
+        peer.sock.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    server = bench.stack.enter_context(RawServer(serve))
+    attempt(bench.client(base_url=f"https://127.0.0.1:{server.port}/v1"))
 
 
 def iterate(thing: Any) -> None:
@@ -267,6 +313,18 @@ def run_app_beside(bench: Bench) -> None:
     finally:
         going_on.set()
         bench.guard.join(thread)
+
+
+def broken_app(bench: Bench) -> None:
+    server = ScriptedServer()
+    app = Realtime("model", client=ScriptedClient(server))
+
+    @app.sender(wait_for_text_response=True)
+    def say(context: Any) -> str:
+        server.emit(drop_link())
+        return "Hello!"
+
+    app.run()
 
 
 def register_late(bench: Bench) -> None:
@@ -433,6 +491,26 @@ MISUSES: dict[str, tuple[Misuse, type[Exception], str]] = {
         ConcurrencyError,
         "open one in the child",
     ),
+    "iteration in a forked child": (
+        lambda b: forked(b, iterate),
+        ConcurrencyError,
+        "open one in the child",
+    ),
+    "wait_for in a forked child": (
+        lambda b: forked(b, lambda c: c.wait_for("response.done", timeout=0)),
+        ConcurrencyError,
+        "open one in the child",
+    ),
+    "ask in a forked child": (
+        lambda b: forked(b, lambda c: c.ask("Hello?")),
+        ConcurrencyError,
+        "open one in the child",
+    ),
+    "a client in a forked child, whose server is not there": (
+        client_in_a_child,
+        ConnectError,
+        "refused the connection",
+    ),
     "session in a forked child": (
         lambda b: in_a_child((lambda s: lambda: s.send_message("Hi"))(b.session())),
         ConcurrencyError,
@@ -441,17 +519,17 @@ MISUSES: dict[str, tuple[Misuse, type[Exception], str]] = {
     "connection pickled": (
         lambda b: pickle.dumps(b.connection()),
         ConcurrencyError,
-        "open one of their own",
+        "make another where it is needed",
     ),
     "connection copied": (
         lambda b: copy.copy(b.connection()),
         ConcurrencyError,
-        "open one of their own",
+        "make another where it is needed",
     ),
     "connection deep-copied": (
         lambda b: copy.deepcopy(b.connection()),
         ConcurrencyError,
-        "open one of their own",
+        "make another where it is needed",
     ),
     # -- where it connects to
     "nothing listens": (connect_to, ConnectError, "127.0.0.1"),
@@ -462,6 +540,26 @@ MISUSES: dict[str, tuple[Misuse, type[Exception], str]] = {
         "malformed host or port",
     ),
     "port 0": (lambda b: connect_to(b, base_url="http://127.0.0.1:0/v1"), ConfigError, "port 0"),
+    "ws: to a port with TLS": (
+        lambda b: to_tls(b, lambda c: c.realtime.connect(model="a").enter()),
+        ConnectError,
+        "check whether the server expects wss://",
+    ),
+    "http: to a port with TLS": (
+        lambda b: to_tls(b, lambda c: c.realtime.calls.hangup("rtc_1")),
+        ConnectError,
+        "expect https:// with TLS",
+    ),
+    "wss: to a port without TLS": (
+        lambda b: to_plain(b, lambda c: c.realtime.connect(model="a").enter()),
+        ConnectError,
+        "does not speak TLS; use ws://",
+    ),
+    "https: to a port without TLS": (
+        lambda b: to_plain(b, lambda c: c.realtime.calls.hangup("rtc_1")),
+        ConnectError,
+        "does not speak TLS; use http://",
+    ),
     "no scheme": (lambda b: connect_to(b, base_url="127.0.0.1:8765"), ConfigError, "http"),
     "a file's URL": (lambda b: connect_to(b, base_url="file:///etc/passwd"), ConfigError, "http"),
     "an http URL for sockets": (
@@ -550,7 +648,32 @@ MISUSES: dict[str, tuple[Misuse, type[Exception], str]] = {
     "message after close": (
         lambda b: b.ended_session().send_message("Hi"),
         ConnectionClosed,
-        "another",
+        "runner.run() opens another",
+    ),
+    "connection of a session after its end": (
+        lambda b: b.ended_session().connection.response.create(),
+        ConnectionClosed,
+        "runner.run() opens another",
+    ),
+    "recv of a session after its end": (
+        lambda b: receive_all(b.ended_session()),
+        ConnectionClosed,
+        "runner.run() opens another",
+    ),
+    "translation after its end": (
+        lambda b: receive_all(b.ended_translation()),
+        ConnectionClosed,
+        "translations.connect() opens another",
+    ),
+    "update of a translation after its end": (
+        lambda b: b.ended_translation().session.update(session={}),
+        LocalProtocolError,
+        "translations.connect() opens another",
+    ),
+    "app whose link breaks": (
+        broken_app,
+        ConnectionClosed,
+        "run() opens another",
     ),
     "message before enter": (
         lambda b: (
@@ -664,6 +787,20 @@ def one_in_another(bench: Bench) -> None:
         assert outer is not inner
 
 
+def local_in_a_child(bench: Bench) -> None:
+    with Local() as client:
+        assert client.url, "the server runs before the fork"
+
+        def ask() -> None:
+            with client.realtime.connect() as connection:
+                raise RealtimeError(connection.ask("Please count to three.").text)
+
+        with pytest.raises(RealtimeError, match="two"):
+            in_a_child(ask, RealtimeError)
+        with client.realtime.connect() as connection:
+            assert not connection.closed, "the server is the parent's still"
+
+
 def stopped_before(bench: Bench) -> None:
     app = bench.app()
     app.stop()
@@ -690,6 +827,7 @@ HARMLESS: dict[str, Misuse] = {
     "client used after close": client_after_close,
     "client closed twice": lambda b: twice(b.client().close),
     "Local in Local": one_in_another,
+    "Local in a forked child": local_in_a_child,
     "microphone closed twice": lambda b: twice(Microphone().close),
     "speaker closed twice": lambda b: twice(Speaker().close),
     "sink closed twice": lambda b: twice(closed_sink(b).close),
@@ -700,6 +838,7 @@ HARMLESS: dict[str, Misuse] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_does_no_harm(name: str, bench: Bench) -> None:
     HARMLESS[name](bench)

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 from embedded import run_server
-from server_soak import MOST_GROWTH, MOST_IDLE_KB, Soak, growth, listen, make_a_sound
+from server_soak import (
+    MOST_BESIDE_MIB,
+    MOST_GROWTH,
+    MOST_IDLE_KB,
+    Soak,
+    growth,
+    listen,
+    make_a_sound,
+)
 
 pytestmark = pytest.mark.timeout(100)
 
@@ -36,3 +44,10 @@ def test_the_third_wave_of_sessions_ends_where_the_first_did(soak: Soak) -> None
     figures = asyncio.run(waves())
     print([f"{each / 1_000:.1f} MB" for each in figures])
     assert growth(figures, first=1) <= MOST_GROWTH
+
+
+def test_unfinished_messages_take_no_more_than_they_may() -> None:
+    with run_server("--max-incoming-mib", "32") as server:
+        taken = asyncio.run(Soak(server).unfinished_mib(8))
+    print(f"{taken:.0f} MiB for 160 MiB that were sent")
+    assert taken <= 32 + MOST_BESIDE_MIB

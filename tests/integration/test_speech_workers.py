@@ -189,3 +189,17 @@ def test_signals_are_the_servers_affair(number: str) -> None:
         assert sorted(process.pid for process in workers_of(os.getpid())) == before
 
     run(use)
+
+
+def test_a_worker_gets_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REALTIME_SYNC_LOCAL_KEY", "REALTIME_SYNC_CHAT_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.setenv(name, "marmalade")
+    monkeypatch.setenv("REALTIME_SYNC_LOCAL_RESPONDER", "chat:http://me:marmalade@host/v1")
+
+    async def use(service: SpeechService) -> None:
+        for process in workers_of(os.getpid()):
+            environment = process.environ()
+            assert environment["PATH"] == os.environ["PATH"]
+            assert "marmalade" not in str(environment)
+
+    run(use)

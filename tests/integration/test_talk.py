@@ -27,8 +27,10 @@ from scripted_server import hang_up, hear, say, scripted
 from yandex_rules import YandexRules
 
 from realtime_sync import AIRefinery
+from realtime_sync.audio import read_wav
 from realtime_sync.audio.g711 import encode_ulaw
 from realtime_sync.cli import main
+from realtime_sync.cli import talk as talk_command
 
 TALK = (sys.executable, "-m", "realtime_sync", "talk")
 TELEPHONE = {"type": "audio/pcmu"}
@@ -83,6 +85,17 @@ def test_recordings_are_answered_and_the_answers_kept(tmp_path: Path) -> None:
     assert "assistant: The weather in London is sunny, 21 degrees." in lines
     with wave.open(str(answers), "rb") as file:
         assert file.getnframes() > 2 * file.getframerate()
+
+
+def test_names_that_are_no_utf8_are_read_written_and_told(tmp_path: Path) -> None:
+    question, answer = (
+        os.fsdecode(os.fsencode(tmp_path) + name) for name in (b"/q\xe9", b"/a\xe9")
+    )
+    Path(question).write_bytes((QUESTIONS / "hello.wav").read_bytes())
+    run = talk("--input", question, "--output", answer, PYTHONIOENCODING="utf-8:strict")
+    assert run.returncode == 0, run.stderr
+    assert "a\N{REPLACEMENT CHARACTER}" in run.stdout
+    assert len(read_wav(answer)) > 24_000
 
 
 def test_ctrl_c_ends_it_quietly(tmp_path: Path) -> None:
@@ -375,6 +388,35 @@ def test_a_server_that_closes_before_it_has_answered_is_no_success(tmp_path: Pat
         url = f"http://127.0.0.1:{server.port}/v1"
         run = talk("--url", url, *inputs("hello"), "--output", tmp_path / "a.wav")
     assert (run.returncode, run.stderr) == (1, "error: not answered: hello.wav\n")
+
+
+def test_settings_that_are_refused_are_told_in_one_line(tmp_path: Path) -> None:
+    """And not what else goes wrong without them, such as tools that the session does not have."""
+    run = talk("--voice", "cedarr", *inputs("hello"), "--output", tmp_path / "a.wav")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.startswith("error: invalid_value: Invalid value for 'session.audio.output.")
+    assert "'cedarr'" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_a_server_that_confirms_no_settings_is_talked_to_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(talk_command, "_SETTLING_S", 0.01)
+    heard: list[str] = []
+
+    def listen(peer: RawPeer) -> None:
+        peer.accept()
+        say(peer, "session.created", session=SESSION)
+        heard.extend(hear(peer)["type"] for _ in range(2))
+        hang_up(peer, 1000)
+
+    with scripted(listen) as server:
+        url = f"http://127.0.0.1:{server.port}/v1"
+        with pytest.raises(SystemExit):
+            main(["talk", "--url", url, *inputs("hello"), "--output", str(tmp_path / "a.wav")])
+    assert heard == ["session.update", "input_audio_buffer.append"]
+    assert capsys.readouterr().err == "error: not answered: hello.wav\n"
 
 
 def test_a_session_on_the_telephone_is_converted(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ where nothing listens. What waits has nothing to wait for: its connection has en
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,7 +34,7 @@ from realtime_sync.distiller import DistillerEvent, open_session
 from realtime_sync.rest import Webhooks
 from realtime_sync.testing import MemorySink, MemorySource, ScriptedClient, ScriptedServer
 
-__all__ = ["KEY", "Bench", "right_values"]
+__all__ = ["ENTERED", "KEY", "MAKERS", "Bench", "right_values"]
 
 KEY = "sk-the-key-of-this-test"
 NOWHERE = "http://127.0.0.1:1/v1"
@@ -53,14 +54,27 @@ class Bench:
         self.folder = folder
         self._stack = stack
 
-    def on(self, owner: type) -> Any:
-        """Return an object of a class."""
-        made = MAKERS[owner.__name__](self)
-        return self._stack.enter_context(made) if owner.__name__ in ENTERED else made
+    def on(self, callee: Callee) -> Any:
+        """Return an object that has a method."""
+        owner = callee.owner.__name__ if callee.owner is not None else ""
+        method = f"{owner}.{callee.name.rpartition('.')[2]}"
+        made = MAKERS.get(method, MAKERS[owner])(self)
+        return self.enter(made) if owner in ENTERED else made
+
+    def enter(self, made: Any) -> Any:
+        """Open something until the end of the test."""
+        return self._stack.enter_context(made)
 
     def connection(self) -> Any:
         """Return a connection that is open."""
         return self._stack.enter_context(ScriptedClient(ScriptedServer()).realtime.connect())
+
+    def server(self) -> ScriptedServer:
+        """Return a server that has sent and got something, with a link that is open."""
+        server = ScriptedServer()
+        connection = self._stack.enter_context(ScriptedClient(server).realtime.connect())
+        connection.response.create()
+        return server
 
     def ended(self) -> Any:
         """Return a connection that the server has closed."""
@@ -80,6 +94,16 @@ class Bench:
         """Return a session of agents that runs."""
         runner = agents.RealtimeRunner(AGENT, client=ScriptedClient(ScriptedServer()))
         return self._stack.enter_context(runner.run())
+
+    def ended_session(self) -> Any:
+        """Return one that the server has closed."""
+        server = ScriptedServer()
+        runner = agents.RealtimeRunner(AGENT, client=ScriptedClient(server))
+        session = self._stack.enter_context(runner.run())
+        server.emit(testing.close_link(1000))
+        for _ in session:
+            pass
+        return session
 
     def loop(self) -> voice.VoiceLoop:
         """Return a spoken conversation that has not begun."""
@@ -119,6 +143,18 @@ def _cancelled() -> tools.CallContext:
     return call
 
 
+def _played() -> MemorySink:
+    sink = MemorySink()
+    sink.write(PCM)
+    return sink
+
+
+def _set() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
+
+
 def _reply() -> Reply:
     return Reply(
         text="",
@@ -133,6 +169,7 @@ def _reply() -> Reply:
 
 ENTERED = ("StereoRecorder", "VirtualMicrophone", "VirtualSpeaker", "WavSink")
 MAKERS: dict[str, Callable[[Bench], Any]] = {
+    "AudioFormat": lambda bench: events.AudioFormat(type="audio/pcm"),
     "CallContext": lambda bench: _cancelled(),
     "Calls": lambda bench: bench.client().realtime.calls,
     "ClientSecrets": lambda bench: bench.client().realtime.client_secrets,
@@ -145,7 +182,13 @@ MAKERS: dict[str, Callable[[Bench], Any]] = {
     "InputAudioBuffer": lambda bench: bench.connection().input_audio_buffer,
     "InputText": lambda bench: agents.InputText(text="a"),
     "Interruptions": lambda bench: voice.Interruptions(),
+    "MCPServerStdio": lambda bench: agents.MCPServerStdio({"command": "none"}),
+    "MCPServerStreamableHttp": lambda bench: agents.MCPServerStreamableHttp({"url": NOWHERE}),
     "MemoryPeer": lambda bench: bench.ended_peer(),
+    "MemorySink": lambda bench: _played(),
+    "MemorySource": lambda bench: MemorySource(),
+    "OpenAIRealtimeSIPModel": lambda bench: agents.OpenAIRealtimeSIPModel(),
+    "OpenAIRealtimeWebSocketModel": lambda bench: bench.session().model,
     "OutputAudioBuffer": lambda bench: bench.connection().output_audio_buffer,
     "Realtime": lambda bench: Realtime("model", client=ScriptedClient(ScriptedServer())),
     "RealtimeConnection": lambda bench: bench.ended(),
@@ -154,9 +197,12 @@ MAKERS: dict[str, Callable[[Bench], Any]] = {
     "RealtimePlaybackTracker": lambda bench: agents.RealtimePlaybackTracker(),
     "RealtimeResource": lambda bench: bench.client().realtime,
     "RealtimeSession": lambda bench: bench.session(),
+    "RealtimeSession.recv": lambda bench: bench.ended_session(),
+    "RealtimeSession.talk": lambda bench: bench.ended_session(),
     "Reply": lambda bench: _reply(),
     "Resampler": lambda bench: audio.Resampler(24000, 16000),
     "ResponseResource": lambda bench: bench.connection().response,
+    "ScriptedServer": lambda bench: bench.server(),
     "SessionHistory": lambda bench: bench.session().history,
     "SessionResource": lambda bench: bench.connection().session,
     "Sink": lambda bench: MemorySink(),
@@ -169,6 +215,7 @@ MAKERS: dict[str, Callable[[Bench], Any]] = {
     "Usage": lambda bench: agents.Usage(),
     "UserMessageItem": lambda bench: agents.UserMessageItem(item_id="a", content=[]),
     "Vad": lambda bench: audio.Vad(),
+    "VirtualClock": lambda bench: testing.VirtualClock(),
     "VirtualMicrophone": lambda bench: audio.VirtualMicrophone(),
     "VirtualSpeaker": lambda bench: audio.VirtualSpeaker(pace="fast"),
     "VoiceLoop": lambda bench: bench.loop(),
@@ -179,9 +226,13 @@ MAKERS: dict[str, Callable[[Bench], Any]] = {
 # By the parameter's name, or by the callable's and the parameter's.
 RIGHT: dict[str, Any] = {
     "IdleRule.after_s": 1.0,
+    "LinkEnd.code": 1000,
+    "MCPServerStdio.params": {"command": "none"},
+    "MCPServerStreamableHttp.params": {"url": NOWHERE},
     "Resampler.from_hz": 24000,
     "Resampler.to_hz": 16000,
     "TokenProvider.url": "http://127.0.0.1:1/token",
+    "UnknownEvent.data": {},
     "VoiceLoop.connection": Bench.connection,
     "agent": AGENT,
     "agent_name": "a",
@@ -201,10 +252,12 @@ RIGHT: dict[str, Any] = {
     "content": [],
     "content_index": 0,
     "custom_blocking_event": plain,
+    "count": 1,
     "data": PCM,
     "description": "d",
     "device": "no such device",
     "event": {"type": "response.create"},
+    "expect": "response.create",
     "event_id": "event_1",
     "extra_headers": {},
     "extra_query": {},
@@ -224,6 +277,7 @@ RIGHT: dict[str, Any] = {
     "item_content_index": 0,
     "item_id": "item_1",
     "key": "sk-a",
+    "listener": print,
     "message": "Hello.",
     "model": "gpt-realtime",
     "ms": 20,
@@ -235,6 +289,7 @@ RIGHT: dict[str, Any] = {
     "on_invoke_tool": plain,
     "once.type": "response.done",
     "other": agents.Usage(),
+    "options": {},
     "output": "x",
     "output_info": None,
     "params_json_schema": {},
@@ -250,6 +305,9 @@ RIGHT: dict[str, Any] = {
     "response_type": "text",
     "sdp": "v=0\r\n",
     "send_raw.data": "{}",
+    "seconds": 1.0,
+    "send_if": lambda: True,
+    "server": ScriptedServer(),
     "session": {"type": "realtime"},
     "settings": {"voice": "marin"},
     "sink": MemorySink(),
@@ -263,9 +321,11 @@ RIGHT: dict[str, Any] = {
     "tool_description": "d",
     "tool_name": "a",
     "tools": [],
+    "traffic": [],
     "transcription": {},
     "url": "ws://127.0.0.1:1/",
     "uuid": "ann",
+    "wait.event": _set(),
     "wait_for.event": "response.done",
     "watch.event": "response.done",
 }
@@ -278,7 +338,8 @@ def right_values(callee: Callee, bench: Bench) -> dict[str, Any]:
     short = callee.name.rpartition(".")[2]
     names = {*callee.needed, *(each for each in _GIVEN_ALWAYS if each in callee.parameters)}
     if callee.owner is not None and not callee.is_method and is_value(callee.owner):
-        return dict.fromkeys(names)  # it holds whatever it is given
+        # It holds whatever it is given, with the few exceptions that are named with it.
+        return {name: RIGHT.get(f"{short}.{name}") for name in names}
     found = {}
     for name in names:
         value = RIGHT.get(f"{short}.{name}", RIGHT.get(name, ...))

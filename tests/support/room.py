@@ -48,6 +48,30 @@ class RoomClock(VirtualClock):
         return event.wait(seconds / self._speed)
 
 
+class RoomSpeaker(VirtualSpeaker):
+    """A speaker that tells what it plays, as one with a device does.
+
+    A twin that plays the same beside it would be a whole chunk off for an answer, whenever the
+    room's time moves on just between the writes to both.
+
+    Args:
+        tap: gets what is played, silence included.
+        clock: of the room.
+    """
+
+    def __init__(self, tap: Callable[[bytes], object], clock: RoomClock) -> None:
+        super().__init__(rate=RATE, tap=self._play, clock=clock)
+        self._ears = [tap]
+
+    def listen(self, hear: Callable[[bytes], object]) -> int:
+        self._ears[1:] = [hear]
+        return RATE
+
+    def _play(self, block: bytes) -> None:
+        for hear in self._ears:
+            hear(block)
+
+
 class Room:
     """A source that hears the user and the echo of the speaker in it.
 
@@ -66,7 +90,7 @@ class Room:
         self._clock = clock
         self._echoes = echo
         self.user = VirtualMicrophone(rate=RATE, clock=clock)
-        self.speaker = VirtualSpeaker(rate=RATE, tap=self._hear, clock=clock)
+        self.speaker = RoomSpeaker(self._hear, clock)
         self.played = bytearray()
         self._lock = threading.Lock()  # guards _air
         self._air = np.zeros(RATE, dtype="<i2")  # the last second of what was played

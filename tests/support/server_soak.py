@@ -1,4 +1,4 @@
-"""What memory the embedded server takes: for an idle session, after crowds, and after many turns.
+"""What memory the embedded server takes: idle, after crowds and many turns, by half messages.
 
 ``make soak`` runs all of it, some minutes, and fails where a bound is broken. The figures are the
 memory that processes have for themselves, as the system counts it (USS). The recogniser listens
@@ -12,7 +12,7 @@ import asyncio
 import base64
 import json
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import cache
 from typing import Any
@@ -23,10 +23,13 @@ from embedded import Server, question, run_server, silence
 from raw_distiller import agent, create, project
 from websockets.asyncio.client import ClientConnection, connect
 
-__all__ = ["MOST_GROWTH", "MOST_IDLE_KB", "Soak", "growth", "listen", "make_a_sound"]
+__all__ = ["MOST_BESIDE_MIB", "MOST_GROWTH", "MOST_IDLE_KB", "Soak", "growth", "listen"]
+__all__ += ["make_a_sound"]
 
 MOST_GROWTH = 1.05
 MOST_IDLE_KB = 200
+MOST_INCOMING_MIB = 256  # --max-incoming-mib
+MOST_BESIDE_MIB = 60  # what is on its way, and room that a growing message has
 _CHUNK_BYTES = 4_800
 _QUESTION, _PHRASE = "hello", "hello how are you today"
 _KINDS = ("realtime",) * 6 + ("transcription", "translation", "distiller", "realtime")
@@ -67,6 +70,31 @@ class Soak:
                 await talk(await stack.enter_async_context(self._session("realtime")))
         return self.memory_kb()
 
+    async def unfinished_mib(self, count: int) -> float:
+        """Have ``count`` clients send 20 MiB of a message each, and no end of it.
+
+        Returns:
+            The most that it takes of the server, in MiB.
+        """
+        before = most = self.memory_kb()
+        sending = []
+        async with AsyncExitStack() as stack:
+            for _ in range(count):
+                socket = await stack.enter_async_context(self._session("realtime"))
+                stack.callback(socket.transport.abort)  # a close would have to wait for the rest
+                sent = asyncio.Event()
+                sending.append(asyncio.ensure_future(socket.send(_fragments(sent))))
+                await asyncio.wait(
+                    [sending[-1], waiting := asyncio.ensure_future(sent.wait())],
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                waiting.cancel()
+                most = max(most, self.memory_kb())
+            for each in sending:
+                each.cancel()
+            await asyncio.gather(*sending, return_exceptions=True)
+        return (most - before) * 1_000 / (1 << 20)
+
     async def turns(self, count: int) -> float:
         """Have ``count`` sessions of all kinds at once, a spoken turn in each.
 
@@ -98,6 +126,13 @@ class Soak:
             ping_interval=None,
             proxy=None,
         )
+
+
+async def _fragments(sent: asyncio.Event) -> AsyncIterator[str]:
+    for _ in range(20):
+        yield "x" * (1 << 20)
+    sent.set()
+    await asyncio.Event().wait()
 
 
 # -- what is said in a session ---------------------------------------------------------------------
@@ -178,6 +213,15 @@ async def _idle(soak: Soak, count: int) -> bool:
     return each < MOST_IDLE_KB
 
 
+async def _unfinished(soak: Soak, count: int) -> bool:
+    taken = await soak.unfinished_mib(count)
+    print(
+        f"{count} clients with 20 MiB of a message each: {taken:.0f} MiB "
+        f"(at most {MOST_INCOMING_MIB} and {MOST_BESIDE_MIB})"
+    )
+    return taken <= MOST_INCOMING_MIB + MOST_BESIDE_MIB
+
+
 async def _waves(soak: Soak, count: int) -> bool:
     figures = [await soak.crowd(count, make_a_sound) for _ in range(3)]
     return _told(f"three waves of {count} sessions with sound", figures, first=1)
@@ -208,16 +252,19 @@ def main() -> None:
     """Measure what the command line asks for; the exit code tells whether all bounds hold."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sessions", type=int, default=300, help="in each wave")
+    parser.add_argument("--unfinished", type=int, default=40, help="clients with half a message")
     parser.add_argument("--turns", type=int, default=1_200, help="spoken, of all kinds of session")
     parser.add_argument("--at-once", type=int, default=40, help="sessions that talk at once")
     options = parser.parse_args()
     with run_server() as server:
         idle = asyncio.run(_idle(Soak(server), options.sessions))
     with run_server() as server:
+        unfinished = asyncio.run(_unfinished(Soak(server), options.unfinished))
+    with run_server() as server:
         waves = asyncio.run(_waves(Soak(server), options.sessions))
     with run_server("--phrase", _PHRASE) as server:
         turns = asyncio.run(_many_turns(Soak(server), options.turns, options.at_once))
-    sys.exit(0 if idle and waves and turns else 1)
+    sys.exit(0 if idle and unfinished and waves and turns else 1)
 
 
 if __name__ == "__main__":

@@ -296,7 +296,7 @@ LOADED = HIDE + "; before = set(sys.modules); {}; print(*(set(sys.modules) - bef
     ("code", "most"),
     [
         ("import realtime_sync", 8),
-        ("from realtime_sync import OpenAI; OpenAI(api_key='k').realtime.connect(model='m')", 175),
+        ("from realtime_sync import OpenAI; OpenAI(api_key='k').realtime.connect(model='m')", 180),
     ],
     ids=["import", "client"],
 )

@@ -78,6 +78,20 @@ def test_who_closed_is_told_also_where_only_the_code_is_known(code: int) -> None
     assert ConnectionClosedError(code).closed_by == expected
 
 
+def opened_by(closed: ConnectionClosed, call: str) -> ConnectionClosed:
+    closed.opened_by = call
+    return closed
+
+
+def test_what_opens_another_outlives_copies_and_pickles() -> None:
+    closed = opened_by(ConnectionClosedOK(), "runner.run()")
+    assert (closed.copy().opened_by, ConnectionClosedOK().opened_by) == (
+        "runner.run()",
+        "connect()",
+    )
+    assert pickle.loads(pickle.dumps(closed)).opened_by == "runner.run()"
+
+
 def test_a_copy_is_equal_but_for_what_is_changed() -> None:
     closed = make(ConnectionClosedError)
     assert isinstance(closed, ConnectionClosed)
@@ -101,6 +115,14 @@ def test_a_copy_is_equal_but_for_what_is_changed() -> None:
         (
             ConnectionClosedOK(1000, "bye", closed_by="this side"),
             "connection closed with code 1000: bye (closed by this side); connect() opens another",
+        ),
+        (
+            opened_by(ConnectionClosedOK(1000, closed_by="this side"), "runner.run()"),
+            "connection closed with code 1000 (closed by this side); runner.run() opens another",
+        ),
+        (
+            opened_by(ConnectionClosedError(), "runner.run()"),
+            "connection closed with code 1006 (the link broke); runner.run() opens another",
         ),
         (
             ConnectionClosedError(1012, "restart", reconnecting=True),

@@ -9,6 +9,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hidden import assert_hidden
@@ -56,6 +57,44 @@ def test_from_a_folder(installed: Any) -> None:
 def test_a_folder_is_quoted_for_shells_that_know_brackets(installed: Any) -> None:
     installed({"url": "file:///srv/checkout", "dir_info": {}})
     assert install_command("local") == "pip install '/srv/checkout[local]'"
+
+
+@pytest.mark.parametrize(
+    ("name", "escaped"),
+    [("a;b", "a%3Bb"), ("a#b", "a%23b"), ("a\nb", "a%0Ab"), ("[a]", "%5Ba%5D")],
+)
+def test_a_folder_that_pip_would_read_as_more_is_given_as_a_url(
+    installed: Any, name: str, escaped: str
+) -> None:
+    installed({"url": f"file:///srv/{escaped}", "dir_info": {}})
+    command = install_command("local")
+    assert command == f"pip install 'realtime_sync[local] @ file:///srv/{escaped}'"
+    assert shlex.split(command)[2:] == [f"realtime_sync[local] @ file:///srv/{escaped}"]
+    assert name not in command
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", 'a"b', "$HOME `id` & (b)", "ü"])
+def test_a_folder_is_quoted_as_the_shell_wants_it(installed: Any, name: str) -> None:
+    installed({"url": f"file:///srv/{quote(name)}", "dir_info": {}})
+    told = subprocess.run(
+        ["sh", "-c", install_command("local").replace("pip install", "printf %s", 1)],
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+    )
+    assert told.stdout == f"/srv/{name}[local]"
+
+
+def test_a_checkout_that_pip_would_read_as_more_is_given_as_a_url(
+    installed: Any, tmp_path: Path
+) -> None:
+    root = tmp_path / "a;b"
+    root.mkdir()
+    (root / "setup.cfg").write_text("[metadata]\nname = realtime_sync\n")
+    installed(None, root=root)
+    assert install_command("mcp") == f"pip install 'realtime_sync[mcp] @ {root.as_uri()}'"
+    installed({"url": root.as_uri(), "dir_info": {"editable": True}}, root=root)
+    assert install_command("mcp") == f"pip install -e '{root.as_uri()}[mcp]'"
 
 
 def test_from_a_wheel(installed: Any) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import inspect
+import os
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
@@ -16,11 +18,14 @@ from realtime_sync._required import (
     require_flag,
     require_function,
     require_length,
+    require_name,
     require_object,
+    require_parameters,
     require_path,
     require_text,
     require_text_values,
     require_texts,
+    returned,
 )
 from realtime_sync.errors import ConfigError
 
@@ -32,6 +37,7 @@ Check = Callable[..., None]
     [
         (require_text, ""),
         (require_text, "Grüße 🎈"),
+        (require_name, "a"),
         (require_texts, []),
         (require_texts, ("a", "b")),
         (require_text_values, {}),
@@ -44,6 +50,7 @@ Check = Callable[..., None]
         (require_flag, False),
         (require_function, print),
         (require_path, Path("a.wav")),
+        (require_path, os.fsdecode(b"caf\xe9.wav")),
     ],
 )
 def test_what_fits_passes(check: Check, value: object) -> None:
@@ -55,6 +62,9 @@ def test_what_fits_passes(check: Check, value: object) -> None:
     [
         (require_text, b"a", "it must be a text, not b'a'"),
         (require_text, "\ud800", "it must be a text, not "),
+        (require_name, "", "it must be a text with something in it, not ''"),
+        (require_name, " ", "it must be a text with something in it, not ' '"),
+        (require_name, 5, "it must be a text with something in it, not 5"),
         (require_texts, "ab", "it must be a list of texts, not 'ab'"),
         (require_texts, ["a", 7], "it must be a list of texts, not "),
         (require_text_values, {"a": 7}, "it must be a dictionary of texts, not "),
@@ -71,7 +81,11 @@ def test_what_fits_passes(check: Check, value: object) -> None:
         (require_length, 10**400, "it must be a number, 0 or more, not 1000"),
         (require_flag, 1, "it must be True or False, not 1"),
         (require_function, "print", "it must be a function, not 'print'"),
-        (require_path, b"a.wav", "it must be the path of a file, a text or a Path, not b'a.wav'"),
+        (
+            require_path,
+            b"a",
+            "it must be the path of a file, a text or a Path, such as os.fsdecode(",
+        ),
         (require_path, "a\0b", "it must be the path of a file"),
         (require_path, "\ud800", "it must be the path of a file"),
     ],
@@ -147,3 +161,80 @@ def test_what_somebody_would_have_to_await_is_no_function(function: object) -> N
 def test_all_else_that_can_be_called_is_one(function: object) -> None:
     assert not is_async(function)
     require_function(function, "it", error=ConfigError)
+
+
+# -- what a function takes -------------------------------------------------------------------------
+
+
+class Odd:
+    """Has something in the place of its signature that raises."""
+
+    @property
+    def __signature__(self) -> object:
+        raise KeyError("odd")
+
+    def __call__(self, *values: object) -> None: ...
+
+
+class Method:
+    def take(self, event: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda event: None,
+        lambda event, more=None: None,
+        lambda *events: None,
+        partial(lambda number, event: None, 7),
+        Method().take,
+        print,
+        dict.fromkeys,
+        dict,  # written in C, and says nothing
+        Odd(),
+    ],
+)
+def test_a_function_that_can_be_called_so_passes(function: Callable[..., object]) -> None:
+    require_function(function, "it", takes=("event",), error=ConfigError)
+
+
+@pytest.mark.parametrize(
+    ("function", "parameters"),
+    [
+        (lambda: None, ""),
+        (lambda a, b: None, "a, b"),
+        (lambda *, event: None, "event"),
+        (partial(lambda event: None, 7), ""),
+        (Method.take, "self, event"),
+    ],
+)
+def test_a_function_that_can_not_be_called_so_is_refused(
+    function: Callable[..., object], parameters: str
+) -> None:
+    for check in (require_function, require_parameters):
+        with pytest.raises(ConfigError) as caught:
+            check(function, "it", takes=("event",), error=ConfigError)
+        told = f"it is called with (event), and takes ({parameters}): change its parameters"
+        assert str(caught.value) == told
+
+
+def test_a_function_is_called_by_names_too() -> None:
+    with pytest.raises(ConfigError, match=r"called with \(event, at=…\), and takes \(event\)"):
+        require_function(
+            lambda event: None, "it", takes=("event",), named=("at",), error=ConfigError
+        )
+    require_function(lambda e, at: None, "it", takes=("e",), named=("at",), error=ConfigError)
+
+
+def test_what_a_function_takes_may_be_open() -> None:
+    require_function(lambda a, b: None, "it", error=ConfigError)
+
+
+def test_a_result_is_called_by_its_type_alone() -> None:
+    assert (returned("hush"), returned(7), returned([])) == ("a str", "an int", "a list")
+
+
+def test_a_coroutine_in_the_place_of_a_result_is_closed() -> None:
+    coroutine = later()
+    assert returned(coroutine) == "a coroutine"
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED

@@ -22,6 +22,16 @@ class Backlog:
         self._messages.append(data)
         self.size += size_bytes(data)
 
+    def add_latest(self, data: bytes, limit: int) -> None:
+        """Append a message, and drop the oldest once there are twice ``limit`` bytes.
+
+        Dropping costs more than all else here, so it is done once for many.
+        """
+        self._messages.append(data)
+        self.size += len(data)
+        if self.size > 2 * limit:
+            self.trim(limit)
+
     def put_before(self, messages: Iterable[str | bytes]) -> None:
         """Put messages before all others, in their order."""
         before = list(messages)

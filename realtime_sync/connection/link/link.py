@@ -199,6 +199,7 @@ class Link:
         try:
             unsent = tuple(self._transport.take_back() + self._sender.give_up())
             error = end.copy(unsent=unsent) if request is None else _closed(request, end, unsent)
+            error.opened_by = self._sender.opened_by
         finally:
             self._queue.finish(error)
             self.lifecycle.over.set()

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -27,7 +27,7 @@ from ...errors import (
 from ...events import ServerEvent, SessionCreated, SessionUpdated
 from ...providers.dialect import Dialect
 from ...transport.base import Transport
-from ..reconnect import ReconnectingEvent, ReconnectPolicy
+from ..reconnect import ReconnectingEvent, ReconnectPolicy, checked_answer
 from ..settings import ConnectionSettings
 from ..state import ConnectionState
 from .reader import parse_all
@@ -186,7 +186,7 @@ class Recovery:
         attempt: Attempt[Any] = Attempt(
             lambda: ask(event), discard=lambda _: None, name="on-reconnecting"
         )
-        answer: Mapping[str, Any] = self._wait_for(attempt, closing) or {}
+        answer = checked_answer(self._wait_for(attempt, closing))
         if answer.get("abort"):
             raise ConnectionClosedError(end.code, "on_reconnecting gave up")
         self._query = answer.get("extra_query", self._query)

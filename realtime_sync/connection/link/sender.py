@@ -84,6 +84,7 @@ class Sender:
         self._ids = count(1)
         self.dialect = dialect  # the link's to set, like the next
         self.on_renewal_due: Callable[[], object] | None = None
+        self.opened_by = ConnectionClosed.opened_by  # see `RealtimeConnection.opened_by`
         self._lock = threading.Lock()  # guards the seven below; never held while sending
         self._transport: Transport = transport
         self._link = 1  # the number of this one
@@ -173,8 +174,7 @@ class Sender:
         self._state.appended()
         if self._transmit(data) and self._keeps_tail:
             with self._lock:
-                self._tail.add(data)
-                self._tail.trim(_TAIL_CHARS)
+                self._tail.add_latest(data, _TAIL_CHARS)
 
     def _renew_if_due(self) -> None:
         if self.on_renewal_due is not None and self._state.renew_at <= time.monotonic():
@@ -201,6 +201,7 @@ class Sender:
                 # Not taken whole by the kernel, so the server can't have it: it may wait for the
                 # new link like anything that is sent a moment later.
                 if not self._another_comes(transport, closed):
+                    closed.opened_by = self.opened_by
                     raise
         return False
 
@@ -329,6 +330,7 @@ class Sender:
             self._transport = transport
             self._link += 1
             self.dialect = dialect
+            self._tail.trim(_TAIL_CHARS)
             tail = self._tail.empty()
             if with_tail:
                 self._held.put_before(tail)

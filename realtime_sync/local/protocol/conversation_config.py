@@ -179,7 +179,7 @@ class CommonFields(Strict):
     prompt: _Prompt | None = None
     reasoning: _Reasoning | None = None
     tool_choice: Annotated[Any, AfterValidator(_tool_choice)] = None
-    tools: list[_Tool] | None = None
+    tools: Annotated[list[_Tool] | None, Field(max_length=1_000)] = None  # each costs some 20 µs
 
 
 class _Realtime(CommonFields):
@@ -315,7 +315,7 @@ def merge_session(current: JsonDict, update: Any, *, spoken: bool) -> JsonDict:
         base = default_session(wanted, model=current.get("model"))
         base["audio"]["input"] = current["audio"]["input"]
     defaults = default_session(wanted, model=base.get("model"))
-    merged = _merge(copy.deepcopy(base), patch, defaults, "")
+    merged = _merge(base, patch, defaults, "")
     if spoken and _voice_of(merged) != _voice_of(current):
         raise fault(
             "Cannot update a conversation's voice if assistant audio is present.",
@@ -326,6 +326,8 @@ def merge_session(current: JsonDict, update: Any, *, spoken: bool) -> JsonDict:
 
 
 def _merge(current: JsonDict, patch: JsonDict, defaults: JsonDict, path: str) -> JsonDict:
+    """Return ``current`` with ``patch``; what neither changes are the same objects as before."""
+    current = dict(current)
     for key, value in patch.items():
         here = f"{path}.{key}" if path else key
         default = defaults.get(key)

@@ -16,6 +16,7 @@ from ..speech.semantics import sounds_complete
 from ..speech.voice_detector import DetectorPool
 from .active_responses import ActiveResponses, ResponseGenerator
 from .client_events import CONVERSATION_EVENTS, handle_request
+from .config_parts import ConfigParts
 from .conversation_config import default_session, merge_session
 from .input_buffer import InputBuffer
 from .item_store import ItemStore
@@ -77,6 +78,7 @@ class ConversationSession:
         self.id = new_id("sess")
         self._expires_at = expires_at
         self._config = default_session(type, model=model) if start is None else start
+        self._config_parts = ConfigParts(self._config)
         self._emit = emit
         self._recogniser = recogniser
         self._conversation = ItemStore(settings)
@@ -144,17 +146,15 @@ class ConversationSession:
         return config
 
     def _wire(self) -> JsonDict:
-        return {
-            "id": self.id,
-            "object": "realtime.session",
-            "expires_at": self._expires_at,
-            **self._config,
-        }
+        return self._config_parts.wire(
+            id=self.id, object="realtime.session", expires_at=self._expires_at
+        )
 
     def _update_session(self, request: JsonDict) -> None:
         config = merge_session(self._config, request["session"], spoken=self.responses.spoken)
-        self._conversation.size.require_fit(config, "session")
-        self._config = config
+        parts = ConfigParts(config, self._config_parts)
+        self._conversation.size.require_weight(parts.weight, "session")
+        self._config, self._config_parts = config, parts
         self._input_buffer.configure(self._input_format, self._turn_detection)
         self._emit(event("session.updated", session=self._wire()))
 

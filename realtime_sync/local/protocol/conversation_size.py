@@ -10,7 +10,7 @@ from ..server_settings import ServerSettings
 from .stored_items import StoredItem
 from .wire import fault
 
-__all__ = ["ConversationSize"]
+__all__ = ["ConversationSize", "weight"]
 
 _MIB = 1 << 20
 _ITEM_BYTES = 1_000  # what an item takes besides its content
@@ -57,9 +57,12 @@ class ConversationSize:
             where: its path in the client's event.
         """
         if isinstance(given, StoredItem):
-            size = _weight_of(given) + given.audio_bytes
+            self.require_weight(_weight_of(given) + given.audio_bytes, where)
         else:
-            size = _weight(given)
+            self.require_weight(weight(given), where)
+
+    def require_weight(self, size: int, where: str) -> None:
+        """Raise `ServerError` when what has this `weight` is too large, see `require_fit`."""
         if size > self._most_item_mib * _MIB:
             raise fault(
                 f"Invalid '{where}': it takes {size / _MIB:.1f} MiB, and may take "
@@ -92,18 +95,18 @@ class ConversationSize:
 def _weight_of(item: StoredItem) -> int:
     parts = (
         _PART_BYTES
-        + _weight(part.text)
-        + _weight(part.transcript)
-        + _weight(part.heard)
-        + _weight(part.other)
+        + weight(part.text)
+        + weight(part.transcript)
+        + weight(part.heard)
+        + weight(part.other)
         for part in item.content
     )
-    return _ITEM_BYTES + _weight(item.fields) + sum(parts)
+    return _ITEM_BYTES + weight(item.fields) + sum(parts)
 
 
-def _weight(value: Any) -> int:
+def weight(value: Any) -> int:
     """Return how many bytes decoded JSON takes, which for ``[[],[]]`` is twenty times its text."""
     size = sys.getsizeof(value)
     if isinstance(value, dict):
-        return size + sum(map(_weight, value)) + sum(map(_weight, value.values()))
-    return size + sum(map(_weight, value)) if isinstance(value, list) else size
+        return size + sum(map(weight, value)) + sum(map(weight, value.values()))
+    return size + sum(map(weight, value)) if isinstance(value, list) else size

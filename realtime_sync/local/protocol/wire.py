@@ -10,7 +10,29 @@ from typing import Any
 from ..._types import JsonDict
 from ...errors import ServerError
 
-__all__ = ["decode_json", "error_event", "event", "fault", "new_id"]
+__all__ = ["Written", "decode_json", "error_event", "event", "fault", "new_id", "write_event"]
+
+
+class Written(dict[str, Any]):
+    """A JSON object that somebody has written already.
+
+    Args:
+        fields: its fields, which are not to be changed any more.
+        text: the same as JSON.
+    """
+
+    def __init__(self, fields: JsonDict, text: str) -> None:
+        super().__init__(fields)
+        self.text = text
+
+
+def write_event(event: JsonDict) -> str:
+    """Return the JSON text of a server event."""
+    session = event.get("session")
+    if not isinstance(session, Written):
+        return json.dumps(event, separators=(",", ":"))
+    rest = {name: value for name, value in event.items() if name != "session"}
+    return f'{json.dumps(rest, separators=(",", ":"))[:-1]},"session":{session.text}}}'
 
 
 def decode_json(text: str | bytes) -> Any:

@@ -15,7 +15,7 @@ from attrs import field, frozen
 from ..._types import JsonDict
 from ...errors import ConfigError, LocalProtocolError
 from ...events.json_writer import write_json
-from ._templates import BUILT_INS, names_in
+from ._templates import BUILT_INS, names_in, texts_in
 
 __all__ = ["Rule", "Script", "ScriptedCall", "load_script"]
 
@@ -40,7 +40,7 @@ class ScriptedCall:
 
     Attributes:
         tool: the function.
-        arguments: its arguments; texts in it are templates.
+        arguments: its arguments, as YAML has them; texts in them, at any depth, are templates.
     """
 
     tool: str
@@ -59,6 +59,7 @@ class Rule:
         replies: templates; the first whose names are all known is said.
         calls: what is called instead of a reply, all in one response; those that the session has.
         without_tool: said when the session has none of these functions.
+        place: where it stands, for errors: "script 'FILE', rule 2 (line 7)".
     """
 
     replies: tuple[str, ...] = ()
@@ -68,6 +69,7 @@ class Rule:
     instructions: tuple[re.Pattern[str], ...] = ()
     calls: tuple[ScriptedCall, ...] = ()
     without_tool: str | None = None
+    place: str = ""
 
 
 @frozen
@@ -209,6 +211,7 @@ class _Reader:
             replies=tuple(self._checked(text, known) for text in self._texts(rule, "reply")),
             calls=self._calls(rule, known),
             without_tool=self._template(rule, "without_tool", known),
+            place=self._place,
         )
 
     def _pattern(self, text: str) -> re.Pattern[str]:
@@ -235,13 +238,12 @@ class _Reader:
     def _arguments(self, value: Any, known: set[str] | None) -> JsonDict:
         if not isinstance(value, dict):
             self._fail("'arguments' must be a mapping")
-        for text in value.values():
-            if isinstance(text, str):
-                self._checked(text, known)
         try:
             write_json(value, "'arguments'")
         except LocalProtocolError as exc:
             self._fail(f"{exc}; put dates in quotes")
+        for text in texts_in(value):
+            self._checked(text, known)
         return value
 
     def _template(self, data: JsonDict, key: str, known: set[str] | None) -> str | None:
@@ -277,8 +279,12 @@ class _Reader:
             if key not in keys:
                 self._fail(f"key {short(key)} is unknown; choose from {', '.join(sorted(keys))}")
 
+    @property
+    def _place(self) -> str:
+        return f"script {self._name!r}{self._where}"
+
     def _fail(self, problem: str) -> NoReturn:
-        raise ConfigError(f"script {self._name!r}{self._where}: {problem}")
+        raise ConfigError(f"{self._place}: {problem}")
 
 
 def _groups(patterns: tuple[re.Pattern[str], ...]) -> set[str]:

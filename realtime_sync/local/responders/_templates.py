@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from string import Formatter
+from typing import Any
 
-__all__ = ["BUILT_INS", "FUNCTIONS", "names_in", "render"]
+__all__ = ["BUILT_INS", "FUNCTIONS", "names_in", "number_in", "render", "texts_in"]
 
 _ONES = [
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
@@ -22,7 +23,10 @@ _TENS = {
         strict=True,
     )
 }
+_WORTH = {**{name: value for value, name in enumerate(_ONES)}, **_TENS}
+_HUNDRED = "hundred"
 _COUNT_MAX = 100
+_MOST_DIGITS = 15  # what a JSON number holds exactly wherever it is read
 
 
 def _clock(now: datetime) -> str:
@@ -50,15 +54,27 @@ def _count(text: str) -> str:
 
 def _number(text: str) -> int:
     """Return the number in ``text`` (``"25"`` or ``"twenty five"``), within 1 to 100."""
+    return min(max(_worth(re.findall(r"\w+", text.lower())), 1), _COUNT_MAX)
+
+
+def number_in(text: str) -> int | None:
+    """Return the number that ``text`` is, as digits or as English words; None if it is none."""
+    words = text.lower().split()
+    known = all(word.isdecimal() or word in _WORTH or word == _HUNDRED for word in words)
+    return _worth(words) if words and known else None
+
+
+def _worth(words: Iterable[str]) -> int:
+    """Return the number that ``words`` make; those that belong to no number count nothing."""
     total = 0
-    for word in re.findall(r"\w+", text.lower()):
+    for word in words:
         if word.isdecimal():
-            total = int(word[:4])
-        elif word == "hundred":
-            total = 100
+            total = int(word[:_MOST_DIGITS])
+        elif word == _HUNDRED:
+            total = max(total, 1) * 100
         else:
-            total += _TENS.get(word, _ONES.index(word) if word in _ONES else 0)
-    return min(max(total, 1), _COUNT_MAX)
+            total += _WORTH.get(word, 0)
+    return total
 
 
 def _number_name(number: int) -> str:
@@ -95,6 +111,18 @@ def names_in(template: str) -> list[tuple[str, str | None]]:
             raise ValueError(f"{{{field}:{spec}}} names no function; choose from {known}")
         names.append(pair)
     return names
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield the texts in ``value``, a JSON value, at any depth; names of fields are none."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from texts_in(part)
+    elif isinstance(value, (list, tuple)):  # YAML's !!omap brings tuples
+        for part in value:
+            yield from texts_in(part)
 
 
 def render(template: str, values: Mapping[str, str], now: datetime) -> str | None:

@@ -6,17 +6,20 @@ import json
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from reprlib import repr as short
+from typing import Any, Final
 
 from ..._types import JsonDict
+from ...errors import ConfigError
 from ..engines import ResponderEvent, ResponderPrompt, ToolCall
 from ._prompt import calls_by_id, earlier_messages, last_input, latest_outputs, say, text_of
 from ._script import Rule, Script, ScriptedCall, load_script
-from ._templates import render
+from ._templates import BUILT_INS, names_in, number_in, render
 
 __all__ = ["ScriptedResponder", "load_script"]
 
 _NOT_WORDS = re.compile(r"[^\w']+")
+_ONE_PLACEHOLDER: Final = re.compile(r"\{[^{}]+\}")
 # What a forced call puts into a required argument for which the script has nothing.
 _FILLERS: Mapping[str, Any] = {
     "array": [],
@@ -49,7 +52,11 @@ class ScriptedResponder:
         self._now = now
 
     def respond(self, prompt: ResponderPrompt) -> Iterator[ResponderEvent]:
-        """Yield function calls, or the reply word by word."""
+        """Yield function calls, or the reply word by word.
+
+        Raises:
+            ConfigError: the rule that fits has no reply whose names are all known.
+        """
         told = self._told(prompt)
         if told is not None:
             return self._say(told, prompt)
@@ -66,7 +73,7 @@ class ScriptedResponder:
         for rule in self._script.rules:
             values = _names(rule.instructions, prompt.instructions)
             if values is not None:
-                return self._fill(rule.replies, values)
+                return self._reply(rule, rule.replies, values)
         return None
 
     def _after_call(self, item: JsonDict, prompt: ResponderPrompt) -> Iterator[ResponderEvent]:
@@ -91,19 +98,20 @@ class ScriptedResponder:
         if found is None and required:
             return iter([self._forced_call(names[0], text, prompt)])
         if found is None:
-            return self._say(self._fill([fallback], {"text": text}), prompt)
+            # Reading the script has made sure that it uses no other name.
+            return self._say(render(fallback, {"text": text}, self._now()) or "", prompt)
         rule, values = found
         if not rule.calls:
-            return self._say(self._fill(rule.replies, values), prompt)
+            return self._say(self._reply(rule, rule.replies, values), prompt)
         tools = [(_tool(prompt, call.tool), call) for call in rule.calls]
         calls = [
-            self._call(tool, self._arguments(call, values), text)
+            self._call(tool, call, values, text)
             for tool, call in tools
             if tool is not None and prompt.tool_choice != "none"
         ]
         if not calls:
-            replies = [rule.without_tool] if rule.without_tool else rule.replies
-            return self._say(self._fill(replies, values), prompt)
+            replies = (rule.without_tool,) if rule.without_tool else rule.replies
+            return self._say(self._reply(rule, replies, values), prompt)
         return iter(calls)
 
     def _find(
@@ -126,38 +134,38 @@ class ScriptedResponder:
         values = {**_fields(call.get("arguments", "")), **_fields(output), "output": output}
         for rule in self._script.rules:
             if rule.output_of is not None and rule.output_of == call.get("name"):
-                return self._fill(rule.replies, values)
+                return self._reply(rule, rule.replies, values)
         return output
 
     def _say(self, text: str, prompt: ResponderPrompt) -> Iterator[ResponderEvent]:
         return say(text, prompt.max_output_tokens)
 
-    def _fill(self, templates: tuple[str, ...] | list[str], values: Mapping[str, str]) -> str:
+    def _reply(self, rule: Rule, replies: tuple[str, ...], values: Mapping[str, str]) -> str:
         now = self._now()
-        for template in templates:
+        for template in replies:
             text = render(template, values, now)
             if text is not None:
                 return text
-        return self._script.silence
-
-    def _arguments(self, call: ScriptedCall, values: Mapping[str, str]) -> JsonDict:
-        now = self._now()
-        return {
-            key: render(value, values, now) if isinstance(value, str) else value
-            for key, value in call.arguments.items()
-        }
+        choice = ", ".join(sorted({*values, *BUILT_INS}))
+        missing = {name for name, _ in names_in(replies[-1])} - {*values, *BUILT_INS}
+        raise ConfigError(
+            f"{rule.place}: {short(replies[-1])} uses {{{min(missing)}}}, which is not among what "
+            f"is known here: {choice}; add a reply that needs no more"
+        )
 
     def _forced_call(self, name: str, text: str, prompt: ResponderPrompt) -> ToolCall:
+        tool = _tool(prompt, name) or {"name": name}
         found = self._find(text, prompt, tools=[name])
-        arguments: JsonDict = {}
-        if found is not None:
-            rule, values = found
-            call = next(call for call in rule.calls if call.tool == name)
-            arguments = self._arguments(call, values)
-        return self._call(_tool(prompt, name) or {"name": name}, arguments, text)
+        if found is None:
+            return self._call(tool, ScriptedCall(name), {}, text)
+        rule, values = found
+        return self._call(tool, next(c for c in rule.calls if c.tool == name), values, text)
 
-    def _call(self, tool: JsonDict, arguments: JsonDict, text: str) -> ToolCall:
+    def _call(
+        self, tool: JsonDict, call: ScriptedCall, values: Mapping[str, str], text: str
+    ) -> ToolCall:
         schema = tool.get("parameters") or {}
+        arguments = _filled(call.arguments, schema, values, self._now())
         return ToolCall(tool["name"], json.dumps(_fit(arguments, schema, text)))
 
 
@@ -204,6 +212,36 @@ def _fields(json_text: str) -> dict[str, str]:
     return {k: str(v) for k, v in value.items() if isinstance(v, (str, int, float))}
 
 
+def _filled(value: Any, schema: Any, values: Mapping[str, str], now: datetime) -> Any:
+    """Return ``value``, an argument or a part of one, with the placeholders in its texts filled.
+
+    All else stays what it is in YAML. What the user said is a text even if it is a number, so a
+    placeholder that stands alone becomes one where ``schema`` wants it.
+    """
+    if isinstance(value, dict):
+        parts = _mapping(_mapping(schema).get("properties"))
+        return {key: _filled(part, parts.get(key), values, now) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        items = _mapping(schema).get("items")
+        return [_filled(part, items, values, now) for part in value]
+    if not isinstance(value, str):
+        return value
+    filled = render(value, values, now)
+    if filled is None or not _ONE_PLACEHOLDER.fullmatch(value) or not _wants_number(schema):
+        return filled
+    number = number_in(filled)
+    return filled if number is None else number
+
+
+def _mapping(value: Any) -> JsonDict:
+    return value if isinstance(value, dict) else {}
+
+
+def _wants_number(schema: Any) -> bool:
+    kinds = _kinds(_mapping(schema))
+    return not kinds.isdisjoint(("integer", "number")) and "string" not in kinds
+
+
 def _fit(arguments: JsonDict, schema: JsonDict, text: str) -> JsonDict:
     """Bring ``arguments`` under the names that the session's schema uses.
 
@@ -221,15 +259,20 @@ def _fit(arguments: JsonDict, schema: JsonDict, text: str) -> JsonDict:
     return fitting
 
 
-def _is_nullable(schema: JsonDict) -> bool:
-    """Whether null is allowed: ``"type": ["string", "null"]``, or as one of ``anyOf``."""
+def _kinds(schema: JsonDict) -> set[str]:
+    """Return the types that ``schema`` allows, as its own or as one of ``anyOf``."""
     options = [option for option in schema.get("anyOf") or () if isinstance(option, dict)]
     kinds = [option.get("type") for option in (schema, *options)]
-    return any(kind == "null" or (isinstance(kind, list) and "null" in kind) for kind in kinds)
+    return {
+        name
+        for kind in kinds
+        for name in (kind if isinstance(kind, list) else [kind])
+        if isinstance(name, str)
+    }
 
 
 def _filler(schema: JsonDict, spare: list[Any], text: str) -> Any:
-    if _is_nullable(schema):  # an argument that may be left out
+    if "null" in _kinds(schema):  # an argument that may be left out
         return None
     if schema.get("enum"):
         return schema["enum"][0]

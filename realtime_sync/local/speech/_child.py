@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 
+from ..._net.secrets import without_secrets
 from ...errors import AudioError, ConfigError
 from ._messages import Message, receive_message
 
@@ -117,6 +118,8 @@ async def launch(kind: str, spec: str) -> Child:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            # Whoever may look at a process sees its environment, and so do the programs it starts.
+            env=without_secrets(os.environ),
             # A group of its own: it is killed with whatever it has started, and the signals of a
             # terminal are the server's affair.
             start_new_session=True,

@@ -26,6 +26,7 @@ _LONGEST_BYTES = 16 * 1024 * 1024
 
 # What a worker sends for a job, and the fields that its header has then.
 _ANSWERS: dict[str, dict[str, type]] = {
+    "begun": {"id": int},
     "piece": {"id": int, "text": str},
     "done": {"id": int},
     "error": {"id": int, "kind": str, "message": str},

@@ -11,6 +11,7 @@ from typing import Final
 
 from ..._types import JsonDict
 from ...errors import AudioError, ConfigError
+from ..engines import EngineError
 from ._child import Child, launch
 from ._messages import Message, check_answer, pack
 from ._patience import Patience, pause_s
@@ -19,6 +20,7 @@ __all__ = ["Job", "WorkerProcess"]
 
 _log = logging.getLogger("realtime_sync.local")
 
+_ASK_AGAIN: Final = "ask again"  # the kind of an error that is not the request's
 _WINDOW: Final = 16  # pieces of one job that may lie unread here (3 s of speech)
 
 
@@ -58,7 +60,8 @@ class Job:
 
         Raises:
             ConfigError: the request cannot be served as it is.
-            AudioError: the engine failed, or the worker died or hangs.
+            EngineError: the engine failed at it, or the worker died or hung.
+            AudioError: the worker died or hung at another one.
         """
         while True:
             header, payload = await self._answers.get()
@@ -78,8 +81,8 @@ class Job:
 
 
 def _error_of(header: JsonDict) -> Exception:
-    kind = ConfigError if header["kind"] == "ConfigError" else AudioError
-    return kind(header["message"])
+    kinds = {"ConfigError": ConfigError, _ASK_AGAIN: AudioError}
+    return kinds.get(header["kind"], EngineError)(header["message"])
 
 
 class WorkerProcess:
@@ -110,6 +113,7 @@ class WorkerProcess:
         self._patience = Patience()
         self._answered = False  # anything, by this process
         self._verdict = ""  # why this process was killed
+        self._at: int | None = None  # the job that it works on
         self._sending = asyncio.Lock()
         self._life: asyncio.Task[None] | None = None
 
@@ -199,10 +203,15 @@ class WorkerProcess:
         if self._jobs.pop(key, None) is not None:
             self.post({"op": "cancel", "id": key})
 
-    def _fail_jobs(self, message: str) -> int:
+    def _fail_jobs(self, why: str, advice: str = "ask again") -> int:
+        """Fail all jobs: the one that was worked on for good, for it may be to blame."""
         orphans, self._jobs = self._jobs, {}
-        for job in orphans.values():
-            job.put({"event": "error", "kind": "", "message": message}, b"")
+        for key, job in orphans.items():
+            error = {"event": "error", "kind": _ASK_AGAIN, "message": f"{why}; {advice}"}
+            if key == self._at:
+                error |= {"kind": "", "message": why}
+            job.put(error, b"")
+        self._at = None
         return len(orphans)
 
     # -- one process after the other -------------------------------------------------------------
@@ -213,12 +222,13 @@ class WorkerProcess:
             while True:
                 why = await self._serve(child)
                 fruitless = 0 if self._answered else fruitless + 1
-                failed = self._fail_jobs(f"{why}; ask again")
+                failed = self._fail_jobs(why)
                 _log.warning("%s; it is replaced, %d requests failed", why, failed)
                 child = await self._replace(why, fruitless)
         finally:
+            self._at = None
+            self._fail_jobs("the speech service was closed", "start another one")
             self._refuse("the speech service was closed; start another one")
-            self._fail_jobs(self._refusal)
 
     async def _serve(self, child: Child) -> str:
         """Take the answers of ``child`` until it is gone; return why it is."""
@@ -251,6 +261,10 @@ class WorkerProcess:
             self._condemn(child, f"gave an answer that can't be read ({exc})")
 
     def _dispatch(self, header: JsonDict, payload: bytes) -> None:
+        if header["event"] == "begun":
+            self._at = header["id"]
+            return
+        self._at = None
         self._answered = True
         self._patience.answered()
         job = self._jobs.get(header["id"])

@@ -25,7 +25,8 @@ class SpeechService:
     that dies is replaced, and so is one that hangs: it has work and gives no answer for 10 s and
     twice the length of the sound that it may be working on. A recogniser answers after each 8 s of
     an utterance, or at its end. A voice answers after each portion of 300 characters at the latest;
-    15 characters count as a second. The requests in the worker's hands fail with `AudioError`.
+    15 characters count as a second. The requests in the worker's hands fail with `AudioError`; that
+    on which it worked with `EngineError`, so that nobody tries it again.
 
     Args:
         transcriber: which recogniser, see `transcriber.make_transcriber`.
@@ -96,7 +97,8 @@ class SpeechService:
 
         Raises:
             ConfigError: the recogniser does not know the language.
-            AudioError: recognition failed, the worker died or hangs, or too many utterances wait.
+            EngineError: recognition failed, or the worker died or hung at this utterance.
+            AudioError: it died or hung at another one, or too many utterances wait.
         """
         header = {"op": "transcribe", "language": language, "prompt": prompt}
         job = await _submit(

@@ -6,7 +6,8 @@ it exits, so that a server killed with SIGKILL leaves nothing behind.
 
 Requests, by ``op``: ``transcribe`` and ``synthesize`` start the job ``id``, ``more`` lets it send
 ``credit`` further pieces, ``cancel`` forgets it. Answers, by ``event``: ``ready`` or ``failed``
-once, then per job ``piece`` any number of times and ``done`` or ``error``.
+once, then per job ``piece`` any number of times and ``done`` or ``error``; and ``begun`` before
+each of these, so that the server knows at which job a worker hangs or dies.
 
 Jobs take turns piece by piece, so that a long one does not hold up the others.
 """
@@ -76,6 +77,7 @@ class _Worker:
         if job is None:
             return  # cancelled since the round began
         job.credit -= 1
+        self._write({"event": "begun", "id": key})
         try:
             header, payload = next(job.pieces)
         except StopIteration:

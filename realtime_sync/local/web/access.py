@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hmac
+import re
 
 from attrs import frozen
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 
+from ..._net.secrets import Secrets
 from .client_secrets import IssuedSecret, IssuedSecrets
 from .refusals import refusal
 
 __all__ = ["Access", "Grant"]
 
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."  # how browsers, which can't set headers, pass a key
+_ISSUED = re.compile(r"\bek_\w+")  # where one stands in a text
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
@@ -39,6 +42,11 @@ class Access:
     def __init__(self, key: str | None, secrets: IssuedSecrets) -> None:
         self._key = key
         self._secrets = secrets
+        self._hidden = Secrets("", {"Authorization": key or ""})
+
+    def hide(self, text: str) -> str:
+        """Return what a client has sent with the keys in it masked, such as for the log."""
+        return _ISSUED.sub("ek_***", self._hidden.hide(text))
 
     def check(self, connection: HTTPConnection) -> Grant | JSONResponse:
         """Return what the client may do, or the answer that refuses it."""

@@ -60,7 +60,7 @@ def create_app(
         ],
         middleware=[
             *gate(settings.caller_rules()),
-            Middleware(Doorkeeper, sessions=sessions),
+            Middleware(Doorkeeper, sessions=sessions, hide=access.hide),
             Middleware(SessionLimit, settings.max_sessions),
         ],
         exception_handlers={HTTPException: _http_error, ClientDisconnect: _nobody_reads},

@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket
 from ..._types import JsonDict
 from ...errors import AudioError
 from ..engine_set import EngineSet
+from ..engines import EngineError
 from ..protocol.conversation_session import ConversationSession, OnHeard
 from ..protocol.generation import fail, generate, with_pauses
 from ..protocol.response_builder import ResponseBuilder
@@ -164,8 +165,8 @@ class _ConversationService:
         except Exception as exc:  # whatever a replaced engine raises fails this utterance alone
             _LOGGER.warning("an utterance was not recognised", exc_info=exc)
             error = exc
-        if not isinstance(error, AudioError):
-            part.heard = heard
+        if isinstance(error, EngineError) or not isinstance(error, AudioError):
+            part.heard = heard  # nothing, once it has failed: no later response tries it again
         done(part, error)
 
 

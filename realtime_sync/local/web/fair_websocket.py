@@ -28,6 +28,8 @@ class FairWebSocket(PoliteWebSocket):
         self._unparsed = bytearray()
         self._found = False  # a frame, in the last portion
         self._next_turn: asyncio.Handle | None = None
+        self._late_pongs = b""
+        self._continued = bytearray()  # a message, behind its first frame
 
     def data_received(self, data: bytes) -> None:
         """Take what the transport has read."""
@@ -37,8 +39,7 @@ class FairWebSocket(PoliteWebSocket):
     async def receive(self) -> Any:
         """Return the next ASGI message."""
         message = await super().receive()
-        if self._unparsed:
-            self._parse()
+        self._parse()
         return message
 
     async def send(self, message: Any) -> None:
@@ -52,16 +53,61 @@ class FairWebSocket(PoliteWebSocket):
         self._found = bool(self.conn.events)
         super().handle_events()
 
+    def handle_cont(self, event: Any) -> None:
+        """Add to a message: a million small fragments take less memory as one."""
+        self._continued += event.data
+        if event.fin:
+            self.frames.append(bytes(self._continued))
+            self._continued = bytearray()
+            self.send_receive_event_to_app()
+
+    def fail(self, code: int, reason: str) -> None:
+        """Close because of what the client does, and let go of it."""
+        self._let_go()
+        super().fail(code, reason)
+
+    def handle_ping(self) -> None:
+        """Answer, and where the client takes nothing, only the last ones: RFC 6455, 5.5.3."""
+        pongs = b"".join(self.conn.data_to_send())
+        if self.writable.is_set() or self.conn.close_sent is not None:
+            self.transport.write(pongs)
+        elif pongs:
+            self._late_pongs = pongs
+
+    def resume_writing(self) -> None:
+        """Go on when the client has taken what was written."""
+        super().resume_writing()
+        self.transport.write(self._late_pongs)
+        self._late_pongs = b""
+
+    @property
+    def unfinished_bytes(self) -> int:
+        """How much is held of a message that is expected to go on."""
+        if not self._may_parse:
+            return 0  # we are the ones who have to go on
+        return sum(map(len, (*self.frames, self._continued, self.conn.reader.buffer)))
+
     def connection_lost(self, exc: Exception | None) -> None:
         """End, and let go of messages at once: reference cycles keep a connection for a while."""
-        self._unparsed.clear()
         super().connection_lost(exc)
-        self.frames = []  # of a message that has not ended
+        self._let_go()
         self.conn.parser.close()  # it holds the last frame
         self.conn.reader.discard()  # and this what there is of the next one
 
+    def _let_go(self) -> None:
+        self._unparsed.clear()
+        self._continued = bytearray()
+        self.frames = []  # the first one of a message that has not ended
+
+    def handle_parsed(self) -> None:
+        """Take that all was parsed that may be, for the time being."""
+
     def _parse(self) -> None:
         """Parse up to the first portion in which a frame ends."""
+        self._parse_portions()
+        self.handle_parsed()
+
+    def _parse_portions(self) -> None:
         self._found = False
         size = _PORTION_BYTES
         while self._unparsed and self._may_parse and not self._found:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -70,18 +71,22 @@ class Doorkeeper:
     Args:
         app: what is behind it.
         sessions: told of those that begin and end.
+        hide: masks the keys in what the log is to show.
     """
 
-    def __init__(self, app: ASGIApp, sessions: OpenSessions) -> None:
+    def __init__(
+        self, app: ASGIApp, sessions: OpenSessions, hide: Callable[[str], str] = str
+    ) -> None:
         self._app = app
         self._sessions = sessions
+        self._hide = hide
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or session."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        session = _Session(scope, receive, send, self._sessions)
+        session = _Session(scope, receive, send, self._sessions, self._shown(scope))
         app = self._app
         if self._sessions.draining and _begins_something(scope):
             app = _unavailable()
@@ -89,6 +94,11 @@ class Doorkeeper:
             await app(scope, session.receive, session.send)
         finally:
             await session.leave()
+
+    def _shown(self, scope: Scope) -> str:
+        """Return the path as it may stand in a line; the query is left out, it might hold a key."""
+        # Hidden before it is cut: half a key is no key that could be found.
+        return repr(self._hide(scope["path"])[:_NAMED_CHARS])
 
 
 def _begins_something(scope: Scope) -> bool:
@@ -112,11 +122,14 @@ class _Session:
     server has closed it, until the client has answered, too.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, sessions: OpenSessions) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, sessions: OpenSessions, path: str
+    ) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
         self._sessions = sessions
+        self._path = path
         self._number = 0
         self._begun_s = 0.0
         self._code: int | None = None  # with which it has been closed
@@ -167,9 +180,9 @@ class _Session:
     def _begin(self) -> None:
         self._begun_s = time.monotonic()
         self._number = self._sessions.add(self)
-        path, client = _path_of(self._scope), _client_of(self._scope)
-        open_now = len(self._sessions)
-        _log.info("session %d opened: %s from %s (%d open)", self._number, path, client, open_now)
+        client, open_now = _client_of(self._scope), len(self._sessions)
+        text = "session %d opened: %s from %s (%d open)"
+        _log.info(text, self._number, self._path, client, open_now)
 
     def _tell_end(self) -> None:
         seconds, open_now = time.monotonic() - self._begun_s, len(self._sessions)
@@ -179,13 +192,8 @@ class _Session:
     def _answered(self, status: int) -> None:
         level = logging.DEBUG if status < 400 else logging.INFO
         method = self._scope.get("method", "WebSocket")
-        path, client = _path_of(self._scope), _client_of(self._scope)
-        _log.log(level, "answered %d: %s %s from %s", status, method, path, client)
-
-
-def _path_of(scope: Scope) -> str:
-    """Return the path as it may stand in a line; the query might hold a key."""
-    return repr(scope["path"][:_NAMED_CHARS])
+        client = _client_of(self._scope)
+        _log.log(level, "answered %d: %s %s from %s", status, method, self._path, client)
 
 
 def _client_of(scope: Scope) -> str:

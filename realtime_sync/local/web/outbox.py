@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Awaitable, Callable
 
 from ..._types import JsonDict
+from ..protocol.wire import write_event
 
 __all__ = ["Outbox"]
 
@@ -40,7 +40,7 @@ class Outbox:
 
     def put(self, event: JsonDict) -> None:
         """Queue ``event``."""
-        text = json.dumps(event, separators=(",", ":"))
+        text = write_event(event)
         self._queue.append(text)
         self._bytes += len(text)
         self._filled.set()

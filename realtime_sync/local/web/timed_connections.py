@@ -1,7 +1,8 @@
 """Connections on which the client takes too long: they are closed, and leave room for others.
 
 A client has some seconds until its first request is complete, its TLS handshake included, and as
-many for each request after an answer; and once its session is over, to take what was sent.
+many for each request after an answer; for each message of a WebSocket; and once its session is
+over, to take what was sent.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from .fair_websocket import FairWebSocket
+from .incoming import IncomingMessages
 from .refusals import refusal
 
 __all__ = ["MOST_WAITING", "TimedHttp", "TimedWebSocket", "Waiting"]
@@ -67,12 +69,21 @@ class TimedHttp(H11Protocol):
         config: of the server.
         server_state: of the server.
         waiting: those of its connections that are waited for.
+        incoming: the messages that come on those that became WebSockets.
     """
 
-    def __init__(self, config: Config, server_state: ServerState, waiting: Waiting) -> None:
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        waiting: Waiting,
+        incoming: IncomingMessages,
+    ) -> None:
         super().__init__(config, server_state, app_state={})
         self._waiting = waiting
-        self.ws_protocol_class = partial(TimedWebSocket, limit_s=waiting.limit_s)  # type: ignore[assignment]  # it is only called
+        self.ws_protocol_class = partial(  # type: ignore[assignment]  # it is only called
+            TimedWebSocket, limit_s=waiting.limit_s, incoming=incoming
+        )
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn's
         """Begin."""
@@ -133,13 +144,29 @@ class TimedWebSocket(FairWebSocket):
 
     Args:
         limit_s: how long the client may take to read the last messages, once its session is over.
+        incoming: the messages of the whole server that have begun and not ended.
         options: see uvicorn's class.
     """
 
-    def __init__(self, *, limit_s: float, **options: Any) -> None:
+    def __init__(self, *, limit_s: float, incoming: IncomingMessages, **options: Any) -> None:
         super().__init__(**options)
         self._limit_s = limit_s
+        self._incoming = incoming
         self._last: asyncio.TimerHandle | None = None
+
+    def handle_parsed(self) -> None:
+        """Tell what is held of a message."""
+        if held := self.unfinished_bytes:
+            self._incoming.hold(self, held)
+        else:
+            self._incoming.end(self)
+
+    def give_up(self, code: int, reason: str) -> None:
+        """Hold nothing of the message any more, and close."""
+        if self.close_sent:
+            self.transport.abort()  # it was told already
+        else:
+            self.fail(code, reason)
 
     async def run_asgi(self) -> None:
         """Serve the session."""
@@ -149,6 +176,7 @@ class TimedWebSocket(FairWebSocket):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
+        self._incoming.end(self)
         if self._last is not None:
             self._last.cancel()
         super().connection_lost(exc)

@@ -23,6 +23,7 @@ from ..engine_set import EngineSet, open_engines
 from ..server_settings import ServerSettings
 from .asgi import create_app
 from .descriptors import FailedAccepts, fitted
+from .incoming import IncomingMessages
 from .open_sessions import OpenSessions
 from .server_log import logging_to_stderr
 from .stop_signals import stop_signals
@@ -174,10 +175,13 @@ class _Server(uvicorn.Server):
         """Listen, with connections of our own, and say so."""
         limit_s = self._settings.request_timeout_s
         waiting = Waiting(limit_s, most=self._most_waiting)
+        incoming = IncomingMessages(
+            self._settings.message_timeout_s, self._settings.max_incoming_mib << 20
+        )
         loop = asyncio.get_running_loop()
         self.servers = [
             await loop.create_server(
-                lambda: TimedHttp(self.config, self.server_state, waiting),
+                lambda: TimedHttp(self.config, self.server_state, waiting, incoming),
                 sock=listener,
                 backlog=self.config.backlog,
                 ssl=self.config.ssl,

@@ -16,6 +16,7 @@ from scripted_links import (
 
 from realtime_sync import (
     AuthenticationError,
+    ConfigError,
     ConnectError,
     ConnectionClosedError,
     ConnectionClosedOK,
@@ -166,6 +167,21 @@ def test_the_program_may_give_up(links: ScriptedLinks) -> None:
     with pytest.raises(ConnectionClosedError, match=r"oops.*on_reconnecting gave up") as caught:
         connection.recv(GUARD_S)
     assert caught.value.code == 1011
+    assert links.opened == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(7, "returned an int; return None"), ({"extra_qurey": {}}, "with 'extra_qurey'; it may have")],
+)
+def test_an_answer_that_means_nothing_ends_it_and_is_told(
+    links: ScriptedLinks, answer: Any, words: str
+) -> None:
+    connection, link = links.connect(reconnect=AT_ONCE, on_reconnecting=lambda event: answer)
+    link.peer.drop()
+    with pytest.raises(ConnectionClosedError, match=f"could not reconnect: .*{words}") as caught:
+        connection.recv(GUARD_S)
+    assert isinstance(caught.value.__cause__, ConfigError)
     assert links.opened == 1
 
 

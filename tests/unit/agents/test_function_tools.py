@@ -190,6 +190,15 @@ def test_words_that_fail_themselves(caplog: pytest.LogCaptureFixture) -> None:
     assert text_by(lambda *_: 7, context(), ValueError()) == "7"  # type: ignore[arg-type, return-value]
 
 
+@pytest.mark.parametrize("said", [None, ""])
+def test_who_says_nothing_has_the_fixed_words(said: Any, caplog: pytest.LogCaptureFixture) -> None:
+    def silent(ctx: RunContextWrapper[Any], error: Exception) -> str:
+        return said  # type: ignore[no-any-return]  # that is the test
+
+    assert invoke(raising(failure_error_function=silent)) == FAILURE
+    assert "silent has returned no words for an error; return a text" in caplog.text
+
+
 def test_without_words_it_is_raised() -> None:
     with pytest.raises(ValueError, match="a secret"):
         invoke(raising(failure_error_function=None))

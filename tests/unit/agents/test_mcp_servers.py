@@ -251,3 +251,40 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "mcp", None)
     with pytest.raises(ConfigError, match=re.escape(install_command("mcp"))):
         MCPServerStdio({"command": "shop"})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": 7}, "the name of an MCP server must be a text, not 7"),
+        ({"cache_tools_list": "no"}, "cache_tools_list must be True or False, not 'no'"),
+        ({"use_structured_content": 7}, "use_structured_content must be True or False, not 7"),
+        ({"client_session_timeout_seconds": 10**400}, "client_session_timeout_seconds=1000.* time"),
+        ({"client_session_timeout_seconds": True}, "client_session_timeout_seconds=True is no"),
+        ({"require_approval": 1}, "require_approval=1 can't be meant"),
+    ],
+)
+def test_options_that_can_t_be_meant(options: Any, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        MCPServerStdio({"command": "shop"}, **options)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        (7, "params are a dictionary, not 7"),
+        ({"command": 7}, "params need 'command', a text, and are {'command': 7}"),
+        ({"command": "a", 7: 1, "b": 2}, "params have 'b', 7; known are command, args"),
+    ],
+)
+def test_params_that_can_t_be_meant(params: Any, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        MCPServerStdio(params)
+    with pytest.raises(UserError, match="terminate_on_close of an MCP server must be True or"):
+        MCPServerStreamableHttp({"url": "http://a", "terminate_on_close": "no"})  # type: ignore[typeddict-item]
+
+
+def test_no_time_is_for_ever() -> None:
+    for seconds in (None, 0):
+        server = MCPServerStdio({"command": "shop"}, client_session_timeout_seconds=seconds)
+        assert server._timeout is None

@@ -147,6 +147,23 @@ def test_an_outcome_that_nobody_waits_for_changes_nothing() -> None:
     assert words.passed(running) == checked("x" * 20)
 
 
+def test_whether_one_runs() -> None:
+    words = Words(debounce=5)
+    assert not words.checks.running
+    check = words.delta("12345")
+    words.delta("67890")
+    assert words.checks.running
+    following = words.passed(check)
+    assert words.checks.running
+    assert words.passed(following) is None
+    assert not words.checks.running
+    last = words.done("1234567890!")
+    assert words.checks.running
+    assert last is not None
+    words.checks.tripped(last)
+    assert not words.checks.running
+
+
 def test_each_part_for_itself() -> None:
     checks = OutputChecks(5)
     assert checks.delta("r", "item", 0, "first") == OutputCheck("r", ("item", 0), "first")

@@ -156,6 +156,59 @@ def test_an_export_is_imported() -> None:
     assert {event[2] for event in sent.events} == {"at the end"}
 
 
+def test_what_is_imported_again_changes_nothing() -> None:
+    data = history_of(TALK)[0].export()
+    history, sent = history_of([])
+    history.import_history(data)
+    sent.events.clear()
+    history.import_history(data)  # nothing of it is confirmed yet
+    assert sent.events == []
+    history, sent = history_of(TALK)
+    history.import_history(data)  # all of it is there
+    assert sent.events == []
+
+
+def test_what_is_there_keeps_its_place_and_the_rest_comes_behind_it() -> None:
+    data = history_of(TALK)[0].export()
+    history, sent = history_of(TALK[:1])
+    history.import_history(data)
+    assert [(event[0], event[2]) for event in sent.events] == [("c", "u"), ("o", "c"), ("a", "o")]
+
+
+def test_what_was_deleted_can_be_imported_again() -> None:
+    data = history_of(TALK)[0].export()
+    history, sent = history_of([])
+    history.import_history(data)
+    history.delete("u")
+    sent.events.clear()
+    history.import_history(data)
+    assert [event[0] for event in sent.events] == ["u"]
+
+
+def test_what_was_confirmed_and_is_gone_can_be_imported_again() -> None:
+    data = history_of(TALK)[0].export()
+    items: dict[str, Any] = {}
+    history, sent = history_of([])
+    history._connection.conversation.history.items = items  # type: ignore[misc]
+    history.import_history(data)
+    items["u"] = TALK[0]
+    history.import_history(data)
+    del items["u"]
+    sent.events.clear()
+    history.import_history(data)
+    assert [event[0] for event in sent.events] == ["u"]
+
+
+def test_an_id_that_is_sent_already_is_not_sent_again() -> None:
+    history, sent = history_of([])
+    item = UserMessageItem.model_validate(
+        {"item_id": "u", "content": [{"type": "input_text", "text": "Hello!"}]}
+    )
+    assert history.add(item) == "u"
+    assert history.add(item) != "u"
+    assert len({event[0] for event in sent.events}) == 2
+
+
 def test_what_is_imported_stands_in_front_of_what_is_there() -> None:
     data = history_of(TALK)[0].export()
     history, sent = history_of([message("new", "user", "Hello?")])

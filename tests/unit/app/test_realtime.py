@@ -187,6 +187,25 @@ def test_async_functions_are_refused(function: Any) -> None:
             register(function)
 
 
+def test_functions_that_take_something_else_are_refused() -> None:
+    app = Realtime("gpt-realtime")
+
+    def tool(word: str) -> str:
+        return word
+
+    def nothing() -> str:
+        return ""
+
+    for register, takes in (
+        (app.sender(), r"sender 'nothing' is called with \(context\), and takes \(\)"),
+        (app.receiver("text"), r"receiver 'nothing' is called with \(response, context\)"),
+        (app.function_call(tool), r"handler 'nothing' is called with \(call, context\)"),
+    ):
+        with pytest.raises(ConfigError, match=takes):
+            register(nothing)  # type: ignore[arg-type]
+        register(print)  # says nothing of what it takes
+
+
 def test_what_else_is_refused() -> None:
     app = Realtime("gpt-realtime")
     with pytest.raises(ConfigError, match="parentheses"):
@@ -195,6 +214,8 @@ def test_what_else_is_refused() -> None:
         app.receiver("sound")  # type: ignore[call-overload]
     with pytest.raises(ConfigError, match="is a function"):
         app.receiver("text")(7)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="model must be a text with something in it"):
+        Realtime("")
     with pytest.raises(ConfigError, match="takes a list"):
         Realtime("gpt-realtime", tools=print)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="connection_options takes a dictionary"):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from audio_clock import AudioClock
 
@@ -37,11 +39,12 @@ from realtime_sync.audio.base import (
     _AdaptedSink,
     as_sink,
     as_source,
+    chunks_of,
 )
 from realtime_sync.audio.recorder import RecordedSink, RecordedSource
 from realtime_sync.cli._interview import Interview
 from realtime_sync.cli.talk import _Metered
-from realtime_sync.errors import ConfigError
+from realtime_sync.errors import ConfigError, FormatError
 from realtime_sync.testing import MemorySink, MemorySource
 
 CHUNKS = [b"\1\0" * 480, b"\2\0" * 480]
@@ -305,3 +308,167 @@ def test_of_a_path_it_is_said_what_reads_and_writes_it(path: Any) -> None:
 def test_the_door_names_all_that_is_missing() -> None:
     with pytest.raises(ConfigError, match=r"'list' objects.*lack: close, rate;.*audio\.Source"):
         as_source([b""])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("take", [as_source, SourceWrapper])
+@pytest.mark.parametrize("end", [Microphone, WavSource, MemorySource, dict])
+def test_a_class_is_no_source(take: Callable[[Any], Any], end: Any) -> None:
+    name = end.__name__
+    with pytest.raises(ConfigError, match=rf"^{name} is a class; give a source of it: {name}\("):
+        take(end)
+
+
+@pytest.mark.parametrize("take", [as_sink, SinkWrapper])
+@pytest.mark.parametrize("end", [Speaker, WavSink, MemorySink, dict])
+def test_a_class_is_no_sink(take: Callable[[Any], Any], end: Any) -> None:
+    name = end.__name__
+    with pytest.raises(ConfigError, match=rf"^{name} is a class; give a sink of it: {name}\("):
+        take(end)
+
+
+@pytest.mark.parametrize("base", [object, Source, Sink])
+@pytest.mark.parametrize("rate", [0, "24000", 24_000.0, None])
+def test_a_rate_that_is_none_is_told_whose_it_is(base: type, rate: object) -> None:
+    if base is not Sink:
+        source = make_end(base, SOURCE | {"rate": (None, rate)})
+        with pytest.raises(ConfigError, match=rf"^source\.rate={rate!r} is not a sample rate"):
+            as_source(source)
+    if base is not Source:
+        sink = make_end(base, SINK | {"rate": (None, rate)})
+        with pytest.raises(ConfigError, match=rf"^sink\.rate={rate!r} is not a sample rate"):
+            as_sink(sink)
+
+
+class Tape(Sink):
+    """A sink that is right, for those that are not."""
+
+    rate = 16_000
+
+    def write(self, audio: bytes, *, item_id: str | None = None, content_index: int = 0) -> None:
+        """Forget it."""
+
+    def clear(self) -> None:
+        """Nothing is left."""
+
+    def drain(self, timeout: float | None = None) -> bool:
+        return True
+
+    def played_ms(self, item_id: str | None, content_index: int = 0) -> int:
+        return 0
+
+
+async def later(*_: object, **__: object) -> None:
+    """What nobody awaits."""
+
+
+WRITES = "audio, item_id=…, content_index=…"
+
+
+def called(name: str, takes: str, parameters: str) -> str:
+    """Return what is told of a method that can't be called as it will be."""
+    return re.escape(f"End.{name} is called with ({takes}), and takes ({parameters}): change")
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "words"),
+    [
+        (
+            "write",
+            lambda audio: None,
+            called("write", "audio, item_id=…, content_index=…", "audio"),
+        ),
+        (
+            "write",
+            lambda *, item_id, content_index: None,
+            called("write", WRITES, "item_id, content_index"),
+        ),
+        ("clear", lambda now: None, called("clear", "", "now")),
+        ("drain", lambda: True, called("drain", "timeout", "")),
+        ("played_ms", lambda item_id: 0, called("played_ms", "item_id, content_index", "item_id")),
+        ("handed_ms", lambda: 0, called("handed_ms", "item_id, content_index", "")),
+        ("flush", lambda now: None, called("flush", "", "now")),
+        ("pause", lambda now: None, called("pause", "", "now")),
+        ("resume", lambda now: None, called("resume", "", "now")),
+        ("listen", lambda: None, called("listen", "hear", "")),
+        ("clear", 7, r"End\.clear must be a function, not 7"),
+        ("write", later, r"End\.write is async and nobody would await it"),
+    ],
+)
+def test_a_sink_that_can_not_be_called_is_told_before_it_is(
+    name: str, method: object, words: str
+) -> None:
+    made = staticmethod(method) if callable(method) else method
+    end = type("End", (Tape,), {name: made})()
+    for take in (as_sink, SinkWrapper):
+        with pytest.raises(ConfigError, match=f"^{words}"):
+            take(end)
+
+
+def test_a_source_that_can_not_be_closed_is_told_before_it_is() -> None:
+    class End(MemorySource):
+        def close(self, now: bool) -> None:  # type: ignore[override]
+            """Take too much."""
+
+    with pytest.raises(ConfigError, match=called("close", "", "now")):
+        as_source(End())
+
+
+def test_methods_whose_arguments_nothing_tells_are_taken() -> None:
+    class Dull:
+        def __call__(self, *arguments: object, **names: object) -> None:
+            """Do nothing."""
+
+        @property
+        def __signature__(self) -> object:
+            raise ValueError("written in C")
+
+    end = type("End", (Tape,), {"clear": Dull()})()
+    assert as_sink(end) is end
+
+
+# -- what a source yields --------------------------------------------------------------------------
+
+
+def chunks_from(said: object) -> list[bytes]:
+    return list(chunks_of(as_source(make_end(object, SOURCE | {"__iter__": ((), said)}))))
+
+
+def test_chunks_are_bytes_whatever_a_source_keeps_them_in() -> None:
+    forms = [
+        CHUNKS[0],
+        bytearray(CHUNKS[0]),
+        memoryview(CHUNKS[0]),
+        np.frombuffer(CHUNKS[0], "<i2"),
+    ]
+    assert chunks_from(forms) == [CHUNKS[0]] * 4
+    assert all(type(chunk) is bytes for chunk in chunks_from(forms))
+    assert chunks_from([b"", CHUNKS[1]]) == [b"", CHUNKS[1]]
+
+
+@pytest.mark.parametrize(
+    ("chunk", "words"),
+    [
+        (7, "audio is int"),
+        ("AAAA", "audio is str"),
+        (None, "audio is NoneType"),
+        ([1, 2], "audio is list"),
+        (bytes(961), "audio has 961 bytes"),
+        (np.zeros(4), "audio has dtype float64"),
+    ],
+)
+def test_a_chunk_that_is_none_is_told_what_it_is(chunk: object, words: str) -> None:
+    with pytest.raises(FormatError, match=f"^the source gave a chunk that is none: {words}"):
+        chunks_from([CHUNKS[0], chunk])
+
+
+def test_a_source_without_an_iterator_is_told_so() -> None:
+    class End(MemorySource):
+        def __iter__(self) -> Any:
+            return said
+
+    for said in (None, 7, later(), CHUNKS):
+        for source in (End(), SourceWrapper(End())):
+            with pytest.raises(ConfigError, match=r"^the source's __iter__ gave .*with yield"):
+                next(chunks_of(source))
+        if inspect.iscoroutine(said):
+            said.close()

@@ -17,9 +17,9 @@ import pytest
 from guards import Guard
 from sound_files import wav
 
-from realtime_sync.audio import Sound, WavSource, read_wav
+from realtime_sync.audio import Sound, StereoRecorder, WavSink, WavSource, read_wav, write_wav
 from realtime_sync.audio._input_file import InputFile, WholeFile
-from realtime_sync.errors import AudioError, FormatError
+from realtime_sync.errors import AudioError, ConfigError, FormatError
 
 PCM = bytes(range(256)) * 20
 WAV = wav(PCM)
@@ -30,11 +30,11 @@ class Text(str):
 
 
 class Place(os.PathLike):  # type: ignore[type-arg]
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | bytes) -> None:
         self.path = path
 
-    def __fspath__(self) -> str:
-        return str(self.path)
+    def __fspath__(self) -> str | bytes:
+        return str(self.path) if isinstance(self.path, Path) else self.path
 
 
 @pytest.fixture
@@ -50,6 +50,39 @@ def test_every_kind_of_file_is_read(path: Path) -> None:
         assert Sound.from_wav(file) == Sound(PCM)
         assert b"".join(WavSource(file, pace="fast", trailing_silence_ms=0)).startswith(PCM)
     assert read_wav(memoryview(WAV * 2)[::1][: len(WAV)]) == PCM
+
+
+def test_a_name_that_is_no_utf8_is_read_and_written(tmp_path: Path) -> None:
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav")
+    for path in (name, Path(name), Place(Path(name)), Place(os.fsencode(name))):
+        write_wav(path, PCM)
+        assert [os.fsencode(file.name) for file in tmp_path.iterdir()] == [b"caf\xe9.wav"]
+        assert read_wav(path) == PCM
+        Path(name).unlink()
+        with WavSink(path, pace="fast") as sink:
+            sink.write(PCM)
+        assert b"".join(WavSource(path, pace="fast", trailing_silence_ms=0)).startswith(PCM)
+        StereoRecorder(path).close()
+        Sound(PCM).save(path)
+        assert Sound.from_wav(path) == Sound(PCM)
+
+
+def test_what_can_be_no_path_is_told_so(tmp_path: Path) -> None:
+    for path in ("a\0b", "\ud800", Place(7)):  # type: ignore[arg-type]
+        with pytest.raises(AudioError, match=r"^can't read .*: no file can have this name"):
+            read_wav(path)
+        with pytest.raises(ConfigError, match=r"^path must be the path of a file, a text or a"):
+            write_wav(path, PCM)
+    encoded = os.fsencode(tmp_path / "a.wav")
+    for write in (WavSink, StereoRecorder):
+        with pytest.raises(ConfigError, match=r"such as os\.fsdecode\(path\), not b'"):
+            write(encoded)
+    with pytest.raises(FormatError, match=r"is text, .*if it is a path, decode it: os\.fsdecode"):
+        read_wav(encoded)
+    for data in (b"text\0", b"t" * 1025):
+        with pytest.raises(FormatError, match="ffmpeg") as caught:
+            read_wav(data)
+        assert "fsdecode" not in str(caught.value)
 
 
 def test_an_open_file_is_read_from_where_it_stands_and_stays_open(path: Path) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from realtime_sync._installation import install_command
 from realtime_sync.audio import Sound, WavSource, level_dbfs, read_wav
+from realtime_sync.audio._sound_reader import SoundReader
 from realtime_sync.errors import AudioError, ConfigError, FormatError
 
 RATE = 24_000
@@ -107,15 +108,87 @@ def test_a_coding_of_wav_that_must_go_back_is_refused_in_a_pipe() -> None:
         read_wav(raw)
 
 
-def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(
+LONG = np.random.default_rng(2).normal(0, 0.05, 4 * RATE)
+# What a file is, and how many samples are lost at most where it was damaged: what its decoder can
+# only take as a whole. The pages of Ogg hold a second here.
+DAMAGED = {
+    "FLAC": ("FLAC", "PCM_16", 4096),
+    "Vorbis": ("OGG", "VORBIS", 1.2 * RATE),
+    "Opus": ("OGG", "OPUS", 1.2 * RATE),
+    "MP3": ("MP3", "MPEG_LAYER_III", 3 * 1152),
+    "AIFF": ("AIFF", "PCM_16", 60),
+}
+
+
+@cache
+def long_one(kind: str, coding: str) -> bytes:
+    return written(kind, coding, LONG)
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+@pytest.mark.parametrize("share", [0.4, 0.5, 0.62, 0.75, 0.9, 0.99])
+def test_of_a_file_that_was_cut_off_all_is_read_that_is_there(
+    name: str, share: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    kind, coding, unit = DAMAGED[name]
+    whole = long_one(kind, coding)
+    data = whole[: int(share * len(whole))]
+    samples = len(read_wav(data)) // 2
+    assert samples >= share * len(LONG) - unit
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    told = f"what was given ({len(data)} bytes) ({kind.title() if kind == 'OGG' else kind})"
+    assert record.getMessage().startswith(f"{told} is damaged: ")
+    assert record.getMessage().endswith(f"; {samples * 1000 // RATE} ms of sound could be read")
+
+
+@pytest.mark.parametrize("block_ms", [1, 20, 1000])
+def test_what_is_read_before_the_fault_does_not_depend_on_the_pieces(block_ms: int) -> None:
+    whole = long_one("FLAC", "PCM_16")
+    exact = np.rint(LONG * 32768).astype("<i2")
+    with SoundReader(whole[: len(whole) // 2]) as reader:
+        got = np.concatenate([*reader.blocks(block_ms)])
+    assert len(got) % 4096 == 0
+    assert len(got) > len(exact) // 2 - 4096
+    assert np.array_equal(got, exact[: len(got)])
+
+
+def test_a_flac_file_that_ends_between_two_frames_is_cut_off(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    whole = written("FLAC", "PCM_16", np.tile(TONE, 3))
-    with caplog.at_level(logging.WARNING, "realtime_sync.audio"):
-        pcm = read_wav(whole[: len(whole) // 2])
-    assert RATE < len(pcm) < 3 * RATE
-    assert read_wav(whole).startswith(pcm)
-    assert "(FLAC) is damaged after 1" in caplog.text
+    whole = bytearray(written("FLAC", "PCM_16"))
+    whole[21:26] = (int.from_bytes(whole[21:26], "big") + 2 * RATE).to_bytes(5, "big")
+    assert len(read_wav(bytes(whole))) == 2 * RATE
+    assert "(FLAC) is damaged: it was cut off; 1000 ms" in caplog.text
+
+
+def test_a_flac_file_whose_end_nobody_knew_is_whole(caplog: pytest.LogCaptureFixture) -> None:
+    whole = bytearray(written("FLAC", "PCM_16"))
+    whole[21:26] = bytes([whole[21] & 0xF0, 0, 0, 0, 0])
+    assert read_wav(bytes(whole)) == read_wav(written("FLAC", "PCM_16"))
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(("kind", "coding"), [*EXACT, *LOSSY])
+def test_nothing_is_said_of_a_file_that_is_right(
+    kind: str, coding: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    read_wav(long_one(kind, coding))
+    read_wav(written(kind, coding, np.stack([TONE, -TONE], axis=1), 48_000))
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("name", ["Vorbis", "Opus"])
+def test_a_page_of_ogg_that_is_damaged_is_left_out(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    kind, coding, unit = DAMAGED[name]
+    turned = bytearray(long_one(kind, coding))
+    turned[len(turned) // 2] ^= 0xFF
+    samples = len(read_wav(bytes(turned))) // 2
+    assert len(LONG) - unit <= samples < len(LONG)
+    (record,) = caplog.records
+    assert "(Ogg) is damaged: the page at byte " in record.getMessage()
 
 
 CUT_VORBIS = written("OGG", "VORBIS", np.tile(TONE, 3))[:3600]

@@ -151,6 +151,12 @@ def test_wrong_options_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(ConfigError, match=words):
             WavSource(path, **options)  # type: ignore[arg-type]
+    for rate in (0, 24_000.0, "24000", None):
+        for read in (read_wav, WavSource):
+            with pytest.raises(ConfigError, match=rf"^rate={rate!r} is not a sample rate"):
+                read(path, rate=rate)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"^rate=0 "):  # before the file is looked at
+        read_wav(tmp_path / "missing.wav", rate=0)
     with pytest.raises(ConfigError, match="pace='slow'"):
         WavSink(tmp_path / "a.wav", pace="slow")  # type: ignore[arg-type]
     assert not (tmp_path / "a.wav").exists()

@@ -34,6 +34,7 @@ NEVER = (
     "np.nan_to_num", "PCM16 bytes or a NumPy array", "mix_down(x", "x.astype(",
     ".astype(np.float32)", "x / np.float32(", "x.view(", 'open(path, "rb")',
     "7 is no length", "item_id=7 is none", "device=7 is none", "pcm=7 is no sound",
+    "os.fsdecode(path)", "the source's __iter__", "that is none", "is a class;",
     "content_index=7 is no",
     "with Microphone()", "with Speaker()", "realtime_sync.audio.", "before close()",
     # clients: it asks for nothing of the beta's, and gives texts
@@ -42,7 +43,8 @@ NEVER = (
     "exclude each other: pass one", "azure_endpoint and base_url", "or a base_url",
     "default_headers is", "=7 is wrong; give a list", "unexpected keyword argument",
     "callable returned no key", "model and call_id", "no calls to join",
-    "for example model='speech", "what has a token()",
+    "the dialect factory returned", "for example model='speech", "what has a token()",
+    "write websocket_connection_options={", "write connection.session.update(session=…)",
     # voice: it gives rules that are right, and asks for no words
     "backchannels=", "verdict_s=", "min_ms and resume", "runs once", "say() takes",
     "unknown_tools must", "a voice loop takes", "must be an object with process()",
@@ -121,8 +123,8 @@ def test_every_entry_is_for_a_message_that_there_is() -> None:
             "there is no button to press; give --push-to-talk",
         ),
         (
-            "the session has ended (code 1006); open another",
-            "the session has ended (code 1006); start again",
+            "it has ended; client.realtime_distiller(project=…, uuid=…) opens another",
+            "it has ended; start again",
         ),
         ("out of memory", "out of memory"),
     ],

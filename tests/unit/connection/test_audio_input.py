@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import struct
 
 import numpy as np
 import pytest
+from sound_files import MARKED
 
 from realtime_sync.connection._audio_input import (
+    FirstSound,
     append_message,
     audio_base64,
     check_beginning,
@@ -72,26 +73,18 @@ def test_g711_may_have_an_odd_length_but_not_be_an_array() -> None:
 
 # -- how a first sound begins ----------------------------------------------------------------------
 
-WAV = struct.pack("<4sI4s4sI", b"RIFF", 44, b"WAVE", b"fmt ", 16) + bytes(28)
-FILES = {
-    "WAV": WAV,
-    "FLAC": b"fLaC\0\0\0\x22" + bytes(40),
-    "Ogg": b"OggS\0\x02" + bytes(40),
-    "MP3": b"ID3\4\0\0\0\0\2\1" + bytes(40),
-}
-
 
 def begin(audio: object, *, pcm: bool = True) -> None:
     check_beginning(audio, audio_base64(audio, pcm=pcm))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", MARKED)
 def test_a_whole_file_is_refused_in_every_form(kind: str) -> None:
-    data = FILES[kind]
+    data = MARKED[kind]
     samples = np.frombuffer(data, "<i2")
     forms = (data, bytearray(data), memoryview(data), base64.b64encode(data).decode(), samples)
     for form in (*forms, samples.astype(np.float32) / 32768):
-        with pytest.raises(FormatError, match=rf"audio is a whole {kind} file.*read_wav\("):
+        with pytest.raises(FormatError, match=f"audio is a whole {kind} file, header and all"):
             begin(form)
     with pytest.raises(FormatError, match=f"whole {kind} file"):
         begin(data, pcm=False)
@@ -141,9 +134,9 @@ def test_text_that_is_no_base64_is_told_what_it_is(text: str, advice: str) -> No
         begin(text)
 
 
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", MARKED)
 def test_a_file_of_odd_length_is_a_file_and_no_half_sample(kind: str) -> None:
-    for data in (FILES[kind], FILES[kind] + b"x"):
+    for data in (MARKED[kind], MARKED[kind] + b"x"):
         with pytest.raises(FormatError, match=f"whole {kind} file"):
             begin(data)
 
@@ -164,3 +157,38 @@ def test_quiet_sound_is_not_taken_for_hexadecimal(pcm: bytes) -> None:
 
 def test_only_the_beginning_of_text_is_looked_at() -> None:
     begin("AAAA" * 16 + "!!!!")
+
+
+# -- and one that comes in pieces ------------------------------------------------------------------
+
+
+def forms_of(piece: bytes) -> tuple[object, ...]:
+    return piece, base64.b64encode(piece).decode(), np.frombuffer(piece, "<i2")
+
+
+def add(first: FirstSound, piece: object) -> bool:
+    return first.add(piece, audio_base64(piece, pcm=True))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", MARKED)
+@pytest.mark.parametrize("size", [2, 6, 44])
+@pytest.mark.parametrize("form", [0, 1, 2], ids=["bytes", "base64", "array"])
+def test_a_file_in_pieces_is_a_file(kind: str, size: int, form: int) -> None:
+    data, first = MARKED[kind], FirstSound()
+    pieces = [forms_of(data[at : at + size])[form] for at in range(0, len(data), size)]
+    with pytest.raises(FormatError, match=f"audio is a whole {kind} file"):
+        assert not any(add(first, piece) for piece in pieces)
+
+
+def test_sound_in_pieces_is_looked_at_no_longer_than_it_must_be() -> None:
+    first = FirstSound()
+    assert not any(add(first, piece) for piece in forms_of(bytes(20)))
+    assert add(first, bytes(4))
+    with pytest.raises(FormatError, match="is base64 text in bytes"):
+        add(FirstSound(), base64.b64encode(bytes(range(200))))
+
+
+def test_base64_that_is_none_further_on_is_the_servers_business() -> None:
+    for text in ("AAAA" * 16 + "!AAA", "AAAA" * 500 + "===="):
+        begin(text)
+        assert not FirstSound().add(text, text.encode()[:60])

@@ -47,6 +47,14 @@ def test_a_type_that_does_not_exist_and_what_is_no_handler(method: str) -> None:
             call("n.1", wrong)
 
 
+@pytest.mark.parametrize("method", ["on", "once", "off"])
+def test_a_handler_takes_the_event(method: str) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"given to {method} is called with \(event\), and takes"
+    ):
+        getattr(Table(), method)("n.1", lambda: None)
+
+
 @pytest.mark.parametrize("method", ["on", "once"])
 def test_a_decorator_tells_of_a_mistake_where_it_stands(method: str) -> None:
     register = getattr(Table(), method)

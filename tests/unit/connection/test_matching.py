@@ -92,6 +92,11 @@ def test_a_predicate_that_nobody_would_await_is_none() -> None:
         matcher(found, "wait_for")  # type: ignore[arg-type]
 
 
+def test_a_predicate_takes_the_event() -> None:
+    with pytest.raises(LocalProtocolError, match=r"is called with \(event\), and takes \(a, b\)"):
+        matcher(lambda a, b: True, "watch")  # type: ignore[arg-type,misc]
+
+
 def test_event_is_for_handlers() -> None:
     with pytest.raises(ConfigError, match="'event' stands for every event in on"):
         matcher("event", "wait_for")

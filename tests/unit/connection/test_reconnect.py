@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from realtime_sync import ConfigError, ConnectionClosedError, ConnectionClosedOK, ReconnectPolicy
+from realtime_sync.connection.reconnect import checked_answer
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,44 @@ def test_what_is_no_delay_or_count_is_refused(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(ConfigError, match=f"{name} is .*; give .*at least 0"):
         ReconnectPolicy(**wrong)
+
+
+# -- what `on_reconnecting` answers ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"abort": True},
+        {"extra_query": {"region": ["eu", 1]}, "extra_headers": {"x-try": "1"}, "abort": False},
+    ],
+)
+def test_an_answer_is_taken_as_it_is(answer: dict[str, Any]) -> None:
+    assert checked_answer(answer) == answer
+
+
+def test_no_answer_changes_nothing() -> None:
+    assert checked_answer(None) == {}
+    assert checked_answer({"extra_query": None}) == {"extra_query": {}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (7, "returned an int; return None, or a dictionary with abort, extra_headers and"),
+        (True, "returned a bool; return None"),
+        ("sk-hush", "returned a str; return None"),
+        ([("abort", True)], "returned a list; return None"),
+        ({"extra_qurey": {}}, "with 'extra_qurey'; it may have abort, extra_headers and extra_qu"),
+        ({"abort": 1}, "abort of on_reconnecting must be True or False, not 1"),
+        ({"extra_query": "a=b"}, "extra_query of on_reconnecting is a str; pass a dictionary"),
+        ({"extra_query": {"a": object()}}, r"on_reconnecting\['a'\] is an object that no URL"),
+        ({"extra_headers": ["a"]}, "extra_headers of on_reconnecting is a list; pass"),
+        ({"extra_headers": {"a": 1}}, "the value of the header 'a' is not one line"),
+    ],
+)
+def test_an_answer_that_means_nothing_is_refused(answer: object, words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
+        checked_answer(answer)
+    assert "hush" not in str(caught.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from direct_link import DirectLink
 
@@ -101,6 +103,18 @@ def test_only_the_first_sound_is_looked_at_for_a_file() -> None:
     assert sent == []
     buffer.append(audio=bytes(960))
     buffer.append(audio=FLAC)
+    assert sent == ["input_audio_buffer.append"] * 2
+
+
+def test_a_file_that_is_appended_in_pieces_is_refused_as_soon_as_it_is_known() -> None:
+    sent: list[str] = []
+    buffer = DirectLink(
+        react=lambda event: sent.append(event["type"])
+    ).connection.input_audio_buffer
+    buffer.append(audio=FLAC[:2])
+    buffer.append(audio=base64.b64encode(FLAC[2:6]).decode())
+    with pytest.raises(FormatError, match="whole FLAC file"):
+        buffer.append(audio=FLAC[6:])
     assert sent == ["input_audio_buffer.append"] * 2
 
 

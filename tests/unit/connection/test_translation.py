@@ -73,6 +73,9 @@ def test_only_the_first_sound_is_looked_at_for_a_file(
     append, flac = translation.session.input_audio_buffer.append, b"fLaC\0\0\0\x22" + bytes(40)
     with pytest.raises(FormatError, match="whole FLAC file"):
         append(audio=flac)
+    append(audio=flac[:2])
+    with pytest.raises(FormatError, match="whole FLAC file"):
+        append(audio=flac[2:])
     append(audio=bytes(4))
     append(audio=flac)
-    assert [told(peer), told(peer)] == ["session.input_audio_buffer.append"] * 2
+    assert [told(peer) for _ in range(3)] == ["session.input_audio_buffer.append"] * 3

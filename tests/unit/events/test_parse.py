@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_sync import events
-from realtime_sync.errors import RemoteProtocolError
+from realtime_sync.errors import LocalProtocolError, RemoteProtocolError
 from realtime_sync.events import (
     BETA_ALIASES,
     CLIENT_EVENTS,
@@ -379,3 +379,17 @@ def test_all_is_complete() -> None:
     classes = {cls.__name__ for cls in (*SERVER_EVENTS.values(), *CLIENT_EVENTS.values())}
     assert classes <= set(events.__all__)
     assert all(hasattr(events, name) for name in events.__all__)
+
+
+@pytest.mark.parametrize("parse", [parse_event, parse_client_event])
+@pytest.mark.parametrize("message", [None, 7, [], {}, object()])
+def test_what_is_no_message_is_the_callers_mistake(parse: Any, message: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="parsed from text or bytes, not "):
+        parse(message)
+
+
+def test_what_is_no_name_and_what_are_no_fields() -> None:
+    with pytest.raises(LocalProtocolError, match=r"the name of an event must be a text, not \[\]"):
+        canonical_type([])  # type: ignore[arg-type]  # that is the test
+    with pytest.raises(LocalProtocolError, match="data of an event must be a dictionary, not 7"):
+        UnknownEvent(type="new", data=7)  # type: ignore[arg-type]  # likewise

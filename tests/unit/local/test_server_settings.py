@@ -28,6 +28,8 @@ from realtime_sync.local.server_settings import OPTIONS, ServerSettings
         ({"idle_timeout_s": -1.0}, "the idle timeout is -1"),
         ({"max_input_audio_s": 0.0}, "the max input audio is 0"),
         ({"request_timeout_s": -1.0}, "the request timeout is -1"),
+        ({"message_timeout_s": 0.0}, "the message timeout is 0"),
+        ({"max_incoming_mib": 0}, "--max-incoming-mib is 0; give a number from 1"),
         *(
             ({name: 0}, f"--{name.replace('_', '-')} is 0; give a number from 1")
             for name in ("max_sessions", "max_items", "max_item_mib", "max_stored")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from realtime_sync._net.proxy import Proxy
-from realtime_sync._net.secrets import Secrets, show_url
+from realtime_sync._net.secrets import Secrets, show_url, without_secrets
 
 
 def test_what_counts_as_a_secret() -> None:
@@ -90,3 +90,17 @@ def test_the_cause_that_may_be_shown() -> None:
 def test_a_url_that_is_shown(url: str, shown: str) -> None:
     assert show_url(url) == repr(shown)
     assert show_url(None) == "None"
+
+
+def test_an_environment_for_a_child_that_needs_no_secret() -> None:
+    kept = {"PATH": "/bin", "LD_LIBRARY_PATH": "/lib", "LANG": "C", "HOME": "/home/me@host"}
+    kept["HTTP_PROXY"] = "http://proxy:80"
+    secret = {
+        "REALTIME_SYNC_LOCAL_KEY": "k",
+        "openai_api_key": "k",
+        "AZURE_OPENAI_AD_TOKEN": "k",
+        "DB_PASSWORD": "k",
+        "HTTPS_PROXY": "http://me:hush@proxy:80",
+        "REALTIME_SYNC_LOCAL_RESPONDER": "chat:http://me:hush@host/v1",
+    }
+    assert without_secrets({**kept, **secret}) == kept

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import threading
+import time
+from typing import Any
+
 import pytest
 
-from realtime_sync.errors import FormatError
+from realtime_sync.errors import ConfigError, FormatError
 from realtime_sync.testing import MemorySink, MemorySource, ScriptError, VirtualClock
 
 SOUND = b"\x10\x00" * 2400  # 100 ms
@@ -29,6 +33,27 @@ def test_a_closed_source_gives_no_more() -> None:
 def test_what_is_no_sound_is_refused() -> None:
     with pytest.raises(FormatError):
         MemorySource().say(b"odd")
+
+
+@pytest.mark.parametrize("rate", [0, 3999, 10**400, 24000.0, True, None])
+def test_a_source_has_a_sample_rate(rate: Any) -> None:
+    with pytest.raises(ConfigError, match="is not a sample rate; give Hz"):
+        MemorySource(rate=rate)
+
+
+def test_a_chunk_has_whole_samples_at_every_rate() -> None:
+    source = MemorySource(rate=11025)  # 20 ms are 220 samples and a half
+    source.say(SOUND)
+    source.end()
+    chunks = list(source)
+    assert b"".join(chunks) == SOUND
+    assert {len(chunk) for chunk in chunks[:-1]} == {440}
+
+
+@pytest.mark.parametrize("clock", [7, time.monotonic, threading.Event()])
+def test_a_sink_takes_a_clock_that_it_can_wait_by(clock: Any) -> None:
+    with pytest.raises(ScriptError, match="clock must be a VirtualClock, not "):
+        MemorySink(clock=clock)
 
 
 def test_a_sink_without_a_clock_has_played_what_is_written() -> None:

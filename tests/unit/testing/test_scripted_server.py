@@ -255,6 +255,36 @@ def test_a_function_that_returns_what_no_server_sends_ends_the_link() -> None:
         server.assert_complete()
 
 
+@pytest.mark.parametrize("text", ["hello", "", "7", "[]", "{}", '{"type": 7}', "[" * 100_000])
+def test_what_is_no_event_is_refused_where_it_is_sent_and_the_link_stays(text: str) -> None:
+    server = ScriptedServer([text_answer("Here I am.")])
+    link = connect(server)
+    read(link)
+    with pytest.raises(ScriptError, match=r"a client sends events, .* with a type, not ") as caught:
+        link.send(text)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    assert server.sent == []
+    send(link, "response.create")
+    assert types(read(link))[-1] == "response.done"
+    server.assert_complete()
+
+
+@pytest.mark.parametrize(
+    ("session", "words"),
+    [
+        ([], "session must be a dictionary, not "),
+        ({7: "a"}, "session must have texts as the names of its fields, not {7: 'a'}"),
+        ({"voice": object()}, "can't be written as JSON"),
+    ],
+)
+def test_what_is_no_session_is_told_at_once(session: Any, words: str) -> None:
+    with pytest.raises(ScriptError, match=words):
+        ScriptedServer(session=session)
+    with pytest.raises(ScriptError, match="strict must be True or False, not 'yes'"):
+        ScriptedServer(strict="yes")  # type: ignore[arg-type]  # that is the test
+
+
 def test_sound_that_is_none_is_told() -> None:
     server = ScriptedServer()
     send(connect(server), "input_audio_buffer.append", audio="a")

@@ -338,6 +338,14 @@ def test_an_event_of_a_response_need_not_name_it() -> None:
         ("conversation.item.create", {}, "missing_required_parameter", "item"),
         ("conversation.item.delete", {"item_id": []}, "invalid_type", "item_id"),
         ("conversation.item.retrieve", {}, "missing_required_parameter", "item_id"),
+        ("conversation.item.create", {"item": {"id": []}}, "invalid_type", "item.id"),
+        (
+            "conversation.item.create",
+            {"item": {}, "previous_item_id": []},
+            "invalid_type",
+            "previous_item_id",
+        ),
+        ("response.cancel", {"response_id": {}}, "invalid_type", "response_id"),
         (
             "conversation.item.truncate",
             {"item_id": "a", "content_index": 0},

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from realtime_sync.events import (
+    BETA_ALIASES,
+    SERVER_EVENTS,
     ConversationItemInputAudioTranscriptionCompleted,
     ErrorEvent,
     UnknownEvent,
@@ -29,6 +31,21 @@ from realtime_sync.testing.traffic import Order, check_traffic
 
 WORDS = "response.output_audio_transcript.delta"
 SOUND = "response.output_audio.delta"
+TEXT = "response.output_text.delta"
+PART = "response.content_part"
+PLACE = {"response_id": "r", "item_id": "a", "output_index": 0, "content_index": 0}
+EVERYTHING = {
+    **PLACE,
+    "delta": "a",
+    "error": {},
+    "item": {"id": "a"},
+    "part": {"type": "text"},
+    "response": {"id": "r"},
+    "session": {},
+}
+DEEP: list[Any] = []
+for _ in range(20_000):
+    DEEP = [DEEP]
 
 
 def types(events: Traffic) -> list[str]:
@@ -77,7 +94,7 @@ def test_words_and_sound_come_in_the_order_that_is_asked_for(
 
 
 def test_another_order_is_refused() -> None:
-    with pytest.raises(ScriptError, match="choose 'interleaved'"):
+    with pytest.raises(ScriptError, match=r"order must be 'interleaved' or .*, not 'backwards'"):
         spoken_answer("Hi.", order="backwards")  # type: ignore[arg-type]  # that is the test
 
 
@@ -185,6 +202,21 @@ def test_an_error_says_what_it_refuses() -> None:
             "has 'output_index', not ",
         ),
         ([{"type": "a", "b": {1}}], "can't be written as JSON: .*set"),
+        ([{"type": "a", "b": DEEP}], "can't be written as JSON: "),
+        (
+            [{"type": "respnse.done"}],
+            "no server sends 'respnse.done'; did you mean 'response.done'",
+        ),
+        ([{"type": "conversation.item.create"}], "did you mean 'conversation.item.created'"),
+        ([{"type": "response.text.dleta"}], "did you mean 'response.text.delta'"),
+        ([{"type": WORDS, "item_id": "a", "content_index": 0}], "has 'delta', not "),
+        ([{"type": WORDS, "delta": "a", "content_index": 0}], "has 'item_id', not "),
+        ([{"type": TEXT, "item_id": "a", "content_index": 0}], "has 'delta', not "),
+        ([{"type": TEXT, "item_id": "a", "delta": "a"}], "has 'content_index', not "),
+        ([{"type": f"{PART}.done", "item_id": "a"}], "has 'content_index', not "),
+        ([{"type": f"{PART}.added", **PLACE, "part": {}}], r"has 'part\.type', not "),
+        ([{"type": "a", "previous_item_id": []}], "a has 'previous_item_id', not "),
+        ([{"type": "response.a.b.c", "response_id": {}}], "has 'response_id', not "),
         ([*text_answer("Fine."), {}], "dictionaries with a type"),
     ],
 )
@@ -197,6 +229,19 @@ def test_what_a_server_sends_passes() -> None:
     check_traffic([])
     check_traffic((*user_turn("Hi."), *spoken_answer("Hi."), *error("no"), *drop_link()))
     check_traffic([*session_created(), *function_call("a"), {"type": "of the server's own"}])
+    check_traffic([{"type": "a", "previous_item_id": None, "response_id": None}])
+
+
+@pytest.mark.parametrize(
+    "name", [*SERVER_EVENTS, *BETA_ALIASES, "transcription_session.created", "a", ""]
+)
+def test_a_type_that_is_known_is_no_slip_of_the_pen(name: str) -> None:
+    check_traffic([{"type": name, **EVERYTHING}])
+
+
+@pytest.mark.parametrize("name", ["response.output_image.delta", "response.paused", "Err"])
+def test_a_server_may_be_newer_or_have_types_of_its_own(name: str) -> None:
+    check_traffic([{"type": name}])
 
 
 @pytest.mark.parametrize(
@@ -206,12 +251,13 @@ def test_what_a_server_sends_passes() -> None:
         ({"code": 5000}, "a close code is from 1000 to 4999, not 5000"),
         ({"code": "1000"}, "a close code is from 1000 to 4999, not '1000'"),
         ({"code": 1000, "reason": b"no"}, "the reason of a close must be a text, not b'no'"),
+        ({"code": 1000, "reason": "é" * 62}, "the reason of a close has 123 bytes at most, not 'é"),
     ],
 )
 def test_no_link_ends_like_that(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(ScriptError, match=words):
         LinkEnd(**fields)
-    assert LinkEnd(4999).code == 4999
+    assert LinkEnd(4999, "é" * 61).code == 4999
 
 
 def test_one_response_is_made_of_answers() -> None:
@@ -219,3 +265,54 @@ def test_one_response_is_made_of_answers() -> None:
         one_response()
     with pytest.raises(ScriptError, match="an answer is what"):
         one_response(text_answer("Fine."), user_turn("No."))
+    with pytest.raises(ScriptError, match="an answer is what"):
+        one_response([])
+    with pytest.raises(ScriptError, match="an answer is what"):
+        one_response([*text_answer("Cut.")[:4], *drop_link()])  # type: ignore[list-item]
+    with pytest.raises(ScriptError, match="an answer is what"):
+        one_response(drop_link())  # type: ignore[arg-type]  # that is the test
+    (created,) = one_response([{"type": "response.created", "response": {"id": "resp_a"}}])
+    assert created["response"]["id"] == "resp_a"
+
+
+OPTIONS: dict[str, tuple[Any, str]] = {
+    "finished": (lambda bad: text_answer("a", finished=bad), "must be True or False, not 7"),
+    "item_id": (lambda bad: spoken_answer("a", item_id=bad), "item_id must be a text, not 7"),
+    "response_id": (lambda bad: text_answer("a", response_id=bad), "response_id must be a text"),
+    "call_id": (lambda bad: function_call("a", call_id=bad), "call_id must be a text, not 7"),
+    "a call's item": (lambda bad: function_call("a", item_id=bad), "item_id must be a text"),
+    "a turn's item": (lambda bad: user_turn("a", item_id=bad), "item_id must be a text, not 7"),
+    "type": (lambda bad: error("a", type=bad), "type must be a text, not 7"),
+    "code": (lambda bad: error("a", code=bad), "code must be a text, not 7"),
+    "param": (lambda bad: error("a", param=bad), "param must be a text, not 7"),
+    "event_id": (lambda bad: error("a", event_id=bad), "event_id must be a text, not 7"),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_what_is_no_option_is_told_at_the_call(name: str) -> None:
+    attempt, words = OPTIONS[name]
+    with pytest.raises(ScriptError, match=words):
+        attempt(7)
+
+
+def test_an_empty_id_names_nothing() -> None:
+    with pytest.raises(ScriptError, match="item_id must not be empty; leave it out, not ''"):
+        text_answer("a", item_id="")
+
+
+@pytest.mark.parametrize("ms", [-1, 3_600_001, 10**400, True, 0.5])
+def test_no_sound_lasts_longer_than_a_session(ms: Any) -> None:
+    for attempt in (
+        lambda: spoken_answer("a", audio_ms=ms),
+        lambda: user_turn("a", audio_ms=ms),
+        lambda: user_turn("a", start_ms=ms),
+    ):
+        with pytest.raises(ScriptError, match="_ms must be whole milliseconds from 0 to 3600000"):
+            attempt()
+    assert user_turn("a", start_ms=3_600_000)[0]["audio_start_ms"] == 3_600_000
+
+
+def test_a_session_has_a_json_form() -> None:
+    with pytest.raises(ScriptError, match="can't be written as JSON"):
+        session_created(voice=object())

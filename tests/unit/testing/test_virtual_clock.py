@@ -6,6 +6,7 @@ import pytest
 from guards import Guard
 
 from realtime_sync._threads import spawn
+from realtime_sync.errors import ConfigError
 from realtime_sync.testing import VirtualClock
 
 
@@ -19,6 +20,13 @@ def test_it_moves_only_when_told() -> None:
 def test_it_does_not_go_back() -> None:
     with pytest.raises(ValueError, match="does not go back"):
         VirtualClock().advance(-0.1)
+
+
+def test_a_wait_is_for_an_event_and_a_time() -> None:
+    with pytest.raises(ConfigError, match=r"event must be a threading\.Event, not 7"):
+        VirtualClock().wait(7, 1.0)  # type: ignore[arg-type]  # that is the test
+    with pytest.raises(ConfigError, match="seconds must be a number, 0 or more, not -1"):
+        VirtualClock().wait(threading.Event(), -1)
 
 
 def test_a_wait_ends_with_its_time_or_with_the_event(guard: Guard) -> None:

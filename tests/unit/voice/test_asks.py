@@ -43,6 +43,17 @@ def asks(facts: Facts) -> Asks:
     return Asks(facts)  # type: ignore[arg-type]  # as much of them as it asks for
 
 
+def test_it_is_open_until_a_beginning_is_taken(asks: Asks, facts: Facts) -> None:
+    assert not asks.is_open
+    asks.owed = True
+    assert not asks.is_open
+    assert asks.next(is_quiet=yes) is not None
+    asks.cut(cancel=True)
+    assert (asks.is_open, asks.is_awaited) == (True, False)
+    asks.begun()
+    assert not asks.is_open
+
+
 def test_what_is_owed_is_asked_for_once(asks: Asks) -> None:
     assert asks.next(is_quiet=yes) is None
     asks.owed = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ GOOD: dict[str, Any] = {
     "vad": None,
     "echo": EchoGate(),
     "half_duplex": False,
+    "clock": time.monotonic,
 }
 
 
@@ -39,6 +41,9 @@ def test_what_can_be_meant_passes(changes: dict[str, Any]) -> None:
         ("connection", Connection, "an open connection, .*enter()"),
         ("connection", "ws://a", "an open connection"),
         ("on_event", 7, "on_event must be a function"),
+        ("on_event", lambda: None, r"on_event is called with \(event\), and takes \(\)"),
+        ("clock", 5, "clock must be a function"),
+        ("clock", lambda now: now, r"clock is called with \(\), and takes \(now\)"),
         ("unknown_tools", "ignore", "one of refuse, leave, not 'ignore'"),
         ("unknown_tools", ["leave"], "one of refuse, leave"),
         ("push_to_talk", "yes", "push_to_talk must be True or False"),

@@ -13,7 +13,7 @@ from scripted_voice import ScriptedConnection, make_state, session
 
 from realtime_sync._deadline import Deadline
 from realtime_sync.audio.base import Source
-from realtime_sync.errors import ConfigError, ConnectionClosedError, DeviceError
+from realtime_sync.errors import ConfigError, ConnectionClosedError, DeviceError, FormatError
 from realtime_sync.voice.effects import Append, ClearInput, Effect, UserStarted, UserStopped
 from realtime_sync.voice.turns import PushToTalk, ServerTurns, Turns
 from realtime_sync.voice.uplink import Uplink
@@ -129,6 +129,15 @@ def test_who_is_muted_sends_silence() -> None:
     way.uplink._hearing.clean = mute  # type: ignore[method-assign]
     assert way.run() == [bytes(960), CHUNK]
     assert heard == [CHUNK, CHUNK], "the echo control still hears it"
+
+
+@pytest.mark.parametrize("chunk", [7, "AAAA", None, bytes(961)])
+def test_what_is_no_sound_ends_it_before_it_goes_anywhere(chunk: Any) -> None:
+    heard: list[bytes] = []
+    way = Way(Words(CHUNK, chunk, CHUNK), clean=lambda said: heard.append(said) or said)
+    assert way.run() == heard == [CHUNK]
+    assert isinstance(way.uplink.failure, FormatError)
+    assert "the source gave a chunk that is none" in str(way.uplink.failure)
 
 
 def test_a_failure_is_noted_and_a_lost_connection_is_none() -> None:

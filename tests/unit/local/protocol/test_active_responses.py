@@ -116,6 +116,10 @@ def test_settings_of_one_answer(bench: Bench) -> None:
         ({"metadata": {str(n): "" for n in range(17)}}, "invalid_value", "response.metadata"),
         ({"input": "text"}, "invalid_type", "response.input"),
         ({"input": [{"type": "x"}] * 1_001}, "array_above_max_length", "response.input"),
+        (
+            {"tools": [{"type": "function", "name": "f"}] * 1_001},
+            *("array_above_max_length", "response.tools"),
+        ),
         ({"input": [{"type": "x"}]}, "invalid_value", "response.input[0].type"),
         ({"input": [{"type": "item_reference"}]}, "invalid_type", "response.input[0].id"),
         (

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from bench import LoudnessDetector
+from bench import Bench, LoudnessDetector
 
 from realtime_sync.local.engines import ResponderEvent, ResponderPrompt, SpeechChunk, TextDelta
 from realtime_sync.local.protocol.active_responses import ActiveResponses
@@ -20,6 +20,7 @@ from realtime_sync.local.protocol.input_buffer import InputBuffer
 from realtime_sync.local.protocol.item_store import ItemStore
 from realtime_sync.local.protocol.response_builder import ResponseBuilder, ResponseSettings
 from realtime_sync.local.protocol.stored_items import StoredItem, StoredPart
+from realtime_sync.local.protocol.wire import write_event
 from realtime_sync.local.protocol.wire_formats import PCM16
 from realtime_sync.local.server_settings import ServerSettings
 
@@ -272,3 +273,21 @@ def test_a_prompt_of_many_items_lets_others_have_their_turn() -> None:
     ((turn, items),) = prompts
     assert items == 1_000
     assert turn >= 20
+
+
+def test_an_update_costs_the_same_however_many_tools_there_are() -> None:
+    def cost(count: int) -> int:
+        bench = Bench()
+        tools = [{"type": "function", "name": f"f{number}"} for number in range(count)]
+        list(bench.session.handle(update(tools=tools)))
+        sent: list[str] = []
+        bench.session._emit = lambda event: sent.append(write_event(event))
+        list(bench.session.handle(update(instructions="Be brief.")))  # and each field is written
+        cost = calls(lambda: list(bench.session.handle(update(instructions="Be kind."))))
+        assert sent[-1].count('"name":"f') == count
+        return cost
+
+    def update(**session: Any) -> dict[str, Any]:
+        return {"type": "session.update", "session": {"type": "realtime", **session}}
+
+    assert cost(1_000) == cost(1)

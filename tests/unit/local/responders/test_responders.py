@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hidden import assert_hidden_in_error
+from prompts import call, only_call, output, script_file, user, words
 
 from realtime_sync.errors import ConfigError
 from realtime_sync.local.engines import Finish, ResponderEvent, ResponderPrompt, TextDelta, ToolCall
@@ -47,41 +48,9 @@ CLOCK_TOOL = {
 }
 
 
-def user(text: str) -> dict[str, Any]:
-    return {
-        "type": "message",
-        "role": "user",
-        "content": [{"type": "input_text", "text": text}],
-    }
-
-
-def call(arguments: str = '{"city": "London"}', call_id: str = "call_1") -> dict[str, Any]:
-    return {
-        "type": "function_call",
-        "call_id": call_id,
-        "name": "get_weather",
-        "arguments": arguments,
-    }
-
-
-def output(text: str, call_id: str = "call_1") -> dict[str, Any]:
-    return {"type": "function_call_output", "call_id": call_id, "output": text}
-
-
 def answer(*items: dict[str, Any], instructions: str = "", **options: Any) -> list[ResponderEvent]:
     responder = ScriptedResponder(load_script(), now=lambda: NOON)
     return list(responder.respond(ResponderPrompt(instructions, list(items), **options)))
-
-
-def words(events: list[ResponderEvent]) -> str:
-    assert all(isinstance(event, TextDelta) for event in events), events
-    return "".join(event.text for event in events if isinstance(event, TextDelta))
-
-
-def only_call(events: list[ResponderEvent]) -> tuple[str, Any]:
-    (event,) = events
-    assert isinstance(event, ToolCall)
-    return event.name, json.loads(event.arguments)
 
 
 # -- the assistant that comes with the package -----------------------------------------------------
@@ -322,12 +291,6 @@ rules:
 # -- scripts of one's own --------------------------------------------------------------------------
 
 
-def script_file(tmp_path: Path, text: str) -> str:
-    path = tmp_path / "mine.yaml"
-    path.write_text(text)
-    return f"scripted:{path}"
-
-
 def test_a_script_of_ones_own(tmp_path: Path) -> None:
     spec = script_file(tmp_path, "rules:\n- pattern: ping\n  reply: pong\ndefault: '{text}?'\n")
     responder = make_responder(spec)
@@ -365,6 +328,10 @@ rules:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        (
+            "rules:\n- {pattern: a, tool: b, arguments: {c: [{d: '{e}'}]}, reply: c}\n",
+            "rule 1 (line 2): '{e}' uses {e}, which is not among date, text, time, weekday",
+        ),
         ("rules:\n- {pattern: a, calls: b, reply: c}\n", "'calls' must be a list of mappings"),
         ("rules:\n- {pattern: a, calls: [{}], reply: c}\n", "each of 'calls' needs a 'tool'"),
         ("rules:\n- {pattern: a, calls: [{to: b}], reply: c}\n", "key 'to' is unknown"),

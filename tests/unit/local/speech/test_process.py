@@ -12,6 +12,7 @@ from guards import GUARD_S
 from seconds import Seconds, turns
 
 from realtime_sync.errors import AudioError, ConfigError
+from realtime_sync.local.engines import EngineError
 from realtime_sync.local.speech import _process
 from realtime_sync.local.speech._messages import Message
 from realtime_sync.local.speech._process import Job, WorkerProcess
@@ -107,6 +108,7 @@ async def texts(job: Job) -> list[str]:
 async def failure(job: Job) -> str:
     with pytest.raises(AudioError) as caught:
         await texts(job)
+    assert not isinstance(caught.value, EngineError)
     return str(caught.value)
 
 
@@ -127,6 +129,73 @@ def test_one_that_hangs_is_replaced(theatre: Theatre) -> None:
         assert await texts(again) == ["hello"]
         await theatre.seconds.go(100)
         assert len(theatre.processes) == 2, "who has nothing to do does not hang"
+
+    theatre.play(scene)
+
+
+@pytest.mark.parametrize("end", ["hang", "death"])
+def test_the_job_at_which_it_ends_is_not_to_be_tried_again(theatre: Theatre, end: str) -> None:
+    async def scene(worker: WorkerProcess) -> None:
+        jobs = [await submit(worker) for _ in range(3)]
+        first = theatre.processes[0]
+        first.say("begun", 1)
+        first.say("piece", 1, text="hello")
+        first.say("begun", 2)
+        if end == "hang":
+            await theatre.seconds.go(11)
+            why = "the transcribe worker gave no answer for 10 s and was ended"
+        else:
+            first.die(7)
+            why = "the transcribe worker ended unexpectedly (exit code 7)"
+        assert await failure(jobs[0]) == await failure(jobs[2]) == f"{why}; ask again"
+        with pytest.raises(EngineError) as caught:
+            await texts(jobs[1])
+        assert str(caught.value) == why
+        again = await submit(worker)  # 4, and nothing of the old process is left
+        theatre.processes[1].die(7)
+        assert (await failure(again)).endswith("ask again")
+
+    theatre.play(scene)
+
+
+def test_the_start_of_a_job_is_no_answer(theatre: Theatre) -> None:
+    async def scene(worker: WorkerProcess) -> None:
+        await submit(worker)
+        for _ in range(2):
+            await theatre.seconds.go(5)
+            theatre.processes[0].say("begun", 1)
+        await theatre.seconds.go(1)
+        assert theatre.processes[0].killed
+        await turns()
+        theatre.processes[1].die()
+        await turns()
+        assert worker.refuses, "two in a row have answered nothing"
+
+    theatre.play(scene)
+
+
+def test_close_blames_no_job(theatre: Theatre) -> None:
+    async def scene(worker: WorkerProcess) -> None:
+        job = await submit(worker)
+        theatre.processes[0].say("begun", 1)
+        await turns()
+        await worker.close()
+        assert (await failure(job)) == "the speech service was closed; start another one"
+
+    theatre.play(scene)
+
+
+def test_what_an_engine_says_is_of_its_job(theatre: Theatre) -> None:
+    async def scene(worker: WorkerProcess) -> None:
+        for kind, error in (
+            ("ConfigError", ConfigError),
+            ("AudioError", EngineError),
+            ("", EngineError),
+        ):
+            job = await submit(worker)
+            theatre.processes[0].say("error", job._key, kind=kind, message="no")
+            with pytest.raises(error, match=r"^no$"):
+                await texts(job)
 
     theatre.play(scene)
 

@@ -54,6 +54,16 @@ def test_a_secret_opens_until_it_expires(virtual_clock: VirtualClock) -> None:
     assert code_of(access.check(shows(secret.value))) == "invalid_api_key", "it is forgotten"
 
 
+def test_the_keys_in_a_text_are_hidden() -> None:
+    access = Access("the key + more", secrets := IssuedSecrets(10))
+    secret = secrets.make(None, lifetime_s=10).value
+    for key in ("the key + more", "the%20key%20%2B%20more", "the+key+%2B+more"):
+        assert access.hide(f"/v1/{key}/realtime") == "/v1/***/realtime"
+    assert access.hide(f"/v1/{secret}/realtime") == "/v1/ek_***/realtime"
+    assert access.hide("/v1/week_days") == "/v1/week_days"
+    assert Access(None, secrets).hide("/v1/realtime") == "/v1/realtime"
+
+
 def test_the_key_and_no_key(virtual_clock: VirtualClock) -> None:
     secrets = IssuedSecrets(10, virtual_clock)
     assert Access("the key", secrets).check(shows("the key")) == Grant()

@@ -8,10 +8,12 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
+import pytest
 from bench import LOUD, Event, LoudnessDetector
 
+from realtime_sync.errors import AudioError, ConfigError
 from realtime_sync.local.engine_set import EngineSet
-from realtime_sync.local.engines import SpeechChunk
+from realtime_sync.local.engines import EngineError, SpeechChunk
 from realtime_sync.local.responders.echo import EchoResponder
 from realtime_sync.local.server_settings import ServerSettings
 from realtime_sync.local.speech.voice_detector import DetectorPool
@@ -31,12 +33,15 @@ class HeldRecogniser:
     def __init__(self) -> None:
         self.order: list[str] = []
         self.begun: asyncio.Queue[int] = asyncio.Queue()
-        self._words: asyncio.Queue[str] = asyncio.Queue()
+        self._words: asyncio.Queue[str | Exception] = asyncio.Queue()
         self._free = asyncio.Lock()
         self._count = 0
 
     def tell(self, words: str) -> None:
         self._words.put_nowait(words)
+
+    def fail(self, error: Exception) -> None:
+        self._words.put_nowait(error)
 
     async def transcribe(self, pcm16k: bytes, *, language: str | None, prompt: str | None) -> str:
         self._count += 1
@@ -50,6 +55,8 @@ class HeldRecogniser:
                 self.order.append(f"{number} is dropped")
                 raise
             self.order.append(f"{number} is heard")
+            if isinstance(words, Exception):
+                raise words
             return words
 
     async def synthesize(
@@ -175,6 +182,31 @@ def test_what_is_deleted_while_a_long_conversation_is_looked_through_is_not_reco
         assert response["output"][0]["content"][0]["text"] == "and"
 
     assert talk(work) == ["1 begins", "1 is dropped"]
+
+
+@pytest.mark.parametrize("kind", [EngineError, ConfigError, AudioError])
+def test_what_could_not_be_recognised_is_tried_again_if_that_may_help(
+    kind: type[Exception],
+) -> None:
+    again = kind is AudioError
+
+    async def work(client: Client, recogniser: HeldRecogniser) -> None:
+        client.listen()
+        client.speak(200, loud=True)
+        client.send("input_audio_buffer.commit")
+        await recogniser.begun.get()
+        recogniser.fail(kind("no"))
+        await client.until("conversation.item.done")
+        for _ in range(2):
+            client.send("response.create", response={"output_modalities": ["text"]})
+            if again:
+                await recogniser.begun.get()
+                recogniser.fail(kind("no"))
+            response = (await client.until("response.done"))["response"]
+            assert response["status"] == ("failed" if again else "completed")
+
+    order = talk(work)
+    assert len(order) == (6 if again else 2), order
 
 
 def test_a_probe_that_is_void_does_not_hold_up_the_next_one() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from server_bursts import head, masked
 from uvicorn.server import ServerState
 
+from realtime_sync.local.web import polite_websocket
 from realtime_sync.local.web.fair_websocket import FairWebSocket
 
 
@@ -68,12 +69,12 @@ class App:
         await send({"type": "websocket.close", "code": 1000})
 
 
-async def opened(app: App) -> tuple[FairWebSocket, Transport]:
+async def opened(app: Any, started: asyncio.Event | None = None) -> tuple[FairWebSocket, Transport]:
     config = uvicorn.Config(app, ws=FairWebSocket, log_config=None, ws_ping_interval=None)
     protocol, transport = FairWebSocket(config, ServerState(), {}), Transport()
     protocol.connection_made(transport)  # type: ignore[arg-type]  # as far as it is used
     protocol.data_received(head("/", upgrade=True))
-    await asyncio.wait_for(app.started.wait(), GUARD_S)
+    await asyncio.wait_for((started or app.started).wait(), GUARD_S)
     return protocol, transport
 
 
@@ -158,6 +159,121 @@ def test_control_frames_take_turns() -> None:
     asyncio.run(run())
 
 
+def test_pongs_that_nobody_takes_do_not_grow() -> None:
+    async def run() -> None:
+        app = App()
+        protocol, transport = await opened(app)
+        protocol.pause_writing()
+        written = len(transport.written)
+        for number in range(1_000):
+            protocol.data_received(masked(PING, b"%125d" % number))
+            await until_read(transport)
+        assert len(transport.written) == written
+        protocol.resume_writing()
+        assert transport.written.endswith(b"\x8a\x7d" + b"%125d" % 999), "the last one counts"
+        assert len(transport.written) - written < 11 * 127
+        protocol.resume_writing()
+        assert transport.written.count(b"%125d" % 999) == 1
+        app.may_go_on.set()
+        protocol.connection_lost(None)
+        await asyncio.gather(*protocol.tasks)
+
+    asyncio.run(asyncio.wait_for(run(), GUARD_S))
+
+
+def test_a_close_behind_pongs_is_answered_at_once() -> None:
+    async def run() -> None:
+        app = App()
+        protocol, transport = await opened(app)
+        protocol.pause_writing()
+        protocol.data_received(masked(PING) + masked(CLOSE, b"\x03\xe8"))
+        assert transport.written.endswith(b"\x88\x02\x03\xe8")
+        app.may_go_on.set()
+        protocol.connection_lost(None)
+        await asyncio.gather(*protocol.tasks)
+
+    asyncio.run(asyncio.wait_for(run(), GUARD_S))
+
+
+def test_what_is_held_of_a_message() -> None:
+    """In frames and in fragments, but not behind a message that nobody has taken."""
+
+    async def run() -> None:
+        app = App()
+        protocol, transport = await opened(app)
+        protocol.data_received(masked(TEXT, b"x" * 1_000)[:-1])
+        assert protocol.unfinished_bytes == 999
+        protocol.data_received(b"x")
+        assert protocol.unfinished_bytes == 0
+        protocol.data_received(masked(TEXT, b"x" * 1_000)[:-1])
+        assert protocol.unfinished_bytes == 0, "the session has the first one before it"
+        app.may_go_on.set()
+        await asyncio.wait_for(until_read(transport), GUARD_S)
+        assert protocol.unfinished_bytes == 999
+        protocol.data_received(b"x")
+        await asyncio.wait_for(until_read(transport), GUARD_S)
+        for _ in range(3):
+            first = TEXT if protocol.unfinished_bytes == 0 else CONTINUATION
+            protocol.data_received(masked(first, b"y" * 500, fin=False) + masked(PING))
+            await asyncio.wait_for(until_read(transport), GUARD_S)
+        assert protocol.unfinished_bytes == 1_500
+        protocol.data_received(masked(CONTINUATION, b"!"))
+        await asyncio.wait_for(until_read(transport), GUARD_S)
+        assert app.messages[-1]["text"] == "y" * 1_500 + "!"
+        assert protocol.unfinished_bytes == 0
+        protocol.data_received(masked(TEXT, b"z" * 500, fin=False))
+        protocol.fail(1008, "too slow")
+        assert protocol.unfinished_bytes == 0
+        protocol.connection_lost(None)
+        await asyncio.gather(*protocol.tasks)
+
+    asyncio.run(asyncio.wait_for(run(), GUARD_S))
+
+
+def test_small_fragments_take_what_their_bytes_take() -> None:
+    async def run() -> int:
+        app = App()
+        protocol, transport = await opened(app)
+        protocol.data_received(masked(TEXT, b"xy", fin=False))
+        fragments = masked(CONTINUATION, b"xy", fin=False) * 1_000
+        tracemalloc.start()
+        try:
+            for _ in range(50):
+                protocol.data_received(fragments)
+                await until_read(transport)
+            assert protocol.unfinished_bytes == 100_002
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+            app.may_go_on.set()
+            protocol.connection_lost(None)
+            await asyncio.gather(*protocol.tasks)
+
+    assert asyncio.run(asyncio.wait_for(run(), GUARD_S)) < 300_000
+
+
+def test_a_session_whose_client_is_closed_may_still_send() -> None:
+    """It hears that the client has gone, and no exception of which the log would tell."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        started.set()
+        await may_go_on.wait()
+        with pytest.raises(OSError, match=r"^$"):
+            await send({"type": "websocket.send", "text": "and you?"})
+
+    async def run() -> None:
+        protocol, transport = await opened(app, started)
+        protocol.fail(1008, "too slow")
+        may_go_on.set()
+        await asyncio.gather(*protocol.tasks)
+        assert transport.written.endswith(b"\x88\x0a\x03\xf0too slow")
+        protocol.connection_lost(None)
+
+    started, may_go_on = asyncio.Event(), asyncio.Event()
+    asyncio.run(asyncio.wait_for(run(), GUARD_S))
+
+
 def test_the_client_s_close_is_found_behind_what_nobody_takes_any_more() -> None:
     async def run() -> None:
         app = App(most=3)
@@ -175,14 +291,23 @@ def test_the_client_s_close_is_found_behind_what_nobody_takes_any_more() -> None
 
 
 @pytest.mark.parametrize("wrong", [b"\x83\x80", masked(TEXT, b"\xff")])
-def test_nothing_is_parsed_behind_what_is_wrong(wrong: bytes) -> None:
+def test_nothing_is_parsed_behind_what_is_wrong(
+    wrong: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polite_websocket, "_LINGER_S", 0.01)
+
     async def run() -> None:
         app = App()
         protocol, transport = await opened(app)
         app.may_go_on.set()
         protocol.data_received(wrong + masked(TEXT, b"{}") * 10_000)
         await asyncio.gather(*protocol.tasks)
-        assert transport.closed
+        assert not transport.closed, "or a client that is sending would not get to read why"
+        protocol.data_received(masked(TEXT, b"{}") * 10_000)
+        assert protocol.unfinished_bytes == 0
+        while not transport.closed:
+            await asyncio.sleep(0)
+        assert transport.written.count(b"\x88") == 1, "it is told once"
         assert [message["type"] for message in app.messages] == ["websocket.disconnect"]
         protocol.connection_lost(None)
 

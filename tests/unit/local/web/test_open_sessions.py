@@ -61,11 +61,12 @@ def enter(
     client: Client,
     *,
     app: Any = session,
+    hide: Callable[[str], str] = str,
     type: str = "websocket",
     **scope: Any,
 ) -> asyncio.Task[None]:
     scope = {"type": type, "path": "/v1/realtime", "client": ("::1", 5), **scope}
-    door = Doorkeeper(app, sessions)
+    door = Doorkeeper(app, sessions, hide)
     return asyncio.ensure_future(door(scope, client.receive, client.send))
 
 
@@ -221,3 +222,24 @@ def test_what_is_served_and_refused_is_told_without_the_query(
     )
     assert served.levelname == "DEBUG"
     assert served.getMessage() == "answered 200: GET '/v1/realtime' from ::1:5"
+
+
+def test_a_key_in_a_path_is_not_told_either_whole_or_in_part(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "realtime_sync.local")
+
+    async def scene() -> None:
+        path = "/" + "x" * 190 + "/the-key-of-all"
+        client = Client()
+        client.leave(1000)
+
+        def hide(text: str) -> str:
+            return text.replace("the-key-of-all", "***")
+
+        await enter(OpenSessions(), client, path=path, hide=hide)
+
+    play(scene)
+    opened, closed = caplog.messages
+    assert "xxx/***' from" in opened
+    assert "key" not in opened + closed
