@@ -56,7 +56,7 @@ NOT_CALLED = {
     ),
     r"distiller\.(SessionPlace|open_session)": "the client calls it",
     r"events\.(Event|Model)": "nobody makes one: they are the bases of all others",
-    r"events\.(?!AudioFormat\.).*\.model_dump.*": "as of AudioFormat",
+    r"events\.(?!AudioFormat\.).*\.(model|to)_(?!construct).*": "as of AudioFormat",
     r"providers\..*Provider(\..*)?": "the client makes it",
     r"providers\..*\.(from|to)_wire": "the connection calls it",
     r"providers\.((Yandex|Beta)Dialect|Endpoint|dialect_factory)": "the client calls it",
