@@ -268,7 +268,7 @@ def test_calls_that_are_not_taken(client: OpenAI, server: Server) -> None:
 def test_wrong_requests_about_calls(ws_server: Server) -> None:
     with client_of(ws_server) as client:
         create = client.realtime.calls.create
-        for sdp in ("", "v=0", "hello", "v=1\r\nm=audio 9 x 0"):
+        for sdp in ("\n\0", "v=0", "hello", "v=1\r\nm=audio 9 x 0"):
             with pytest.raises(BadRequestError) as caught:
                 create(sdp=sdp)
             assert caught.value.code == "invalid_offer"
