@@ -107,6 +107,8 @@ class Beginning:
         Any number; of what two add at once, one may go unseen.
     """
 
+    __slots__ = ("_head",)
+
     def __init__(self) -> None:
         self._head = b""
 

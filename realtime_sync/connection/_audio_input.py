@@ -83,6 +83,8 @@ def check_beginning(audio: str | bytes | Samples, encoded: bytes) -> None:
 class FirstSound:
     """The first sound of a connection, which is looked at as by `check_beginning`."""
 
+    __slots__ = ("_beginning",)  # every connection has one
+
     def __init__(self) -> None:
         self._beginning = Beginning()
 

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
     from websockets.frames import Frame
     from websockets.server import ServerProtocol
+else:
+    ServerProtocol = Any  # it comes with websockets, which `accept` loads
 
 __all__ = ["WebSocket", "WsgiApplication"]
 
