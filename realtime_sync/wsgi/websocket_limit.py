@@ -141,6 +141,7 @@ class WebSocketLimit:
 
         To be called once in each process that serves, on its main thread: at the top of a module
         that each worker of gunicorn loads, or in its hook ``post_worker_init`` with ``--preload``.
+        Not for gevent's worker, whose signal handlers must not wait for a thread to start.
 
         Args:
             timeout: seconds that the open ones have to end by themselves.

@@ -34,6 +34,7 @@ class WebServer:
         process: its process, gunicorn's arbiter.
         port: on 127.0.0.1.
         context: of a client, None without TLS.
+        ending: `terminate` was called.
         faults: words of the log that are expected, such as those of a fault of the program.
     """
 
@@ -44,7 +45,13 @@ class WebServer:
         self.port = port
         self.context = context
         self.faults: list[str] = []
+        self.ending = False
         self._log = log
+
+    def terminate(self) -> None:
+        """Send SIGTERM; once, for a second one may strike when its handler has gone."""
+        self.ending = True
+        self.process.terminate()
 
     def url(self, path: str) -> str:
         return f"{'wss' if self.context else 'ws'}://localhost:{self.port}/{path}"
@@ -153,7 +160,8 @@ def web_server(
             server.get("page")
             yield server
         finally:
-            process.terminate()
+            if not server.ending:
+                server.terminate()
             ended = process.wait(GUARD_S)
             print(server.log())
     assert ended == (-15 if kind == "werkzeug" else code)
