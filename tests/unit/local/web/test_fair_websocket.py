@@ -18,6 +18,8 @@ from uvicorn.server import ServerState
 
 from realtime_sync.local.web import polite_websocket
 from realtime_sync.local.web.fair_websocket import FairWebSocket
+from realtime_sync.local.web.incoming import IncomingMessages
+from realtime_sync.local.web.timed_connections import TimedWebSocket
 
 
 class Transport:
@@ -351,3 +353,34 @@ def test_a_connection_that_is_lost_holds_no_message(sent: str) -> None:
         assert asyncio.run(run()) < 1 << 20
     finally:
         gc.enable()
+
+
+def test_what_is_held_counts_until_the_message_or_the_connection_ends() -> None:
+    async def run() -> None:
+        app, transport, incoming = App(), Transport(), IncomingMessages(GUARD_S, 1 << 20)
+        app.may_go_on.set()
+        config = uvicorn.Config(app, log_config=None, ws_ping_interval=None)
+        config.load()
+        protocol = TimedWebSocket(
+            limit_s=GUARD_S,
+            incoming=incoming,
+            config=config,
+            server_state=ServerState(),
+            app_state={},
+        )
+        protocol.connection_made(transport)  # type: ignore[arg-type]  # as far as it is used
+        protocol.data_received(head("/", upgrade=True))
+        await asyncio.wait_for(app.started.wait(), GUARD_S)
+        protocol.data_received(masked(TEXT, b"x" * 1_000)[:-1])
+        await until_read(transport)
+        assert incoming.held_bytes == 999
+        protocol.data_received(b"x")
+        assert incoming.held_bytes == 0
+        await until_read(transport)
+        protocol.data_received(masked(TEXT, b"x" * 1_000)[:-1])
+        await until_read(transport)
+        protocol.connection_lost(None)
+        assert incoming.held_bytes == 0
+        await asyncio.gather(*protocol.tasks)
+
+    asyncio.run(asyncio.wait_for(run(), GUARD_S))
