@@ -211,7 +211,6 @@ class WorkerProcess:
             if key == self._at:
                 error |= {"kind": "", "message": why}
             job.put(error, b"")
-        self._at = None
         return len(orphans)
 
     # -- one process after the other -------------------------------------------------------------

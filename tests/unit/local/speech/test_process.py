@@ -234,6 +234,7 @@ def test_one_whose_pieces_nobody_takes_owes_nothing(theatre: Theatre) -> None:
 def test_one_that_dies_in_the_middle(theatre: Theatre, caplog: pytest.LogCaptureFixture) -> None:
     async def scene(worker: WorkerProcess) -> None:
         job = await submit(worker)
+        theatre.processes[0].say("begun", 1)
         theatre.processes[0].say("piece", 1, text="hello")
         theatre.processes[0].die(7)
         why = "the transcribe worker ended unexpectedly (exit code 7)"
