@@ -33,6 +33,7 @@ EndedBy: TypeAlias = Literal["stop", "link", "closed"]
 _CLOSE_S = 5.0  # a thread that has not ended by then waits in the program's own code
 _LAST_WORDS_S = 2.0  # a link that takes nothing any more may still bring the reason
 _BYTES_PER_MS = 16
+_MOST_DIGITS = 1_000  # more than a caller presses while nobody asks
 
 
 @frozen(kw_only=True)
@@ -259,7 +260,10 @@ class PhoneCall(Uncopied, ABC):
         self.source.take(pcm)
 
     def _take_digit(self, digit: str) -> None:
-        self._digits.put(digit)
+        if self._digits.qsize() < _MOST_DIGITS:
+            self._digits.put(digit)
+        else:
+            self._note_ignored(f"{_MOST_DIGITS} keys wait, and nobody takes them")
 
     def _note_odd(self, exc: Exception) -> None:
         self._odd_messages += 1

@@ -27,7 +27,8 @@ class PhoneSource(Source):
     """
 
     def __init__(self) -> None:
-        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()  # one for each piece
+        # A token says that there is something new to look at.
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         # Guards all below.
         self._lock = threading.Lock()
         self._pieces: deque[bytes] = deque()  # oldest first
@@ -52,7 +53,8 @@ class PhoneSource(Source):
             self._pieces.append(pcm)
             self._waiting_bytes += len(pcm)
             self._drop_locked()
-        self._wake.put(None)
+        if self._wake.empty():  # or they would pile up while nobody iterates
+            self._wake.put(None)
 
     def end(self) -> None:
         """End the iteration, after what waits: the caller says nothing more."""

@@ -229,6 +229,18 @@ def test_keys_come_in_order_and_then_none() -> None:
         assert [call.read_digit() for _ in range(5)] == ["1", "#", "A", None, None]
 
 
+def test_a_thousand_keys_wait_and_further_ones_are_counted() -> None:
+    socket = started()
+    for number in range(1003):
+        socket.say("dtmf", {"digit": str(number % 10)})
+    socket.say("stop", {})
+    with MediaStreams(socket) as call:
+        call.wait_ended()
+        assert call.stats.ignored_messages == 3
+        keys = [call.read_digit() for _ in range(1001)]
+    assert keys == [*(str(number % 10) for number in range(1000)), None]
+
+
 def test_a_key_that_is_not_pressed_is_a_timeout() -> None:
     with (
         MediaStreams(started()) as call,

@@ -46,3 +46,10 @@ def test_beyond_two_seconds_the_oldest_is_dropped_and_counted() -> None:
     assert [piece[0] for piece in source] == list(range(10, 110))
     source.take(bytes(2 * 16_000))
     assert source.dropped_ms == 200, "what was iterated makes room"
+
+
+def test_what_wakes_the_listener_does_not_pile_up() -> None:
+    source = PhoneSource()
+    for _ in range(1000):
+        source.take(bytes(320))
+    assert source._wake.qsize() == 1
