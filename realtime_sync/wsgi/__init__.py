@@ -4,6 +4,8 @@ It works on the socket of werkzeug's server and of gunicorn's workers ``gthread`
 in the thread that the server has given the request; the package `websockets` (extra ``[web]``)
 parses and writes the frames.
 
+::
+
     limit = WebSocketLimit(20)  # below the threads of the server, so that pages are still answered
 
     @app.route("/media", websocket=True)
