@@ -189,7 +189,8 @@ class Model:
         check_no_options("model_validate", options, error=LocalProtocolError)
         if isinstance(obj, cls):
             return obj
-        require_object(obj, f"a {cls.__name__}", error=LocalProtocolError)
+        what = f"what {cls.__name__}.model_validate() takes"
+        require_object(obj, what, error=LocalProtocolError)
         for each in attrs.fields(cls):
             if each.default is attrs.NOTHING and each.name not in obj:
                 raise LocalProtocolError(f"{cls.__name__} needs {each.name!r}")

@@ -124,10 +124,17 @@ def _check_names(name: str, value: object, error: type[Exception]) -> None:
 
 def read_json(text: str | bytes | bytearray, what: str, *, error: type[Exception]) -> Any:
     """Return what a text holds, or say that it is no JSON."""
+    call = f"{what}.model_validate_json()"
+    require(isinstance(text, str | bytes | bytearray), f"{call} takes JSON text", text, error=error)
     try:
         return json.loads(text)
-    except (TypeError, ValueError, RecursionError) as exc:
-        raise error(f"this is not the JSON text of a {what}: {exc}") from exc
+    except (ValueError, RecursionError) as exc:
+        why = "it is not UTF-8"
+        if isinstance(exc, json.JSONDecodeError):
+            why = f"{exc.msg} at character {exc.pos}"
+        elif isinstance(exc, RecursionError):
+            why = "it is nested too deeply"
+        raise error(f"{call} takes JSON text, not {shown(text)}: {why}") from exc
 
 
 def reduced(values: JsonDict, options: DumpOptions) -> JsonDict:

@@ -47,6 +47,21 @@ def plain() -> str:
     return ""
 
 
+def of_call(context: object, arguments: object) -> str:
+    """Do nothing about a call or a handoff."""
+    return ""
+
+
+def of_words(context: object, agent: object, words: object) -> str:
+    """Do nothing about what was said."""
+    return ""
+
+
+def of_data(data: object) -> str:
+    """Do nothing about what a tool gets or returns."""
+    return ""
+
+
 class Listener:
     """Listens to a model."""
 
@@ -244,8 +259,8 @@ RIGHT: dict[str, Any] = {
     "Resampler.from_hz": 24000,
     "Resampler.to_hz": 16000,
     "TokenProvider.url": "http://127.0.0.1:1/token",
-    "ToolInputGuardrail.guardrail_function": plain,
-    "ToolOutputGuardrail.guardrail_function": plain,
+    "ToolInputGuardrail.guardrail_function": of_data,
+    "ToolOutputGuardrail.guardrail_function": of_data,
     "UnknownEvent.data": {},
     "VoiceLoop.connection": Bench.connection,
     "YandexAIStudio.timeout": 1.0,
@@ -285,7 +300,7 @@ RIGHT: dict[str, Any] = {
     "func": plain,
     "function_tool.timeout": 1.0,
     "function": plain,
-    "guardrail_function": plain,
+    "guardrail_function": of_words,
     "handler": print,
     "headers": {"webhook-id": "a"},
     "hear": print,
@@ -293,10 +308,12 @@ RIGHT: dict[str, Any] = {
     "heard": PCM,
     "import_history.data": {"version": 1, "items": []},
     "index_id": "a",
+    "input_guardrail.func": of_words,
     "input_json_schema": {},
     "item": {"type": "message", "role": "user", "content": []},
     "item_content_index": 0,
     "item_id": "item_1",
+    "json_data": '{"item_id": "a", "content": [], "text": "a"}',
     "key": "sk-a",
     "listener": Listener(),
     "message": "Hello.",
@@ -306,12 +323,13 @@ RIGHT: dict[str, Any] = {
     "obj": {"item_id": "a", "content": [], "text": "a"},
     "off.type": "response.done",
     "on.type": "response.done",
-    "on_invoke_handoff": plain,
-    "on_invoke_tool": plain,
+    "on_invoke_handoff": of_call,
+    "on_invoke_tool": of_call,
     "once.type": "response.done",
     "other": agents.Usage(),
     "options": {},
     "output": "x",
+    "output_guardrail.func": of_words,
     "output_info": None,
     "params_json_schema": {},
     "parse_client_event.text": '{"type": "a"}',
@@ -347,7 +365,9 @@ RIGHT: dict[str, Any] = {
     "timeout": 0.0,
     "tool": plain,
     "tool_description": "d",
+    "tool_input_guardrail.func": of_data,
     "tool_name": "a",
+    "tool_output_guardrail.func": of_data,
     "tools": [],
     "traffic": [],
     "transcription": {},
