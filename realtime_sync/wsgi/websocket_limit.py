@@ -168,7 +168,7 @@ class WebSocketLimit:
         def handle(number: int, frame: Any) -> None:
             if not self._refusing:
                 self.refuse_new()
-                spawn(drain, name="websockets.drain")
+                spawn(drain, name="websocket-drain")
             if was_default:
                 signal.signal(number, signal.SIG_DFL)
             elif callable(before):

@@ -133,6 +133,7 @@ NAMES_NOTHING = {
     r"the body can't|.* can't be written as JSON|a value is nested": "the event is named",
     r"what was given |can't (read|write) |.*(: can't be read|, line \d+: )": "the file is named",
     r"(the (close )?reason|a message|the text) (of a close )?(has|is not|holds)": "it is known",
+    r"no (speaker|microphone) is called": "these are devices",
     r"the name of an event": "it is its type",
     r"the (base )?URL |the query of the URL": "there is one URL",
     r"previous_item_id is|UserMessageItem needs": "the field of the wire is named",

@@ -136,7 +136,7 @@ def test_sigterm_drains_and_does_what_it_did(at_once: list[str]) -> None:
     for _ in range(2):
         os.kill(os.getpid(), signal.SIGTERM)
     assert seen == [signal.SIGTERM] * 2
-    assert at_once == ["websockets.drain"], "once"
+    assert at_once == ["websocket-drain"], "once"
     assert member.told == [(1001, "the server is ending")]
 
 
