@@ -74,12 +74,15 @@ def test_a_voice_that_hangs_is_replaced(seconds: Seconds, guard: Guard) -> None:
         story = service.synthesize(STORY, voice="onyx", speed=1.0)
         await anext_of(story)
         first = stopped("synthesize", guard)
-        waiting = [asyncio.create_task(rest_of(story)), asyncio.create_task(speak(service, "Hi."))]
+        spoken = asyncio.create_task(rest_of(story))
+        waiting = asyncio.create_task(speak(service, "Hi."))
         await asyncio.sleep(0)
         await seconds.go(60)  # 300 characters count as 20 s; a piece may have been on its way
-        for task in waiting:
-            with pytest.raises(AudioError, match="gave no answer for 50 s and was ended; ask"):
-                await task
+        # The worker may have been between two pieces, and then the story is not to blame either.
+        with pytest.raises(AudioError, match="gave no answer for 50 s and was ended"):
+            await spoken
+        with pytest.raises(AudioError, match="gave no answer for 50 s and was ended; ask again"):
+            await waiting
         assert await speak(service, "Hello.")
         assert await hear(service, "time") == "what time is it"
         assert worker("synthesize").pid != first.pid
