@@ -155,7 +155,12 @@ def entered(*happened: Any, failure: BaseException | None = None) -> RealtimeSes
         box.put(each)
     over = ConnectionClosedOK(1000, "the session is closed", closed_by="this side")
     session._live = SimpleNamespace(  # type: ignore[assignment]  # as much as is asked for
-        box=box, failure=failure, end=lambda: over, stop=list, is_own_thread=lambda: True
+        box=box,
+        connection=None,
+        failure=failure,
+        end=lambda: over,
+        stop=list,
+        is_own_thread=lambda: True,
     )
     session._home = Home()
     session._builder = EventBuilder(RealtimeEventInfo(RunContextWrapper(None)))
@@ -180,6 +185,14 @@ def test_a_forked_child_gets_nothing_of_what_waits(monkeypatch: pytest.MonkeyPat
         session.recv(timeout=0)
     with pytest.raises(ConcurrencyError, match="forked"):
         next(iter(session))
+    with pytest.raises(ConcurrencyError, match="forked"):
+        session.send_audio(b"", commit=True)
+
+
+@pytest.mark.parametrize("commit", [None, 0, 1, "yes"])
+def test_whether_a_turn_ends_is_no_guess(commit: Any) -> None:
+    with pytest.raises(UserError, match="commit must be True or False"):
+        entered().send_audio(b"", commit=commit)
 
 
 def test_what_has_ended_it_comes_after_what_happened_before() -> None:

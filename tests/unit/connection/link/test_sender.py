@@ -471,16 +471,17 @@ def test_what_was_committed_does_not_go_along(end: str) -> None:
     assert new.types == ["n.2"]
 
 
-def test_only_the_last_moment_goes_along() -> None:
+@pytest.mark.parametrize("chunks", [36, 100])
+def test_only_the_last_moment_goes_along(chunks: int) -> None:
     new = Link()
     sender = sender_on(Link(), policy=POLICY)
-    for number in range(100):
+    for number in range(chunks):
         sender.append(append(number, 1280))  # 20 ms each
-    sender.append(append(100, 10))
+    sender.append(append(chunks, 10))
     sender.hold("renewal")
     sender.adopt(new, None, with_tail=True)
     assert 10 < len(new.types) < 25
-    assert new.types[-1] == "n.100"
+    assert new.types[-1] == f"n.{chunks}"
 
 
 @pytest.mark.parametrize("policy", [None, ReconnectPolicy(rotate=False)])
