@@ -26,6 +26,7 @@ from .user_code import Switch, name_of, require_function, require_switch
 
 __all__ = [
     "FAILURE_TEXT",
+    "OF_FAILURES",
     "FunctionTool",
     "FunctionToolOptions",
     "Invocation",
@@ -44,7 +45,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-_OF_FAILURES = ("context", "error")
+OF_FAILURES = ("context", "error")  # what a `ToolErrorFunction` is called with
 ToolErrorFunction = Callable[[RunContextWrapper[Any], Exception], str]
 """Gets the context and what went wrong; returns what the model is told."""
 
@@ -116,7 +117,7 @@ class FunctionTool:
         require_switch(self.needs_approval, f"needs_approval {of_tool}", takes)
         if self.timeout_error_function is not None:
             what = f"timeout_error_function {of_tool}"
-            require_function(self.timeout_error_function, what, _OF_FAILURES)
+            require_function(self.timeout_error_function, what, OF_FAILURES)
         whose = f"the tool {shown(self.name)}"
         check_tool_guardrails(self.tool_input_guardrails, self.tool_output_guardrails, whose)
         for name in ("strict_json_schema", "defer_loading"):
@@ -350,7 +351,7 @@ def function_tool(
 
     def make(function: Callable[..., Any]) -> FunctionTool:
         if failure_error_function is not None:
-            require_function(failure_error_function, "failure_error_function", _OF_FAILURES)
+            require_function(failure_error_function, "failure_error_function", OF_FAILURES)
         described = _described(
             function,
             name=name_override,

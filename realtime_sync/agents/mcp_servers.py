@@ -19,7 +19,7 @@ from .._types import JsonDict
 from .._typing import Required, Self, TypedDict, Unpack
 from .._uncopied import Uncopied
 from ..errors import UserError
-from .function_tools import ToolErrorFunction, check_tool_guardrails
+from .function_tools import OF_FAILURES, ToolErrorFunction, check_tool_guardrails
 from .given import require_flag, require_object, require_text, require_text_values, require_texts
 from .mcp_link import McpLink, McpTarget, http_target, stdio_target
 from .run_context import RunContextWrapper
@@ -208,7 +208,7 @@ class MCPServer(Uncopied):
         require_blocking(tool_filter, f"tool_filter of the MCP server {shown(name)}")
         require_blocking(require_approval, f"require_approval of the MCP server {shown(name)}")
         if failure_error_function is not None and failure_error_function is not UNSET:
-            require_function(failure_error_function, "failure_error_function", ("context", "error"))
+            require_function(failure_error_function, "failure_error_function", OF_FAILURES)
         _check_filter(tool_filter)
         check_tool_guardrails(
             tool_input_guardrails, tool_output_guardrails, f"the MCP server {shown(name)}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._required import is_absent, is_async, require_parameters
+from .. import _required
+from .._required import is_absent, is_async
 from .._shown import shown
 from ..errors import UserError
 from .run_context import RunContextWrapper
@@ -52,11 +53,8 @@ def require_function(function: object, what: str, takes: tuple[str, ...] | None 
     Raises:
         UserError: it is no function, or async, or can't be called so.
     """
-    if not callable(function):
-        raise UserError(f"{what} must be a function, not {shown(function)}")
-    require_blocking(function, what)
-    if takes is not None:
-        require_parameters(function, what, takes=takes, error=UserError)
+    require_blocking(function, what)  # first, since it says more than the rule for all
+    _required.require_function(function, what, takes=takes, error=UserError)
 
 
 def require_switch(
