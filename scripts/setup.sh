@@ -68,6 +68,8 @@ has_header() { echo "#include <$1>" | gcc -E -x c - >/dev/null 2>&1; }
 
 has_command() { command -v "$1" >/dev/null 2>&1; }
 
+has_postgresql() { compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || has_command initdb; }
+
 has_alsa_pulse() { compgen -G "/usr/lib*/*/alsa-lib/libasound_module_pcm_pulse.so" >/dev/null; }
 
 # Prints the Debian names of what is not there. Looks for the thing itself and not for the
@@ -90,6 +92,7 @@ PY
     has_alsa_pulse || echo libasound2-plugins
     has_command flite || echo flite
     has_command sox || echo sox
+    has_postgresql || echo postgresql
 }
 
 apt_install() {
@@ -119,12 +122,12 @@ install_system_packages() {
     fi
 }
 
-# One test shows pages in Chromium. Other systems call it otherwise (on Ubuntu it is a snap), so the
+# Some tests show pages in Chromium. Other systems call it otherwise (on Ubuntu it is a snap), so the
 # tests do without where it can't be had.
 install_browser() {
     [ "$goal" = test ] && ! has_command chromium || return 0
     has_command apt-cache && [ -n "$(apt-cache show chromium 2>/dev/null)" ] || return 0
-    (apt_install chromium) || say "going on without a browser: its test is skipped"
+    (apt_install chromium) || say "going on without a browser: their tests are skipped"
 }
 
 # -- the virtual environment ----------------------------------------------------------------------
