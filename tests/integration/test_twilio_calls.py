@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from blocks import python_blocks
+from guards import GUARD_S, Guard
 from http_recorder import HttpRecorder, Reply, raw, reply
 from programs import REPOSITORY
 from twilio_service import (
@@ -203,16 +204,17 @@ def test_whether_the_call_was_placed_is_unknown_and_it_is_not_asked_again(
     service: TwilioService, fault: Fault, cause: type[RealtimeError], reason: str
 ) -> None:
     service.faults.append(fault)
+    timeout = 1 if fault is SILENT_AFTER_PLACING else GUARD_S
     with (
-        TwilioCalls(ACCOUNT_SID, AUTH_TOKEN, api_url=service.api_url, timeout=1) as account,
+        TwilioCalls(ACCOUNT_SID, AUTH_TOKEN, api_url=service.api_url, timeout=timeout) as account,
         pytest.raises(CallUnknownError, match=r"^whether .*\+15550100.* is unknown") as caught,
     ):
         account.create(**PLACED)
     assert caught.value.to == "+15550100"
     assert re.fullmatch(f".*{reason}", caught.value.reason)
     assert isinstance(caught.value.__cause__, cause)
+    Guard().until(lambda: len(service.calls) == int(fault.after), "the call")
     assert len(service.requests) == 1
-    assert len(service.calls) == int(fault.after)
 
 
 @pytest.mark.parametrize(
@@ -244,9 +246,12 @@ def test_what_may_be_done_twice_is_tried_again(
     service: TwilioService, account: TwilioCalls, name: str
 ) -> None:
     call = rings(service, account)
-    service.faults += [BROKEN, LOST_AFTER_PLACING]
+    service.faults += [
+        LOST_AFTER_PLACING,
+        Fault(500, 20500, "Later", headers={"retry-after-ms": "1"}),
+    ]
     assert getattr(account, name)(call.sid).sid == call.sid
-    tries = 3 + (name == "hang_up")  # the second has ended it, and the third says that it had ended
+    tries = 3 + (name == "hang_up")  # the first has ended it, so the third asks how it is
     assert len(service.requests) == 1 + tries
 
 
