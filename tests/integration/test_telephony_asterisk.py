@@ -211,7 +211,7 @@ def test_a_spoken_question_is_answered_and_an_interruption_falls_silent(ws_serve
 def test_the_program_of_the_page_answers_a_call(
     ws_server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    blocks = python_blocks(REPOSITORY / "docs" / "telephony.md")
+    blocks = python_blocks(REPOSITORY / "docs" / "telephony_calls.md")
     (program,) = [b.code for b in blocks if Path(__file__).name in (b.not_run or "")]
     names: dict[str, Any] = {"__name__": "program"}
     exec(program, names)
