@@ -42,6 +42,7 @@ class TwilioPhone:
         url: of the program's server.
         parameters: the ``<Parameter>`` elements.
         start: False leaves out ``connected`` and ``start``, for `send` to send others.
+        link: of websockets' `connect`, such as ``ssl``.
 
     Attributes:
         limit: the far end plays so many frames and then stalls; None for no limit.
@@ -52,7 +53,12 @@ class TwilioPhone:
     """
 
     def __init__(
-        self, url: str, *, parameters: dict[str, str] | None = None, start: bool = True
+        self,
+        url: str,
+        *,
+        parameters: dict[str, str] | None = None,
+        start: bool = True,
+        **link: Any,
     ) -> None:
         self.limit: int | None = None
         self.played = 0
@@ -67,7 +73,7 @@ class TwilioPhone:
         self._sequence = 0
         self._chunk = 0
         self._over = threading.Event()
-        self._link = connect(url, compression=None, close_timeout=1)
+        self._link = connect(url, compression=None, close_timeout=1, proxy=None, **link)
         if start:
             self.send({"event": "connected", "protocol": "Call", "version": "1.0.0"})
             self.send_start(parameters or {})
@@ -99,6 +105,15 @@ class TwilioPhone:
         """Break the link."""
         self._over.set()
         self._link.socket.shutdown(sockets.SHUT_RDWR)
+
+    def wait_for_end(self) -> None:
+        """Wait until the program has ended the link."""
+        Guard().join(self._threads[0])
+
+    @property
+    def close_code(self) -> int | None:
+        """The code of the close, None as long as there is none."""
+        return self._link.close_code
 
     def close(self) -> None:
         """End the phone, whatever became of the call."""
