@@ -204,8 +204,13 @@ class AudioSocketServer(Uncopied):
 
     def _serve(self, call: AudioSocket) -> None:
         try:
-            with call:
-                self._handler(call)
+            call.__enter__()  # `_forget` closes it
+        except RealtimeError as exc:  # a stranger, not a fault of the program
+            log.warning("a connection of which no call began was hung up: %s", exc)
+            self._forget(call)
+            return
+        try:
+            self._handler(call)
         except Exception:
             log.exception("a call has failed")
         finally:

@@ -286,7 +286,8 @@ def test_a_silent_connection_is_hung_up(caplog: pytest.LogCaptureFixture) -> Non
     ):
         phone.wait_for_end()
         Guard().until(lambda: server.calls == 0, "the end")
-    assert "did not begin within 0.05 s" in caplog.text
+    assert "no call began was hung up: the call did not begin within 0.05 s" in caplog.text
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
 def test_closing_the_server_ends_its_calls() -> None:
