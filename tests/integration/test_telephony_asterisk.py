@@ -211,7 +211,7 @@ def test_a_spoken_question_is_answered_and_an_interruption_falls_silent(ws_serve
 def test_the_program_of_the_page_answers_a_call(
     ws_server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    blocks = python_blocks(REPOSITORY / "docs" / "telephony.md")
+    blocks = python_blocks(REPOSITORY / "docs" / "telephony_calls.md")
     (program,) = [b.code for b in blocks if Path(__file__).name in (b.not_run or "")]
     names: dict[str, Any] = {"__name__": "program"}
     exec(program, names)
@@ -286,7 +286,8 @@ def test_a_silent_connection_is_hung_up(caplog: pytest.LogCaptureFixture) -> Non
     ):
         phone.wait_for_end()
         Guard().until(lambda: server.calls == 0, "the end")
-    assert "did not begin within 0.05 s" in caplog.text
+    assert "no call began was hung up: the call did not begin within 0.05 s" in caplog.text
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
 def test_closing_the_server_ends_its_calls() -> None:
