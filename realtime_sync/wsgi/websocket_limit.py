@@ -166,12 +166,12 @@ class WebSocketLimit:
                 os.kill(os.getpid(), signal.SIGTERM)
 
         def handle(number: int, frame: Any) -> None:
+            if was_default:  # first, for the signal of a drain that has nothing to wait for
+                signal.signal(number, signal.SIG_DFL)
             if not self._refusing:
                 self.refuse_new()
                 spawn(drain, name="websocket-drain")
-            if was_default:
-                signal.signal(number, signal.SIG_DFL)
-            elif callable(before):
+            if not was_default and callable(before):
                 before(number, frame)
 
         signal.signal(signal.SIGTERM, handle)

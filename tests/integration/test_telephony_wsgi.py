@@ -34,7 +34,7 @@ def phone_server(
         *(["--worker-connections", "3000"] if kind == "gthread" else []),
         tls=tls,
         environment={"PROVIDER_URL": provider.url, "PROVIDER_KEY": provider.key},
-        app="phone_app",
+        app="phone_app:app",
     ) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""WSGI servers in processes of their own, with an app of `integration/programs`."""
+"""WSGI servers in processes of their own, with the app of `programs/wsgi_app.py` or another."""
 
 from __future__ import annotations
 
@@ -105,7 +105,8 @@ def web_server(
     tls: bool = False,
     environment: Mapping[str, str] | None = None,
     code: int = 0,
-    app: str = "wsgi_app",
+    app: str = "wsgi_app:app",
+    page: str = "page",
 ) -> Iterator[WebServer]:
     """Run a server; it ends with ``code`` at SIGTERM, and its log is to hold no alarm.
 
@@ -116,7 +117,8 @@ def web_server(
         tls: whether it speaks TLS.
         environment: of its process, beside that of this one.
         code: what the process is to return.
-        app: the module with the app, which answers ``/page``.
+        app: the application, as MODULE:NAME.
+        page: a path of it that is answered as soon as it is up.
     """
     authority = Authority() if tls else None
     pem = folder / "server.pem"
@@ -133,8 +135,8 @@ def web_server(
                 "-X",
                 "dev",
                 str(PROGRAMS / "werkzeug_server.py"),
-                app,
                 descriptor,
+                app,
                 *([str(pem)] if tls else []),
             ]
         else:
@@ -142,7 +144,7 @@ def web_server(
             command += ["--timeout", "60", "--graceful-timeout", "10", "--no-control-socket"]
             command += ["--threads", "12", "--pythonpath", str(PROGRAMS), *options]
             command += ["--certfile", str(pem)] if tls else []
-            command += [f"{app}:app"]
+            command += [app]
         process = subprocess.Popen(
             [sys.executable, *command],
             cwd=REPOSITORY,
@@ -161,7 +163,7 @@ def web_server(
             process, listener.getsockname()[1], authority.client() if authority else None, log
         )
         try:
-            server.get("page")
+            server.get(page)
             yield server
         finally:
             if not server.ending:
