@@ -22,7 +22,14 @@ from .._net.connect_errors import (
     silence,
     unknown_host,
 )
-from ..errors import ConfigError, ConnectError, RealtimeError, RealtimeTimeout, RemoteProtocolError
+from ..errors import (
+    AnswerLostError,
+    ConfigError,
+    ConnectError,
+    RealtimeError,
+    RealtimeTimeout,
+    RemoteProtocolError,
+)
 from ._http_bounds import MAX_ANSWER_BYTES, AnswerTooLarge, AnswerTooSlow
 
 __all__ = ["BROKEN_BODY", "TRANSLATED", "close_sockets", "translate"]
@@ -131,7 +138,7 @@ def _broken(exc: BaseException, place: Place, *, may_want_tls: bool) -> Realtime
         )
     wants_tls = may_want_tls and isinstance(cause, ConnectionError)
     hint = ", or expect https:// with TLS" if wants_tls else ""
-    return ConnectError(
+    return AnswerLostError(
         f"{place} ended the link before its answer was complete; it may have done what was "
         f"asked{hint}"
     )

@@ -1,5 +1,7 @@
 """Telephone calls as sources and sinks: Twilio's media streams and Asterisk's AudioSocket.
 
+And what a program beside Twilio's calls needs: its signatures, its TwiML, and its REST API.
+
 The names resolve on first use, so that importing the package loads nothing.
 """
 
@@ -18,7 +20,19 @@ if TYPE_CHECKING:
     from .phone_call import CallStats, PhoneCall
     from .phone_sink import PhoneSink
     from .phone_source import PhoneSource
+    from .twilio_calls import TwilioCall, TwilioCalls
     from .twilio_messages import StreamStart
+    from .twilio_signature import SignedRequest, TwilioSignature
+    from .twiml import (
+        dial_twiml,
+        hang_up_twiml,
+        pause_twiml,
+        play_twiml,
+        redirect_twiml,
+        reject_twiml,
+        say_twiml,
+        stream_twiml,
+    )
 
 _HOME = {
     "AudioSocket": "audio_socket",
@@ -28,9 +42,21 @@ _HOME = {
     "PhoneCall": "phone_call",
     "PhoneSink": "phone_sink",
     "PhoneSource": "phone_source",
+    "SignedRequest": "twilio_signature",
     "SocketLike": "_socket_door",
     "StreamStart": "twilio_messages",
+    "TwilioCall": "twilio_calls",
+    "TwilioCalls": "twilio_calls",
+    "TwilioSignature": "twilio_signature",
+    "dial_twiml": "twiml",
     "dtmf_tones": "dtmf",
+    "hang_up_twiml": "twiml",
+    "pause_twiml": "twiml",
+    "play_twiml": "twiml",
+    "redirect_twiml": "twiml",
+    "reject_twiml": "twiml",
+    "say_twiml": "twiml",
+    "stream_twiml": "twiml",
 }
 
 __all__ = [
@@ -41,9 +67,21 @@ __all__ = [
     "PhoneCall",
     "PhoneSink",
     "PhoneSource",
+    "SignedRequest",
     "SocketLike",
     "StreamStart",
+    "TwilioCall",
+    "TwilioCalls",
+    "TwilioSignature",
+    "dial_twiml",
     "dtmf_tones",
+    "hang_up_twiml",
+    "pause_twiml",
+    "play_twiml",
+    "redirect_twiml",
+    "reject_twiml",
+    "say_twiml",
+    "stream_twiml",
 ]
 
 __getattr__, __dir__ = _lazy.resolver(__name__, _HOME)

@@ -14,7 +14,7 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -25,7 +25,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from realtime_sync.audio import decode_ulaw, encode_ulaw
 
-__all__ = ["CALL_SID", "STREAM_SID", "TwilioPhone", "answering"]
+__all__ = ["ACCOUNT_SID", "CALL_SID", "STREAM_SID", "TwilioPhone", "answering"]
 
 STREAM_SID = "MZ18ad3ab5a668481ce02b83e7395059f0"
 CALL_SID = "CA79e5ba0f5a668481ce02b83e7395059f"
@@ -42,8 +42,11 @@ class TwilioPhone:
         url: of the program's server.
         parameters: the ``<Parameter>`` elements.
         start: False leaves out ``connected`` and ``start``, for `send` to send others.
+        headers: of the upgrade, such as its signature.
+        call_sid, stream_sid: of the call, where there are several.
 
     Attributes:
+        ended: the link has ended, by whichever side.
         limit: the far end plays so many frames and then stalls; None for no limit.
         played: how many frames it has played to their end.
         played_at_clears: what ``played`` was when each ``clear`` came.
@@ -52,8 +55,18 @@ class TwilioPhone:
     """
 
     def __init__(
-        self, url: str, *, parameters: dict[str, str] | None = None, start: bool = True
+        self,
+        url: str,
+        *,
+        parameters: dict[str, str] | None = None,
+        start: bool = True,
+        headers: Mapping[str, str] | None = None,
+        call_sid: str = CALL_SID,
+        stream_sid: str = STREAM_SID,
     ) -> None:
+        self.ended = threading.Event()
+        self._call_sid = call_sid
+        self._stream_sid = stream_sid
         self.limit: int | None = None
         self.played = 0
         self.played_at_clears: list[int] = []
@@ -67,7 +80,9 @@ class TwilioPhone:
         self._sequence = 0
         self._chunk = 0
         self._over = threading.Event()
-        self._link = connect(url, compression=None, close_timeout=1)
+        self._link = connect(
+            url, compression=None, close_timeout=1, additional_headers=headers, proxy=None
+        )
         if start:
             self.send({"event": "connected", "protocol": "Call", "version": "1.0.0"})
             self.send_start(parameters or {})
@@ -92,7 +107,7 @@ class TwilioPhone:
     def hang_up(self) -> None:
         """End the call: ``stop``, and then the link."""
         self._over.set()
-        self.send({"event": "stop", "stop": {"accountSid": ACCOUNT_SID, "callSid": CALL_SID}})
+        self.send({"event": "stop", "stop": {"accountSid": ACCOUNT_SID, "callSid": self._call_sid}})
         self._link.close()
 
     def drop(self) -> None:
@@ -138,8 +153,8 @@ class TwilioPhone:
         """Send ``start`` with all its fields."""
         start = {
             "accountSid": ACCOUNT_SID,
-            "streamSid": STREAM_SID,
-            "callSid": CALL_SID,
+            "streamSid": self._stream_sid,
+            "callSid": self._call_sid,
             "tracks": ["inbound"],
             "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
             "customParameters": parameters,
@@ -149,7 +164,7 @@ class TwilioPhone:
     def send(self, message: dict[str, Any]) -> None:
         """Send a message, numbered as Twilio does."""
         self._sequence += 1
-        whole = {"sequenceNumber": str(self._sequence), "streamSid": STREAM_SID} | message
+        whole = {"sequenceNumber": str(self._sequence), "streamSid": self._stream_sid} | message
         if message["event"] == "connected":
             whole = message
         with suppress(ConnectionClosed, OSError):  # the program may have hung up
@@ -181,12 +196,15 @@ class TwilioPhone:
                 self._changed.notify_all()
 
     def _receive(self) -> None:
-        with suppress(ConnectionClosed):
-            for text in self._link:
-                self._take(json.loads(text))
+        try:
+            with suppress(ConnectionClosed):
+                for text in self._link:
+                    self._take(json.loads(text))
+        finally:
+            self.ended.set()
 
     def _take(self, message: dict[str, Any]) -> None:
-        assert message["streamSid"] == STREAM_SID, message
+        assert message["streamSid"] == self._stream_sid, message
         marks: list[str] = []
         with self._changed:
             match message["event"]:
