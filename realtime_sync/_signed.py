@@ -21,8 +21,9 @@ HeadersLike: TypeAlias = Mapping[str, str] | _Items
 
 def header_pairs(headers: HeadersLike) -> list[tuple[str, str]]:
     """Return the names and values of those headers that are text; of what has no items, none."""
-    pairs = headers.items() if hasattr(headers, "items") else ()
-    texts = [(_text(name), _text(value)) for name, value in pairs]
+    # Those of websockets raise at a name that is there twice; these are all.
+    items: Any = getattr(headers, "raw_items", None) or getattr(headers, "items", tuple)
+    texts = [(_text(name), _text(value)) for name, value in items()]
     return [(name, value) for name, value in texts if name and value]
 
 

@@ -36,6 +36,7 @@ __all__ = ["TwilioCall", "TwilioCalls"]
 _API_URL: Final = "https://api.twilio.com"
 _EVENTS: Final = ("initiated", "ringing", "answered", "completed")
 _SID: Final = "[0-9a-fA-F]{32}"
+_SECONDS: Final = re.compile(r"[0-9]{1,9}")
 # "Call is not in-progress": it has ended before.
 _ENDED: Final = "21220"
 # What the server may have done all the same: it had the request.
@@ -395,7 +396,7 @@ def _read_call(answer: Answer) -> TwilioCall:
         from_=_text(values, "from"),
         direction=_text(values, "direction"),
         answered_by=_text(values, "answered_by") or None,
-        duration_s=int(duration) if duration.isascii() and duration.isdigit() else None,
+        duration_s=int(duration) if _SECONDS.fullmatch(duration) else None,
         extra={name: value for name, value in values.items() if name not in known},
     )
 

@@ -259,8 +259,10 @@ class TwilioPhone:
 
 
 @contextmanager
-def answering(handler: Callable[[ServerConnection], None]) -> Iterator[str]:
+def answering(handler: Callable[[ServerConnection], None], **options: Any) -> Iterator[str]:
     """Run a server that answers calls with ``handler``; gives its URL.
+
+    ``options`` are those of websockets' server.
 
     What a handler raises, and one that does not return, fail the test.
     """
@@ -274,7 +276,7 @@ def answering(handler: Callable[[ServerConnection], None]) -> Iterator[str]:
         except BaseException as exc:
             failures.append(exc)
 
-    with serve(answer, "127.0.0.1", 0, compression=None, close_timeout=1) as server:
+    with serve(answer, "127.0.0.1", 0, compression=None, close_timeout=1, **options) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         try:

@@ -40,6 +40,7 @@ __all__ = [
     "TwilioService",
 ]
 
+_POLL_S = 0.01  # how long its end may take
 AUTH_TOKEN = "7a1f0c2e9b8d4c6f8e7d6c5b4a392817"
 
 
@@ -108,7 +109,9 @@ class TwilioService:
         self._lock = threading.Lock()  # guards calls, requests and faults
         self._server = _Server(self)
         self.api_url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, name="twilio's api")
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_S,), name="twilio's api"
+        )
 
     def __enter__(self) -> TwilioService:
         self._thread.start()
@@ -140,6 +143,8 @@ class TwilioService:
         """
         self._routes[public_url] = local_url
         self._routes[_as_websocket(public_url)] = _as_websocket(local_url)
+        # The longest first: media may be elsewhere than the rest.
+        self._routes = dict(sorted(self._routes.items(), key=lambda each: -len(each[0])))
 
     def call_in(
         self,
