@@ -31,7 +31,7 @@ def phone_server(
     with web_server(
         kind,
         folder,
-        *(["--worker-connections", "3000"] if kind == "gthread" else []),
+        *(["--worker-connections", "3000", "--threads", "25"] if kind == "gthread" else []),
         tls=tls,
         environment={"PROVIDER_URL": provider.url, "PROVIDER_KEY": provider.key},
         app="phone_app:app",
@@ -109,6 +109,19 @@ def test_a_question_is_answered_and_an_interruption_truncates_to_the_millisecond
     assert call["stats"]["unreturned_marks"] == call["stats"]["odd_messages"] == 0
 
 
+@pytest.mark.parametrize("web", SERVERS[1:2], ids=["gthread-ws"], indirect=True)
+def test_twenty_calls_at_once_get_every_frame_in_order_and_no_other(web: WebServer) -> None:
+    with ExitStack() as stack:
+        phones = [stack.enter_context(phone_of(web, "tones")) for _ in range(20)]
+        for phone in phones:
+            phone.press("5")
+        for phone in phones:
+            phone.wait_for_end()
+            heard_the_tones(phone)
+            marks = [each["mark"]["name"] for each in phone.events("mark")]
+            assert marks == [f"0.{number + 1}" for number in range(phone.played)]
+
+
 @pytest.mark.parametrize("web", SERVERS[2:], ids=["gthread-wss"], indirect=True)
 def test_a_link_that_is_dropped_in_the_middle_of_an_answer_ends_the_call(web: WebServer) -> None:
     watched = Watched(web)
@@ -144,6 +157,6 @@ def test_a_crowd_of_idle_connections_harms_no_call_that_talks(
         heard_the_tones(phone)
         each = (process.memory_info().rss - before) / CROWD / 1024
         print(f"{CROWD} idle connections: {each:.1f} KiB each, {process.num_threads()} threads")
-        assert process.num_threads() < 30
+        assert process.num_threads() < 40
         for idle in crowd:
             idle.close()

@@ -17,7 +17,7 @@ from realtime_sync.voice import VoiceLoop
 from realtime_sync.wsgi import WebSocket, WebSocketLimit, serve
 
 app = Flask(__name__)
-limit = WebSocketLimit(10)
+limit = WebSocketLimit(24)
 client = Local(url=os.environ["PROVIDER_URL"], api_key=os.environ["PROVIDER_KEY"])
 calls: list[dict[str, Any]] = []
 ULAW: Any = {"format": {"type": "audio/pcmu"}}
