@@ -36,7 +36,7 @@ POSTS = [
     "/distiller/download",
     "/nowhere",
 ]
-GETS = ["/v1/models", "/v1/realtime", "/nowhere"]
+GETS = ["/v1/models", "/v1/realtime", "/test/incoming_calls/rtc_1", "/nowhere"]
 EVIL = "http://evil.example"
 PAGE = "http://localhost:3000"
 LOOPBACK = "127.0.0.1"

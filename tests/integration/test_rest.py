@@ -7,13 +7,13 @@ import json
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 from embedded import Server
+from sip_calls import SipProvider
 
 from realtime_sync import (
     AuthenticationError,
@@ -64,16 +64,11 @@ def client(server: Server) -> Iterator[OpenAI]:
 
 def ring(server: Server) -> str:
     """Let a call come in, and return its id."""
-    request = urllib.request.Request(
-        server.url.removesuffix("/v1") + "/test/incoming_calls",
-        data=json.dumps({"sip_headers": [{"name": "From", "value": "sip:+1@x"}]}).encode(),
-        headers={"Authorization": f"Bearer {server.key}"},
-    )
-    with urllib.request.urlopen(request, timeout=30, context=server.tls()) as response:
-        event = json.loads(response.read())
-    assert event["data"]["sip_headers"][0]["value"] == "sip:+1@x"
-    call_id: str = event["data"]["call_id"]
-    return call_id
+    return provider_of(server).ring()[0]
+
+
+def provider_of(server: Server) -> SipProvider:
+    return SipProvider(server.url, server.key, server.tls())
 
 
 # -- client secrets --------------------------------------------------------------------------------
@@ -248,6 +243,9 @@ def test_a_telephone_call(client: OpenAI, server: Server) -> None:
         assert sideband.ask("Hello!", timeout=30).text
         client.realtime.calls.refer(call_id, target_uri="sip:agent@example.com")
         assert {event.type for event in sideband} <= {"rate_limits.updated"}
+    assert provider_of(server).state_of(call_id) == {
+        "state": "ended", "joined": 1, "ended_by": "refer", "target_uri": "sip:agent@example.com"
+    }  # fmt: skip
     with pytest.raises(NotFoundError):
         client.realtime.calls.hangup(call_id)
 
@@ -256,6 +254,9 @@ def test_calls_that_are_not_taken(client: OpenAI, server: Server) -> None:
     first, second = ring(server), ring(server)
     client.realtime.calls.reject(first)
     client.realtime.calls.reject(second, status_code=486)
+    told = [provider_of(server).state_of(call_id) for call_id in (first, second)]
+    assert [state["ended_by"] for state in told] == ["reject", "reject"]
+    assert [state["status_code"] for state in told] == [603, 486]
     for call_id in (first, second, "rtc_none"):
         with pytest.raises(NotFoundError, match="No call with id"):
             client.realtime.calls.accept(call_id, type="realtime")
@@ -279,6 +280,9 @@ def test_wrong_requests_about_calls(ws_server: Server) -> None:
         call_id = ring(ws_server)
         with pytest.raises(BadRequestError, match="target_uri"):
             client.realtime.calls.refer(call_id, target_uri="http://x")
+        with pytest.raises(BadRequestError, match="target_uri"):
+            client.realtime.calls.refer(call_id, target_uri="tel:" + "1" * 2000)
+        assert provider_of(ws_server).state_of(call_id) == {"state": "ringing", "joined": 0}
         with pytest.raises(BadRequestError, match="status_code"):
             client.realtime.calls.reject(call_id, status_code=200)
         with pytest.raises(BadRequestError, match="other-model"):

@@ -170,6 +170,7 @@ class _Routes:
             call = self._calls.find(query["call_id"])
             if call is None or call.state != "active":
                 return no_call(query["call_id"])
+            call.joined += 1
             start, until, model = call.session, call.ended, None
         kind = "transcription" if query.get("intent") == "transcription" else "realtime"
         if model is None and start is not None:
