@@ -30,6 +30,7 @@ POSTS = [
     "/v1/realtime/calls/rtc_1/refer",
     "/v1/realtime/calls/rtc_1/hangup",
     "/test/incoming_calls",
+    "/test/incoming_calls/rtc_1/audio",
     "/authentication/validate",
     "/distiller/create",
     "/distiller/config/validate",

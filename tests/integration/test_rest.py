@@ -8,11 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 import requests
-from embedded import Server
+from embedded import Server, question, silence
 from sip_calls import SipProvider
 
 from realtime_sync import (
@@ -250,6 +253,30 @@ def test_a_telephone_call(client: OpenAI, server: Server) -> None:
         client.realtime.calls.hangup(call_id)
 
 
+def test_the_caller_of_a_telephone_call_is_heard(client: OpenAI, server: Server) -> None:
+    """What is said before somebody joins waits for him; it goes the way of any other sound."""
+    provider = provider_of(server)
+    call_id, _ = provider.ring()
+    client.realtime.calls.accept(call_id, model=MODEL)
+    provider.say(call_id, question("hello") + silence(700))
+    with client.realtime.connect(call_id=call_id) as sideband:
+        said = sideband.wait_for("response.output_audio_transcript.done", timeout=30)
+        assert said.transcript == "I am fine, thank you. What can I do for you?"
+        provider.caller_hangs_up(call_id)
+        assert [event for event in sideband if event.type == "error"] == []
+    with pytest.raises(HTTPError, match="404"):
+        provider.say(call_id, silence(20))
+
+
+def test_a_caller_whom_nobody_hears_is_told_in_the_end(ws_server: Server) -> None:
+    provider = provider_of(ws_server)
+    call_id, _ = provider.ring()
+    for _ in range(50):
+        provider.say(call_id, silence(20))
+    with pytest.raises(HTTPError, match="409"):
+        provider.say(call_id, silence(20))
+
+
 def test_calls_that_are_not_taken(client: OpenAI, server: Server) -> None:
     first, second = ring(server), ring(server)
     client.realtime.calls.reject(first)
@@ -264,6 +291,26 @@ def test_calls_that_are_not_taken(client: OpenAI, server: Server) -> None:
             client.realtime.calls.reject(call_id)
         with pytest.raises(NotFoundError):
             client.realtime.calls.refer(call_id, target_uri="tel:+1")
+
+
+def test_an_error_that_is_kept_keeps_no_link(ws_server: Server) -> None:
+    """Its traceback refers to the answer; closing the client closes the socket all the same."""
+    before = sockets()
+    with client_of(ws_server) as client:
+        with pytest.raises(NotFoundError) as caught:
+            client.realtime.calls.accept("rtc_none", model=MODEL)
+        assert len(sockets() - before) == 1, "it is kept for the next call"
+    assert sockets() == before
+    assert caught.value.status == 404
+
+
+def sockets() -> set[str]:
+    """Return the sockets of this process."""
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # that of the folder itself
+            found.add(str(descriptor.readlink()))
+    return {link for link in found if link.startswith("socket:")}
 
 
 def test_wrong_requests_about_calls(ws_server: Server) -> None:

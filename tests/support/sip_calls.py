@@ -6,6 +6,7 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +57,10 @@ class SipProvider:
             return all(state.get(name) == value for name, value in expected.items())
 
         Guard().until(is_so, f"{expected} of {call_id}")
+
+    def say(self, call_id: str, pcm: bytes) -> None:
+        """Have the caller say something: PCM16 at 24 kHz."""
+        self._ask(f"{self._hook}/{call_id}/audio", {"audio": b64encode(pcm).decode()})
 
     def caller_hangs_up(self, call_id: str) -> None:
         """End a call from the other side."""

@@ -17,6 +17,7 @@ from .shelf import Shelf
 
 __all__ = ["Call", "OpenCalls", "incoming_event"]
 
+_MOST_SAID = 50  # pieces that wait for who joins the call
 _MOST_ENDED = 1000  # of which is known how they ended
 
 
@@ -30,6 +31,7 @@ class Call:
         over_at: when it is over at the latest, seconds.
         session_text: `session` as JSON, which takes less memory.
         joined: how many connections have joined it.
+        said: what the caller says, base64 in the format of the session's input, for who joins it.
         ended: set when it is over.
     """
 
@@ -38,6 +40,7 @@ class Call:
     over_at: float
     session_text: str = "null"
     joined: int = 0
+    said: asyncio.Queue[str] = field(factory=lambda: asyncio.Queue(_MOST_SAID))
     ended: asyncio.Event = field(factory=asyncio.Event)
 
     @property

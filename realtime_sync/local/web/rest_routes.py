@@ -2,8 +2,8 @@
 
 A call has a state and can be joined by a WebSocket (``?call_id=…``), but no media: the SDP answer
 leads nowhere, and nobody dials in. ``POST /test/incoming_calls`` makes a call that rings, and
-answers with the body of the webhook that a provider would send; ``GET /test/incoming_calls/…``
-tells what has become of it.
+answers with the body of the webhook that a provider would send. Below that path ``POST …/audio`` is
+what the caller says to who joins the call, and ``GET`` tells what has become of it.
 """
 
 from __future__ import annotations
@@ -58,6 +58,10 @@ class _Refer(Strict):
 class _SipHeader(Strict):
     name: str
     value: str
+
+
+class _Said(Strict):
+    audio: str = Field(min_length=1)
 
 
 class _Incoming(Strict):
@@ -117,8 +121,9 @@ class RestRoutes:
         }
         api = {base + path: paths[path] for base in bases for path in paths}
         api["/test/incoming_calls"] = self.ring
-        tests = Route("/test/incoming_calls/{call_id}", self.tell, methods=["GET"])
-        return [tests, *(Route(path, api[path], methods=["POST"]) for path in api)]
+        api["/test/incoming_calls/{call_id}/audio"] = self.hear
+        told = Route("/test/incoming_calls/{call_id}", self.tell, methods=["GET"])
+        return [told, *(Route(path, api[path], methods=["POST"]) for path in api)]
 
     @_needs_key
     async def create_secret(self, request: Request) -> Response:
@@ -222,6 +227,18 @@ class RestRoutes:
         """Make a call that rings, for tests."""
         body = check(_Incoming, await read_json(request), "")
         return json_answer(incoming_event(self._calls.ring(), body.get("sip_headers", [])), 201)
+
+    @_needs_key
+    async def hear(self, request: Request) -> Response:
+        """Let the caller say something, for tests."""
+        body = check(_Said, await read_json(request), "")
+        call = self._find(request)
+        if not isinstance(call, Call):
+            return call
+        if call.said.full():
+            return _wrong_state(call, "nobody has heard yet what was said before")
+        call.said.put_nowait(body["audio"])
+        return _nothing()
 
     @_needs_key
     async def tell(self, request: Request) -> Response:
