@@ -28,6 +28,7 @@ from ..events.base import listed, load, nested, one
 
 __all__ = [
     "CallIncomingData",
+    "HeaderItems",
     "RealtimeCallIncoming",
     "SipHeader",
     "UnknownWebhook",
@@ -98,8 +99,11 @@ class UnknownWebhook(Model):
     data: Any = None
 
 
-class _Items(Protocol):
-    def items(self) -> Iterable[tuple[Any, Any]]: ...
+class HeaderItems(Protocol):
+    """Headers as frameworks have them, which need not be a mapping."""
+
+    def items(self) -> Iterable[tuple[Any, Any]]:
+        """Return the names with their values."""
 
 
 class Webhooks:
@@ -127,7 +131,7 @@ class Webhooks:
     def unwrap(
         self,
         payload: str | bytes,
-        headers: Mapping[str, str] | _Items,
+        headers: Mapping[str, str] | HeaderItems,
         *,
         secret: str | None = None,
         tolerance: int = _TOLERANCE_S,
@@ -160,7 +164,7 @@ class Webhooks:
     def verify_signature(
         self,
         payload: str | bytes,
-        headers: Mapping[str, str] | _Items,
+        headers: Mapping[str, str] | HeaderItems,
         *,
         secret: str | None = None,
         tolerance: int = _TOLERANCE_S,
