@@ -27,7 +27,12 @@ def test_examples(name: str) -> None:
 
 def missing_from(page: str) -> set[str]:
     counters = {field.name for field in attrs.fields(telephony.CallStats)}
-    kinds = (telephony.MediaStreams, telephony.AudioSocket, telephony.AudioSocketServer)
+    kinds = (
+        telephony.MediaStreams,
+        telephony.AudioSocket,
+        telephony.AudioSocketServer,
+        telephony.SipCalls,
+    )
     options = {name for kind in kinds for name in inspect.signature(kind).parameters}
     options -= {"socket", "handler", "clock"}
     values = (telephony.StreamStart, telephony.TwilioCall, telephony.SignedRequest)
