@@ -82,9 +82,10 @@ class TwilioPhone:
         self._sequence = 0
         self._chunk = 0
         self._over = threading.Event()
-        self._link = connect(
+        opening = connect(
             url, compression=None, close_timeout=1, proxy=None, additional_headers=headers, **link
         )
+        self._link = opening.__enter__()  # websockets 17 warns of one that is not entered
         if start:
             self.send({"event": "connected", "protocol": "Call", "version": "1.0.0"})
             self.send_start(parameters or {})
