@@ -72,12 +72,13 @@ class Provider:
 
     def _wait(self, call_id: str, name: str, value: object) -> dict[str, object]:
         give_up = time.monotonic() + PATIENCE_S
-        while time.monotonic() < give_up:
-            state: dict[str, object] = json.loads(ask(f"{self._calls}/{call_id}", None, self._key))
-            if state[name] == value:
-                return state
+        state: dict[str, object] = {}
+        while state.get(name) != value:
+            if time.monotonic() > give_up:
+                raise TimeoutError(f"{name} of the call is not {value}: {state}")
             time.sleep(0.05)
-        raise TimeoutError(f"{name} of the call is not {value}: {state}")
+            state = json.loads(ask(f"{self._calls}/{call_id}", None, self._key))
+        return state
 
 
 def ask(url: str, body: bytes | None, headers: dict[str, str]) -> bytes:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from embedded import Server, run_server, silence
 from guards import GUARD_S, Guard
 from programs import REPOSITORY
+from served_apps import gunicorn, with_paths
 from sip_calls import SECRET, SipProvider
 
 from realtime_sync.audio.wav import read_wav
 
 pytestmark = pytest.mark.timeout(120)
 
+APP = "samples.sip_agent.app:app"
 SCRIPT = REPOSITORY / "samples" / "sip_agent" / "desk.yaml"
 HOOKS = REPOSITORY / "samples" / "sip_agent" / "gunicorn_hooks.py"
 CALLERS = {
@@ -36,16 +34,11 @@ CALLERS = {
 }
 
 
-def environment(**variables: str) -> dict[str, str]:
-    paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "NO_PROXY": "*", **variables}
-
-
 def test_the_simulated_callers() -> None:
     result = subprocess.run(
         [sys.executable, "-W", "error", "-m", "samples.sip_agent.simulate"],
         cwd=REPOSITORY,
-        env=environment(),
+        env=with_paths(),
         capture_output=True,
         text=True,
         timeout=GUARD_S * 3,
@@ -58,37 +51,10 @@ def test_the_simulated_callers() -> None:
         assert said.count("ended by") == 1, "its webhook has come twice"
 
 
-@contextmanager
-def gunicorn(server: Server, folder: Path, *options: str) -> Iterator[tuple[str, Path]]:
-    """Serve the app; gives the webhook's address and the log. It ends at SIGTERM."""
-    log = folder / "gunicorn.log"
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener, log.open("wb") as file:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--threads", "8"),
-                *("--bind", f"fd://{listener.fileno()}", "--no-control-socket"),
-                *("--config", str(HOOKS), *options, "samples.sip_agent.app:app"),
-            ],
-            cwd=REPOSITORY,
-            env=environment(
-                OPENAI_API_KEY=server.key,
-                OPENAI_BASE_URL=server.url,
-                OPENAI_WEBHOOK_SECRET=SECRET,
-                DRAIN_S="0",
-            ),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            pass_fds=[listener.fileno()],
-        )
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/webhook", log
-        finally:
-            process.terminate()
-            code = process.wait(2 * GUARD_S)
-            print(log.read_text())
-    assert code == 0
-    assert "Traceback" not in log.read_text()
+def variables(server: Server) -> dict[str, str]:
+    """Return what the app finds in its environment."""
+    key = {"OPENAI_API_KEY": server.key, "OPENAI_BASE_URL": server.url}
+    return {**key, "OPENAI_WEBHOOK_SECRET": SECRET, "DRAIN_S": "0"}
 
 
 @pytest.mark.parametrize("options", [(), ("--preload",)], ids=["", "preload"])
@@ -99,7 +65,9 @@ def test_the_end_of_a_worker_is_the_end_of_its_calls(
     phrase = ("--phrase", "where is my order")
     with run_server("--responder", f"scripted:{SCRIPT}", *phrase) as server:
         provider = SipProvider(server.url, server.key)
-        with gunicorn(server, tmp_path, *options) as (url, log):
+        options = ("--config", str(HOOKS), *options)
+        with gunicorn(APP, tmp_path, *options, **variables(server)) as app:
+            url = f"http://{app.address}/webhook"
             call_id, body = provider.ring("<sip:+14155550123@example.com>")
             threads = [
                 threading.Thread(target=provider.deliver, args=(url, body)) for _ in range(10)
@@ -111,13 +79,12 @@ def test_the_end_of_a_worker_is_the_end_of_its_calls(
             provider.wait_for(call_id, state="active", joined=1)
             order = read_wav(str(REPOSITORY / "samples" / "agents_handoff" / "order.wav"))
             provider.say(call_id, order + silence(700))
-            tool = "+14155550123: the agent calls find_order({})"
-            Guard().until(lambda: tool in log.read_text(), "the agent's tool")
+            app.wait_for("+14155550123: the agent calls find_order({})")
             provider.caller_hangs_up(call_id)
-            Guard().until(lambda: "+14155550123: ended by caller" in log.read_text(), "its end")
+            app.wait_for("+14155550123: ended by caller")
             assert provider.state_of(call_id)["joined"] == 1
             last, body = provider.ring("<sip:+14155550124@example.com>")
             assert provider.deliver(url, body) == 200
             provider.wait_for(last, state="active", joined=1)
         assert provider.state_of(last)["ended_by"] == "hangup"
-    assert "+14155550124: ended by closed" in log.read_text()
+    assert "+14155550124: ended by closed" in app.log()
