@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 from programs import REPOSITORY
 
 from realtime_sync import Local
+from realtime_sync.audio import silence, write_wav
 
 # In one process with the other tests of the sample, one after the other.
 pytestmark = pytest.mark.xdist_group("django_desk")
@@ -140,6 +141,13 @@ def test_a_file_is_sent_or_refused(page: Page, tmp_path: Path) -> None:
     send.click()
     problem = page.get_by_role("alert")
     expect(problem).to_contain_text("memo.m4a is an M4A or MP4 file, which is not taken.")
+    expect(page.locator(".turn")).to_have_count(0)
+    silent = tmp_path / "silent.wav"
+    write_wav(silent, silence(500))
+    choose.set_input_files(silent)
+    send.click()
+    expect(problem).to_contain_text("No speech was recognised.")
+    expect(page.locator(".turn.assistant")).to_contain_text("No speech was recognised.")
     choose.set_input_files(QUESTION)
     send.click()
     expect(page.locator(".turn.assistant").last.locator(".words")).to_have_text(ANSWERS["weather"])
