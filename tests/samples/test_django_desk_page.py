@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import wave
@@ -131,6 +132,31 @@ def test_a_question_is_spoken_and_its_answer_heard(page: Page) -> None:
     with wave.open(str(download.value.path())) as file:
         assert (file.getnchannels(), file.getframerate()) == (1, 24_000)
         assert file.getnframes() > 12_000
+
+
+def test_the_microphone_becomes_a_wav_file(page: Page) -> None:
+    """At the rate of the browser's sound; it is told once when the time is up."""
+    recorded, rate, times_full = page.evaluate(
+        """async () => {
+            const { record } = await import("/static/desk/microphone.js");
+            let timesFull = 0, blocks = 0, recording;
+            await new Promise(async (enough) => {
+                recording = await record("/static/desk/recorder.js", {
+                    level: () => ++blocks > 8 && enough(),  // of which each is a tenth of a second
+                    seconds: 0.3,
+                    full: () => ++timesFull,
+                });
+            });
+            const file = await (await recording.stop()).arrayBuffer();
+            return [[...new Uint8Array(file)], new AudioContext().sampleRate, timesFull];
+        }"""
+    )
+    assert times_full == 1
+    with wave.open(io.BytesIO(bytes(recorded))) as file:
+        assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
+        assert file.getframerate() == rate
+        assert file.getnframes() > 8 * 0.09 * rate
+        assert len(file.readframes(file.getnframes())) == 2 * file.getnframes()
 
 
 def test_a_file_is_sent_or_refused(page: Page, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ from realtime_sync.testing import (
     text_answer,
 )
 
-from . import provider
+from . import provider, turns
 from .models import Conversation, Turn
 from .ranges import ranged
 from .sse import stream
@@ -202,6 +202,15 @@ class LiveTests(StaticLiveServerTestCase):
         assert (turn.state, turn.text) == ("left", "Once upon a time")
         assert "the visitor left" in log.output[-1]
         assert "You left before the end." in visitor.page()
+
+    def test_a_visitor_who_leaves_at_the_end_has_an_answer(self) -> None:
+        """It is complete, whether they have seen that or not."""
+        with scripted(text_answer("Yes.")):
+            messages = turns.answer(Conversation.objects.create(), text="Is it done?")
+            while next(messages).event != "done":
+                pass
+            messages.close()
+        assert Turn.objects.get(who="assistant").state == "done"
 
     def _when_over(self) -> Turn:
         """Wait until the answer is no longer under way: a thread of the server writes it down."""
@@ -447,9 +456,9 @@ class AdminTests(TestCase):
         found = self.client.get(conversations, {"q": "course", "turns__state__exact": "done"})
         self.assertContains(found, "Can you hear me?")
         self.assertNotContains(self.client.get(conversations, {"q": "elephant"}), "hear me?")
-        turns = self.client.get("/admin/desk/turn/", {"who__exact": "assistant"})
-        self.assertContains(turns, "Of course.")
-        self.assertNotContains(turns, "Can you hear me?")
+        found = self.client.get("/admin/desk/turn/", {"who__exact": "assistant"})
+        self.assertContains(found, "Of course.")
+        self.assertNotContains(found, "Can you hear me?")
 
     def test_a_conversation_is_read_and_not_changed(self) -> None:
         """There is no field and no button for that."""
