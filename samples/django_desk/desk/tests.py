@@ -245,7 +245,8 @@ class StreamTests(SimpleTestCase):
             finally:
                 ended.append(True)
 
-        told = stream(messages(), 5.0)
+        running = messages()  # held here: not because it is forgotten
+        told = stream(running, 5.0)
         next(told)
         told.close()
         assert ended == [True]
