@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import wave
@@ -16,6 +17,7 @@ from playwright.sync_api import Page, expect
 from programs import REPOSITORY
 
 from realtime_sync import Local
+from realtime_sync.audio import silence, write_wav
 
 # In one process with the other tests of the sample, one after the other.
 pytestmark = pytest.mark.xdist_group("django_desk")
@@ -132,6 +134,31 @@ def test_a_question_is_spoken_and_its_answer_heard(page: Page) -> None:
         assert file.getnframes() > 12_000
 
 
+def test_the_microphone_becomes_a_wav_file(page: Page) -> None:
+    """At the rate of the browser's sound; it is told once when the time is up."""
+    recorded, rate, times_full = page.evaluate(
+        """async () => {
+            const { record } = await import("/static/desk/microphone.js");
+            let timesFull = 0, blocks = 0, recording;
+            await new Promise(async (enough) => {
+                recording = await record("/static/desk/recorder.js", {
+                    level: () => ++blocks > 8 && enough(),  // of which each is a tenth of a second
+                    seconds: 0.3,
+                    full: () => ++timesFull,
+                });
+            });
+            const file = await (await recording.stop()).arrayBuffer();
+            return [[...new Uint8Array(file)], new AudioContext().sampleRate, timesFull];
+        }"""
+    )
+    assert times_full == 1
+    with wave.open(io.BytesIO(bytes(recorded))) as file:
+        assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
+        assert file.getframerate() == rate
+        assert file.getnframes() > 8 * 0.09 * rate
+        assert len(file.readframes(file.getnframes())) == 2 * file.getnframes()
+
+
 def test_a_file_is_sent_or_refused(page: Page, tmp_path: Path) -> None:
     choose, send = page.locator("#file"), page.get_by_role("button", name="Send", exact=True)
     telephone = tmp_path / "memo.m4a"
@@ -140,6 +167,13 @@ def test_a_file_is_sent_or_refused(page: Page, tmp_path: Path) -> None:
     send.click()
     problem = page.get_by_role("alert")
     expect(problem).to_contain_text("memo.m4a is an M4A or MP4 file, which is not taken.")
+    expect(page.locator(".turn")).to_have_count(0)
+    silent = tmp_path / "silent.wav"
+    write_wav(silent, silence(500))
+    choose.set_input_files(silent)
+    send.click()
+    expect(problem).to_contain_text("No speech was recognised.")
+    expect(page.locator(".turn.assistant")).to_contain_text("No speech was recognised.")
     choose.set_input_files(QUESTION)
     send.click()
     expect(page.locator(".turn.assistant").last.locator(".words")).to_have_text(ANSWERS["weather"])

@@ -22,6 +22,9 @@ else:
     _Inline = admin.TabularInline
 
 
+_SHOWN = ("at", "who", "state", "text", "seconds", "heard", "tokens", "error", "detail")
+
+
 class ReadOnly:
     """What may be seen only."""
 
@@ -38,33 +41,32 @@ class ReadOnly:
         return False
 
 
-def player(turn: Turn) -> str:
-    """Return what plays the sound of a turn, if it has any."""
-    if not turn.sound:
-        return "-"
-    address = reverse("desk:sound", args=[turn.pk])
-    return format_html('<audio controls preload="none" src="{}"></audio>', address)
-
-
-class TurnsInline(ReadOnly, _Inline):
-    """The turns of a conversation."""
-
-    model = Turn
-    fields = ("at", "who", "state", "text", "seconds", "heard", "tokens", "error", "detail")
-    readonly_fields = fields
-    extra = 0
+class TurnsAsTheyWere(ReadOnly):
+    """What is shown of turns."""
 
     @admin.display(description="sound")
     def heard(self, turn: Turn) -> str:
-        """Play it."""
-        return player(turn)
+        """Play it; the file itself has no address of its own."""
+        if not turn.sound:
+            return "-"
+        address = reverse("desk:sound", args=[turn.pk])
+        return format_html('<audio controls preload="none" src="{}"></audio>', address)
 
-    @admin.display(description="tokens in/out")
+    @admin.display(description="tokens in / out")
     def tokens(self, turn: Turn) -> str:
         """Tell what the provider has counted."""
         if turn.input_tokens is None:
             return "-"
         return f"{turn.input_tokens} / {turn.output_tokens}"
+
+
+class TurnsInline(TurnsAsTheyWere, _Inline):
+    """The turns of a conversation."""
+
+    model = Turn
+    fields = _SHOWN
+    readonly_fields = _SHOWN
+    extra = 0
 
 
 @admin.register(Conversation)
@@ -98,20 +100,12 @@ class ConversationAdmin(ReadOnly, _ConversationAdmin):
 
 
 @admin.register(Turn)
-class TurnAdmin(ReadOnly, _TurnAdmin):
+class TurnAdmin(TurnsAsTheyWere, _TurnAdmin):
     """Everything that was said, one by one."""
 
-    list_display = (
-        "at",
-        "who",
-        "state",
-        "text",
-        "seconds",
-        "input_tokens",
-        "output_tokens",
-        "error",
-    )
+    list_display = ("at", "who", "state", "text", "seconds", "tokens", "error")
     list_filter = ("who", "state", "at")
     search_fields = ("text", "error", "detail")
-    list_select_related = ("conversation",)
+    fields = ("conversation", *_SHOWN)
+    readonly_fields = ("conversation", *_SHOWN)
     date_hierarchy = "at"

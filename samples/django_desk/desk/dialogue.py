@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -110,7 +110,7 @@ class Answered:
 Step = Heard | Words | Pause | Answered
 
 
-def ask(client: OpenAI | Local, question: Question, settings: Settings) -> Iterator[Step]:
+def ask(client: OpenAI | Local, question: Question, settings: Settings) -> Generator[Step]:
     """Ask, and yield what happens.
 
     Whoever closes the iterator, because nobody listens any more, closes the connection.

@@ -38,8 +38,9 @@ from realtime_sync.testing import (
     text_answer,
 )
 
-from . import provider
+from . import provider, turns
 from .models import Conversation, Turn
+from .ranges import ranged
 from .sse import stream
 from .turns import HEARTBEAT, Message
 from .uploads import read_recording
@@ -57,6 +58,7 @@ def setUpModule() -> None:
     settings.enable()
     unittest.addModuleCleanup(settings.disable)
     local = Local()
+    assert local.url  # it runs
     unittest.addModuleCleanup(local.close)
     asked = mock.patch.object(provider, "client", return_value=local)
     asked.start()
@@ -70,6 +72,11 @@ def recording(kind: str = "WAV", *, silent_s: float = 0.0, rate: int = 24_000) -
     file = io.BytesIO()
     soundfile.write(file, samples, rate, format=kind)
     return file.getvalue()
+
+
+def body_of(answer: Any) -> bytes:
+    """Return all that a view streams to the tests' client."""
+    return b"".join(answer.streaming_content)
 
 
 @contextmanager
@@ -123,6 +130,7 @@ class LiveTests(StaticLiveServerTestCase):
         assert sound.headers["Content-Type"] == "audio/wav"
         assert "attachment" not in sound.headers["Content-Disposition"]
         assert "attachment" in visitor.get(f"{address}?download").headers["Content-Disposition"]
+        assert visitor.get(address, Range="bytes=8-11").content == b"WAVE"
         with wave.open(io.BytesIO(sound.content)) as reply:
             assert (reply.getnchannels(), reply.getframerate()) == (1, 24_000)
             seconds = reply.getnframes() / 24_000
@@ -195,13 +203,22 @@ class LiveTests(StaticLiveServerTestCase):
         assert "the visitor left" in log.output[-1]
         assert "You left before the end." in visitor.page()
 
+    def test_a_visitor_who_leaves_at_the_end_has_an_answer(self) -> None:
+        """It is complete, whether they have seen that or not."""
+        with scripted(text_answer("Yes.")):
+            messages = turns.answer(Conversation.objects.create(), text="Is it done?")
+            while next(messages).event != "done":
+                pass
+            messages.close()
+        assert Turn.objects.get(who="assistant").state == "done"
+
     def _when_over(self) -> Turn:
         """Wait until the answer is no longer under way: a thread of the server writes it down."""
         for _ in range(50 * PATIENCE_S):
-            if (turn := Turn.objects.get(who="assistant")).state != "running":
+            if Turn.objects.get(who="assistant").state != "running":
                 break
             threading.Event().wait(0.02)
-        return turn
+        return Turn.objects.get(who="assistant")
 
 
 class StreamTests(SimpleTestCase):
@@ -228,10 +245,46 @@ class StreamTests(SimpleTestCase):
             finally:
                 ended.append(True)
 
-        told = stream(messages(), 5.0)
+        running = messages()  # held here: not because it is forgotten
+        told = stream(running, 5.0)
         next(told)
         told.close()
         assert ended == [True]
+
+
+class RangeTests(SimpleTestCase):
+    """Parts of a file."""
+
+    def test_a_part(self) -> None:
+        """From the beginning, in the middle, to the end, and so many from the end."""
+        for asked, part, told in (
+            ("bytes=0-1", b"01", "0-1"),
+            ("bytes=3-3", b"3", "3-3"),
+            ("bytes=8-", b"89", "8-9"),
+            ("bytes=8-99", b"89", "8-9"),
+            ("bytes=-3", b"789", "7-9"),
+            ("bytes=-99", b"0123456789", "0-9"),
+        ):
+            with self.subTest(asked=asked):
+                answer = ranged(asked, b"0123456789")
+                assert (answer.status_code, answer.content) == (206, part)
+                assert answer["Content-Range"] == f"bytes {told}/10"
+
+    def test_no_part(self) -> None:
+        """What is not asked for in a way that is known brings the whole file."""
+        for asked in ("", "bytes=-", "bytes=0-1,3-4", "lines=1-2"):
+            with self.subTest(asked=asked):
+                answer = ranged(asked, b"0123456789")
+                assert (answer.status_code, answer.content) == (200, b"0123456789")
+                assert answer["Accept-Ranges"] == "bytes"
+
+    def test_a_part_that_is_not_there(self) -> None:
+        """It is refused, and the size is told."""
+        for asked in ("bytes=10-", "bytes=5-4", "bytes=-0"):
+            with self.subTest(asked=asked):
+                answer = ranged(asked, b"0123456789")
+                assert (answer.status_code, answer.content) == (416, b"")
+                assert answer["Content-Range"] == "bytes */10"
 
 
 class RefusalTests(TestCase):
@@ -332,7 +385,7 @@ class ProblemTests(TestCase):
             path = "/recordings/" if "recording" in said else "/ask/"
             headers = {"accept": "text/event-stream"}
             answer = self.client.post(path, said or {"text": "Hello!"}, headers=headers)
-            body = answer.getvalue().decode()
+            body = body_of(answer).decode()
         kind, data = list(events_in(body.splitlines()))[-1]
         assert kind == "error"
         turn = Turn.objects.get(pk=data["turn"])
@@ -404,9 +457,9 @@ class AdminTests(TestCase):
         found = self.client.get(conversations, {"q": "course", "turns__state__exact": "done"})
         self.assertContains(found, "Can you hear me?")
         self.assertNotContains(self.client.get(conversations, {"q": "elephant"}), "hear me?")
-        turns = self.client.get("/admin/desk/turn/", {"who__exact": "assistant"})
-        self.assertContains(turns, "Of course.")
-        self.assertNotContains(turns, "Can you hear me?")
+        found = self.client.get("/admin/desk/turn/", {"who__exact": "assistant"})
+        self.assertContains(found, "Of course.")
+        self.assertNotContains(found, "Can you hear me?")
 
     def test_a_conversation_is_read_and_not_changed(self) -> None:
         """There is no field and no button for that."""
@@ -422,6 +475,16 @@ class AdminTests(TestCase):
             self.client.post(f"/admin/desk/turn/{pk}/delete/", {"post": "yes"}).status_code == 403
         )
 
+    def test_a_turn_is_heard(self) -> None:
+        """On its own page, and beside the others of its conversation."""
+        turn = Turn.objects.latest("pk")
+        turn.sound.save("a.wav", ContentFile(recording()))
+        for page in (
+            f"/admin/desk/turn/{turn.pk}/change/",
+            f"/admin/desk/conversation/{turn.conversation.pk}/change/",
+        ):
+            self.assertContains(self.client.get(page), f'src="/turns/{turn.pk}/sound.wav"')
+
     def test_sound_is_for_those_who_may_read_the_log(self) -> None:
         """And for no other visitor."""
         turn = Turn.objects.latest("pk")
@@ -431,8 +494,7 @@ class AdminTests(TestCase):
         other.force_login(User.objects.create_user("bob", is_staff=True))
         assert other.get(f"/turns/{turn.pk}/sound.wav").status_code == 404
         other.force_login(User.objects.get(username="ada"))
-        answer = other.get(f"/turns/{turn.pk}/sound.wav")
-        assert answer.getvalue().startswith(b"RIFF")
+        assert other.get(f"/turns/{turn.pk}/sound.wav").content == recording()
 
 
 class CommandTests(TestCase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -80,8 +81,9 @@ def answer(
         turn.save()
         yield Message("error", {"turn": turn.pk, "message": turn.error})
     except GeneratorExit:
-        turn.state = Turn.State.LEFT
-        log.info("turn %d: the visitor left", turn.pk)
+        if turn.state == Turn.State.RUNNING:
+            turn.state = Turn.State.LEFT
+            log.info("turn %d: the visitor left", turn.pk)
         raise
     finally:
         if turn.state == Turn.State.RUNNING:  # a fault of this program, or a worker that ends
@@ -96,21 +98,22 @@ def _follow(question: Question, asked: Turn, turn: Turn) -> Generator[Message]:
         settings.DESK_ANSWER_S,
         settings.DESK_HEARTBEAT_S,
     )
-    for step in ask(provider.client(), question, how):
-        match step:
-            case Heard(text=words):
-                asked.text = words
-                asked.save()
-                yield Message("heard", {"text": words})
-            case Words(text=words):
-                turn.text += words
-                yield Message("delta", {"text": words})
-            case Pause():
-                yield HEARTBEAT
-            case Answered():
-                _complete(turn, step)
-                sound = reverse("desk:sound", args=[turn.pk]) if turn.sound else None
-                yield Message("done", {"turn": turn.pk, "sound": sound})
+    with closing(ask(provider.client(), question, how)) as steps:
+        for step in steps:
+            match step:
+                case Heard(text=words):
+                    asked.text = words
+                    asked.save()
+                    yield Message("heard", {"text": words})
+                case Words(text=words):
+                    turn.text += words
+                    yield Message("delta", {"text": words})
+                case Pause():
+                    yield HEARTBEAT
+                case Answered():
+                    _complete(turn, step)
+                    sound = reverse("desk:sound", args=[turn.pk]) if turn.sound else None
+                    yield Message("done", {"turn": turn.pk, "sound": sound})
 
 
 def _complete(turn: Turn, answered: Answered) -> None:

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import (
-    FileResponse,
     Http404,
     HttpRequest,
     HttpResponse,
@@ -23,6 +22,7 @@ from django.views.decorators.http import require_GET, require_POST
 from . import turns
 from .forms import QuestionForm, RecordingForm, first_error
 from .models import Conversation, Turn
+from .ranges import ranged
 from .sse import stream
 from .turns import Message
 from .uploads import TAKEN, TOO_LARGE, too_large
@@ -66,18 +66,18 @@ def begin_anew(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def sound(request: HttpRequest, pk: int) -> FileResponse:
+def sound(request: HttpRequest, pk: int) -> HttpResponse:
     """Give the sound of a turn to whom it belongs, and to whoever may see the log."""
     turn = get_object_or_404(Turn.objects.exclude(sound=""), pk=pk)
     theirs = request.session.get(_SESSION) == str(turn.conversation.pk)
     if not theirs and not _reads_the_log(request):
         raise Http404("no such sound")
-    return FileResponse(
-        turn.sound.open(),
-        as_attachment="download" in request.GET,
-        filename=f"{turn.who}-{turn.pk}.wav",
-        content_type="audio/wav",
-    )
+    with turn.sound.open() as file:
+        response = ranged(request.headers.get("Range", ""), file.read())
+    response["Content-Type"] = "audio/wav"
+    how = "attachment" if "download" in request.GET else "inline"
+    response["Content-Disposition"] = f'{how}; filename="{turn.who}-{turn.pk}.wav"'
+    return response
 
 
 def _reads_the_log(request: HttpRequest) -> bool:

@@ -48,9 +48,9 @@ class Visitor:
         """Return the page."""
         return self.get("/").text
 
-    def get(self, path: str) -> requests.Response:
+    def get(self, path: str, **headers: str) -> requests.Response:
         """Get something."""
-        return self._http.get(self._url + path, timeout=PATIENCE_S)
+        return self._http.get(self._url + path, headers=headers, timeout=PATIENCE_S)
 
     def post(self, path: str, *, script: bool = True, **said: Any) -> requests.Response:
         """Send a form, as the page's script does it or as a browser without scripts."""

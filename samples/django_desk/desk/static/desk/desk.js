@@ -17,13 +17,17 @@ function complain(sentence) {
   problem.hidden = !sentence;
 }
 
+function welcome() {
+  log.querySelector(".welcome").hidden = Boolean(log.querySelector(".turn"));
+}
+
 function addTurn(who, words) {
   const turn = byId("turn").content.firstElementChild.cloneNode(true);
   turn.classList.add(who);
   turn.querySelector("h2").textContent = who === "user" ? "You" : "Desk";
   turn.querySelector(".words").textContent = words;
-  log.querySelector(".welcome").hidden = true;
   log.append(turn);
+  welcome();
   turn.scrollIntoView({ block: "end" });
   return turn;
 }
@@ -85,9 +89,11 @@ async function send(address, form, asked) {
       signal: running.signal,
     });
     if (response.headers.get("Content-Type") !== "text/event-stream") {
-      throw new Error(await refusal(response));
-    }
-    await follow(response.body, question, answer);
+      question.remove(); // they are not in the log
+      answer.remove();
+      welcome();
+      complain(await refusal(response));
+    } else await follow(response.body, question, answer);
   } catch (error) {
     fail(answer, error);
   } finally {
