@@ -27,7 +27,7 @@ from .recording import Recording
 from .settings import Settings
 from .talks import Outcome, Talks
 
-__all__ = ["Calls", "follow"]
+__all__ = ["Calls", "SharedSink", "follow"]
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Calls:
     def _talk(self, line: MediaStreams, greeting: str) -> Outcome:
         sid = line.start.call_sid
         with Recording(self._settings.recordings, sid) as recording:
-            sink = _SharedSink(recording.sink(line.sink))
+            sink = SharedSink(recording.sink(line.sink))
             talk = Talk(sid, self._twilio, self._settings.transfer_to, sink)
             try:
                 outcome = self._converse(line, recording, talk, greeting)
@@ -130,15 +130,20 @@ class Calls:
             log.warning("call %s: Twilio does not hang up: %s", sid, exc)
 
 
-class _SharedSink(SinkWrapper):
-    """A sink into which the session and the bridge may write."""
+class SharedSink(SinkWrapper):
+    """A sink into which two may write, the session and the bridge.
+
+    Args:
+        sink: takes one writer at a time.
+    """
 
     def __init__(self, sink: SinkLike) -> None:
         super().__init__(sink)
-        self._writing = threading.Lock()  # held across a write: a sink has one writer at a time
+        self.writing = threading.Lock()  # held across a write
 
     def write(self, audio: bytes, *, item_id: str | None = None, content_index: int = 0) -> None:
-        with self._writing:
+        """Play ``audio`` after what was written before."""
+        with self.writing:
             super().write(audio, item_id=item_id, content_index=content_index)
 
 

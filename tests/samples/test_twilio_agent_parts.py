@@ -16,10 +16,12 @@ import twilio_service
 from twilio_service import ACCOUNT_SID, TwilioService
 
 from realtime_sync import ConfigError, ConnectionClosedError, ConnectionClosedOK, RealtimeTimeout
+from realtime_sync.agents import ToolContext
 from realtime_sync.telephony import TwilioCalls
 from realtime_sync.testing import MemorySink
-from samples.twilio_agent import answers
-from samples.twilio_agent.calls import follow
+from samples.twilio_agent import answers, texts
+from samples.twilio_agent.agents import Talk, agent_for, transfer
+from samples.twilio_agent.calls import SharedSink, follow
 from samples.twilio_agent.outbound import Outbound
 from samples.twilio_agent.recording import Recording
 from samples.twilio_agent.settings import Settings
@@ -258,6 +260,67 @@ def test_a_beep_is_heard_while_the_provider_is_dialled_anew() -> None:
 def test_what_ends_a_session_is_raised() -> None:
     with pytest.raises(ConnectionClosedError):
         follow(Script(ConnectionClosedError(1008, "no")), MemorySink(), b"")  # type: ignore[arg-type]
+
+
+class Transfers:
+    """A Twilio that notes what a talk says of itself while it transfers the call."""
+
+    def __init__(self, fault: Exception | None = None) -> None:
+        self.talk: Talk | None = None
+        self.fault = fault
+        self.seen: list[tuple[str, str, bool]] = []
+
+    def transfer(self, sid: str, *, to: str) -> None:
+        assert self.talk is not None
+        self.seen.append((sid, to, self.talk.transferred))
+        if self.fault is not None:
+            raise self.fault
+
+
+def put_through(twilio: Transfers, to: str) -> tuple[str, Talk]:
+    """Have the agent call `transfer`; return what it is told, and the talk."""
+    talk = Talk("CA1", twilio, {"desk": "+15550111"}, MemorySink())  # type: ignore[arg-type]
+    twilio.talk = talk
+    told = transfer.on_invoke_tool(ToolContext(talk), json.dumps({"to": to}))
+    return str(told), talk
+
+
+def test_a_transfer_is_known_before_twilio_ends_the_stream() -> None:
+    twilio = Transfers()
+    told, talk = put_through(twilio, " Desk ")
+    assert twilio.seen == [("CA1", "+15550111", True)]
+    assert (told, talk.transferred) == (texts.PUT_THROUGH, True)
+
+
+def test_a_transfer_that_fails_is_told_and_forgotten() -> None:
+    told, talk = put_through(Transfers(RealtimeTimeout("no answer")), "desk")
+    assert (told, talk.transferred) == (texts.NOT_PUT_THROUGH, False)
+
+
+def test_nobody_is_put_through_to_a_number_of_the_models() -> None:
+    twilio = Transfers()
+    told, talk = put_through(twilio, "+19005550100")
+    assert (told, talk.transferred, twilio.seen) == (texts.NOBODY_THERE, False, [])
+
+
+def test_an_agent_can_transfer_where_there_is_somebody() -> None:
+    names = [[tool.name for tool in agent_for(to).tools] for to in ({}, {"desk": "+15550111"})]
+    assert names == [["hang_up"], ["hang_up", "transfer"]]
+
+
+def test_two_who_write_to_a_sink_do_so_one_after_the_other() -> None:
+    seen: list[tuple[bytes, str | None, int, bool]] = []
+
+    class Sink(MemorySink):
+        def write(
+            self, audio: bytes, *, item_id: str | None = None, content_index: int = 0
+        ) -> None:
+            seen.append((audio, item_id, content_index, shared.writing.locked()))
+
+    shared = SharedSink(Sink())
+    shared.write(b"\1\0", item_id="a", content_index=2)
+    assert seen == [(b"\1\0", "a", 2, True)]
+    assert not shared.writing.locked()
 
 
 def test_a_line_is_on_disk_as_soon_as_it_is_written(tmp_path: Path) -> None:
