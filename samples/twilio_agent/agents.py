@@ -13,6 +13,7 @@ from realtime_sync.agents import (
     RealtimeRunConfig,
     RunContextWrapper,
     ToolContext,
+    TransportConfig,
     function_tool,
 )
 from realtime_sync.audio.base import SinkLike
@@ -21,7 +22,7 @@ from realtime_sync.voice import IdleRule
 
 from . import texts
 
-__all__ = ["CONFIG", "FOLDER", "Talk", "agent_for", "provider"]
+__all__ = ["CONFIG", "FOLDER", "LINK", "Talk", "agent_for", "provider"]
 
 FOLDER = Path(__file__).parent
 _LAST_WORDS_S = 20.0
@@ -36,6 +37,9 @@ CONFIG: RealtimeRunConfig = {
     "idle": IdleRule(after_s=20, say=texts.STILL_THERE, end_after_s=10),
 }
 
+# A caller waits: so a provider that does not answer, or is silent, is soon given up.
+LINK: TransportConfig = {"handshake_timeout": 8.0, "ping_interval": 5.0, "ping_timeout": 5.0}
+
 
 @dataclass
 class Talk:
@@ -46,15 +50,13 @@ class Talk:
         twilio: does what is to be done with it.
         transfer_to: numbers by their names.
         sink: what the caller hears.
-        hanging_up: the agent has called `hang_up`.
-        transferred: Twilio has taken the call for somebody else.
+        transferred: Twilio was asked to connect the caller with somebody else.
     """
 
     call_sid: str
     twilio: TwilioCalls
     transfer_to: Mapping[str, str]
     sink: SinkLike
-    hanging_up: bool = field(default=False, init=False)
     transferred: bool = field(default=False, init=False)
 
     def hear_out(self) -> None:
@@ -63,10 +65,9 @@ class Talk:
 
 
 @function_tool
-def hang_up(context: ToolContext[Talk]) -> str:
+def hang_up() -> str:
     """End the call, when the caller wants that."""
-    context.context.hanging_up = True
-    return texts.SAY_GOODBYE
+    return texts.SAY_GOODBYE  # `calls` closes the line after it
 
 
 def _not_put_through(context: RunContextWrapper[Talk], error: Exception) -> str:
@@ -85,8 +86,12 @@ def transfer(context: ToolContext[Talk], to: str) -> str:
     if number is None:
         return texts.NOBODY_THERE
     talk.hear_out()
-    talk.twilio.transfer(talk.call_sid, to=number)
-    talk.transferred = True
+    talk.transferred = True  # before Twilio ends the stream
+    try:
+        talk.twilio.transfer(talk.call_sid, to=number)
+    except BaseException:
+        talk.transferred = False
+        raise
     return texts.PUT_THROUGH
 
 

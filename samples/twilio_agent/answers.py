@@ -26,7 +26,7 @@ def after(settings: Settings, state: str | None) -> str:
         return apology(settings, texts.BUSY)
     if state == "failed":  # the caller has heard the clip
         return _person(settings)
-    if state == "talking":  # its process has died: nothing was said of that
+    if state in ("talking", "cut"):  # its process has died, or its link: nothing was said of that
         return apology(settings, texts.BROKEN)
     return hang_up_twiml()
 

@@ -15,19 +15,19 @@ from realtime_sync import (
     RealtimeError,
     RealtimeTimeout,
 )
-from realtime_sync.agents import RealtimeRunner, RealtimeSession
+from realtime_sync.agents import OpenAIRealtimeWebSocketModel, RealtimeRunner, RealtimeSession
 from realtime_sync.audio import read_wav
 from realtime_sync.audio.base import SinkLike, SinkWrapper
 from realtime_sync.telephony import MediaStreams, TwilioCalls, dtmf_tones
 from realtime_sync.wsgi import WebSocket
 
 from . import texts
-from .agents import CONFIG, FOLDER, Talk, agent_for
+from .agents import CONFIG, FOLDER, LINK, Talk, agent_for
 from .recording import Recording
 from .settings import Settings
 from .talks import Outcome, Talks
 
-__all__ = ["Calls"]
+__all__ = ["Calls", "SharedSink", "follow"]
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Calls:
     def _talk(self, line: MediaStreams, greeting: str) -> Outcome:
         sid = line.start.call_sid
         with Recording(self._settings.recordings, sid) as recording:
-            sink = _SharedSink(recording.sink(line.sink))
+            sink = SharedSink(recording.sink(line.sink))
             talk = Talk(sid, self._twilio, self._settings.transfer_to, sink)
             try:
                 outcome = self._converse(line, recording, talk, greeting)
@@ -106,19 +106,20 @@ class Calls:
     def _converse(
         self, line: MediaStreams, recording: Recording, talk: Talk, greeting: str
     ) -> Outcome:
-        runner = RealtimeRunner(self._agent, client=self._provider, config=CONFIG)
+        model = OpenAIRealtimeWebSocketModel(transport_config=LINK)
+        runner = RealtimeRunner(self._agent, client=self._provider, config=CONFIG, model=model)
         source = recording.source(line.source)
         with runner.run(context=talk, audio=(source, talk.sink), hooks=recording) as session:
             line.on_digit(lambda digit: _take_key(session, recording, digit))
             session.say(greeting)
-            if _follow(session, talk, self._hold):
+            if follow(session, talk.sink, self._hold):
                 talk.hear_out()
                 return "hung_up"
             reason = session.talk(timeout=0).end_reason
         if talk.transferred:
             return "transferred"
         if line.ended_by is not None:
-            return "caller"
+            return "caller" if line.ended_by == "stop" else "cut"
         return "hung_up" if reason == "idle" else "failed"
 
     def _hang_up(self, sid: str) -> None:
@@ -129,26 +130,40 @@ class Calls:
             log.warning("call %s: Twilio does not hang up: %s", sid, exc)
 
 
-class _SharedSink(SinkWrapper):
-    """A sink into which the session and the bridge may write."""
+class SharedSink(SinkWrapper):
+    """A sink into which two may write, the session and the bridge.
+
+    Args:
+        sink: takes one writer at a time.
+    """
 
     def __init__(self, sink: SinkLike) -> None:
         super().__init__(sink)
-        self._writing = threading.Lock()  # held across a write: a sink has one writer at a time
+        self.writing = threading.Lock()  # held across a write
 
     def write(self, audio: bytes, *, item_id: str | None = None, content_index: int = 0) -> None:
-        with self._writing:
+        """Play ``audio`` after what was written before."""
+        with self.writing:
             super().write(audio, item_id=item_id, content_index=content_index)
 
 
-def _follow(session: RealtimeSession[Talk], talk: Talk, hold: bytes) -> bool:
-    """Follow the session; return True when the agent has said goodbye, False at its end."""
+def follow(session: RealtimeSession[Talk], sink: SinkLike, hold: bytes) -> bool:
+    """Follow a talk; return True when the agent has said goodbye, False at its end.
+
+    Args:
+        session: of the talk.
+        sink: what the caller hears.
+        hold: what is heard again and again while the provider is dialled anew.
+
+    Raises:
+        Exception: what has ended the session.
+    """
     holding = leaving = last_words = False
     while True:
         try:
             event = session.recv(timeout=_HOLD_EVERY_S if holding else None)
         except RealtimeTimeout:
-            talk.sink.write(hold)
+            sink.write(hold)
             continue
         except ConnectionClosedOK:
             return False
@@ -160,7 +175,7 @@ def _follow(session: RealtimeSession[Talk], talk: Talk, hold: bytes) -> bool:
             case "agent_start":
                 last_words = leaving
             case "audio_interrupted":  # the caller still has something to say
-                leaving = last_words = talk.hanging_up = False
+                leaving = last_words = False
             case "agent_end" if last_words:
                 return True
 

@@ -27,7 +27,7 @@ __all__ = ["create_app"]
 log = logging.getLogger(__name__)
 
 _CALL_SID = re.compile(r"CA[0-9a-f]{32}")  # it becomes the name of a file
-_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_KEY = re.compile(r"[A-Za-z0-9._~-]{1,200}")
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 _MAX_GREETING = 500
 _MAX_BODY = 1 << 16
@@ -129,7 +129,9 @@ class _Bridge:
         key, body = request.headers.get("Idempotency-Key", ""), request.get_json(silent=True)
         callee, greeting = _ordered(body)
         if not _KEY.fullmatch(key):
-            return jsonify(error="send a header Idempotency-Key, of 1 to 200 characters"), 400
+            return jsonify(
+                error="send a header Idempotency-Key: 1 to 200 letters, digits and ._~-"
+            ), 400
         if not callee or not greeting:
             return jsonify(error='send {"to": "+15550199", "greeting": "Hello, …"}'), 400
         if self._outbound.find(key) is None and not self._has_room():

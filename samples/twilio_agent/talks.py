@@ -10,7 +10,7 @@ from .store import Store
 __all__ = ["Outcome", "Talks"]
 
 # How a talk ended, for whoever goes on with the call.
-Outcome = Literal["caller", "hung_up", "transferred", "busy", "failed"]
+Outcome = Literal["caller", "hung_up", "transferred", "busy", "failed", "cut"]
 
 
 class Talks:

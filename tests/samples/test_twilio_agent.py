@@ -49,10 +49,24 @@ def twilio() -> Iterator[TwilioService]:
         yield service
 
 
-@pytest.fixture
-def running(tmp_path: Path, desk: Server, twilio: TwilioService) -> Iterator[Bridge]:
-    with bridge("gthread", tmp_path, desk, twilio) as it:
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, desk: Server) -> Iterator[Bridge]:
+    folder = tmp_path_factory.mktemp("bridge")
+    with TwilioService() as service, bridge("gthread", folder, desk, service) as it:
         yield it
+
+
+@pytest.fixture
+def running(served: Bridge) -> Iterator[Bridge]:
+    """A bridge that several tests share, with nothing of the others in Twilio's memory."""
+    yield served
+    served.service.repeats = 1
+    for call in served.service.calls.values():
+        call.hang_up()
+        call.wait_ended()
+    Guard().until(lambda: served.client("GET", "/health")[1]["calls"] == 0, "the end of the talks")
+    served.service.calls.clear()
+    served.service.requests.clear()
 
 
 def state(running: Bridge, call: SimulatedCall) -> str:
@@ -133,21 +147,24 @@ def test_calls_at_once_do_not_mix(running: Bridge) -> None:
     assert running.said(wants_a_person, "caller") == ["please put me through to a colleague"]
 
 
-def test_what_twilio_refuses_is_told_to_the_agent(running: Bridge, twilio: TwilioService) -> None:
-    running.faults += ["tool 'transfer' failed", "Traceback", "Twilio does not hang up"]
-    call = running.call()
-    running.wait_said(call, GREETING)
-    twilio.faults += [twilio_service.UNAUTHORIZED, twilio_service.UNAUTHORIZED]
-    call.phone.say(recording("colleague"))
-    running.wait_said(call, NOT_PUT_THROUGH)
-    call.phone.say(recording("goodbye"))
-    call.wait_ended()
+def test_what_twilio_refuses_is_told_to_the_agent(
+    tmp_path: Path, desk: Server, twilio: TwilioService
+) -> None:
+    with bridge("gthread", tmp_path, desk, twilio) as running:
+        running.faults += ["tool 'transfer' failed", "Traceback", "Twilio does not hang up"]
+        call = running.call()
+        running.wait_said(call, GREETING)
+        twilio.faults += [twilio_service.UNAUTHORIZED, twilio_service.UNAUTHORIZED]
+        call.phone.say(recording("colleague"))
+        running.wait_said(call, NOT_PUT_THROUGH)
+        call.phone.say(recording("goodbye"))
+        call.wait_ended()
     assert (twilio.faults, call.dialled) == ([], [])
     assert call.ended_by == "twiml", "what the REST API did not end, the next TwiML does"
 
 
-def test_a_webhook_that_comes_twice_begins_one_talk(running: Bridge, twilio: TwilioService) -> None:
-    twilio.repeats = 2
+def test_a_webhook_that_comes_twice_begins_one_talk(running: Bridge) -> None:
+    running.service.repeats = 2
     call = running.call()
     running.wait_said(call, GREETING)
     first, second = (each.answer for each in call.webhooks if each.kind == "twiml")
@@ -155,18 +172,18 @@ def test_a_webhook_that_comes_twice_begins_one_talk(running: Bridge, twilio: Twi
     assert len(call.streams) == 1
 
 
-def test_a_token_opens_one_stream_of_its_call(running: Bridge, twilio: TwilioService) -> None:
+def test_a_token_opens_one_stream_of_its_call(running: Bridge) -> None:
     call = running.call()
     running.wait_said(call, GREETING)
     token = call.webhooks[0].answer.partition('value="')[2].partition('"')[0]
     url = running.public_url.replace("http", "ws", 1) + "/media"
-    headers = twilio.signature.sign(url).headers
+    headers = running.service.signature.sign(url).headers
     for sid, shown in ((call.sid, token), (SID, token), (SID, ""), (SID, "é")):
         with TwilioPhone(url, parameters={"token": shown}, headers=headers, call_sid=sid) as phone:
             Guard().wait(phone.ended, "the end of a stream without a call")
             assert phone.messages == []
     assert state(running, call) == "talking"
-    assert [path.stem for path in running.folder.glob("*.wav")] == [call.sid]
+    assert not (running.folder / f"{SID}.wav").exists()
 
 
 # -- who may ask -----------------------------------------------------------------------------------
@@ -239,11 +256,17 @@ def test_more_calls_than_lines_hear_that_all_are_busy(
     tmp_path: Path, desk: Server, twilio: TwilioService
 ) -> None:
     with bridge("gthread", tmp_path, desk, twilio, MAX_CALLS="1") as running:
+        announced = {"CallSid": SID, "CallStatus": "ringing"}
+        assert "<Stream" in twilio.post(f"{running.url}/voice", announced, "")[1]
         first = running.call()
         running.wait_said(first, GREETING)
         second = running.call()
         second.wait_ended()
         assert (second.heard, second.dialled, second.streams) == ([BUSY], [DESK], [])
+        # Announced while a line was free, its stream came too late.
+        with pytest.raises(InvalidStatus, match="503"):
+            twilio.open_phone(f"ws{running.url.removeprefix('http')}/media", {}, SID, "MZ1")
+        assert BUSY in twilio.post(f"{running.url}/after", announced, "")[1]
         assert running.client("POST", "/calls", {"to": "+15550199"}, key="k")[0] == 503
         first.hang_up()
         Guard().until(lambda: running.client("GET", "/health")[1]["calls"] == 0, "a free line")
@@ -309,6 +332,15 @@ def test_a_link_that_is_made_anew_goes_on_with_the_talk(
         running.wait_said(call, "pressed 3")
 
 
+def test_a_stream_that_breaks_is_excused(running: Bridge) -> None:
+    call = running.call()
+    running.wait_said(call, GREETING)
+    call.phone.drop()
+    call.wait_ended()
+    assert (call.heard, call.dialled) == ([BROKEN_DOWN], [DESK])
+    wait_state(running, call, "cut")
+
+
 # -- the end of the server -------------------------------------------------------------------------
 
 
@@ -347,17 +379,21 @@ def test_gunicorn_waits_for_calls_and_their_recordings(
     assert (np.abs(sides(running.folder / f"{call.sid}.wav")).max(axis=0) > 3000).all()
 
 
-def test_what_a_killed_worker_has_recorded_is_whole(running: Bridge, twilio: TwilioService) -> None:
-    running.faults += ["was sent SIGKILL"]
-    call = running.call()
-    running.wait_said(call, GREETING)
-    call.phone.say(recording("hours"))
-    running.wait_said(call, "nine to five")
-    path = running.folder / f"{call.sid}.wav"
-    Guard().until(lambda: path.stat().st_size > 40_000, "some sound in the file")
-    (worker,) = psutil.Process(running.process.pid).children()
-    worker.kill()
-    call.wait_ended()
-    assert (call.heard, call.dialled) == ([BROKEN_DOWN], [DESK]), "another worker tells the caller"
+def test_what_a_killed_worker_has_recorded_is_whole(
+    tmp_path: Path, desk: Server, twilio: TwilioService
+) -> None:
+    with bridge("gthread", tmp_path, desk, twilio) as running:
+        running.faults += ["was sent SIGKILL"]
+        call = running.call()
+        running.wait_said(call, GREETING)
+        call.phone.say(recording("hours"))
+        running.wait_said(call, "nine to five")
+        path = running.folder / f"{call.sid}.wav"
+        Guard().until(lambda: path.stat().st_size > 40_000, "some sound in the file")
+        (worker,) = psutil.Process(running.process.pid).children()
+        worker.kill()
+        call.wait_ended()
+        heard = (call.heard, call.dialled)
+        assert heard == ([BROKEN_DOWN], [DESK]), "another worker tells the caller"
     assert running.said(call, "caller") == ["what are your opening hours"]
     assert np.abs(sides(path)[:, 1]).max() > 3000

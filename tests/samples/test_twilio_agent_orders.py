@@ -160,7 +160,7 @@ def test_what_is_no_order_is_refused(shop: Bridge, body: object) -> None:
     assert shop.client("GET", "/calls/bad")[0] == 404
 
 
-@pytest.mark.parametrize("key", ["", "a b", "x" * 201])
+@pytest.mark.parametrize("key", ["", "a b", "a/b", "x" * 201])
 def test_an_order_needs_a_key(shop: Bridge, key: str) -> None:
     status, answer = order(shop, key)
     assert (status, "Idempotency-Key" in answer["error"]) == (400, True)
