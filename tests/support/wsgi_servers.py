@@ -9,9 +9,10 @@ import socket
 import ssl
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def web_server(
         tls: whether it speaks TLS.
         environment: of its process, beside that of this one.
         code: what the process is to return.
-        app: the module with the app, which answers ``/page``.
+        app: the module with the app.
     """
     authority = Authority() if tls else None
     pem = folder / "server.pem"
@@ -161,7 +162,8 @@ def web_server(
             process, listener.getsockname()[1], authority.client() if authority else None, log
         )
         try:
-            server.get("page")
+            with suppress(urllib.error.HTTPError):  # an app without such a page is up as well
+                server.get("page")
             yield server
         finally:
             if not server.ending:
