@@ -86,6 +86,7 @@ class AudioSocketServer(Uncopied):
         )
         self._home = Home()
         self._closed = Latch()
+        self._draining = Latch()
         self._listener: sockets.socket | None = None
         self._acceptor: threading.Thread | None = None
         self._lock = threading.Lock()  # guards the two below
@@ -147,16 +148,38 @@ class AudioSocketServer(Uncopied):
             return
         self._closed.set()
         deadline = Deadline(_CLOSE_S)
-        if self._acceptor is not None:
-            join_all([self._acceptor], deadline)
-        if self._listener is not None:
-            self._listener.close()
+        self._shut_the_door(deadline)
         with self._lock:
             calls = dict(self._calls)
         for call in calls:
             call.close()
         if not join_all([thread for thread in calls.values() if thread is not None], deadline):
             log.warning("a handler of a call has not returned; its thread is left behind")
+
+    def drain(self, timeout: float | None = None) -> bool:
+        """Accept nothing more, and wait until all calls have ended by themselves.
+
+        For a program that is told to end; `close` then hangs up whoever is left.
+
+        Returns:
+            False when ``timeout`` seconds were not enough.
+
+        Raises:
+            ConcurrencyError: this is a forked child.
+        """
+        deadline = Deadline(timeout)
+        self._home.check()
+        self._shut_the_door(deadline)
+        with self._lock:
+            threads = [thread for thread in self._calls.values() if thread is not None]
+        return join_all(threads, deadline)
+
+    def _shut_the_door(self, deadline: Deadline) -> None:
+        self._draining.set()
+        if self._acceptor is not None:
+            join_all([self._acceptor], deadline)
+        if self._listener is not None:
+            self._listener.close()  # Asterisk's dialplan goes on at once
 
     def __enter__(self) -> Self:
         return self.start()
@@ -167,7 +190,7 @@ class AudioSocketServer(Uncopied):
     # -- threads ---------------------------------------------------------------------------------
 
     def _accept(self, listener: sockets.socket) -> None:
-        while not self._closed.is_set:
+        while not self._draining.is_set:
             if (link := self._next(listener)) is not None:
                 self._take(self._call_on(link))
 
@@ -178,7 +201,7 @@ class AudioSocketServer(Uncopied):
             return None  # nobody has called
         except OSError as exc:  # the caller has left again, or there are no descriptors left
             log.warning("a call could not be accepted: %s", exc)
-            self._closed.wait(Deadline(_LOOK_S))
+            self._draining.wait(Deadline(_LOOK_S))
             return None
 
     def _take(self, call: AudioSocket) -> None:

@@ -308,6 +308,25 @@ def test_closing_the_server_ends_its_calls() -> None:
         assert phone.hung_up
 
 
+def test_draining_takes_no_more_and_lets_calls_end() -> None:
+    begun = threading.Event()
+
+    def answer(call: AudioSocket) -> None:
+        begun.set()
+        assert call.read_digit() == "5"
+
+    with serving(answer) as server, AsteriskPhone(server.port) as phone:
+        Guard().wait(begun, "the call")
+        assert not server.drain(0.6)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", server.port))
+        assert (server.calls, phone.hung_up) == (1, False)
+        phone.press("5")
+        assert server.drain(Guard().seconds)
+        phone.wait_for_end()
+        assert (server.calls, phone.hung_up, server.wait(0)) == (0, True, False)
+
+
 def test_a_port_that_is_taken() -> None:
     with (
         serving(print) as server,

@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
+from xml.etree import ElementTree
 
 import psutil
 import pytest
+from blocks import python_blocks
 from embedded import Server, question
-from guards import Guard
-from twilio_phone import TwilioPhone
+from guards import GUARD_S, Guard
+from programs import REPOSITORY
+from twilio_phone import CALL_SID, TwilioPhone
 from wsgi_servers import WebServer, descriptors, web_server
 
 from realtime_sync.audio import encode_ulaw
@@ -138,6 +142,36 @@ def test_the_program_hangs_up_when_its_last_words_were_heard(web: WebServer) -> 
         phone.wait_for_end()
         assert phone.close_code == 1000
         heard_the_tones(phone)
+
+
+def test_the_program_of_the_page_answers_a_call(ws_server: Server, tmp_path: Path) -> None:
+    blocks = python_blocks(REPOSITORY / "docs" / "telephony.md")
+    (program,) = [b.code for b in blocks if Path(__file__).name in (b.not_run or "")]
+    (tmp_path / "phone.py").write_text(program, encoding="utf-8")
+    environment = {
+        "OPENAI_API_KEY": ws_server.key,
+        "OPENAI_BASE_URL": ws_server.url,
+        "PUBLIC_URL": "https://phone.test",
+    }
+    with web_server(
+        "gthread",
+        tmp_path,
+        "--pythonpath",
+        str(tmp_path),
+        environment=environment,
+        app="phone:app",
+        code=0,
+    ) as web:
+        asking = Request(f"http://localhost:{web.port}/voice", method="POST")
+        with build_opener(ProxyHandler({})).open(asking, timeout=GUARD_S) as answer:
+            stream = ElementTree.fromstring(answer.read()).find("Connect/Stream")
+        assert stream is not None
+        assert stream.attrib == {"url": "wss://phone.test/call"}
+        with TwilioPhone(web.url("call")) as phone:
+            phone.say(question("hello", hz=HZ))
+            phone.wait_for(lambda: phone.played > 20, "an answer")
+            phone.hang_up()
+        Guard().until(lambda: f"{CALL_SID} ended by stop" in web.log(), "the end of the call")
 
 
 def test_a_crowd_of_idle_connections_harms_no_call_that_talks(

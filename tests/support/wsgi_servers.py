@@ -9,9 +9,10 @@ import socket
 import ssl
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,6 @@ def web_server(
     environment: Mapping[str, str] | None = None,
     code: int = 0,
     app: str = "wsgi_app:app",
-    page: str = "page",
 ) -> Iterator[WebServer]:
     """Run a server; it ends with ``code`` at SIGTERM, and its log is to hold no alarm.
 
@@ -118,7 +118,6 @@ def web_server(
         environment: of its process, beside that of this one.
         code: what the process is to return.
         app: the application, as MODULE:NAME.
-        page: a path of it that is answered as soon as it is up.
     """
     authority = Authority() if tls else None
     pem = folder / "server.pem"
@@ -163,7 +162,8 @@ def web_server(
             process, listener.getsockname()[1], authority.client() if authority else None, log
         )
         try:
-            server.get(page)
+            with suppress(urllib.error.HTTPError):  # an app without such a page is up as well
+                server.get("page")
             yield server
         finally:
             if not server.ending:
