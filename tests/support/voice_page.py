@@ -170,7 +170,7 @@ class Visit:
         """Wait for something that the browser tells meanwhile."""
         give_up = time.monotonic() + GUARD_S
         while not (found := condition()):
-            assert time.monotonic() < give_up, f"{what} did not come"
+            assert time.monotonic() < give_up, f"{what} did not come: {self.told[-5:]}"
             self.page.wait_for_timeout(10)
         return found
 
