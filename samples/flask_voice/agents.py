@@ -19,9 +19,17 @@ from realtime_sync.agents import (
 )
 from realtime_sync.clients.base import Client
 
-__all__ = ["CONFIG", "TOOLS", "guide", "make_client"]
+__all__ = ["CONFIG", "PHRASES", "TOOLS", "guide", "make_client"]
 
 SCRIPT = Path(__file__).parent / "travel.yaml"
+# What may be said to the embedded server, in this order.
+PHRASES = (
+    "What is the weather in Paris?",
+    "What time is it?",
+    "Please tell me a story.",
+    "I want to book a trip.",
+    "Book a trip to Rome.",
+)
 
 
 @function_tool

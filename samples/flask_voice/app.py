@@ -27,7 +27,7 @@ from realtime_sync.clients.base import Client
 from realtime_sync.wsgi import WebSocketLimit, WebSocketRefused, serve
 
 from . import messages
-from .agents import CONFIG, guide, make_client
+from .agents import CONFIG, PHRASES, guide, make_client
 from .login import Attempts, Users, csrf_token, current_login, has_csrf_token, login_page
 from .playback import PageTracker
 from .talks import Refused, Talks
@@ -147,6 +147,7 @@ def _add_pages(app: Flask, *, is_demo: bool) -> None:
             max_image_bytes=messages.MAX_IMAGE_BYTES,
             image_types=messages.IMAGE_TYPES,
             demo=is_demo,
+            phrases=PHRASES if is_demo else (),
         )
 
     @app.after_request

@@ -132,12 +132,6 @@ class Talk:
         with self._lock:
             return self._expires_at is not None and now >= self._expires_at
 
-    def expect_page(self, until: float) -> None:
-        """Take that a page is about to join, and has until then."""
-        with self._lock:
-            if self._expires_at is not None:
-                self._expires_at = max(self._expires_at, until)
-
     def end(self, code: int = 4002, words: str = _OVER) -> None:
         """End the talk; the page is told why, and closed with the code."""
         with self._lock:
@@ -320,12 +314,14 @@ class Talk:
     def _approve(self, said: messages.Approve) -> None:
         session = self._running()
         decide = session.approve_tool_call if said.approved else session.reject_tool_call
-        if not decide(said.call_id, always=said.always):
+        with self._lock:  # first, for the call may be over before the other call returns
+            is_waiting = self._view.is_waiting(said.call_id)
+            if is_waiting:
+                state = "running" if said.approved else "rejected"
+                for message in self._view.tool(said.call_id, state=state):
+                    self._tell_locked(message)
+        if not is_waiting or not decide(said.call_id, always=said.always):
             raise BadMessageError("This call does not wait for approval any more.", "approval")
-        state = "running" if said.approved else "rejected"
-        with self._lock:
-            for message in self._view.tool(said.call_id, state=state):
-                self._tell_locked(message)
 
     def _interrupt(self) -> None:
         """Have the answer stopped by a page that is silent already, so nobody waits for it."""

@@ -93,10 +93,8 @@ class Talks:
             if talk is None or talk.user != user:
                 words = "This talk is over. Begin a new one."
                 raise Refused("talk_over", 404, words)
-            until = self._clock() + TICKET_S
-            talk.expect_page(until)
             ticket = secrets.token_urlsafe(24)
-            self._tickets[ticket] = (talk, login, until)
+            self._tickets[ticket] = (talk, login, self._clock() + TICKET_S)
             self._watch_locked()
         return ticket, talk.id
 
@@ -133,7 +131,7 @@ class Talks:
 
     def _new_locked(self, user: str, login: str) -> Talk:
         if sum(talk.user == user for talk in self._talks.values()) >= self._most_per_user:
-            words = f"You have {self._most_per_user} talks already. End one of them first."
+            words = f"Nobody has more than {self._most_per_user} at a time. End another talk first."
             raise Refused("user_limit", 429, words)
         if len(self._talks) >= self._most:
             words = f"All {self._most} lines are taken. Try again in a few minutes."

@@ -131,6 +131,11 @@ class View:
         known = self._shown.get(f"call {call_id}")
         return [] if known is None else self._show(f"call {call_id}", {**known, **news})
 
+    def is_waiting(self, call_id: str) -> bool:
+        """Whether a call is shown as one that waits for approval."""
+        known = self._shown.get(f"call {call_id}")
+        return known is not None and known["state"] == "needs_approval"
+
     # -- what the model tells ---------------------------------------------------------------------
 
     def _of_the_model(self, data: Any) -> list[Message]:

@@ -104,10 +104,14 @@ def test_an_interruption_is_exact(chromium: Browsers, setup: Setup, tmp_path: Pa
 
 
 def test_three_talk_at_once(chromium: Browsers, setup: Setup, tmp_path: Path) -> None:
-    asked = {"time": "what time is it", "hello": "hello how are you", "count": "can you count"}
+    asked = {
+        "time": "what time is it",
+        "hello": "hello how are you today",
+        "weather": "what is the weather in london",
+    }
     visits: dict[str, Visit] = {}
     with ExitStack() as stack:
-        for name, user in zip(asked, (USERS[0], *USERS), strict=True):
+        for name, user in zip(asked, USERS, strict=True):
             browser = chromium.start(speech=write_speech(tmp_path / f"{name}.wav", [name]))
             stack.callback(browser.close)
             visits[name] = stack.enter_context(
@@ -118,7 +122,7 @@ def test_three_talk_at_once(chromium: Browsers, setup: Setup, tmp_path: Path) ->
         for name, visit in visits.items():
             item_id = visit.waits_for_answer(1)
             visit.has_heard(item_id, setup.provider.samples(item_id))
-            assert [words.startswith(asked[name]) for words in visit.words("user")] == [True]
+            assert visit.words("user") == [asked[name]]
             assert not take(visit.heard(), setup.provider.samples(item_id)).any()
 
 
@@ -188,21 +192,27 @@ def test_tools_consent_and_handoff(visit: Visit) -> None:
     visit.write("i want to book a trip")
     expect(visit.rows("handoff")).to_have_text("Guide hands over to Booking")
     expect(visit.page.locator("#agent")).to_have_text("Booking")
-    for city, choice, outcome in (("Rome", "Reject", "rejected"), ("Paris", "Approve", "booked")):
+    for city, choice, outcome in (
+        ("Rome", "Reject", "rejected"),
+        ("Paris", "Always approve", "booked"),
+    ):
         visit.write(f"book a trip to {city}")
         visit.is_in("asking")
-        visit.page.get_by_role("button", name=f"{choice} book_trip").click()
+        visit.page.get_by_role("button", name=f"{choice} book_trip", exact=True).click()
         expect(visit.rows("tool").last).to_contain_text(outcome)
         expect(visit.page.locator(".choice")).to_have_count(0)
     expect(visit.rows("assistant").last).to_contain_text(
         "About your trip: a trip to Paris is booked"
     )
+    visit.write("book a trip to Oslo")
+    expect(visit.rows("tool").last).to_contain_text("a trip to Oslo is booked")
+    assert len(visit.of(visit.said, "approve")) == 2, "the third time nobody is asked"
     roles = visit.page.locator("#transcript li").evaluate_all(
         "rows => rows.map(r => r.dataset.role)"
     )
     assert roles[:3] == ["user", "tool", "assistant"]
     assert [role for role in roles if role != "assistant"] == [
-        *("user", "tool", "user", "handoff", "user", "tool", "user", "tool")
+        *("user", "tool", "user", "handoff", *("user", "tool") * 3)
     ]
 
 
@@ -295,7 +305,7 @@ def test_looks(browser: Browser, setup: Setup, scheme: str) -> None:
         page.set_viewport_size({"width": 900, "height": 720})
         picture(visit, f"flask_voice_{scheme}")
         page.set_viewport_size(narrow)
-        page.get_by_role("button", name="Approve book_trip").click()
+        page.get_by_role("button", name="Approve book_trip", exact=True).click()
         visit.write("a" * 1000)
         expect(visit.rows("user")).to_have_count(3)
         assert page.evaluate("document.documentElement.scrollWidth") <= narrow["width"]
@@ -363,18 +373,56 @@ def test_no_microphone(chromium: Browsers, setup: Setup) -> None:
         browser.close()
 
 
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        ('Object.defineProperty(navigator, "mediaDevices", {})', "only over HTTPS"),
+        ("navigator.mediaDevices.getUserMedia = REFUSE", "Another program uses"),
+    ],
+)
+def test_microphones_that_do_not_start(visit: Visit, break_it: str, words: str) -> None:
+    refuse = '() => Promise.reject(new DOMException("", "NotReadableError"))'
+    visit.page.evaluate(f"() => {{ {break_it.replace('REFUSE', refuse)} }}")
+    visit.page.locator("#microphone").click()
+    expect(visit.page.locator("#notice")).to_contain_text(words)
+    visit.is_in("written")
+
+
+def test_a_microphone_is_unplugged(visit: Visit) -> None:
+    visit.page.evaluate("""() => {
+        const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (wanted) => {
+            globalThis.stream = await open(wanted);
+            return stream;
+        };
+    }""")
+    visit.page.locator("#microphone").click()
+    visit.is_in("listening")
+    visit.page.evaluate('stream.getAudioTracks()[0].dispatchEvent(new Event("ended"))')
+    expect(visit.page.locator("#notice")).to_contain_text("The microphone has gone.")
+    visit.is_in("written")
+    visit.page.locator("#microphone").click()
+    visit.is_in("listening")
+
+
 def join_in_another_tab(visit: Visit) -> None:
     """Open a tab as a reload would: with the talk's id, and before anybody has clicked on it."""
     kept = visit.page.evaluate("sessionStorage.talk")
     other = visit.context.new_page()
     other.add_init_script(f"sessionStorage.talk = {json.dumps(kept)}")
-    other.goto(visit.url)
-    expect(other.locator("#unlock")).to_be_visible()
-    expect(other.locator("#unlock")).to_contain_text("plays no sound before you have clicked")
+    other.add_init_script(TELL_WHEN_LOCKED)
+    # Nothing is asked of the tab before it tells, for a driver's questions count as clicks.
+    with other.expect_console_message(lambda message: "before you have clicked" in message.text):
+        other.goto(visit.url)
     expect(visit.page.locator("#notice")).to_contain_text("goes on in another tab")
-    other.locator("#unlock").click()
+    other.locator("body").click()
     expect(other.locator("#unlock")).to_be_hidden()
-    other.locator("#end").click()
+
+
+TELL_WHEN_LOCKED = """new MutationObserver(() => {
+  const unlock = document.getElementById("unlock");
+  if (unlock && !unlock.hidden) console.log(unlock.textContent);
+}).observe(document, { subtree: true, attributes: true });"""
 
 
 def test_the_door(visit: Visit, browser: Browser, setup: Setup) -> None:
@@ -419,6 +467,4 @@ def test_limits_are_told(visit: Visit) -> None:
         page.locator("#microphone").click()
         page.wait_for_timeout(1)
         expect(page.locator("#page")).not_to_have_attribute("data-state", "connecting")
-    expect(pages[2].locator("#notice")).to_contain_text("You have 2 talks already")
-    for page in pages[:2]:
-        page.locator("#end").click()
+    expect(pages[2].locator("#notice")).to_contain_text("more than 2 at a time")

@@ -17,7 +17,7 @@ from wsgi_servers import WebServer, web_server
 
 __all__ = ["Page", "Visitor", "voice_server"]
 
-USERS = ("ada", "ben")
+USERS = ("ada", "ben", "cleo")
 PASSWORD = "of-the-tests"
 _CSRF = re.compile(r'name="csrf-?_?token"\s+(?:value|content)="([^"]+)"')
 
@@ -62,6 +62,7 @@ class Visitor:
         self.url = f"http://localhost:{server.port}"
         self.http = requests.Session()
         self.http.trust_env = False
+        self.http.headers["Connection"] = "close"  # nothing of it is left when the test is over
         self.csrf = ""
         if user is not None:
             assert self.log_in(user).status_code == 200
@@ -130,7 +131,7 @@ class Page:
         self.first: dict[tuple[str, int], int] = {}
         self.on_clear: Callable[[], list[tuple[str, int, int]]] | None = list
         self._part: tuple[str, int] | None = None
-        self.tell("hello", rate=24_000, **hello)
+        self.tell("hello", **{"rate": 24_000, **hello})
         self.ready = self.until("ready")
 
     def tell(self, kind: str, **fields: Any) -> None:

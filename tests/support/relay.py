@@ -42,7 +42,7 @@ class Relay:
         return b"".join(b64decode(each["delta"]) for each in deltas if each["item_id"] == item_id)
 
     def samples(self, item_id: str) -> NDArray[np.int16]:
-        """Return the same as samples, at 24 kHz."""
+        """Return the sound of an answer's item as samples at 24 kHz."""
         return np.frombuffer(self.audio(item_id), "<i2")
 
     def truncations(self, item_id: str) -> list[int]:
