@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 # Two processes share the tests; PYTEST_ARGS=-n0 takes one.
 PARALLEL := -n 2 --dist loadgroup
 
-.PHONY: help demo test test-all test-install dist test-bare test-peers soak bench bench-voice bench-server
+.PHONY: help demo test test-all test-install dist test-bare test-peers soak bench bench-voice bench-server bench-page
 .PHONY: check docs serve clean
 
 help: ## show this list
@@ -57,6 +57,10 @@ bench-voice: ## latency of interruptions and CPU of a conversation, on a virtual
 bench-server: ## how long others wait for one client's burst, and what long answers cost
 	@scripts/setup.sh test
 	@PYTHONPATH=tests/support $(RUN) tests/benchmarks/server_bench.py $(BENCH)
+
+bench-page: ## what a talk costs the voice page's server, under gunicorn
+	@scripts/setup.sh test
+	@PYTHONPATH=tests/support:. $(RUN) tests/benchmarks/page_bench.py $(BENCH)
 
 check: ## ruff, mypy and shellcheck
 	@scripts/setup.sh test

@@ -162,7 +162,7 @@ def _add_pages(app: Flask, *, is_demo: bool) -> None:
 
 
 def _add_talks(app: Flask, talks: Talks, limit: WebSocketLimit, settings: Settings) -> None:
-    origins = settings.origins.split(",") if settings.origins else None
+    origins = settings.origins.replace(",", " ").split()
 
     @app.post("/talks")
     def ask_for_talk() -> ResponseReturnValue:
@@ -182,20 +182,15 @@ def _add_talks(app: Flask, talks: Talks, limit: WebSocketLimit, settings: Settin
         login = current_login()
         if login is None:
             return WebSocketRefused("log in first", 403)
-        own = origins or [request.host_url.rstrip("/").replace("ws", "http", 1)]
-
-        def redeemed(socket: Any) -> None:
-            granted.hold(socket)
-
         try:
             granted = talks.redeem(request.args.get("ticket", ""), login.id)
         except Refused as refused:
             return WebSocketRefused(str(refused), refused.status)
         return serve(
             request.environ,
-            redeemed,
+            granted.hold,
             limit=limit,
-            origins=own,
+            origins=origins or [f"{request.scheme}://{request.host}"],
             max_size=messages.MAX_MESSAGE_BYTES,
         )
 

@@ -256,6 +256,7 @@ class Talk:
                 continue
             if isinstance(said, messages.Bye):
                 self.end(1000)
+                self.join()  # so that the page is told before it is let go
                 return
             self._obey(said, microphone, line)
 

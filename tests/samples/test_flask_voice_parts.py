@@ -363,3 +363,16 @@ def test_settings_come_from_the_environment() -> None:
     assert Settings.from_environment(given) == Settings(most_talks=7, rejoin_s=1.5)
     with pytest.raises(ValueError, match="many"):
         Settings.from_environment({"FLASK_VOICE_MOST_TALKS": "many"})
+
+
+def test_a_talk_lives_in_one_process(app: Flask) -> None:
+    browser = app.test_client()
+    with browser.session_transaction() as cookie:
+        cookie.update(login="id", user="ada", csrf="token")
+    options: Any = {"json": {"talk": None}, "headers": {"X-CSRF-Token": "token"}}
+    answer = browser.post("/talks", environ_overrides={"wsgi.multiprocess": True}, **options)
+    assert answer.status_code == 503
+    assert "--workers 1" in answer.json["error"]
+    assert answer.headers["Retry-After"] == "10"
+    assert browser.post("/talks", **options).status_code == 201
+    app.extensions["talks"].close()

@@ -24,7 +24,11 @@ _CSRF = re.compile(r'name="csrf-?_?token"\s+(?:value|content)="([^"]+)"')
 
 @contextmanager
 def voice_server(
-    kind: str, folder: Path, environment: dict[str, str], *options: str, code: int = 0
+    kind: str,
+    folder: Path,
+    environment: dict[str, str],
+    *options: str,
+    app: str = "samples.flask_voice.app:app",
 ) -> Iterator[WebServer]:
     """Run the sample under a server, with the users `USERS`.
 
@@ -33,7 +37,7 @@ def voice_server(
         folder: for its files.
         environment: where its model is, and its settings.
         options: of gunicorn.
-        code: what the process is to return.
+        app: the application, as MODULE:NAME.
     """
     users = folder / "users"
     hashed = generate_password_hash(PASSWORD, "pbkdf2:sha256:1000")  # quickly, for once
@@ -43,8 +47,7 @@ def voice_server(
         folder,
         *options,
         environment={"FLASK_VOICE_USERS": str(users), **environment},
-        code=code,
-        app="samples.flask_voice.app:app",
+        app=app,
         page="login",
     ) as server:
         yield server
@@ -195,7 +198,7 @@ class Page:
     def leave(self) -> None:
         """End the talk, and wait for the close."""
         self.tell("bye")
-        assert self.closed()[0] == 1000
+        assert self.closed() == (1000, "The talk is over.")
 
     def texts(self) -> list[tuple[str, str]]:
         """Who has said what, as it is shown in the end."""
