@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import struct
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +16,9 @@ from browser import serving_pages
 from chromium import CHROMIUM, Browsers, browsers, write_speech
 from fault_proxy import FaultProxy
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, FilePayload
+from playwright.sync_api import Browser, FilePayload, Page
+from programs import REPOSITORY
+from raw_page import USERS
 from voice_page import Setup, Visit, expect, serving_the_page, visiting
 
 pytestmark = [
@@ -49,14 +56,20 @@ def visit(browser: Browser, setup: Setup) -> Iterator[Visit]:
         yield visit
 
 
-def sent(setup: Setup, item_id: str) -> Samples:
-    """Return an answer as the provider has sent it."""
-    return np.frombuffer(setup.provider.audio(item_id), "<i2")
+def take(heard: Samples, said: Samples) -> Samples:
+    """Check that ``heard`` begins with all of ``said``, bit for bit; return what comes behind.
 
-
-def trimmed(samples: Samples) -> Samples:
-    """Leave out the silence before and behind."""
-    return np.trim_zeros(samples)
+    Left out are silences: before it, and where sound came too late on a busy machine, which the
+    player fills with zeros.
+    """
+    said = np.trim_zeros(said)
+    while len(said):
+        heard = np.trim_zeros(heard, "f")
+        size = min(len(heard), len(said))
+        alike = np.append(heard[:size] == said[:size], False).argmin()
+        assert alike > 0, f"{len(said)} samples were not heard"
+        heard, said = heard[alike:], np.trim_zeros(said[alike:], "f")
+    return heard
 
 
 # -- sound -----------------------------------------------------------------------------------------
@@ -69,26 +82,48 @@ def test_an_interruption_is_exact(chromium: Browsers, setup: Setup, tmp_path: Pa
         visit.is_in("speaking")
         visit.page.locator("#microphone").press("Enter")
         first, second = visit.waits_for_answer(1), visit.waits_for_answer(2)
-        visit.has_heard(second, sent(setup, second))
+        visit.has_heard(second, setup.provider.samples(second))
         visit.is_in("listening")
         assert visit.words("user") == ["tell me a story", "stop please"]
         assert visit.words("assistant")[1] == "All right, I stopped."
         expect(visit.rows("assistant").first).to_have_class("interrupted")
         expect(visit.rows("assistant").locator(".latency").last).to_contain_text("heard after")
-        story, counted, heard = sent(setup, first), visit.played(first)[-1], visit.heard()
+        story, answer = setup.provider.samples(first), setup.provider.samples(second)
+        counted, heard = visit.played(first)[-1], visit.heard()
     browser.close()
 
-    # Of what was interrupted so much was heard as the page has said, and the provider knows.
-    begin = np.flatnonzero(story)[0]
+    # Of what was interrupted so much was heard as the page has said, and the provider knows. Then
+    # it fades out, and the second answer is heard to its end.
     assert 0 < counted < len(story)
     assert setup.provider.truncations(first) == [counted // SAMPLES_PER_MS]
-    assert np.array_equal(heard[: counted - begin], story[begin:counted])
-
-    # Then it fades out, and the second answer is heard to its end.
-    rest = heard[counted - begin :]
+    rest = take(heard, story[:counted])
     fading = story[counted : counted + FADE] * (1 - np.arange(1, FADE + 1) / FADE)
-    assert np.max(np.abs(rest[:FADE] - fading)) < 2
-    assert np.array_equal(trimmed(rest[FADE:]), trimmed(sent(setup, second)))
+    behind = rest[np.flatnonzero(story[:counted][::-1])[0] :]
+    assert np.max(np.abs(behind[:FADE] - fading)) < 2
+    assert not take(behind[FADE:], answer).any()
+
+
+def test_three_talk_at_once(chromium: Browsers, setup: Setup, tmp_path: Path) -> None:
+    asked = {
+        "time": "what time is it",
+        "hello": "hello how are you today",
+        "weather": "what is the weather in london",
+    }
+    visits: dict[str, Visit] = {}
+    with ExitStack() as stack:
+        for name, user in zip(asked, USERS, strict=True):
+            browser = chromium.start(speech=write_speech(tmp_path / f"{name}.wav", [name]))
+            stack.callback(browser.close)
+            visits[name] = stack.enter_context(
+                visiting(browser, setup.url, user, tapped=True, echo_control=False)
+            )
+        for visit in visits.values():
+            visit.page.locator("#microphone").click()
+        for name, visit in visits.items():
+            item_id = visit.waits_for_answer(1)
+            visit.has_heard(item_id, setup.provider.samples(item_id))
+            assert visit.words("user") == [asked[name]]
+            assert not take(visit.heard(), setup.provider.samples(item_id)).any()
 
 
 def test_the_stop_key_is_exact(visit: Visit, setup: Setup) -> None:
@@ -112,8 +147,8 @@ def test_a_lost_network(browser: Browser, setup: Setup) -> None:
     with FaultProxy(setup.url) as network, visiting(browser, network.url, tapped=True) as visit:
         lose_the_network(visit, network)
         item_id = visit.of(visit.told, "audio")[0]["item_id"]
-        visit.has_heard(item_id, sent(setup, item_id))
-        assert np.array_equal(trimmed(visit.heard()), trimmed(sent(setup, item_id)))
+        visit.has_heard(item_id, setup.provider.samples(item_id))
+        assert not take(visit.heard(), setup.provider.samples(item_id)).any()
         assert visit.words("user") == ["count to eight"]
 
 
@@ -139,10 +174,10 @@ def test_a_reload_goes_on(browser: Browser, setup: Setup) -> None:
         visit.until(lambda: visit.played(item_id)[4:], "a beginning")
         visit.page.reload()
         visit.is_in("speaking")
-        visit.has_heard(item_id, sent(setup, item_id))
+        visit.has_heard(item_id, setup.provider.samples(item_id))
         again = visit.of(visit.told, "audio")[-1]["from"]
         assert again in visit.played(item_id), "where the page was when it was loaded again"
-        assert np.array_equal(trimmed(visit.heard()), trimmed(sent(setup, item_id)[again:]))
+        assert not take(visit.heard(), setup.provider.samples(item_id)[again:]).any()
         assert visit.words("user") == ["count to eight"]
         assert len(visit.words("assistant")) == 1
 
@@ -157,21 +192,27 @@ def test_tools_consent_and_handoff(visit: Visit) -> None:
     visit.write("i want to book a trip")
     expect(visit.rows("handoff")).to_have_text("Guide hands over to Booking")
     expect(visit.page.locator("#agent")).to_have_text("Booking")
-    for city, choice, outcome in (("Rome", "Reject", "rejected"), ("Paris", "Approve", "booked")):
+    for city, choice, outcome in (
+        ("Rome", "Reject", "rejected"),
+        ("Paris", "Always approve", "booked"),
+    ):
         visit.write(f"book a trip to {city}")
         visit.is_in("asking")
-        visit.page.get_by_role("button", name=f"{choice} book_trip").click()
+        visit.page.get_by_role("button", name=f"{choice} book_trip", exact=True).click()
         expect(visit.rows("tool").last).to_contain_text(outcome)
         expect(visit.page.locator(".choice")).to_have_count(0)
     expect(visit.rows("assistant").last).to_contain_text(
         "About your trip: a trip to Paris is booked"
     )
+    visit.write("book a trip to Oslo")
+    expect(visit.rows("tool").last).to_contain_text("a trip to Oslo is booked")
+    assert len(visit.of(visit.said, "approve")) == 2, "the third time nobody is asked"
     roles = visit.page.locator("#transcript li").evaluate_all(
         "rows => rows.map(r => r.dataset.role)"
     )
     assert roles[:3] == ["user", "tool", "assistant"]
     assert [role for role in roles if role != "assistant"] == [
-        *("user", "tool", "user", "handoff", "user", "tool", "user", "tool")
+        *("user", "tool", "user", "handoff", *("user", "tool") * 3)
     ]
 
 
@@ -244,13 +285,82 @@ def test_echo_control_is_kept(visit: Visit) -> None:
     visit.is_in("listening")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_looks(browser: Browser, setup: Setup, scheme: str) -> None:
+    narrow = {"width": 360, "height": 720}
+    with visiting(
+        browser, setup.url, color_scheme=scheme, reduced_motion="reduce", viewport=narrow
+    ) as visit:
+        page = visit.page
+        visit.write("i want to book a trip")
+        expect(visit.rows("handoff")).to_have_count(1)
+        expect(page.locator(".latency")).to_have_count(1)
+        visit.write("book a trip to Rome")
+        visit.is_in("asking")
+        red, green, blue = colours(page, "body", "backgroundColor")
+        assert (red + green + blue < 384) == (scheme == "dark")
+        for name in ("body", ".user", "#state", ".choice button", "#transcript li"):
+            assert contrast(page, name) >= 4.5, f"{name} can be read"
+        picture(visit, f"flask_voice_narrow_{scheme}")
+        page.set_viewport_size({"width": 900, "height": 720})
+        picture(visit, f"flask_voice_{scheme}")
+        page.set_viewport_size(narrow)
+        page.get_by_role("button", name="Approve book_trip", exact=True).click()
+        visit.write("a" * 1000)
+        expect(visit.rows("user")).to_have_count(3)
+        assert page.evaluate("document.documentElement.scrollWidth") <= narrow["width"]
+        assert page.evaluate("document.getAnimations().length") == 0
+
+
+def colours(page: Page, selector: str, property: str) -> tuple[float, ...]:
+    """Return a computed colour, from 0 to 255."""
+    style = page.locator(selector).first.evaluate(
+        """(each, property) => {
+            const colour = () => getComputedStyle(each)[property];
+            while (colour() === "rgba(0, 0, 0, 0)") each = each.parentElement;
+            return colour();
+        }""",
+        property,
+    )
+    return tuple(float(each) for each in re.findall(r"[\d.]+", style)[:3])
+
+
+def contrast(page: Page, selector: str) -> float:
+    """Return how much ink and ground differ, as WCAG reckons it: 1 is nothing, 21 all."""
+
+    def luminance(property: str) -> float:
+        parts = [each / 255 for each in colours(page, selector, property)]
+        linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    darker, lighter = sorted((luminance("color"), luminance("backgroundColor")))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def picture(visit: Visit, name: str) -> None:
+    """Check the picture of the documents; FLASK_VOICE_PICTURES=1 takes it anew."""
+    path = REPOSITORY / "docs" / "images" / f"{name}.png"
+    visit.page.evaluate("document.activeElement.blur()")
+    png = visit.page.screenshot()
+    if os.environ.get("FLASK_VOICE_PICTURES"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(png)
+    assert size_of(path.read_bytes()) == size_of(png), "FLASK_VOICE_PICTURES=1 takes it anew"
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    """Return a picture's width and height."""
+    assert png.startswith(b"\x89PNG")
+    return struct.unpack(">II", png[16:24])
+
+
 # -- what goes wrong -------------------------------------------------------------------------------
 
 
 def test_no_microphone(chromium: Browsers, setup: Setup) -> None:
     for start, words in (
         ({"allowed": False}, "may not use the microphone"),
-        ({"fake_microphone": False}, "There is no microphone"),
+        ({"allowed": True, "fake_microphone": False}, "There is no microphone"),
     ):
         browser = chromium.start(autoplay=False, **start)
         with visiting(browser, setup.url) as visit:
@@ -258,7 +368,61 @@ def test_no_microphone(chromium: Browsers, setup: Setup) -> None:
             expect(visit.page.locator("#notice")).to_contain_text(words)
             visit.write("hello")
             expect(visit.rows("assistant")).to_contain_text("Hello!")
+            if not start["allowed"]:
+                join_in_another_tab(visit)
         browser.close()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        ('Object.defineProperty(navigator, "mediaDevices", {})', "only over HTTPS"),
+        ("navigator.mediaDevices.getUserMedia = REFUSE", "Another program uses"),
+    ],
+)
+def test_microphones_that_do_not_start(visit: Visit, break_it: str, words: str) -> None:
+    refuse = '() => Promise.reject(new DOMException("", "NotReadableError"))'
+    visit.page.evaluate(f"() => {{ {break_it.replace('REFUSE', refuse)} }}")
+    visit.page.locator("#microphone").click()
+    expect(visit.page.locator("#notice")).to_contain_text(words)
+    visit.is_in("written")
+
+
+def test_a_microphone_is_unplugged(visit: Visit) -> None:
+    visit.page.evaluate("""() => {
+        const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (wanted) => {
+            globalThis.stream = await open(wanted);
+            return stream;
+        };
+    }""")
+    visit.page.locator("#microphone").click()
+    visit.is_in("listening")
+    visit.page.evaluate('stream.getAudioTracks()[0].dispatchEvent(new Event("ended"))')
+    expect(visit.page.locator("#notice")).to_contain_text("The microphone has gone.")
+    visit.is_in("written")
+    visit.page.locator("#microphone").click()
+    visit.is_in("listening")
+
+
+def join_in_another_tab(visit: Visit) -> None:
+    """Open a tab as a reload would: with the talk's id, and before anybody has clicked on it."""
+    kept = visit.page.evaluate("sessionStorage.talk")
+    other = visit.context.new_page()
+    other.add_init_script(f"sessionStorage.talk = {json.dumps(kept)}")
+    other.add_init_script(TELL_WHEN_LOCKED)
+    # Nothing is asked of the tab before it tells, for a driver's questions count as clicks.
+    with other.expect_console_message(lambda message: "before you have clicked" in message.text):
+        other.goto(visit.url)
+    expect(visit.page.locator("#notice")).to_contain_text("goes on in another tab")
+    other.locator("body").click()
+    expect(other.locator("#unlock")).to_be_hidden()
+
+
+TELL_WHEN_LOCKED = """new MutationObserver(() => {
+  const unlock = document.getElementById("unlock");
+  if (unlock && !unlock.hidden) console.log(unlock.textContent);
+}).observe(document, { subtree: true, attributes: true });"""
 
 
 def test_the_door(visit: Visit, browser: Browser, setup: Setup) -> None:
@@ -303,6 +467,4 @@ def test_limits_are_told(visit: Visit) -> None:
         page.locator("#microphone").click()
         page.wait_for_timeout(1)
         expect(page.locator("#page")).not_to_have_attribute("data-state", "connecting")
-    expect(pages[2].locator("#notice")).to_contain_text("You have 2 talks already")
-    for page in pages[:2]:
-        page.locator("#end").click()
+    expect(pages[2].locator("#notice")).to_contain_text("more than 2 at a time")

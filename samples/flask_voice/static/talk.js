@@ -5,6 +5,7 @@ import { Player } from "./player.js";
 import { Refused, Wire } from "./wire.js";
 import { ENDS, NOTICES, microphoneFault } from "./words.js";
 
+const SPEECH = 0.02; // level: louder than a quiet room, -34 dB
 const KEPT = "talk"; // in the tab's storage: a reload joins the talk again
 
 export function keptTalk() {
@@ -91,8 +92,8 @@ export class Talk {
     this.show();
   }
 
-  approve(callId, approved) {
-    this.wire.send({ type: "approve", call_id: callId, approved, always: false });
+  approve(callId, approved, always) {
+    this.wire.send({ type: "approve", call_id: callId, approved, always });
   }
 
   // First be silent, then say so: by then the server knows how much was heard.
@@ -149,7 +150,7 @@ export class Talk {
 
   speak(pcm, level) {
     this.page.level(this.microphone.muted ? 0 : level);
-    if (this.link === "lost") this.lostSpeech = !this.microphone.muted;
+    if (this.link === "lost" && level > SPEECH) this.lostSpeech = true;
     if (!this.wire.sound(pcm, this.microphone.rate)) this.page.notice(NOTICES.slow);
   }
 

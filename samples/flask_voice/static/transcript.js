@@ -1,7 +1,14 @@
 // What was said, shown, called and handed over, in its order.
 
+// What is on the button, whether it agrees, and whether it does so for this tool's calls to come.
+const CHOICES = [
+  ["Approve", true, false],
+  ["Always approve", true, true],
+  ["Reject", false, false],
+];
+
 export class Transcript {
-  // `approve(callId, approved)` is called when the user has decided about a tool.
+  // `approve(callId, approved, always)` is called when the user has decided about a tool.
   constructor(list, approve) {
     this.list = list;
     this.approve = approve;
@@ -82,14 +89,14 @@ export class Transcript {
   choice(callId, name) {
     const choice = document.createElement("div");
     choice.className = "choice";
-    for (const [words, approved] of [["Approve", true], ["Reject", false]]) {
+    for (const [words, approved, always] of CHOICES) {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = words;
       button.setAttribute("aria-label", `${words} ${name}`);
       button.onclick = () => {
         choice.remove();
-        this.approve(callId, approved);
+        this.approve(callId, approved, always);
       };
       choice.append(button);
     }

@@ -17,7 +17,7 @@ export class Refused extends Error {
 
 export class Wire {
   // `on` has the functions `message(message)`, `sound(buffer)`, `lost()` when it tries again,
-  // `failed(error)` when it has given up, and `ended(code, reason)`.
+  // `failed(error)` when it has given up, and `ended(code)`.
   constructor({ csrf, hello, on }) {
     this.csrf = csrf;
     this.hello = hello; // () => what the first message says
@@ -48,7 +48,7 @@ export class Wire {
     socket.binaryType = "arraybuffer";
     socket.onopen = () => socket.send(JSON.stringify({ type: "hello", ...this.hello() }));
     socket.onmessage = ({ data }) => this.take(data);
-    socket.onclose = ({ code, reason }) => this.lose(code, reason);
+    socket.onclose = ({ code }) => this.lose(code);
     this.socket = socket;
   }
 
@@ -82,18 +82,19 @@ export class Wire {
   close() {
     this.closed = true;
     clearTimeout(this.timer);
+    this.timer = undefined;
     this.drop();
   }
 
   // Without a network a socket may look well for minutes: do not wait for its end.
   offline() {
-    if (this.socket === null || this.closed) return;
+    if (this.socket === null) return;
     this.drop();
-    this.lose(1006, "");
+    this.lose(1006);
   }
 
   online() {
-    if (this.deadline === null || this.closed) return;
+    if (this.timer === undefined) return; // it is not waiting
     clearTimeout(this.timer);
     this.rejoin();
   }
@@ -125,12 +126,13 @@ export class Wire {
     this.on.message(message);
   }
 
-  lose(code, reason) {
+  lose(code) {
+    this.socket = null;
     this.ready = false;
     if (this.closed) return;
     if (ENDS.has(code)) {
       this.closed = true;
-      this.on.ended(code, reason);
+      this.on.ended(code);
       return;
     }
     if (this.deadline === null) {
@@ -147,12 +149,12 @@ export class Wire {
       return;
     }
     this.on.lost();
-    clearTimeout(this.timer);
     this.timer = setTimeout(() => this.rejoin(), this.pauseMs);
     this.pauseMs = Math.min(this.pauseMs * 2, LONGEST_PAUSE_MS);
   }
 
   async rejoin() {
+    this.timer = undefined;
     try {
       await this.connect(this.talk);
     } catch (error) {
