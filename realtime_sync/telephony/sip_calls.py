@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 
 from .._deadline import Deadline
@@ -12,13 +12,14 @@ from .._fork import Home, HomeLock
 from .._latest import keep_latest
 from .._required import require_count, require_function, require_name, require_object
 from .._shown import shown
+from .._signed import HeadersLike
 from .._threads import join_all, spawn
 from .._typing import Self
 from .._uncopied import Uncopied
 from ..agents import RealtimeRunConfig
 from ..clients.base import CLIENTS_OF_OURS, Client, is_client
 from ..errors import ConfigError, RealtimeError, RemoteProtocolError, WebhookSignatureError
-from ..rest.webhooks import CallIncomingData, HeaderItems, RealtimeCallIncoming, SipHeader
+from ..rest.webhooks import CallIncomingData, RealtimeCallIncoming, SipHeader
 from .sip_answering import AgentFor, OnCall, SipAnswering
 from .sip_call import SipCall, SipEnd
 
@@ -126,7 +127,7 @@ class SipCalls(Uncopied):
         """How many calls were rejected, because there were ``max_calls``."""
         return self._refused
 
-    def handle(self, body: bytes | str, headers: Mapping[str, str] | HeaderItems) -> int:
+    def handle(self, body: bytes | str, headers: HeadersLike) -> int:
         """Take a webhook; does not wait for what it brings about.
 
         Args:
