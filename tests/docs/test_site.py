@@ -88,6 +88,15 @@ def test_a_link_to_a_sample_shows_it(site: Path) -> None:
     assert "A spoken conversation with no key" in unescape(re.sub(r"<[^>]+>", "", page))
 
 
+@pytest.mark.xdist_group("site")
+@pytest.mark.timeout(_LIMIT_S + 60)
+def test_the_page_of_a_sample_and_the_pictures_of_the_documents_are_there(site: Path) -> None:
+    page = (site / "samples" / "django_desk" / "README.html").read_text("utf-8")
+    assert 'href="../../docs/web_django.html"' in page
+    pictures = {path.name for path in (site / "_images").iterdir()}
+    assert {path.name for path in REPOSITORY.glob("docs/images/*")} <= pictures
+
+
 @pytest.mark.parametrize(
     "markup",
     [
