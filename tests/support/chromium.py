@@ -66,8 +66,8 @@ class Browsers:
             flags.append(f"--use-file-for-fake-audio-capture={speech.absolute()}%noloop")
         if allowed:
             flags.append("--use-fake-ui-for-media-stream")
-        if autoplay:
-            flags.append("--autoplay-policy=no-user-gesture-required")
+        policy = "no-user-gesture-required" if autoplay else "document-user-activation-required"
+        flags.append(f"--autoplay-policy={policy}")
         browser = self._driver.chromium.launch(
             executable_path=CHROMIUM,
             chromium_sandbox=False,  # the pages are ours, and containers often have no namespaces

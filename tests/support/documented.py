@@ -90,6 +90,9 @@ EXCEPTIONS: dict[str, LeftOut | Instead | Fails | Serves] = {
     "gunicorn --worker-class gevent --workers 2 samples.web.flask_app:app": Serves(
         "Booting worker", ASK
     ),
+    "gunicorn --worker-class gthread --threads 25 --bind 127.0.0.1:8000 phone:app": LeftOut(
+        "its program is phone.py, which tests/integration/test_telephony_wsgi.py runs"
+    ),
 }
 
 _DEVELOPER = ("make demo", "make test", ".venv/")
