@@ -8,8 +8,8 @@ PYTEST_ARGS ?=
 # Two processes share the tests; PYTEST_ARGS=-n0 takes one.
 PARALLEL := -n 2 --dist loadgroup
 
-.PHONY: help demo test test-all test-install dist test-bare test-peers soak bench bench-voice bench-server
-.PHONY: bench-phone check docs serve clean
+.PHONY: help demo test test-all test-install dist test-bare test-peers soak
+.PHONY: bench bench-voice bench-server bench-phone bench-page check docs serve clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -61,6 +61,10 @@ bench-server: ## how long others wait for one client's burst, and what long answ
 bench-phone: ## 20 telephone calls at once through one core: lateness of frames, CPU and memory
 	@scripts/setup.sh test
 	@PYTHONPATH=tests/support $(RUN) tests/benchmarks/phone_bench.py $(BENCH)
+
+bench-page: ## what a talk costs the voice page's server, under gunicorn
+	@scripts/setup.sh test
+	@PYTHONPATH=tests/support:. $(RUN) tests/benchmarks/page_bench.py $(BENCH)
 
 check: ## ruff, mypy and shellcheck
 	@scripts/setup.sh test

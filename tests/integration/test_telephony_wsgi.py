@@ -38,7 +38,7 @@ def phone_server(
         *(["--worker-connections", "3000", "--threads", "25"] if kind == "gthread" else []),
         tls=tls,
         environment={"PROVIDER_URL": provider.url, "PROVIDER_KEY": provider.key},
-        app="phone_app",
+        app="phone_app:app",
     ) as running:
         yield running
 
@@ -159,7 +159,7 @@ def test_the_program_of_the_page_answers_a_call(ws_server: Server, tmp_path: Pat
         "--pythonpath",
         str(tmp_path),
         environment=environment,
-        app="phone",
+        app="phone:app",
         code=0,
     ) as web:
         asking = Request(f"http://localhost:{web.port}/voice", method="POST")

@@ -1,4 +1,4 @@
-"""WSGI servers in processes of their own, with an app of `integration/programs`."""
+"""WSGI servers in processes of their own, with the app of `programs/wsgi_app.py` or another."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def web_server(
     tls: bool = False,
     environment: Mapping[str, str] | None = None,
     code: int = 0,
-    app: str = "wsgi_app",
+    app: str = "wsgi_app:app",
 ) -> Iterator[WebServer]:
     """Run a server; it ends with ``code`` at SIGTERM, and its log is to hold no alarm.
 
@@ -117,7 +117,7 @@ def web_server(
         tls: whether it speaks TLS.
         environment: of its process, beside that of this one.
         code: what the process is to return.
-        app: the module with the app.
+        app: the application, as MODULE:NAME.
     """
     authority = Authority() if tls else None
     pem = folder / "server.pem"
@@ -134,8 +134,8 @@ def web_server(
                 "-X",
                 "dev",
                 str(PROGRAMS / "werkzeug_server.py"),
-                app,
                 descriptor,
+                app,
                 *([str(pem)] if tls else []),
             ]
         else:
@@ -143,7 +143,7 @@ def web_server(
             command += ["--timeout", "60", "--graceful-timeout", "10", "--no-control-socket"]
             command += ["--threads", "12", "--pythonpath", str(PROGRAMS), *options]
             command += ["--certfile", str(pem)] if tls else []
-            command += [f"{app}:app"]
+            command += [app]
         process = subprocess.Popen(
             [sys.executable, *command],
             cwd=REPOSITORY,

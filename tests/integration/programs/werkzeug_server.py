@@ -1,27 +1,25 @@
-"""A program: werkzeug's server of an app, with its debugger.
-
-Arguments: the module of the app, the descriptor of a listening socket, and the file of a
-certificate where it speaks TLS.
-"""
+"""Werkzeug's server of an application: its socket's descriptor, MODULE:NAME, perhaps a PEM file."""
 
 from __future__ import annotations
 
-import importlib
 import ssl
 import sys
 
 from werkzeug.debug import DebuggedApplication
 from werkzeug.serving import make_server
+from werkzeug.utils import import_string
 
-context = None
-if len(sys.argv) > 3:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(sys.argv[3])
-make_server(
-    "127.0.0.1",
-    0,
-    DebuggedApplication(importlib.import_module(sys.argv[1]).app),
-    threaded=True,
-    fd=int(sys.argv[2]),
-    ssl_context=context,
-).serve_forever()
+if __name__ == "__main__":
+    descriptor, app, *pem = sys.argv[1:]
+    context = None
+    if pem:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem[0])
+    make_server(
+        "127.0.0.1",
+        0,
+        DebuggedApplication(import_string(app)),
+        threaded=True,
+        fd=int(descriptor),
+        ssl_context=context,
+    ).serve_forever()

@@ -27,11 +27,17 @@ def test_examples(name: str) -> None:
 
 def missing_from(page: str) -> set[str]:
     counters = {field.name for field in attrs.fields(telephony.CallStats)}
-    kinds = (telephony.MediaStreams, telephony.AudioSocket, telephony.AudioSocketServer)
+    kinds = (
+        telephony.MediaStreams,
+        telephony.AudioSocket,
+        telephony.AudioSocketServer,
+        telephony.SipCalls,
+    )
     options = {name for kind in kinds for name in inspect.signature(kind).parameters}
     options -= {"socket", "handler", "clock"}
-    start = {field.name for field in attrs.fields(telephony.StreamStart)}
-    names = {*telephony.__all__, *counters, *options, *start}
+    values = (telephony.StreamStart, telephony.TwilioCall, telephony.SignedRequest)
+    fields = {field.name for value in values for field in attrs.fields(value)}
+    names = {*telephony.__all__, *counters, *options, *fields}
     return {name for name in names if not re.search(rf"\b{name}\b", page)}
 
 

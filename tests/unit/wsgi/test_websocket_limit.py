@@ -148,11 +148,12 @@ def test_sigterm_that_ends_the_process_does_so_after_draining(
     limit.drain_at_sigterm(0)
     handler = signal.getsignal(signal.SIGTERM)
     kills: list[object] = []
-    monkeypatch.setattr(os, "kill", lambda *args: kills.append(args))
+    monkeypatch.setattr(
+        os, "kill", lambda *args: kills.append((*args, signal.getsignal(signal.SIGTERM)))
+    )
     assert callable(handler)
     handler(signal.SIGTERM, None)
-    assert kills == [(os.getpid(), signal.SIGTERM)]
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert kills == [(os.getpid(), signal.SIGTERM, signal.SIG_DFL)], "else it would be lost"
 
 
 def test_sigterm_that_is_ignored_still_drains(at_once: list[str]) -> None:
