@@ -281,6 +281,14 @@ class _Adapter(HTTPAdapter):
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave it to the context."""
 
+    def close(self) -> None:
+        """Close the links now: urllib3 forgets its pools, and an error that is kept holds them."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 -- it can't be iterated
+                if (pool := manager.pools.get(key)) is not None:
+                    pool.close()
+        super().close()
+
 
 def _unpacked(raw: Any, size: int) -> Iterator[bytes]:
     file = gzip.GzipFile(fileobj=raw)

@@ -153,7 +153,10 @@ class SimulatedCall:
     def wait_for(self, condition: Callable[[], object], what: str) -> None:
         """Wait until something is so; it is looked at whenever something has changed."""
         with self._changed:
-            assert self._changed.wait_for(condition, Guard().seconds), f"{what} did not come"
+            come = self._changed.wait_for(lambda: condition() or self.failure, Guard().seconds)
+            if self.failure is not None:
+                raise self.failure
+            assert come, f"{what} did not come"
 
     def wait_ended(self) -> None:
         """Wait until the call is over and the program was told."""
@@ -195,7 +198,8 @@ class SimulatedCall:
         try:
             self._live()
         except BaseException as exc:
-            self.failure = exc
+            with self._changed:
+                self.failure = exc
         finally:
             with self._changed:
                 self._is_over = True

@@ -44,6 +44,7 @@ class TwilioPhone:
         start: False leaves out ``connected`` and ``start``, for `send` to send others.
         headers: of the upgrade, such as its signature.
         call_sid, stream_sid: of the call, where there are several.
+        link: of websockets' `connect`, such as ``ssl``.
 
     Attributes:
         ended: the link has ended, by whichever side.
@@ -63,6 +64,7 @@ class TwilioPhone:
         headers: Mapping[str, str] | None = None,
         call_sid: str = CALL_SID,
         stream_sid: str = STREAM_SID,
+        **link: Any,
     ) -> None:
         self.ended = threading.Event()
         self._call_sid = call_sid
@@ -80,9 +82,10 @@ class TwilioPhone:
         self._sequence = 0
         self._chunk = 0
         self._over = threading.Event()
-        self._link = connect(
-            url, compression=None, close_timeout=1, additional_headers=headers, proxy=None
+        opening = connect(
+            url, compression=None, close_timeout=1, proxy=None, additional_headers=headers, **link
         )
+        self._link = opening.__enter__()  # websockets 17 warns of one that is not entered
         if start:
             self.send({"event": "connected", "protocol": "Call", "version": "1.0.0"})
             self.send_start(parameters or {})
@@ -114,6 +117,15 @@ class TwilioPhone:
         """Break the link."""
         self._over.set()
         self._link.socket.shutdown(sockets.SHUT_RDWR)
+
+    def wait_for_end(self) -> None:
+        """Wait until the program has ended the link."""
+        Guard().join(self._threads[0])
+
+    @property
+    def close_code(self) -> int | None:
+        """The code of the close, None as long as there is none."""
+        return self._link.close_code
 
     def close(self) -> None:
         """End the phone, whatever became of the call."""

@@ -234,11 +234,11 @@ class TwilioService:
         if call is None:
             path = f"/2010-04-01/Accounts/{self.account_sid}{request.path}"
             return Fault(404, 20404, f"The requested resource {path} was not found")
-        if request.method == "POST":
-            refused = self._update(call, request.form)
-            if refused is not None:
-                return refused
-        return 200, self._resource(call)
+        return (
+            self._update(call, request.form)
+            if request.method == "POST"
+            else (200, self._resource(call))
+        )
 
     def _create(self, form: dict[str, list[str]]) -> tuple[int, Any] | Fault:
         for name, code in (("To", 21201), ("From", 21213)):
@@ -254,15 +254,19 @@ class TwilioService:
         self._begin(call)
         return 201, resource
 
-    def _update(self, call: SimulatedCall, form: dict[str, list[str]]) -> Fault | None:
-        status = form.get("Status", [""])[0]
-        if status in ("completed", "canceled"):
+    def _update(self, call: SimulatedCall, form: dict[str, list[str]]) -> tuple[int, Any] | Fault:
+        # As it is at the moment of the update; the call itself may be further by the answer.
+        resource = self._resource(call)
+        if form.get("Status", [""])[0] in ("completed", "canceled"):
             done = call.end("api")
+            resource["status"] = "completed" if resource["status"] == "in-progress" else "canceled"
         elif "Twiml" in form or "Url" in form:
             done = call.redirect(_options(form, "human"))
         else:
             return Fault(400, 21218, "Invalid Status")
-        return None if done else Fault(400, 21220, "Call is not in-progress. Cannot redirect.")
+        if not done:
+            return Fault(400, 21220, "Call is not in-progress. Cannot redirect.")
+        return 200, resource
 
     def _resource(self, call: SimulatedCall) -> dict[str, Any]:
         """Return a call as the API has it, field for field."""

@@ -1,16 +1,18 @@
-"""WSGI servers in processes of their own, with the app of `programs/wsgi_app.py`."""
+"""WSGI servers in processes of their own, with the app of `programs/wsgi_app.py` or another."""
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 import ssl
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from guards import GUARD_S, Guard
 from programs import REPOSITORY
 from tls import Authority
 
-__all__ = ["KINDS", "WebServer", "web_server"]
+__all__ = ["KINDS", "WebServer", "descriptors", "web_server"]
 
 PROGRAMS = REPOSITORY / "tests" / "integration" / "programs"
 KINDS = ("werkzeug", "gthread", "gevent")
@@ -104,6 +106,7 @@ def web_server(
     tls: bool = False,
     environment: Mapping[str, str] | None = None,
     code: int = 0,
+    app: str = "wsgi_app:app",
 ) -> Iterator[WebServer]:
     """Run a server; it ends with ``code`` at SIGTERM, and its log is to hold no alarm.
 
@@ -114,6 +117,7 @@ def web_server(
         tls: whether it speaks TLS.
         environment: of its process, beside that of this one.
         code: what the process is to return.
+        app: the application, as MODULE:NAME.
     """
     authority = Authority() if tls else None
     pem = folder / "server.pem"
@@ -129,8 +133,9 @@ def web_server(
             command = [
                 "-X",
                 "dev",
-                str(PROGRAMS / "wsgi_app.py"),
+                str(PROGRAMS / "werkzeug_server.py"),
                 descriptor,
+                app,
                 *([str(pem)] if tls else []),
             ]
         else:
@@ -138,7 +143,7 @@ def web_server(
             command += ["--timeout", "60", "--graceful-timeout", "10", "--no-control-socket"]
             command += ["--threads", "12", "--pythonpath", str(PROGRAMS), *options]
             command += ["--certfile", str(pem)] if tls else []
-            command += ["wsgi_app:app"]
+            command += [app]
         process = subprocess.Popen(
             [sys.executable, *command],
             cwd=REPOSITORY,
@@ -157,7 +162,8 @@ def web_server(
             process, listener.getsockname()[1], authority.client() if authority else None, log
         )
         try:
-            server.get("page")
+            with suppress(urllib.error.HTTPError):  # an app without such a page is up as well
+                server.get("page")
             yield server
         finally:
             if not server.ending:
@@ -169,3 +175,15 @@ def web_server(
         line for line in server.log().splitlines() if not any(f in line for f in server.faults)
     )
     assert [word for word in ALARMS if word in said] == []
+
+
+@contextmanager
+def descriptors(wanted: int) -> Iterator[int]:
+    """Raise the limit of descriptors, for the server as well; yields how many there may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
+    try:
+        yield max(soft, allowed)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -1,4 +1,4 @@
-"""A Flask app with a WebSocket for each case; as a program, werkzeug's server of it.
+"""A Flask app with a WebSocket for each case.
 
 What the functions of the sockets have seen is at ``/outcomes``, in the order of their ends.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
-import ssl
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -165,21 +163,3 @@ def limited() -> Any:
         for message in socket:
             socket.send(message)
     return socket.response
-
-
-if __name__ == "__main__":
-    from werkzeug.debug import DebuggedApplication
-    from werkzeug.serving import make_server
-
-    context = None
-    if len(sys.argv) > 2:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(sys.argv[2])
-    make_server(
-        "127.0.0.1",
-        0,
-        DebuggedApplication(app),
-        threaded=True,
-        fd=int(sys.argv[1]),
-        ssl_context=context,
-    ).serve_forever()

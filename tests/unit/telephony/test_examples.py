@@ -1,4 +1,4 @@
-"""The examples in the docstrings run, and the page tells of every name, counter and option."""
+"""The examples in the docstrings run, and the pages tell of every name, counter and option."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from realtime_sync import telephony
 HOMES = [
     f"{telephony.__name__}.{module.name}" for module in pkgutil.iter_modules(telephony.__path__)
 ]
-DOCS = Path(__file__).parents[3] / "docs"
-PAGES = [DOCS / "telephony.md", DOCS / "telephony_twilio.md"]
+PAGES = sorted((Path(__file__).parents[3] / "docs").glob("telephony*.md"))
 
 
 @pytest.mark.parametrize("name", HOMES)
@@ -28,7 +27,12 @@ def test_examples(name: str) -> None:
 
 def missing_from(page: str) -> set[str]:
     counters = {field.name for field in attrs.fields(telephony.CallStats)}
-    kinds = (telephony.MediaStreams, telephony.AudioSocket, telephony.AudioSocketServer)
+    kinds = (
+        telephony.MediaStreams,
+        telephony.AudioSocket,
+        telephony.AudioSocketServer,
+        telephony.SipCalls,
+    )
     options = {name for kind in kinds for name in inspect.signature(kind).parameters}
     options -= {"socket", "handler", "clock"}
     values = (telephony.StreamStart, telephony.TwilioCall, telephony.SignedRequest)
@@ -37,8 +41,8 @@ def missing_from(page: str) -> set[str]:
     return {name for name in names if not re.search(rf"\b{name}\b", page)}
 
 
-def test_the_page_tells_of_every_name_counter_and_option() -> None:
-    page = "".join(path.read_text(encoding="utf-8") for path in PAGES)
+def test_the_pages_tell_of_every_name_counter_and_option() -> None:
+    page = "\n".join(each.read_text(encoding="utf-8") for each in PAGES)
     assert missing_from(page) == set()
     assert missing_from(page.replace("lost_ms", "").replace("`lead_ms`", "")) == {
         "lost_ms",
