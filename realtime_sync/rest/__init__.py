@@ -13,8 +13,9 @@ What every call has in common:
   the secrets, ``reject`` and ``hangup``. ``x-should-retry`` decides where the server sends it.
 - Redirects are not followed; cookies and ``~/.netrc`` are not used.
 - It raises `ConfigError` (an option is wrong), `LocalProtocolError` (the body has no JSON form),
-  `ConnectError` (no link, or it broke), `RealtimeTimeout` (silence), `RemoteProtocolError` (an
-  answer that is not what the call promises), or an `ApiError` of its status.
+  `ConnectError` (no link), its `AnswerLostError` (the link broke, and the server may have done what
+  was asked), `RealtimeTimeout` (silence), `RemoteProtocolError` (an answer that is not what the
+  call promises), or an `ApiError` of its status.
 
 Threads: everything here may be shared.
 """
