@@ -8,8 +8,8 @@ PYTEST_ARGS ?=
 # Two processes share the tests; PYTEST_ARGS=-n0 takes one.
 PARALLEL := -n 2 --dist loadgroup
 
-.PHONY: help demo test test-all test-install dist test-bare test-peers soak bench bench-voice bench-server bench-page
-.PHONY: check docs serve clean
+.PHONY: help demo test test-all test-install dist test-bare test-peers soak
+.PHONY: bench bench-voice bench-server bench-phone bench-page check docs serve clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -57,6 +57,10 @@ bench-voice: ## latency of interruptions and CPU of a conversation, on a virtual
 bench-server: ## how long others wait for one client's burst, and what long answers cost
 	@scripts/setup.sh test
 	@PYTHONPATH=tests/support $(RUN) tests/benchmarks/server_bench.py $(BENCH)
+
+bench-phone: ## 20 telephone calls at once through one core: lateness of frames, CPU and memory
+	@scripts/setup.sh test
+	@PYTHONPATH=tests/support $(RUN) tests/benchmarks/phone_bench.py $(BENCH)
 
 bench-page: ## what a talk costs the voice page's server, under gunicorn
 	@scripts/setup.sh test

@@ -39,6 +39,14 @@ class Home:
                 "shared: open one in the child, or fork before connecting"
             )
 
+    def checked(self, lock: threading.Lock) -> threading.Lock:
+        """Return ``lock``, to be taken by ``with``; raise ConcurrencyError in a forked child.
+
+        There it may be locked for ever.
+        """
+        self.check()
+        return lock
+
 
 class HomeLock:
     """A lock of the process where it is taken: ``with lock.here():``.

@@ -14,10 +14,12 @@ from typing import Any
 
 __all__ = [
     "AgentError",
+    "AnswerLostError",
     "ApiError",
     "AudioError",
     "AuthenticationError",
     "BadRequestError",
+    "CallUnknownError",
     "ConcurrencyError",
     "ConfigError",
     "ConflictError",
@@ -50,6 +52,7 @@ __all__ = [
     "ToolError",
     "ToolTimeoutError",
     "TransportError",
+    "TwilioSignatureError",
     "UnprocessableEntityError",
     "UserAlreadyConnectedError",
     "UserError",
@@ -92,6 +95,10 @@ class TransportError(RealtimeError):
 
 class ConnectError(TransportError):
     """The connection could not be opened: name lookup, refused port, TLS, proxy, bad answer."""
+
+
+class AnswerLostError(ConnectError):
+    """The link ended before the answer was complete: the server may have done what was asked."""
 
 
 class ConnectionClosed(TransportError):  # noqa: N818 -- the peers' name
@@ -353,7 +360,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     422: UnprocessableEntityError,
     429: RateLimitError,
 }
-_REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "request-id")
+_REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "request-id", "twilio-request-id")
 _MAX_MESSAGE_CHARS = 500
 
 
@@ -436,6 +443,30 @@ def _server_words(content: Any) -> str:
 
 class WebhookSignatureError(RealtimeError, ValueError):
     """A webhook was not signed with the secret, or is too old: do not act on it."""
+
+
+class TwilioSignatureError(WebhookSignatureError):
+    """A request was not signed by Twilio with the account's token: answer 403."""
+
+
+class CallUnknownError(RealtimeError):
+    """A call was asked for, and no answer says whether it was placed: do not ask once more.
+
+    Attributes:
+        to: who was to be called.
+        reason: what came instead of an answer; the exception itself is ``__cause__``.
+    """
+
+    def __init__(self, to: str, reason: str) -> None:
+        super().__init__(to, reason)
+        self.to = to
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"whether the call to {self.to!r} was placed is unknown ({self.reason}); look at the "
+            "account's calls before you place it again"
+        )
 
 
 # -- audio and agents ----------------------------------------------------------------------------

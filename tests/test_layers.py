@@ -32,6 +32,7 @@ LAYERS = {
     "_required": 1,
     "_uncopied": 1,
     "_signal_safe": 2,
+    "_signed": 1,
     "_version": 1,
     "_threads": 2,
     "_net": 2,

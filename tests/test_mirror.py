@@ -28,6 +28,7 @@ CONCEPTS = {
     "app/examples": "the docstrings of all modules",
     "audio/formats": "every reader of sound against references of their own, with found inputs",
     "audio/jitter_buffer": "speaker and playout together against a simulated network",
+    "telephony/mutated_messages": "odd messages of Twilio's, from the link to the call",
     "counts": "what events and sound cost, from the socket to the program",
     "distiller/examples": "the docstrings of all modules",
     "events/conformance": "all models against the published types",

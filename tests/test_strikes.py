@@ -42,7 +42,7 @@ ON_OUR_THREADS = {
     "ToolPool._next",  # a worker
     "ToolPool._time_left",  # the timer
     "_race",  # the thread that connects
-    "_set_options",  # the same
+    "set_options",  # the same
 }
 
 

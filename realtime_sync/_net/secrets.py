@@ -65,7 +65,8 @@ class Secrets:
 
     Args:
         url: its login, and those parameters of its query whose names sound like it.
-        headers: those whose names sound like it; of "Bearer KEY" both the whole and the key.
+        headers: those whose names sound like it; of "Bearer KEY" both the whole and the key, and
+            of "Basic …" the password, too.
         subprotocols: all of them, because some servers take the key there.
         proxy: its password.
     """
@@ -81,7 +82,7 @@ class Secrets:
         pairs = {}  # what tells a secret that is too short to be looked for alone
         for name, value in headers.items():
             if _SUSPICIOUS.search(name):
-                found |= {value, *value.split()}
+                found |= {value, *value.split(), *_basic_password(value)}
         for name, _, value in _parameters(url):
             if value and _SUSPICIOUS.search(name):
                 for form in {value, unquote_plus(value)}:
@@ -143,6 +144,15 @@ def _parameters(url: str) -> Iterator[tuple[str, str, str]]:
     """Yield the parameters of a URL's query as they are written: name, ``=``, value."""
     for parameter in url.partition("?")[2].split("&"):
         yield parameter.partition("=")
+
+
+def _basic_password(value: str) -> Iterator[str]:
+    """Yield the password of a header for basic authentication (RFC 7617)."""
+    scheme, _, coded = value.partition(" ")
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            login = base64.b64decode(coded, validate=True).decode()
+            yield login.partition(":")[2]
 
 
 def _forms(value: str) -> Iterator[str]:

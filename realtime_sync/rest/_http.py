@@ -80,6 +80,7 @@ class Outgoing:
     """A request that is ready but for its bytes.
 
     Attributes:
+        method: ``"POST"`` or ``"GET"``.
         base_url, path, query: make the URL; only the path is shown.
         headers: with the key among them; never shown.
         body: see `Request`.
@@ -87,6 +88,7 @@ class Outgoing:
         repeatable: see `Request`.
     """
 
+    method: str
     base_url: str = field(repr=False)
     path: str
     query: dict[str, object] = field(repr=False)
@@ -125,7 +127,7 @@ class HttpDoor:
         self._home = Home()
 
     def open(self, outgoing: Outgoing) -> OpenAnswer:
-        """Send a request and return its answer, whose body is still to be read; POST only.
+        """Send a request and return its answer, whose body is still to be read.
 
         Raises:
             ConfigError, ConnectError, RealtimeTimeout, RemoteProtocolError, ApiError: see
@@ -144,7 +146,7 @@ class HttpDoor:
         if isinstance(answer, Failure):
             # Not inside the handler: what a library says may repeat a secret of ours.
             raise answer.error from answer.cause
-        _LOGGER.debug("POST %s: status %d", outgoing.path, answer.status)
+        _LOGGER.debug("%s %s: status %d", outgoing.method, outgoing.path, answer.status)
         if not 200 <= answer.status < 300:
             raise _refusal(answer, exchange)
         return answer
@@ -279,6 +281,14 @@ class _Adapter(HTTPAdapter):
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave it to the context."""
 
+    def close(self) -> None:
+        """Close the links now: urllib3 forgets its pools, and an error that is kept holds them."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 -- it can't be iterated
+                if (pool := manager.pools.get(key)) is not None:
+                    pool.close()
+        super().close()
+
 
 def _unpacked(raw: Any, size: int) -> Iterator[bytes]:
     file = gzip.GzipFile(fileobj=raw)
@@ -294,9 +304,9 @@ def _prepare(url: str, outgoing: Outgoing) -> requests.PreparedRequest:
     for name, value in headers.items():
         check_header(name, value)
     if not isinstance(outgoing.body, tuple):
-        return requests.Request("POST", url, headers=headers, data=outgoing.body).prepare()
+        return requests.Request(outgoing.method, url, headers=headers, data=outgoing.body).prepare()
     files = [(part.name, (None, part.data, part.content_type)) for part in outgoing.body]
-    return requests.Request("POST", url, headers=headers, files=files).prepare()
+    return requests.Request(outgoing.method, url, headers=headers, files=files).prepare()
 
 
 def _proxies(proxy: Proxy | None) -> dict[str, str]:

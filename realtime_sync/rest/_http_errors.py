@@ -22,7 +22,14 @@ from .._net.connect_errors import (
     silence,
     unknown_host,
 )
-from ..errors import ConfigError, ConnectError, RealtimeError, RealtimeTimeout, RemoteProtocolError
+from ..errors import (
+    AnswerLostError,
+    ConfigError,
+    ConnectError,
+    RealtimeError,
+    RealtimeTimeout,
+    RemoteProtocolError,
+)
 from ._http_bounds import MAX_ANSWER_BYTES, AnswerTooLarge, AnswerTooSlow
 
 __all__ = ["BROKEN_BODY", "TRANSLATED", "close_sockets", "translate"]
@@ -79,7 +86,7 @@ def translate(
         return _connect(root, place, timeout[0])
     tls = _find(root, ssl.SSLError)
     if tls is not None:
-        return no_tls(tls, place, "http://")
+        return no_tls(tls, place, "http://") if _is_of_handshake(tls) else _broken_tls(tls, place)
     return _broken(root, place, may_want_tls=may_want_tls)
 
 
@@ -102,6 +109,19 @@ def _find(exc: BaseException | None, kind: type[ssl.SSLError]) -> ssl.SSLError |
                 return candidate
         exc = exc.__cause__ or exc.__context__
     return None
+
+
+def _is_of_handshake(exc: ssl.SSLError) -> bool:
+    """Return whether nothing was sent yet: nothing else of an error tells."""
+    frames = traceback.walk_tb(exc.__traceback__)
+    return any(frame.f_code.co_name == "do_handshake" for frame, _ in frames)
+
+
+def _broken_tls(exc: ssl.SSLError, place: Place) -> AnswerLostError:
+    return AnswerLostError(
+        f"the TLS session with {place} broke before its answer was complete ({exc.reason}); it "
+        "may have done what was asked"
+    )
 
 
 def _proxy(exc: low.ProxyError, place: Place) -> RealtimeError:
@@ -131,7 +151,7 @@ def _broken(exc: BaseException, place: Place, *, may_want_tls: bool) -> Realtime
         )
     wants_tls = may_want_tls and isinstance(cause, ConnectionError)
     hint = ", or expect https:// with TLS" if wants_tls else ""
-    return ConnectError(
+    return AnswerLostError(
         f"{place} ended the link before its answer was complete; it may have done what was "
         f"asked{hint}"
     )

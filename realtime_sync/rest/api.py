@@ -100,6 +100,7 @@ class RestApi(Uncopied):
         if isinstance(request.body, tuple):  # the boundary is known only when it is encoded
             headers = {k: v for k, v in headers.items() if k.lower() != "content-type"}
         outgoing = Outgoing(
+            method=request.method,
             base_url=provider.base_url,
             path=request.path,
             query={**provider.rest_query, **request.extra_query},

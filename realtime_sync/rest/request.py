@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, TypeVar, Union
-from urllib.parse import quote
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Generic, Literal, TypeVar, Union
+from urllib.parse import quote, urlencode
 
 from attrs import field, frozen
 
@@ -20,12 +20,15 @@ from ..events.json_writer import write_json
 from ..providers.base import checked_fields, checked_query
 
 __all__ = [
+    "FORM",
+    "JSON",
     "Answer",
     "FormPart",
     "Request",
     "Timeout",
     "call_path",
     "expiry_of",
+    "form_body",
     "json_body",
     "json_object",
     "merged",
@@ -40,6 +43,7 @@ T = TypeVar("T")
 
 JSON: Final = "application/json"
 SDP: Final = "application/sdp"
+FORM: Final = "application/x-www-form-urlencoded"
 
 # Seconds; a pair is (connect, read); None is "as long as it takes".
 Timeout = Union[float, "tuple[float | None, float | None]", None]
@@ -96,6 +100,7 @@ class Request(Generic[T]):
         content_type: of the body; ignored for parts.
         accept: the media type of the answer.
         repeatable: whether repeating it does no harm, even if the server may have done it.
+        method: ``"POST"`` or ``"GET"``.
         extra_headers, extra_query: the caller's; they win.
         timeout: the caller's, or `UNSET` for the client's.
     """
@@ -106,6 +111,7 @@ class Request(Generic[T]):
     content_type: str = JSON
     accept: str = JSON
     repeatable: bool
+    method: Literal["POST", "GET"] = "POST"
     extra_headers: Mapping[str, str] = field(default=None, repr=False, converter=_extra_headers)
     extra_query: Mapping[str, object] = field(default=None, repr=False, converter=_extra_query)
     timeout: Any = field(default=UNSET, converter=_timeout)
@@ -184,6 +190,11 @@ def json_body(fields: Any) -> bytes:
         LocalProtocolError: something in it has no JSON form.
     """
     return write_json(fields, "the body").encode()
+
+
+def form_body(fields: Mapping[str, str | Sequence[str]]) -> bytes:
+    """Return the fields of a form, percent-encoded; a sequence is a field that comes repeatedly."""
+    return urlencode(fields, doseq=True).encode()
 
 
 def text_bytes(text: str) -> bytes:

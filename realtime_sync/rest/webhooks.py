@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from attrs import frozen
 
 from .._headers import Headers
 from .._required import is_absent, require_function, require_length
+from .._signed import HeadersLike, body_bytes, header_pairs, hmac_base64, is_same, utf8
 from ..errors import ConfigError, RemoteProtocolError, WebhookSignatureError
 from ..events import Model
 from ..events.base import listed, load, nested, one
@@ -98,10 +98,6 @@ class UnknownWebhook(Model):
     data: Any = None
 
 
-class _Items(Protocol):
-    def items(self) -> Iterable[tuple[Any, Any]]: ...
-
-
 class Webhooks:
     """``client.webhooks``.
 
@@ -127,7 +123,7 @@ class Webhooks:
     def unwrap(
         self,
         payload: str | bytes,
-        headers: Mapping[str, str] | _Items,
+        headers: HeadersLike,
         *,
         secret: str | None = None,
         tolerance: int = _TOLERANCE_S,
@@ -147,7 +143,7 @@ class Webhooks:
         """
         self.verify_signature(payload, headers, secret=secret, tolerance=tolerance)
         try:
-            fields = json.loads(_body(payload))
+            fields = json.loads(body_bytes(payload))
         except (ValueError, RecursionError):
             fields = None
         kind = fields.get("type") if isinstance(fields, dict) else None
@@ -160,7 +156,7 @@ class Webhooks:
     def verify_signature(
         self,
         payload: str | bytes,
-        headers: Mapping[str, str] | _Items,
+        headers: HeadersLike,
         *,
         secret: str | None = None,
         tolerance: int = _TOLERANCE_S,
@@ -181,17 +177,17 @@ class Webhooks:
         """
         require_length(tolerance, "tolerance", error=ConfigError)
         key = _key(self._secret if secret is None else secret)
-        body = _body(payload)
-        found = _headers(headers)
+        body = body_bytes(payload)
+        found = Headers(header_pairs(headers))
         webhook_id = _required(found, "webhook-id")
         stamp = _required(found, "webhook-timestamp")
         shown = _required(found, "webhook-signature")
         self._check_time(stamp, tolerance)
-        expected = _signature(key, webhook_id, stamp, body).encode()
+        expected = _signature(key, webhook_id, stamp, body)
         good = False
         for each in shown.split():
             version, _, signature = each.partition(",")
-            if version == "v1" and hmac.compare_digest(expected, _bytes(signature)):
+            if version == "v1" and is_same(expected, signature):
                 good = True
         if not good:
             raise WebhookSignatureError(
@@ -232,11 +228,12 @@ def sign(
     Raises:
         ConfigError: the secret is malformed.
     """
+    key = _key(secret)
     stamp = str(int(time.time()) if timestamp is None else timestamp)
     return {
         "webhook-id": webhook_id,
         "webhook-timestamp": stamp,
-        "webhook-signature": f"v1,{_signature(_key(secret), webhook_id, stamp, _body(payload))}",
+        "webhook-signature": f"v1,{_signature(key, webhook_id, stamp, body_bytes(payload))}",
     }
 
 
@@ -253,7 +250,7 @@ def _key(secret: str | None) -> bytes:
     if not isinstance(secret, str):
         raise _no_secret(secret)
     if not secret.startswith(_PREFIX):
-        return _bytes(secret)
+        return utf8(secret)
     key = b""
     with suppress(ValueError):  # its text may hold the secret
         key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
@@ -270,32 +267,4 @@ def _required(headers: Headers, name: str) -> str:
 
 
 def _signature(key: bytes, webhook_id: str, stamp: str, body: bytes) -> str:
-    signed = _bytes(f"{webhook_id}.{stamp}.") + body
-    return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-
-
-def _body(payload: Any) -> bytes:
-    if isinstance(payload, str):
-        return _bytes(payload)
-    if isinstance(payload, (bytes, bytearray, memoryview)):
-        return bytes(payload)
-    raise ConfigError(
-        f"the payload is a {type(payload).__name__}; pass the body as it came, bytes or text"
-    )
-
-
-def _headers(headers: Any) -> Headers:
-    """Return those headers that are text; what else a name may have is none."""
-    pairs = headers.items() if hasattr(headers, "items") else ()
-    texts = [(_text(name), _text(value)) for name, value in pairs]
-    return Headers((name, value) for name, value in texts if name and value)
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, bytes):
-        return value.decode("latin-1")
-    return value if isinstance(value, str) else None
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode(errors="surrogatepass")  # half an emoji has no UTF-8, and is wrong anyway
+    return hmac_base64(key, utf8(f"{webhook_id}.{stamp}.") + body, hashlib.sha256)

@@ -16,12 +16,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from uuid import UUID
 
+from .._deadline import Deadline
 from .._required import require
 from ..audio.resample import Resampler
 from ..errors import ConfigError, ConnectionClosedError, RemoteProtocolError
+from ..transport.duplex import Duplex, LinkBroken, LinkOver, set_options
 from .dtmf import DIGITS
 from .in_flight import PHONE_HZ
-from .phone_call import EndedBy, PhoneCall
+from .phone_call import EndedBy, PhoneCall, require_patience
 
 __all__ = ["AudioSocket"]
 
@@ -33,6 +35,7 @@ _HANG_UP, _UUID, _DIGIT, _SOUND, _ERROR = 0x00, 0x01, 0x03, 0x10, 0xFF
 _RATES = {_SOUND: PHONE_HZ, 0x11: 12_000, 0x12: 16_000, 0x13: 24_000, 0x14: 32_000, 0x15: 44_100}
 _RATES[0x16] = 48_000
 _LAST_WORD_S = 0.5  # so long a hang-up waits for a frame that is on its way
+_READ_SIZE = 65_536
 
 
 class AudioSocket(PhoneCall):
@@ -55,6 +58,10 @@ class AudioSocket(PhoneCall):
             later.
         prebuffer_ms: the cushion gathered before an answer begins, against a late provider.
         start_timeout: seconds in which the call's UUID must come; None for no limit.
+        send_timeout: seconds that one frame may take; a far end that takes nothing for so long has
+            gone. None for no limit.
+        silence_timeout: seconds without any frame, after which the call counts as over; None for no
+            limit.
         clock: for tests.
 
     Attributes:
@@ -72,14 +79,19 @@ class AudioSocket(PhoneCall):
         lead_ms: int = 0,
         prebuffer_ms: int = 60,
         start_timeout: float | None = 10.0,
+        send_timeout: float | None = 10.0,
+        silence_timeout: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         is_socket = isinstance(socket, sockets.socket)
         require(is_socket, "AudioSocket takes a connected TCP socket", socket, error=ConfigError)
-        with suppress(OSError):  # not every socket is TCP's; a frame must not wait for another one
-            socket.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
-        self._socket = socket
-        self._wire = _AsteriskWire(socket)
+        require_patience(send_timeout, "send_timeout")
+        require_patience(silence_timeout, "silence_timeout")
+        set_options(socket)  # a frame must not wait for another one, and Asterisk may vanish
+        self._link = Duplex(socket)
+        self._silence_timeout = silence_timeout
+        self._unread = bytearray()
+        self._wire = _AsteriskWire(self._link, send_timeout)
         super().__init__(
             self._wire,
             lead_ms=lead_ms,
@@ -105,8 +117,7 @@ class AudioSocket(PhoneCall):
         return self._uuid
 
     def _read(self) -> EndedBy:
-        self._socket.settimeout(None)
-        with suppress(OSError):  # the link broke, or was closed here
+        with suppress(OSError, LinkOver):  # the link broke, or was closed here
             while (header := self._exactly(_HEADER.size)) is not None:
                 kind, length = _HEADER.unpack(header)
                 if kind == _HANG_UP:
@@ -119,13 +130,20 @@ class AudioSocket(PhoneCall):
 
     def _exactly(self, size: int) -> bytes | None:
         """Return so many bytes of the link; None when it ends before."""
-        found = bytearray()
-        while len(found) < size:
-            piece = self._socket.recv(size - len(found))
+        while len(self._unread) < size:
+            piece = self._link.read(_READ_SIZE)
+            if piece is None and self._link.wait(self._silence_timeout, or_writable=False):
+                continue
+            if piece is None:
+                log.warning(
+                    "nothing has come from the far end of a call for %g s", self._silence_timeout
+                )
             if not piece:
                 return None
-            found += piece
-        return bytes(found)
+            self._unread += piece
+        found = bytes(self._unread[:size])
+        del self._unread[:size]
+        return found
 
     def _take(self, kind: int, payload: bytes) -> None:
         if kind == _UUID:
@@ -165,9 +183,10 @@ class AudioSocket(PhoneCall):
     def _hang_up(self) -> None:
         if self.ended_by == "closed":
             self._wire.hang_up()
-        with suppress(OSError):  # it was over before
-            self._socket.shutdown(sockets.SHUT_RDWR)
-        self._socket.close()
+        self._link.end()
+
+    def _release(self) -> None:
+        self._link.release()
 
 
 class _AsteriskWire:
@@ -175,17 +194,26 @@ class _AsteriskWire:
 
     can_recall = False
 
-    def __init__(self, socket: sockets.socket) -> None:
-        self._socket = socket
+    def __init__(self, link: Duplex, send_timeout: float | None) -> None:
+        self._link = link
+        self._send_timeout = send_timeout
         self._send_lock = threading.Lock()  # keeps frames whole; held across the write
 
     def send_frame(self, pcm: bytes, mark: str) -> None:
         try:
             with self._send_lock:
                 # In one write: Asterisk takes a frame that comes in two for a broken one.
-                self._socket.sendall(_HEADER.pack(_SOUND, len(pcm)) + pcm)
-        except OSError as exc:
+                self._write(_HEADER.pack(_SOUND, len(pcm)) + pcm)
+        except (LinkBroken, LinkOver) as exc:
             raise ConnectionClosedError(reason="the link of the call is over") from exc
+
+    def _write(self, frame: bytes) -> None:
+        rest, deadline = memoryview(frame), Deadline(self._send_timeout)
+        while rest := rest[self._link.write_some(rest) :]:
+            if deadline.expired:
+                log.warning("the far end of a call has taken nothing for %g s", deadline.timeout)
+                raise LinkOver
+            self._link.wait_to_write(deadline.remaining())
 
     def send_clear(self) -> None:
         """Nothing can be recalled, and nobody asks for it."""
@@ -194,7 +222,7 @@ class _AsteriskWire:
         if not self._send_lock.acquire(timeout=_LAST_WORD_S):
             return  # the far end takes nothing: closing the link is all there is
         try:
-            with suppress(OSError):
-                self._socket.sendall(_HEADER.pack(_HANG_UP, 0))
+            with suppress(LinkBroken):
+                self._link.write_some(memoryview(_HEADER.pack(_HANG_UP, 0)))
         finally:
             self._send_lock.release()

@@ -6,8 +6,10 @@ import logging
 import socket as sockets
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from .._deadline import Deadline
+from .._fork import Home
 from .._required import is_whole, require, require_count, require_function, require_text
 from .._signal_safe import Latch
 from .._threads import join_all, spawn
@@ -15,6 +17,7 @@ from .._typing import Self
 from .._uncopied import Uncopied
 from ..errors import ConfigError, ConnectError, RealtimeError
 from .audio_socket import AudioSocket
+from .phone_call import require_patience
 
 __all__ = ["AudioSocketServer"]
 
@@ -39,6 +42,8 @@ class AudioSocketServer(Uncopied):
         port: 0 to 65535; 0 takes a free one.
         max_calls: so many calls at once; one more is hung up at once.
         start_timeout: seconds in which a call's UUID must come; one that stays silent is hung up.
+        send_timeout: see `AudioSocket`.
+        silence_timeout: see `AudioSocket`.
 
     Raises:
         ConfigError: an option is wrong.
@@ -46,6 +51,10 @@ class AudioSocketServer(Uncopied):
     Threads:
         One accepts, from `start` to `close`, and one for each call. All methods may be called from
         any thread.
+
+    Processes:
+        It belongs to the process that made it: in a forked child its methods raise
+        ConcurrencyError, and `close` leaves the parent's calls alone.
     """
 
     def __init__(
@@ -56,6 +65,8 @@ class AudioSocketServer(Uncopied):
         port: int = 9092,
         max_calls: int = 100,
         start_timeout: float = 10.0,
+        send_timeout: float | None = 10.0,
+        silence_timeout: float | None = None,
     ) -> None:
         require_function(handler, "handler", takes=("call",), error=ConfigError)
         require_text(host, "host", error=ConfigError)
@@ -65,8 +76,17 @@ class AudioSocketServer(Uncopied):
         self._handler = handler
         self._address = (host, port)
         self._max_calls = max_calls
-        self._start_timeout = start_timeout
+        require_patience(send_timeout, "send_timeout")
+        require_patience(silence_timeout, "silence_timeout")
+        self._call_on = partial(
+            AudioSocket,
+            start_timeout=start_timeout,
+            send_timeout=send_timeout,
+            silence_timeout=silence_timeout,
+        )
+        self._home = Home()
         self._closed = Latch()
+        self._draining = Latch()
         self._listener: sockets.socket | None = None
         self._acceptor: threading.Thread | None = None
         self._lock = threading.Lock()  # guards the two below
@@ -81,7 +101,7 @@ class AudioSocketServer(Uncopied):
     @property
     def calls(self) -> int:
         """How many calls there are now, those included that have not said who they are."""
-        with self._lock:
+        with self._home.checked(self._lock):
             return len(self._calls)
 
     @property
@@ -95,7 +115,9 @@ class AudioSocketServer(Uncopied):
         Raises:
             ConnectError: the address can't be listened at.
             RealtimeError: the system gives no thread.
+            ConcurrencyError: this is a forked child.
         """
+        self._home.check()
         try:
             listener = sockets.create_server(self._address)
         except OSError as exc:
@@ -112,22 +134,52 @@ class AudioSocketServer(Uncopied):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it is closed; False when ``timeout`` seconds were not enough."""
+        self._home.check()
         return self._closed.wait(Deadline(timeout))
 
     def close(self) -> None:
-        """Accept nothing more, hang up all calls, and wait 5 seconds for their handlers."""
+        """Accept nothing more, hang up all calls, and wait 5 seconds for their handlers.
+
+        In a forked child it gives up the child's copy of the door, and the parent's stays open.
+        """
+        if self._home.left:
+            if self._listener is not None:
+                self._listener.close()
+            return
         self._closed.set()
         deadline = Deadline(_CLOSE_S)
-        if self._acceptor is not None:
-            join_all([self._acceptor], deadline)
-        if self._listener is not None:
-            self._listener.close()
+        self._shut_the_door(deadline)
         with self._lock:
             calls = dict(self._calls)
         for call in calls:
             call.close()
         if not join_all([thread for thread in calls.values() if thread is not None], deadline):
             log.warning("a handler of a call has not returned; its thread is left behind")
+
+    def drain(self, timeout: float | None = None) -> bool:
+        """Accept nothing more, and wait until all calls have ended by themselves.
+
+        For a program that is told to end; `close` then hangs up whoever is left.
+
+        Returns:
+            False when ``timeout`` seconds were not enough.
+
+        Raises:
+            ConcurrencyError: this is a forked child.
+        """
+        deadline = Deadline(timeout)
+        self._home.check()
+        self._shut_the_door(deadline)
+        with self._lock:
+            threads = [thread for thread in self._calls.values() if thread is not None]
+        return join_all(threads, deadline)
+
+    def _shut_the_door(self, deadline: Deadline) -> None:
+        self._draining.set()
+        if self._acceptor is not None:
+            join_all([self._acceptor], deadline)
+        if self._listener is not None:
+            self._listener.close()  # Asterisk's dialplan goes on at once
 
     def __enter__(self) -> Self:
         return self.start()
@@ -138,9 +190,9 @@ class AudioSocketServer(Uncopied):
     # -- threads ---------------------------------------------------------------------------------
 
     def _accept(self, listener: sockets.socket) -> None:
-        while not self._closed.is_set:
+        while not self._draining.is_set:
             if (link := self._next(listener)) is not None:
-                self._take(AudioSocket(link, start_timeout=self._start_timeout))
+                self._take(self._call_on(link))
 
     def _next(self, listener: sockets.socket) -> sockets.socket | None:
         try:
@@ -149,7 +201,7 @@ class AudioSocketServer(Uncopied):
             return None  # nobody has called
         except OSError as exc:  # the caller has left again, or there are no descriptors left
             log.warning("a call could not be accepted: %s", exc)
-            self._closed.wait(Deadline(_LOOK_S))
+            self._draining.wait(Deadline(_LOOK_S))
             return None
 
     def _take(self, call: AudioSocket) -> None:
@@ -175,8 +227,13 @@ class AudioSocketServer(Uncopied):
 
     def _serve(self, call: AudioSocket) -> None:
         try:
-            with call:
-                self._handler(call)
+            call.__enter__()  # `_forget` closes it
+        except RealtimeError as exc:  # a stranger, not a fault of the program
+            log.warning("a connection of which no call began was hung up: %s", exc)
+            self._forget(call)
+            return
+        try:
+            self._handler(call)
         except Exception:
             log.exception("a call has failed")
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..audio.g711 import decode_ulaw, encode_ulaw
 from ..errors import ConnectionClosedError, RemoteProtocolError
 from ._socket_door import SocketDoor, SocketLike
-from .phone_call import EndedBy, PhoneCall
+from .phone_call import EndedBy, PhoneCall, require_patience
 from .twilio_messages import (
     Connected,
     Digit,
@@ -27,6 +27,9 @@ from .twilio_messages import (
 __all__ = ["MediaStreams"]
 
 _TRACK = "inbound"  # the caller; "outbound" is what the caller hears
+# A gap is a minute of pieces at most, and a repetition a second old: one wrong number must not make
+# all that follow repetitions.
+_MOST_MISSED, _MOST_REPEATED = 3_000, 50
 
 
 class MediaStreams(PhoneCall):
@@ -52,6 +55,10 @@ class MediaStreams(PhoneCall):
         lead_ms: how far Twilio is kept ahead of what it plays, so that late packets are not heard.
         prebuffer_ms: the cushion gathered before an answer begins, against a late provider.
         start_timeout: seconds in which Twilio's ``start`` must come; None for no limit.
+        send_timeout: seconds that one message may take; a far end that takes nothing for so long
+            has gone. None for no limit.
+        silence_timeout: seconds without any message, after which the call counts as over; None for
+            no limit. It takes a WebSocket whose ``recv`` takes a timeout.
         clock: for tests.
 
     Attributes:
@@ -69,9 +76,13 @@ class MediaStreams(PhoneCall):
         lead_ms: int = 100,
         prebuffer_ms: int = 60,
         start_timeout: float | None = 10.0,
+        send_timeout: float | None = 10.0,
+        silence_timeout: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._door = SocketDoor(socket)
+        require_patience(send_timeout, "send_timeout")
+        require_patience(silence_timeout, "silence_timeout")
+        self._door = SocketDoor(socket, send_timeout=send_timeout, silence_timeout=silence_timeout)
         self._wire = _TwilioWire(self._door)
         super().__init__(
             self._wire,
@@ -100,9 +111,9 @@ class MediaStreams(PhoneCall):
         while (text := self._door.receive()) is not None:
             try:
                 message = parse_twilio(text)
-            except StreamRefusedError:
-                raise
             except RemoteProtocolError as exc:
+                if isinstance(exc, StreamRefusedError) and self._start is None:
+                    raise
                 self._note_odd(exc)
                 continue
             if isinstance(message, Stop) and self._is_ours(message):
@@ -142,15 +153,25 @@ class MediaStreams(PhoneCall):
         if media.track != _TRACK:
             self._note_ignored(f"the track is {media.track!r}, not the caller's")
             return
-        if media.chunk:
-            if media.chunk <= self._chunk:
-                self._repeated_chunks += 1
-                return
-            # The first may have any number: a stream can begin in the middle of a call.
-            self._missed_chunks += media.chunk - self._chunk - 1 if self._chunk else 0
-            self._chunk = media.chunk
-        if media.ulaw:
+        if self._follows(media.chunk) and media.ulaw:
             self._take_audio(decode_ulaw(media.ulaw))
+
+    def _follows(self, chunk: int) -> bool:
+        """Count the gap before a piece; False for one that was there already."""
+        if not chunk:
+            return True
+        away = chunk - self._chunk
+        # The first may have any number: a stream can begin in the middle of a call.
+        if not self._chunk or not -_MOST_REPEATED < away <= _MOST_MISSED + 1:
+            if self._chunk:
+                self._note_odd(RemoteProtocolError(f"piece {chunk} follows piece {self._chunk}"))
+        elif away <= 0:
+            self._repeated_chunks += 1
+            return False
+        else:
+            self._missed_chunks += away - 1
+        self._chunk = chunk
+        return True
 
     def _hang_up(self) -> None:
         self._door.close()

@@ -12,8 +12,9 @@ from typing import Literal, TypeAlias
 
 from attrs import frozen
 
-from .._deadline import Deadline
-from .._required import require_function
+from .._deadline import LONGEST_S, Deadline
+from .._fork import Home
+from .._required import is_number, require, require_function
 from .._signal_safe import Claim, Latch
 from .._threads import join_all, spawn
 from .._typing import Self
@@ -24,7 +25,7 @@ from .in_flight import FRAME_MS
 from .phone_sink import PhoneSink, Wire
 from .phone_source import PhoneSource
 
-__all__ = ["CallStats", "EndedBy", "PhoneCall"]
+__all__ = ["CallStats", "EndedBy", "PhoneCall", "require_patience"]
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class CallStats:
     Attributes:
         received_ms: sound that came from the caller.
         dropped_ms: sound of the caller's that nobody took in time.
-        odd_messages: messages that can't be read.
+        odd_messages: messages that can't be read, or have a number that no gap explains.
         ignored_messages: messages of another stream, another track or out of order.
         missed_chunks: pieces of the caller's sound that were numbered, but did not come.
         repeated_chunks: pieces that came once more, or too late, and were left out.
@@ -92,6 +93,11 @@ class PhoneCall(Uncopied, ABC):
         Two of its own, from the beginning of the ``with`` to its end: one reads the link and one
         sends frames on their schedule; a third after `on_digit`. All methods may be called from
         any thread.
+
+    Processes:
+        A call belongs to the process that made it. In a forked child its methods, and those of the
+        source and the sink, raise ConcurrencyError; `close` does nothing, and the parent's call
+        goes on.
     """
 
     def __init__(
@@ -105,6 +111,7 @@ class PhoneCall(Uncopied, ABC):
     ) -> None:
         Deadline(start_timeout)  # raises for what is no time
         self._start_timeout = start_timeout
+        self._home = Home()
         self.source = PhoneSource()
         self.sink = PhoneSink(wire, lead_ms=lead_ms, prebuffer_ms=prebuffer_ms, clock=clock)
         self._entered = Claim()
@@ -137,6 +144,7 @@ class PhoneCall(Uncopied, ABC):
     @property
     def stats(self) -> CallStats:
         """The counters as they are now."""
+        self._home.check()
         return CallStats(
             received_ms=self._received_bytes // _BYTES_PER_MS,
             dropped_ms=self.source.dropped_ms,
@@ -154,6 +162,7 @@ class PhoneCall(Uncopied, ABC):
 
     def wait_ended(self, timeout: float | None = None) -> bool:
         """Wait until the call is over; False when ``timeout`` seconds were not enough."""
+        self._home.check()
         return self._ended.wait(Deadline(timeout))
 
     def read_digit(self, timeout: float | None = None) -> str | None:
@@ -169,6 +178,7 @@ class PhoneCall(Uncopied, ABC):
             RealtimeTimeout: no key was pressed in time.
             ConcurrencyError: `on_digit` takes the keys.
         """
+        self._home.check()
         if self._digits_taken.locked():
             raise ConcurrencyError("on_digit() takes this call's keys; read_digit() gets none")
         try:
@@ -197,6 +207,7 @@ class PhoneCall(Uncopied, ABC):
             ConcurrencyError: another handler takes the keys.
             RealtimeError: the system gives no thread.
         """
+        self._home.check()
         require_function(handler, "handler", takes=("digit",), error=ConfigError)
         token = object()
         if self._digits_taken.setdefault("now", token) is not token:
@@ -215,9 +226,12 @@ class PhoneCall(Uncopied, ABC):
 
     def close(self) -> None:
         """Hang up; what was not heard is lost (``sink.drain()`` first). May be called again."""
+        if self._home.left:
+            return
         self._end("closed")
         self._hang_up()
-        join_all(self._threads, Deadline(_CLOSE_S))
+        if join_all(self._threads, Deadline(_CLOSE_S)):
+            self._release()
 
     def __enter__(self) -> Self:
         """Wait until the call has begun.
@@ -226,8 +240,9 @@ class PhoneCall(Uncopied, ABC):
             RealtimeTimeout: the far end does not say who it is.
             RemoteProtocolError: it says what can't be.
             TransportError: the link is over before that.
-            ConcurrencyError: it was entered before.
+            ConcurrencyError: it was entered before, or this is a forked child.
         """
+        self._home.check()
         token = object()
         if self._entered.setdefault("now", token) is not token:
             raise ConcurrencyError("a call is entered once; each call has an object of its own")
@@ -250,6 +265,9 @@ class PhoneCall(Uncopied, ABC):
     @abstractmethod
     def _hang_up(self) -> None:
         """End the link, and whoever waits for it; more than once is fine."""
+
+    def _release(self) -> None:
+        """Give back what the link holds, now that no thread uses it; more than once is fine."""
 
     def _has_begun(self) -> None:
         """Let `__enter__` return; for `_read`."""
@@ -323,6 +341,17 @@ class PhoneCall(Uncopied, ABC):
         self.source.end()
         self._digits.put(None)
         self._ended.set()
+
+
+def require_patience(value: object, what: str) -> None:
+    """Refuse what is no time to wait.
+
+    Raises:
+        ConfigError: it is neither None nor a number of seconds above 0.
+    """
+    fits = value is None or (is_number(value, 0, LONGEST_S) and bool(value))
+    rule = f"{what} must be a number of seconds greater than 0, or None for no limit"
+    require(fits, rule, value, error=ConfigError)
 
 
 def _call(handler: Callable[[str], object], digit: str) -> None:

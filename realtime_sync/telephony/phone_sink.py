@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._deadline import Deadline
+from .._fork import Home
 from .._required import is_whole, require_function
 from .._shown import shown
+from .._uncopied import Uncopied
 from ..audio.base import Sink
 from ..audio.pcm import Pcm, as_int16
 from ..audio.playout import Playout
@@ -46,7 +48,7 @@ class Wire(Protocol):
         """Tell the far end to throw away what it has not played."""
 
 
-class PhoneSink(Sink):
+class PhoneSink(Sink, Uncopied):
     """What a caller hears: PCM16 at 8 kHz, in frames of 20 ms on one schedule.
 
     `PhoneCall.sink` is one. Frame n is due at t0 + n · 20 ms, counted from the beginning of the
@@ -82,6 +84,7 @@ class PhoneSink(Sink):
     ) -> None:
         _require_ms(lead_ms, "lead_ms")
         _require_ms(prebuffer_ms, "prebuffer_ms")
+        self._home = Home()
         self._wire = wire
         self._lead = lead_ms // FRAME_MS
         self._clock = clock
@@ -120,6 +123,7 @@ class PhoneSink(Sink):
         Raises:
             FormatError: ``audio`` is not PCM16.
         """
+        self._home.check()
         samples = as_int16(audio)
         while samples.size:
             if self._over:
@@ -132,11 +136,12 @@ class PhoneSink(Sink):
 
     def flush(self) -> None:
         """Take that the item is complete: its end waits for no cushion."""
+        self._home.check()
         self._playout.flush()
 
     def clear(self) -> None:
         """Fall silent but for a fade of 5 ms; forget and recall what was not heard."""
-        with self._lock:
+        with self._home.checked(self._lock):
             self._recall_locked()
             # What the playout has next is not what sounds now: its fade would be a click.
             is_behind = self._fade is not None or bool(self._recalled)
@@ -150,7 +155,7 @@ class PhoneSink(Sink):
         Returns:
             True.
         """
-        with self._lock:
+        with self._home.checked(self._lock):
             self._paused = True
             self._playout.pause()
             self._recalled.extendleft(reversed(self._recall_locked()))
@@ -159,7 +164,7 @@ class PhoneSink(Sink):
 
     def resume(self) -> None:
         """Go on where `pause` stopped; a frame that the far end had begun is heard anew."""
-        with self._lock:
+        with self._home.checked(self._lock):
             self._resumed = self._paused and bool(self._recalled)
             self._paused = False
             self._playout.resume()
@@ -180,7 +185,7 @@ class PhoneSink(Sink):
 
     def played_ms(self, item_id: str | None, content_index: int = 0) -> int:
         """Return how many whole milliseconds of an item the caller has heard."""
-        with self._lock:
+        with self._home.checked(self._lock):
             return self._in_flight.heard((item_id, content_index)) * 1000 // PHONE_HZ
 
     @property
@@ -214,13 +219,13 @@ class PhoneSink(Sink):
     @property
     def stale_marks(self) -> int:
         """How many marks came back that said nothing."""
-        with self._lock:
+        with self._home.checked(self._lock):
             return self._in_flight.stale
 
     @property
     def unreturned_marks(self) -> int:
         """How many marks did not come back in time."""
-        with self._lock:
+        with self._home.checked(self._lock):
             return self._in_flight.unreturned
 
     @property
@@ -275,7 +280,7 @@ class PhoneSink(Sink):
     # -- under the lock --------------------------------------------------------------------------
 
     def _is_silent(self) -> bool:
-        with self._lock:
+        with self._home.checked(self._lock):
             waits = self._playout.buffered_frames or self._recalled or self._fade
             if not waits:  # only then: as long as something waits, the item may be going on
                 self._playout.flush()

@@ -7,6 +7,8 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
+from .._fork import Home
+from .._uncopied import Uncopied
 from ..audio.base import Source
 from .in_flight import PHONE_HZ
 
@@ -16,7 +18,7 @@ _MOST_MS = 2_000
 _BYTES_PER_MS = 2 * PHONE_HZ // 1000
 
 
-class PhoneSource(Source):
+class PhoneSource(Source, Uncopied):
     """What a caller says: PCM16 at 8 kHz, in pieces as they come, 20 ms each as a rule.
 
     `PhoneCall.source` is one. Two seconds may wait for whoever iterates; beyond that the oldest
@@ -27,6 +29,7 @@ class PhoneSource(Source):
     """
 
     def __init__(self) -> None:
+        self._home = Home()
         # A token says that there is something new to look at.
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         # Guards all below.
@@ -76,7 +79,7 @@ class PhoneSource(Source):
                 self._wake.get()
 
     def _next(self) -> bytes | None:
-        with self._lock:
+        with self._home.checked(self._lock):
             if not self._pieces:
                 return None
             pcm = self._pieces.popleft()

@@ -22,13 +22,12 @@ from .._deadline import Deadline
 from .._net.connect_errors import unknown_host
 from .._threads import join_all, spawn
 from ..errors import ConnectError
+from .duplex import set_options
 
 __all__ = ["Address", "dial", "resolve"]
 
 _NEXT_AFTER_S: Final = 0.25  # RFC 8305 §5
 _IN_PROGRESS: Final = (errno.EINPROGRESS, errno.EWOULDBLOCK)
-# A peer whose machine is gone is noticed after a minute also where pings are turned off.
-_KEEPALIVE: Final = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 
 # Family and socket address, as `socket.connect` wants it.
 Address = tuple[int, Any]
@@ -43,20 +42,11 @@ def dial(host: str, port: int, deadline: Deadline) -> socket.socket:
     """
     sock = _race(resolve(host, port, deadline), deadline)
     try:
-        _set_options(sock)
+        set_options(sock)
     except BaseException:  # a signal handler's
         sock.close()
         raise
     return sock
-
-
-def _set_options(sock: socket.socket) -> None:
-    with suppress(OSError):  # they improve a link, and a link without them is still one
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _KEEPALIVE:
-            if hasattr(socket, name):
-                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-__all__ = ["Duplex", "LinkBroken", "LinkOver"]
+__all__ = ["Duplex", "LinkBroken", "LinkOver", "set_options"]
 
 _READ: Final = selectors.EVENT_READ
 _WRITE: Final = selectors.EVENT_WRITE
@@ -32,6 +32,8 @@ _LONGEST_WAIT_S: Final = 86400.0
 _TLS_RECORD: Final = 16384
 _WHOLE: Final = sys.maxsize
 _NUDGES: Final = 4096  # bytes of `nudge` that are taken at once
+# A peer whose machine is gone is noticed after a minute also where nobody pings.
+_KEEPALIVE: Final = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 
 
 class LinkOver(Exception):  # noqa: N818  # not an error: it says why a wait has ended
@@ -279,6 +281,16 @@ class Duplex:
             selector.select(timeout)
         if self.over:
             raise LinkOver
+
+
+def set_options(sock: socket.socket) -> None:
+    """Turn on TCP's keepalive, and turn off Nagle's delay."""
+    with suppress(OSError):  # they improve a link, and a link without them is still one
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE:
+            if hasattr(socket, name):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _selector(

@@ -166,12 +166,14 @@ class WebSocketLimit:
                 os.kill(os.getpid(), signal.SIGTERM)
 
         def handle(number: int, frame: Any) -> None:
-            if was_default:  # first, for the signal of a drain that has nothing to wait for
+            if was_default:
+                # Before the thread: where nothing is open it kills at once, and a signal that
+                # comes while its handler is taken away is lost.
                 signal.signal(number, signal.SIG_DFL)
             if not self._refusing:
                 self.refuse_new()
                 spawn(drain, name="websocket-drain")
-            if not was_default and callable(before):
+            if callable(before):
                 before(number, frame)
 
         signal.signal(signal.SIGTERM, handle)

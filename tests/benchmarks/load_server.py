@@ -10,6 +10,8 @@ The ``model`` in the address says what a connection gets:
     idle                  nothing
     talk-SECONDS-CONVERSATIONS-NAME
                           turns at their real pace, then a close frame
+    phone-SECONDS-CONVERSATIONS-NAME
+                          the same of telephone calls, whose sound is µ-law
 
 All but the floods begin with a ``session.created``. The process prints one line of JSON when it
 listens and ends when its standard input does.
@@ -31,7 +33,17 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import trustme
-from traffic import IDS, MIXES, TURN_S, conversation, session_event, small_delta
+from traffic import (
+    IDS,
+    MIXES,
+    TELEPHONE,
+    TURN_S,
+    Due,
+    call,
+    conversation,
+    session_event,
+    small_delta,
+)
 from wire import CLOSE_NORMAL, Inbox, accept, server_frame
 
 _BLOCK = 1 << 18
@@ -46,6 +58,7 @@ _ANSWER = b"item_" + b"c" * 21
 _TURN_IDS = (b"resp_" + b"b" * 21, _ANSWER, b"item_" + b"u" * 21)
 _ANSWER_BEFORE = b"item_" + b"p" * 21
 _GREETING = server_frame(session_event("session.created"))
+_PHONE_GREETING = server_frame(session_event("session.created", sound=TELEPHONE))
 
 
 # -- without a pause -------------------------------------------------------------------------------
@@ -112,16 +125,19 @@ def _slow_sink(sock: socket.socket) -> None:
 # -- at the real pace ------------------------------------------------------------------------------
 
 
-def _stamped() -> list[tuple[float, bytes, int]]:
+_Turn = list[tuple[float, bytes, int]]
+
+
+def _stamped(events: list[Due]) -> _Turn:
     """Return a turn's frames: when they are due, and where the time goes into them."""
     turn = []
-    for due in conversation():
+    for due in events:
         frame = server_frame(due.text)
         turn.append((due.at, frame, frame.index(IDS["event_id"].encode()) + len("event_")))
     return turn
 
 
-_TURN = _stamped()
+_TURN, _CALL = _stamped(conversation()), _stamped(call())
 
 
 class _Talker:
@@ -131,31 +147,35 @@ class _Talker:
         sock: its socket.
         begin: when the talk begins.
         phase: how many seconds of its first turn are over then.
+        turn: one turn's frames.
         turns: how many turns it lasts.
     """
 
-    def __init__(self, sock: socket.socket, begin: float, phase: float, turns: int) -> None:
+    def __init__(
+        self, sock: socket.socket, begin: float, phase: float, turn: _Turn, turns: int
+    ) -> None:
         sock.setblocking(False)
         self.sock = sock
         self.begin = begin - phase
-        self.position = sum(at < phase for at, _, _ in _TURN)
-        self.end = self.position + turns * len(_TURN)
+        self._turn = turn
+        self.position = sum(at < phase for at, _, _ in turn)
+        self.end = self.position + turns * len(turn)
         self.unsent = bytearray()
         self._inbox = Inbox()
 
     @property
     def due(self) -> float:
         """When the next frame is due, on the monotonic clock."""
-        turn, event = divmod(self.position, len(_TURN))
-        return self.begin + turn * TURN_S + _TURN[event][0]
+        turn, event = divmod(self.position, len(self._turn))
+        return self.begin + turn * TURN_S + self._turn[event][0]
 
     def step(self) -> bool:
         """Send what is due; return whether more will come."""
         if self.position == self.end:
             self.send(CLOSE_NORMAL)
             return False
-        turn, position = divmod(self.position, len(_TURN))
-        _, frame, at = _TURN[position]
+        turn, position = divmod(self.position, len(self._turn))
+        _, frame, at = self._turn[position]
         frame = _of_turn(frame, turn)
         stamp = b"%021d" % time.monotonic_ns()
         self.send(b"".join((frame[:at], stamp, frame[at + len(stamp) :])))
@@ -186,7 +206,8 @@ class _Talker:
 class _Stage:
     """Waits for all conversations of a run, then holds them, each at another place in its turn."""
 
-    def __init__(self, seconds: float, conversations: int) -> None:
+    def __init__(self, turn: _Turn, seconds: float, conversations: int) -> None:
+        self.turn = turn
         self.turns = max(1, round(seconds / TURN_S))
         self.conversations = conversations
         self.arrived: list[socket.socket] = []
@@ -203,7 +224,8 @@ class _Stage:
         begin = time.monotonic() + 0.2
         share = TURN_S / self.conversations
         talkers = [
-            _Talker(sock, begin, i * share, self.turns) for i, sock in enumerate(self.arrived)
+            _Talker(sock, begin, i * share, self.turn, self.turns)
+            for i, sock in enumerate(self.arrived)
         ]
         queue = [(talker.due, i) for i, talker in enumerate(talkers)]
         heapq.heapify(queue)
@@ -242,9 +264,11 @@ _stages_lock = threading.Lock()
 
 
 def _talk(sock: socket.socket, run: str, seconds: str, conversations: str) -> None:
-    sock.sendall(_GREETING)
+    is_call = run.startswith("phone")
+    sock.sendall(_PHONE_GREETING if is_call else _GREETING)
     with _stages_lock:
-        stage = _stages.setdefault(run, _Stage(float(seconds), int(conversations)))
+        new = _Stage(_CALL if is_call else _TURN, float(seconds), int(conversations))
+        stage = _stages.setdefault(run, new)
     if stage.arrive(sock):
         with _stages_lock:
             del _stages[run]
@@ -261,7 +285,7 @@ def _serve(sock: socket.socket, tls: ssl.SSLContext | None) -> None:
             sock = tls.wrap_socket(sock, server_side=True)
         plan = parse_qs(urlsplit(accept(sock)).query)["model"][0]
         kind, *arguments = plan.split("-")
-        if kind == "talk":
+        if kind in ("talk", "phone"):
             _talk(sock, plan, arguments[0], arguments[1])
             return
         with sock:

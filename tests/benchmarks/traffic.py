@@ -7,7 +7,16 @@ import json
 import random
 from typing import Any, NamedTuple
 
-__all__ = ["AUDIO_MS", "MIXES", "Due", "audio_delta", "conversation", "small_delta", "turn"]
+__all__ = [
+    "AUDIO_MS",
+    "MIXES",
+    "Due",
+    "audio_delta",
+    "call",
+    "conversation",
+    "small_delta",
+    "turn",
+]
 
 IDS = {"event_id": "event_" + "a" * 21, "response_id": "resp_" + "b" * 21}
 ITEM = {**IDS, "item_id": "item_" + "c" * 21, "output_index": 0}
@@ -17,6 +26,11 @@ PART = {**ITEM, "content_index": 0}
 # heard soon, and goes on with quarters of a second. Six seconds in all.
 AUDIO_MS = (50, 50, 100, 100, 150, 200, 200, 150, *[250] * 20)
 _BYTES_PER_MS = 48
+_PCM: dict[str, Any] = {"type": "audio/pcm", "rate": 24000}
+# The answer of a call: five seconds of µ-law, which come a quarter faster than they are heard.
+TELEPHONE: dict[str, Any] = {"type": "audio/pcmu"}
+_CALL_DELTAS, _CALL_DELTA_MS, _CALL_EVERY_S = 25, 200, 0.15
+CALL_AUDIO_MS = _CALL_DELTAS * _CALL_DELTA_MS
 _ANSWER = (
     "The opening hours are eight to six on weekdays, and on Saturday from nine until one; on"
     " Sundays and public holidays the desk is closed. Shall I book a place for you, then?"
@@ -40,7 +54,7 @@ def small_delta(words: str = " and then we") -> str:
     return text_of("response.output_audio_transcript.delta", {**PART, "delta": words})
 
 
-def _session() -> dict[str, Any]:
+def _session(sound: dict[str, Any]) -> dict[str, Any]:
     """Return a session as it is reported: long instructions and eight tools."""
     place = {"type": "string", "description": "The branch, as it stands in the list of places."}
     day = {"type": "string", "format": "date", "description": "The day, in ISO 8601."}
@@ -58,7 +72,7 @@ def _session() -> dict[str, Any]:
         "model": "gpt-realtime",
         "output_modalities": ["audio"],
         "instructions": "You are the friendly voice of a library's front desk. " * 24,
-        "tools": [{**tool, "name": f"look_up_{i}"} for i in range(8)],
+        "tools": [{**tool, "name": f"look_up_{i}"} for i in range(8 if sound is _PCM else 0)],
         "tool_choice": "auto",
         "max_output_tokens": "inf",
         "tracing": None,
@@ -66,7 +80,7 @@ def _session() -> dict[str, Any]:
         "prompt": None,
         "audio": {
             "input": {
-                "format": {"type": "audio/pcm", "rate": 24000},
+                "format": sound,
                 "transcription": {"model": "gpt-4o-transcribe", "language": "en", "prompt": None},
                 "noise_reduction": {"type": "near_field"},
                 "turn_detection": {
@@ -80,7 +94,7 @@ def _session() -> dict[str, Any]:
                 },
             },
             "output": {
-                "format": {"type": "audio/pcm", "rate": 24000},
+                "format": sound,
                 "voice": "marin",
                 "speed": 1.0,
             },
@@ -90,9 +104,9 @@ def _session() -> dict[str, Any]:
     }
 
 
-def session_event(name: str = "session.updated") -> str:
+def session_event(name: str = "session.updated", *, sound: dict[str, Any] = _PCM) -> str:
     """Return a ``session.created`` or ``session.updated`` of some 5 kB."""
-    return text_of(name, {"event_id": IDS["event_id"], "session": _session()})
+    return text_of(name, {"event_id": IDS["event_id"], "session": _session(sound)})
 
 
 def _message(status: str, content: list[dict[str, Any]]) -> dict[str, Any]:
@@ -116,7 +130,7 @@ def _response(status: str, output: list[dict[str, Any]], *, done: bool) -> dict[
         "input_token_details": {**details, "cached_tokens_details": cached},
         "output_token_details": {"text_tokens": 48, "audio_tokens": 129},
     }
-    sound = {"format": {"type": "audio/pcm", "rate": 24000}, "voice": "marin"}
+    sound = {"format": _PCM, "voice": "marin"}
     return {
         "object": "realtime.response",
         "id": IDS["response_id"],
@@ -264,3 +278,14 @@ def conversation() -> list[Due]:
     due += [Due(2.1 + 5.5 * (i // 2) / pairs, text) for i, text in enumerate(speaking)]
     due += [Due(7.7, text) for text in end]
     return sorted(due, key=lambda entry: entry.at)
+
+
+def call() -> list[Due]:
+    """Return one turn of a telephone call: two seconds of listening, and an answer in µ-law."""
+    spoken = [due for due in conversation() if '"type":"response.output_audio.' not in due.text]
+    delta = audio_delta(_CALL_DELTA_MS * 8 * 4 // 3)
+    # Three at first, so that it is never the provider whom the caller waits for.
+    spoken += [Due(2.1 + _CALL_EVERY_S * max(0, i - 2), delta) for i in range(_CALL_DELTAS)]
+    done = text_of("response.output_audio.done", PART)
+    spoken.append(Due(7.65, done))
+    return sorted(spoken, key=lambda entry: entry.at)

@@ -48,10 +48,18 @@ def test_the_front_page_names_the_index_and_the_samples() -> None:
 
 
 def test_the_index_of_the_samples_names_every_program() -> None:
-    programs = {path for path in SAMPLES.rglob("*") if path.suffix in {".py", ".service"}}
-    programs -= set(SAMPLES.rglob("__init__.py"))
+    """By itself, or by the page of its folder where that is one program of several files."""
     listed = linked_files(SAMPLES / "README.md")
+    told = {page.parent for page in listed if page.name == "README.md"}
+    programs = {path for path in SAMPLES.rglob("*") if path.suffix in {".py", ".service"}}
+    programs -= {path for path in programs if told & set(path.parents)}
     assert {name(path) for path in programs - listed} == set(), "add it to samples/README.md"
+
+
+@pytest.mark.parametrize("page", sorted(SAMPLES.glob("*/README.md")), ids=name)
+def test_the_page_of_a_program_names_its_files(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert [path.name for path in page.parent.glob("*.py") if path.name not in text] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from browser import CHROMIUM, browsing, serving_pages
+from browser import serving_pages
+from chromium import CHROMIUM, browsers
 from embedded import run_server
 from guards import Guard
 from programs import REPOSITORY
@@ -56,7 +57,6 @@ def documented_page(url: str, key: str, told: str) -> str:
 def test_pages(tmp_path: Path, guard: Guard) -> None:
     config = project(agent("Guide"))
     projects = tmp_path / "projects"
-    (tmp_path / "profile").mkdir()
     with (
         serving_pages() as pages,
         run_server("--projects", str(projects), key="") as server,
@@ -86,7 +86,9 @@ def test_pages(tmp_path: Path, guard: Guard) -> None:
         pages.pages["/"] = "".join(f'<iframe src="{url}"></iframe>' for url in frames) + (
             f'<iframe sandbox="allow-scripts" src="http://localhost:{pages.port}/framed"></iframe>'
         )
-        with browsing(f"http://localhost:{pages.port}/", tmp_path / "profile", {EVIL: "127.0.0.1"}):
+        with browsers() as chromium:
+            page = chromium.start(hosts={EVIL: "127.0.0.1"}).new_page()
+            page.goto(f"http://localhost:{pages.port}/")
             names = {"here", "name", "foreign", "rebound", "framed", "documented"}
             told = pages.told(guard, names)
     allowed, refused = ["session.created", "ek_"], ["refused", "refused"]

@@ -112,7 +112,9 @@ def test_a_fork_in_the_middle_of_a_send(step: str, secure: bool, tmp_path: Path)
     assert run(step, "itself", secure=secure, folder=tmp_path) == [of_the_parent(step)]
 
 
-@pytest.mark.parametrize("program", ["fork_agents.py", "fork_loop.py"])
+@pytest.mark.parametrize(
+    "program", ["fork_agents.py", "fork_loop.py", "fork_call.py", "fork_sip.py"]
+)
 def test_a_fork_beside_an_engine(program: str) -> None:
     command = [sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning"]
     result = subprocess.run(

@@ -30,13 +30,14 @@ POSTS = [
     "/v1/realtime/calls/rtc_1/refer",
     "/v1/realtime/calls/rtc_1/hangup",
     "/test/incoming_calls",
+    "/test/incoming_calls/rtc_1/audio",
     "/authentication/validate",
     "/distiller/create",
     "/distiller/config/validate",
     "/distiller/download",
     "/nowhere",
 ]
-GETS = ["/v1/models", "/v1/realtime", "/nowhere"]
+GETS = ["/v1/models", "/v1/realtime", "/test/incoming_calls/rtc_1", "/nowhere"]
 EVIL = "http://evil.example"
 PAGE = "http://localhost:3000"
 LOOPBACK = "127.0.0.1"

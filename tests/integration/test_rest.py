@@ -7,13 +7,16 @@ import json
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 import requests
-from embedded import Server
+from embedded import Server, question, silence
+from sip_calls import SipProvider
 
 from realtime_sync import (
     AuthenticationError,
@@ -64,16 +67,11 @@ def client(server: Server) -> Iterator[OpenAI]:
 
 def ring(server: Server) -> str:
     """Let a call come in, and return its id."""
-    request = urllib.request.Request(
-        server.url.removesuffix("/v1") + "/test/incoming_calls",
-        data=json.dumps({"sip_headers": [{"name": "From", "value": "sip:+1@x"}]}).encode(),
-        headers={"Authorization": f"Bearer {server.key}"},
-    )
-    with urllib.request.urlopen(request, timeout=30, context=server.tls()) as response:
-        event = json.loads(response.read())
-    assert event["data"]["sip_headers"][0]["value"] == "sip:+1@x"
-    call_id: str = event["data"]["call_id"]
-    return call_id
+    return provider_of(server).ring()[0]
+
+
+def provider_of(server: Server) -> SipProvider:
+    return SipProvider(server.url, server.key, server.tls())
 
 
 # -- client secrets --------------------------------------------------------------------------------
@@ -248,14 +246,44 @@ def test_a_telephone_call(client: OpenAI, server: Server) -> None:
         assert sideband.ask("Hello!", timeout=30).text
         client.realtime.calls.refer(call_id, target_uri="sip:agent@example.com")
         assert {event.type for event in sideband} <= {"rate_limits.updated"}
+    assert provider_of(server).state_of(call_id) == {
+        "state": "ended", "joined": 1, "ended_by": "refer", "target_uri": "sip:agent@example.com"
+    }  # fmt: skip
     with pytest.raises(NotFoundError):
         client.realtime.calls.hangup(call_id)
+
+
+def test_the_caller_of_a_telephone_call_is_heard(client: OpenAI, server: Server) -> None:
+    """What is said before somebody joins waits for him; it goes the way of any other sound."""
+    provider = provider_of(server)
+    call_id, _ = provider.ring()
+    client.realtime.calls.accept(call_id, model=MODEL)
+    provider.say(call_id, question("hello") + silence(700))
+    with client.realtime.connect(call_id=call_id) as sideband:
+        said = sideband.wait_for("response.output_audio_transcript.done", timeout=30)
+        assert said.transcript == "I am fine, thank you. What can I do for you?"
+        provider.caller_hangs_up(call_id)
+        assert [event for event in sideband if event.type == "error"] == []
+    with pytest.raises(HTTPError, match="404"):
+        provider.say(call_id, silence(20))
+
+
+def test_a_caller_whom_nobody_hears_is_told_in_the_end(ws_server: Server) -> None:
+    provider = provider_of(ws_server)
+    call_id, _ = provider.ring()
+    for _ in range(50):
+        provider.say(call_id, silence(20))
+    with pytest.raises(HTTPError, match="409"):
+        provider.say(call_id, silence(20))
 
 
 def test_calls_that_are_not_taken(client: OpenAI, server: Server) -> None:
     first, second = ring(server), ring(server)
     client.realtime.calls.reject(first)
     client.realtime.calls.reject(second, status_code=486)
+    told = [provider_of(server).state_of(call_id) for call_id in (first, second)]
+    assert [state["ended_by"] for state in told] == ["reject", "reject"]
+    assert [state["status_code"] for state in told] == [603, 486]
     for call_id in (first, second, "rtc_none"):
         with pytest.raises(NotFoundError, match="No call with id"):
             client.realtime.calls.accept(call_id, type="realtime")
@@ -263,6 +291,26 @@ def test_calls_that_are_not_taken(client: OpenAI, server: Server) -> None:
             client.realtime.calls.reject(call_id)
         with pytest.raises(NotFoundError):
             client.realtime.calls.refer(call_id, target_uri="tel:+1")
+
+
+def test_an_error_that_is_kept_keeps_no_link(ws_server: Server) -> None:
+    """Its traceback refers to the answer; closing the client closes the socket all the same."""
+    before = sockets()
+    with client_of(ws_server) as client:
+        with pytest.raises(NotFoundError) as caught:
+            client.realtime.calls.accept("rtc_none", model=MODEL)
+        assert len(sockets() - before) == 1, "it is kept for the next call"
+    assert sockets() == before
+    assert caught.value.status == 404
+
+
+def sockets() -> set[str]:
+    """Return the sockets of this process."""
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # that of the folder itself
+            found.add(str(descriptor.readlink()))
+    return {link for link in found if link.startswith("socket:")}
 
 
 def test_wrong_requests_about_calls(ws_server: Server) -> None:
@@ -279,6 +327,9 @@ def test_wrong_requests_about_calls(ws_server: Server) -> None:
         call_id = ring(ws_server)
         with pytest.raises(BadRequestError, match="target_uri"):
             client.realtime.calls.refer(call_id, target_uri="http://x")
+        with pytest.raises(BadRequestError, match="target_uri"):
+            client.realtime.calls.refer(call_id, target_uri="tel:" + "1" * 2000)
+        assert provider_of(ws_server).state_of(call_id) == {"state": "ringing", "joined": 0}
         with pytest.raises(BadRequestError, match="status_code"):
             client.realtime.calls.reject(call_id, status_code=200)
         with pytest.raises(BadRequestError, match="other-model"):

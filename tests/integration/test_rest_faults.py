@@ -27,6 +27,7 @@ from raw_server import RawPeer, RawServer
 from urllib3.exceptions import InsecureRequestWarning
 
 from realtime_sync import (
+    AnswerLostError,
     ApiError,
     AuthenticationError,
     ConfigError,
@@ -287,9 +288,9 @@ def test_the_call_id_of_a_location(api: Make) -> None:
 @pytest.mark.parametrize(
     ("data", "kind", "words"),
     [
-        (b"", ConnectError, "ended the link"),
+        (b"", AnswerLostError, "ended the link"),
         (b"SSH-2.0-OpenSSH_9\r\n", RemoteProtocolError, "not answer as an HTTP server"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", ConnectError, "ended the link"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", AnswerLostError, "ended the link"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", RealtimeError, ""),
         (
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
@@ -570,6 +571,22 @@ def test_bodies_that_have_no_json_form(api: Make) -> None:
 # -- TLS -------------------------------------------------------------------------------------------
 
 
+def test_tls_that_breaks_when_the_request_was_sent(api: Make) -> None:
+    authority = trustme.CA()
+    serving, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(serving)
+    authority.configure_trust(trusting)
+
+    def garbage(peer: RawPeer) -> None:
+        os.write(peer.sock.fileno(), b"no record of TLS")  # beneath the session
+
+    with HttpRecorder(garbage, context=serving) as server:
+        error = failure(lambda: begin(api(server.base_url, ssl_context=trusting)))
+        assert isinstance(error, AnswerLostError)
+        assert f"the TLS session with localhost:{server.port} broke before" in str(error)
+        assert len(server.asked) == 1, "it may have begun the call"
+
+
 def test_tls(api: Make) -> None:
     ca, other = trustme.CA(), trustme.CA()
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -601,7 +618,7 @@ def test_tls(api: Make) -> None:
         url = f"https://localhost:{listener.getsockname()[1]}/v1"
         for context in (wrong, None):
             error = failure(lambda c=context: secret(api(url, ssl_context=c)))  # type: ignore[misc]
-            assert isinstance(error, ConnectError)
+            assert type(error) is ConnectError, "nothing was sent"
             assert "is not trusted" in str(error)
         thread.join(30)
 

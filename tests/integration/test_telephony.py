@@ -248,7 +248,7 @@ def test_an_agent_answers_and_learns_of_keys(ws_server: Server) -> None:
 
 
 def programs() -> list[str]:
-    blocks = python_blocks(REPOSITORY / "docs" / "telephony.md")
+    blocks = python_blocks(REPOSITORY / "docs" / "telephony_calls.md")
     return [block.code for block in blocks if Path(__file__).name in (block.not_run or "")]
 
 

@@ -211,7 +211,7 @@ def test_a_spoken_question_is_answered_and_an_interruption_falls_silent(ws_serve
 def test_the_program_of_the_page_answers_a_call(
     ws_server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    blocks = python_blocks(REPOSITORY / "docs" / "telephony.md")
+    blocks = python_blocks(REPOSITORY / "docs" / "telephony_calls.md")
     (program,) = [b.code for b in blocks if Path(__file__).name in (b.not_run or "")]
     names: dict[str, Any] = {"__name__": "program"}
     exec(program, names)
@@ -286,7 +286,8 @@ def test_a_silent_connection_is_hung_up(caplog: pytest.LogCaptureFixture) -> Non
     ):
         phone.wait_for_end()
         Guard().until(lambda: server.calls == 0, "the end")
-    assert "did not begin within 0.05 s" in caplog.text
+    assert "no call began was hung up: the call did not begin within 0.05 s" in caplog.text
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
 def test_closing_the_server_ends_its_calls() -> None:
@@ -305,6 +306,25 @@ def test_closing_the_server_ends_its_calls() -> None:
         assert Guard().get(ended, "the end of the handler") == "closed"
         phone.wait_for_end()
         assert phone.hung_up
+
+
+def test_draining_takes_no_more_and_lets_calls_end() -> None:
+    begun = threading.Event()
+
+    def answer(call: AudioSocket) -> None:
+        begun.set()
+        assert call.read_digit() == "5"
+
+    with serving(answer) as server, AsteriskPhone(server.port) as phone:
+        Guard().wait(begun, "the call")
+        assert not server.drain(0.6)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", server.port))
+        assert (server.calls, phone.hung_up) == (1, False)
+        phone.press("5")
+        assert server.drain(Guard().seconds)
+        phone.wait_for_end()
+        assert (server.calls, phone.hung_up, server.wait(0)) == (0, True, False)
 
 
 def test_a_port_that_is_taken() -> None:

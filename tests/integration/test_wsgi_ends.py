@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import resource
 import socket
 import struct
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -14,7 +12,7 @@ import pytest
 import websocket
 from guards import GUARD_S, Guard
 from websockets.frames import Frame, Opcode
-from wsgi_servers import WebServer, web_server
+from wsgi_servers import WebServer, descriptors, web_server
 
 GOING_AWAY = struct.pack("!H", 1001) + b"the server is ending"
 CROWD = 1000
@@ -74,18 +72,6 @@ def test_a_worker_without_draining_ends_all_the_same(tmp_path: Path) -> None:
         with suppress(websocket.WebSocketConnectionClosedException, ConnectionError):
             assert client.recv() == ""
         client.shutdown()
-
-
-@contextmanager
-def descriptors(wanted: int) -> Iterator[int]:
-    """Raise the limit of descriptors, for the server as well; yields how many there may be."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
-    try:
-        yield max(soft, allowed)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_crowd_of_idle_ones(tmp_path: Path) -> None:

@@ -1,36 +1,18 @@
-"""Chromium without a window, and the web server whose pages it shows."""
+"""A web server whose pages a browser shows, and what they tell."""
 
 from __future__ import annotations
 
 import json
-import os
 import queue
-import shutil
-import signal
-import subprocess
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
-from guards import GUARD_S, Guard
+from guards import Guard
 
-__all__ = ["CHROMIUM", "PageServer", "browsing", "serving_pages"]
-
-CHROMIUM = shutil.which("chromium")
-
-_FLAGS = [
-    "--headless",
-    "--no-sandbox",  # the pages are ours, and containers often have no namespaces for one
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
+__all__ = ["PageServer", "serving_pages"]
 
 
 class PageServer:
@@ -95,30 +77,3 @@ def serving_pages() -> Iterator[PageServer]:
         finally:
             server.shutdown()
             thread.join()
-
-
-@contextmanager
-def browsing(url: str, folder: Path, hosts: Mapping[str, str]) -> Iterator[None]:
-    """Show a page.
-
-    Args:
-        url: of the page.
-        folder: for the browser's profile and what it writes.
-        hosts: the names that lead somewhere, and the addresses; no other name does.
-    """
-    assert CHROMIUM is not None
-    known = [f"MAP {name} {address}" for name, address in hosts.items()]
-    rules = ", ".join([*known, "MAP * ~NOTFOUND", "EXCLUDE *localhost", "EXCLUDE 127.0.0.1"])
-    command = [CHROMIUM, *_FLAGS, f"--user-data-dir={folder}", f"--host-resolver-rules={rules}"]
-    with (folder / "chromium.log").open("wb") as log:
-        # A session of its own: the browser is many processes.
-        process = subprocess.Popen([*command, url], stdout=log, stderr=log, start_new_session=True)
-        try:
-            yield
-        finally:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(GUARD_S)
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()

@@ -55,6 +55,7 @@ class Serves:
 
 MICROPHONE = "it needs a microphone and a speaker"
 HEALTH = "http://127.0.0.1:8765/healthz"
+DESK = "http://127.0.0.1:8000/"
 ASK = "http://127.0.0.1:8000/ask"
 KEY = "it needs a key of the provider's, and its server"
 # What is not here runs as it stands and ends with exit code 0, printing what the document shows.
@@ -85,8 +86,12 @@ EXCEPTIONS: dict[str, LeftOut | Instead | Fails | Serves] = {
     "gunicorn --worker-class gthread --workers 2 --threads 16 samples.web.flask_app:app": Serves(
         "Booting worker", ASK
     ),
+    "gunicorn --workers 4 samples.django_desk.wsgi:application": Serves("Booting worker", DESK),
     "gunicorn --worker-class gevent --workers 2 samples.web.flask_app:app": Serves(
         "Booting worker", ASK
+    ),
+    "gunicorn --worker-class gthread --threads 25 --bind 127.0.0.1:8000 phone:app": LeftOut(
+        "its program is phone.py, which tests/integration/test_telephony_wsgi.py runs"
     ),
 }
 

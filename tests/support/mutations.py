@@ -19,7 +19,16 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from realtime_sync.events import SERVER_EVENTS, Model, UnknownItem
 
-__all__ = ["BETA_TYPES", "TYPES", "Mutation", "examples", "mutations", "odd_versions", "sample"]
+__all__ = [
+    "BETA_TYPES",
+    "TYPES",
+    "Mutation",
+    "all_odd_versions",
+    "examples",
+    "mutations",
+    "odd_versions",
+    "sample",
+]
 
 TYPES = sorted(SERVER_EVENTS)
 # Names that only the beta has, and the GA types that their examples are made of.
@@ -139,6 +148,11 @@ def odd_versions(event: dict[str, Any], kinds: Iterable[str]) -> Iterator[str]:
     for path in _paths(event):
         marked = json.dumps(_with(event, path))
         yield from (marked.replace(f'"{_MARK}"', ODD[kind]) for kind in kinds)
+
+
+def all_odd_versions(event: dict[str, Any]) -> list[str]:
+    """Return every mutation of an event of the caller's own, as JSON."""
+    return [text for path in _paths(event) for _, text in _mutated(event, path)]
 
 
 def examples(type: str) -> list[dict[str, Any]]:

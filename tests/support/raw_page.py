@@ -48,7 +48,6 @@ def voice_server(
         *options,
         environment={"FLASK_VOICE_USERS": str(users), **environment},
         app=app,
-        page="login",
     ) as server:
         yield server
 

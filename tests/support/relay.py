@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+from numpy.typing import NDArray
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
@@ -39,6 +41,10 @@ class Relay:
         deltas = self._of(self.told, "response.output_audio.delta")
         return b"".join(b64decode(each["delta"]) for each in deltas if each["item_id"] == item_id)
 
+    def samples(self, item_id: str) -> NDArray[np.int16]:
+        """Return the sound of an answer's item as samples at 24 kHz."""
+        return np.frombuffer(self.audio(item_id), "<i2")
+
     def truncations(self, item_id: str) -> list[int]:
         """Return the milliseconds that were said to be heard of an item, each time."""
         events = self._of(self.asked, "conversation.item.truncate")
@@ -58,13 +64,14 @@ def relaying(upstream: str) -> Iterator[Relay]:
         assert near.request is not None
         headers = {"Authorization": near.request.headers["Authorization"]}
         url = f"ws://{parts.netloc}{near.request.path}"
-        with connect(url, additional_headers=headers, proxy=None, max_size=None) as far:
+        options = {"max_size": None, "max_queue": None}  # a close is seen behind all that waits
+        with connect(url, additional_headers=headers, proxy=None, **options) as far:
             back = threading.Thread(target=_pump, args=(far, near, relay.told), name="relay")
             back.start()
             _pump(near, far, relay.asked)
             back.join()
 
-    with serve(carry, "127.0.0.1", 0, max_size=None) as server:
+    with serve(carry, "127.0.0.1", 0, max_size=None, max_queue=None) as server:
         port = server.socket.getsockname()[1]
         relay = Relay(f"http://127.0.0.1:{port}{parts.path}")
         thread = threading.Thread(target=server.serve_forever, name="relay-server")

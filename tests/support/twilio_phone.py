@@ -14,7 +14,7 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -25,7 +25,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from realtime_sync.audio import decode_ulaw, encode_ulaw
 
-__all__ = ["CALL_SID", "STREAM_SID", "TwilioPhone", "answering"]
+__all__ = ["ACCOUNT_SID", "CALL_SID", "STREAM_SID", "TwilioPhone", "answering"]
 
 STREAM_SID = "MZ18ad3ab5a668481ce02b83e7395059f0"
 CALL_SID = "CA79e5ba0f5a668481ce02b83e7395059f"
@@ -42,8 +42,12 @@ class TwilioPhone:
         url: of the program's server.
         parameters: the ``<Parameter>`` elements.
         start: False leaves out ``connected`` and ``start``, for `send` to send others.
+        headers: of the upgrade, such as its signature.
+        call_sid, stream_sid: of the call, where there are several.
+        link: of websockets' `connect`, such as ``ssl``.
 
     Attributes:
+        ended: the link has ended, by whichever side.
         limit: the far end plays so many frames and then stalls; None for no limit.
         played: how many frames it has played to their end.
         played_at_clears: what ``played`` was when each ``clear`` came.
@@ -52,8 +56,19 @@ class TwilioPhone:
     """
 
     def __init__(
-        self, url: str, *, parameters: dict[str, str] | None = None, start: bool = True
+        self,
+        url: str,
+        *,
+        parameters: dict[str, str] | None = None,
+        start: bool = True,
+        headers: Mapping[str, str] | None = None,
+        call_sid: str = CALL_SID,
+        stream_sid: str = STREAM_SID,
+        **link: Any,
     ) -> None:
+        self.ended = threading.Event()
+        self._call_sid = call_sid
+        self._stream_sid = stream_sid
         self.limit: int | None = None
         self.played = 0
         self.played_at_clears: list[int] = []
@@ -67,7 +82,10 @@ class TwilioPhone:
         self._sequence = 0
         self._chunk = 0
         self._over = threading.Event()
-        self._link = connect(url, compression=None, close_timeout=1)
+        opening = connect(
+            url, compression=None, close_timeout=1, proxy=None, additional_headers=headers, **link
+        )
+        self._link = opening.__enter__()  # websockets 17 warns of one that is not entered
         if start:
             self.send({"event": "connected", "protocol": "Call", "version": "1.0.0"})
             self.send_start(parameters or {})
@@ -92,13 +110,22 @@ class TwilioPhone:
     def hang_up(self) -> None:
         """End the call: ``stop``, and then the link."""
         self._over.set()
-        self.send({"event": "stop", "stop": {"accountSid": ACCOUNT_SID, "callSid": CALL_SID}})
+        self.send({"event": "stop", "stop": {"accountSid": ACCOUNT_SID, "callSid": self._call_sid}})
         self._link.close()
 
     def drop(self) -> None:
         """Break the link."""
         self._over.set()
         self._link.socket.shutdown(sockets.SHUT_RDWR)
+
+    def wait_for_end(self) -> None:
+        """Wait until the program has ended the link."""
+        Guard().join(self._threads[0])
+
+    @property
+    def close_code(self) -> int | None:
+        """The code of the close, None as long as there is none."""
+        return self._link.close_code
 
     def close(self) -> None:
         """End the phone, whatever became of the call."""
@@ -138,8 +165,8 @@ class TwilioPhone:
         """Send ``start`` with all its fields."""
         start = {
             "accountSid": ACCOUNT_SID,
-            "streamSid": STREAM_SID,
-            "callSid": CALL_SID,
+            "streamSid": self._stream_sid,
+            "callSid": self._call_sid,
             "tracks": ["inbound"],
             "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
             "customParameters": parameters,
@@ -149,7 +176,7 @@ class TwilioPhone:
     def send(self, message: dict[str, Any]) -> None:
         """Send a message, numbered as Twilio does."""
         self._sequence += 1
-        whole = {"sequenceNumber": str(self._sequence), "streamSid": STREAM_SID} | message
+        whole = {"sequenceNumber": str(self._sequence), "streamSid": self._stream_sid} | message
         if message["event"] == "connected":
             whole = message
         with suppress(ConnectionClosed, OSError):  # the program may have hung up
@@ -181,12 +208,15 @@ class TwilioPhone:
                 self._changed.notify_all()
 
     def _receive(self) -> None:
-        with suppress(ConnectionClosed):
-            for text in self._link:
-                self._take(json.loads(text))
+        try:
+            with suppress(ConnectionClosed):
+                for text in self._link:
+                    self._take(json.loads(text))
+        finally:
+            self.ended.set()
 
     def _take(self, message: dict[str, Any]) -> None:
-        assert message["streamSid"] == STREAM_SID, message
+        assert message["streamSid"] == self._stream_sid, message
         marks: list[str] = []
         with self._changed:
             match message["event"]:
@@ -241,8 +271,10 @@ class TwilioPhone:
 
 
 @contextmanager
-def answering(handler: Callable[[ServerConnection], None]) -> Iterator[str]:
+def answering(handler: Callable[[ServerConnection], None], **options: Any) -> Iterator[str]:
     """Run a server that answers calls with ``handler``; gives its URL.
+
+    ``options`` are those of websockets' server.
 
     What a handler raises, and one that does not return, fail the test.
     """
@@ -256,7 +288,7 @@ def answering(handler: Callable[[ServerConnection], None]) -> Iterator[str]:
         except BaseException as exc:
             failures.append(exc)
 
-    with serve(answer, "127.0.0.1", 0, compression=None, close_timeout=1) as server:
+    with serve(answer, "127.0.0.1", 0, compression=None, close_timeout=1, **options) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         try:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 import ssl
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from guards import GUARD_S, Guard
 from programs import REPOSITORY
 from tls import Authority
 
-__all__ = ["KINDS", "WebServer", "web_server"]
+__all__ = ["KINDS", "WebServer", "descriptors", "web_server"]
 
 PROGRAMS = REPOSITORY / "tests" / "integration" / "programs"
 KINDS = ("werkzeug", "gthread", "gevent")
@@ -105,7 +107,6 @@ def web_server(
     environment: Mapping[str, str] | None = None,
     code: int = 0,
     app: str = "wsgi_app:app",
-    page: str = "page",
 ) -> Iterator[WebServer]:
     """Run a server; it ends with ``code`` at SIGTERM, and its log is to hold no alarm.
 
@@ -117,7 +118,6 @@ def web_server(
         environment: of its process, beside that of this one.
         code: what the process is to return.
         app: the application, as MODULE:NAME.
-        page: a path of it that is answered as soon as it is up.
     """
     authority = Authority() if tls else None
     pem = folder / "server.pem"
@@ -162,7 +162,8 @@ def web_server(
             process, listener.getsockname()[1], authority.client() if authority else None, log
         )
         try:
-            server.get(page)
+            with suppress(urllib.error.HTTPError):  # an app without such a page is up as well
+                server.get("page")
             yield server
         finally:
             if not server.ending:
@@ -174,3 +175,15 @@ def web_server(
         line for line in server.log().splitlines() if not any(f in line for f in server.faults)
     )
     assert [word for word in ALARMS if word in said] == []
+
+
+@contextmanager
+def descriptors(wanted: int) -> Iterator[int]:
+    """Raise the limit of descriptors, for the server as well; yields how many there may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
+    try:
+        yield max(soft, allowed)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

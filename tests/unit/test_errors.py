@@ -9,6 +9,7 @@ from realtime_sync import errors
 from realtime_sync.errors import (
     ApiError,
     AuthenticationError,
+    CallUnknownError,
     ConfigError,
     ConnectionClosed,
     ConnectionClosedError,
@@ -42,6 +43,8 @@ def make(cls: type[RealtimeError]) -> RealtimeError:
         return cls("no", 418, "req_1", {"error": {"message": "no"}}, 2.5)
     if issubclass(cls, ToolTimeoutError):
         return cls("look_up", 2.5)
+    if issubclass(cls, CallUnknownError):
+        return cls("+15550100", "500: no words")
     if issubclass(cls, WebSocketRefused):
         return cls("no room", 503, (("Retry-After", "5"),))
     return cls("what is wrong and what to do next")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from attrs import frozen
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,7 +15,7 @@ from ..._types import JsonDict
 from ..engine_set import EngineSet
 from ..server_settings import ServerSettings
 from .access import Access, Grant
-from .calls import OpenCalls
+from .calls import Call, OpenCalls
 from .client_secrets import IssuedSecrets
 from .conversation_service import serve_conversation
 from .distiller_routes import DistillerRoutes
@@ -132,7 +130,7 @@ class _Routes:
             model=target.model,
             settings=self._settings,
             start=target.start,
-            until=target.until,
+            call=target.call,
         )
 
     async def translations(self, websocket: WebSocket) -> None:
@@ -164,23 +162,24 @@ class _Routes:
             kind = "translations" if secret.translates else "conversations"
             return refusal(403, f"This client secret opens {kind}.", "insufficient_permissions")
         start = None if secret is None else secret.session
-        until = None
+        call = None
         model = query.get("model", query.get("deployment"))
         if "call_id" in query and not translates:
             call = self._calls.find(query["call_id"])
             if call is None or call.state != "active":
                 return no_call(query["call_id"])
-            start, until, model = call.session, call.ended, None
+            call.joined += 1
+            start, model = call.session, None
         kind = "transcription" if query.get("intent") == "transcription" else "realtime"
         if model is None and start is not None:
-            return _Target(start.get("type", kind), start.get("model"), start, until)
-        if until is None:
+            return _Target(start.get("type", kind), start.get("model"), start, call)
+        if call is None:
             refused = self._check_model(model, optional=kind == "transcription" and not translates)
             if refused is not None:
                 return refused
         if start is not None and "model" in start:
             start["model"] = model
-        return _Target(kind, model, start, until)
+        return _Target(kind, model, start, call)
 
     def _check_model(self, model: str | None, *, optional: bool) -> JSONResponse | None:
         if not model:
@@ -205,13 +204,13 @@ class _Target:
         type: of the session, unless ``start`` says.
         model: the model's name; None for the server's own.
         start: the configuration to start with, or None for the type's own.
-        until: set when the call that it joins is over.
+        call: what it joins.
     """
 
     type: str
     model: str | None
     start: JsonDict | None = None
-    until: asyncio.Event | None = None
+    call: Call | None = None
 
 
 async def _http_error(request: Request, exc: Exception) -> JSONResponse:

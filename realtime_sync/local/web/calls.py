@@ -10,11 +10,15 @@ from typing import Literal
 
 from attrs import define, field
 
+from ..._latest import keep_latest
 from ..._types import JsonDict
 from ..protocol.wire import new_id
 from .shelf import Shelf
 
 __all__ = ["Call", "OpenCalls", "incoming_event"]
+
+_MOST_SAID = 50  # pieces that wait for who joins the call
+_MOST_ENDED = 1000  # of which is known how they ended
 
 
 @define(eq=False)
@@ -26,6 +30,8 @@ class Call:
         state: ``"ringing"`` until it is accepted.
         over_at: when it is over at the latest, seconds.
         session_text: `session` as JSON, which takes less memory.
+        joined: how many connections have joined it.
+        said: what the caller says, base64 in the format of the session's input, for who joins it.
         ended: set when it is over.
     """
 
@@ -33,6 +39,8 @@ class Call:
     state: Literal["ringing", "active"]
     over_at: float
     session_text: str = "null"
+    joined: int = 0
+    said: asyncio.Queue[str] = field(factory=lambda: asyncio.Queue(_MOST_SAID))
     ended: asyncio.Event = field(factory=asyncio.Event)
 
     @property
@@ -55,6 +63,7 @@ class OpenCalls:
         self, most: int, *, limit_s: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._calls: Shelf[Call] = Shelf("calls", most)
+        self._ended: dict[str, JsonDict] = {}
         self._limit_s = limit_s
         self._clock = clock
 
@@ -83,13 +92,33 @@ class OpenCalls:
         """Return a call that is not over."""
         call = self._calls.find(call_id)
         if call is not None and call.over_at <= self._clock():
-            self.end(call)
+            self.end(call, "limit")
             return None
         return call
 
-    def end(self, call: Call) -> None:
-        """End a call and the connections that have joined it."""
+    def state_of(self, call_id: str) -> JsonDict | None:
+        """Return what has become of a call, for tests; None for one that there never was.
+
+        ``state`` is ``"ringing"``, ``"active"`` or ``"ended"``, and ``ended_by`` then what has
+        ended it, with its details; ``joined`` counts the connections that have joined it.
+        """
+        call = self.find(call_id)
+        if call is None:
+            return self._ended.get(call_id)
+        return {"state": call.state, "joined": call.joined}
+
+    def end(self, call: Call, ended_by: str, **details: object) -> None:
+        """End a call and the connections that have joined it.
+
+        Args:
+            call: the call.
+            ended_by: what has ended it, ``"refer"`` for example.
+            details: what was said with that.
+        """
         self._calls.remove(call.id)
+        outcome = {"state": "ended", "joined": call.joined, "ended_by": ended_by}
+        self._ended[call.id] = {**outcome, **details}
+        keep_latest(self._ended, _MOST_ENDED)
         call.ended.set()
 
     def _add(self, state: Literal["ringing", "active"], session: JsonDict | None) -> Call:

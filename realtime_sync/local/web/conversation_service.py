@@ -18,6 +18,7 @@ from ..protocol.stored_items import StoredPart
 from ..protocol.wire_formats import to_hearing
 from ..responders.on_thread import respond_on_thread
 from ..server_settings import ServerSettings
+from .calls import Call
 from .session_loop import SessionLoop
 
 __all__ = ["serve_conversation"]
@@ -33,7 +34,7 @@ async def serve_conversation(
     model: str | None,
     settings: ServerSettings,
     start: JsonDict | None = None,
-    until: asyncio.Event | None = None,
+    call: Call | None = None,
 ) -> None:
     """Serve one client from ``session.created`` to the close.
 
@@ -44,11 +45,12 @@ async def serve_conversation(
         model: the model's name as the client gave it.
         settings: of the server.
         start: the configuration to start with, instead of the type's own.
-        until: when it is set, the connection is closed.
+        call: what the client joins. Its caller is heard beside what the client sends, and its end
+            closes the connection.
     """
     loop = SessionLoop(websocket, session_limit_s=settings.session_limit_s)
     service = _ConversationService(loop, engines, settings, type=type, model=model, start=start)
-    beside = [] if until is None else [_close_at(until, loop)]
+    beside = [] if call is None else [_close_at(call.ended, loop), service.hear(call)]
     try:
         await loop.run(service.session, *beside)
     finally:
@@ -119,6 +121,15 @@ class _ConversationService:
             task.cancel()
 
     # -- tasks -----------------------------------------------------------------------------------
+
+    async def hear(self, call: Call) -> None:
+        """Take what the caller says as if the client had sent it, until the session is over."""
+        while True:
+            said = {"type": "input_audio_buffer.append", "audio": await call.said.get()}
+            for _ in self.session.handle(said):
+                await asyncio.sleep(0)
+            await self._loop.outbox.not_full()
+            await self._loop.unheard.room()
 
     async def _generate(self, response: ResponseBuilder) -> None:
         try:

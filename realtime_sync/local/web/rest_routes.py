@@ -2,7 +2,8 @@
 
 A call has a state and can be joined by a WebSocket (``?call_id=…``), but no media: the SDP answer
 leads nowhere, and nobody dials in. ``POST /test/incoming_calls`` makes a call that rings, and
-answers with the body of the webhook that a provider would send.
+answers with the body of the webhook that a provider would send. Below that path ``POST …/audio`` is
+what the caller says to who joins the call, and ``GET`` tells what has become of it.
 """
 
 from __future__ import annotations
@@ -51,12 +52,16 @@ class _Reject(Strict):
 
 
 class _Refer(Strict):
-    target_uri: Annotated[str, AfterValidator(_target)]
+    target_uri: Annotated[str, Field(max_length=2000), AfterValidator(_target)]
 
 
 class _SipHeader(Strict):
     name: str
     value: str
+
+
+class _Said(Strict):
+    audio: str = Field(min_length=1)
 
 
 class _Incoming(Strict):
@@ -116,7 +121,9 @@ class RestRoutes:
         }
         api = {base + path: paths[path] for base in bases for path in paths}
         api["/test/incoming_calls"] = self.ring
-        return [Route(path, handler, methods=["POST"]) for path, handler in api.items()]
+        api["/test/incoming_calls/{call_id}/audio"] = self.hear
+        told = Route("/test/incoming_calls/{call_id}", self.tell, methods=["GET"])
+        return [told, *(Route(path, api[path], methods=["POST"]) for path in api)]
 
     @_needs_key
     async def create_secret(self, request: Request) -> Response:
@@ -185,25 +192,25 @@ class RestRoutes:
     @_needs_key
     async def reject(self, request: Request) -> Response:
         """Refuse a call that rings."""
-        check(_Reject, await read_json(request), "")
+        body = check(_Reject, await read_json(request), "")
         call = self._find(request)
         if not isinstance(call, Call):
             return call
         if call.state != "ringing":
             return _wrong_state(call, "it was accepted already; hang up instead")
-        self._calls.end(call)
+        self._calls.end(call, "reject", status_code=_Reject(**body).status_code)
         return _nothing()
 
     @_needs_key
     async def refer(self, request: Request) -> Response:
         """Hand a call over, which ends it here."""
-        check(_Refer, await read_json(request), "")
+        body = check(_Refer, await read_json(request), "")
         call = self._find(request)
         if not isinstance(call, Call):
             return call
         if call.state != "active":
             return _wrong_state(call, "it still rings: accept it first")
-        self._calls.end(call)
+        self._calls.end(call, "refer", **body)
         return _nothing()
 
     @_needs_key
@@ -212,7 +219,7 @@ class RestRoutes:
         call = self._find(request)
         if not isinstance(call, Call):
             return call
-        self._calls.end(call)
+        self._calls.end(call, "hangup")
         return _nothing()
 
     @_needs_key
@@ -220,6 +227,25 @@ class RestRoutes:
         """Make a call that rings, for tests."""
         body = check(_Incoming, await read_json(request), "")
         return json_answer(incoming_event(self._calls.ring(), body.get("sip_headers", [])), 201)
+
+    @_needs_key
+    async def hear(self, request: Request) -> Response:
+        """Let the caller say something, for tests."""
+        body = check(_Said, await read_json(request), "")
+        call = self._find(request)
+        if not isinstance(call, Call):
+            return call
+        if call.said.full():
+            return _wrong_state(call, "nobody has heard yet what was said before")
+        call.said.put_nowait(body["audio"])
+        return _nothing()
+
+    @_needs_key
+    async def tell(self, request: Request) -> Response:
+        """Tell what has become of a call, for tests."""
+        call_id = request.path_params["call_id"]
+        state = self._calls.state_of(call_id)
+        return no_call(call_id) if state is None else json_answer(state)
 
     def _find(self, request: Request) -> Call | JSONResponse:
         call_id = request.path_params["call_id"]

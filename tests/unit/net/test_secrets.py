@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from realtime_sync._net.proxy import Proxy
@@ -55,6 +57,17 @@ def test_a_short_secret_is_known_by_its_name_or_its_place() -> None:
 def test_a_secret_in_other_spellings(written: str) -> None:
     secrets = Secrets("", {"x-key": "a+key/with='odd'&\\chars"})
     assert secrets.hide(f"<{written}>") == "<***>"
+
+
+def test_the_password_of_basic_authentication() -> None:
+    coded = base64.b64encode(b"a-user-name:a-pass:word").decode()
+    for scheme in ("Basic", "basic"):
+        secrets = Secrets("", {"Authorization": f"{scheme} {coded}"})
+        assert secrets.hide(f"<{coded}> <a-pass:word>") == "<***> <***>"
+        assert secrets.hide("a-user-name") == "a-user-name"
+    for odd in ("Basic", "Basic ", "Basic ####", "Basic /////w==", "Basic " + "QUFB" * 9):
+        assert Secrets("", {"Authorization": odd}).hide("nothing else") == "nothing else"
+    assert Secrets("", {"Authorization": f"Bearer {coded}"}).hide("a-pass:word") == "a-pass:word"
 
 
 def test_a_secret_behind_escapes_of_json() -> None:

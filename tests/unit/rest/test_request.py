@@ -6,7 +6,7 @@ import json
 import pickle
 import re
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,15 @@ from realtime_sync.errors import api_error, retry_after_s
 from realtime_sync.events import Session
 from realtime_sync.rest import ClientSecret
 from realtime_sync.rest._url import request_url
-from realtime_sync.rest.request import FormPart, call_path, json_body, merged, parts_of, seconds
+from realtime_sync.rest.request import (
+    FormPart,
+    call_path,
+    form_body,
+    json_body,
+    merged,
+    parts_of,
+    seconds,
+)
 
 
 def test_json_bodies() -> None:
@@ -54,6 +62,15 @@ def test_an_id_is_one_part_of_the_path(call_id: str) -> None:
     part, _, end = rest.partition("/")
     assert (start, end, unquote(part)) == ("", "hangup", call_id)
     assert re.fullmatch(r"[A-Za-z0-9_.~%-]+", part)
+
+
+def test_forms_that_are_percent_encoded() -> None:
+    fields = {"To": "+1 5", "Events": ["a", "b"], "Twiml": "<A b='ü&'/>", "Empty": ""}
+    body = form_body(fields)
+    assert body == b"To=%2B1+5&Events=a&Events=b&Twiml=%3CA+b%3D%27%C3%BC%26%27%2F%3E&Empty="
+    assert parse_qs(body.decode(), keep_blank_values=True) == {
+        name: value if isinstance(value, list) else [value] for name, value in fields.items()
+    }
 
 
 @pytest.mark.parametrize("call_id", ["", ".", "..", None, 1])

@@ -1,4 +1,4 @@
-"""The examples in the docstrings run, and the page tells of every name, counter and option."""
+"""The examples in the docstrings run, and the pages tell of every name, counter and option."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from realtime_sync import telephony
 HOMES = [
     f"{telephony.__name__}.{module.name}" for module in pkgutil.iter_modules(telephony.__path__)
 ]
-PAGE = Path(__file__).parents[3] / "docs" / "telephony.md"
+PAGES = sorted((Path(__file__).parents[3] / "docs").glob("telephony*.md"))
 
 
 @pytest.mark.parametrize("name", HOMES)
@@ -27,16 +27,22 @@ def test_examples(name: str) -> None:
 
 def missing_from(page: str) -> set[str]:
     counters = {field.name for field in attrs.fields(telephony.CallStats)}
-    kinds = (telephony.MediaStreams, telephony.AudioSocket, telephony.AudioSocketServer)
+    kinds = (
+        telephony.MediaStreams,
+        telephony.AudioSocket,
+        telephony.AudioSocketServer,
+        telephony.SipCalls,
+    )
     options = {name for kind in kinds for name in inspect.signature(kind).parameters}
     options -= {"socket", "handler", "clock"}
-    start = {field.name for field in attrs.fields(telephony.StreamStart)}
-    names = {*telephony.__all__, *counters, *options, *start}
+    values = (telephony.StreamStart, telephony.TwilioCall, telephony.SignedRequest)
+    fields = {field.name for value in values for field in attrs.fields(value)}
+    names = {*telephony.__all__, *counters, *options, *fields}
     return {name for name in names if not re.search(rf"\b{name}\b", page)}
 
 
-def test_the_page_tells_of_every_name_counter_and_option() -> None:
-    page = PAGE.read_text(encoding="utf-8")
+def test_the_pages_tell_of_every_name_counter_and_option() -> None:
+    page = "\n".join(each.read_text(encoding="utf-8") for each in PAGES)
     assert missing_from(page) == set()
     assert missing_from(page.replace("lost_ms", "").replace("`lead_ms`", "")) == {
         "lost_ms",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import logging
 import queue
 import threading
@@ -14,8 +13,9 @@ from typing import Any
 import pytest
 from attrs import evolve
 from guards import Guard
+from twilio_socket import SID, SPEECH, Socket, all_of, started
 
-from realtime_sync.audio import decode_ulaw, encode_ulaw
+from realtime_sync.audio import encode_ulaw
 from realtime_sync.errors import (
     ConcurrencyError,
     ConfigError,
@@ -25,57 +25,6 @@ from realtime_sync.errors import (
     TransportError,
 )
 from realtime_sync.telephony import CallStats, MediaStreams, phone_call
-
-SID = "MZ18ad3ab5a668481ce02b83e7395059f0"
-SPEECH = decode_ulaw(bytes(range(1, 126)) + bytes(range(128, 163)))  # 20 ms
-
-
-class Socket:
-    """A blocking WebSocket on whose other side the test is."""
-
-    def __init__(self) -> None:
-        self.incoming: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self.sent: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self.broken = False
-
-    def recv(self) -> str:
-        text = self.incoming.get()
-        if text is None:
-            raise EOFError("the link is over")
-        return text
-
-    def send(self, message: str) -> None:
-        if self.broken:
-            raise BrokenPipeError
-        self.sent.put(json.loads(message))
-
-    def close(self) -> None:
-        self.incoming.put(None)
-
-    # -- the other side
-
-    def say(self, event: str, body: object = None, **fields: Any) -> None:
-        message = {"event": event, "streamSid": SID, event: body} | fields
-        self.incoming.put(json.dumps(message))
-
-    def start(self, **fields: Any) -> None:
-        self.say("start", {"streamSid": SID, "callSid": "CA1", **fields})
-
-    def media(self, chunk: int, pcm: bytes = SPEECH, **fields: Any) -> None:
-        payload = b64encode(encode_ulaw(pcm)).decode()
-        self.say("media", {"track": "inbound", "chunk": str(chunk), "payload": payload}, **fields)
-
-
-def started(**fields: Any) -> Socket:
-    socket = Socket()
-    socket.start(**fields)
-    return socket
-
-
-def all_of(call: MediaStreams) -> bytes:
-    """What the caller says until the call is over."""
-    return b"".join(call.source)
-
 
 # -- the start -------------------------------------------------------------------------------------
 
@@ -125,7 +74,18 @@ def test_a_call_is_entered_once_and_not_copied() -> None:
             copy.copy(call)
 
 
-@pytest.mark.parametrize("options", [{"lead_ms": 2000}, {"start_timeout": -1}, {"socket": 7}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"lead_ms": 2000},
+        {"start_timeout": -1},
+        {"socket": 7},
+        {"send_timeout": 0},
+        {"send_timeout": "soon"},
+        {"silence_timeout": True},
+        {"silence_timeout": 30},  # on a socket without a timeout
+    ],
+)
 def test_wrong_values_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         MediaStreams(**{"socket": Socket(), **options})

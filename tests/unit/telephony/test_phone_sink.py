@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 from collections import deque
 
@@ -106,6 +107,29 @@ def test_frames_go_out_on_one_schedule_and_nothing_drifts() -> None:
         line.clock.advance(step)
         elapsed += step
     assert line.sink.skipped_frames == 0
+
+
+def test_twenty_calls_keep_twenty_schedules() -> None:
+    """Each wakes when it has asked to, and sends frame n at its begin + n · 20 ms, and no other."""
+    clock, rng, frames = VirtualClock(), random.Random(20), 1_500
+    ends = [FarEnd() for _ in range(20)]
+    sinks = [PhoneSink(end, lead_ms=0, prebuffer_ms=0, clock=clock) for end in ends]
+    for sink in sinks:
+        sink.write(sound(frames))
+    begins = [rng.random() * FRAME_S for _ in sinks]
+    wakes = [(begin, number) for number, begin in enumerate(begins)]
+    heapq.heapify(wakes)
+    now = 0.0
+    for sent in (count for count in range(frames) for _ in sinks):
+        at, number = wakes[0]
+        clock.advance(at - now)
+        now = at
+        wait = sinks[number].advance()
+        assert len(ends[number].sent) == sent + 1
+        assert now == pytest.approx(begins[number] + sent * FRAME_S, abs=1e-6)
+        heapq.heapreplace(wakes, (now + wait, number))
+    assert {sink.skipped_frames for sink in sinks} == {0}
+    assert all(b"".join(end.sent) == sound(frames) for end in ends)
 
 
 def test_nothing_is_lost_or_doubled_on_the_way() -> None:

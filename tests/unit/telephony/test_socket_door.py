@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import queue
+import socket
 import threading
 from typing import Any
 
@@ -133,6 +135,90 @@ def test_messages_that_belong_together_are_not_torn_apart(guard: Guard) -> None:
     guard.join(first)
     guard.join(second)
     assert link.sent == ["a1", "a2", "b1", "b2"]
+
+
+# -- a far end that has gone -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [WithTimeout, WithNone])
+def test_silence_is_an_end_where_it_is_limited(
+    kind: type[Link], caplog: pytest.LogCaptureFixture
+) -> None:
+    door = SocketDoor(kind("a"), silence_timeout=0.05)  # type: ignore[arg-type]
+    assert [door.receive(), door.receive()] == ["a", None]
+    assert "nothing has come from the far end of a call for 0.05 s" in caplog.text
+
+
+def test_silence_is_counted_from_the_last_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each wait has the whole time, in pieces short enough to see a close."""
+    waits = []
+
+    class Slow(WithTimeout):
+        def recv(self, timeout: float | None = None) -> Any:
+            waits.append(timeout)
+            return super().recv(0)
+
+    door = SocketDoor(Slow("a", "b"), silence_timeout=1e6)
+    assert [door.receive(), door.receive()] == ["a", "b"]
+    assert waits == [0.5, 0.5]
+
+
+def test_silence_can_not_be_seen_on_a_socket_without_a_timeout() -> None:
+    with pytest.raises(ConfigError, match=r"recv\(\) of 'Plain' objects takes no timeout"):
+        SocketDoor(Plain(), silence_timeout=30)
+
+
+class Stuck(WithTimeout):
+    """A WebSocket as most are: `send` waits for a far end that takes nothing, and `close` for it.
+
+    The far end is another end of a pair, which never reads.
+    """
+
+    def __init__(self, *messages: Any) -> None:
+        super().__init__(*messages)
+        self.socket, self.far = socket.socketpair()
+        self.entered = threading.Event()
+        self._mutex = threading.Lock()
+
+    def send(self, message: str) -> None:
+        with self._mutex:
+            self.entered.set()
+            self.socket.sendall(bytes(1 << 24))
+
+    def close(self) -> None:
+        with self._mutex:
+            super().close()
+
+    def forget(self) -> None:
+        self.socket.close()
+        self.far.close()
+
+
+@pytest.mark.parametrize("ended_by", ["reader", "close"])
+def test_a_far_end_that_takes_nothing_is_given_up(
+    ended_by: str, guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    link = Stuck()
+    door = SocketDoor(link, send_timeout=0.05 if ended_by == "reader" else None)
+    sent: list[bool] = []
+    sending = threading.Thread(target=lambda: sent.append(door.send("a")))
+    with caplog.at_level(logging.WARNING):
+        sending.start()
+        guard.wait(link.entered, "the send")
+        if ended_by == "reader":
+            assert door.receive() is None
+        door.close()
+        guard.join(sending)
+    assert sent == [False]
+    assert ("has taken nothing for 0.05 s" in caplog.text) == (ended_by == "reader")
+    assert link.closed == 1
+    link.forget()
+
+
+def test_a_send_that_took_its_time_is_none_that_hangs() -> None:
+    door = SocketDoor(WithTimeout("a"), send_timeout=1e-9)
+    assert door.send("x")
+    assert door.receive() == "a"
 
 
 class NoSend:

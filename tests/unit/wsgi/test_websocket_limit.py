@@ -149,11 +149,11 @@ def test_sigterm_that_ends_the_process_does_so_after_draining(
     handler = signal.getsignal(signal.SIGTERM)
     kills: list[object] = []
     monkeypatch.setattr(
-        os, "kill", lambda *args: kills.append([*args, signal.getsignal(signal.SIGTERM)])
+        os, "kill", lambda *args: kills.append((*args, signal.getsignal(signal.SIGTERM)))
     )
     assert callable(handler)
     handler(signal.SIGTERM, None)
-    assert kills == [[os.getpid(), signal.SIGTERM, signal.SIG_DFL]], "the second one ends it"
+    assert kills == [(os.getpid(), signal.SIGTERM, signal.SIG_DFL)], "else it would be lost"
 
 
 def test_sigterm_that_is_ignored_still_drains(at_once: list[str]) -> None:

@@ -1,0 +1,1 @@
+"""The app: a page, a log, a command."""

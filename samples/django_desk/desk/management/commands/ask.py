@@ -1,0 +1,62 @@
+"""Ask from a terminal: python samples/django_desk/manage.py ask "What time is it?" """
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.files.base import File
+from django.core.files.uploadedfile import UploadedFile
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ...models import Conversation, Turn
+from ...turns import answer
+from ...uploads import read_recording
+
+
+class Command(BaseCommand):
+    """Asks once, and shows the answer as it comes; both are in the log."""
+
+    help = "Ask with a text or a sound file; the answer is shown as it comes, and is in the log."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare them."""
+        parser.add_argument("question", help="a text, or the path of a sound file")
+        parser.add_argument("--save", type=Path, help="have it spoken, and write it as a WAV file")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Ask."""
+        question, save = options["question"], options["save"]
+        # Of a long text `Path` would ask the system, which raises.
+        pcm = _read(Path(question)) if os.path.isfile(question) else b""  # noqa: PTH113
+        conversation = Conversation.objects.create()
+        text = "" if pcm else question
+        messages = answer(conversation, text=text, pcm=pcm, aloud=save is not None)
+        for message in messages:
+            match message.event:
+                case "heard":
+                    self.stdout.write(f"heard: {message.data['text']}")
+                case "delta":
+                    self.stdout.write(str(message.data["text"]), ending="")
+                    self.stdout.flush()
+                case "error":
+                    raise CommandError(str(message.data["message"]))
+        self.stdout.write()
+        if save is not None:
+            _save(conversation, save)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        try:
+            return read_recording(UploadedFile(File(file), path.name))
+        except ValidationError as error:
+            raise CommandError(error.messages[0]) from error
+
+
+def _save(conversation: Conversation, path: Path) -> None:
+    turn = Turn.objects.get(conversation=conversation, who=Turn.Who.ASSISTANT)
+    with turn.sound.open() as sound:
+        path.write_bytes(sound.read())

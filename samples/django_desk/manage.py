@@ -1,0 +1,21 @@
+"""Django's commands for this sample: python samples/django_desk/manage.py COMMAND"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Run a command, such as ``migrate``, ``runserver`` or ``ask``."""
+    # The modules have the same names here as under gunicorn, which starts in the checkout.
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "samples.django_desk.settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""For gunicorn and other servers: gunicorn --workers 4 samples.django_desk.wsgi:application"""
+
+from __future__ import annotations
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "samples.django_desk.settings")
+
+application = get_wsgi_application()

@@ -1,0 +1,221 @@
+// One talk: the microphone, the socket and the player, and what they are about at the moment.
+
+import { Microphone } from "./microphone.js";
+import { Player } from "./player.js";
+import { Refused, Wire } from "./wire.js";
+import { ENDS, NOTICES, microphoneFault } from "./words.js";
+
+const SPEECH = 0.02; // level: louder than a quiet room, -34 dB
+const KEPT = "talk"; // in the tab's storage: a reload joins the talk again
+
+export function keptTalk() {
+  return JSON.parse(sessionStorage.getItem(KEPT));
+}
+
+export class Talk {
+  // `page` shows: `state(name)`, `level(number)`, `message(message)`, `notice(text)`,
+  // `lost(wire)`, `microphone(off|on|muted)`, `suspended(yes)` and `over()`.
+  constructor(page, csrf) {
+    this.page = page;
+    this.link = "connecting"; // open, lost, over
+    this.answering = false; // from the user's last word to the end of an answer
+    this.lostSpeech = false; // the user may have spoken while nobody heard it
+    this.asked = new Set(); // calls that wait for the user's consent
+    this.unsaid = []; // what waits for the connection
+    this.closed = false;
+    this.wire = new Wire({
+      csrf,
+      hello: () => ({ rate: this.microphone.rate, played: this.player.positions }),
+      on: {
+        message: (message) => this.take(message),
+        sound: (buffer) => this.player.write(buffer),
+        lost: () => this.lose(),
+        failed: (error) => this.over(error?.message ?? NOTICES.unreachable),
+        ended: (code) => this.over(this.reason ?? ENDS[code] ?? ENDS[1000]),
+      },
+    });
+  }
+
+  // Open everything, with or without the microphone; `talk` joins one again.
+  async start({ talk = null, speak, echoControl }) {
+    this.show();
+    try {
+      this.player = await Player.open((part) => this.heard(part));
+      this.microphone = await Microphone.prepare({
+        sound: (pcm, level) => this.speak(pcm, level),
+        lost: () => {
+          this.page.notice(NOTICES.microphoneLost);
+          this.showMicrophone();
+        },
+      });
+      this.watchGesture();
+      if (speak) await this.startMicrophone(echoControl);
+      await this.wire.connect(talk);
+    } catch (error) {
+      if (!(error instanceof Refused || error instanceof TypeError)) throw error;
+      this.over(error instanceof Refused ? error.message : NOTICES.unreachable);
+    }
+  }
+
+  async startMicrophone(echoControl) {
+    try {
+      if (navigator.mediaDevices === undefined) throw new DOMException("", "InsecureContextError");
+      await this.microphone.start({ echoControl });
+    } catch (error) {
+      this.page.notice(microphoneFault(error));
+    }
+    this.showMicrophone();
+    this.keep();
+  }
+
+  // The big button: on, or muted and back.
+  async toggleMicrophone(echoControl) {
+    if (this.microphone.on) this.microphone.mute(!this.microphone.muted);
+    else await this.startMicrophone(echoControl);
+    this.showMicrophone();
+    this.resume();
+  }
+
+  async changeEchoControl(echoControl) {
+    if (!this.microphone.on) return;
+    const { muted } = this.microphone;
+    await this.startMicrophone(echoControl);
+    if (muted) this.microphone.mute(true);
+    this.showMicrophone();
+  }
+
+  // Send words or an image; before the talk is open they wait for it.
+  say(message) {
+    this.resume();
+    if (this.wire.send(message)) this.answering = true;
+    else this.unsaid.push(message);
+    this.show();
+  }
+
+  approve(callId, approved, always) {
+    this.wire.send({ type: "approve", call_id: callId, approved, always });
+  }
+
+  // First be silent, then say so: by then the server knows how much was heard.
+  async interrupt() {
+    this.answering = false;
+    await this.player.clear();
+    this.wire.send({ type: "interrupt" });
+    this.show();
+  }
+
+  end() {
+    this.wire.send({ type: "bye" });
+    this.over(ENDS[1000]);
+  }
+
+  // -- what happens -------------------------------------------------------------------------------
+
+  take(message) {
+    this.takings[message.type]?.(message);
+    this.page.message(message);
+    this.show();
+  }
+
+  takings = {
+    ready: ({ rejoined, history }) => {
+      this.link = "open";
+      history.forEach((message) => this.takings[message.type]?.(message));
+      this.keep();
+      if (rejoined && this.lostSpeech) this.page.notice(NOTICES.rejoined);
+      this.lostSpeech = false;
+      this.unsaid.splice(0).forEach((message) => this.say(message));
+    },
+    audio: (part) => this.player.announce(part),
+    audio_done: (part) => this.player.end(part),
+    clear: async ({ n }) => {
+      await this.player.clear();
+      this.wire.send({ type: "cleared", n });
+      this.show();
+    },
+    speech: ({ speaking }) => (this.answering = !speaking),
+    answer: ({ state }) => (this.answering = state === "started"),
+    tool: ({ call_id, state }) => {
+      if (state === "needs_approval") this.asked.add(call_id);
+      else this.asked.delete(call_id);
+    },
+    error: () => (this.answering = false),
+    over: ({ reason }) => (this.reason = reason),
+  };
+
+  heard(position) {
+    this.wire.send({ type: "played", ...position });
+    this.show();
+  }
+
+  speak(pcm, level) {
+    this.page.level(this.microphone.muted ? 0 : level);
+    if (this.link === "lost" && level > SPEECH) this.lostSpeech = true;
+    if (!this.wire.sound(pcm, this.microphone.rate)) this.page.notice(NOTICES.slow);
+  }
+
+  lose() {
+    this.link = "lost";
+    this.page.lost(this.wire);
+    this.show();
+  }
+
+  over(reason) {
+    if (this.closed) return;
+    this.closed = true;
+    this.link = "over";
+    sessionStorage.removeItem(KEPT);
+    this.wire.close();
+    this.player?.close();
+    this.microphone?.close();
+    this.page.over(reason);
+  }
+
+  // -- what is shown ------------------------------------------------------------------------------
+
+  get state() {
+    if (this.link === "over") return "idle";
+    if (this.link !== "open") return this.link === "lost" ? "reconnecting" : "connecting";
+    if (this.player.playing) return "speaking";
+    if (this.asked.size > 0) return "asking";
+    if (this.answering) return "thinking";
+    if (this.microphone.on) return this.microphone.muted ? "muted" : "listening";
+    return "written";
+  }
+
+  get figures() {
+    const rate = `${(this.microphone.rate / 1000).toFixed(1)} kHz`;
+    const gaps = this.player.underruns;
+    return gaps === 0 ? rate : `${rate}, ${gaps} ${gaps === 1 ? "gap" : "gaps"} in what you heard`;
+  }
+
+  show() {
+    this.page.state(this.state);
+  }
+
+  showMicrophone() {
+    const { on, muted } = this.microphone;
+    this.page.microphone(on ? (muted ? "muted" : "on") : "off");
+    if (!on || muted) this.page.level(0);
+    this.show();
+  }
+
+  // Browsers let a page make sound only after a click or a key; a reload has had none.
+  watchGesture() {
+    const look = () => this.page.suspended(!this.closed && this.player.suspended);
+    for (const { context } of [this.player, this.microphone]) context.onstatechange = look;
+    this.resume();
+    setTimeout(look, 500);
+  }
+
+  resume() {
+    this.player?.resume();
+    this.microphone?.resume();
+  }
+
+  keep() {
+    if (this.wire.talk === null) return;
+    const kept = { talk: this.wire.talk, speak: this.microphone.on };
+    sessionStorage.setItem(KEPT, JSON.stringify(kept));
+  }
+}

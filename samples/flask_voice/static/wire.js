@@ -1,0 +1,170 @@
+// The talk's socket: opened by a ticket, opened again when it is lost.
+
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 4000;
+const SOUND_BEHIND_S = 1; // more than this in the socket's buffer: the network is too slow
+const EARLY_CHUNKS = 500; // 10 s: who speaks while a talk is opened is heard all the same
+
+// Codes that end a talk; with any other the connection is lost, and the talk waits.
+const ENDS = new Set([1000, 1001, 1008, 4000, 4001, 4002, 4004]);
+
+export class Refused extends Error {
+  constructor(status, { code, error }) {
+    super(error ?? `the server has answered ${status}`);
+    this.code = code ?? "";
+  }
+}
+
+export class Wire {
+  // `on` has the functions `message(message)`, `sound(buffer)`, `lost()` when it tries again,
+  // `failed(error)` when it has given up, and `ended(code)`.
+  constructor({ csrf, hello, on }) {
+    this.csrf = csrf;
+    this.hello = hello; // () => what the first message says
+    this.on = on;
+    this.talk = null;
+    this.socket = null;
+    this.rejoinS = 0;
+    this.ready = false;
+    this.early = []; // sound from before the talk was open; null from then on
+    this.closed = false;
+    this.deadline = null; // of the rejoining, while there is one
+    this.pauseMs = FIRST_PAUSE_MS;
+    this.timer = undefined;
+  }
+
+  get open() {
+    return this.socket?.readyState === WebSocket.OPEN && this.ready;
+  }
+
+  // Begin a talk, or join `talk` again; throws Refused, or a TypeError without a network.
+  async connect(talk = null) {
+    const { ticket, talk: named } = await this.ticket(talk);
+    if (this.closed) return;
+    this.talk = named;
+    const url = new URL(`talk?ticket=${encodeURIComponent(ticket)}`, document.baseURI);
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = new WebSocket(url);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", ...this.hello() }));
+    socket.onmessage = ({ data }) => this.take(data);
+    socket.onclose = ({ code }) => this.lose(code);
+    this.socket = socket;
+  }
+
+  async ticket(talk) {
+    const answer = await fetch("talks", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-CSRF-Token": this.csrf },
+      body: JSON.stringify({ talk }),
+    });
+    const told = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new Refused(answer.status, told);
+    return told;
+  }
+
+  send(message) {
+    if (this.open) this.socket.send(JSON.stringify(message));
+    return this.open;
+  }
+
+  // Send a chunk of the microphone's; false if it is lost because the network is too slow.
+  sound(pcm, rate) {
+    if (!this.open) {
+      if (this.early?.push(pcm) > EARLY_CHUNKS) this.early.shift();
+      return true;
+    }
+    if (this.socket.bufferedAmount > SOUND_BEHIND_S * rate * 2) return false;
+    this.socket.send(pcm);
+    return true;
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.drop();
+  }
+
+  // Without a network a socket may look well for minutes: do not wait for its end.
+  offline() {
+    if (this.socket === null) return;
+    this.drop();
+    this.lose(1006);
+  }
+
+  online() {
+    if (this.timer === undefined) return; // it is not waiting
+    clearTimeout(this.timer);
+    this.rejoin();
+  }
+
+  get secondsLeft() {
+    return Math.max(0, Math.ceil((this.deadline - Date.now()) / 1000));
+  }
+
+  drop() {
+    if (this.socket === null) return;
+    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
+    this.socket.close(1000);
+    this.socket = null;
+  }
+
+  take(data) {
+    if (data instanceof ArrayBuffer) {
+      this.on.sound(data);
+      return;
+    }
+    const message = JSON.parse(data);
+    if (message.type === "ready") {
+      this.ready = true;
+      this.rejoinS = message.rejoin_s;
+      this.deadline = null;
+      this.early?.forEach((pcm) => this.socket.send(pcm));
+      this.early = null;
+    }
+    this.on.message(message);
+  }
+
+  lose(code) {
+    this.socket = null;
+    this.ready = false;
+    if (this.closed) return;
+    if (ENDS.has(code)) {
+      this.closed = true;
+      this.on.ended(code);
+      return;
+    }
+    if (this.deadline === null) {
+      this.deadline = Date.now() + this.rejoinS * 1000;
+      this.pauseMs = FIRST_PAUSE_MS;
+    }
+    this.again();
+  }
+
+  again() {
+    if (this.secondsLeft === 0) {
+      this.closed = true;
+      this.on.failed(null);
+      return;
+    }
+    this.on.lost();
+    this.timer = setTimeout(() => this.rejoin(), this.pauseMs);
+    this.pauseMs = Math.min(this.pauseMs * 2, LONGEST_PAUSE_MS);
+  }
+
+  async rejoin() {
+    this.timer = undefined;
+    try {
+      await this.connect(this.talk);
+    } catch (error) {
+      if (this.closed) return;
+      if (!(error instanceof Refused)) {
+        this.again();
+        return;
+      }
+      this.closed = true;
+      this.on.failed(error);
+    }
+  }
+}
