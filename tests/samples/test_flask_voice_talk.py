@@ -13,16 +13,22 @@ from guards import GUARD_S, Guard, VirtualClock
 
 from realtime_sync import ConnectError, ConnectionClosedError
 from realtime_sync.agents import (
+    AssistantAudio,
+    AssistantMessageItem,
     RealtimeAgent,
     RealtimeAgentEndEvent,
     RealtimeAudio,
     RealtimeAudioInterrupted,
     RealtimeEventInfo,
+    RealtimeHistoryUpdated,
     RealtimeModelAudioEvent,
+    RealtimeModelTranscriptDeltaEvent,
+    RealtimeRawModelEvent,
     RunContextWrapper,
 )
 from samples.flask_voice.playback import PageTracker
 from samples.flask_voice.talk import Talk
+from samples.flask_voice.view import Latency, View
 
 INFO = RealtimeEventInfo(RunContextWrapper[Any](None))
 AGENT = RealtimeAgent[Any](name="Guide")
@@ -289,3 +295,25 @@ def test_a_talk_may_be_ended_while_it_begins(room: Room) -> None:
     assert until(page, "over")[-1]["reason"] == "You have logged out."
     assert Guard().get(page.told, "the close")[0] == 4001
     Guard().until(lambda: room.session.is_closed, "the end of the session")
+
+
+def test_of_an_answer_that_was_cut_the_heard_words_are_shown() -> None:
+    view = View(tools=frozenset(), heard=lambda _: "Once", latency=Latency())
+
+    def said(words: str) -> RealtimeHistoryUpdated:
+        content = [AssistantAudio(transcript=words)]
+        return RealtimeHistoryUpdated([AssistantMessageItem(item_id="a", content=content)], INFO)
+
+    def words(delta: str) -> RealtimeRawModelEvent:
+        return RealtimeRawModelEvent(RealtimeModelTranscriptDeltaEvent("a", delta, "resp"), INFO)
+
+    assert [message["text"] for message in view.take(said("Once upon"))] == ["Once upon"]
+    assert view.take(words(" a")) == [{"type": "words", "item_id": "a", "delta": " a"}]
+    assert view.take(said("Once upon a")) == [], "the page knows that"
+    (cut,) = view.take(RealtimeAudioInterrupted(INFO, "a", 0))
+    assert (cut["text"], cut["interrupted"], cut["final"]) == ("Once", True, True)
+    assert view.take(words(" time")) == [], "nobody has heard them"
+    assert view.take(said("Once upon a time")) == []
+    assert view.history == [cut]
+    assert view.take(RealtimeHistoryUpdated([], INFO)) == [{"type": "gone", "item_id": "a"}]
+    assert view.history == []
