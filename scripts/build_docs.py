@@ -2,10 +2,11 @@
 
     python scripts/build_docs.py [FOLDER]
 
-The pages are those that are read in the repository: README.md, CHANGELOG.md, docs/ and the index of
-the samples. They are copied to `docs` beside the site with what only a site needs: an outline (from
-docs/index.md), a page for each sample, and the reference (scripts/write_reference.py). A warning is
-an error, and so is anything that a page would fetch from the network.
+The pages are those that are read in the repository: README.md, CHANGELOG.md, docs/, the index of
+the samples and the pages of their folders. They are copied to `docs` beside the site with what only
+a site needs: an outline (from docs/index.md), a page for each sample, and the reference
+(scripts/write_reference.py). A warning is an error, and so is anything that a page would fetch from
+the network.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ SETTINGS = ROOT / "docs" / "site"
 INDEX = "docs/index.md"
 
 _ENTRY = re.compile(r"^(?P<indent> *)- \[(?P<title>[^]]+)\]\((?P<path>[^)#]+)\)", re.MULTILINE)
+_ORPHAN = "---\norphan: true\n---\n"  # of a page that no outline has
 _LINK = re.compile(r"(?<!!)\[(?P<text>[^]]+)\]\((?P<path>[^)#:\s]+)(?P<anchor>#[^)\s]*)?\)")
 _FETCHED = re.compile(
     r"""<(?:script|img|iframe|source|audio|video)\b[^>]*\bsrc=["'](?P<src>(?:https?:)?//[^"']+)
@@ -57,8 +59,11 @@ def write_pages(target: Path) -> None:
     """Write what Sphinx reads into ``target``."""
     for name in ("README.md", "CHANGELOG.md", "samples/README.md"):
         _copy(target, ROOT / name)
-    for path in sorted((ROOT / "docs").glob("*.*")):
-        _copy(target, path)
+    for pattern in ("*.*", "images/*"):
+        for path in sorted((ROOT / "docs").glob(pattern)):
+            _copy(target, path)
+    for path in sorted((ROOT / "samples").glob("*/README.md")):
+        _copy(target, path, _ORPHAN)
     for path in shown_samples():
         _write_sample(target, path)
     for module in public_modules():
@@ -86,11 +91,11 @@ def fetched_urls(site: Path) -> list[str]:
     return found
 
 
-def _copy(target: Path, path: Path) -> None:
+def _copy(target: Path, path: Path, before: str = "") -> None:
     copy = target / path.relative_to(ROOT)
     copy.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".md":
-        copy.write_text(_with_links(path), encoding="utf-8")
+        copy.write_text(before + _with_links(path), encoding="utf-8")
     else:
         shutil.copy(path, copy)
 
@@ -116,7 +121,7 @@ def _write_sample(target: Path, path: Path) -> None:
     page = target / f"{name}.md"
     page.parent.mkdir(parents=True, exist_ok=True)
     text = path.read_text(encoding="utf-8").rstrip("\n")
-    page.write_text(f"---\norphan: true\n---\n# {name}\n\n````{language}\n{text}\n````\n", "utf-8")
+    page.write_text(f"{_ORPHAN}# {name}\n\n````{language}\n{text}\n````\n", "utf-8")
 
 
 def _write_outline(target: Path) -> None:

@@ -10,7 +10,7 @@ from embedded import QUESTIONS
 from guards import Guard
 from monitor import as_samples, find
 from sound_card import SoundCard
-from voice_page import serving_the_page, visiting
+from voice_page import expect, serving_the_page, visiting
 
 pytestmark = [
     pytest.mark.timeout(120),
@@ -29,7 +29,7 @@ def test_a_question_and_its_answer(sound_card: SoundCard, tmp_path: Path, guard:
                 sound_card.speak(QUESTIONS / "time.wav")
                 item_id = visit.waits_for_answer(1)
                 visit.has_heard(item_id, setup.provider.samples(item_id))
-            visit.page.wait_for_function("document.querySelector('.latency') !== null")
+            expect(visit.rows("assistant").locator(".latency")).to_have_count(1)
             assert visit.words("user") == ["what time is it"]
         browser.close()
         sent = as_samples(setup.provider.audio(item_id))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages import PAGES
+from pages import PAGES, links
 from programs import REPOSITORY
 
 SCRIPTS = REPOSITORY / "scripts"
@@ -86,6 +86,17 @@ def test_a_link_to_a_sample_shows_it(site: Path) -> None:
     assert 'href="demo.py.html"' in (site / "samples" / "README.html").read_text("utf-8")
     page = (site / "samples" / "demo.py.html").read_text("utf-8")
     assert "A spoken conversation with no key" in unescape(re.sub(r"<[^>]+>", "", page))
+
+
+@pytest.mark.xdist_group("site")
+@pytest.mark.timeout(_LIMIT_S + 60)
+def test_the_page_of_a_sample_and_the_pictures_of_the_documents_are_there(site: Path) -> None:
+    text = (site / "samples" / "django_desk" / "README.html").read_text("utf-8")
+    assert 'href="../../docs/web_django.html"' in text
+    shown = {Path(link).name for page in PAGES for link in links(page)}
+    pictures = {name for name in shown if name.endswith((".png", ".svg"))}
+    assert "django_desk_wide.png" in pictures
+    assert pictures <= {path.name for path in (site / "_images").iterdir()}
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,19 @@ def test_frames_of_20_ms_go_out_and_then_a_hang_up() -> None:
     assert stream == frame(0x10, SOUND) + frame(0x10, second) + END
 
 
+def test_a_machine_that_has_vanished_is_noticed_and_no_frame_waits_for_another() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()),
+    ):
+        link, _ = listener.accept()
+        call = AudioSocket(link)
+        assert link.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert link.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        call.close()
+        assert link.fileno() == -1, "a call that was never entered keeps nothing"
+
+
 def test_what_is_no_socket_is_refused() -> None:
     with pytest.raises(ConfigError, match="takes a connected TCP socket, not 7"):
         AudioSocket(7)  # type: ignore[arg-type]
@@ -337,7 +350,15 @@ def test_a_port_that_is_taken() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"handler": 7}, {"port": 65_536}, {"max_calls": 0}, {"host": 7}, {"start_timeout": -1}],
+    [
+        {"handler": 7},
+        {"port": 65_536},
+        {"max_calls": 0},
+        {"host": 7},
+        {"start_timeout": -1},
+        {"send_timeout": 0},
+        {"silence_timeout": "30"},
+    ],
 )
 def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):

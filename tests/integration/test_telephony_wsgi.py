@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 from xml.etree import ElementTree
 
@@ -21,7 +22,7 @@ from twilio_phone import CALL_SID, TwilioPhone
 from wsgi_servers import WebServer, descriptors, web_server
 
 from realtime_sync.audio import encode_ulaw
-from realtime_sync.telephony import dtmf_tones
+from realtime_sync.telephony import TwilioSignature, dtmf_tones
 
 HZ = 8_000
 CROWD = 1_000
@@ -148,10 +149,12 @@ def test_the_program_of_the_page_answers_a_call(ws_server: Server, tmp_path: Pat
     blocks = python_blocks(REPOSITORY / "docs" / "telephony.md")
     (program,) = [b.code for b in blocks if Path(__file__).name in (b.not_run or "")]
     (tmp_path / "phone.py").write_text(program, encoding="utf-8")
+    twilio = TwilioSignature("12345", public_url="https://phone.test")
     environment = {
         "OPENAI_API_KEY": ws_server.key,
         "OPENAI_BASE_URL": ws_server.url,
         "PUBLIC_URL": "https://phone.test",
+        "TWILIO_AUTH_TOKEN": "12345",
     }
     with web_server(
         "gthread",
@@ -162,12 +165,18 @@ def test_the_program_of_the_page_answers_a_call(ws_server: Server, tmp_path: Pat
         app="phone:app",
         code=0,
     ) as web:
-        asking = Request(f"http://localhost:{web.port}/voice", method="POST")
-        with build_opener(ProxyHandler({})).open(asking, timeout=GUARD_S) as answer:
+        url = f"http://localhost:{web.port}/voice"
+        signed = twilio.sign("/voice", form={"CallSid": CALL_SID})
+        opener = build_opener(ProxyHandler({}))
+        with pytest.raises(HTTPError, match="403"):
+            opener.open(Request(url, signed.body), timeout=GUARD_S)
+        asking = Request(url, signed.body, dict(signed.headers))
+        with opener.open(asking, timeout=GUARD_S) as answer:
             stream = ElementTree.fromstring(answer.read()).find("Connect/Stream")
         assert stream is not None
         assert stream.attrib == {"url": "wss://phone.test/call"}
-        with TwilioPhone(web.url("call")) as phone:
+        signed = twilio.sign(stream.attrib["url"])
+        with TwilioPhone(web.url("call"), headers=signed.headers) as phone:
             phone.say(question("hello", hz=HZ))
             phone.wait_for(lambda: phone.played > 20, "an answer")
             phone.hang_up()

@@ -40,6 +40,7 @@ def running(teller: Teller, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         environment = {
             "DJANGO_DEBUG": "1",  # so that it has its script and its style
             "DESK_DATA": str(tmp_path_factory.mktemp("desk")),
+            "DESK_HEARTBEAT_S": "0.1",  # by which it is noticed who leaves
             "OPENAI_API_KEY": provider.api_key,
             "OPENAI_BASE_URL": provider.url,
         }
@@ -108,15 +109,15 @@ def test_an_answer_appears_as_it_is_written(page: Page, teller: Teller, guard: G
 
 
 def test_an_answer_is_stopped(page: Page, running: Desk, teller: Teller, guard: Guard) -> None:
-    """The desk notices it, and has what was said in its log."""
+    """The desk notices it by a heartbeat, and has what was said in its log."""
     page.get_by_label("Your question").fill("Tell me a story.")
     page.get_by_role("button", name="Ask").click()
     expect(page.locator(".turn.assistant .words")).to_have_text("Once ")
     guard.get(teller.begun, "the first half")
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("You stopped the answer.")).to_be_visible()
-    teller.go_on.release()  # the next words are written to nobody
     guard.until(lambda: "the visitor left" in running.log(), "a line of the log")
+    teller.go_on.release()
     page.reload()
     expect(page.get_by_text("You left before the end.")).to_be_visible()
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import struct
+import wave
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +17,7 @@ from browser import serving_pages
 from chromium import CHROMIUM, Browsers, browsers, write_speech
 from fault_proxy import FaultProxy
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, FilePayload, Page
+from playwright.sync_api import Browser, FilePayload, Page, Route
 from programs import REPOSITORY
 from raw_page import USERS
 from voice_page import Setup, Visit, expect, serving_the_page, visiting
@@ -101,6 +102,32 @@ def test_an_interruption_is_exact(chromium: Browsers, setup: Setup, tmp_path: Pa
     behind = rest[np.flatnonzero(story[:counted][::-1])[0] :]
     assert np.max(np.abs(behind[:FADE] - fading)) < 2
     assert not take(behind[FADE:], answer).any()
+
+
+def test_who_speaks_early_is_heard(chromium: Browsers, setup: Setup, tmp_path: Path) -> None:
+    speech = write_speech(tmp_path / "speech.wav", ["time"])
+    browser = chromium.start(speech=speech)
+    with visiting(browser, setup.url, echo_control=False) as visit:
+        waiting: list[Route] = []
+        visit.page.route("**/talks", lambda route: waiting.append(route))
+        visit.page.locator("#microphone").click()
+        level = visit.page.locator("#level")
+        visit.until(lambda: level.evaluate("meter => meter.value > 0.3"), "a loud voice")
+        visit.until(lambda: level.evaluate("meter => meter.value < 0.1"), "silence")
+        assert visit.spoken == []
+        visit.until(lambda: waiting, "the page's request")[0].continue_()
+        visit.waits_for_answer(1)
+        assert visit.words("user") == ["what time is it"]
+        hello, chunks = visit.said[0], [*visit.spoken]
+    browser.close()
+
+    # And it was sent as the microphone has heard it, in chunks of 20 ms.
+    assert {len(chunk) for chunk in chunks} == {hello["rate"] // 50 * 2}
+    with wave.open(str(speech)) as file:
+        assert file.getframerate() == hello["rate"]
+        said = np.trim_zeros(np.frombuffer(file.readframes(file.getnframes()), "<i2"))
+    heard = np.trim_zeros(np.frombuffer(b"".join(chunks), "<i2"))
+    assert np.max(np.abs(heard[: len(said)].astype(int) - said)) <= 1
 
 
 def test_three_talk_at_once(chromium: Browsers, setup: Setup, tmp_path: Path) -> None:
@@ -235,6 +262,27 @@ def test_images(visit: Visit, setup: Setup) -> None:
     assert [url.partition(",")[0] for url in urls] == ["data:image/jpeg;base64"] * 3
     visit.page.locator("#image").set_input_files(picture | {"buffer": b"no picture"})
     expect(visit.page.locator("#notice")).to_contain_text("no image")
+
+
+def test_rows_stand_where_they_belong(visit: Visit) -> None:
+    keys = visit.page.evaluate("""async () => {
+        const { Transcript } = await import("/static/transcript.js");
+        const transcript = new Transcript(document.createElement("ol"), () => {});
+        const item = (item_id, after, text) => transcript.show({
+            type: "item", item_id, after, text, role: "user", images: 0, final: true,
+        });
+        item("a", null, "a");
+        transcript.show({ type: "tool", call_id: "t", name: "t", arguments: "{", state: "done" });
+        item("c", null, "c");
+        item("b", "a", "b");
+        item("a", null, "A");
+        item("d", "c", "d");
+        item("e", "d", "e");
+        transcript.show({ type: "gone", item_id: "d" });
+        transcript.show({ type: "words", item_id: "e", delta: "!" });
+        return [...transcript.list.children].map((row) => row.querySelector(".words").textContent);
+    }""")
+    assert keys == ["A", "({) has returned: undefined", "b", "c", "e!"]
 
 
 GIVE_IMAGE = """async (kind) => {

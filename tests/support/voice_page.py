@@ -116,6 +116,7 @@ class Visit:
     Attributes:
         page: of playwright.
         said: the messages that the page has sent, in all of its sockets.
+        spoken: the sound that it has sent, chunk by chunk.
         told: those that it got, without the sound.
         problems: what went wrong in the page's scripts.
     """
@@ -135,6 +136,7 @@ class Visit:
         self.page: Page = self.context.new_page()
         self.url = url
         self.said: list[Message] = []
+        self.spoken: list[bytes] = []
         self.told: list[Message] = []
         self.problems: list[str] = []
         self.page.on("websocket", self._record)
@@ -145,12 +147,18 @@ class Visit:
             self.page.add_init_script('localStorage.setItem("echo-control", "off")')
 
     def _record(self, socket: WebSocket) -> None:
-        def take(record: list[Message], payload: str | bytes) -> None:
+        def sent(payload: str | bytes) -> None:
             if isinstance(payload, str):
-                record.append(json.loads(payload))
+                self.said.append(json.loads(payload))
+            else:
+                self.spoken.append(payload)
 
-        socket.on("framesent", lambda payload: take(self.said, payload))
-        socket.on("framereceived", lambda payload: take(self.told, payload))
+        def received(payload: str | bytes) -> None:
+            if isinstance(payload, str):
+                self.told.append(json.loads(payload))
+
+        socket.on("framesent", sent)
+        socket.on("framereceived", received)
 
     def log_in(self, name: str = USERS[0]) -> None:
         """Come to the page, by way of the login."""

@@ -197,6 +197,16 @@ def test_a_function_that_raises_hangs_up() -> None:
     assert desk.calls.names() == ["accept", "hangup"]
 
 
+def test_a_fault_is_told_also_when_the_caller_has_gone_meanwhile() -> None:
+    def on_call(call: SipCall, session: Session) -> None:
+        raise ValueError("a fault of the program")
+
+    desk = Desk(on_call=on_call)
+    desk.calls.failures["hangup"] = gone()
+    with pytest.raises(ValueError, match="a fault of the program"):
+        desk.answer()
+
+
 def test_a_404_of_the_programs_own_is_a_fault_like_any_other() -> None:
     def on_call(call: SipCall, session: Session) -> None:
         raise gone()

@@ -207,6 +207,7 @@ def test_a_far_end_that_takes_nothing_is_given_up(
         guard.wait(link.entered, "the send")
         if ended_by == "reader":
             assert door.receive() is None
+            guard.join(sending)
         door.close()
         guard.join(sending)
     assert sent == [False]
