@@ -72,9 +72,11 @@ class Calls:
         if greeting is None:
             log.warning("a stream of the call %s is refused: its token is wrong or used", sid)
             return
-        outcome: Outcome = "failed"
+        outcome: Outcome = "cut"  # where not even the clip can be heard, as without a recording
         try:
             outcome = self._talk(line, greeting)
+        except Exception:
+            log.exception("call %s can't be held", sid)
         finally:
             # Before the stream ends, for Twilio asks at once what is next.
             self._talks.end(sid, outcome)

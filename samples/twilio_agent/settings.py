@@ -85,7 +85,7 @@ def _numbers(text: str) -> dict[str, str]:
             raise ConfigError(
                 f"TRANSFER_TO has {entry!r}, which is no name with a number; write desk=+15550111"
             )
-        numbers[name] = number
+        numbers[name.lower()] = number  # a model may write it either way
     return numbers
 
 

@@ -43,7 +43,7 @@ CALLEE, GREETING = "+15550123", "Hello."
 
 
 def test_settings_are_those_of_the_environment() -> None:
-    more = {"TRANSFER_TO": "desk=+15550111, billing = +15550112,", "MAX_CALLS": "3", "DRAIN_S": ""}
+    more = {"TRANSFER_TO": "Desk=+15550111, billing = +15550112,", "MAX_CALLS": "3", "DRAIN_S": ""}
     settings = Settings.from_environment(ENVIRONMENT | more)
     assert settings.media_url == "wss://phone.example.com/media"
     assert settings.transfer_to == {"desk": "+15550111", "billing": "+15550112"}
