@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import struct
 import wave
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import serving_pages
-from chromium import CHROMIUM, Browsers, browsers, write_speech
+from chromium import CHROMIUM, Browsers, browsers, check_picture, write_speech
 from fault_proxy import FaultProxy
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, FilePayload, Page, Route
-from programs import REPOSITORY
 from raw_page import USERS
 from voice_page import Setup, Visit, expect, serving_the_page, visiting
 
@@ -349,9 +346,9 @@ def test_looks(browser: Browser, setup: Setup, scheme: str) -> None:
         assert (red + green + blue < 384) == (scheme == "dark")
         for name in ("body", ".user", "#state", ".choice button", "#transcript li"):
             assert contrast(page, name) >= 4.5, f"{name} can be read"
-        picture(visit, f"flask_voice_narrow_{scheme}")
+        check_picture(visit.page, f"flask_voice_narrow_{scheme}")
         page.set_viewport_size({"width": 900, "height": 720})
-        picture(visit, f"flask_voice_{scheme}")
+        check_picture(visit.page, f"flask_voice_{scheme}")
         page.set_viewport_size(narrow)
         page.get_by_role("button", name="Approve book_trip", exact=True).click()
         visit.write("a" * 1000)
@@ -383,23 +380,6 @@ def contrast(page: Page, selector: str) -> float:
 
     darker, lighter = sorted((luminance("color"), luminance("backgroundColor")))
     return (lighter + 0.05) / (darker + 0.05)
-
-
-def picture(visit: Visit, name: str) -> None:
-    """Check the picture of the documents; FLASK_VOICE_PICTURES=1 takes it anew."""
-    path = REPOSITORY / "docs" / "images" / f"{name}.png"
-    visit.page.evaluate("document.activeElement.blur()")
-    png = visit.page.screenshot()
-    if os.environ.get("FLASK_VOICE_PICTURES"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(png)
-    assert size_of(path.read_bytes()) == size_of(png), "FLASK_VOICE_PICTURES=1 takes it anew"
-
-
-def size_of(png: bytes) -> tuple[int, int]:
-    """Return a picture's width and height."""
-    assert png.startswith(b"\x89PNG")
-    return struct.unpack(">II", png[16:24])
 
 
 # -- what goes wrong -------------------------------------------------------------------------------

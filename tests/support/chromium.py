@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import wave
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from embedded import question, silence
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from programs import REPOSITORY
 
-__all__ = ["CHROMIUM", "Browsers", "browsers", "write_speech"]
+__all__ = ["CHROMIUM", "Browsers", "browsers", "check_picture", "write_speech"]
 
 CHROMIUM = shutil.which("chromium")
 
@@ -104,3 +106,25 @@ def write_speech(path: Path, said: Sequence[str | int]) -> Path:
                 else question(each, hz=_SPEECH_HZ)
             )
     return path
+
+
+def check_picture(page: Page, name: str) -> None:
+    """Check that a page is as large as its picture in docs/images.
+
+    REALTIME_SYNC_SCREENSHOTS=1 takes it anew. What is in it is checked by the test that shows it:
+    pixels differ by fonts and versions.
+    """
+    path = REPOSITORY / "docs" / "images" / f"{name}.png"
+    page.evaluate("document.activeElement.blur()")
+    png = page.screenshot()
+    if os.environ.get("REALTIME_SYNC_SCREENSHOTS"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(png)
+    assert _size_of(path.read_bytes()) == _size_of(png), "REALTIME_SYNC_SCREENSHOTS=1 takes it anew"
+
+
+def _size_of(png: bytes) -> tuple[int, int]:
+    """Return a picture's width and height."""
+    assert png.startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
