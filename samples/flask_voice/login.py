@@ -59,8 +59,8 @@ class Users:
     def in_file(cls, path: Path) -> Users:
         """Return those of a file with a line ``name:hash`` for each."""
         lines = path.read_text(encoding="utf-8").splitlines()
-        pairs = (line.partition(":")[::2] for line in lines if line.strip())
-        return cls(dict(pairs))
+        pairs = (line.partition(":") for line in lines if line.strip())
+        return cls({name: hashed for name, _, hashed in pairs})
 
     def has(self, name: str, password: str) -> bool:
         """Whether this is the password of that user."""
