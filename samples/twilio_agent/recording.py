@@ -86,8 +86,10 @@ class Recording(RealtimeRunHooks[Any]):
 
     def close(self) -> None:
         """Complete both files."""
-        self._recorder.close()
-        self._file.close()
+        try:
+            self._recorder.close()
+        finally:
+            self._file.close()
 
     def __enter__(self) -> Recording:
         return self

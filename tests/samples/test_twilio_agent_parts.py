@@ -43,7 +43,7 @@ CALLEE, GREETING = "+15550123", "Hello."
 
 
 def test_settings_are_those_of_the_environment() -> None:
-    more = {"TRANSFER_TO": "desk=+15550111, billing = +15550112,", "MAX_CALLS": "3", "DRAIN_S": ""}
+    more = {"TRANSFER_TO": "Desk=+15550111, billing = +15550112,", "MAX_CALLS": "3", "DRAIN_S": ""}
     settings = Settings.from_environment(ENVIRONMENT | more)
     assert settings.media_url == "wss://phone.example.com/media"
     assert settings.transfer_to == {"desk": "+15550111", "billing": "+15550112"}
@@ -66,7 +66,10 @@ def test_what_is_missing_is_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("TRANSFER_TO", "+15550111"), ("TRANSFER_TO", "desk="), ("MAX_CALLS", "0"),
-     ("MAX_CALLS", "many"), ("DRAIN_S", "nan"), ("DRAIN_S", "0.5")],
+     ("MAX_CALLS", "many"), ("DRAIN_S", "nan"), ("DRAIN_S", "0.5"),
+     ("TRANSFER_TO", "desk=5550111"), ("TWILIO_FROM", "5550100"),
+     ("PUBLIC_URL", "HTTPS://phone.example.com"), ("PUBLIC_URL", "phone.example.com"),
+     ("PUBLIC_URL", " https://phone.example.com"), ("PUBLIC_URL", "https://example.com/?a=b")],
 )  # fmt: skip
 def test_what_is_wrong_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
