@@ -191,16 +191,20 @@ class AudioSocketServer(Uncopied):
 
     def _accept(self, listener: sockets.socket) -> None:
         while not self._draining.is_set:
-            if (link := self._next(listener)) is not None:
-                self._take(self._call_on(link))
+            if (call := self._next(listener)) is not None:
+                self._take(call)
 
-    def _next(self, listener: sockets.socket) -> sockets.socket | None:
+    def _next(self, listener: sockets.socket) -> AudioSocket | None:
+        link = None
         try:
-            return listener.accept()[0]
+            link = listener.accept()[0]
+            return self._call_on(link)  # which takes descriptors of its own
         except TimeoutError:
             return None  # nobody has called
         except OSError as exc:  # the caller has left again, or there are no descriptors left
             log.warning("a call could not be accepted: %s", exc)
+            if link is not None:
+                link.close()
             self._draining.wait(Deadline(_LOOK_S))
             return None
 

@@ -17,6 +17,7 @@ from .agents import AGENT, CONFIG, GREETING, provider
 log = logging.getLogger("asterisk_agent")
 
 _LAST_WORDS_S = 20.0
+_MOST_DRAIN_S = 86_400
 
 
 class Desk:
@@ -74,6 +75,8 @@ def main() -> None:
     parser.add_argument("--max-calls", type=int, default=20, help="one more is hung up")
     parser.add_argument("--drain", type=float, default=30, help="seconds for calls to end")
     options = parser.parse_args()
+    if not 0 <= options.drain <= _MOST_DRAIN_S:
+        parser.error(f"--drain is {options.drain:g}; give seconds, 0 to {_MOST_DRAIN_S}")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     ending: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):

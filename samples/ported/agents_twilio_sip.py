@@ -35,6 +35,7 @@ def observe(call: SipCall, session: RealtimeSession[SipCall]) -> None:
 
 
 app = Flask(__name__)
+app.config["MAX_CONTENT_LENGTH"] = 1 << 16  # read before anybody knows who has sent it
 calls = SipCalls(
     lambda call: get_starting_agent(),
     client=OpenAI(),

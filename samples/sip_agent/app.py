@@ -16,6 +16,7 @@ from realtime_sync.telephony import SipCalls
 from .agents import CONFIG, GREETING, agent_for, over, talk
 
 app = Flask(__name__)
+app.config["MAX_CONTENT_LENGTH"] = 1 << 16  # read before anybody knows who has sent it
 calls = SipCalls(
     agent_for, client=OpenAI(), greeting=GREETING, config=CONFIG, on_call=talk, on_end=over
 )

@@ -17,7 +17,7 @@ from realtime_sync import (
 )
 from realtime_sync.agents import OpenAIRealtimeWebSocketModel, RealtimeRunner, RealtimeSession
 from realtime_sync.audio import read_wav
-from realtime_sync.audio.base import SinkLike, SinkWrapper
+from realtime_sync.audio.base import Sink, SinkLike, SinkWrapper
 from realtime_sync.telephony import MediaStreams, TwilioCalls, dtmf_tones
 from realtime_sync.wsgi import WebSocket
 
@@ -86,24 +86,39 @@ class Calls:
 
     def _talk(self, line: MediaStreams, greeting: str) -> Outcome:
         sid = line.start.call_sid
-        with Recording(self._settings.recordings, sid) as recording:
-            sink = SharedSink(recording.sink(line.sink))
-            talk = Talk(sid, self._twilio, self._settings.transfer_to, sink)
-            try:
-                outcome = self._converse(line, recording, talk, greeting)
-            except RateLimitError as exc:
-                log.warning("call %s: the provider takes no more: %s", sid, exc)
-                outcome = "busy"
-            except Exception:
-                log.exception("call %s: the talk has failed", sid)
+        outcome: Outcome | None = None
+        try:
+            with Recording(self._settings.recordings, sid) as recording:
+                outcome = self._recorded(line, recording, greeting)
+                recording.note(end=outcome)
+        except (RealtimeError, OSError):  # the disk is full, for example
+            log.exception("call %s: the recording has failed", sid)
+            if outcome is None:  # nothing, or not all, was said of that
                 outcome = "failed"
-            if outcome == "failed":
-                sink.clear()
-                sink.write(self._sorry)
-                sink.flush()
-                sink.drain(_CLIP_S)
-            recording.note(end=outcome)
+                self._excuse(line.sink)
         return outcome
+
+    def _recorded(self, line: MediaStreams, recording: Recording, greeting: str) -> Outcome:
+        sid = line.start.call_sid
+        sink = SharedSink(recording.sink(line.sink))
+        talk = Talk(sid, self._twilio, self._settings.transfer_to, sink)
+        try:
+            outcome = self._converse(line, recording, talk, greeting)
+        except RateLimitError as exc:
+            log.warning("call %s: the provider takes no more: %s", sid, exc)
+            outcome = "busy"
+        except Exception:
+            log.exception("call %s: the talk has failed", sid)
+            outcome = "failed"
+        if outcome == "failed":
+            self._excuse(sink)
+        return outcome
+
+    def _excuse(self, sink: Sink) -> None:
+        sink.clear()
+        sink.write(self._sorry)
+        sink.flush()
+        sink.drain(_CLIP_S)
 
     def _converse(
         self, line: MediaStreams, recording: Recording, talk: Talk, greeting: str

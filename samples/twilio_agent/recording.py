@@ -28,7 +28,7 @@ class Recording(RealtimeRunHooks[Any]):
     whole at any moment, even if the process is killed.
 
     Args:
-        folder: of both files; it is made where there is none.
+        folder: of both files; it is made where there is none, for this user alone.
         name: of both files.
         rate: of the sound, in Hz.
 
@@ -39,7 +39,7 @@ class Recording(RealtimeRunHooks[Any]):
     """
 
     def __init__(self, folder: Path, name: str, *, rate: int = 8000) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._began = time.monotonic()
         # Line-buffered, so that what was said is the system's, and outlives this process.
         self._file = (folder / f"{name}.jsonl").open("a", buffering=1, encoding="utf-8")
@@ -86,8 +86,10 @@ class Recording(RealtimeRunHooks[Any]):
 
     def close(self) -> None:
         """Complete both files."""
-        self._recorder.close()
-        self._file.close()
+        try:
+            self._recorder.close()
+        finally:
+            self._file.close()
 
     def __enter__(self) -> Recording:
         return self

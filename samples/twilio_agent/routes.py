@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 _CALL_SID = re.compile(r"CA[0-9a-f]{32}")  # it becomes the name of a file
 _KEY = re.compile(r"[A-Za-z0-9._~-]{1,200}")
-_NUMBER = re.compile(r"\+[1-9]\d{6,14}")
+_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 _MAX_GREETING = 500
 _MAX_BODY = 1 << 16
 _STATUS_OF = {"placing": 202, "placed": 200, "refused": 502, "unknown": 504}
@@ -45,7 +45,7 @@ def create_app(settings: Settings, *, provider: OpenAI | Local, limit: WebSocket
     Raises:
         ConfigError: a setting is wrong.
     """
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)  # nothing is served but these
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
     bridge = _Bridge(settings, provider, limit)
     app.before_request(bridge.check)
@@ -177,7 +177,18 @@ def _ordered(body: object) -> tuple[str, str]:
         return "", ""
     if not isinstance(greeting, str) or not 0 < len(greeting.strip()) <= _MAX_GREETING:
         return "", ""
+    if not _is_unicode(greeting):
+        return "", ""
     return callee, greeting
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether text can be written down; JSON may hold halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _twiml(text: str) -> Response:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from realtime_sync import ConfigError
+from realtime_sync.telephony import dial_twiml
 
 __all__ = ["Settings"]
 
 _NEEDED = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM", "PUBLIC_URL", "CALLS_TOKEN")
+_PUBLIC_URL = re.compile(r"https?://[^\s?#]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +63,8 @@ class Settings:
         return cls(
             account_sid=environment["TWILIO_ACCOUNT_SID"],
             auth_token=environment["TWILIO_AUTH_TOKEN"],
-            caller_number=environment["TWILIO_FROM"],
-            public_url=environment["PUBLIC_URL"].rstrip("/"),
+            caller_number=_callable("TWILIO_FROM", environment["TWILIO_FROM"]),
+            public_url=_public_url(environment["PUBLIC_URL"]),
             calls_token=environment["CALLS_TOKEN"],
             transfer_to=_numbers(environment.get("TRANSFER_TO", "")),
             voicemail=environment.get("VOICEMAIL", ""),
@@ -85,8 +88,24 @@ def _numbers(text: str) -> dict[str, str]:
             raise ConfigError(
                 f"TRANSFER_TO has {entry!r}, which is no name with a number; write desk=+15550111"
             )
-        numbers[name.lower()] = number  # a model may write it either way
+        numbers[name.lower()] = _callable("TRANSFER_TO", number)  # whatever case a model writes
     return numbers
+
+
+def _callable(name: str, number: str) -> str:
+    try:
+        dial_twiml(number)
+    except ConfigError:
+        raise ConfigError(
+            f"{name} has {number!r}, which can't be called; write one such as +15550111"
+        ) from None
+    return number
+
+
+def _public_url(text: str) -> str:
+    if not _PUBLIC_URL.fullmatch(text):
+        raise ConfigError("PUBLIC_URL is no address; write one such as https://phone.example.com")
+    return text.rstrip("/")
 
 
 def _number(environment: Mapping[str, str], name: str, default: str) -> float:

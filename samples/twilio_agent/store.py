@@ -36,12 +36,13 @@ class Store:
     """Opens the file for each piece of work, so that threads, forks and kills do it no harm.
 
     Args:
-        path: the file; it is made where there is none, and grows by a row with each call.
+        path: the file; it is made where there is none, in a folder of this user's alone, and grows
+            by a row with each call.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with closing(self._connect()) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(_SCHEMA)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import queue
 import socket
@@ -289,6 +290,23 @@ def test_one_call_too_many_is_hung_up(caplog: pytest.LogCaptureFixture) -> None:
         first.hang_up()
         Guard().until(lambda: server.calls == 0, "the end of the first")
     assert "there are 1, as max_calls says" in caplog.text
+
+
+def test_without_descriptors_a_call_is_hung_up_and_the_next_one_taken(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> Any:
+        monkeypatch.undo()
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with serving(lambda call: None) as server:
+        monkeypatch.setattr(socket, "socketpair", fail)  # of which a call takes one
+        with AsteriskPhone(server.port) as first:
+            first.wait_for_end()
+        with AsteriskPhone(server.port) as second:
+            second.wait_for_end()
+    assert (first.hung_up, second.hung_up) == (False, True)
+    assert "a call could not be accepted: [Errno 24] Too many open files" in caplog.text
 
 
 def test_a_silent_connection_is_hung_up(caplog: pytest.LogCaptureFixture) -> None:

@@ -15,6 +15,8 @@ from embedded import question
 from guards import Guard
 from programs import REPOSITORY
 
+from samples.asterisk_agent.app import main
+
 
 class Running:
     """The program, as somebody starts it."""
@@ -73,6 +75,16 @@ def quiet(phone: AsteriskPhone) -> int:
 
     Guard().until(is_quiet, "silence")
     return seen[0]
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan"])
+def test_what_is_no_time_is_told_before_the_first_call(
+    seconds: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["app", "--port", "0", "--drain", seconds])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert f"--drain is {seconds}; give seconds" in capsys.readouterr().err
 
 
 def test_two_callers_keys_a_goodbye_and_the_end(running: Running) -> None:

@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 import threading
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,15 @@ def variables(server: Server) -> dict[str, str]:
     return {**key, "OPENAI_WEBHOOK_SECRET": SECRET, "DRAIN_S": "0"}
 
 
+def status_of_huge(address: str) -> int:
+    """Return what a body is answered that is too large to be read."""
+    with closing(HTTPConnection(address, timeout=GUARD_S)) as link:
+        link.putrequest("POST", "/webhook")
+        link.putheader("Content-Length", str(1 << 30))
+        link.endheaders()
+        return link.getresponse().status
+
+
 @pytest.mark.parametrize("options", [(), ("--preload",)], ids=["", "preload"])
 def test_the_end_of_a_worker_is_the_end_of_its_calls(
     tmp_path: Path, options: tuple[str, ...]
@@ -68,6 +79,7 @@ def test_the_end_of_a_worker_is_the_end_of_its_calls(
         options = ("--config", str(HOOKS), *options)
         with gunicorn(APP, tmp_path, *options, **variables(server)) as app:
             url = f"http://{app.address}/webhook"
+            assert status_of_huge(app.address) == 413
             call_id, body = provider.ring("<sip:+14155550123@example.com>")
             threads = [
                 threading.Thread(target=provider.deliver, args=(url, body)) for _ in range(10)

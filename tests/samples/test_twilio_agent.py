@@ -205,6 +205,7 @@ def test_only_what_twilio_has_signed_is_taken(
             assert running.send(path, good.body, wrong)[0] == 403
         assert running.send("/voice", good.body + b"&AnsweredBy=human", good.headers)[0] == 403
         assert running.send("/voice?ref=x", good.body, good.headers)[0] == 403
+        assert running.send("/static/x%0Dforged", method="GET")[0] == 404, "nothing to log"
         _check_json(running, twilio)
         _check_upgrade(running, twilio)
 
@@ -310,6 +311,23 @@ def test_a_talk_that_breaks_down_is_excused_and_handed_over(
         call = running.call()
         running.wait_said(call, GREETING)
         proxy.strike(Kind.GARBAGE)  # which ends a session for good
+        call.wait_ended()
+        assert call.dialled == [DESK]
+        wait_state(running, call, "failed")
+    assert is_heard_in(recording("sorry"), call.phone.heard())
+
+
+def test_a_recording_that_can_not_go_on_is_excused(
+    tmp_path: Path, desk: Server, twilio: TwilioService
+) -> None:
+    with bridge("gthread", tmp_path, desk, twilio) as running:
+        running.faults += ["has failed", "Traceback", "Error"]
+        call = running.call()
+        running.wait_said(call, GREETING)
+        (worker,) = psutil.Process(running.process.pid).children()
+        written = (running.folder / f"{call.sid}.wav").stat().st_size
+        worker.rlimit(psutil.RLIMIT_FSIZE, (max(written, 100_000), -1))  # as a disk that is full
+        call.phone.say(bytes(16 * 10_000))
         call.wait_ended()
         assert call.dialled == [DESK]
         wait_state(running, call, "failed")

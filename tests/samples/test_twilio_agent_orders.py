@@ -153,7 +153,8 @@ def test_a_call_that_twilio_refuses_was_not_placed(shop: Bridge, fault: Fault) -
 @pytest.mark.parametrize(
     "body",
     [None, [], {}, {"to": "0123"}, {"to": "+1555 0123"}, {"to": CALLEE, "greeting": " "},
-     {"to": CALLEE, "greeting": 3}, {"to": CALLEE, "greeting": "x" * 501}],
+     {"to": "+1\u0665550123"}, {"to": CALLEE, "greeting": 3}, {"to": CALLEE, "greeting": "x" * 501},
+     {"to": CALLEE, "greeting": "\ud83d"}],
 )  # fmt: skip
 def test_what_is_no_order_is_refused(shop: Bridge, body: object) -> None:
     assert order(shop, "bad", body)[0] == 400

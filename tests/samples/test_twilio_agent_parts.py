@@ -66,7 +66,10 @@ def test_what_is_missing_is_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("TRANSFER_TO", "+15550111"), ("TRANSFER_TO", "desk="), ("MAX_CALLS", "0"),
-     ("MAX_CALLS", "many"), ("DRAIN_S", "nan"), ("DRAIN_S", "0.5")],
+     ("MAX_CALLS", "many"), ("DRAIN_S", "nan"), ("DRAIN_S", "0.5"),
+     ("TRANSFER_TO", "desk=5550111"), ("TWILIO_FROM", "5550100"),
+     ("PUBLIC_URL", "HTTPS://phone.example.com"), ("PUBLIC_URL", "phone.example.com"),
+     ("PUBLIC_URL", " https://phone.example.com"), ("PUBLIC_URL", "https://example.com/?a=b")],
 )  # fmt: skip
 def test_what_is_wrong_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
@@ -331,3 +334,9 @@ def test_a_line_is_on_disk_as_soon_as_it_is_written(tmp_path: Path) -> None:
         assert written.pop("at_ms") >= 0
         assert written == {"who": "caller", "text": "Grüße\n…"}
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"CA1.jsonl", "CA1.wav"}
+
+
+def test_what_is_kept_is_for_nobody_else(tmp_path: Path) -> None:
+    Store(tmp_path / "a" / "calls.db")
+    Recording(tmp_path / "b", "CA1").close()
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in "ab"] == [0o700, 0o700]
