@@ -38,7 +38,7 @@ class AudioSocketServer(Uncopied):
     Args:
         handler: gets the `AudioSocket`, which has begun. When it returns, the call is hung up. What
             it raises is logged, and ends its call alone.
-        host: the address to listen at.
+        host: the address to listen at, of IPv4 or IPv6.
         port: 0 to 65535; 0 takes a free one.
         max_calls: so many calls at once; one more is hung up at once.
         start_timeout: seconds in which a call's UUID must come; one that stays silent is hung up.
@@ -118,13 +118,14 @@ class AudioSocketServer(Uncopied):
             ConcurrencyError: this is a forked child.
         """
         self._home.check()
+        host, port = self._address
+        family = sockets.AF_INET6 if ":" in host else sockets.AF_INET
         try:
-            listener = sockets.create_server(self._address)
+            listener = sockets.create_server(self._address, family=family)
         except OSError as exc:
-            host, port = self._address
             raise ConnectError(
-                f"can't listen at {host}:{port} ({exc.strerror or exc}): give another port, or "
-                "port=0 for a free one"
+                f"can't listen at {host}:{port} ({exc.strerror or exc}): give an address of this "
+                "machine as host, and as port one that is free, or 0 for any"
             ) from exc
         listener.settimeout(_LOOK_S)
         self._listener = listener

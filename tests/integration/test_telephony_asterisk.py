@@ -366,6 +366,16 @@ def test_a_port_that_is_taken() -> None:
         AudioSocketServer(print, port=server.port).start()
 
 
+def test_an_address_that_is_no_address_of_this_machine() -> None:
+    with pytest.raises(ConnectError, match=r"no\.invalid:0 .*: give an address of this machine"):
+        AudioSocketServer(print, host="no.invalid", port=0).start()
+
+
+def test_calls_by_ipv6() -> None:
+    with AudioSocketServer(print, host="::1", port=0) as server:
+        socket.create_connection(("::1", server.port)).close()
+
+
 @pytest.mark.parametrize(
     "options",
     [
