@@ -272,7 +272,8 @@ class RangeTests(SimpleTestCase):
 
     def test_no_part(self) -> None:
         """What is not asked for in a way that is known brings the whole file."""
-        for asked in ("", "bytes=-", "bytes=0-1,3-4", "lines=1-2"):
+        long = f"bytes=0-{'9' * 5000}"  # `int` takes no such text
+        for asked in ("", "bytes=-", "bytes=0-1,3-4", "lines=1-2", long):
             with self.subTest(asked=asked):
                 answer = ranged(asked, b"0123456789")
                 assert (answer.status_code, answer.content) == (200, b"0123456789")
@@ -348,6 +349,10 @@ class RefusalTests(TestCase):
         assert answer.json() == {"error": "Write a question first."}
         answer = self.client.post("/ask/", {"text": "a" * 2001}, headers=headers)
         assert answer.json() == {"error": "The question is too long: 2000 letters are taken."}
+
+    def test_only_the_headers(self) -> None:
+        """Monitors, and browsers before they load a sound, ask so."""
+        assert self.client.head("/").status_code == 200
 
     def test_a_form_of_another_site(self) -> None:
         """It has no token."""
