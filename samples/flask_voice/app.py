@@ -29,7 +29,7 @@ from realtime_sync.wsgi import WebSocketLimit, WebSocketRefused, serve
 
 from . import messages
 from .agents import CONFIG, PHRASES, guide, make_client
-from .login import Attempts, Users, csrf_token, current_login, has_csrf_token, login_page
+from .login import Attempts, Login, Users, csrf_token, current_login, has_csrf_token, login_page
 from .playback import PageTracker
 from .talks import Refused, Talks
 
@@ -176,16 +176,17 @@ def _add_talks(app: Flask, talks: Talks, limit: WebSocketLimit, settings: Settin
 
     @app.post("/talks")
     def ask_for_talk() -> ResponseReturnValue:
-        login = current_login()
-        if login is None:
-            raise Refused("login_over", 401, "Your login is over. Please log in again.")
-        if not has_csrf_token(request.headers.get("X-CSRF-Token")):
-            raise Refused("csrf", 403, "This page is too old. Please load it again.")
+        login = _login_of_page()
         if request.environ.get("wsgi.multiprocess"):
             words = "A talk lives in one process: the server has to run with --workers 1."
             raise Refused("workers", 503, words)
         ticket, talk_id = talks.ticket(login.user, login.id, _wanted_talk())
         return jsonify(ticket=ticket, talk=talk_id), 201
+
+    @app.delete("/talks/<talk_id>")
+    def give_up_talk(talk_id: str) -> ResponseReturnValue:
+        talks.give_up(_login_of_page().user, talk_id)
+        return "", 204
 
     @app.route("/talk", websocket=True)
     def talk() -> ResponseReturnValue:
@@ -208,6 +209,16 @@ def _add_talks(app: Flask, talks: Talks, limit: WebSocketLimit, settings: Settin
     def refuse(refused: Refused) -> ResponseReturnValue:
         headers = {"Retry-After": "10"} if refused.status == 503 else {}
         return jsonify(code=refused.code, error=str(refused)), refused.status, headers
+
+
+def _login_of_page() -> Login:
+    """Return the login of a page of ours."""
+    login = current_login()
+    if login is None:
+        raise Refused("login_over", 401, "Your login is over. Please log in again.")
+    if not has_csrf_token(request.headers.get("X-CSRF-Token")):
+        raise Refused("csrf", 403, "This page is too old. Please load it again.")
+    return login
 
 
 def _wanted_talk() -> str | None:

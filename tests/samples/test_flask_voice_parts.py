@@ -300,6 +300,12 @@ def test_tickets_count_until_nobody_uses_them(virtual_clock: VirtualClock, guard
     assert len(talks) == 1
     talks.end_all("login_1")
     assert not len(talks)
+    _, begun = talks.ticket("ada", "login_1")
+    talks.give_up("ben", begun)
+    talks.give_up("ada", "no such talk")
+    assert len(talks) == 1, "a talk is its user's"
+    talks.give_up("ada", begun)
+    assert not len(talks)
     talks.close()
 
 
