@@ -13,6 +13,7 @@ import wave
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -25,6 +26,7 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import SimpleTestCase, TestCase, override_settings
+from django.utils import timezone
 from django.utils.html import escape
 
 from realtime_sync import Local, OpenAI
@@ -443,6 +445,22 @@ class ProblemTests(TestCase):
         """It is written down as nothing, and is not answered."""
         file = SimpleUploadedFile("a.wav", recording(silent_s=1.0))
         assert self._problem(recording=file).startswith("No speech was recognised.")
+
+
+class LostTests(TestCase):
+    """What a killed server leaves in the log."""
+
+    def test_an_answer_that_nobody_writes(self) -> None:
+        """The page waits for it while it may come, and not for ever."""
+        with scripted(text_answer("Of course.")):
+            assert self.client.post("/ask/", {"text": "Can you hear me?"}).status_code == 302
+        turns = Turn.objects.filter(who="assistant")
+        turns.update(state=Turn.State.RUNNING)
+        self.assertContains(self.client.get("/"), 'data-state="running"')
+        turns.update(at=timezone.now() - timedelta(minutes=5))
+        page = self.client.get("/")
+        self.assertNotContains(page, 'data-state="running"')
+        self.assertContains(page, "The answer was not finished.")
 
 
 class AdminTests(TestCase):
