@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from realtime_sync.wsgi import WebSocketLimit, WebSocketRefused, serve
 
 from . import messages
 from .agents import CONFIG, PHRASES, guide, make_client
-from .login import Attempts, Users, csrf_token, current_login, has_csrf_token, login_page
+from .login import Attempts, Login, Users, csrf_token, current_login, has_csrf_token, login_page
 from .playback import PageTracker
 from .talks import Refused, Talks
 
@@ -74,13 +75,23 @@ class Settings:
         """Return what the environment says, each value as its default's type.
 
         Raises:
-            ValueError: a value is no number where one belongs.
+            ValueError: a value is no number, or a negative one, where one belongs.
         """
-        given = {}
+        given: dict[str, Any] = {}
         for name, default in vars(cls()).items():
-            if text := environment.get(_PREFIX + name.upper()):
-                given[name] = type(default)(text)
+            variable = _PREFIX + name.upper()
+            if text := environment.get(variable):
+                given[name] = text if isinstance(default, str) else _number(variable, text, default)
         return cls(**given)
+
+
+def _number(variable: str, text: str, default: float) -> float:
+    kind = type(default)
+    with suppress(ValueError):
+        if 0 <= (value := kind(text)) < 1e9:
+            return value
+    what = "a whole number" if kind is int else "a number of seconds"
+    raise ValueError(f"{variable} is {text!r}; give {what}, 0 or more")
 
 
 def create_app(settings: Settings | None = None, client: Client | None = None) -> Flask:
@@ -146,7 +157,6 @@ def _add_pages(app: Flask, *, is_demo: bool) -> None:
             csrf_token=csrf_token(),
             max_image_bytes=messages.MAX_IMAGE_BYTES,
             image_types=messages.IMAGE_TYPES,
-            demo=is_demo,
             phrases=PHRASES if is_demo else (),
         )
 
@@ -166,16 +176,17 @@ def _add_talks(app: Flask, talks: Talks, limit: WebSocketLimit, settings: Settin
 
     @app.post("/talks")
     def ask_for_talk() -> ResponseReturnValue:
-        login = current_login()
-        if login is None:
-            raise Refused("login_over", 401, "Your login is over. Please log in again.")
-        if not has_csrf_token(request.headers.get("X-CSRF-Token")):
-            raise Refused("csrf", 403, "This page is too old. Please load it again.")
+        login = _login_of_page()
         if request.environ.get("wsgi.multiprocess"):
             words = "A talk lives in one process: the server has to run with --workers 1."
             raise Refused("workers", 503, words)
         ticket, talk_id = talks.ticket(login.user, login.id, _wanted_talk())
         return jsonify(ticket=ticket, talk=talk_id), 201
+
+    @app.delete("/talks/<talk_id>")
+    def give_up_talk(talk_id: str) -> ResponseReturnValue:
+        talks.give_up(_login_of_page().user, talk_id)
+        return "", 204
 
     @app.route("/talk", websocket=True)
     def talk() -> ResponseReturnValue:
@@ -200,6 +211,16 @@ def _add_talks(app: Flask, talks: Talks, limit: WebSocketLimit, settings: Settin
         return jsonify(code=refused.code, error=str(refused)), refused.status, headers
 
 
+def _login_of_page() -> Login:
+    """Return the login of a page of ours."""
+    login = current_login()
+    if login is None:
+        raise Refused("login_over", 401, "Your login is over. Please log in again.")
+    if not has_csrf_token(request.headers.get("X-CSRF-Token")):
+        raise Refused("csrf", 403, "This page is too old. Please load it again.")
+    return login
+
+
 def _wanted_talk() -> str | None:
     body = request.get_json(silent=True)
     talk_id = body.get("talk") if isinstance(body, dict) else 0
@@ -214,10 +235,13 @@ def _wanted_talk() -> str | None:
 @click.password_option()
 def add_user(name: str, file: Path, password: str) -> None:
     """Add a user to a file of users."""
-    if ":" in name or not name.strip():
-        raise click.BadParameter("a name has no colon, and is not empty")
+    if ":" in name or name != name.strip() or not name or not name.isprintable():
+        words = "a name has no colon, no line break and no space around it, and is not empty"
+        raise click.BadParameter(words)
+    file.touch(mode=0o600)  # hashes are nobody else's business
+    end = "" if file.read_bytes()[-1:] in (b"", b"\n") else "\n"  # of a line that somebody wrote
     with file.open("a", encoding="utf-8") as users:
-        users.write(f"{name}:{generate_password_hash(password)}\n")
+        users.write(f"{end}{name}:{generate_password_hash(password)}\n")
 
 
 def __getattr__(name: str) -> Flask:

@@ -90,16 +90,24 @@ class Attempts:
         self._lock = threading.Lock()  # guards the rest
         self._failures: dict[str, deque[float]] = {}
 
-    def is_open(self, key: str) -> bool:
-        """Whether another attempt may be made."""
+    def begin(self, key: str) -> bool:
+        """Return whether another attempt may be made, which fails unless `succeeded` is called.
+
+        It counts from now on: a password takes a while to be checked, and of many that come at once
+        no more are to be checked than one after the other.
+        """
         with self._lock:
             self._forget_locked()
-            return len(self._failures.get(key, ())) < self._most
+            is_open = len(self._failures.get(key, ())) < self._most
+            if is_open:
+                self._failures.setdefault(key, deque()).append(self._clock())
+            return is_open
 
-    def failed(self, key: str) -> None:
-        """Take that an attempt has failed."""
+    def succeeded(self, key: str) -> None:
+        """Take that the attempt has not failed."""
         with self._lock:
-            self._failures.setdefault(key, deque()).append(self._clock())
+            if times := self._failures.get(key):
+                times.pop()
 
     def _forget_locked(self) -> None:
         since = self._clock() - self._within_s
@@ -167,11 +175,11 @@ def login_page(
         key = f"{name} {request.remote_addr}"
         if not has_csrf_token(request.form.get("csrf_token")):
             return _form("This form was too old. Please try again."), 400
-        if not attempts.is_open(key):
+        if not attempts.begin(key):
             return _form("Too many attempts. Please wait a minute."), 429
         if not users.has(name, password):
-            attempts.failed(key)
-            return _form("Name or password are wrong."), 401
+            return _form("Name or password are wrong.", name), 401
+        attempts.succeeded(key)
         session.clear()  # what was known before the login is nobody's afterwards
         session.update(login=secrets.token_urlsafe(16), user=name)
         csrf_token()
@@ -190,6 +198,6 @@ def login_page(
     app.register_blueprint(pages)
 
 
-def _form(error: str | None) -> str:
+def _form(error: str | None, name: str = "") -> str:
     hint = None if request.is_secure or _is_local() else _NO_HTTPS
-    return render_template("login.html", csrf_token=csrf_token(), error=error, hint=hint)
+    return render_template("login.html", csrf_token=csrf_token(), error=error, hint=hint, name=name)

@@ -221,7 +221,8 @@ def _words(told: dict[str, Any]) -> str:
         raise BadMessageError("'text' is a text")
     if len(text) > _MAX_TEXT_CHARS:
         raise BadMessageError(f"a message has {_MAX_TEXT_CHARS} characters at most; shorten it")
-    return text.strip()
+    # Half of an emoji: JSON can write it, UTF-8 can't, and the rest of the words is as good.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
 
 
 def _id(told: dict[str, Any], name: str) -> str:

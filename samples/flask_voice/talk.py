@@ -45,6 +45,7 @@ _MAX_UNHEARD_BYTES = 5 * 60 * messages.HZ * 2
 _OVER = "The talk is over."
 _UNREACHED = "The voice service can't be reached. Try again later."
 _FAILED = "The voice service has ended the talk."
+_NOT_TAKEN = "The voice service did not take that. Try it again in a moment."
 
 
 class Talk:
@@ -117,6 +118,11 @@ class Talk:
             self._begin()
             if self._attach(line, hello):
                 self._listen(socket, line, hello.rate)
+        except ConnectionClosed:
+            raise
+        except BaseException:
+            line.end(1011, "this server has failed")  # to a page, 1000 would be the talk's end
+            raise
         finally:
             self._detach(line)
             line.end(1000, "")
@@ -270,6 +276,9 @@ class Talk:
             _complain(line, exc)
         except ConnectionClosed:
             pass  # the session is over, of which `_run` tells the page, and closes it
+        except RealtimeError:  # no room while the link to the model is being made anew, and such
+            log.warning("what a page has said could not be passed on", exc_info=True)
+            _complain(line, BadMessageError(_NOT_TAKEN, "provider"))
 
     def _hear(self, pcm: bytes) -> None:
         if not pcm:

@@ -110,6 +110,13 @@ class Talks:
                 raise Refused("ticket", 403, "this ticket is not valid any more; get another one")
         return talk
 
+    def give_up(self, user: str, talk_id: str) -> None:
+        """End a talk of this user's, whose page has no socket; nothing if there is none."""
+        with self._lock:
+            talk = self._talks.get(talk_id)
+        if talk is not None and talk.user == user:
+            talk.end(1000)
+
     def end_all(self, login: str) -> None:
         """End the talks that were begun by a login which is over."""
         with self._lock:

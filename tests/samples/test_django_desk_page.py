@@ -134,6 +134,23 @@ def test_a_question_is_spoken_and_its_answer_heard(page: Page) -> None:
         assert file.getnframes() > 12_000
 
 
+def test_a_double_click_opens_one_microphone(page: Page) -> None:
+    """Another one would stay on, and nothing on the page would end it."""
+    page.evaluate("""() => {
+        const devices = navigator.mediaDevices, open = devices.getUserMedia.bind(devices);
+        window.tracks = [];
+        devices.getUserMedia = async (wanted) => {
+            const stream = await open(wanted);
+            tracks.push(...stream.getTracks());
+            return stream;
+        };
+    }""")
+    page.evaluate("() => { record.click(); record.click(); }")
+    page.get_by_role("button", name="Stop and send").click()
+    page.wait_for_function("tracks.at(-1)?.readyState == 'ended'")
+    assert page.evaluate("tracks.length") == 1
+
+
 def test_the_microphone_becomes_a_wav_file(page: Page) -> None:
     """At the rate of the browser's sound; it is told once when the time is up."""
     recorded, rate, times_full = page.evaluate(

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import websocket
 from attrs import frozen
 from embedded import KEY, question, run_server, silence
-from guards import Guard
+from guards import GUARD_S, Guard
 from raw_page import PASSWORD, Page, Visitor, voice_server
 from relay import Relay, relaying
 from wsgi_servers import WebServer
@@ -323,6 +324,20 @@ def test_who_logs_out_ends_the_talk(setup: Setup) -> None:
     assert page.until("over")["reason"] == "You have logged out."
     assert page.closed()[0] == 4001
     assert visitor.ask().status_code == 401
+
+
+def test_a_talk_is_given_up_without_a_socket(setup: Setup) -> None:
+    visitor, other = Visitor(setup.server, "ada"), Visitor(setup.server, "ben")
+    page = visitor.open()
+    path = f"{visitor.url}/talks/{page.ready['talk']}"
+    headers = {"X-CSRF-Token": visitor.csrf}
+    assert visitor.http.delete(path, timeout=GUARD_S).status_code == 403
+    assert requests.delete(path, headers=headers, timeout=GUARD_S).status_code == 401
+    theirs = {"X-CSRF-Token": other.csrf}
+    assert other.http.delete(path, headers=theirs, timeout=GUARD_S).status_code == 204
+    assert visitor.ask(page.ready["talk"]).status_code == 201, "it was not theirs"
+    assert visitor.http.delete(path, headers=headers, timeout=GUARD_S).status_code == 204
+    assert page.closed()[0] == 1000
 
 
 def test_there_is_room_for_so_many(provider: Relay, tmp_path: Path) -> None:

@@ -433,6 +433,38 @@ def test_a_microphone_is_unplugged(visit: Visit) -> None:
     visit.is_in("listening")
 
 
+def test_no_microphone_stays_on_after_an_early_end(visit: Visit) -> None:
+    """Browsers ask the user first, who may end the talk before the answer."""
+    visit.page.evaluate("""() => {
+        const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        globalThis.asked = new Promise((tell) => {
+            navigator.mediaDevices.getUserMedia = async (wanted) => {
+                await new Promise((allow) => tell({ allow }));
+                return (globalThis.stream = await open(wanted));
+            };
+        });
+    }""")
+    visit.page.locator("#microphone").click()
+    visit.page.evaluate("async () => { globalThis.user = await asked; }")
+    visit.page.locator("#end").click()
+    visit.page.evaluate("user.allow()")
+    over = "globalThis.stream?.getTracks()[0].readyState == 'ended'"
+    visit.until(lambda: visit.page.evaluate(over), "the end of the microphone")
+    visit.is_in("idle")
+
+
+def test_an_early_end_gives_the_line_back(visit: Visit) -> None:
+    """The talk is there as soon as its ticket is, and would wait for a page."""
+    asked: list[Route] = []
+    visit.page.route("**/talks", lambda route: asked.append(route))
+    with visit.page.expect_request("**/talks"):
+        visit.page.locator("#microphone").click()
+    visit.page.locator("#end").click()
+    with visit.page.expect_response(lambda answer: answer.request.method == "DELETE") as given_up:
+        asked[0].continue_()
+    assert given_up.value.status == 204
+
+
 def join_in_another_tab(visit: Visit) -> None:
     """Open a tab as a reload would: with the talk's id, and before anybody has clicked on it."""
     kept = visit.page.evaluate("sessionStorage.talk")

@@ -107,6 +107,12 @@ def test_what_can_not_be_meant(message: str | bytes, words: str) -> None:
     assert refusal.value.code == ("image" if "image" in str(message)[:20] else "bad_message")
 
 
+def test_half_of_an_emoji_is_replaced() -> None:
+    """A browser cuts a text after so many UTF-16 units, and sends the half as an escape."""
+    assert parse('{"type": "text", "text": "cut \\ud83d"}') == messages.Text("cut \ufffd")
+    assert parse('{"type": "text", "text": "\\ude00 \\ud83d\\ude00"}') == messages.Text("\ufffd 😀")
+
+
 def test_the_largest_picture_fits_into_a_message() -> None:
     data = b"\x89PNG\r\n\x1a\n" + bytes(messages.MAX_IMAGE_BYTES - 8)
     message = image(data=data)
@@ -294,6 +300,12 @@ def test_tickets_count_until_nobody_uses_them(virtual_clock: VirtualClock, guard
     assert len(talks) == 1
     talks.end_all("login_1")
     assert not len(talks)
+    _, begun = talks.ticket("ada", "login_1")
+    talks.give_up("ben", begun)
+    talks.give_up("ada", "no such talk")
+    assert len(talks) == 1, "a talk is its user's"
+    talks.give_up("ada", begun)
+    assert not len(talks)
     talks.close()
 
 
@@ -320,13 +332,15 @@ def test_a_server_that_ends_gives_no_tickets(virtual_clock: VirtualClock) -> Non
 def test_passwords_can_not_be_guessed_quickly(virtual_clock: VirtualClock) -> None:
     attempts = Attempts(most=2, within_s=60, clock=virtual_clock)
     for _ in range(2):
-        assert attempts.is_open("ada here")
-        attempts.failed("ada here")
+        assert attempts.begin("ada here")
         virtual_clock.advance(10)
-    assert not attempts.is_open("ada here")
-    assert attempts.is_open("ada elsewhere")
+    assert not attempts.begin("ada here")
+    assert attempts.begin("ada elsewhere")
     virtual_clock.advance(40)
-    assert attempts.is_open("ada here"), "the first one was a minute ago"
+    assert attempts.begin("ada here"), "the first one was a minute ago"
+    attempts.succeeded("ada here")
+    assert attempts.begin("ada here"), "who knows the password is no failure"
+    assert not attempts.begin("ada here")
 
 
 @pytest.fixture
@@ -336,12 +350,23 @@ def app(tmp_path: Path) -> Flask:
     runner = create_app(client=ScriptedClient(ScriptedServer([]))).test_cli_runner()
     added = runner.invoke(args=["add-user", "ada", str(file)], input="secret\nsecret\n")
     assert added.exit_code == 0, added.output
-    refused = runner.invoke(args=["add-user", "a:b", str(file)], input="secret\nsecret\n")
-    assert "a name has no colon" in refused.output
+    for name in ("a:b", "", " a", "a\nb"):
+        refused = runner.invoke(args=["add-user", name, str(file)], input="secret\nsecret\n")
+        assert "a name has no colon" in refused.output
+    assert file.stat().st_mode & 0o777 == 0o600
     assert Users.in_file(file).has("ada", "secret")
     assert not Users.in_file(file).has("ada", "Secret")
     settings = Settings(users=str(file), proxies=1)
     return create_app(settings, ScriptedClient(ScriptedServer([])))
+
+
+def test_a_user_is_added_behind_a_line_without_an_end(app: Flask, tmp_path: Path) -> None:
+    file = tmp_path / "users"
+    file.write_text(file.read_text().rstrip())
+    app.test_cli_runner().invoke(args=["add-user", "bob", str(file)], input="word\nword\n")
+    users = Users.in_file(file)
+    assert users.has("ada", "secret")
+    assert users.has("bob", "word")
 
 
 def test_cookies_go_over_https_alone(app: Flask) -> None:
@@ -361,8 +386,9 @@ def test_cookies_go_over_https_alone(app: Flask) -> None:
 def test_settings_come_from_the_environment() -> None:
     given = {"FLASK_VOICE_MOST_TALKS": "7", "FLASK_VOICE_REJOIN_S": "1.5", "FLASK_VOICE_USERS": ""}
     assert Settings.from_environment(given) == Settings(most_talks=7, rejoin_s=1.5)
-    with pytest.raises(ValueError, match="many"):
-        Settings.from_environment({"FLASK_VOICE_MOST_TALKS": "many"})
+    for name, wrong in (("MOST_TALKS", "many"), ("MOST_TALKS", "-1"), ("REJOIN_S", "nan")):
+        with pytest.raises(ValueError, match=f"FLASK_VOICE_{name} is '{wrong}'; give a"):
+            Settings.from_environment({f"FLASK_VOICE_{name}": wrong})
 
 
 def test_a_talk_lives_in_one_process(app: Flask) -> None:

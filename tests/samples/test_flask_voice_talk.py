@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from guards import GUARD_S, Guard, VirtualClock
 
-from realtime_sync import ConnectError, ConnectionClosedError
+from realtime_sync import ConnectError, ConnectionClosedError, QueueFullError
 from realtime_sync.agents import (
     AssistantAudio,
     AssistantMessageItem,
@@ -46,6 +46,7 @@ class Session:
         self.calls: list[str] = []
         self.on_enter: Callable[[], object] = list
         self.on_interrupt: Callable[[], object] = list
+        self.on_message: Callable[[], object] = list
         self.current_agent = AGENT
         self.is_closed = False
 
@@ -56,6 +57,9 @@ class Session:
         if not self.is_closed:
             self.is_closed = True
             self.events.put(None)
+
+    def send_message(self, message: Any) -> None:
+        self.on_message()
 
     def interrupt(self) -> None:
         self.calls.append("interrupt")
@@ -276,6 +280,37 @@ def test_the_page_is_told_of_the_sessions_end(
     assert room.session.is_closed
     late = room.join()
     assert words in until(late, "over")[-1]["reason"]
+
+
+def test_what_the_session_does_not_take_is_no_end(room: Room) -> None:
+    def fail() -> None:
+        raise QueueFullError("the link is being made anew")
+
+    page = room.open()
+    room.session.on_message = fail
+    page.say("text", text="Hello!")
+    assert "did not take that" in until(page, "error")[-1]["message"]
+    room.session.on_message = list
+    page.say("nonsense")
+    assert until(page, "error")[-1]["code"] == "bad_message", "the talk goes on"
+
+
+def test_a_fault_of_the_program_is_told_from_the_end_of_the_talk(room: Room, guard: Guard) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("a fault of the program")
+
+    def hold() -> None:
+        with pytest.raises(ZeroDivisionError):
+            room.talk.hold(page)  # type: ignore[arg-type]  # as good as one
+
+    page = Socket()
+    request = room.spawn(hold)
+    until(page, "ready")
+    room.session.on_message = fail
+    page.say("text", text="Hello!")
+    assert Guard().get(page.told, "the close")[0] == 1011, "with which pages come back"
+    guard.join(request)
+    assert until(room.join(), "ready")[-1]["rejoined"]
 
 
 def test_a_talk_without_a_session_is_over(room: Room) -> None:

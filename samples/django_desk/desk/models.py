@@ -5,7 +5,9 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
+from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 
 class Conversation(models.Model):
@@ -65,6 +67,14 @@ class Turn(models.Model):
         blank=True, help_text="what the visitor was told"
     )
     detail: models.TextField[str, str] = models.TextField(blank=True, help_text="what was raised")
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it runs for longer than an answer may take: its server was killed."""
+        age = timezone.now() - self.at
+        return (
+            self.state == self.State.RUNNING and age.total_seconds() > settings.DESK_ANSWER_S + 30
+        )
 
     class Meta:
         """In the order in which they were said."""

@@ -13,6 +13,7 @@ import wave
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -25,6 +26,7 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import SimpleTestCase, TestCase, override_settings
+from django.utils import timezone
 from django.utils.html import escape
 
 from realtime_sync import Local, OpenAI
@@ -272,7 +274,8 @@ class RangeTests(SimpleTestCase):
 
     def test_no_part(self) -> None:
         """What is not asked for in a way that is known brings the whole file."""
-        for asked in ("", "bytes=-", "bytes=0-1,3-4", "lines=1-2"):
+        long = f"bytes=0-{'9' * 5000}"  # `int` takes no such text
+        for asked in ("", "bytes=-", "bytes=0-1,3-4", "lines=1-2", long):
             with self.subTest(asked=asked):
                 answer = ranged(asked, b"0123456789")
                 assert (answer.status_code, answer.content) == (200, b"0123456789")
@@ -348,6 +351,10 @@ class RefusalTests(TestCase):
         assert answer.json() == {"error": "Write a question first."}
         answer = self.client.post("/ask/", {"text": "a" * 2001}, headers=headers)
         assert answer.json() == {"error": "The question is too long: 2000 letters are taken."}
+
+    def test_only_the_headers(self) -> None:
+        """Monitors, and browsers before they load a sound, ask so."""
+        assert self.client.head("/").status_code == 200
 
     def test_a_form_of_another_site(self) -> None:
         """It has no token."""
@@ -438,6 +445,22 @@ class ProblemTests(TestCase):
         """It is written down as nothing, and is not answered."""
         file = SimpleUploadedFile("a.wav", recording(silent_s=1.0))
         assert self._problem(recording=file).startswith("No speech was recognised.")
+
+
+class LostTests(TestCase):
+    """What a killed server leaves in the log."""
+
+    def test_an_answer_that_nobody_writes(self) -> None:
+        """The page waits for it while it may come, and not for ever."""
+        with scripted(text_answer("Of course.")):
+            assert self.client.post("/ask/", {"text": "Can you hear me?"}).status_code == 302
+        turns = Turn.objects.filter(who="assistant")
+        turns.update(state=Turn.State.RUNNING)
+        self.assertContains(self.client.get("/"), 'data-state="running"')
+        turns.update(at=timezone.now() - timedelta(minutes=5))
+        page = self.client.get("/")
+        self.assertNotContains(page, 'data-state="running"')
+        self.assertContains(page, "The answer was not finished.")
 
 
 class AdminTests(TestCase):

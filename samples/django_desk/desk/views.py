@@ -17,7 +17,7 @@ from django.http import (
 )
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from . import turns
 from .forms import QuestionForm, RecordingForm, first_error
@@ -30,7 +30,7 @@ from .uploads import TAKEN, TOO_LARGE, too_large
 _SESSION = "conversation"  # its id, in the visitor's session: what is said is theirs alone
 
 
-@require_GET
+@require_safe
 @never_cache
 def page(request: HttpRequest) -> HttpResponse:
     """Show the conversation, and both forms."""
@@ -65,7 +65,7 @@ def begin_anew(request: HttpRequest) -> HttpResponse:
     return redirect("desk:page")
 
 
-@require_GET
+@require_safe
 def sound(request: HttpRequest, pk: int) -> HttpResponse:
     """Give the sound of a turn to whom it belongs, and to whoever may see the log."""
     turn = get_object_or_404(Turn.objects.exclude(sound=""), pk=pk)

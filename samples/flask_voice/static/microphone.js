@@ -13,6 +13,7 @@ export class Microphone {
     this.lost = lost;
     this.track = null;
     this.source = null;
+    this.closed = false;
     const one = { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" };
     this.node = new AudioWorkletNode(context, "capture", one);
     this.node.port.onmessage = ({ data }) => sound(data.pcm, data.level);
@@ -40,6 +41,11 @@ export class Microphone {
     const audio = { channelCount: 1 };
     for (const name of processed) audio[name] = echoControl;
     const stream = await navigator.mediaDevices.getUserMedia({ audio });
+    if (this.closed) {
+      // The talk has ended while the user was asked, or the device woke up: nobody listens.
+      stream.getTracks().forEach((track) => track.stop());
+      return;
+    }
     this.stop();
     [this.track] = stream.getAudioTracks();
     this.track.onended = () => {
@@ -67,6 +73,7 @@ export class Microphone {
   }
 
   close() {
+    this.closed = true;
     this.stop();
     this.node.port.onmessage = null;
     return this.context.close();

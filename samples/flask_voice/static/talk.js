@@ -40,7 +40,12 @@ export class Talk {
   async start({ talk = null, speak, echoControl }) {
     this.show();
     try {
+      // The user may end the talk at every one of these; what comes later is closed here.
       this.player = await Player.open((part) => this.heard(part));
+      if (this.closed) {
+        this.player.close();
+        return;
+      }
       this.microphone = await Microphone.prepare({
         sound: (pcm, level) => this.speak(pcm, level),
         lost: () => {
@@ -48,6 +53,10 @@ export class Talk {
           this.showMicrophone();
         },
       });
+      if (this.closed) {
+        this.microphone.close();
+        return;
+      }
       this.watchGesture();
       if (speak) await this.startMicrophone(echoControl);
       await this.wire.connect(talk);
@@ -62,8 +71,9 @@ export class Talk {
       if (navigator.mediaDevices === undefined) throw new DOMException("", "InsecureContextError");
       await this.microphone.start({ echoControl });
     } catch (error) {
-      this.page.notice(microphoneFault(error));
+      if (!this.closed) this.page.notice(microphoneFault(error));
     }
+    if (this.closed) return;
     this.showMicrophone();
     this.keep();
   }
@@ -105,7 +115,7 @@ export class Talk {
   }
 
   end() {
-    this.wire.send({ type: "bye" });
+    this.wire.leave();
     this.over(ENDS[1000]);
   }
 

@@ -28,6 +28,7 @@ export class Wire {
     this.ready = false;
     this.early = []; // sound from before the talk was open; null from then on
     this.closed = false;
+    this.left = false; // by the user, who wants the talk to be over
     this.deadline = null; // of the rejoining, while there is one
     this.pauseMs = FIRST_PAUSE_MS;
     this.timer = undefined;
@@ -39,8 +40,12 @@ export class Wire {
 
   // Begin a talk, or join `talk` again; throws Refused, or a TypeError without a network.
   async connect(talk = null) {
-    const { ticket, talk: named } = await this.ticket(talk);
     if (this.closed) return;
+    const { ticket, talk: named } = await this.ticket(talk);
+    if (this.closed) {
+      if (this.left) this.giveUp(named);
+      return;
+    }
     this.talk = named;
     const url = new URL(`talk?ticket=${encodeURIComponent(ticket)}`, document.baseURI);
     url.protocol = url.protocol.replace("http", "ws");
@@ -66,6 +71,18 @@ export class Wire {
   send(message) {
     if (this.open) this.socket.send(JSON.stringify(message));
     return this.open;
+  }
+
+  // Have the talk ended: by the socket, or by a request where that is not open.
+  leave() {
+    this.left = true;
+    if (!this.send({ type: "bye" }) && this.talk !== null) this.giveUp(this.talk);
+  }
+
+  giveUp(talk) {
+    const headers = { "X-CSRF-Token": this.csrf };
+    // Without a network the server ends the talk by itself, later.
+    fetch(`talks/${talk}`, { method: "DELETE", headers, keepalive: true }).catch(() => {});
   }
 
   // Send a chunk of the microphone's; false if it is lost because the network is too slow.

@@ -9,6 +9,7 @@ const limits = document.body.dataset;
 
 let running = null; // what aborts the answer that is under way
 let microphone = null; // while it records
+let opening = false; // it: a second click meanwhile would open another, which nothing ends
 
 // -- what is shown --------------------------------------------------------------------------------
 
@@ -168,12 +169,17 @@ recording.addEventListener("submit", (event) => {
   file.value = "";
 });
 
+// What was said last is what a visitor comes back for.
+log.querySelector(".turn:last-child")?.scrollIntoView({ block: "end" });
+
 // -- the microphone -------------------------------------------------------------------------------
 
 recordButton.hidden = !navigator.mediaDevices || !window.AudioWorkletNode;
 recordButton.addEventListener("click", () => (microphone ? finish() : begin()));
 
 async function begin() {
+  if (opening) return;
+  opening = true;
   complain("");
   try {
     microphone = await record(limits.worklet, {
@@ -183,6 +189,8 @@ async function begin() {
     });
   } catch (error) {
     return complain(`The microphone can't be used: ${error.message || error.name}.`);
+  } finally {
+    opening = false;
   }
   show(true);
 }
