@@ -13,7 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import Blueprint, Flask, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    current_app,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from werkzeug.security import check_password_hash, generate_password_hash
@@ -28,6 +37,8 @@ __all__ = [
     "login_page",
 ]
 
+_ENDED = "voice_page_ended_logins"
+_MOST_ENDED = 100_000
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 _NO_HTTPS = (
     "This page was opened without HTTPS, and browsers give such pages no microphone. "
@@ -131,9 +142,10 @@ def _is_local() -> bool:
 
 
 def current_login() -> Login | None:
-    """Return who asks; None for somebody who is not logged in."""
+    """Return who asks; None for somebody who is not logged in, any more."""
     login_id, user = session.get("login"), session.get("user")
-    return Login(login_id, user) if login_id and user else None
+    is_over = login_id in current_app.extensions[_ENDED]
+    return Login(login_id, user) if login_id and user and not is_over else None
 
 
 def csrf_token() -> str:
@@ -162,6 +174,9 @@ def login_page(
         on_logout: gets the id of a login that is over.
     """
     app.session_interface = _Cookies()
+    # A cookie that was kept is as good as ever: the browser forgets it, but not who has copied it.
+    ended: deque[str] = deque(maxlen=_MOST_ENDED)
+    app.extensions[_ENDED] = ended
     app.config.update(SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax")
     pages = Blueprint("login", __name__)
 
@@ -192,6 +207,7 @@ def login_page(
         login = current_login()
         session.clear()
         if login is not None:
+            ended.append(login.id)
             on_logout(login.id)
         return redirect(url_for("login.ask"), 303)
 

@@ -92,6 +92,7 @@ class Talk:
         self._pump: threading.Thread | None = None
         # Guards all below, and keeps what is said to the page in one order. Nothing waits under it.
         self._lock = threading.Lock()
+        self._knocking: WebSocket | None = None  # of a page that has still to say hello
         self._line: Line | None = None  # to the page that has the talk
         self._had_page = False
         self._expires_at: float | None = expires_at  # None while a page is there
@@ -110,7 +111,9 @@ class Talk:
         Raises:
             ConnectionClosed: the page is lost.
         """
+        self._knock(socket)
         hello = _first_message(socket)
+        self._is_let_in(socket)
         if hello is None:
             return
         line = Line(socket)
@@ -208,6 +211,18 @@ class Talk:
         return self._session
 
     # -- pages come and go ------------------------------------------------------------------------
+
+    def _knock(self, socket: WebSocket) -> None:
+        """Have a page that has not said hello give way to the next: each holds a thread."""
+        with self._lock:
+            before, self._knocking = self._knocking, socket
+        if before is not None:
+            before.close(1008, "another page of this talk has come")
+
+    def _is_let_in(self, socket: WebSocket) -> None:
+        with self._lock:
+            if self._knocking is socket:
+                self._knocking = None
 
     def _attach(self, line: Line, hello: messages.Hello) -> bool:
         """Give the talk to a page, which another one loses; False if it is over."""

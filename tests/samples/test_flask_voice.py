@@ -263,6 +263,21 @@ def test_a_page_says_hello_first(setup: Setup) -> None:
         assert words in data.decode(errors="replace")
 
 
+def test_a_page_without_hello_gives_way_to_the_next(setup: Setup) -> None:
+    """Or who has one talk could hold all threads."""
+    visitor = Visitor(setup.server)
+    talk = visitor.ask().json()
+    waiting = visitor.socket(talk["ticket"])
+    page = visitor.open(talk["talk"])
+    opcode, data = waiting.recv_data(control_frame=True)
+    waiting.shutdown()
+    assert (opcode, data[2:]) == (
+        websocket.ABNF.OPCODE_CLOSE,
+        b"another page of this talk has come",
+    )
+    page.leave()
+
+
 # -- who may talk ----------------------------------------------------------------------------------
 
 
@@ -320,10 +335,13 @@ def test_who_logs_out_ends_the_talk(setup: Setup) -> None:
     page = visitor.open()
     assert visitor.post("logout", data={"csrf_token": "forged"}).status_code == 400
     visitor.get("")
+    kept = visitor.http.cookies.copy()
     visitor.log_out()
     assert page.until("over")["reason"] == "You have logged out."
     assert page.closed()[0] == 4001
     assert visitor.ask().status_code == 401
+    visitor.http.cookies = kept
+    assert visitor.ask().status_code == 401, "a copy of the cookie is worth nothing either"
 
 
 def test_a_talk_is_given_up_without_a_socket(setup: Setup) -> None:

@@ -180,6 +180,8 @@ def lose_the_network(visit: Visit, network: FaultProxy) -> None:
     """Twice: the link breaks, and the machine has no network for a while."""
     visit.write("count to eight")
     visit.is_in("speaking")
+    # A proxy in front that does not reach the server is no word of the server's.
+    visit.page.route("**/talks", lambda route: route.fulfill(status=502, body="?"), times=1)
     network.cut()
     visit.until(lambda: len(visit.of(visit.told, "ready")) == 2, "the second socket")
     visit.context.set_offline(True)

@@ -9,9 +9,9 @@ const EARLY_CHUNKS = 500; // 10 s: who speaks while a talk is opened is heard al
 const ENDS = new Set([1000, 1001, 1008, 4000, 4001, 4002, 4004]);
 
 export class Refused extends Error {
-  constructor(status, { code, error }) {
-    super(error ?? `the server has answered ${status}`);
-    this.code = code ?? "";
+  constructor({ code, error }) {
+    super(error);
+    this.code = code;
   }
 }
 
@@ -38,7 +38,7 @@ export class Wire {
     return this.socket?.readyState === WebSocket.OPEN && this.ready;
   }
 
-  // Begin a talk, or join `talk` again; throws Refused, or a TypeError without a network.
+  // Begin a talk, or join `talk` again; throws Refused, or a TypeError where the server can't be reached.
   async connect(talk = null) {
     if (this.closed) return;
     const { ticket, talk: named } = await this.ticket(talk);
@@ -64,7 +64,9 @@ export class Wire {
       body: JSON.stringify({ talk }),
     });
     const told = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Refused(answer.status, told);
+    // What has no code is no word of the server's, but of a proxy's that does not reach it.
+    if (!answer.ok && told.code === undefined) throw new TypeError(`answer ${answer.status}`);
+    if (!answer.ok) throw new Refused(told);
     return told;
   }
 
