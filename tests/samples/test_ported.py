@@ -51,7 +51,7 @@ ANSWERS = "Message: Hello! How can I help you?.*Message: one, two, three.*Messag
 def test_every_ported_sample_is_here() -> None:
     names = (*PAIRS, *AGENT_PAIRS, *DECORATOR_PAIRS, *DISTILLER_PAIRS, *BY_HAND)
     pairs = {f"{name}{suffix}.py" for name in names for suffix in ("", "_before")}
-    anew = {"push_to_talk.py", "agents_cli.py"}
+    anew = {"push_to_talk.py", "agents_cli.py", "agents_twilio.py", "agents_twilio_sip.py"}
     assert {path.name for path in PORTED.glob("*.py")} == {*pairs, *anew}
 
 

@@ -40,6 +40,27 @@ def test_whoever_uses_the_sound_card_is_in_its_group(pytester: pytest.Pytester) 
     }
 
 
+def test_a_group_has_one_worker(pytester: pytest.Pytester) -> None:
+    """Each notes in which: versions of pytest and pytest-xdist have to fit for that."""
+    pytester.makepyfile(
+        """
+        import os
+        from pathlib import Path
+        import pytest
+
+        @pytest.mark.xdist_group("together")
+        @pytest.mark.parametrize("number", range(8))
+        def test_it(number):
+            with Path("workers").open("a") as file:
+                print(os.environ["PYTEST_XDIST_WORKER"], file=file)
+        """
+    )
+    run = pytester.runpytest_subprocess("-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider")
+    run.assert_outcomes(passed=8)
+    workers = (pytester.path / "workers").read_text().split()
+    assert (len(workers), len(set(workers))) == (8, 1)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_where_ctrl_c_is_ignored_programs_still_get_it() -> None:
     of_ctrl_c = "tests/integration/test_processes.py::test_an_uncaught_ctrl_c_shows_one_traceback"

@@ -548,6 +548,10 @@ class CommandTests(TestCase):
             file.flush()
             with self.assertRaisesMessage(CommandError, "is an M4A or MP4 file"):
                 call_command("ask", file.name)
+        with self.assertRaisesMessage(CommandError, "There is no file wether.wav."):
+            call_command("ask", "wether.wav")
+        with self.assertRaisesMessage(CommandError, "There is no folder for --save"):
+            call_command("ask", "Hello!", "--save", "/no/such/folder/answer.wav")
         assert not Conversation.objects.exists()
         with scripted(drop_link()), self.assertRaisesMessage(CommandError, "provider broke"):
             call_command("ask", "Hello!")

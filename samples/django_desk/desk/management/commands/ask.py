@@ -15,6 +15,8 @@ from ...models import Conversation, Turn
 from ...turns import answer
 from ...uploads import read_recording
 
+_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+
 
 class Command(BaseCommand):
     """Asks once, and shows the answer as it comes; both are in the log."""
@@ -29,8 +31,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Ask."""
         question, save = options["question"], options["save"]
-        # Of a long text `Path` would ask the system, which raises.
-        pcm = _read(Path(question)) if os.path.isfile(question) else b""  # noqa: PTH113
+        if save is not None and not save.absolute().parent.is_dir():
+            raise CommandError(f"There is no folder for --save {save}.")
+        pcm = _sound(question)
         conversation = Conversation.objects.create()
         text = "" if pcm else question
         messages = answer(conversation, text=text, pcm=pcm, aloud=save is not None)
@@ -48,6 +51,16 @@ class Command(BaseCommand):
             _save(conversation, save)
 
 
+def _sound(question: str) -> bytes:
+    """Return the sound of a question that is a path; nothing of a text."""
+    # Of a long text `Path` would ask the system, which raises.
+    if os.path.isfile(question):  # noqa: PTH113
+        return _read(Path(question))
+    if question.lower().endswith(_SUFFIXES):
+        raise CommandError(f"There is no file {question}.")
+    return b""
+
+
 def _read(path: Path) -> bytes:
     with path.open("rb") as file:
         try:
@@ -58,5 +71,8 @@ def _read(path: Path) -> bytes:
 
 def _save(conversation: Conversation, path: Path) -> None:
     turn = Turn.objects.get(conversation=conversation, who=Turn.Who.ASSISTANT)
-    with turn.sound.open() as sound:
-        path.write_bytes(sound.read())
+    try:
+        with turn.sound.open() as sound:
+            path.write_bytes(sound.read())
+    except OSError as error:
+        raise CommandError(f"The answer is in the log, but not in {path}: {error}.") from error
