@@ -72,7 +72,7 @@ class Calls:
         if greeting is None:
             log.warning("a stream of the call %s is refused: its token is wrong or used", sid)
             return
-        outcome: Outcome = "cut"  # where not even the clip can be heard, as without a recording
+        outcome: Outcome = "cut"  # where not even the clip can be heard
         try:
             outcome = self._talk(line, greeting)
         except Exception:
