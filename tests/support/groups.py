@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 
+# First, for pytest-xdist writes the groups that it finds into the names of the tests.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one worker have all tests of the sound card.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -40,23 +41,31 @@ def test_whoever_uses_the_sound_card_is_in_its_group(pytester: pytest.Pytester) 
     }
 
 
-def test_a_group_has_one_worker(pytester: pytest.Pytester) -> None:
-    """Each notes in which: versions of pytest and pytest-xdist have to fit for that."""
+@pytest.mark.parametrize("mark", ['@pytest.mark.xdist_group("together")', ""])
+def test_a_group_has_one_worker(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    """Also that of the sound card. Versions of pytest and pytest-xdist have to fit for that."""
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "tests" / "support"), prepend=os.pathsep)
     pytester.makepyfile(
-        """
+        f"""
         import os
         from pathlib import Path
         import pytest
 
-        @pytest.mark.xdist_group("together")
+        @pytest.fixture
+        def {"one" if mark else "sound_card"}():
+            pass
+
+        {mark}
         @pytest.mark.parametrize("number", range(8))
-        def test_it(number):
+        def test_it(number, {"one" if mark else "sound_card"}):
             with Path("workers").open("a") as file:
                 print(os.environ["PYTEST_XDIST_WORKER"], file=file)
         """
     )
-    run = pytester.runpytest_subprocess("-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider")
-    run.assert_outcomes(passed=8)
+    options = ["-n", "2", "--dist", "loadgroup", "-p", "groups", "-p", "no:cacheprovider"]
+    pytester.runpytest_subprocess(*options).assert_outcomes(passed=8)
     workers = (pytester.path / "workers").read_text().split()
     assert (len(workers), len(set(workers))) == (8, 1)
 
