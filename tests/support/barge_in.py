@@ -231,7 +231,9 @@ def judge(trial: Trial, recorded: bytes) -> float:
     for silent in [*trial.sounds[struck + 1 :], trial.late]:
         assert find(silent, heard).begin == -1, "nothing is heard of what came behind"
     last = _found_once(trial.sounds[struck], heard)
-    assert last.begin > begins[-1] or event.audio_end_ms <= CALLBACK_MS
+    assert last.begin > begins[-1] or event.audio_end_ms <= CALLBACK_MS, (
+        f"{event} is to be where the item was heard: {last}, behind {begins}"
+    )
     return event.audio_end_ms - last.end / MS
 
 
