@@ -29,6 +29,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 __all__ = [
     "Attempts",
+    "EndedLogins",
     "Login",
     "Users",
     "csrf_token",
@@ -129,6 +130,31 @@ class Attempts:
                 del self._failures[key]
 
 
+class EndedLogins:
+    """The logins that are over: a cookie can't be taken back from who has copied it.
+
+    Args:
+        most: so many are known; of more the oldest is forgotten.
+
+    Threads: any may call anything.
+    """
+
+    def __init__(self, *, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()  # held while an id is added
+        self._ids: dict[str, None] = {}  # the oldest first
+
+    def add(self, login_id: str) -> None:
+        """Take that a login is over."""
+        with self._lock:
+            self._ids[login_id] = None
+            if len(self._ids) > self._most:
+                del self._ids[next(iter(self._ids))]
+
+    def __contains__(self, login_id: object) -> bool:
+        return login_id in self._ids
+
+
 class _Cookies(SecureCookieSessionInterface):
     """Cookies that go over HTTPS alone, but for a server on the user's own machine."""
 
@@ -174,9 +200,7 @@ def login_page(
         on_logout: gets the id of a login that is over.
     """
     app.session_interface = _Cookies()
-    # A cookie that was kept is as good as ever: the browser forgets it, but not who has copied it.
-    ended: deque[str] = deque(maxlen=_MOST_ENDED)
-    app.extensions[_ENDED] = ended
+    ended = app.extensions[_ENDED] = EndedLogins(most=_MOST_ENDED)
     app.config.update(SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax")
     pages = Blueprint("login", __name__)
 
@@ -207,7 +231,7 @@ def login_page(
         login = current_login()
         session.clear()
         if login is not None:
-            ended.append(login.id)
+            ended.add(login.id)
             on_logout(login.id)
         return redirect(url_for("login.ask"), 303)
 

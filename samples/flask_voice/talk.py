@@ -113,7 +113,7 @@ class Talk:
         """
         self._knock(socket)
         hello = _first_message(socket)
-        self._is_let_in(socket)
+        self._stop_knocking(socket)
         if hello is None:
             return
         line = Line(socket)
@@ -219,7 +219,7 @@ class Talk:
         if before is not None:
             before.close(1008, "another page of this talk has come")
 
-    def _is_let_in(self, socket: WebSocket) -> None:
+    def _stop_knocking(self, socket: WebSocket) -> None:
         with self._lock:
             if self._knocking is socket:
                 self._knocking = None

@@ -17,7 +17,7 @@ from realtime_sync.agents import RealtimeSession
 from realtime_sync.testing import ScriptedClient, ScriptedServer
 from samples.flask_voice import messages
 from samples.flask_voice.app import Settings, create_app
-from samples.flask_voice.login import Attempts, Users
+from samples.flask_voice.login import Attempts, EndedLogins, Users
 from samples.flask_voice.messages import BadMessageError, parse
 from samples.flask_voice.page_line import Line
 from samples.flask_voice.playback import PageTracker, Piece, Silencing, Unheard
@@ -327,6 +327,19 @@ def test_a_server_that_ends_gives_no_tickets(virtual_clock: VirtualClock) -> Non
 
 
 # -- logins and settings ---------------------------------------------------------------------------
+
+
+def test_of_logins_that_are_over_the_last_ones_are_known() -> None:
+    ended = EndedLogins(most=2)
+    for login_id in ("a", "b", "c"):
+        ended.add(login_id)
+    assert [each in ended for each in ("a", "b", "c", "d", None)] == [
+        False,
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_passwords_can_not_be_guessed_quickly(virtual_clock: VirtualClock) -> None:
