@@ -27,6 +27,7 @@ export class Wire {
     this.rejoinS = 0;
     this.ready = false;
     this.early = []; // sound from before the talk was open; null from then on
+    this.earlyBytes = 0; // of it that the socket may still have in its buffer
     this.closed = false;
     this.left = false; // by the user, who wants the talk to be over
     this.deadline = null; // of the rejoining, while there is one
@@ -93,7 +94,10 @@ export class Wire {
       if (this.early?.push(pcm) > EARLY_CHUNKS) this.early.shift();
       return true;
     }
-    if (this.socket.bufferedAmount > SOUND_BEHIND_S * rate * 2) return false;
+    // The early sound comes all at once: that it takes its time says nothing about the network.
+    const buffered = this.socket.bufferedAmount;
+    this.earlyBytes = Math.min(this.earlyBytes, buffered);
+    if (buffered - this.earlyBytes > SOUND_BEHIND_S * rate * 2) return false;
     this.socket.send(pcm);
     return true;
   }
@@ -141,6 +145,7 @@ export class Wire {
       this.deadline = null;
       this.early?.forEach((pcm) => this.socket.send(pcm));
       this.early = null;
+      this.earlyBytes = this.socket.bufferedAmount;
     }
     this.on.message(message);
   }
