@@ -286,10 +286,23 @@ def test_the_newest_stays_in_sight(visit: Visit) -> None:
     assert page.evaluate("behind()") < 2
     words = visit.rows("user").last.locator(".words")
     assert words.evaluate("words => getComputedStyle(words).direction") == "rtl"
-    page.set_viewport_size({"width": 360, "height": 600})  # a keyboard comes, or a notice
-    visit.until(lambda: page.evaluate("behind()") < 2, "the newest")
-    page.evaluate("list.scrollTop = 0, transcript.show(item('d', 'd'))")
+    for size in ((360, 600), (320, 900)):  # a keyboard comes, or a notice; the screen is turned
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        visit.until(lambda: page.evaluate("behind()") < 2, "the newest")
+    scrolled = 'new Promise((done) => list.addEventListener("scroll", done, { once: true }))'
+    page.evaluate(f"() => {{ const scrolled = {scrolled}; list.scrollTop = 0; return scrolled; }}")
+    page.evaluate("transcript.show(item('d', 'd'))")
     assert page.evaluate("list.scrollTop") == 0, "who reads above is left in peace"
+
+
+def test_the_microphone_is_seen_to_be_on_with_the_systems_colours(visit: Visit) -> None:
+    button = visit.page.locator("#microphone")
+    visit.page.emulate_media(forced_colors="active")
+    ground = "button => getComputedStyle(button).backgroundColor"
+    before = button.evaluate(ground)
+    button.click()
+    visit.is_in("listening")
+    assert button.evaluate(ground) != before
 
 
 def test_what_is_dropped_and_pasted(visit: Visit) -> None:

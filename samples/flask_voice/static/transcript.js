@@ -15,7 +15,10 @@ export class Transcript {
     this.approve = approve;
     this.agent = "";
     this.rows = new Map(); // by what they show
-    new ResizeObserver(() => this.isNearEnd && this.toEnd()).observe(list);
+    // The newest is kept in sight, unless the user has scrolled up to read.
+    this.follows = true;
+    list.addEventListener("scroll", () => (this.follows = this.isNearEnd));
+    new ResizeObserver(() => this.follow()).observe(list);
     this.canvases = []; // images on their way to the server, which has them in items later
   }
 
@@ -30,13 +33,9 @@ export class Transcript {
     history.forEach((message) => this.show(message));
   }
 
-  // The newest is kept in sight, unless the user has scrolled up to read.
   show(message) {
-    const showing = this.showings[message.type];
-    if (showing === undefined) return;
-    const follows = this.isNearEnd;
-    showing.call(this, message);
-    if (follows) this.toEnd();
+    this.showings[message.type]?.call(this, message);
+    this.follow();
   }
 
   get isNearEnd() {
@@ -44,8 +43,8 @@ export class Transcript {
     return scrollHeight - scrollTop - clientHeight < 200;
   }
 
-  toEnd() {
-    this.list.scrollTop = this.list.scrollHeight;
+  follow() {
+    if (this.follows) this.list.scrollTop = this.list.scrollHeight;
   }
 
   get showings() {
