@@ -17,8 +17,14 @@ export class Transcript {
     this.rows = new Map(); // by what they show
     // The newest is kept in sight, unless the user has scrolled up to read.
     this.follows = true;
-    list.addEventListener("scroll", () => (this.follows = this.isNearEnd));
-    new ResizeObserver(() => this.follow()).observe(list);
+    this.size = ""; // of the list, as it was followed: with another one the browser has scrolled
+    list.addEventListener("scroll", () => {
+      if (sizeOf(list) === this.size) this.follows = this.isNearEnd;
+    });
+    new ResizeObserver(() => {
+      this.size = sizeOf(list);
+      this.follow();
+    }).observe(list);
     this.canvases = []; // images on their way to the server, which has them in items later
   }
 
@@ -138,6 +144,10 @@ export class Transcript {
     this.rows.set(keyOf(message), row);
     return row;
   }
+}
+
+function sizeOf({ clientWidth, clientHeight }) {
+  return `${clientWidth} ${clientHeight}`;
 }
 
 function keyOf({ type, item_id, call_id, id }) {
