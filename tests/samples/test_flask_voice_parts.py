@@ -245,6 +245,7 @@ def test_a_page_that_is_told_nothing_is_told_that_the_line_is_there(guard: Guard
     guard.until(lambda: len(socket.got) > 3, "some signs of life")
     assert set(socket.got) == {'{"type":"alive"}'}
     line.sound(b"0123456789x")  # they were none of what waits, and make no room
+    line.end(1000, "")
     line.join()
     assert socket.got[-1] == (4008, "the page takes too long to take what is sent")
 
