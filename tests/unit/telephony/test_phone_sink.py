@@ -402,6 +402,26 @@ def test_a_pause_that_becomes_an_interruption_forgets_what_was_kept() -> None:
     assert line.sink.drain(0)
 
 
+def test_what_is_written_in_a_pause_after_an_interruption_waits_for_its_end() -> None:
+    line = Line(lead_ms=100, prebuffer_ms=60)
+    line.sink.write(sound(40), item_id="a")
+    line.run(10)
+    line.sink.pause()
+    line.run(3)
+    line.sink.clear()
+    sent = len(line.far.sent)
+    line.sink.write(sound(2, first=8000), item_id="b")
+    line.run(10)
+    assert len(line.far.sent) == sent, "not even the beginning of it, as a fade"
+    assert line.sink.played_ms("b") == 0
+    line.sink.resume()
+    line.run()
+    assert len(line.far.sent) == sent, "its cushion is not there"
+    line.sink.flush()
+    line.run(10)
+    assert line.far.sent[sent:] == [sound(1, first=8000), sound(1, first=8000 + FRAME)]
+
+
 def test_a_pause_that_is_over_before_the_thread_has_run_loses_nothing() -> None:
     line = Line(lead_ms=100)
     line.sink.write(sound(40), item_id="a")
