@@ -250,6 +250,18 @@ def test_a_pong_waits_until_the_client_takes_it(call: Call) -> None:
     assert call.sent() == [(Opcode.PONG, b"1")]
 
 
+def test_pings_of_a_client_that_takes_nothing_are_answered_once(call: Call) -> None:
+    call.duplex.room = 1  # the first pong is begun
+    pings = [frame(Opcode.PING, bytes([number])) for number in range(9)]
+    call.then(pings[0], *pings[1:5], b"".join(pings[5:]))
+    with pytest.raises(RealtimeTimeout):
+        call.socket.recv(timeout=0.1)
+    assert call.socket._bytes_queued - call.socket._bytes_out == 2 + 3, "of two pongs, one begun"
+    call.duplex.room = None
+    call.socket.send("on")
+    assert call.sent() == [(Opcode.PONG, b"\0"), (Opcode.PONG, b"\x08"), (Opcode.TEXT, b"on")]
+
+
 # -- sending ---------------------------------------------------------------------------------------
 
 
