@@ -48,6 +48,16 @@ def test_beyond_two_seconds_the_oldest_is_dropped_and_counted() -> None:
     assert source.dropped_ms == 200, "what was iterated makes room"
 
 
+def test_of_a_piece_that_is_longer_than_two_seconds_the_end_is_heard() -> None:
+    source = PhoneSource()
+    source.take(bytes(320))
+    samples = bytes(2 * 8_000) + bytes([1, 0]) * 16_000
+    source.take(samples)
+    source.end()
+    assert list(source) == [bytes([1, 0]) * 16_000]
+    assert source.dropped_ms == 1_020
+
+
 def test_what_wakes_the_listener_does_not_pile_up() -> None:
     source = PhoneSource()
     for _ in range(1000):
