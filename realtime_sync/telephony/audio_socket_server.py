@@ -11,11 +11,11 @@ from functools import partial
 from .._deadline import Deadline
 from .._fork import Home
 from .._required import is_whole, require, require_count, require_function, require_text
-from .._signal_safe import Latch
+from .._signal_safe import Claim, Latch
 from .._threads import join_all, spawn
 from .._typing import Self
 from .._uncopied import Uncopied
-from ..errors import ConfigError, ConnectError, RealtimeError
+from ..errors import ConcurrencyError, ConfigError, ConnectError, RealtimeError
 from .audio_socket import AudioSocket
 from .phone_call import require_patience
 
@@ -85,6 +85,7 @@ class AudioSocketServer(Uncopied):
             silence_timeout=silence_timeout,
         )
         self._home = Home()
+        self._started = Claim()
         self._closed = Latch()
         self._draining = Latch()
         self._listener: sockets.socket | None = None
@@ -115,14 +116,18 @@ class AudioSocketServer(Uncopied):
         Raises:
             ConnectError: the address can't be listened at.
             RealtimeError: the system gives no thread.
-            ConcurrencyError: this is a forked child.
+            ConcurrencyError: it was started or closed before, or this is a forked child.
         """
         self._home.check()
+        token = object()
+        if self._draining.is_set or self._started.setdefault("now", token) is not token:
+            raise ConcurrencyError("this server was started or closed before; make a new one")
         host, port = self._address
         family = sockets.AF_INET6 if ":" in host else sockets.AF_INET
         try:
             listener = sockets.create_server(self._address, family=family)
         except OSError as exc:
+            self._started.clear()  # it may be tried again
             raise ConnectError(
                 f"can't listen at {host}:{port} ({exc.strerror or exc}): give an address of this "
                 "machine as host, and as port one that is free, or 0 for any"

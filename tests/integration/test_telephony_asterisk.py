@@ -25,6 +25,7 @@ from programs import REPOSITORY
 from realtime_sync import Local
 from realtime_sync.audio import decode_ulaw
 from realtime_sync.errors import (
+    ConcurrencyError,
     ConfigError,
     ConnectError,
     ConnectionClosedError,
@@ -364,6 +365,20 @@ def test_a_port_that_is_taken() -> None:
         pytest.raises(ConnectError, match=r"can't listen at 127\.0\.0\.1"),
     ):
         AudioSocketServer(print, port=server.port).start()
+
+
+def test_a_server_is_started_once() -> None:
+    with serving(print) as server:
+        taken = AudioSocketServer(print, port=server.port)
+        for _ in range(2):
+            with pytest.raises(ConnectError):
+                taken.start()  # which was none
+        with pytest.raises(ConcurrencyError, match="started or closed before; make a new one"):
+            server.start()
+    for ended in (server, taken):
+        ended.close()
+        with pytest.raises(ConcurrencyError, match="started or closed before; make a new one"):
+            ended.start()
 
 
 def test_an_address_that_is_no_address_of_this_machine() -> None:
