@@ -194,6 +194,33 @@ def test_silence_is_not_sent_but_takes_its_time() -> None:
     assert heard == [SILENCE] * 10 + line.far.sent + [SILENCE] * 30
 
 
+def test_what_a_listener_is_told_lasts_as_long_as_the_call() -> None:
+    line = Line(lead_ms=100)
+    heard: list[bytes] = []
+    line.sink.listen(heard.append)
+    for turn in range(10):
+        line.sink.write(sound(40), item_id=f"a{turn}")
+        line.run(10)
+        line.sink.pause()
+        line.run(10)
+        line.sink.resume()
+        line.run(10)
+        line.sink.clear()
+        line.run(20)
+        assert len(heard) == 50 * (turn + 1), "though what was recalled was told as well"
+        assert heard[-10:] == [SILENCE] * 10
+    line.clock.advance(1.0)  # the thread is late: far behind the last answer, and in the next one
+    line.run()
+    assert len(heard) == 500 + 5
+    line.sink.write(sound(40))
+    line.run(10)
+    line.clock.advance(1.0)
+    line.run(60)
+    lead = 5  # frames that were played in the time that was skipped, and told before
+    assert len(heard) == 505 + 10 + lead + 5 + 59
+    assert heard[-10:] == [SILENCE] * 10
+
+
 def test_an_answer_begins_when_its_cushion_is_there() -> None:
     line = Line(prebuffer_ms=60)
     line.sink.write(sound(2))
