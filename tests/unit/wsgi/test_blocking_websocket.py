@@ -262,6 +262,24 @@ def test_pings_of_a_client_that_takes_nothing_are_answered_once(call: Call) -> N
     assert call.sent() == [(Opcode.PONG, b"\0"), (Opcode.PONG, b"\x08"), (Opcode.TEXT, b"on")]
 
 
+def test_a_pong_takes_the_place_of_no_message(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ping(number: bytes) -> None:
+        call.then(frame(Opcode.PING, number))
+        with pytest.raises(RealtimeTimeout):
+            call.socket.recv(timeout=0)
+
+    def wait_to_write(timeout: float | None) -> None:
+        """The message waits behind the first pong."""
+        ping(b"2")
+        call.duplex.room = None
+
+    call.duplex.room = 0
+    ping(b"1")
+    monkeypatch.setattr(call.duplex, "wait_to_write", wait_to_write)
+    call.socket.send("on")
+    assert call.sent() == [(Opcode.PONG, b"1"), (Opcode.TEXT, b"on"), (Opcode.PONG, b"2")]
+
+
 # -- sending ---------------------------------------------------------------------------------------
 
 
