@@ -232,6 +232,10 @@ class WebSocket(Blocking, Advising, Uncopied):
 
     def _advance(self, deadline: Deadline) -> bool:
         """Read once; when nothing is there, wait for it. Return False at the deadline."""
+        closing = self._closing
+        if closing is not None and closing.deadline.expired:  # though the client goes on sending
+            self._finish(self._unanswered())
+            return True
         try:
             data = self._duplex.read(_READ_SIZE)
             if data is None:
@@ -256,8 +260,6 @@ class WebSocket(Blocking, Advising, Uncopied):
             return True
         if closing is None:
             self._check_silence()
-        elif closing.deadline.expired:
-            self._finish(self._unanswered())
         return not deadline.expired
 
     def _check_silence(self) -> None:

@@ -451,6 +451,16 @@ def test_a_close_that_is_not_answered(call: Call) -> None:
     assert caught.value.__notes__ == ["the client did not answer the close"]
 
 
+def test_a_client_that_sends_without_a_pause_holds_up_no_close(call: Call) -> None:
+    for _ in range(20):
+        call.then(lambda: call.clock.advance(1.0), text("more"))
+    call.socket.close()
+    assert call.passed() == 5.0
+    with pytest.raises(ConnectionClosedOK) as caught:
+        call.socket.recv()
+    assert caught.value.__notes__ == ["the client did not answer the close"]
+
+
 def test_a_close_that_is_not_taken(call: Call) -> None:
     call.duplex.room = 0
     call.socket.close()
