@@ -248,6 +248,7 @@ class Talk:
                 "agent": self._running().current_agent.name,
                 "rejoin_s": self._rejoin_s,
                 "rejoined": self._had_page,
+                "answering": self._view.is_answering,
                 "history": self._view.history,
             }
         )

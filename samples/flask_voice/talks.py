@@ -138,7 +138,10 @@ class Talks:
 
     def _new_locked(self, user: str, login: str) -> Talk:
         if sum(talk.user == user for talk in self._talks.values()) >= self._most_per_user:
-            words = f"Nobody has more than {self._most_per_user} at a time. End another talk first."
+            words = (
+                f"Nobody has more than {self._most_per_user} at a time. End another talk first, "
+                f"or wait for {self._rejoin_s:g} s if you have closed its page."
+            )
             raise Refused("user_limit", 429, words)
         if len(self._talks) >= self._most:
             words = f"All {self._most} lines are taken. Try again in a few minutes."

@@ -81,6 +81,9 @@ class View:
         heard: returns the words of an item that were heard by now.
         latency: is told when the user begins and ends to speak.
 
+    Attributes:
+        is_answering: whether an answer has started, and has not ended.
+
     Threads: one at a time.
     """
 
@@ -94,6 +97,7 @@ class View:
         self._interrupted: dict[str, str] = {}  # what was heard, by item
         self._handoffs = 0
         self._agent: str | None = None  # whose answer came last
+        self.is_answering = False
 
     @property
     def history(self) -> list[Message]:
@@ -111,9 +115,10 @@ class View:
                 latest = event.history[-_MAX_LOOKED_AT:]
                 return [*self._gone(event.history), *self._items(latest)]
             case "agent_start":
-                self._agent = event.agent.name
+                self._agent, self.is_answering = event.agent.name, True
                 return [{"type": "answer", "state": "started", "agent": self._agent}]
             case "agent_end":
+                self.is_answering = False
                 return [{"type": "answer", "state": "ended", "agent": event.agent.name}]
             case "handoff":
                 return self._handed_over(event.from_agent.name, event.to_agent.name)

@@ -17,6 +17,7 @@ from realtime_sync.agents import (
     AssistantMessageItem,
     RealtimeAgent,
     RealtimeAgentEndEvent,
+    RealtimeAgentStartEvent,
     RealtimeAudio,
     RealtimeAudioInterrupted,
     RealtimeEventInfo,
@@ -352,3 +353,12 @@ def test_of_an_answer_that_was_cut_the_heard_words_are_shown() -> None:
     assert view.history == [cut]
     assert view.take(RealtimeHistoryUpdated([], INFO)) == [{"type": "gone", "item_id": "a"}]
     assert view.history == []
+
+
+def test_a_page_is_told_whether_an_answer_is_under_way() -> None:
+    view = View(tools=frozenset(), heard=str, latency=Latency())
+    said = [view.is_answering]
+    for event in (RealtimeAgentStartEvent(AGENT, INFO), RealtimeAgentEndEvent(AGENT, INFO)):
+        view.take(event)
+        said.append(view.is_answering)
+    assert said == [False, True, False]

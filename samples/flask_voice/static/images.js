@@ -20,15 +20,20 @@ export async function readImage(file) {
 
 // Call `take(file)` for each image that is pasted or dropped on the page, or chosen in `input`.
 export function takeImages(input, take) {
-  const all = (files) => [...files].filter(({ type }) => type.startsWith("image/")).forEach(take);
   input.addEventListener("change", () => {
     [...input.files].forEach(take);
     input.value = ""; // the same file may be chosen again
   });
-  document.addEventListener("paste", ({ clipboardData }) => all(clipboardData.files));
-  document.addEventListener("dragover", (event) => event.preventDefault());
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    all(event.dataTransfer.files);
+  document.addEventListener("paste", ({ clipboardData }) => {
+    // Cells of a table come as words, and as a picture of them: the words are meant.
+    if (!clipboardData.types.includes("text/plain")) [...clipboardData.files].forEach(take);
   });
+  for (const kind of ["dragover", "drop"]) {
+    document.addEventListener(kind, (event) => {
+      const { types, files } = event.dataTransfer;
+      if (!types.includes("Files")) return; // words may be dropped where they are written
+      event.preventDefault();
+      [...files].forEach(take);
+    });
+  }
 }

@@ -13,6 +13,7 @@ export class Microphone {
     this.lost = lost;
     this.track = null;
     this.source = null;
+    this.silent = false;
     this.closed = false;
     const one = { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" };
     this.node = new AudioWorkletNode(context, "capture", one);
@@ -28,12 +29,14 @@ export class Microphone {
   }
 
   get muted() {
-    return this.on && !this.track.enabled;
+    return this.on && this.silent;
   }
 
-  // A muted microphone sends silence, so that the end of a sentence is still noticed.
+  // A muted microphone sends silence, so that the end of a sentence is still noticed. One that is
+  // not on yet is muted from its first sample on.
   mute(muted) {
-    this.track.enabled = !muted;
+    this.silent = muted;
+    if (this.on) this.track.enabled = !muted;
   }
 
   async start({ echoControl }) {
@@ -48,6 +51,7 @@ export class Microphone {
     }
     this.stop();
     [this.track] = stream.getAudioTracks();
+    this.track.enabled = !this.silent;
     this.track.onended = () => {
       this.stop();
       this.lost();

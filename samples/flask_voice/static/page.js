@@ -26,9 +26,9 @@ class Page {
   // -- what the user does -------------------------------------------------------------------------
 
   listen() {
-    $("microphone").onclick = () => {
+    $("microphone").onclick = ({ detail }) => {
       if (this.talk === null) this.begin({ speak: true });
-      else this.talk.toggleMicrophone(this.echoControl);
+      else if (detail < 2) this.talk.toggleMicrophone(); // a double click is one
     };
     $("stop").onclick = () => this.talk.interrupt();
     $("end").onclick = () => this.talk.end();
@@ -42,25 +42,30 @@ class Page {
     };
     $("echo").onchange = () => {
       localStorage.setItem(ECHO, this.echoControl ? "on" : "off");
-      this.talk?.changeEchoControl(this.echoControl);
+      this.talk?.changeEchoControl();
     };
     for (const phrase of document.querySelectorAll(".phrase")) {
       phrase.onclick = () => this.say(phrase.textContent);
     }
     takeImages($("image"), (file) => this.showImage(file));
-    document.addEventListener("keydown", ({ key }) => {
-      if (key === "Escape" && !$("stop").disabled) this.talk.interrupt();
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !$("stop").disabled) this.talk.interrupt();
+      // A key that is held is no second press.
+      if (event.repeat && event.target.matches("button")) event.preventDefault();
     });
-    document.addEventListener("pointerdown", () => this.talk?.resume());
+    // Of a finger only the end is a gesture to the browser, of a mouse the beginning.
+    for (const gesture of ["pointerdown", "pointerup", "keydown"]) {
+      document.addEventListener(gesture, () => this.talk?.resume());
+    }
     window.addEventListener("offline", () => this.talk?.wire.offline());
     window.addEventListener("online", () => this.talk?.wire.online());
   }
 
-  begin({ talk = null, speak }) {
+  begin({ talk = null, ...microphone }) {
     this.notice(null);
     if (talk === null) this.transcript.replace([]);
     this.talk = new Talk(this, csrf);
-    this.talk.start({ talk, speak, echoControl: this.echoControl });
+    this.talk.start({ talk, ...microphone });
   }
 
   say(text) {
@@ -91,7 +96,7 @@ class Page {
 
   state(name) {
     $("page").dataset.state = name;
-    $("state").textContent = STATES[name];
+    write($("state"), STATES[name]);
     $("stop").disabled = !["speaking", "thinking"].includes(name);
     $("end").disabled = this.talk === null;
     if (name === "reconnecting" || this.countdown === undefined) return;
@@ -103,24 +108,29 @@ class Page {
   message(message) {
     this.messages[message.type]?.(message);
     this.transcript.show(message);
-    if (this.talk) $("figures").textContent = this.talk.figures;
+    if (this.talk) write($("figures"), this.talk.figures);
   }
 
   messages = {
     ready: ({ agent, history }) => {
-      this.showAgent(agent);
+      // The rows before a handover are another's.
+      this.transcript.agent = history.find(({ type }) => type === "handoff")?.from ?? agent;
       this.transcript.replace(history);
+      this.showAgent(agent);
     },
     answer: ({ agent }) => this.showAgent(agent),
     handoff: ({ to }) => this.showAgent(to),
-    error: ({ message }) => this.notice(message),
+    error: ({ message }) => {
+      this.transcript.canvases = []; // one of them was perhaps not taken, and none may stand for it
+      this.notice(message);
+    },
     ending: () => this.notice(NOTICES.ending),
     provider: ({ state }) => this.notice(state === "reconnecting" ? NOTICES.provider : null),
   };
 
   showAgent(name) {
     this.transcript.agent = name;
-    $("agent").textContent = name;
+    write($("agent"), name);
   }
 
   level(level) {
@@ -135,7 +145,9 @@ class Page {
   }
 
   notice(text, kind = "") {
-    $("notice-text").textContent = text ?? "";
+    // The state says that the connection is lost; nobody wants every second read out.
+    $("notice").ariaLive = kind === "countdown" ? "off" : "assertive";
+    write($("notice-text"), text ?? "");
     $("notice").dataset.kind = kind;
     $("notice").hidden = text === null;
   }
@@ -161,6 +173,11 @@ class Page {
     $("agent").textContent = "";
     this.notice(reason);
   }
+}
+
+// Of a live region the same words would be read out again.
+function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
 }
 
 new Page();

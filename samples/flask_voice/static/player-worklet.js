@@ -1,9 +1,11 @@
 // Plays what comes in pieces: a jitter buffer, and exact books about which samples were rendered.
 //
-// A part of an answer begins when PREBUFFER frames of it are here, or all of it. Where it runs dry,
-// silence goes in until there is as much again: samples are late then, and never lost.
+// A part of an answer begins when so many frames of it are here as the jitter buffer has, or all of
+// it. Where it runs dry, silence goes in until there are twice as many: samples are late then, and
+// never lost, and the next gap has to be longer to be heard.
 
 const PREBUFFER = sampleRate / 10;
+const LONGEST_PREBUFFER = sampleRate * 0.8;
 const FADE = 128; // frames, about 5 ms: a cut in the middle of a wave would click
 const TELL_EVERY = sampleRate / 10;
 
@@ -19,6 +21,7 @@ class Player extends AudioWorkletProcessor {
     this.spans = []; // {part, from, frame, length}: rendered since this was told
     this.untold = 0; // frames
     this.underruns = 0;
+    this.prebuffer = PREBUFFER;
     this.port.onmessage = ({ data }) => this[data.type](data);
   }
 
@@ -30,6 +33,7 @@ class Player extends AudioWorkletProcessor {
     this.queue.push({ part, samples: new Int16Array(pcm), at: 0 });
     if (part === this.dry) {
       this.underruns += 1;
+      this.prebuffer = Math.min(this.prebuffer * 2, LONGEST_PREBUFFER);
       this.dry = null;
     }
   }
@@ -77,7 +81,7 @@ class Player extends AudioWorkletProcessor {
     const [first] = this.queue;
     if (this.playing !== null && first?.part !== this.playing) this.leave();
     if (first === undefined || this.playing === first.part) return first !== undefined;
-    if (!this.done.has(first.part) && this.waitingOf(first.part) < PREBUFFER) return false;
+    if (!this.isEnough(first.part)) return false;
     this.playing = first.part;
     return true;
   }
@@ -87,6 +91,12 @@ class Player extends AudioWorkletProcessor {
     if (this.done.delete(this.playing)) this.next.delete(this.playing);
     else this.dry = this.playing;
     this.playing = null;
+  }
+
+  // All of a part is here also where another one has begun, though nobody has said so.
+  isEnough(part) {
+    const isAll = this.done.has(part) || this.queue.at(-1).part !== part;
+    return isAll || this.waitingOf(part) >= this.prebuffer;
   }
 
   waitingOf(part) {

@@ -22,6 +22,8 @@ export class Talk {
     this.lostSpeech = false; // the user may have spoken while nobody heard it
     this.asked = new Set(); // calls that wait for the user's consent
     this.unsaid = []; // what waits for the connection
+    this.player = this.microphone = null; // until they are prepared
+    this.speaks = false; // whether the microphone is wanted, as long as it is not prepared
     this.closed = false;
     this.wire = new Wire({
       csrf,
@@ -37,7 +39,8 @@ export class Talk {
   }
 
   // Open everything, with or without the microphone; `talk` joins one again.
-  async start({ talk = null, speak, echoControl }) {
+  async start({ talk = null, speak, muted = false }) {
+    this.speaks = speak;
     this.show();
     try {
       // The user may end the talk at every one of these; what comes later is closed here.
@@ -57,19 +60,22 @@ export class Talk {
         this.microphone.close();
         return;
       }
+      this.microphone.mute(muted);
       this.watchGesture();
-      if (speak) await this.startMicrophone(echoControl);
-      await this.wire.connect(talk);
+      // The user may take a while to allow the microphone, and no talk waits so long.
+      await Promise.all([this.speaks && this.startMicrophone(), this.wire.connect(talk)]);
     } catch (error) {
-      if (!(error instanceof Refused || error instanceof TypeError)) throw error;
+      // A DOMException: a worklet did not come, or no answer in time.
+      const known = [Refused, TypeError, DOMException].some((kind) => error instanceof kind);
+      if (!known) throw error;
       this.over(error instanceof Refused ? error.message : NOTICES.unreachable);
     }
   }
 
-  async startMicrophone(echoControl) {
+  async startMicrophone() {
     try {
       if (navigator.mediaDevices === undefined) throw new DOMException("", "InsecureContextError");
-      await this.microphone.start({ echoControl });
+      await this.microphone.start({ echoControl: this.page.echoControl });
     } catch (error) {
       if (!this.closed) this.page.notice(microphoneFault(error));
     }
@@ -79,19 +85,19 @@ export class Talk {
   }
 
   // The big button: on, or muted and back.
-  async toggleMicrophone(echoControl) {
-    if (this.microphone.on) this.microphone.mute(!this.microphone.muted);
-    else await this.startMicrophone(echoControl);
-    this.showMicrophone();
+  toggleMicrophone() {
+    this.speaks = true;
+    if (this.microphone === null) return; // `start` will turn it on
     this.resume();
+    this.microphone.mute(this.microphone.on && !this.microphone.muted);
+    if (this.microphone.on) {
+      this.showMicrophone();
+      this.keep();
+    } else this.startMicrophone();
   }
 
-  async changeEchoControl(echoControl) {
-    if (!this.microphone.on) return;
-    const { muted } = this.microphone;
-    await this.startMicrophone(echoControl);
-    if (muted) this.microphone.mute(true);
-    this.showMicrophone();
+  changeEchoControl() {
+    if (this.microphone?.on) this.startMicrophone();
   }
 
   // Send words or an image; before the talk is open they wait for it.
@@ -102,8 +108,9 @@ export class Talk {
     this.show();
   }
 
+  // Return whether the server is told.
   approve(callId, approved, always) {
-    this.wire.send({ type: "approve", call_id: callId, approved, always });
+    return this.wire.send({ type: "approve", call_id: callId, approved, always });
   }
 
   // First be silent, then say so: by then the server knows how much was heard.
@@ -128,8 +135,9 @@ export class Talk {
   }
 
   takings = {
-    ready: ({ rejoined, history }) => {
+    ready: ({ answering, rejoined, history }) => {
       this.link = "open";
+      this.answering = answering;
       history.forEach((message) => this.takings[message.type]?.(message));
       this.keep();
       if (rejoined && this.lostSpeech) this.page.notice(NOTICES.rejoined);
@@ -225,7 +233,8 @@ export class Talk {
 
   keep() {
     if (this.wire.talk === null) return;
-    const kept = { talk: this.wire.talk, speak: this.microphone.on };
+    const { on, muted } = this.microphone;
+    const kept = { talk: this.wire.talk, speak: on, muted };
     sessionStorage.setItem(KEPT, JSON.stringify(kept));
   }
 }

@@ -8,23 +8,44 @@ const CHOICES = [
 ];
 
 export class Transcript {
-  // `approve(callId, approved, always)` is called when the user has decided about a tool.
+  // `approve(callId, approved, always)` is called when the user has decided about a tool, and
+  // returns whether that could be told.
   constructor(list, approve) {
     this.list = list;
     this.approve = approve;
     this.agent = "";
     this.rows = new Map(); // by what they show
+    new ResizeObserver(() => this.isNearEnd && this.toEnd()).observe(list);
     this.canvases = []; // images on their way to the server, which has them in items later
   }
 
+  // Show this and no more. A row that stays keeps its picture, and is not read out again.
   replace(history) {
-    this.list.replaceChildren();
-    this.rows.clear();
+    const keys = new Set(history.map(keyOf));
+    for (const [key, row] of this.rows) {
+      if (keys.has(key)) continue;
+      row.remove();
+      this.rows.delete(key);
+    }
     history.forEach((message) => this.show(message));
   }
 
+  // The newest is kept in sight, unless the user has scrolled up to read.
   show(message) {
-    this.showings[message.type]?.call(this, message);
+    const showing = this.showings[message.type];
+    if (showing === undefined) return;
+    const follows = this.isNearEnd;
+    showing.call(this, message);
+    if (follows) this.toEnd();
+  }
+
+  get isNearEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.list;
+    return scrollHeight - scrollTop - clientHeight < 200;
+  }
+
+  toEnd() {
+    this.list.scrollTop = this.list.scrollHeight;
   }
 
   get showings() {
@@ -32,21 +53,21 @@ export class Transcript {
     return { item, words, gone, tool, handoff, latency };
   }
 
-  item({ item_id, role, after, text, images, final, interrupted }) {
+  item(message) {
+    const { role, after, text, images, final, interrupted } = message;
     if (role === "system") return;
-    const key = `item ${item_id}`;
-    const known = this.rows.get(key);
-    const row = known ?? this.row(key, role, role === "user" ? "You" : this.agent);
+    const known = this.rows.get(keyOf(message));
+    const row = known ?? this.row(message, role, role === "user" ? "You" : this.agent);
     if (known === undefined) this.place(row, this.rows.get(`item ${after}`));
     row.classList.toggle("interrupted", interrupted);
     row.setAttribute("aria-busy", String(!final)); // it is read out when it is complete
     if (known === undefined && images > 0) row.append(this.canvases.shift() ?? "an image");
-    this.write(row, interrupted ? `${text} …` : text);
+    write(row, interrupted ? `${text} …` : text);
   }
 
   words({ item_id, delta }) {
     const row = this.rows.get(`item ${item_id}`);
-    if (row) this.write(row, row.querySelector(".words").textContent + delta);
+    if (row) write(row, row.querySelector(".words").textContent + delta);
   }
 
   gone({ item_id }) {
@@ -70,20 +91,25 @@ export class Transcript {
     if (row) part(row, "latency", "small").textContent = `heard after ${(ms / 1000).toFixed(2)} s`;
   }
 
-  handoff({ id, from, to }) {
-    const key = `handoff ${id}`;
-    const row = this.rows.get(key) ?? this.row(key, "handoff", "");
-    this.write(row, `${from} hands over to ${to}`);
+  handoff(message) {
+    const { from, to } = message;
+    const row = this.rows.get(keyOf(message)) ?? this.row(message, "handoff", "");
+    write(row, `${from} hands over to ${to}`);
     this.agent = to;
   }
 
-  tool({ call_id, name, arguments: given, state, output }) {
-    const key = `call ${call_id}`;
-    const row = this.rows.get(key) ?? this.row(key, "tool", name);
+  tool(message) {
+    const { call_id, name, arguments: given, state, output } = message;
+    const row = this.rows.get(keyOf(message)) ?? this.row(message, "tool", name);
+    if (row.dataset.state !== state) this.offer(row, state, call_id, name);
+    write(row, callLine(given, state, output));
+  }
+
+  // Buttons for a call that waits for consent, and none for any other.
+  offer(row, state, callId, name) {
     row.dataset.state = state;
     row.querySelector(".choice")?.remove();
-    if (state === "needs_approval") row.append(this.choice(call_id, name));
-    this.write(row, callLine(given, state, output));
+    if (state === "needs_approval") row.append(this.choice(callId, name));
   }
 
   choice(callId, name) {
@@ -95,34 +121,33 @@ export class Transcript {
       button.textContent = words;
       button.setAttribute("aria-label", `${words} ${name}`);
       button.onclick = () => {
+        if (!this.approve(callId, approved, always)) return;
         choice.remove();
-        this.approve(callId, approved, always);
+        this.list.focus(); // where the button was that had it
       };
       choice.append(button);
     }
     return choice;
   }
 
-  row(key, role, who) {
+  row(message, role, who) {
     const row = document.createElement("li");
     row.dataset.role = role;
     part(row, "who", "strong").textContent = who;
-    part(row, "words", "span");
+    part(row, "words", "span").dir = "auto";
     this.list.append(row);
-    this.rows.set(key, row);
+    this.rows.set(keyOf(message), row);
     return row;
   }
+}
 
-  write(row, words) {
-    row.querySelector(".words").textContent = words;
-    this.follow();
-  }
+function keyOf({ type, item_id, call_id, id }) {
+  return { item: `item ${item_id}`, tool: `call ${call_id}`, handoff: `handoff ${id}` }[type];
+}
 
-  // Keep the newest in sight, unless the user has scrolled up to read.
-  follow() {
-    const { scrollHeight, scrollTop, clientHeight } = this.list;
-    if (scrollHeight - scrollTop - clientHeight < 200) this.list.scrollTop = scrollHeight;
-  }
+function write(row, words) {
+  const written = row.querySelector(".words");
+  if (written.textContent !== words) written.textContent = words;
 }
 
 function part(row, name, tag) {

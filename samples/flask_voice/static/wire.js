@@ -2,6 +2,7 @@
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 4000;
+const ANSWER_MS = 10_000; // a server that has said nothing by then can't be reached
 const SOUND_BEHIND_S = 1; // more than this in the socket's buffer: the network is too slow
 const EARLY_CHUNKS = 500; // 10 s: who speaks while a talk is opened is heard all the same
 
@@ -39,7 +40,8 @@ export class Wire {
     return this.socket?.readyState === WebSocket.OPEN && this.ready;
   }
 
-  // Begin a talk, or join `talk` again; throws Refused, or a TypeError where the server can't be reached.
+  // Begin a talk, or join `talk` again; throws Refused, or a TypeError or DOMException where the
+  // server can't be reached.
   async connect(talk = null) {
     if (this.closed) return;
     const { ticket, talk: named } = await this.ticket(talk);
@@ -52,7 +54,11 @@ export class Wire {
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", ...this.hello() }));
+    const late = setTimeout(() => socket.close(), ANSWER_MS);
+    socket.onopen = () => {
+      clearTimeout(late);
+      socket.send(JSON.stringify({ type: "hello", ...this.hello() }));
+    };
     socket.onmessage = ({ data }) => this.take(data);
     socket.onclose = ({ code }) => this.lose(code);
     this.socket = socket;
@@ -63,6 +69,7 @@ export class Wire {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-CSRF-Token": this.csrf },
       body: JSON.stringify({ talk }),
+      signal: AbortSignal.timeout(ANSWER_MS),
     });
     const told = await answer.json().catch(() => ({}));
     // What has no code is no word of the server's, but of a proxy's that does not reach it.
@@ -123,7 +130,7 @@ export class Wire {
   }
 
   get secondsLeft() {
-    return Math.max(0, Math.ceil((this.deadline - Date.now()) / 1000));
+    return Math.max(0, Math.ceil((this.deadline - performance.now()) / 1000));
   }
 
   drop() {
@@ -160,7 +167,7 @@ export class Wire {
       return;
     }
     if (this.deadline === null) {
-      this.deadline = Date.now() + this.rejoinS * 1000;
+      this.deadline = performance.now() + this.rejoinS * 1000; // whatever the clock is set to
       this.pauseMs = FIRST_PAUSE_MS;
     }
     this.again();
