@@ -105,7 +105,10 @@ async function send(address, form, asked) {
 
 async function refusal(response) {
   const body = await response.json().catch(() => ({}));
-  return body.error || `The desk refuses this (${response.status}). Reload the page and try again.`;
+  if (body.error) return body.error;
+  return response.status < 500
+    ? `The desk refuses this (${response.status}). Reload the page and try again.`
+    : `Something is wrong with the desk (${response.status}). Please try again in a minute.`;
 }
 
 async function follow(body, question, answer) {
