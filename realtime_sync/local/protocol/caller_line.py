@@ -17,7 +17,7 @@ from .response_builder import ResponseBuilder
 from .wire import event
 from .wire_formats import TICKS_PER_MS
 
-__all__ = ["CallerLine", "Clock", "Cut"]
+__all__ = ["CallerLine", "Cut", "LineClock"]
 
 _TICKS_PER_S = 1000 * TICKS_PER_MS
 
@@ -29,7 +29,7 @@ class _Alarm(Protocol):
     def cancel(self) -> object: ...
 
 
-class Clock(Protocol):
+class LineClock(Protocol):
     """What of an event loop tells the time."""
 
     def time(self) -> float:
@@ -50,7 +50,7 @@ class _Piece:
 
 
 @define
-class _Answer:
+class _PlayedAnswer:
     """The sound of one response that is not over.
 
     Attributes:
@@ -86,10 +86,10 @@ class CallerLine:
         clock: the time, and the alarms.
     """
 
-    def __init__(self, emit: Callable[[JsonDict], None], clock: Clock) -> None:
+    def __init__(self, emit: Callable[[JsonDict], None], clock: LineClock) -> None:
         self._emit = emit
         self._clock = clock
-        self._answers: list[_Answer] = []
+        self._answers: list[_PlayedAnswer] = []
         self._cut_ids: set[str] = set()  # of responses of which nothing more is played
         self._plays_until = 0.0
         self._alarm: _Alarm | None = None
@@ -100,7 +100,7 @@ class CallerLine:
             return
         answer = self._find(response.id)
         if answer is None:
-            answer = _Answer(response.id)
+            answer = _PlayedAnswer(response.id)
         added = response.audio_ticks - answer.ticks
         if not added:
             return
@@ -145,7 +145,7 @@ class CallerLine:
         self._answers.clear()
         self._set_alarm()
 
-    def _find(self, response_id: str) -> _Answer | None:
+    def _find(self, response_id: str) -> _PlayedAnswer | None:
         return next((each for each in self._answers if each.response_id == response_id), None)
 
     def _tell(self) -> None:
@@ -160,7 +160,7 @@ class CallerLine:
             self._emit(event(f"output_audio_buffer.{what}", response_id=answer.response_id))
         self._set_alarm()
 
-    def _next(self) -> tuple[float, str, _Answer] | None:
+    def _next(self) -> tuple[float, str, _PlayedAnswer] | None:
         """Return what is due first; where one answer ends as another begins, the end is."""
         dues = [(*answer.due, answer) for answer in self._answers if answer.due is not None]
         return min(dues, key=lambda each: (each[0], each[1] == "started"), default=None)
