@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from guards import Guard
+from hypothesis import settings
 
 
 def test_a_guard_returns_what_came(guard: Guard) -> None:
@@ -39,3 +40,7 @@ def test_a_guard_fails_for_a_thread_that_does_not_end() -> None:
         Guard(0.01).join(thread)
     end.set()
     thread.join()
+
+
+def test_no_example_fails_for_its_time() -> None:
+    assert settings().deadline is None
