@@ -115,6 +115,22 @@ def test_a_caller_asks_presses_a_key_and_says_goodbye(running: Bridge) -> None:
     assert is_heard_in(spoken("Goodbye, and thank you for calling."), call.phone.heard())
 
 
+def test_a_caller_who_cuts_the_goodbye_has_something_to_say(running: Bridge) -> None:
+    call = running.call()
+    running.wait_said(call, GREETING)
+    call.phone.limit = call.phone.played + 20  # so the goodbye is not heard to its end
+    call.phone.say(recording("goodbye"))
+    running.wait_said(call, "Goodbye, and thank you")
+    call.phone.say(recording("hours"))
+    running.wait_said(call, "nine to five")
+    call.phone.limit = None
+    assert (call.status, running.orders("Status")) == ("in-progress", [])
+    call.phone.say(recording("goodbye"))
+    call.wait_ended()
+    assert call.ended_by == "api"
+    wait_state(running, call, "hung_up")
+
+
 def spoken(words: str) -> bytes:
     """Return how the embedded server says something, at 8 kHz."""
     pieces = EspeakSynthesizer().synthesize(words, voice="alloy", speed=1.0)
