@@ -22,7 +22,7 @@ from monitor import as_samples, find
 from twilio_bridge import CALLS_TOKEN, DESK, KINDS, Bridge, bridge, desk_server, recording
 from twilio_call import SimulatedCall
 from twilio_phone import TwilioPhone
-from twilio_service import TwilioService
+from twilio_service import Fault, TwilioService
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -180,6 +180,17 @@ def test_what_twilio_refuses_is_told_to_the_agent(
     assert call.ended_by == "twiml", "what the REST API did not end, the next TwiML does"
 
 
+def test_a_twilio_that_is_silent_keeps_nobody_on_the_line(running: Bridge) -> None:
+    call = running.call()
+    running.wait_said(call, GREETING)
+    running.service.faults.append(Fault(0))
+    call.phone.say(recording("goodbye"))
+    call.wait_ended()
+    assert call.ended_by == "twiml", "the stream has ended, and what is next is the end"
+    assert running.orders("Status") == [{"Status": ["completed"]}], "it is asked once"
+    wait_state(running, call, "hung_up")
+
+
 def test_a_webhook_that_comes_twice_begins_one_talk(running: Bridge) -> None:
     running.service.repeats = 2
     call = running.call()
@@ -264,6 +275,19 @@ def test_behind_a_proxy_the_public_url_counts(
         assert 'url="wss://phone.example.com/bridge/media"' in call.webhooks[0].answer
         here = twilio.signature.sign(f"{running.url}/voice", form={"CallSid": SID})
         assert running.send("/voice", here.body, here.headers)[0] == 403
+
+
+@pytest.mark.parametrize("body", [b"[" * 60_000, b'{"to":' * 10_000, b"{", b"", b"\xff"])
+def test_json_that_can_not_be_read_is_refused(running: Bridge, body: bytes) -> None:
+    kind = {"Content-Type": "application/json"}
+    client = {"Authorization": f"Bearer {CALLS_TOKEN}", "Idempotency-Key": "k", **kind}
+    status, answer = running.send("/calls", body, client)
+    assert (status, json.loads(answer)["error"][:6]) == (400, "send {")
+    for path in ("/voice", "/after", "/status"):
+        signed = running.service.signature.sign(f"{running.url}{path}", body=body)
+        status, _ = running.send(signed.url.removeprefix(running.url), body, signed.headers)
+        assert status == 400
+    assert running.service.requests == []
 
 
 def test_clients_need_the_token(running: Bridge) -> None:
