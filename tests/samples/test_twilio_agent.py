@@ -19,6 +19,7 @@ from embedded import Server
 from fault_proxy import FaultProxy, Kind
 from guards import Guard
 from monitor import as_samples, find
+from raw_server import CLOSE, TEXT, RawPeer, RawServer, Script, close_payload, server_frame
 from twilio_bridge import CALLS_TOKEN, DESK, KINDS, Bridge, bridge, desk_server, recording
 from twilio_call import SimulatedCall
 from twilio_phone import TwilioPhone
@@ -383,6 +384,64 @@ def test_a_provider_that_is_not_there_is_excused(tmp_path: Path, twilio: TwilioS
         call.wait_ended()
         assert (call.dialled, call.ended_by) == ([], "twiml")
     assert is_heard_in(recording("sorry"), call.phone.heard())
+
+
+def refuses(status: str) -> Script:
+    return lambda peer: peer.refuse(status)
+
+
+def closes_behind_the_first_event(code: int) -> Script:
+    """Accept a session, and close it."""
+
+    def serve(peer: RawPeer) -> None:
+        created = {"type": "session.created", "session": {"type": "realtime", "id": "sess_1"}}
+        peer.accept(server_frame(TEXT, json.dumps(created).encode()))
+        peer.send(CLOSE, close_payload(code))
+        peer.expect_end()
+
+    return serve
+
+
+def test_providers_that_take_no_talk_are_excused(
+    tmp_path: Path, desk: Server, twilio: TwilioService
+) -> None:
+    """Overloaded, a wrong key, and closed at once, by its rules or without; at the same time."""
+    ways = [
+        refuses("503 Service Unavailable"),
+        refuses("401 Unauthorized"),
+        closes_behind_the_first_event(1000),
+        closes_behind_the_first_event(1008),
+        closes_behind_the_first_event(1011),  # which is tried anew, in vain
+    ]
+    left = iter(ways)
+    with RawServer(lambda peer: next(left, ways[-1])(peer)) as server:
+        at = Server(f"http://localhost:{server.port}/v1", "key", desk.process)
+        log = check_that_they_are_excused(len(ways), at, tmp_path, twilio)
+    assert next(left, None) is None
+    for told in ("status 503", "status 401", "code 1000", "code 1008", "code 1011"):
+        assert told in log
+
+
+def test_a_provider_whose_name_nobody_knows_is_excused(
+    tmp_path: Path, desk: Server, twilio: TwilioService
+) -> None:
+    nowhere = Server("https://provider.invalid/v1", "key", desk.process)
+    assert "provider.invalid" in check_that_they_are_excused(1, nowhere, tmp_path, twilio)
+
+
+def check_that_they_are_excused(
+    count: int, provider: Server, folder: Path, twilio: TwilioService
+) -> str:
+    """Have so many call; return the log."""
+    with bridge("gthread", folder, provider, twilio) as running:
+        running.faults += ["the talk has failed", "Traceback", "Error"]
+        calls = [running.call() for _ in range(count)]
+        for call in calls:
+            call.wait_ended()
+            assert (call.heard, call.dialled) == ([], [DESK])
+            wait_state(running, call, "failed")
+            assert is_heard_in(recording("sorry"), call.phone.heard())
+    return running.log()
 
 
 def test_a_link_that_is_made_anew_goes_on_with_the_talk(
