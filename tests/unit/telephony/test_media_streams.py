@@ -108,6 +108,8 @@ def test_the_callers_sound_comes_bit_for_bit() -> None:
 
 ODD: list[tuple[Callable[[Socket], object], CallStats]] = [
     (lambda s: s.incoming.put("no JSON"), CallStats(odd_messages=1)),
+    (lambda s: s.incoming.put("[" * 60_000), CallStats(odd_messages=1)),
+    (lambda s: s.incoming.put('{"media":' * 7_000), CallStats(odd_messages=1)),
     (lambda s: s.say("closed"), CallStats(odd_messages=1)),
     (lambda s: s.say("media", {"payload": "no base64!"}), CallStats(odd_messages=1)),
     (lambda s: s.say("dtmf", {"digit": "?"}), CallStats(odd_messages=1)),

@@ -124,13 +124,14 @@ def signed(body: bytes, **options: Any) -> tuple[bytes, dict[str, str]]:
         (lambda: (webhook()[0] + b" ", webhook()[1]), 400),
         (lambda: signed(b"no json"), 400),
         (lambda: signed(b"[]"), 400),
+        (lambda: signed(b"[" * 60_000), 400),
         (lambda: signed(b'{"type": "realtime.call.incoming"}'), 400),
         (lambda: signed(b'{"type": "realtime.call.incoming", "data": {}}'), 400),
         (lambda: signed(b'{"type": "realtime.call.incoming", "data": {"call_id": 7}}'), 400),
         (lambda: signed(b'{"type": "realtime.call.incoming", "data": {"call_id": ""}}'), 400),
     ],
     ids=["another type", "forged", "unsigned", "stale", "early", "changed", "text", "list",
-         "no data", "no id", "a number", "empty"],
+         "deep", "no data", "no id", "a number", "empty"],
 )  # fmt: skip
 def test_what_is_no_incoming_call(
     deliver: Callable[[], tuple[bytes, dict[str, str]]],
