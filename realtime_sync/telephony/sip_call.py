@@ -28,7 +28,7 @@ _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')  # a display name, which may hold any
 _BRACKETED = re.compile(r"<([^>]*)>")
 _NUMBER = re.compile(r"\+?[0-9]+")
 _SEPARATORS = str.maketrans("", "", "-.()")  # RFC 3966 §5.1.1: they are for the eye
-_SCHEMES = ("tel:", "sip:", "sips:")
+_TARGET = re.compile(r"(?:tel|sips?):[^\s\x00-\x1f\x7f]+")  # a space would end it in a header
 
 
 def _check_status(_: object, __: Any, value: Any) -> None:
@@ -46,7 +46,7 @@ def check_target(value: object) -> None:
     Raises:
         ConfigError: it is no URI of a telephone.
     """
-    fits = isinstance(value, str) and value.startswith(_SCHEMES)
+    fits = isinstance(value, str) and _TARGET.fullmatch(value) is not None
     rule = "a call is handed over to a URI such as 'tel:+14155550123' or 'sip:agent@example.com'"
     require(fits, rule, value, error=ConfigError)
 

@@ -92,7 +92,24 @@ def test_nobody_is_there_to_be_handed_over() -> None:
         call.refer("sip:a@b")
 
 
-@pytest.mark.parametrize("uri", ["http://x", "+14155550123", "", 7, None, ["tel:+1"]])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://x",
+        "+14155550123",
+        "",
+        7,
+        None,
+        ["tel:+1"],
+        "tel:",
+        "sip:",
+        "TEL:+1",
+        "tel:+1 415",
+        "sip:a@b\r\nX: y",
+        "sip:a@b\n",
+        "sip:\x00",
+    ],
+)
 def test_no_uri_of_a_telephone(uri: Any) -> None:
     call, calls = ringing()
     with pytest.raises(ConfigError, match=r"a URI such as 'tel:.*, not "):

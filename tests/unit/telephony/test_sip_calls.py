@@ -241,13 +241,29 @@ def test_a_failure_is_told_and_ends_its_call_alone(caplog: pytest.LogCaptureFixt
     assert "the call a has failed" in caplog.text
 
 
-def test_a_failing_on_end_is_told(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("fault", [SystemExit(3), KeyboardInterrupt()])
+def test_a_program_that_would_exit_ends_its_call_alone(fault: BaseException) -> None:
+    """Python ends the thread by that without a word; the call is none of the open ones."""
+
+    def agent_for(call: SipCall) -> Reject:
+        raise fault
+
+    with House(agent_for) as house:
+        house.calls.handle(*webhook("a"))
+        call = house.end()
+        assert (call.ended_by, call.error) == ("error", fault)
+        assert call.wait_ended(Guard().seconds)
+        assert house.calls.calls == 0
+
+
+@pytest.mark.parametrize("fault", [ValueError("no database"), SystemExit(3)])
+def test_a_failing_on_end_is_told(fault: BaseException, caplog: pytest.LogCaptureFixture) -> None:
     client, _ = sip_client(ScriptedServer())
     seen: queue.SimpleQueue[SipCall] = queue.SimpleQueue()
 
     def on_end(call: SipCall) -> None:
         seen.put(call)
-        raise ValueError("no database")
+        raise fault
 
     with SipCalls(lambda call: Reject(), client=client, on_end=on_end) as calls:
         calls.handle(*webhook())
