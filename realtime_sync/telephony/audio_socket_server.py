@@ -70,6 +70,7 @@ class AudioSocketServer(Uncopied):
     ) -> None:
         require_function(handler, "handler", takes=("call",), error=ConfigError)
         require_text(host, "host", error=ConfigError)
+        require(_is_name(host), "host must be an address or a name", host, error=ConfigError)
         require(is_whole(port, 0, 65_535), "port must be 0 to 65535", port, error=ConfigError)
         require_count(max_calls, "max_calls", least=1, error=ConfigError)
         Deadline(start_timeout)  # raises for what is no time
@@ -253,3 +254,12 @@ class AudioSocketServer(Uncopied):
         call.close()
         with self._lock:
             self._calls.pop(call, None)
+
+
+def _is_name(host: str) -> bool:
+    """Whether the system can be asked for it; what IDNA refuses is a TypeError of a socket's."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return "\0" not in host

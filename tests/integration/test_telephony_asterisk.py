@@ -182,6 +182,11 @@ def test_a_machine_that_has_vanished_is_noticed_and_no_frame_waits_for_another()
 def test_what_is_no_socket_is_refused() -> None:
     with pytest.raises(ConfigError, match="takes a connected TCP socket, not 7"):
         AudioSocket(7)  # type: ignore[arg-type]
+    with socket.socket() as closed, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        closed.close()
+        for wrong in (closed, udp):
+            with pytest.raises(ConfigError, match="takes a connected TCP socket, not <socket"):
+                AudioSocket(wrong)
 
 
 # -- the server ------------------------------------------------------------------------------------
@@ -402,6 +407,8 @@ def test_calls_by_ipv6() -> None:
         {"port": 65_536},
         {"max_calls": 0},
         {"host": 7},
+        {"host": "127.0.0.1\0"},
+        {"host": "é" * 70},
         {"start_timeout": -1},
         {"send_timeout": 0},
         {"silence_timeout": "30"},

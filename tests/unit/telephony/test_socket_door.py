@@ -79,6 +79,13 @@ def test_messages_come_in_order_until_the_link_is_over(kind: type[Link]) -> None
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_binary_messages_of_any_type_are_messages(kind: type[Link]) -> None:
+    link = kind(b"one", bytearray(b"two"), memoryview(b"three"), OSError("gone"))
+    door = SocketDoor(link)  # type: ignore[arg-type]
+    assert list(iter(door.receive, None)) == [b"one", b"two", b"three"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_closing_ends_whoever_reads(kind: type[Link], guard: Guard) -> None:
     link = kind()
     door = SocketDoor(link)  # type: ignore[arg-type]

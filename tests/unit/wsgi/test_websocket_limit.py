@@ -109,6 +109,15 @@ def test_draining_when_all_end_by_themselves() -> None:
     assert member.told == []
 
 
+@pytest.mark.parametrize("times", [{"timeout": -1}, {"timeout": 0, "close_timeout": -1}])
+def test_draining_needs_seconds_and_does_nothing_else(times: dict[str, float]) -> None:
+    limit = WebSocketLimit(3)
+    member = Member(limit)
+    with pytest.raises(ConfigError):
+        limit.drain(**times)
+    assert (limit.refuses_new, member.told) == (False, [])
+
+
 # -- SIGTERM ---------------------------------------------------------------------------------------
 
 
