@@ -14,6 +14,7 @@ from realtime_sync import RealtimeError
 __all__ = ["MAX_WAITING_BYTES", "Line", "Socket"]
 
 MAX_WAITING_BYTES = 16 * 1024 * 1024  # six minutes of sound
+_ALIVE = '{"type":"alive"}'
 _TOO_SLOW = (4008, "the page takes too long to take what is sent")
 
 
@@ -37,18 +38,23 @@ class Line:
     """Writes to a page, in order, on a thread of its own; nobody who says something waits for it.
 
     A page that does not take what is sent is given up: what waits is dropped, and the socket is
-    closed with 4008, or by its own ``send_timeout``.
+    closed with 4008, or by its own ``send_timeout``. A page sees no pings, so it is told every few
+    seconds at least that the network still brings it something.
 
     Args:
         socket: to the page.
         most_bytes: what may wait.
+        alive_s: seconds without a word after which the page is told that the line is there.
 
     Threads: any may call anything; `join` waits for the writing thread.
     """
 
-    def __init__(self, socket: Socket, *, most_bytes: int = MAX_WAITING_BYTES) -> None:
+    def __init__(
+        self, socket: Socket, *, most_bytes: int = MAX_WAITING_BYTES, alive_s: float = 5.0
+    ) -> None:
         self._socket = socket
         self._most_bytes = most_bytes
+        self._alive_s = alive_s
         self._queue: queue.SimpleQueue[str | bytes | _End] = queue.SimpleQueue()
         self._lock = threading.Lock()  # guards the two below
         self._waiting_bytes = 0
@@ -92,10 +98,18 @@ class Line:
             while True:
                 self._queue.get_nowait()
 
+    def _next(self) -> str | bytes | _End:
+        try:
+            return self._queue.get(timeout=self._alive_s)
+        except queue.Empty:
+            return _ALIVE
+
     def _write(self) -> None:
         try:
-            while not isinstance(data := self._queue.get(), _End):
+            while not isinstance(data := self._next(), _End):
                 self._socket.send(data)
+                if data is _ALIVE:
+                    continue
                 with self._lock:
                     self._waiting_bytes -= len(data)
             self._socket.close(data.code, data.reason)

@@ -227,21 +227,26 @@ def leave_waiting(_: Route) -> None:
     """Answer nothing."""
 
 
-def test_a_socket_that_does_not_open_is_lost(visit: Visit) -> None:
-    told = visit.page.evaluate("""async () => {
+@pytest.mark.parametrize(("first", "outcome"), [("", "failed"), ("ready", "lost")])
+def test_a_socket_without_a_word_is_lost(visit: Visit, first: str, outcome: str) -> None:
+    """Whether it has ever opened or not; a talk that never was there is not waited for."""
+    told = visit.page.evaluate(
+        """async (first) => {
         const { Wire } = await import("/static/wire.js");
         globalThis.fetch = () => Promise.resolve(Response.json({ ticket: "t", talk: "t" }));
-        globalThis.WebSocket = class {
-            close() { this.onclose({ code: 1006 }); }
-        };
+        globalThis.WebSocket = class { close() {} };
         const wait = setTimeout;
-        globalThis.setTimeout = (then, ms) => wait(then, ms === 10000 ? 0 : ms);
+        globalThis.setTimeout = (then, ms) => wait(then, ms === 15000 ? 1 : ms);
         return new Promise((tell) => {
-            const on = { lost: () => tell("lost"), failed: () => tell("failed") };
-            new Wire({ csrf: "", hello: () => ({}), on }).connect();
+            const on = { message() {}, lost: () => tell("lost"), failed: () => tell("failed") };
+            const wire = new Wire({ csrf: "", hello: () => ({}), on });
+            const ready = JSON.stringify({ type: first, rejoin_s: 30 });
+            wire.connect().then(() => first && wire.take(ready));
         });
-    }""")
-    assert told == "failed", "and a talk that never was there is not waited for"
+    }""",
+        first,
+    )
+    assert told == outcome
 
 
 # -- what is shown ---------------------------------------------------------------------------------
@@ -286,10 +291,24 @@ def test_the_newest_stays_in_sight(visit: Visit) -> None:
     assert page.evaluate("behind()") < 2
     words = visit.rows("user").last.locator(".words")
     assert words.evaluate("words => getComputedStyle(words).direction") == "rtl"
-    page.set_viewport_size({"width": 360, "height": 600})  # a keyboard comes, or a notice
-    visit.until(lambda: page.evaluate("behind()") < 2, "the newest")
-    page.evaluate("list.scrollTop = 0, transcript.show(item('d', 'd'))")
+    for width, height in ((360, 600), (1280, 800), (320, 640)):  # as a keyboard or a turn does it
+        page.set_viewport_size({"width": width, "height": height})
+        visit.until(lambda: page.evaluate("behind()") < 2, "the newest")
+    scrolled = 'new Promise((done) => list.addEventListener("scroll", done, { once: true }))'
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    page.evaluate(f"() => {{ const scrolled = {scrolled}; list.scrollTop = 0; return scrolled; }}")
+    page.evaluate("transcript.show(item('d', 'd'))")
     assert page.evaluate("list.scrollTop") == 0, "who reads above is left in peace"
+
+
+def test_the_microphone_is_seen_to_be_on_with_the_systems_colours(visit: Visit) -> None:
+    button = visit.page.locator("#microphone")
+    visit.page.emulate_media(forced_colors="active")
+    ground = "button => getComputedStyle(button).backgroundColor"
+    before = button.evaluate(ground)
+    button.click()
+    visit.is_in("listening")
+    assert button.evaluate(ground) != before
 
 
 def test_what_is_dropped_and_pasted(visit: Visit) -> None:

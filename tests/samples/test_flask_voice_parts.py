@@ -238,6 +238,20 @@ def test_a_page_gets_everything_in_order_and_then_the_close(guard: Guard) -> Non
     assert socket.got == ['{"type":"ä"}', b"ab", (4001, "over")]
 
 
+def test_a_page_that_is_told_nothing_is_told_that_the_line_is_there(guard: Guard) -> None:
+    socket = StuckSocket()
+    line = Line(socket, most_bytes=10, alive_s=0.001)
+    socket.go.set()
+    guard.until(lambda: len(socket.got) > 3, "some signs of life")
+    assert set(socket.got) == {'{"type":"alive"}'}
+    line.sound(b"0123456789")  # they are none of what waits
+    line.end(1000, "")
+    line.join()
+    assert [each for each in socket.got if each != '{"type":"alive"}'] == [
+        *(b"0123456789", (1000, ""))
+    ]
+
+
 def test_a_page_that_takes_too_long_is_given_up(guard: Guard) -> None:
     socket = StuckSocket()
     line = Line(socket, most_bytes=10)

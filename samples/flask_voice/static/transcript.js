@@ -15,7 +15,16 @@ export class Transcript {
     this.approve = approve;
     this.agent = "";
     this.rows = new Map(); // by what they show
-    new ResizeObserver(() => this.isNearEnd && this.toEnd()).observe(list);
+    // The newest is kept in sight, unless the user has scrolled up to read.
+    this.follows = true;
+    this.size = ""; // of the list, as it was followed: with another one the browser has scrolled
+    list.addEventListener("scroll", () => {
+      if (sizeOf(list) === this.size) this.follows = this.isNearEnd;
+    });
+    new ResizeObserver(() => {
+      this.size = sizeOf(list);
+      this.follow();
+    }).observe(list);
     this.canvases = []; // images on their way to the server, which has them in items later
   }
 
@@ -30,13 +39,9 @@ export class Transcript {
     history.forEach((message) => this.show(message));
   }
 
-  // The newest is kept in sight, unless the user has scrolled up to read.
   show(message) {
-    const showing = this.showings[message.type];
-    if (showing === undefined) return;
-    const follows = this.isNearEnd;
-    showing.call(this, message);
-    if (follows) this.toEnd();
+    this.showings[message.type]?.call(this, message);
+    this.follow();
   }
 
   get isNearEnd() {
@@ -44,8 +49,8 @@ export class Transcript {
     return scrollHeight - scrollTop - clientHeight < 200;
   }
 
-  toEnd() {
-    this.list.scrollTop = this.list.scrollHeight;
+  follow() {
+    if (this.follows) this.list.scrollTop = this.list.scrollHeight;
   }
 
   get showings() {
@@ -139,6 +144,10 @@ export class Transcript {
     this.rows.set(keyOf(message), row);
     return row;
   }
+}
+
+function sizeOf({ clientWidth, clientHeight }) {
+  return `${clientWidth} ${clientHeight}`;
 }
 
 function keyOf({ type, item_id, call_id, id }) {

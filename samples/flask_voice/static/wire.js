@@ -2,7 +2,8 @@
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 4000;
-const ANSWER_MS = 10_000; // a server that has said nothing by then can't be reached
+const ANSWER_MS = 10_000; // a server that has given no ticket by then can't be reached
+const SILENCE_MS = 15_000; // the server says something every 5 s: a socket without a word is lost
 const SOUND_BEHIND_S = 1; // more than this in the socket's buffer: the network is too slow
 const EARLY_CHUNKS = 500; // 10 s: who speaks while a talk is opened is heard all the same
 
@@ -34,6 +35,7 @@ export class Wire {
     this.deadline = null; // of the rejoining, while there is one
     this.pauseMs = FIRST_PAUSE_MS;
     this.timer = undefined;
+    this.silence = undefined; // the timer of `watch`
   }
 
   get open() {
@@ -54,14 +56,17 @@ export class Wire {
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);
     socket.binaryType = "arraybuffer";
-    const late = setTimeout(() => socket.close(), ANSWER_MS);
-    socket.onopen = () => {
-      clearTimeout(late);
-      socket.send(JSON.stringify({ type: "hello", ...this.hello() }));
-    };
+    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", ...this.hello() }));
     socket.onmessage = ({ data }) => this.take(data);
     socket.onclose = ({ code }) => this.lose(code);
     this.socket = socket;
+    this.watch();
+  }
+
+  // Without a network a socket may look well for minutes: do not wait for its end.
+  watch() {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.offline(), SILENCE_MS);
   }
 
   async ticket(talk) {
@@ -116,7 +121,6 @@ export class Wire {
     this.drop();
   }
 
-  // Without a network a socket may look well for minutes: do not wait for its end.
   offline() {
     if (this.socket === null) return;
     this.drop();
@@ -141,6 +145,7 @@ export class Wire {
   }
 
   take(data) {
+    this.watch();
     if (data instanceof ArrayBuffer) {
       this.on.sound(data);
       return;
