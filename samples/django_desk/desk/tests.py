@@ -534,6 +534,8 @@ class AdminTests(TestCase):
         assert other.get(f"/turns/{turn.pk}/sound.wav").status_code == 404
         other.force_login(User.objects.get(username="ada"))
         assert other.get(f"/turns/{turn.pk}/sound.wav").content == recording()
+        Path(turn.sound.path).unlink()
+        assert other.get(f"/turns/{turn.pk}/sound.wav").status_code == 404
 
 
 class CommandTests(TestCase):
