@@ -583,6 +583,14 @@ class CommandTests(TestCase):
         with scripted(drop_link()), self.assertRaisesMessage(CommandError, "provider broke"):
             call_command("ask", "Hello!")
 
+    def test_an_answer_without_sound(self) -> None:
+        """Some models write only."""
+        with tempfile.TemporaryDirectory() as folder, scripted(text_answer("Yes.")):
+            answer = Path(folder) / "answer.wav"
+            with self.assertRaisesMessage(CommandError, "the model sent no sound"):
+                call_command("ask", "Hello!", "--save", str(answer), stdout=io.StringIO())
+            assert not answer.exists()
+
     def test_a_long_text_is_no_path(self) -> None:
         """However long."""
         with scripted(text_answer("Yes.")):
