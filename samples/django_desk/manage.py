@@ -6,7 +6,6 @@ import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import cast
 
 
 def main() -> None:
@@ -16,8 +15,9 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "samples.django_desk.settings")
     from django.core.management import execute_from_command_line
 
-    # Letters that a terminal does not have are no reason to stop.
-    cast("TextIOWrapper", sys.stdout).reconfigure(errors="replace")
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Letters that a terminal does not have are no reason to stop.
+        sys.stdout.reconfigure(errors="replace")
     try:
         execute_from_command_line(sys.argv)
     except BrokenPipeError:  # as with `| head`; nothing is to be written at the exit either

@@ -40,8 +40,10 @@ MEDIA_ROOT = DATA / "sound"  # no MEDIA_URL: a view decides who may hear what
 
 DESK_MODEL = os.environ.get("DESK_MODEL", "gpt-realtime")
 DESK_TRANSCRIPTION_MODEL = os.environ.get("DESK_TRANSCRIPTION_MODEL", "gpt-4o-mini-transcribe")
-DESK_HEARTBEAT_S = _seconds("DESK_HEARTBEAT_S", "5")  # below gunicorn's --timeout
-DESK_ANSWER_S = _seconds("DESK_ANSWER_S", "60")  # an answer must be complete by then
+DESK_HEARTBEAT_S = _seconds("DESK_HEARTBEAT_S", "5")
+# An answer must be complete by then; connecting and writing it down come on top. All of it must be
+# shorter than gunicorn's --timeout: a sync worker is killed, though it writes heartbeats.
+DESK_ANSWER_S = _seconds("DESK_ANSWER_S", "60")
 DESK_MAX_SECONDS = 120  # of a recording
 DESK_MAX_BYTES = 25 * 2**20  # of a recording: two minutes of WAV, 48 kHz, stereo, are 23 MB
 DESK_MAX_LETTERS = 2000  # of a question

@@ -18,7 +18,7 @@ import postgres
 import pytest
 import soundfile
 from django.core.exceptions import ImproperlyConfigured
-from django_desk import Desk, Teller, asking, desk, manage, telling
+from django_desk import MANAGE, Desk, Teller, asking, desk, manage, telling
 from guards import GUARD_S, Guard
 from programs import REPOSITORY
 
@@ -110,6 +110,19 @@ def test_the_log_has_the_tables_of_its_models(tmp_path: Path) -> None:
     environment = {"DJANGO_DEBUG": "1", "DESK_DATA": str(tmp_path)}
     ran = manage("makemigrations", "--check", environment=environment)
     assert (ran.returncode, ran.stdout) == (0, "No changes detected\n")
+
+
+def test_gunicorn_gives_an_answer_its_time() -> None:
+    """It kills a sync worker after that, whatever the worker writes."""
+    sample = MANAGE.parent
+    (answer_s,) = re.findall(
+        r'"DESK_ANSWER_S", "(\d+)"', (sample / "settings.py").read_text("utf-8")
+    )
+    for page in (sample / "README.md", REPOSITORY / "docs" / "web_django.md"):
+        commands = re.findall(r"gunicorn .*django_desk\.wsgi\S*", page.read_text("utf-8"))
+        (given,) = [re.findall(r"--timeout (\d+) ", command) for command in commands]
+        # For the provider's link to open, and for a database that is locked.
+        assert int(*given) > int(answer_s) + 10 + 20
 
 
 def test_it_wants_a_secret_key(tmp_path: Path) -> None:

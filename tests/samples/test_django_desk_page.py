@@ -223,6 +223,15 @@ def test_a_recording_takes_one_line(page: Page, width: int) -> None:
     record.click()
 
 
+def test_the_keyboard_keeps_its_place(page: Page) -> None:
+    """On the button that was pressed, though it can't be pressed meanwhile."""
+    page.get_by_label("Your question").fill("When are you open?")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".turn.assistant")).to_have_attribute("data-state", "done")
+    expect(page.get_by_role("button", name="Ask")).to_be_focused()
+
+
 def test_a_desk_that_is_out_of_order(page: Page) -> None:
     """A reload would show nothing but the same."""
     page.route("**/ask/", lambda route: route.fulfill(status=500, body="<h1>Server Error</h1>"))

@@ -534,6 +534,8 @@ class AdminTests(TestCase):
         assert other.get(f"/turns/{turn.pk}/sound.wav").status_code == 404
         other.force_login(User.objects.get(username="ada"))
         assert other.get(f"/turns/{turn.pk}/sound.wav").content == recording()
+        Path(turn.sound.path).unlink()
+        assert other.get(f"/turns/{turn.pk}/sound.wav").status_code == 404
 
 
 class CommandTests(TestCase):
@@ -580,6 +582,14 @@ class CommandTests(TestCase):
         assert not Conversation.objects.exists()
         with scripted(drop_link()), self.assertRaisesMessage(CommandError, "provider broke"):
             call_command("ask", "Hello!")
+
+    def test_an_answer_without_sound(self) -> None:
+        """Some models write only."""
+        with tempfile.TemporaryDirectory() as folder, scripted(text_answer("Yes.")):
+            answer = Path(folder) / "answer.wav"
+            with self.assertRaisesMessage(CommandError, "the model sent no sound"):
+                call_command("ask", "Hello!", "--save", str(answer), stdout=io.StringIO())
+            assert not answer.exists()
 
     def test_a_long_text_is_no_path(self) -> None:
         """However long."""

@@ -73,8 +73,11 @@ def sound(request: HttpRequest, pk: int) -> HttpResponse:
     theirs = request.session.get(_SESSION) == str(turn.conversation.pk)
     if not theirs and not _reads_the_log(request):
         raise Http404("no such sound")
-    with turn.sound.open() as file:
-        response = ranged(request.headers.get("Range", ""), file.read())
+    try:
+        with turn.sound.open() as file:
+            response = ranged(request.headers.get("Range", ""), file.read())
+    except FileNotFoundError:
+        raise Http404("its file was deleted, or is on another machine") from None
     response["Content-Type"] = "audio/wav"
     how = "attachment" if "download" in request.GET else "inline"
     response["Content-Disposition"] = f'{how}; filename="{turn.who}-{turn.pk}.wav"'

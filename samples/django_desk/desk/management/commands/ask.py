@@ -96,6 +96,8 @@ def _read(path: Path) -> bytes:
 
 def _save(conversation: Conversation, path: Path) -> None:
     turn = Turn.objects.get(conversation=conversation, who=Turn.Who.ASSISTANT)
+    if not turn.sound:
+        raise CommandError("The answer is in the log, but was not spoken: the model sent no sound.")
     try:
         with turn.sound.open() as sound:
             path.write_bytes(sound.read())

@@ -77,6 +77,7 @@ async function* eventsOf(body) {
 
 async function send(address, form, asked) {
   complain("");
+  const focused = document.activeElement;
   busy(true);
   running = new AbortController();
   const question = addTurn("user", asked);
@@ -100,6 +101,7 @@ async function send(address, form, asked) {
   } finally {
     running = null;
     busy(false);
+    if (document.activeElement === document.body) focused.focus(); // a button loses it when it is disabled
   }
 }
 
