@@ -368,6 +368,9 @@ def test_the_callers_voice_cuts_the_answer_where_it_was_heard(ws_server: Server)
         kept = [item for item in call.session.history if item.item_id == item_id]
         print(f"interrupted after {heard_ms} ms")
         assert [item.type for item in kept] == ["message"]
+        heard = call.session.history.heard(item_id)
+        whole = " ".join([GREETING] * 8)
+        assert (whole.startswith(heard), len(heard) < len(whole)) == (True, True)
         assert call.wait_spoken(Guard().seconds)
         desk.provider.caller_hangs_up(call_id)
         desk.end()
