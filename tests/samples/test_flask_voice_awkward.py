@@ -301,6 +301,19 @@ def test_the_newest_stays_in_sight(visit: Visit) -> None:
     assert page.evaluate("list.scrollTop") == 0, "who reads above is left in peace"
 
 
+def test_a_tool_that_runs_is_waited_for(visit: Visit) -> None:
+    states = visit.page.evaluate("""async () => {
+        const { Talk } = await import("/static/talk.js");
+        const talk = new Talk({ state() {}, message() {} }, "");
+        Object.assign(talk, { link: "open", player: {}, microphone: {} });
+        return ["running", "needs_approval", "running", "done", "rejected"].map((state) => {
+            talk.take({ type: "tool", call_id: "a", state });
+            return talk.state;
+        });
+    }""")
+    assert states == ["thinking", "asking", "thinking", "written", "written"]
+
+
 def test_the_microphone_is_seen_to_be_on_with_the_systems_colours(visit: Visit) -> None:
     button = visit.page.locator("#microphone")
     visit.page.emulate_media(forced_colors="active")

@@ -20,7 +20,7 @@ export class Talk {
     this.link = "connecting"; // open, lost, over
     this.answering = false; // from the user's last word to the end of an answer
     this.lostSpeech = false; // the user may have spoken while nobody heard it
-    this.asked = new Set(); // calls that wait for the user's consent
+    this.calls = new Map(); // what has become of each call of a tool
     this.unsaid = []; // what waits for the connection
     this.player = this.microphone = null; // until they are prepared
     this.speaks = false; // whether the microphone is wanted, as long as it is not prepared
@@ -153,10 +153,7 @@ export class Talk {
     },
     speech: ({ speaking }) => (this.answering = !speaking),
     answer: ({ state }) => (this.answering = state === "started"),
-    tool: ({ call_id, state }) => {
-      if (state === "needs_approval") this.asked.add(call_id);
-      else this.asked.delete(call_id);
-    },
+    tool: ({ call_id, state }) => this.calls.set(call_id, state),
     error: () => (this.answering = false),
     over: ({ reason }) => (this.reason = reason),
   };
@@ -195,8 +192,9 @@ export class Talk {
     if (this.link === "over") return "idle";
     if (this.link !== "open") return this.link === "lost" ? "reconnecting" : "connecting";
     if (this.player.playing) return "speaking";
-    if (this.asked.size > 0) return "asking";
-    if (this.answering) return "thinking";
+    const calls = [...this.calls.values()];
+    if (calls.includes("needs_approval")) return "asking";
+    if (this.answering || calls.includes("running")) return "thinking";
     if (this.microphone.on) return this.microphone.muted ? "muted" : "listening";
     return "written";
   }

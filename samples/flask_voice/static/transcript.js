@@ -36,12 +36,17 @@ export class Transcript {
       row.remove();
       this.rows.delete(key);
     }
-    history.forEach((message) => this.show(message));
+    history.forEach((message) => this.put(message));
+    this.follow(); // once: each time the browser has to lay out all rows
   }
 
   show(message) {
-    this.showings[message.type]?.call(this, message);
+    this.put(message);
     this.follow();
+  }
+
+  put(message) {
+    this.showings[message.type]?.call(this, message);
   }
 
   get isNearEnd() {
