@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import with_fast
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
     "groups",
@@ -18,6 +19,12 @@ pytest_plugins = [
 # What is proved is the base install; `unit/test_fast.py` repeats with the extra what depends on it.
 if not with_fast.WANTED:
     with_fast.hide()
+
+# How long an example takes says how busy the machine is.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 # A run in the background may have been started with Ctrl-C ignored, and programs inherit that. One
 # that handles it hands down the default, as a terminal would.

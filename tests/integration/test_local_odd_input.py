@@ -33,7 +33,7 @@ from websockets.sync.connection import Connection
 pytestmark = pytest.mark.timeout(120)
 
 # The server's own clock is not looked at: no example has a deadline.
-quick = settings(deadline=None, max_examples=40)
+quick = settings(max_examples=40)
 
 REALTIME = "/v1/realtime?model=gpt-realtime"
 TRANSCRIPTION = "/v1/realtime?intent=transcription"

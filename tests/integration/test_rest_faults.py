@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import requests
 import trustme
+from guards import Guard
 from http_recorder import HttpRecorder, Reply, raw, reply, stall
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -463,7 +464,7 @@ PARTS = (
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_answers_of_any_form(data: st.DataObject) -> None:
     """Whatever bytes come, it is an answer or an error of ours."""
@@ -494,6 +495,7 @@ def test_a_silent_server(api: Make, answer: Reply) -> None:
         error = failure(lambda: begin(made))
         assert isinstance(error, RealtimeTimeout)
         assert f"localhost:{server.port} was silent for 0.1 s" in str(error)
+        Guard().until(lambda: server.asked, "the request")
         assert len(server.asked) == 1, "it may have begun the call"
         made.close()
 

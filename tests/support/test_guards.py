@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from guards import Guard
+from hypothesis import settings
 
 
 def test_a_guard_returns_what_came(guard: Guard) -> None:
@@ -52,3 +53,7 @@ def test_a_call_that_hangs_fails_and_one_that_raises_does_so(guard: Guard) -> No
             guard.join(thread)
     with pytest.raises(KeyError, match="seven"):
         guard.call(lambda: {}["seven"], "a number")
+
+
+def test_no_example_fails_for_its_time() -> None:
+    assert settings().deadline is None

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 expect.set_options(timeout=GUARD_S * 1000)
 
-# Copies what the page's nodes give to the sound card, sample by sample.
+# Copies what the page's nodes give to the sound card, and get from the microphone.
 _TAP = """
 (() => {
   const code = `registerProcessor("tap", class extends AudioWorkletProcessor {
@@ -40,20 +40,21 @@ _TAP = """
     }
   });`;
   const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-  const pieces = [];
+  const pieces = { card: [], microphone: [] };
   const connect = AudioNode.prototype.connect;
+  const tap = (node, at) =>
+    node.context.audioWorklet.addModule(url).then(() => {
+      const tap = new AudioWorkletNode(node.context, "tap", { numberOfOutputs: 0 });
+      tap.port.onmessage = ({ data }) => pieces[at].push(data);
+      connect.call(node, tap);
+    });
   AudioNode.prototype.connect = function (target, ...more) {
-    if (target instanceof AudioDestinationNode) {
-      this.context.audioWorklet.addModule(url).then(() => {
-        const tap = new AudioWorkletNode(this.context, "tap", { numberOfOutputs: 0 });
-        tap.port.onmessage = ({ data }) => pieces.push(data);
-        connect.call(this, tap);
-      });
-    }
+    if (target instanceof AudioDestinationNode) tap(this, "card");
+    if (this instanceof MediaStreamAudioSourceNode) tap(this, "microphone");
     return connect.call(this, target, ...more);
   };
-  globalThis.tapped = async () => {
-    const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer());
+  globalThis.tapped = async (at) => {
+    const bytes = new Uint8Array(await new Blob(pieces[at]).arrayBuffer());
     let text = "";
     for (let at = 0; at < bytes.length; at += 32768) {
       text += String.fromCharCode(...bytes.subarray(at, at + 32768));
@@ -212,11 +213,11 @@ class Visit:
         """Wait until the page says that it has played all of an answer."""
         self.until(lambda: self.played(item_id)[-1:] == [len(samples)], "the end of the answer")
 
-    def heard(self) -> NDArray[np.int16]:
-        """Return all that was given to the sound card, from its first sound on."""
-        pcm = base64.b64decode(self.page.evaluate("tapped()"))
-        scaled = np.frombuffer(pcm, "<f4") * np.float32(32768)
-        samples = scaled.astype(np.int16)
+    def heard(self, at: str = "card") -> NDArray[np.int16]:
+        """Return all sound for the card, or from the microphone, from its first sample on."""
+        pcm = base64.b64decode(self.page.evaluate("at => tapped(at)", at))
+        scaled = np.floor(np.frombuffer(pcm, "<f4") * np.float64(32768) + 0.5)  # as Math.round()
+        samples = scaled.clip(-32768, 32767).astype(np.int16)
         return samples[np.flatnonzero(samples)[0] :] if samples.any() else samples
 
 

@@ -470,7 +470,7 @@ class Conversation:
 
 
 @pytest.mark.parametrize("mode", ["checked", "answer"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(found=traffic(), data=st.data())
 def test_no_unchecked_character_is_heard(
     mode: Literal["checked", "answer"],

@@ -52,7 +52,7 @@ CHORD = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(RATES),
     st.sampled_from(RATES),
@@ -84,7 +84,7 @@ def test_the_resampler_gives_the_sound_as_the_other_rate_would_have_sampled_it(
     assert np.abs(got[middle] - exact[middle]).max() < 40
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(PCM, max_size=8))
 def test_a_wav_file_reads_back_as_what_was_written(pieces: list[bytes]) -> None:
     with TemporaryDirectory() as folder:

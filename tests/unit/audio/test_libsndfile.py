@@ -273,7 +273,7 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 _FILES = [written(kind, coding, TONE[:3000]) for kind, coding in (*EXACT, *LOSSY[:2], LOSSY[3])]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_any_file_gives_sound_or_an_error_of_ours(data: st.DataObject) -> None:
     damaged = bytearray(data.draw(st.sampled_from(_FILES)))

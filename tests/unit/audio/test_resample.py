@@ -26,7 +26,7 @@ def one_shot(audio: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     return np.frombuffer(Resampler(from_hz, to_hz).process(audio, last=True), "<i2")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.sampled_from(RATES),
     st.sampled_from(RATES),

@@ -229,7 +229,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(mutated())
 def test_any_header_gives_sound_or_an_error_of_ours(data: bytes) -> None:
     try:

@@ -88,7 +88,7 @@ class RingAgainstList(RuleBasedStateMachine):
 
 
 TestRingAgainstList = RingAgainstList.TestCase
-TestRingAgainstList.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestRingAgainstList.settings = settings(max_examples=60, stateful_step_count=40)
 
 
 def test_the_fade_goes_down_to_silence_and_counts_for_nobody() -> None:

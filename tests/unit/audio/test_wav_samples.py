@@ -28,7 +28,7 @@ def exact(value: Fraction) -> int:
 
 
 @pytest.mark.parametrize("width", WIDE)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_wide_integers_are_rounded_once(width: int, data: st.DataObject) -> None:
     bits = WIDE[width]
@@ -54,7 +54,6 @@ def test_wide_integers_are_rounded_once(width: int, data: st.DataObject) -> None
 
 
 @pytest.mark.parametrize(("size", "code"), [(4, "f"), (8, "d")])
-@settings(deadline=None)
 @given(data=st.data())
 def test_floats_are_clipped_mixed_and_rounded_once(
     size: int, code: str, data: st.DataObject

@@ -143,7 +143,7 @@ ANY_FRAMES = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(frames=st.lists(ANY_FRAMES, max_size=8), cuts=CUTS)
 @example(frames=[frame(TEXT, b"a", fin=False), frame(PING), frame(CONTINUATION, b"b")], cuts=[3])
 def test_any_frames(frames: list[bytes], cuts: list[int]) -> None:
@@ -248,7 +248,7 @@ def wire(parts: list[Part], controls: list[bytes], damages: list[Damage]) -> byt
     return data
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     drafts=DRAFTS,
     controls=CONTROLS,
@@ -269,7 +269,7 @@ def test_messages_in_fragments_with_mistakes(
     assert_same(wire(parts, controls, damages), cuts, deflate=False, max_size=max_size)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(drafts=DRAFTS, controls=CONTROLS, damages=DAMAGES, cuts=CUTS)
 def test_compressed_messages_in_fragments_with_mistakes(
     drafts: list[Draft], controls: list[bytes], damages: list[Damage], cuts: list[int]
@@ -333,7 +333,7 @@ def test_frames_of_every_interesting_size() -> None:
 
 @pytest.mark.usefixtures("_numpy_or_not")
 def test_masking_round_trip() -> None:
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(bodies=st.lists(st.binary(max_size=2000), max_size=4))
     def check(bodies: list[bytes]) -> None:
         received = server_reads(b"".join(text_frame(body) for body in bodies))

@@ -92,7 +92,7 @@ async def until_read(transport: Transport) -> None:
         await asyncio.sleep(0)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     sizes=st.lists(st.sampled_from([0, 1, 50, 130, 9_000]), min_size=1, max_size=6),
     read=st.sampled_from([13, 100, 5_000, 100_000]),
