@@ -122,9 +122,11 @@ def test_a_caller_who_cuts_the_goodbye_has_something_to_say(running: Bridge) -> 
     call.phone.limit = call.phone.played + 20  # so the goodbye is not heard to its end
     call.phone.say(recording("goodbye"))
     running.wait_said(call, "Goodbye, and thank you")
+    clears = len(call.phone.played_at_clears)
     call.phone.say(recording("hours"))
-    running.wait_said(call, "nine to five")
+    call.phone.wait_for(lambda: len(call.phone.played_at_clears) > clears, "the interruption")
     call.phone.limit = None
+    running.wait_said(call, "nine to five")
     assert (call.status, running.orders("Status")) == ("in-progress", [])
     call.phone.say(recording("goodbye"))
     call.wait_ended()
@@ -278,7 +280,11 @@ def test_behind_a_proxy_the_public_url_counts(
         assert running.send("/voice", here.body, here.headers)[0] == 403
 
 
-@pytest.mark.parametrize("body", [b"[" * 60_000, b'{"to":' * 10_000, b"{", b"", b"\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 60_000, b'{"to":' * 10_000, b"{", b"", b"\xff"],
+    ids=["lists", "objects", "half", "empty", "no utf-8"],
+)
 def test_json_that_can_not_be_read_is_refused(running: Bridge, body: bytes) -> None:
     kind = {"Content-Type": "application/json"}
     client = {"Authorization": f"Bearer {CALLS_TOKEN}", "Idempotency-Key": "k", **kind}

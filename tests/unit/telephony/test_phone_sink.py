@@ -488,7 +488,7 @@ def test_drained_is_heard_not_sent() -> None:
     assert not line.sink.drain(0)
     line.run(11)
     assert line.sink.drain(0)
-    assert line.sink.drain()
+    assert Guard().call(line.sink.drain, "a sink that is silent")
 
 
 def test_after_the_end_nothing_is_sent_and_nobody_waits() -> None:
@@ -525,7 +525,7 @@ def test_what_the_wire_raises_leaves_the_thread() -> None:
     sink.write(sound(2))
     sink.flush()
     with pytest.raises(ConnectionClosedError, match="broken"):
-        sink.run()
+        Guard().call(sink.run, "the end of what sends")
 
 
 # -- values ----------------------------------------------------------------------------------------

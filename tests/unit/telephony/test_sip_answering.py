@@ -161,7 +161,7 @@ def test_who_sends_when_the_call_is_over_has_no_fault() -> None:
         desk.server.emit(close_link(1000, "the call has ended"))
         caller_hangs_up(call, session)
         with pytest.raises(ConnectionClosedOK):
-            session.recv()
+            session.recv(Guard().seconds)
         session.send_message("Are you still there?")
 
     desk = Desk(on_call=on_call)

@@ -92,7 +92,7 @@ def test_repeated_webhooks_make_one_call() -> None:
             thread.start()
         for thread in threads:
             Guard().join(thread)
-        assert [statuses.get() for _ in range(10)] == [200] * 10
+        assert [statuses.get(timeout=0) for _ in range(10)] == [200] * 10
         held.go.set()
         house.end()
         assert house.calls.handle(*webhook()) == 200, "it is over, and not begun again"
