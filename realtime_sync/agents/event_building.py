@@ -198,8 +198,14 @@ class EventBuilder:
         if item is not None:
             self._history.look()
             events = [self._raw(RealtimeModelItemUpdatedEvent(item)), self._shown(True)]
-        arguments = context.tool_arguments
-        ended = RealtimeToolEnd(context.agent, note.tool, arguments, note.output, self._info)
+        ended = RealtimeToolEnd(
+            context.agent,
+            note.tool,
+            context.tool_arguments,
+            note.output,
+            self._info,
+            failed=note.failed,
+        )
         return [*events, ended]
 
     def _approval_asked(self, note: ApprovalAsked) -> list[RealtimeSessionEvent]:

@@ -97,6 +97,8 @@ class RealtimeToolEnd:
     Attributes:
         arguments: JSON text.
         output: what the tool returned, as it is.
+        failed: whether ``output`` is instead what the model is told because the tool has not run,
+            has raised, or was rejected.
     """
 
     agent: RealtimeAgent[Any]
@@ -105,6 +107,7 @@ class RealtimeToolEnd:
     output: Any
     info: RealtimeEventInfo
     type: Literal["tool_end"] = "tool_end"
+    failed: bool = False
 
 
 @dataclass

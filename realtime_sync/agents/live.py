@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from .._deadline import Deadline
 from .._shown import shown
+from .._signal_safe import Latch
 from .._types import JsonDict
 from ..audio.base import SinkLike, SourceLike, as_sink, as_source
 from ..clients.base import Client
@@ -26,6 +27,7 @@ from ..voice.hearing import Hearing
 from ..voice.output import Output, SinkOutput
 from ..voice.rules import VoiceState, check_rules
 from ..voice.seams import FurtherRules, Input
+from ..voice.server_line import ServerLine
 from ..voice.turns import make_turns
 from ..voice.uplink import Uplink
 from .agent import RealtimeAgent
@@ -120,6 +122,7 @@ class Live:
         self._context = context
         self._config = run_config
         self._tracker = _tracker_in(model_config)
+        self._joins_call = bool(model_config.get("call_id"))
         self._audio = audio
         self._settings = resolve_settings(run_config, model_config)
         self._filler_settings = filler_of(run_config)
@@ -225,6 +228,7 @@ class Live:
         )
         output = self._output()
         interruptions = config.get("interruptions", True)
+        line = ServerLine(clock=self._clock) if self._joins_call else None
         state = self._state = VoiceState(
             sink_rate=self._sink_hz,
             known=self._known,
@@ -236,7 +240,8 @@ class Live:
             server_tools=connection.session.server_tools,
             idle=config.get("idle"),
             holds_asks=lambda: rules.busy or input_rules.holds_asks,
-            is_silent=lambda: output.idle,
+            is_silent=lambda: output.idle and (line is None or line.is_silent),
+            line=line,
             handed_ms=output.handed_ms,
             played_ms=output.played_ms,
             underruns=lambda: output.underruns,
@@ -483,6 +488,10 @@ class Live:
     def say(self, request: SayRequest) -> None:
         """Have something said when nothing else goes on."""
         self._call(lambda: self._words.say(request))
+
+    def wait_spoken(self, silent: Latch) -> None:
+        """Set ``silent`` as soon as nothing is said, and nothing waits to be."""
+        self._call(lambda: self._words.wait_spoken(silent))
 
     def approve(self, call_id: str, *, always: bool) -> bool:
         """Let a call run that waits for it; return whether one did."""

@@ -93,12 +93,14 @@ class ToolOver:
         context: which the tool was given; it has the call and the agent.
         output: what the tool returned.
         text: what the model is told.
+        failed: whether it is not what the tool returned.
     """
 
     context: ToolContext[Any]
     tool: FunctionTool
     output: Any
     text: str
+    failed: bool = False
     type: Literal["tool_end"] = "tool_end"
 
 

@@ -89,6 +89,7 @@ class SayRules:
         self._clock = clock
         self._muted = False
         self._open: list[SayRequest] = []
+        self._waiting: list[Latch] = []  # for the moment when nothing is said
         self._why: RealtimeError | None = None  # what the event says that was taken last
         self.handlers: dict[type, Take] = {
             ErrorEvent: self._refused,
@@ -98,7 +99,7 @@ class SayRules:
     @property
     def due_at(self) -> float | None:
         """See `FurtherRules.due_at`: whoever waits, or is not heard, waits no longer."""
-        return self._clock() + _LOOK_S if self._open else None
+        return self._clock() + _LOOK_S if self._open or self._waiting else None
 
     def say(self, request: SayRequest) -> list[Effect]:
         """Have something said when nothing else goes on."""
@@ -107,12 +108,19 @@ class SayRules:
         self._look()
         return effects
 
+    def wait_spoken(self, silent: Latch) -> list[Effect]:
+        """Set ``silent`` as soon as nothing is said, and nothing waits to be."""
+        self._waiting.append(silent)
+        self._look()
+        return []
+
     def over(self, error: BaseException) -> None:
         """Take that the session is over, and why nothing more is said."""
         for request in self._open:
             request.error = error
             request.done.set()
         self._open.clear()
+        self._all_spoken()
 
     def begin(self) -> list[Effect]:
         """Nothing is said at the beginning."""
@@ -131,7 +139,7 @@ class SayRules:
 
     def tick(self) -> list[Effect]:
         """Take that time has passed."""
-        if self._open:
+        if self._open or self._waiting:
             self._look()
             self._why = None
         return []
@@ -146,6 +154,13 @@ class SayRules:
         if muted != self._muted:
             self._muted = muted
             self._mute(muted)
+        if self._waiting and not self._voice.is_speaking:
+            self._all_spoken()
+
+    def _all_spoken(self) -> None:
+        for silent in self._waiting:
+            silent.set()
+        self._waiting.clear()
 
     def _settle(self, request: SayRequest, fate: Fate) -> None:
         request.was_heard = fate == "heard"

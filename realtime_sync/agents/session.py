@@ -16,12 +16,18 @@ from .._deadline import Deadline
 from .._fork import Home
 from .._porting import Blocking
 from .._shown import shown
-from .._signal_safe import Claim
+from .._signal_safe import Claim, Latch
 from .._typing import Self
 from .._uncopied import Uncopied
 from ..clients.base import Client
 from ..connection.connection import RealtimeConnection
-from ..errors import ConcurrencyError, FormatError, RealtimeTimeout, UserError
+from ..errors import (
+    ConcurrencyError,
+    ConnectionClosed,
+    FormatError,
+    RealtimeTimeout,
+    UserError,
+)
 from ..voice.asks import Saying
 from ..voice.rules import VoiceState
 from .agent import RealtimeAgent
@@ -533,6 +539,32 @@ class RealtimeSession(Blocking, Uncopied, Generic[TContext]):
         if not wait:
             return False
         return request.wait(timeout, live.why_over)
+
+    def wait_spoken(self, timeout: float | None = 15.0) -> bool:
+        """Wait until all was heard that the agent says and is to say, for last words before an end.
+
+        That is what plays, what is being made, and what `say` has asked for. A tool may wait so: it
+        does not wait for the answer to what it returns. In a session without ``audio``, another
+        thread has to iterate meanwhile, unless it joins a call, where the server plays.
+
+        Args:
+            timeout: seconds; None for as long as it takes.
+
+        Returns:
+            False if it was not heard in time. Where nothing is said it is True at once, and so it
+            is when the session is over.
+
+        Raises:
+            ConfigError: ``timeout`` is no time.
+            UserError: the session is not entered.
+            Exception: what the session has failed of.
+        """
+        deadline, silent, live = Deadline(timeout), Latch(), self._running()
+        try:
+            live.wait_spoken(silent)
+            return settled(silent, deadline, live.why_over)
+        except ConnectionClosed:
+            return True
 
     def update_agent(self, agent: RealtimeAgent[Any]) -> None:
         """Let another agent have the word, from the next answer on.

@@ -132,7 +132,8 @@ class SessionWork:
         if not isinstance(outcome.tool, FunctionTool):
             fault = Fault(ModelBehaviorError(f"{outcome.text} ({call.name})"))
             return [*self._rules.answered(call.call_id, call.name, outcome.text), Report(fault)]
-        over = ToolOver(outcome.context, outcome.tool, outcome.output, outcome.text)
+        output, text = outcome.output, outcome.text
+        over = ToolOver(outcome.context, outcome.tool, output, text, outcome.failed)
         return self._rules.returned(over)
 
     def _handed_off(self, outcome: HandedOff) -> None:

@@ -48,7 +48,7 @@ class Playout:
         # Plain flags, written by one thread each time and harmless when seen a callback late:
         self._sound_end = 0  # the renderer
         self._parts: tuple[tuple[Hashable, int], ...] = ()  # the renderer
-        self._playing = False  # the renderer: the cushion was there
+        self._playing = False  # the renderer, and whoever clears: the cushion was there
         self._waited = 0  # the renderer: frames for which audio has waited for its cushion
         self._complete = True  # the writer: nothing belongs behind what is buffered
         self._paused = False  # whoever pauses and resumes
@@ -77,6 +77,8 @@ class Playout:
         # What does not sound now needs no fade: it would be heard as a click.
         sounds = fade and self._playing and not self._halted
         self._ring.clear(fade_frames=self._fade_frames if sounds else 0)
+        if not sounds:  # or what is written next would go on without a cushion, even in a pause
+            self._playing = False
         self._complete = True
 
     def pause(self) -> None:

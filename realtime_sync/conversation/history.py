@@ -38,6 +38,7 @@ from ..events import (
     ServerEvent,
 )
 from ..events.base import as_came
+from ..events.wire_values import as_number, as_object
 from .history_item import HistoryItem, HistoryPart, create_form, heard, merged, merged_parts
 from .history_item import read as read_item
 from .history_item import text as text_of
@@ -94,6 +95,7 @@ PCM_BYTES_PER_S = 48_000  # PCM16 at 24 kHz
 G711_BYTES_PER_S = 8_000
 
 _new = tuple.__new__  # a third of what the constructor of a NamedTuple costs
+_MS_PER_TOKEN = 50  # of an answer's sound, as the provider counts
 _UNKNOWN = object()  # the place of an item that nobody names; null would be the first
 
 _TellsOfItem = ConversationItemAdded | ConversationItemCreated | ConversationItemDone
@@ -123,14 +125,15 @@ class History:
     """
 
     __slots__ = (
-        "_began", "_deleted", "_echoes", "_ignored", "_is_out_of_band", "_items", "_names_previous",
-        "_received", "_told", "_unplaced", "_views",
+        "_began", "_deleted", "_echoes", "_ignored", "_is_out_of_band", "_items", "_made_ms",
+        "_names_previous", "_received", "_told", "_unplaced", "_views",
     )  # fmt: skip
 
     def __init__(self, is_out_of_band: Callable[[str], bool]) -> None:
         self._items: dict[str, HistoryItem] = {}  # in order
         self._is_out_of_band = is_out_of_band
         self._received: dict[str, int] = {}  # bytes of audio
+        self._made_ms: dict[str, int] = {}  # of answers that go to a caller, and not here
         self._names_previous = False  # the server names predecessors
         # No sets: an empty one takes 0.2 kB.
         self._unplaced: dict[str, None] = {}  # items whose place is only that of their arrival
@@ -207,6 +210,23 @@ class History:
         for wire in output if isinstance(output, list) else ():
             self._put(wire, done=True)
         self._told = {}
+        self._reckon(response)
+
+    def _reckon(self, response: Any) -> None:
+        """Learn from what it has cost how long an answer is whose sound goes to a caller."""
+        wire = as_object(response)
+        output = wire.get("output")
+        items = map(self._items.get, map(_id_in, output if isinstance(output, list) else ()))
+        unheard = [item.id for item in items if item is not None and self._has_no_sound(item)]
+        cost = as_object(as_object(wire.get("usage")).get("output_token_details"))
+        tokens = as_number(cost.get("audio_tokens"))
+        if len(unheard) == 1 and tokens is not None:
+            self._made_ms[unheard[0]] = int(tokens * _MS_PER_TOKEN)
+
+    def _has_no_sound(self, item: HistoryItem) -> bool:
+        """Return whether an item is spoken, and none of its sound has come."""
+        spoken = any(part.type in ("audio", "output_audio") for part in item.parts)
+        return spoken and not self._received.get(item.id)
 
     def _hear_user(self, event: _UserWords) -> None:
         item_id = text_of(event.item_id)
@@ -255,6 +275,7 @@ class History:
     def _forget(self, item_id: str) -> None:
         self._told.pop(item_id, None)
         self._received.pop(item_id, None)
+        self._made_ms.pop(item_id, None)
         self._unplaced.pop(item_id, None)
 
     def _put(self, wire: Any, *, done: bool, previous: object = _UNKNOWN) -> None:
@@ -372,7 +393,8 @@ class History:
         Nobody can hear, or truncate at, more than the whole ones: who has heard those has heard
         all.
         """
-        return self._received.get(item_id, 0) * 1000 // bytes_per_s
+        received_ms = self._received.get(item_id, 0) * 1000 // bytes_per_s
+        return received_ms or self._made_ms.get(item_id, 0)
 
     def keep(self, told: Sequence[JsonDict], echoes: Iterable[str] = ()) -> list[str]:
         """Let the history be what a new session has; return the ids of the items that it lacks.
@@ -385,6 +407,7 @@ class History:
         items = [item for wire in told if (item := read_item(wire, done=True)) is not None]
         self._items = {item.id: item for item in self._with_ignored(items)}
         self._received = dict.fromkeys(self._items, 0)
+        self._made_ms = {}
         self._unplaced, self._began, self._deleted, self._told = {}, {}, {}, {}
         self._echoes = dict.fromkeys(echoes)
         return [item_id for item_id in before if item_id not in self._items]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .audio_socket import AudioSocket
     from .audio_socket_server import AudioSocketServer
     from .dtmf import dtmf_tones
+    from .goodbye import Goodbye
     from .media_streams import MediaStreams
     from .phone_call import CallStats, PhoneCall
     from .phone_sink import PhoneSink
@@ -41,6 +42,7 @@ _HOME = {
     "AudioSocket": "audio_socket",
     "AudioSocketServer": "audio_socket_server",
     "CallStats": "phone_call",
+    "Goodbye": "goodbye",
     "MediaStreams": "media_streams",
     "PhoneCall": "phone_call",
     "PhoneSink": "phone_sink",
@@ -73,6 +75,7 @@ __all__ = [
     "AudioSocket",
     "AudioSocketServer",
     "CallStats",
+    "Goodbye",
     "MediaStreams",
     "PhoneCall",
     "PhoneSink",

@@ -99,8 +99,10 @@ class SocketDoor:
             except Exception as exc:  # each library has its own for the end of a link
                 log.debug("the link of a call is over: %r", exc)
                 return None
-            if isinstance(message, str | bytes):
+            if isinstance(message, str):
                 return message
+            if isinstance(message, bytes | bytearray | memoryview):  # gevent-websocket: bytearray
+                return bytes(message)
             if not self._looks:
                 return None
         return None

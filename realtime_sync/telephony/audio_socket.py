@@ -69,7 +69,7 @@ class AudioSocket(PhoneCall):
         sink: what the caller hears.
 
     Raises:
-        ConfigError: it is no socket, or an option is out of range.
+        ConfigError: it is no TCP socket or a closed one, or an option is out of range.
     """
 
     def __init__(
@@ -83,8 +83,12 @@ class AudioSocket(PhoneCall):
         silence_timeout: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        is_socket = isinstance(socket, sockets.socket)
-        require(is_socket, "AudioSocket takes a connected TCP socket", socket, error=ConfigError)
+        fits = (
+            isinstance(socket, sockets.socket)
+            and socket.type == sockets.SOCK_STREAM
+            and socket.fileno() >= 0  # not closed
+        )
+        require(fits, "AudioSocket takes a connected TCP socket", socket, error=ConfigError)
         require_patience(send_timeout, "send_timeout")
         require_patience(silence_timeout, "silence_timeout")
         set_options(socket)  # a frame must not wait for another one, and Asterisk may vanish

@@ -11,11 +11,11 @@ from functools import partial
 from .._deadline import Deadline
 from .._fork import Home
 from .._required import is_whole, require, require_count, require_function, require_text
-from .._signal_safe import Latch
+from .._signal_safe import Claim, Latch
 from .._threads import join_all, spawn
 from .._typing import Self
 from .._uncopied import Uncopied
-from ..errors import ConfigError, ConnectError, RealtimeError
+from ..errors import ConcurrencyError, ConfigError, ConnectError, RealtimeError
 from .audio_socket import AudioSocket
 from .phone_call import require_patience
 
@@ -70,6 +70,7 @@ class AudioSocketServer(Uncopied):
     ) -> None:
         require_function(handler, "handler", takes=("call",), error=ConfigError)
         require_text(host, "host", error=ConfigError)
+        require(_is_name(host), "host must be an address or a name", host, error=ConfigError)
         require(is_whole(port, 0, 65_535), "port must be 0 to 65535", port, error=ConfigError)
         require_count(max_calls, "max_calls", least=1, error=ConfigError)
         Deadline(start_timeout)  # raises for what is no time
@@ -85,6 +86,7 @@ class AudioSocketServer(Uncopied):
             silence_timeout=silence_timeout,
         )
         self._home = Home()
+        self._started = Claim()
         self._closed = Latch()
         self._draining = Latch()
         self._listener: sockets.socket | None = None
@@ -115,14 +117,18 @@ class AudioSocketServer(Uncopied):
         Raises:
             ConnectError: the address can't be listened at.
             RealtimeError: the system gives no thread.
-            ConcurrencyError: this is a forked child.
+            ConcurrencyError: it was started or closed before, or this is a forked child.
         """
         self._home.check()
+        token = object()
+        if self._draining.is_set or self._started.setdefault("now", token) is not token:
+            raise ConcurrencyError("this server was started or closed before; make a new one")
         host, port = self._address
         family = sockets.AF_INET6 if ":" in host else sockets.AF_INET
         try:
             listener = sockets.create_server(self._address, family=family)
         except OSError as exc:
+            self._started.clear()  # it may be tried again
             raise ConnectError(
                 f"can't listen at {host}:{port} ({exc.strerror or exc}): give an address of this "
                 "machine as host, and as port one that is free, or 0 for any"
@@ -248,3 +254,12 @@ class AudioSocketServer(Uncopied):
         call.close()
         with self._lock:
             self._calls.pop(call, None)
+
+
+def _is_name(host: str) -> bool:
+    """Whether the system can be asked for it; what IDNA refuses is a TypeError of a socket's."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return "\0" not in host

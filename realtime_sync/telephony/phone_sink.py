@@ -100,6 +100,7 @@ class PhoneSink(Sink, Uncopied):
         self._began: float | None = None  # when frame 0 was due
         self._ticks = 0  # frames that were due by now
         self._ahead = 0  # frames that the far end has, if it plays at once; the one it plays, too
+        self._told_ahead = 0  # frames that a listener was told and that are not due yet
         self._clear_due = False
         self._resumed = False  # the next frame that was recalled fades in
         self._paused = False
@@ -296,6 +297,7 @@ class PhoneSink(Sink, Uncopied):
             self._skipped_frames += skipped
             self._began += skipped * FRAME_S
             self._ahead = max(0, self._ahead - skipped)
+            self._told_ahead = max(0, self._told_ahead - skipped)
             due = _MOST_LATE_FRAMES
         self._in_flight.give_up(now)
         frames: list[tuple[Frame, str]] = []
@@ -306,11 +308,15 @@ class PhoneSink(Sink, Uncopied):
     def _tick_locked(self, now: float) -> Iterable[tuple[Frame, str]]:
         self._ticks += 1
         self._ahead = max(0, self._ahead - 1)
+        self._told_ahead -= 1
         frames = []
         while self._ahead <= self._lead and (frame := self._next_locked()) is not None:
             frames.append(self._sent_locked(frame, now))
-        if not frames and not self._ahead:
-            return [(Frame(_SILENCE), "")]
+        # A listener was told what has been recalled since, too. Silence makes up for that, or what
+        # it hears would grow longer than the call with each interruption.
+        if self._told_ahead < 0:
+            self._told_ahead = 0
+            frames.append((Frame(_SILENCE), ""))
         return frames
 
     def _after_clear_locked(self, now: float) -> list[tuple[Frame, str]]:
@@ -320,6 +326,7 @@ class PhoneSink(Sink, Uncopied):
 
     def _sent_locked(self, frame: Frame, now: float) -> tuple[Frame, str]:
         self._ahead += 1
+        self._told_ahead += 1
         self._sent_frames += 1
         return frame, self._in_flight.send(frame, now)
 

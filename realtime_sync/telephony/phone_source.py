@@ -22,7 +22,7 @@ class PhoneSource(Source, Uncopied):
     """What a caller says: PCM16 at 8 kHz, in pieces as they come, 20 ms each as a rule.
 
     `PhoneCall.source` is one. Two seconds may wait for whoever iterates; beyond that the oldest
-    pieces are dropped and counted.
+    sound is dropped and counted.
 
     Threads:
         One thread iterates; all else may be used from any.
@@ -87,7 +87,10 @@ class PhoneSource(Source, Uncopied):
             return pcm
 
     def _drop_locked(self) -> None:
-        while self._waiting_bytes > _MOST_MS * _BYTES_PER_MS:
-            size = len(self._pieces.popleft())
-            self._waiting_bytes -= size
-            self._dropped_bytes += size
+        while (too_many := self._waiting_bytes - _MOST_MS * _BYTES_PER_MS) > 0:
+            oldest = self._pieces.popleft()
+            # One piece may be longer than all that may wait; its end is heard.
+            if rest := oldest[too_many:]:
+                self._pieces.appendleft(rest)
+            self._waiting_bytes -= len(oldest) - len(rest)
+            self._dropped_bytes += len(oldest) - len(rest)

@@ -23,6 +23,7 @@ from ..errors import (
     ConflictError,
     ConnectionClosed,
     ConnectionClosedOK,
+    InternalServerError,
     NotFoundError,
     RealtimeError,
 )
@@ -70,7 +71,7 @@ class SipAnswering:
             if isinstance(decision, Reject):
                 return self.reject(call, decision.status_code)
             body = self._session_of(call, decision)
-        except Exception:
+        except BaseException:  # a program's sys.exit() leaves no caller ringing, either
             self._give_up(call, lambda: self.reject(call, _FAILED))
             raise
         if (end := self._accept(call, body)) is not None:
@@ -79,7 +80,7 @@ class SipAnswering:
             if isinstance(decision, Refer):
                 return self._hand_over(call, decision)
             return self._talk(call, decision)
-        except Exception as exc:
+        except BaseException as exc:
             is_gone = self._give_up(call, lambda: self._client.realtime.calls.hangup(call.id))
             if is_gone and isinstance(exc, ConnectionClosed):  # of the session's, with the call
                 return "caller"
@@ -108,13 +109,20 @@ class SipAnswering:
             return "caller"
         except ConflictError:  # its webhook has reached another process, too
             return "elsewhere"
-        except ApiError:
-            self._give_up(call, lambda: self.reject(call, _FAILED))
-            raise
-        except Exception:  # nobody knows whether it was accepted
-            self._give_up(call, lambda: calls.hangup(call.id))
+        except BaseException as exc:
+            # What a gateway says, or nobody, tells not whether the call was accepted.
+            refused = isinstance(exc, ApiError) and not isinstance(exc, InternalServerError)
+            self._give_up(call, lambda: self.reject(call, _FAILED) if refused else self._end(call))
             raise
         return None
+
+    def _end(self, call: SipCall) -> SipEnd:
+        """End a call of which nobody knows whether it was accepted, or still rings."""
+        try:
+            self._client.realtime.calls.hangup(call.id)
+        except NotFoundError:  # which may say that it is not there to be hung up: it rings
+            return self.reject(call, _FAILED)
+        return "program"
 
     def _hand_over(self, call: SipCall, decision: Refer) -> SipEnd:
         try:

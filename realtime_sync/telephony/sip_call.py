@@ -14,12 +14,7 @@ from .._fork import Home
 from .._required import is_whole, require
 from .._signal_safe import Latch
 from .._uncopied import Uncopied
-from ..agents import (
-    RealtimeModelEvent,
-    RealtimeModelFurtherEvent,
-    RealtimeModelListener,
-    RealtimeSession,
-)
+from ..agents import RealtimeSession
 from ..clients.base import Client
 from ..errors import ConfigError, NotFoundError
 from ..rest.webhooks import SipHeader
@@ -33,7 +28,7 @@ _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')  # a display name, which may hold any
 _BRACKETED = re.compile(r"<([^>]*)>")
 _NUMBER = re.compile(r"\+?[0-9]+")
 _SEPARATORS = str.maketrans("", "", "-.()")  # RFC 3966 §5.1.1: they are for the eye
-_SCHEMES = ("tel:", "sip:", "sips:")
+_TARGET = re.compile(r"(?:tel|sips?):[^\s\x00-\x1f\x7f]+")  # a space would end it in a header
 
 
 def _check_status(_: object, __: Any, value: Any) -> None:
@@ -51,7 +46,7 @@ def check_target(value: object) -> None:
     Raises:
         ConfigError: it is no URI of a telephone.
     """
-    fits = isinstance(value, str) and value.startswith(_SCHEMES)
+    fits = isinstance(value, str) and _TARGET.fullmatch(value) is not None
     rule = "a call is handed over to a URI such as 'tel:+14155550123' or 'sip:agent@example.com'"
     require(fits, rule, value, error=ConfigError)
 
@@ -121,7 +116,6 @@ class SipCall(Uncopied):
         self._calls = client.realtime.calls
         self._home = Home()
         self._over = Latch()
-        self._speech = _Speech()
         self._state = threading.Lock()  # guards the three below
         self._session: RealtimeSession[SipCall] | None = None
         self._asked: SipEnd | None = None  # why it is to end, where this side has asked for it
@@ -176,17 +170,25 @@ class SipCall(Uncopied):
     def wait_spoken(self, timeout: float | None = 15.0) -> bool:
         """Wait until the caller has heard what the agent says now, for a last word before the end.
 
-        The provider tells when it begins to play and when it has played all; the session learns of
-        it while somebody iterates over it.
+        Also what `RealtimeSession.say` has asked for, and what is still being made. The provider
+        tells when it begins to play and when it has played all.
 
         Args:
             timeout: seconds; None for as long as it takes.
 
         Returns:
-            False if it was not heard in time. Also where nothing is said, it is True at once.
+            False if it was not heard in time. Where nothing is said it is True at once, and so it
+            is before the agent has joined the call, and when the call is over.
+
+        Raises:
+            ConfigError: ``timeout`` is no time.
+            ConcurrencyError: this is a forked child.
+            Exception: what the session has failed of.
         """
         self._home.check()
-        return self._speech.silent.wait(Deadline(timeout))
+        Deadline(timeout)  # raises for what is no time
+        session = self._session
+        return session is None or self._ended_by is not None or session.wait_spoken(timeout)
 
     def hang_up(self) -> None:
         """End the call. A caller who was quicker is no error.
@@ -248,7 +250,6 @@ class SipCall(Uncopied):
 
     def _join(self, session: RealtimeSession[SipCall]) -> None:
         """Take the session, which was entered."""
-        session.model.add_listener(self._speech)
         self._session = session
         if self._asked is not None:
             session.close()
@@ -256,27 +257,6 @@ class SipCall(Uncopied):
     def _end(self, ended_by: SipEnd) -> None:
         with self._state:
             self._ended_by = self._asked or ended_by
-        self._speech.silent.set()
-
-
-class _Speech(RealtimeModelListener):
-    """Whether the caller hears the agent at this moment, as the provider tells.
-
-    Attributes:
-        silent: set while nothing is said.
-    """
-
-    def __init__(self) -> None:
-        self.silent = Latch()
-        self.silent.set()
-
-    def on_event(self, event: RealtimeModelEvent | RealtimeModelFurtherEvent) -> None:
-        """Take an event of the model's."""
-        kind = event.data.get("type") if event.type == "raw_server_event" else None
-        if kind == "output_audio_buffer.started":
-            self.silent = Latch()
-        elif kind in ("output_audio_buffer.stopped", "output_audio_buffer.cleared"):
-            self.silent.set()
 
 
 def _uri(value: str | None) -> str | None:

@@ -249,7 +249,7 @@ class SipCalls(Uncopied):
     def _serve(self, call: SipCall, work: Callable[[SipCall], SipEnd]) -> None:
         try:
             ended_by = work(call)
-        except Exception as exc:
+        except BaseException as exc:  # of the program's code, whatever it is, ends its call alone
             log.exception("the call %s has failed", call.id)
             call.error, ended_by = exc, "error"
         call._end(ended_by)
@@ -257,7 +257,7 @@ class SipCalls(Uncopied):
         try:
             if self._on_end is not None:
                 self._on_end(call)
-        except Exception:
+        except BaseException:
             log.exception("on_end has failed for the call %s", call.id)
         finally:
             with self._lock.here():

@@ -97,6 +97,8 @@ sip:name@host, or client:name, not '0100'
         auth_token: of the account.
         api_url: of Twilio's API, or of a simulator of it.
         timeout: see `realtime_sync.rest`.
+        max_retries: how many tries may follow the first, 2 by default; ``create`` has none. With 0
+            nobody waits longer than ``timeout`` for a Twilio that is silent.
         proxy, ssl_context: as in `realtime_sync.transport.TransportOptions`.
 
     Raises:
@@ -112,6 +114,7 @@ sip:name@host, or client:name, not '0100'
         *,
         api_url: str = _API_URL,
         timeout: Any = 10.0,
+        max_retries: int = 2,
         proxy: str | None = None,
         ssl_context: SSLContext | None = None,
     ) -> None:
@@ -133,7 +136,7 @@ sip:name@host, or client:name, not '0100'
             "ssl_context": ssl_context,
         }
         self._account_sid = account_sid
-        self._api = RestApi(lambda: account, **options)
+        self._api = RestApi(lambda: account, max_retries=max_retries, **options)
         self._once = RestApi(lambda: account, max_retries=0, **options)
 
     def create(

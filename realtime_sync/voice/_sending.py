@@ -7,6 +7,7 @@ from .effects import (
     Append,
     CancelResponse,
     ClearInput,
+    ClearOutput,
     Commit,
     CreateAside,
     CreateItem,
@@ -36,6 +37,8 @@ def send(connection: VoiceConnection, effect: Effect) -> None:
             connection.input_audio_buffer.commit()
         case ClearInput(event_id):
             connection.input_audio_buffer.clear(event_id=event_id)
+        case ClearOutput():
+            connection.output_audio_buffer.clear()
         case CancelResponse(response_id):
             connection.response.cancel(response_id=response_id)
         case TruncateItem((item_id, index), ms):

@@ -19,6 +19,10 @@ class _BufferCalls(Protocol):
     def clear(self, *, event_id: str | None = None) -> None: ...
 
 
+class _OutputCalls(Protocol):
+    def clear(self) -> None: ...
+
+
 class _ItemCalls(Protocol):
     def create(self, *, item: Mapping[str, Any]) -> None: ...
     def delete(self, *, item_id: str) -> None: ...
@@ -92,6 +96,10 @@ class VoiceConnection(Protocol):
     @property
     def input_audio_buffer(self) -> _BufferCalls:
         """Takes what the user says."""
+
+    @property
+    def output_audio_buffer(self) -> _OutputCalls:
+        """Holds what the server plays in a call."""
 
     @property
     def conversation(self) -> _ConversationCalls:

@@ -178,9 +178,13 @@ class Answers:
         parts = [part for part, heard in self._parts.items() if heard.response_id in protected]
         return any(self._is_unheard(part, played_ms) for part in parts[-1:])
 
+    def responses_of(self, saying: Saying) -> list[str]:
+        """Return the responses that are something to be said, the latest last."""
+        return [key for key, answer in self._answers.items() if answer.saying is saying]
+
     def fate_of(self, saying: Saying, played_ms: Callable[[Part], int]) -> Fate:
         """Return what has become of something to be said, of which no request waits any more."""
-        said = [key for key, answer in self._answers.items() if answer.saying is saying]
+        said = self.responses_of(saying)
         if not said or self._answers[said[-1]].failed:
             return "lost"
         answer = self._answers[said[-1]]

@@ -15,6 +15,7 @@ __all__ = [
     "AskForOwed",
     "CancelResponse",
     "ClearInput",
+    "ClearOutput",
     "Commit",
     "CreateAside",
     "CreateItem",
@@ -89,6 +90,11 @@ class CancelResponse:
     """Send ``response.cancel``."""
 
     response_id: str
+
+
+@frozen
+class ClearOutput:
+    """Send ``output_audio_buffer.clear``: it is the server that plays, to a caller."""
 
 
 @frozen
@@ -260,6 +266,7 @@ Effect = (
     | AskForOwed
     | CancelResponse
     | ClearInput
+    | ClearOutput
     | Commit
     | CreateAside
     | CreateItem

@@ -485,7 +485,7 @@ class VoiceEngine:
 
     def _busy(self) -> bool:
         self._look_at_position()
-        if self._busy_by_rule or not self._output.idle:
+        if self._busy_by_rule or self._state.is_heard_on_line or not self._output.idle:
             return True
         self.transcript.settle()
         self._act(self._state.settle_turn())

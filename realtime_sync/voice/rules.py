@@ -30,11 +30,15 @@ from ..events import (
     InputAudioBufferCommitted,
     InputAudioBufferSpeechStarted,
     InputAudioBufferSpeechStopped,
+    OutputAudioBufferCleared,
+    OutputAudioBufferStarted,
+    OutputAudioBufferStopped,
     Reconnected,
     ResponseCreated,
     ResponseDone,
     ResponseOutputAudioDelta,
     ResponseOutputAudioDone,
+    ResponseOutputItemAdded,
     ResponseOutputItemDone,
     SessionCreated,
     SessionUpdated,
@@ -50,6 +54,7 @@ from .effects import (
     AskForOwed,
     CancelResponse,
     ClearInput,
+    ClearOutput,
     Commit,
     DeleteItem,
     Effect,
@@ -90,6 +95,7 @@ from .lost_link import LostLink
 from .metrics import TurnMeter
 from .overdue import OverdueWatch
 from .seams import Take
+from .server_line import ServerLine, is_spoken
 from .turn_control import TurnControl
 from .under_way import DueAnswer, UserTurn
 
@@ -124,6 +130,7 @@ class VoiceState:
         idle: what happens when nobody says anything.
         holds_asks: whether no answer may be asked for now, for a reason that others know.
         is_silent: whether all that was to be played is heard.
+        line: of a call, in which the server plays the answers, and no sound of them comes here.
         handed_ms: how much of a part went to the sink's device.
         played_ms: how much of a part was heard.
         underruns: how often the sink has run dry.
@@ -159,6 +166,7 @@ class VoiceState:
         idle: IdleRule | None = None,
         holds_asks: Callable[[], bool] = lambda: False,
         is_silent: Callable[[], bool] = lambda: True,
+        line: ServerLine | None = None,
         handed_ms: Callable[[Part], int] = lambda _: 0,
         played_ms: Callable[[Part], int] = lambda _: 0,
         underruns: Callable[[], int] = lambda: 0,
@@ -174,6 +182,7 @@ class VoiceState:
         self._holds_asks = holds_asks
         self._ends_on_speech = ends_on_speech
         self._is_silent = is_silent
+        self._line = line
         self._played_ms = played_ms
         self._clock = clock
         self._meter = TurnMeter(clock=clock, underruns=underruns)
@@ -228,6 +237,8 @@ class VoiceState:
 
         # What is interrupted.
         self._cut: list[str] = []  # responses interrupted just now, until `silenced`
+        self._cut_on_line = False  # as well, something that the server plays ...
+        self._item_on_line: str | None = None  # ... and which item
         self._cancel_cut = False
 
         self.came = self._giving_up.came
@@ -251,6 +262,11 @@ class VoiceState:
             ErrorEvent: self._error,
             Reconnected: self._reconnected,
         }
+        if line is not None:
+            self.handlers[ResponseOutputItemAdded] = self._item_begun
+            self.handlers[OutputAudioBufferStarted] = self._heard_from
+            self.handlers[OutputAudioBufferStopped] = self._heard_to_end
+            self.handlers[OutputAudioBufferCleared] = self._line_cleared
 
     # -- what is so ------------------------------------------------------------------------------
 
@@ -306,7 +322,17 @@ class VoiceState:
         paused = self._paused_at is not None
         if paused or self._answers.awaited or self._answers.sounds(self._played_ms):
             return True
-        return self._asks.is_awaited
+        return self._asks.is_awaited or self.is_heard_on_line
+
+    @property
+    def is_heard_on_line(self) -> bool:
+        """Whether the server still plays something to a caller, or is about to."""
+        return self._line is not None and not self._line.is_silent
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether the user is told something, or will be as soon as nothing else goes on."""
+        return self.answering or self._asks.is_due or not self._is_silent()
 
     def plays(self, response_id: str) -> bool:
         """Return whether the audio of a response is still wanted."""
@@ -317,7 +343,13 @@ class VoiceState:
         if self._giving_up.has(saying):
             return "lost"
         stage = self._asks.stage_of(saying)
-        return stage if stage is not None else self._answers.fate_of(saying, self._played_ms)
+        if stage is not None:
+            return stage
+        fate = self._answers.fate_of(saying, self._played_ms)
+        if self._line is None or fate not in ("heard", "unspoken"):
+            return fate
+        said = self._answers.responses_of(saying)
+        return "under_way" if any(map(self._line.holds, said)) else fate
 
     # -- what happens ----------------------------------------------------------------------------
 
@@ -497,15 +529,19 @@ class VoiceState:
         """
         cut, self._cut = self._cut, []
         cancel, self._cancel_cut = self._cancel_cut, False
+        on_line, self._cut_on_line = self._cut_on_line, False
         if (waits_for := self._meter.waits_for) is not None:
             self._meter.played(handed_ms.get(waits_for, 0))
         left = self._answers.cut(handed_ms)
         effects: list[Effect] = [CancelResponse(key) for key in cut] if cancel else []
         effects += [TruncateItem(part, ms) for part, ms in left.truncated.items()]
         effects += [DeleteItem(item_id) for item_id in left.deleted]
-        if effects or cut or left.only_here:
+        if on_line and cancel:
+            effects.append(ClearOutput())  # behind the cancelling, as the provider wants it
+        if effects or cut or on_line or left.only_here:
             played = [*left.truncated.items(), *left.only_here.items()]
-            (item_id, index), ms = played[0] if played else ((None, 0), 0)
+            here = self._item_on_line if on_line else None
+            (item_id, index), ms = played[0] if played else ((here, 0), 0)
             interrupted = Interrupted(
                 item_id=item_id, content_index=index, audio_end_ms=ms, deleted=left.deleted
             )
@@ -843,7 +879,40 @@ class VoiceState:
             answer.failed = True
             why = _reason(wire)
             failed = [Report(AnswerFailed(response_id=response_id, status=status, reason=why))]
+        if self._line is not None:  # the server knows what was heard, and truncates by itself
+            self._line.made(response_id, wire)
+            return [*failed, *self.ask_for_owed()]
         return [*failed, *_delete_unheard(wire, answer), *self.ask_for_owed()]
+
+    # -- what the server plays -------------------------------------------------------------------
+
+    def _item_begun(self, event: ResponseOutputItemAdded) -> list[Effect]:
+        assert self._line is not None
+        self._line.begun(as_id(event.response_id) or "", as_object(as_came(event, "item")))
+        return []
+
+    def _heard_from(self, event: OutputAudioBufferStarted) -> list[Effect]:
+        assert self._line is not None
+        response_id = as_id(event.response_id) or ""
+        self._line.started(response_id)
+        self.has_spoken = True
+        answer = self._answers.answer(response_id)
+        if answer.out_of_band or answer.answered:
+            return []
+        answer.answered = True
+        self._turn.is_open = False
+        return [Report(self._answer_started(response_id))]
+
+    def _heard_to_end(self, event: OutputAudioBufferStopped) -> list[Effect]:
+        assert self._line is not None
+        self._line.stopped(as_id(event.response_id) or "")
+        return self.ask_for_owed()
+
+    def _line_cleared(self, _: OutputAudioBufferCleared) -> list[Effect]:
+        assert self._line is not None
+        for response_id in self._line.cleared():
+            self._answers.answer(response_id).cut = True
+        return self.ask_for_owed()
 
     def _error(self, event: ErrorEvent) -> list[Effect]:
         refused = self._facts.refused_by(event)
@@ -908,6 +977,8 @@ class VoiceState:
         self._cancel_cut = self._cancel_cut or cancel
         self._due.is_cut = cancel and self._due.is_due
         self._asks.cut(cancel=cancel)
+        if self._line is not None and self.is_heard_on_line:
+            self._cut_on_line, self._item_on_line = True, self._line.heard_item
         return [Silence(parts), *self._withdraw()]
 
     def _withdraw(self) -> list[Effect]:
@@ -945,15 +1016,9 @@ def _delete_unheard(response: JsonDict, answer: TrackedAnswer) -> list[Effect]:
     if not answer.dropped or answer.out_of_band or not isinstance(output, list):
         return []
     items = [as_object(item) for item in output]
-    spoken = [item for item in items if item.get("type") == "message" and _is_spoken(item)]
+    spoken = [item for item in items if item.get("type") == "message" and is_spoken(item)]
     item_ids = filter(None, (as_id(item.get("id")) for item in spoken))
     return [DeleteItem(item_id) for item_id in item_ids if item_id not in answer.settled]
-
-
-def _is_spoken(item: JsonDict) -> bool:
-    content = item.get("content")
-    parts = content if isinstance(content, list) else []
-    return any(as_object(part).get("type") in ("audio", "output_audio") for part in parts)
 
 
 def _reason(response: JsonDict) -> str:

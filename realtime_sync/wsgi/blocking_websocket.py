@@ -62,6 +62,7 @@ _READ_SIZE: Final = 65_536
 # Closes that are no errors. 1005: without a code, as a page's `close()` sends it.
 _CLEAN: Final = (1000, 1001, 1005)
 _NO_STATUS: Final = 1005
+_PONG: Final = 0x8A  # how its frame begins
 _INVALID_DATA: Final = 1007
 _INTERNAL_ERROR: Final = 1011
 # How long `close` waits for threads that have just been woken for good.
@@ -231,6 +232,10 @@ class WebSocket(Blocking, Advising, Uncopied):
 
     def _advance(self, deadline: Deadline) -> bool:
         """Read once; when nothing is there, wait for it. Return False at the deadline."""
+        closing = self._closing
+        if closing is not None and closing.deadline.expired:  # though the client goes on sending
+            self._finish(self._unanswered())
+            return True
         try:
             data = self._duplex.read(_READ_SIZE)
             if data is None:
@@ -255,8 +260,6 @@ class WebSocket(Blocking, Advising, Uncopied):
             return True
         if closing is None:
             self._check_silence()
-        elif closing.deadline.expired:
-            self._finish(self._unanswered())
         return not deadline.expired
 
     def _check_silence(self) -> None:
@@ -416,10 +419,15 @@ class WebSocket(Blocking, Advising, Uncopied):
         raise self._refusal()
 
     def _queue_locked(self, parts: Iterable[bytes]) -> None:
-        for part in parts:
-            if part:  # an empty one stands for the end of our direction; see `_part`
-                self._output.append(part)
-                self._bytes_queued += len(part)
+        for part in parts:  # each is a frame
+            if not part:  # it stands for the end of our direction; see `_part`
+                continue
+            if part[0] == _PONG and self._output and self._output[-1][0] == _PONG:
+                # The latest answers all pings before it (RFC 6455 §5.5.3). Otherwise a client that
+                # pings and takes nothing would fill the memory.
+                self._bytes_queued -= len(self._output.pop())
+            self._output.append(part)
+            self._bytes_queued += len(part)
 
     def _flush(self, deadline: Deadline) -> bool:
         """Write all that is queued; return False when the deadline came first.

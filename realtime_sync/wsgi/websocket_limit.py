@@ -124,7 +124,11 @@ class WebSocketLimit:
 
         Returns:
             True when none is open any more.
+
+        Raises:
+            ConfigError: one of both is no number of seconds; nothing was done.
         """
+        _require_seconds(timeout, close_timeout)
         self.refuse_new()
         if self.wait(timeout):
             return True
@@ -148,10 +152,9 @@ class WebSocketLimit:
             close_timeout: as in `drain`.
 
         Raises:
-            ConfigError: this is not the main thread.
+            ConfigError: this is not the main thread, or one of both is no number of seconds.
         """
-        for seconds in (timeout, close_timeout):
-            Deadline(seconds)  # refuses what is none
+        _require_seconds(timeout, close_timeout)
         if threading.current_thread() is not threading.main_thread():
             raise ConfigError(
                 "drain_at_sigterm: only the main thread may handle signals; call it where the "
@@ -198,3 +201,8 @@ class WebSocketLimit:
             self._sockets.discard(socket)
             changed, self._changed = self._changed, Latch()
         changed.set()
+
+
+def _require_seconds(*timeouts: float) -> None:
+    for timeout in timeouts:
+        Deadline(timeout)  # refuses what is none

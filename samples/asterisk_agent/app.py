@@ -8,15 +8,14 @@ import queue
 import signal
 from contextlib import suppress
 
-from realtime_sync import ConnectionClosed, ConnectionClosedOK, Local, OpenAI
+from realtime_sync import ConnectionClosed, Local, OpenAI
 from realtime_sync.agents import RealtimeRunner, RealtimeSession
-from realtime_sync.telephony import AudioSocket, AudioSocketServer
+from realtime_sync.telephony import AudioSocket, AudioSocketServer, Goodbye
 
 from .agents import AGENT, CONFIG, GREETING, provider
 
 log = logging.getLogger("asterisk_agent")
 
-_LAST_WORDS_S = 20.0
 _MOST_DRAIN_S = 86_400
 
 
@@ -37,8 +36,10 @@ class Desk:
         with runner.run(audio=(call.source, call.sink)) as session:
             call.on_digit(lambda digit: tell(session, digit))
             session.say(GREETING)
-            if said_goodbye(session):
-                call.sink.drain(_LAST_WORDS_S)
+            goodbye = Goodbye()
+            for event in session:
+                if goodbye.take(event) and goodbye.wait_heard(session, call.sink):
+                    break
         log.info("call %s ended by %s", call.uuid, call.ended_by or "the agent")
 
 
@@ -46,25 +47,6 @@ def tell(session: RealtimeSession[None], digit: str) -> None:
     """Tell the agent of a key."""
     with suppress(ConnectionClosed):  # the talk is over, the call not yet
         session.send_message(f"The caller pressed {digit}.")
-
-
-def said_goodbye(session: RealtimeSession[None]) -> bool:
-    """Follow the session; return True when the agent has ended it, False when it was over."""
-    leaving = last_words = False
-    while True:
-        try:
-            event = session.recv()
-        except ConnectionClosedOK:
-            return False
-        match event.type:
-            case "tool_end" if event.tool.name == "hang_up":
-                leaving = True
-            case "agent_start":
-                last_words = leaving
-            case "audio_interrupted":  # the caller still has something to say
-                leaving = last_words = False
-            case "agent_end" if last_words:
-                return True
 
 
 def main() -> None:

@@ -18,12 +18,20 @@ def database(url: str, folder: Path) -> dict[str, object]:
         folder: where SQLite's file is, if nothing else is said.
 
     Raises:
-        ImproperlyConfigured: the URL is of another kind, or names no database.
+        ImproperlyConfigured: the URL is of another kind, is damaged, or names no database.
     """
-    parts = urlsplit(url)
-    name = unquote(parts.path.removeprefix("/"))
     if not url:
         return _sqlite(str(folder / "desk.sqlite3"))
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        # Not its words: what it takes for the port may be half of a password.
+        raise ImproperlyConfigured(
+            "DATABASE_URL can't be read; write what is special in the user's name and the "
+            "password in percent, such as %2F for /, and the port as a number"
+        ) from None
+    name = unquote(parts.path.removeprefix("/"))
     if parts.scheme == "sqlite" and name:
         return _sqlite(f"/{name}")
     if parts.scheme not in ("postgres", "postgresql") or not name:
@@ -37,7 +45,7 @@ def database(url: str, folder: Path) -> dict[str, object]:
         "ENGINE": "django.db.backends.postgresql",
         "NAME": name,
         "HOST": unquote(parts.hostname or query.get("host", "")),
-        "PORT": str(parts.port or query.get("port", "")),
+        "PORT": str(port or query.get("port", "")),
         "USER": unquote(parts.username or query.get("user", "")),
         "PASSWORD": unquote(parts.password or ""),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 
@@ -14,7 +15,14 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "samples.django_desk.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Letters that a terminal does not have are no reason to stop.
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        execute_from_command_line(sys.argv)
+    except BrokenPipeError:  # as with `| head`; nothing is to be written at the exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
 from .database import database
+
+
+def _seconds(name: str, default: str) -> float:
+    value = os.environ.get(name, default)
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ImproperlyConfigured(f"{name} is {value!r}; give it a number of seconds above 0")
+    return seconds
+
 
 DEBUG = os.environ.get("DJANGO_DEBUG") == "1"
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY") or ("only for trying" if DEBUG else "")
@@ -27,8 +40,10 @@ MEDIA_ROOT = DATA / "sound"  # no MEDIA_URL: a view decides who may hear what
 
 DESK_MODEL = os.environ.get("DESK_MODEL", "gpt-realtime")
 DESK_TRANSCRIPTION_MODEL = os.environ.get("DESK_TRANSCRIPTION_MODEL", "gpt-4o-mini-transcribe")
-DESK_HEARTBEAT_S = float(os.environ.get("DESK_HEARTBEAT_S", "5"))  # below gunicorn's --timeout
-DESK_ANSWER_S = float(os.environ.get("DESK_ANSWER_S", "60"))  # an answer must be complete by then
+DESK_HEARTBEAT_S = _seconds("DESK_HEARTBEAT_S", "5")
+# An answer must be complete by then; connecting and writing it down come on top. All of it must be
+# shorter than gunicorn's --timeout: a sync worker is killed, though it writes heartbeats.
+DESK_ANSWER_S = _seconds("DESK_ANSWER_S", "60")
 DESK_MAX_SECONDS = 120  # of a recording
 DESK_MAX_BYTES = 25 * 2**20  # of a recording: two minutes of WAV, 48 kHz, stereo, are 23 MB
 DESK_MAX_LETTERS = 2000  # of a question
@@ -43,6 +58,7 @@ INSTALLED_APPS = [
     "samples.django_desk.desk",
 ]
 MIDDLEWARE = [
+    "samples.django_desk.desk.middleware.OnlyReadable",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -1,4 +1,4 @@
-"""For gunicorn and other servers: gunicorn --workers 4 samples.django_desk.wsgi:application"""
+"""For gunicorn and other servers; README.md has the command."""
 
 from __future__ import annotations
 

@@ -222,7 +222,10 @@ def _login_of_page() -> Login:
 
 
 def _wanted_talk() -> str | None:
-    body = request.get_json(silent=True)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:  # it is nested too deep
+        body = None
     talk_id = body.get("talk") if isinstance(body, dict) else 0
     if talk_id is not None and not isinstance(talk_id, str):
         raise Refused("bad_request", 400, 'Send {"talk": null}, or the id of a talk.')

@@ -42,11 +42,9 @@ def talk(call: SipCall, session: RealtimeSession[SipCall]) -> None:
     """Stay with a call until it is over, and print which tools are called."""
     for event in session:
         if event.type == "tool_start":
-            print(
-                f"{call.number}: the agent calls {event.tool.name}({event.arguments})", flush=True
-            )
+            tell(call.number, f"the agent calls {event.tool.name}({event.arguments})")
         elif event.type == "error":
-            print(f"{call.number}: {event.error}", flush=True)
+            tell(call.number, str(event.error))
 
 
 def over(call: SipCall) -> None:
@@ -54,5 +52,10 @@ def over(call: SipCall) -> None:
     for item in call.session.history if call.session is not None else ():
         if item.type == "message" and item.role != "system":
             words = [getattr(part, "transcript", None) for part in item.content]
-            print(f"{call.number}: {item.role}: {' '.join(filter(None, words))}", flush=True)
-    print(f"{call.number}: ended by {call.ended_by}", flush=True)
+            tell(call.number, f"{item.role}: {' '.join(filter(None, words))}")
+    tell(call.number, f"ended by {call.ended_by}")
+
+
+def tell(number: str | None, text: str) -> None:
+    """Print a line about a call, in one piece: others print theirs at the same time."""
+    print(f"{number}: {text}\n", end="", flush=True)

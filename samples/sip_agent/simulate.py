@@ -22,6 +22,8 @@ from realtime_sync import Local
 from realtime_sync.audio.wav import read_wav
 from realtime_sync.rest.webhooks import sign
 
+from .agents import tell
+
 HERE = Path(__file__).parent
 SPOKEN = HERE.parent / "agents_handoff"
 SECRET = "whsec_c2ltdWxhdGVk"
@@ -65,7 +67,7 @@ class Provider:
         if says == "order":
             time.sleep(LISTENS_S)
             self._post(f"{self._url}/realtime/calls/{call_id}/hangup", {})
-        print(f"{number}: the provider says {self._wait(call_id, 'state', 'ended')}", flush=True)
+        tell(number, f"the provider says {self._wait(call_id, 'state', 'ended')}")
 
     def _post(self, url: str, fields: dict[str, object]) -> bytes:
         return ask(url, json.dumps(fields).encode(), self._key)

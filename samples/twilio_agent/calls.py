@@ -18,7 +18,7 @@ from realtime_sync import (
 from realtime_sync.agents import OpenAIRealtimeWebSocketModel, RealtimeRunner, RealtimeSession
 from realtime_sync.audio import read_wav
 from realtime_sync.audio.base import Sink, SinkLike, SinkWrapper
-from realtime_sync.telephony import MediaStreams, TwilioCalls, dtmf_tones
+from realtime_sync.telephony import Goodbye, MediaStreams, TwilioCalls, dtmf_tones
 from realtime_sync.wsgi import WebSocket
 
 from . import texts
@@ -130,7 +130,6 @@ class Calls:
             line.on_digit(lambda digit: _take_key(session, recording, digit))
             session.say(greeting)
             if follow(session, talk.sink, self._hold):
-                talk.hear_out()
                 return "hung_up"
             reason = session.talk(timeout=0).end_reason
         if talk.transferred:
@@ -165,7 +164,7 @@ class SharedSink(SinkWrapper):
 
 
 def follow(session: RealtimeSession[Talk], sink: SinkLike, hold: bytes) -> bool:
-    """Follow a talk; return True when the agent has said goodbye, False at its end.
+    """Follow a talk; return True when the agent's goodbye was heard, False at the talk's end.
 
     Args:
         session: of the talk.
@@ -175,7 +174,7 @@ def follow(session: RealtimeSession[Talk], sink: SinkLike, hold: bytes) -> bool:
     Raises:
         Exception: what has ended the session.
     """
-    holding = leaving = last_words = False
+    goodbye, holding = Goodbye(), False
     while True:
         try:
             event = session.recv(timeout=_HOLD_EVERY_S if holding else None)
@@ -184,17 +183,10 @@ def follow(session: RealtimeSession[Talk], sink: SinkLike, hold: bytes) -> bool:
             continue
         except ConnectionClosedOK:
             return False
-        match event.type:
-            case "raw_model_event" if event.data.type in ("reconnecting", "reconnected"):
-                holding = event.data.type == "reconnecting"
-            case "tool_end" if event.tool.name == "hang_up":
-                leaving = True
-            case "agent_start":
-                last_words = leaving
-            case "audio_interrupted":  # the caller still has something to say
-                leaving = last_words = False
-            case "agent_end" if last_words:
-                return True
+        if event.type == "raw_model_event" and event.data.type in ("reconnecting", "reconnected"):
+            holding = event.data.type == "reconnecting"
+        if goodbye.take(event) and goodbye.wait_heard(session, sink):
+            return True
 
 
 def _take_key(session: RealtimeSession[Talk], recording: Recording, digit: str) -> None:

@@ -31,6 +31,7 @@ _KEY = re.compile(r"[A-Za-z0-9._~-]{1,200}")
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 _MAX_GREETING = 500
 _MAX_BODY = 1 << 16
+_CALLER_WAITS_S = 3.0  # for Twilio's REST API
 _STATUS_OF = {"placing": 202, "placed": 200, "refused": 502, "unknown": 504}
 
 
@@ -67,10 +68,12 @@ class _Bridge:
         self._limit = limit
         self._signature = TwilioSignature(settings.auth_token, public_url=settings.public_url)
         store = Store(settings.recordings / "calls.db")
-        twilio = TwilioCalls(settings.account_sid, settings.auth_token, api_url=settings.api_url)
+        account, at = (settings.account_sid, settings.auth_token), settings.api_url
         self._talks = Talks(store)
-        self._outbound = Outbound(settings, twilio, store)
-        self._calls = Calls(settings, provider=provider, twilio=twilio, talks=self._talks)
+        self._outbound = Outbound(settings, TwilioCalls(*account, api_url=at), store)
+        # A caller waits: what it does not do soon, it is told when it asks what is next.
+        soon = TwilioCalls(*account, api_url=at, timeout=_CALLER_WAITS_S, max_retries=0)
+        self._calls = Calls(settings, provider=provider, twilio=soon, talks=self._talks)
 
     def check(self) -> None:
         """Refuse whoever may not ask: Twilio signs, clients have a token, health is for all."""
@@ -126,8 +129,7 @@ class _Bridge:
 
     def order(self) -> ResponseReturnValue:
         """Call somebody: ``{"to": "+15550199", "greeting": "…"}`` and an ``Idempotency-Key``."""
-        key, body = request.headers.get("Idempotency-Key", ""), request.get_json(silent=True)
-        callee, greeting = _ordered(body)
+        key, (callee, greeting) = request.headers.get("Idempotency-Key", ""), _ordered(_json())
         if not _KEY.fullmatch(key):
             return jsonify(
                 error="send a header Idempotency-Key: 1 to 200 letters, digits and ._~-"
@@ -156,9 +158,17 @@ class _Bridge:
         return not self._limit.refuses_new and self._limit.open < self._limit.most
 
 
+def _json() -> object:
+    """Return the body's JSON; None where it is none, or nested too deep to be read."""
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:
+        return None
+
+
 def _field(name: str) -> str:
     """Return a field of Twilio's form, or of its JSON."""
-    fields: object = request.get_json(silent=True) if request.is_json else request.form
+    fields: object = _json() if request.is_json else request.form
     return str(fields.get(name, "")) if isinstance(fields, Mapping) else ""
 
 

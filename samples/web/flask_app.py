@@ -20,7 +20,10 @@ client = OpenAI()  # OPENAI_API_KEY, OPENAI_BASE_URL
 @app.post("/ask")
 def ask() -> tuple[Response, int]:
     """Answer one question with text."""
-    body = request.get_json(silent=True)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:  # it is nested too deep
+        body = None
     text = body.get("text") if isinstance(body, dict) else None
     if not isinstance(text, str) or not text:
         return jsonify(error='send {"text": "..."}'), 400

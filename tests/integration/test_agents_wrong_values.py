@@ -596,6 +596,10 @@ OF_SESSIONS: dict[str, tuple[Callable[[RealtimeSession[Any], Any], object], tupl
         lambda session, bad: session.say("x", wait=True, timeout=bad),
         NO_TIME,
     ),
+    "RealtimeSession.wait_spoken": (
+        lambda session, bad: session.wait_spoken(timeout=bad),
+        NO_TIME,
+    ),
     "RealtimeSession.update_agent": (
         lambda session, bad: session.update_agent(bad),
         (

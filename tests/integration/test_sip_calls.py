@@ -6,20 +6,28 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
-from embedded import Server, question, silence
+from embedded import Server, question, run_server, silence
 from flask import Flask, request
 from guards import Guard
 from sip_calls import SECRET, SipProvider
 from werkzeug.serving import make_server
 
 from realtime_sync import Local
-from realtime_sync.agents import RealtimeAgent, RealtimeSession, RunContextWrapper
+from realtime_sync.agents import FunctionTool, RealtimeAgent, RealtimeSession, RunContextWrapper
 from realtime_sync.rest.webhooks import sign
-from realtime_sync.telephony import Refer, Reject, SipCall, SipCalls
+from realtime_sync.telephony import (
+    Refer,
+    Reject,
+    SipCall,
+    SipCalls,
+    hang_up_tool,
+    refer_tool,
+)
 
 GREETING = "Good day, what can I do for you?"
 ANSWER = "I am fine, thank you. What can I do for you?"
@@ -37,6 +45,10 @@ class House:
         url: of the webhook.
         ended: calls that are over.
         said: what an agent has said, with the call in which it did.
+        heard: what the provider tells of its sound, with the call: ``"started"``, ``"stopped"``,
+            ``"cleared"``.
+        cut: the items that the provider has truncated, and after how many milliseconds.
+        interrupted: calls in which the caller or the program has interrupted the agent.
         joined: calls whose session runs.
     """
 
@@ -44,6 +56,9 @@ class House:
         self.provider = SipProvider(server.url, server.key)
         self.ended: queue.SimpleQueue[SipCall] = queue.SimpleQueue()
         self.said: queue.SimpleQueue[tuple[SipCall, str]] = queue.SimpleQueue()
+        self.heard: queue.SimpleQueue[tuple[SipCall, str]] = queue.SimpleQueue()
+        self.cut: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
+        self.interrupted: queue.SimpleQueue[SipCall] = queue.SimpleQueue()
         self.joined: queue.SimpleQueue[SipCall] = queue.SimpleQueue()
         self.client = Local(url=server.url, api_key=server.key)
         self.calls = SipCalls(
@@ -59,10 +74,17 @@ class House:
     def _talk(self, call: SipCall, session: Session) -> None:
         self.joined.put(call)
         for event in session:
+            if event.type == "audio_interrupted":
+                self.interrupted.put(call)
             if event.type != "raw_model_event" or event.data.type != "raw_server_event":
                 continue
-            if event.data.data["type"] == "response.output_audio_transcript.done":
-                self.said.put((call, event.data.data["transcript"]))
+            data = event.data.data
+            if data["type"] == "response.output_audio_transcript.done":
+                self.said.put((call, data["transcript"]))
+            elif data["type"].startswith("output_audio_buffer."):
+                self.heard.put((call, data["type"].rpartition(".")[2]))
+            elif data["type"] == "conversation.item.truncated":
+                self.cut.put((data["item_id"], data["audio_end_ms"]))
 
     def call(self) -> str:
         """Let a call come in, and deliver its webhook."""
@@ -73,6 +95,10 @@ class House:
     def end(self) -> SipCall:
         """Return the next call that is over."""
         return Guard().get(self.ended, "the end of a call")
+
+    def heard_all(self) -> list[str]:
+        """Return what the provider has told of its sound, when the call is over."""
+        return [self.heard.get()[1] for _ in range(self.heard.qsize())]
 
 
 @contextmanager
@@ -264,3 +290,100 @@ def test_a_session_that_the_provider_does_not_take_is_rejected(ws_server: Server
         call = desk.end()
         assert (call.ended_by, "no-such-model" in str(call.error)) == ("error", True)
     assert desk.provider.state_of(call_id)["status_code"] == 500
+
+
+# -- what the caller hears -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def desk_server() -> Iterator[Server]:
+    """A provider whose model says goodbye, and calls the agent's tool in the same response."""
+    program = str(Path(__file__).with_name("programs") / "desk_server.py")
+    with run_server(program=[program]) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("tool", "end"),
+    [
+        (hang_up_tool(), {"ended_by": "hangup"}),
+        (refer_tool({"human": "tel:+1415"}), {"ended_by": "refer", "target_uri": "tel:+1415"}),
+    ],
+    ids=["hang_up", "refer"],
+)
+def test_the_last_words_are_whole_before_the_end(
+    desk_server: Server, tool: FunctionTool, end: dict[str, Any]
+) -> None:
+    """The model has called the tool long before they were heard."""
+    agent = RealtimeAgent[SipCall](name="Desk", tools=[tool])
+    with house(desk_server, lambda call: agent) as desk:
+        call_id = desk.call()
+        Guard().get(desk.joined, "the session")
+        desk.provider.say(call_id, question("hello") + silence(700))
+        call = desk.end()
+        assert call.ended_by == ("program" if end["ended_by"] == "hangup" else "refer")
+        assert Guard().get(desk.said, "the words")[1] == "Goodbye, and thank you for your call."
+        assert desk.heard_all() == ["started", "stopped"], "or it would have ended before"
+    assert desk.provider.state_of(call_id) == {"state": "ended", "joined": 1, **end}
+
+
+def test_words_of_the_programs_own_are_waited_for(ws_server: Server) -> None:
+    """Also those of which nothing has come yet when it begins to wait."""
+    with house(ws_server) as desk:
+        desk.call()
+        call = Guard().get(desk.joined, "the session")
+        assert call.wait_spoken(0), "nothing is said"
+        assert call.session is not None
+        call.session.say("Thank you for your call.")
+        assert not call.wait_spoken(0)
+        assert call.wait_spoken(Guard().seconds)
+        call.hang_up()
+        assert desk.end() is call
+        assert call.wait_spoken(), "nothing is said any more"
+        assert desk.heard_all() == ["started", "stopped"]
+
+
+def test_words_are_heard_when_the_caller_has_heard_them(ws_server: Server) -> None:
+    with house(ws_server) as desk:
+        desk.call()
+        call = Guard().get(desk.joined, "the session")
+        assert call.session is not None
+        assert call.session.say("Thank you.", wait=True, timeout=Guard().seconds)
+        call.hang_up()
+        desk.end()
+        assert desk.heard_all() == ["started", "stopped"]
+
+
+def test_the_callers_voice_cuts_the_answer_where_it_was_heard(ws_server: Server) -> None:
+    """It was generated to its end long before; nothing of it is deleted."""
+    with house(ws_server, greeting=" ".join([GREETING] * 8)) as desk:
+        call_id = desk.call()
+        assert Guard().get(desk.heard, "the greeting")[1] == "started"
+        desk.provider.say(call_id, question("hello") + silence(700))
+        assert Guard().get(desk.heard, "the interruption")[1] == "cleared"
+        item_id, heard_ms = Guard().get(desk.cut, "the truncation")
+        call = Guard().get(desk.interrupted, "the interruption")
+        assert Guard().get(desk.heard, "the answer")[1] == "started"
+        assert call.session is not None
+        kept = [item for item in call.session.history if item.item_id == item_id]
+        print(f"interrupted after {heard_ms} ms")
+        assert [item.type for item in kept] == ["message"]
+        heard = call.session.history.heard(item_id)
+        whole = " ".join([GREETING] * 8)
+        assert (whole.startswith(heard), len(heard) < len(whole)) == (True, True)
+        assert call.wait_spoken(Guard().seconds)
+        desk.provider.caller_hangs_up(call_id)
+        desk.end()
+
+
+def test_a_program_that_interrupts_silences_what_the_provider_plays(ws_server: Server) -> None:
+    with house(ws_server, greeting=" ".join([GREETING] * 8)) as desk:
+        call_id = desk.call()
+        call, _ = Guard().get(desk.heard, "the greeting")
+        assert call.session is not None
+        call.session.interrupt()
+        assert Guard().get(desk.heard, "the interruption")[1] == "cleared"
+        assert call.wait_spoken(Guard().seconds)
+        desk.provider.caller_hangs_up(call_id)
+        desk.end()
+        assert desk.heard_all() == []

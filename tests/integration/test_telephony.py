@@ -274,7 +274,7 @@ def test_keys_that_are_sent_are_heard_as_tones() -> None:
     def answer(link: ServerConnection) -> None:
         with MediaStreams(link) as call:
             call.send_digits("42#")
-            call.sink.drain()
+            call.sink.drain(Guard().seconds)
 
     with answering(answer) as url, TwilioPhone(url) as phone:
         phone.wait_for(lambda: phone.played >= 30, "the tones")

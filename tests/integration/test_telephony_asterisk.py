@@ -21,10 +21,12 @@ from blocks import python_blocks
 from embedded import Server, question
 from guards import Guard
 from programs import REPOSITORY
+from twilio_socket import all_of
 
 from realtime_sync import Local
 from realtime_sync.audio import decode_ulaw
 from realtime_sync.errors import (
+    ConcurrencyError,
     ConfigError,
     ConnectError,
     ConnectionClosedError,
@@ -47,6 +49,7 @@ class Pair:
 
     def __init__(self, *frames: bytes) -> None:
         near, self.far = socket.socketpair()
+        self.far.settimeout(Guard().seconds)
         self.far.sendall(b"".join(frames))
         self.call = AudioSocket(near, start_timeout=Guard().seconds)
 
@@ -73,7 +76,7 @@ END = frame(0x00)
 def test_the_callers_sound_comes_bit_for_bit() -> None:
     with Pair(BEGIN, 3 * frame(0x10, SOUND), END) as pair:
         assert pair.call.uuid == CALL
-        assert b"".join(pair.call.source) == 3 * SOUND
+        assert all_of(pair.call) == 3 * SOUND
         assert pair.call.ended_by == "stop"
         assert pair.call.stats == CallStats(received_ms=60)
 
@@ -96,7 +99,7 @@ def test_other_rates_are_converted(kind: int, rate: int) -> None:
     size = 2 * (rate // 50)
     pieces = [frame(kind, tone[at : at + size]) for at in range(0, len(tone), size)]
     with Pair(BEGIN, *pieces, END) as pair:
-        heard = np.frombuffer(b"".join(pair.call.source), "<i2").astype(float)
+        heard = np.frombuffer(all_of(pair.call), "<i2").astype(float)
     assert 7400 < len(heard) <= 8000, "a filter holds its last samples back"
     spectrum = np.abs(np.fft.rfft(heard[:4000] * np.hanning(4000)))
     assert int(spectrum.argmax()) == 200, "400 Hz"
@@ -117,13 +120,13 @@ ODD: list[tuple[bytes, CallStats]] = [
 @pytest.mark.parametrize(("odd", "counted"), ODD, ids=range(len(ODD)))
 def test_odd_frames_are_counted_and_the_call_goes_on(odd: bytes, counted: CallStats) -> None:
     with Pair(BEGIN, odd, frame(0x10, SOUND), END) as pair:
-        assert b"".join(pair.call.source) == SOUND
+        assert all_of(pair.call) == SOUND
         assert pair.call.stats == evolve(counted, received_ms=20)
 
 
 def test_what_comes_before_the_uuid_is_ignored() -> None:
     with Pair(frame(0x10, SOUND), BEGIN, END) as pair:
-        assert list(pair.call.source) == []
+        assert all_of(pair.call) == b""
         assert pair.call.stats == CallStats(ignored_messages=1)
 
 
@@ -137,6 +140,7 @@ def test_a_uuid_of_another_length_is_refused() -> None:
 
 def test_a_call_that_does_not_say_which_it_is() -> None:
     near, far = socket.socketpair()
+    far.settimeout(Guard().seconds)
     with far:
         call = AudioSocket(near, start_timeout=0.05)
         with pytest.raises(ConnectionClosedError, match="ask for uuid within"):
@@ -149,9 +153,9 @@ def test_a_call_that_does_not_say_which_it_is() -> None:
 def test_keys_and_a_frame_that_is_cut() -> None:
     with Pair(BEGIN, frame(0x03, b"5"), frame(0x03, b"a"), frame(0x10, SOUND)[:100]) as pair:
         pair.far.shutdown(socket.SHUT_WR)
-        assert [pair.call.read_digit() for _ in range(3)] == ["5", "A", None]
+        assert [pair.call.read_digit(Guard().seconds) for _ in range(3)] == ["5", "A", None]
         assert pair.call.ended_by == "link"
-        assert list(pair.call.source) == []
+        assert all_of(pair.call) == b""
 
 
 def test_frames_of_20_ms_go_out_and_then_a_hang_up() -> None:
@@ -181,6 +185,11 @@ def test_a_machine_that_has_vanished_is_noticed_and_no_frame_waits_for_another()
 def test_what_is_no_socket_is_refused() -> None:
     with pytest.raises(ConfigError, match="takes a connected TCP socket, not 7"):
         AudioSocket(7)  # type: ignore[arg-type]
+    with socket.socket() as closed, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        closed.close()
+        for wrong in (closed, udp):
+            with pytest.raises(ConfigError, match="takes a connected TCP socket, not <socket"):
+                AudioSocket(wrong)
 
 
 # -- the server ------------------------------------------------------------------------------------
@@ -262,7 +271,7 @@ def test_each_call_has_its_own_thread_and_is_hung_up_when_its_handler_returns() 
 
 def test_what_a_handler_raises_ends_its_call_alone(caplog: pytest.LogCaptureFixture) -> None:
     def answer(call: AudioSocket) -> None:
-        raise ValueError(str(call.read_digit()))
+        raise ValueError(str(call.read_digit(Guard().seconds)))
 
     with serving(answer) as server, AsteriskPhone(server.port) as other:
         with AsteriskPhone(server.port) as phone:
@@ -279,7 +288,7 @@ def test_one_call_too_many_is_hung_up(caplog: pytest.LogCaptureFixture) -> None:
 
     def answer(call: AudioSocket) -> None:
         begun.set()
-        call.wait_ended()
+        call.wait_ended(Guard().seconds)
 
     with serving(answer, max_calls=1) as server, AsteriskPhone(server.port) as first:
         Guard().wait(begun, "the first call")
@@ -325,7 +334,7 @@ def test_closing_the_server_ends_its_calls() -> None:
     ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def answer(call: AudioSocket) -> None:
-        call.wait_ended()
+        call.wait_ended(Guard().seconds)
         ended.put(call.ended_by)
 
     with serving(answer) as server, AsteriskPhone(server.port) as phone:
@@ -344,7 +353,7 @@ def test_draining_takes_no_more_and_lets_calls_end() -> None:
 
     def answer(call: AudioSocket) -> None:
         begun.set()
-        assert call.read_digit() == "5"
+        assert call.read_digit(Guard().seconds) == "5"
 
     with serving(answer) as server, AsteriskPhone(server.port) as phone:
         Guard().wait(begun, "the call")
@@ -364,6 +373,20 @@ def test_a_port_that_is_taken() -> None:
         pytest.raises(ConnectError, match=r"can't listen at 127\.0\.0\.1"),
     ):
         AudioSocketServer(print, port=server.port).start()
+
+
+def test_a_server_is_started_once() -> None:
+    with serving(print) as server:
+        taken = AudioSocketServer(print, port=server.port)
+        for _ in range(2):
+            with pytest.raises(ConnectError):
+                taken.start()  # which was none
+        with pytest.raises(ConcurrencyError, match="started or closed before; make a new one"):
+            server.start()
+    for ended in (server, taken):
+        ended.close()
+        with pytest.raises(ConcurrencyError, match="started or closed before; make a new one"):
+            ended.start()
 
 
 def test_an_address_that_is_no_address_of_this_machine() -> None:
@@ -387,6 +410,8 @@ def test_calls_by_ipv6() -> None:
         {"port": 65_536},
         {"max_calls": 0},
         {"host": 7},
+        {"host": "127.0.0.1\0"},
+        {"host": "é" * 70},
         {"start_timeout": -1},
         {"send_timeout": 0},
         {"silence_timeout": "30"},

@@ -19,6 +19,7 @@ from embedded import Server, question
 from fault_proxy import FaultProxy, Kind
 from guards import Guard
 from twilio_phone import TwilioPhone, answering
+from twilio_socket import all_of
 from websockets.sync.server import ServerConnection
 from wsgi_servers import descriptors
 
@@ -43,6 +44,7 @@ def pair_of(**options: Any) -> tuple[AudioSocket, socket.socket]:
     for end in (near, far):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    far.settimeout(Guard().seconds)
     far.sendall(BEGIN)
     return AudioSocket(near, **options), far
 
@@ -56,7 +58,7 @@ def test_asterisk_that_takes_nothing_is_given_up(caplog: pytest.LogCaptureFixtur
         call.sink.write(500 * SOUND)
         assert call.wait_ended(Guard().seconds)
         assert call.ended_by == "link"
-        assert call.sink.drain(), "nobody waits for what is not heard"
+        assert call.sink.drain(Guard().seconds), "nobody waits for what is not heard"
     assert "has taken nothing for 0.05 s" in caplog.text
 
 
@@ -65,7 +67,7 @@ def test_asterisk_that_says_nothing_is_given_up_where_that_is_wanted(
 ) -> None:
     call, far = pair_of(silence_timeout=0.05)
     with far, call:
-        assert list(call.source) == []
+        assert all_of(call) == b""
         assert call.ended_by == "link"
     assert "nothing has come from the far end of a call for 0.05 s" in caplog.text
 
@@ -142,11 +144,11 @@ def test_whatever_frames_come_the_call_goes_on_or_ends_by_the_link(seed: int) ->
     with far, call:
         pieces = threading.Thread(target=lambda: send_in_pieces(far, stream[:cut], rng))
         pieces.start()
-        sound = b"".join(call.source)
+        sound = all_of(call)
         assert len(sound) % 2 == 0
         Guard().join(pieces)
         assert call.ended_by == "link"
-        keys = list(iter(call.read_digit, None))
+        keys = list(iter(lambda: call.read_digit(Guard().seconds), None))
         if cut == len(stream):
             assert keys[-1] == "5"
             assert call.stats.odd_messages > 0
@@ -169,7 +171,7 @@ def test_a_crowd_that_does_not_say_which_call_it_is_harms_no_call() -> None:
     def answer(call: AudioSocket) -> None:
         call.sink.write(sent)
         call.sink.flush()
-        call.read_digit()
+        call.read_digit(Guard().seconds)
         assert call.sink.drain(Guard().seconds)
 
     process = psutil.Process()

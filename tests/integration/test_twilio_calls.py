@@ -217,6 +217,16 @@ def test_whether_the_call_was_placed_is_unknown_and_it_is_not_asked_again(
     assert len(service.requests) == 1
 
 
+def test_who_can_not_wait_asks_once(service: TwilioService) -> None:
+    service.faults += [BROKEN, BROKEN]
+    with (
+        TwilioCalls(ACCOUNT_SID, AUTH_TOKEN, api_url=service.api_url, max_retries=0) as account,
+        pytest.raises(InternalServerError),
+    ):
+        account.hang_up("CA" + 32 * "0")
+    assert len(service.requests) == 1
+
+
 @pytest.mark.parametrize(
     "answer", [reply(201, b"<html>"), reply(200, {}), reply(200, []), raw(b"nonsense\r\n\r\n")]
 )

@@ -66,7 +66,7 @@ def gunicorn(server: Server, log: Path, *arguments: str) -> Iterator[str]:
 def post(url: str, body: object) -> tuple[int, dict[str, str]]:
     request = urllib.request.Request(
         f"{url}/ask",
-        json.dumps(body).encode(),
+        body if isinstance(body, bytes) else json.dumps(body).encode(),
         {"Content-Type": "application/json"},
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -89,4 +89,5 @@ def test_parallel_conversations(kind: str, ws_server: Server, tmp_path: Path) ->
         assert all(texts)
         assert texts[0] != texts[1]
         assert len(set(texts[1::2])) == 1, "each request had its own conversation"
-        assert post(url, {"text": ""}) == (400, {"error": 'send {"text": "..."}'})
+        for wrong in ({"text": ""}, b"[" * 60_000, b"{"):
+            assert post(url, wrong) == (400, {"error": 'send {"text": "..."}'})

@@ -296,8 +296,9 @@ def test_a_ticket_is_for_one_socket_of_one_login(setup: Setup) -> None:
     answer = ada.ask(csrf="forged")
     assert (answer.status_code, answer.json()["code"]) == (403, "csrf")
     assert ada.ask(csrf="").status_code == 403
-    answer = ada.ask(talk=7)
-    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+    deep = {"X-CSRF-Token": ada.csrf, "Content-Type": "application/json"}
+    for answer in (ada.ask(talk=7), ada.post("talks", data=b"[" * 60_000, headers=deep)):
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
     assert refused(nobody, ada.ask().json()["ticket"])[0] == 403
     stale = "this ticket is not valid any more; get another one\n"
     assert refused(ben, ada.ask().json()["ticket"]) == (403, stale)

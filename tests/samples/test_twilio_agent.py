@@ -19,10 +19,11 @@ from embedded import Server
 from fault_proxy import FaultProxy, Kind
 from guards import Guard
 from monitor import as_samples, find
+from raw_server import CLOSE, TEXT, RawPeer, RawServer, Script, close_payload, server_frame
 from twilio_bridge import CALLS_TOKEN, DESK, KINDS, Bridge, bridge, desk_server, recording
 from twilio_call import SimulatedCall
 from twilio_phone import TwilioPhone
-from twilio_service import TwilioService
+from twilio_service import Fault, TwilioService
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -115,6 +116,24 @@ def test_a_caller_asks_presses_a_key_and_says_goodbye(running: Bridge) -> None:
     assert is_heard_in(spoken("Goodbye, and thank you for calling."), call.phone.heard())
 
 
+def test_a_caller_who_cuts_the_goodbye_has_something_to_say(running: Bridge) -> None:
+    call = running.call()
+    running.wait_said(call, GREETING)
+    call.phone.limit = call.phone.played + 20  # so the goodbye is not heard to its end
+    call.phone.say(recording("goodbye"))
+    running.wait_said(call, "Goodbye, and thank you")
+    clears = len(call.phone.played_at_clears)
+    call.phone.say(recording("hours"))
+    call.phone.wait_for(lambda: len(call.phone.played_at_clears) > clears, "the interruption")
+    call.phone.limit = None
+    running.wait_said(call, "nine to five")
+    assert (call.status, running.orders("Status")) == ("in-progress", [])
+    call.phone.say(recording("goodbye"))
+    call.wait_ended()
+    assert call.ended_by == "api"
+    wait_state(running, call, "hung_up")
+
+
 def spoken(words: str) -> bytes:
     """Return how the embedded server says something, at 8 kHz."""
     pieces = EspeakSynthesizer().synthesize(words, voice="alloy", speed=1.0)
@@ -162,6 +181,17 @@ def test_what_twilio_refuses_is_told_to_the_agent(
         call.wait_ended()
     assert (twilio.faults, call.dialled) == ([], [])
     assert call.ended_by == "twiml", "what the REST API did not end, the next TwiML does"
+
+
+def test_a_twilio_that_is_silent_keeps_nobody_on_the_line(running: Bridge) -> None:
+    call = running.call()
+    running.wait_said(call, GREETING)
+    running.service.faults.append(Fault(0))
+    call.phone.say(recording("goodbye"))
+    call.wait_ended()
+    assert call.ended_by == "twiml", "the stream has ended, and what is next is the end"
+    assert running.orders("Status") == [{"Status": ["completed"]}], "it is asked once"
+    wait_state(running, call, "hung_up")
 
 
 def test_a_webhook_that_comes_twice_begins_one_talk(running: Bridge) -> None:
@@ -248,6 +278,23 @@ def test_behind_a_proxy_the_public_url_counts(
         assert 'url="wss://phone.example.com/bridge/media"' in call.webhooks[0].answer
         here = twilio.signature.sign(f"{running.url}/voice", form={"CallSid": SID})
         assert running.send("/voice", here.body, here.headers)[0] == 403
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 60_000, b'{"to":' * 10_000, b"{", b"", b"\xff"],
+    ids=["lists", "objects", "half", "empty", "no utf-8"],
+)
+def test_json_that_can_not_be_read_is_refused(running: Bridge, body: bytes) -> None:
+    kind = {"Content-Type": "application/json"}
+    client = {"Authorization": f"Bearer {CALLS_TOKEN}", "Idempotency-Key": "k", **kind}
+    status, answer = running.send("/calls", body, client)
+    assert (status, json.loads(answer)["error"][:6]) == (400, "send {")
+    for path in ("/voice", "/after", "/status"):
+        signed = running.service.signature.sign(f"{running.url}{path}", body=body)
+        status, _ = running.send(signed.url.removeprefix(running.url), body, signed.headers)
+        assert status == 400
+    assert running.service.requests == []
 
 
 def test_clients_need_the_token(running: Bridge) -> None:
@@ -343,6 +390,64 @@ def test_a_provider_that_is_not_there_is_excused(tmp_path: Path, twilio: TwilioS
         call.wait_ended()
         assert (call.dialled, call.ended_by) == ([], "twiml")
     assert is_heard_in(recording("sorry"), call.phone.heard())
+
+
+def refuses(status: str) -> Script:
+    return lambda peer: peer.refuse(status)
+
+
+def closes_behind_the_first_event(code: int) -> Script:
+    """Accept a session, and close it."""
+
+    def serve(peer: RawPeer) -> None:
+        created = {"type": "session.created", "session": {"type": "realtime", "id": "sess_1"}}
+        peer.accept(server_frame(TEXT, json.dumps(created).encode()))
+        peer.send(CLOSE, close_payload(code))
+        peer.expect_end()
+
+    return serve
+
+
+def test_providers_that_take_no_talk_are_excused(
+    tmp_path: Path, desk: Server, twilio: TwilioService
+) -> None:
+    """Overloaded, a wrong key, and closed at once, by its rules or without; at the same time."""
+    ways = [
+        refuses("503 Service Unavailable"),
+        refuses("401 Unauthorized"),
+        closes_behind_the_first_event(1000),
+        closes_behind_the_first_event(1008),
+        closes_behind_the_first_event(1011),  # which is tried anew, in vain
+    ]
+    left = iter(ways)
+    with RawServer(lambda peer: next(left, ways[-1])(peer)) as server:
+        at = Server(f"http://localhost:{server.port}/v1", "key", desk.process)
+        log = check_that_they_are_excused(len(ways), at, tmp_path, twilio)
+    assert next(left, None) is None
+    for told in ("status 503", "status 401", "code 1000", "code 1008", "code 1011"):
+        assert told in log
+
+
+def test_a_provider_whose_name_nobody_knows_is_excused(
+    tmp_path: Path, desk: Server, twilio: TwilioService
+) -> None:
+    nowhere = Server("https://provider.invalid/v1", "key", desk.process)
+    assert "provider.invalid" in check_that_they_are_excused(1, nowhere, tmp_path, twilio)
+
+
+def check_that_they_are_excused(
+    count: int, provider: Server, folder: Path, twilio: TwilioService
+) -> str:
+    """Have so many call; return the log."""
+    with bridge("gthread", folder, provider, twilio) as running:
+        running.faults += ["the talk has failed", "Traceback", "Error"]
+        calls = [running.call() for _ in range(count)]
+        for call in calls:
+            call.wait_ended()
+            assert (call.heard, call.dialled) == ([], [DESK])
+            wait_state(running, call, "failed")
+            assert is_heard_in(recording("sorry"), call.phone.heard())
+    return running.log()
 
 
 def test_a_link_that_is_made_anew_goes_on_with_the_talk(

@@ -222,26 +222,25 @@ def link(kind: str) -> Any:
     return SimpleNamespace(type="raw_model_event", data=SimpleNamespace(type=kind))
 
 
-HANGS_UP = SimpleNamespace(type="tool_end", tool=SimpleNamespace(name="hang_up"))
-LOOKS_UP = SimpleNamespace(type="tool_end", tool=SimpleNamespace(name="look_up"))
-OVER = ConnectionClosedOK()
+TOLD = SimpleNamespace(name="hang_up")
+HANGS_UP = SimpleNamespace(type="tool_end", tool=TOLD, failed=False)
+OVER, NOTHING = ConnectionClosedOK(), RealtimeTimeout("nothing")
 
 
 @pytest.mark.parametrize(
     ("events", "left", "rest"),
     [
         (["agent_start", "agent_end", OVER], False, 0),
-        # The answer that has called the tool may end after it; the goodbye is the next.
-        ([HANGS_UP, "agent_end", "agent_start", "agent_end", OVER], True, 1),
-        (["agent_end", HANGS_UP, "agent_start", "audio", "agent_end", OVER], True, 1),
-        ([LOOKS_UP, "agent_start", "agent_end", OVER], False, 0),
-        # The caller has still something to say.
-        ([HANGS_UP, "agent_start", "audio_interrupted", "agent_end", "agent_start", "agent_end",
+        ([HANGS_UP, "agent_start", "agent_end", NOTHING, OVER], True, 1),
+        # The caller has still something to say, while the last words are heard.
+        ([HANGS_UP, "agent_start", "agent_end", "audio_interrupted", "agent_start", "agent_end",
           OVER], False, 0),
         ([HANGS_UP, OVER], False, 0),
     ],
 )  # fmt: skip
-def test_an_agent_leaves_after_its_goodbye(events: list[Any], left: bool, rest: int) -> None:
+def test_an_agent_leaves_when_its_goodbye_was_heard(
+    events: list[Any], left: bool, rest: int
+) -> None:
     script = Script(*events)
     assert follow(script, MemorySink(), b"\0\0") is left  # type: ignore[arg-type]
     assert script.rest() == rest
@@ -250,10 +249,9 @@ def test_an_agent_leaves_after_its_goodbye(events: list[Any], left: bool, rest: 
 def test_a_beep_is_heard_while_the_provider_is_dialled_anew() -> None:
     beep, written = b"\1\0" * 80, list[bytes]()
     sink = SimpleNamespace(write=written.append)
-    late = RealtimeTimeout("nothing")
     script = Script(
-        "agent_end", link("reconnecting"), late, late, link("reconnecting"), link("reconnected"),
-        "agent_start", OVER,
+        "agent_end", link("reconnecting"), NOTHING, NOTHING, link("reconnecting"),
+        link("reconnected"), "agent_start", OVER,
     )  # fmt: skip
     assert follow(script, sink, beep) is False  # type: ignore[arg-type]
     assert written == [beep, beep]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 from strict_openai import validate
 
+from realtime_sync.local.protocol.caller_line import CallerLine
 from realtime_sync.local.protocol.conversation_session import ConversationSession, OnHeard
 from realtime_sync.local.protocol.response_builder import ResponseBuilder
 from realtime_sync.local.protocol.stored_items import StoredPart
@@ -31,10 +33,62 @@ class LoudnessDetector:
         pass
 
 
+class Alarm:
+    """One callback; see `AlarmClock`."""
+
+    def __init__(self, when: float, callback: Callable[[], object]) -> None:
+        self.when = when
+        self.callback = callback
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class AlarmClock:
+    """As much of an event loop as tells the time, which passes when the test says so.
+
+    Attributes:
+        now: seconds.
+    """
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self._alarms: list[Alarm] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Callable[[], object], /) -> Alarm:
+        self._alarms.append(Alarm(when, callback))
+        return self._alarms[-1]
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        """Those that are to ring, the next one first."""
+        self._alarms = [each for each in self._alarms if not each.cancelled]
+        return sorted(self._alarms, key=lambda each: each.when)
+
+    def advance(self, ms: float) -> None:
+        """Let time pass, and the alarms ring."""
+        end = self.now + ms / 1000
+        while (due := self.alarms) and due[0].when <= end + 1e-9:
+            self.now = max(self.now, due[0].when)
+            due[0].cancelled = True
+            due[0].callback()
+        self.now = end
+
+
 class Bench:
     """A session whose answers and transcripts come when the test says so.
 
     Every event it emits is validated against the published types.
+
+    Args:
+        type: of the session.
+        model: its name.
+        settings: of the server.
+        line_clock: tells the time on a caller's line; without it, this is no call.
 
     Attributes:
         events: what the client would have received and the test has not taken yet.
@@ -49,6 +103,7 @@ class Bench:
         type: str = "realtime",
         model: str | None = "gpt-realtime",
         settings: ServerSettings | None = None,
+        line_clock: AlarmClock | None = None,
     ) -> None:
         self.events: list[Event] = []
         self.responses: list[ResponseBuilder] = []
@@ -64,6 +119,7 @@ class Bench:
             recogniser=self,
             emit=self._emit,
             settings=settings or ServerSettings(),
+            line=None if line_clock is None else CallerLine(self._emit, line_clock),
         )
 
     def _emit(self, event: Event) -> None:

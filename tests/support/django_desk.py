@@ -17,13 +17,14 @@ from pathlib import Path
 from guards import GUARD_S, Guard
 from programs import REPOSITORY
 
-__all__ = ["ANSWERS", "MANAGE", "Desk", "Teller", "desk", "manage", "telling"]
+__all__ = ["ANSWERS", "MANAGE", "Desk", "Teller", "asking", "desk", "manage", "telling"]
 
 MANAGE = REPOSITORY / "samples" / "django_desk" / "manage.py"
 ALARMS = ("Traceback", "ERROR", "CRITICAL", "ResourceWarning", "Exception ignored")
 # By a word of the question; the last is for all else.
 ANSWERS = {
     "open": "We are open from nine to five, and on Saturdays until noon.",
+    "cipher": "It begins with \0.",  # as no database takes it
     "weather": "It is mild in London today, with some rain in the evening.",
     "": "I have heard you.",
 }
@@ -108,6 +109,30 @@ def manage(*arguments: str, environment: dict[str, str]) -> subprocess.Completed
         text=True,
         timeout=100,
     )
+
+
+@contextmanager
+def asking(running: Desk, question: str, output: int) -> Iterator[subprocess.Popen[str]]:
+    """Ask on a terminal beside a server, which ends with the block at the latest.
+
+    Args:
+        running: the server.
+        question: a text.
+        output: a descriptor, to which the answer is written.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", str(MANAGE), "ask", question],
+        cwd=running.environment["DESK_DATA"],
+        env={**_here(), **running.environment},
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as command:
+        try:
+            yield command
+        finally:
+            command.kill()
 
 
 def _here() -> dict[str, str]:

@@ -86,7 +86,9 @@ EXCEPTIONS: dict[str, LeftOut | Instead | Fails | Serves] = {
     "gunicorn --worker-class gthread --workers 2 --threads 16 samples.web.flask_app:app": Serves(
         "Booting worker", ASK
     ),
-    "gunicorn --workers 4 samples.django_desk.wsgi:application": Serves("Booting worker", DESK),
+    "gunicorn --workers 4 --timeout 100 samples.django_desk.wsgi:application": Serves(
+        "Booting worker", DESK
+    ),
     "gunicorn --worker-class gevent --workers 2 samples.web.flask_app:app": Serves(
         "Booting worker", ASK
     ),

@@ -50,6 +50,29 @@ class Guard:
         if thread.is_alive():
             self._fail(f"the end of thread {thread.name}")
 
+    def call(self, function: Callable[[], T], what: str) -> T:
+        """Return what ``function`` returns, or raise what it raises, for calls that may hang.
+
+        It is called on a thread of its own, which is left behind where it does.
+        """
+        returned: queue.SimpleQueue[T] = queue.SimpleQueue()
+        raised: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                returned.put(function())
+            except BaseException as exc:
+                raised.append(exc)
+
+        thread = threading.Thread(target=run, name=what, daemon=True)
+        thread.start()
+        thread.join(self.seconds)
+        if thread.is_alive():
+            self._fail(what)
+        if raised:
+            raise raised[0]
+        return returned.get(timeout=0)
+
     def until(self, condition: Callable[[], T], what: str) -> T:
         """Wait until ``condition()`` is true, for what another process or the kernel does.
 

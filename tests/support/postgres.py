@@ -10,8 +10,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["cluster"]
+__all__ = ["cluster", "restart"]
 
 _USER = "postgres"
 
@@ -42,12 +43,21 @@ def cluster() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as folder:
         if os.geteuid() == 0:
             shutil.chown(folder, _USER)
-        data, programs = f"{folder}/data", _programs()
-        _run(f"{programs}/initdb -A trust -U {_USER} --no-sync -D {data}")
-        options = shlex.quote(f"-c listen_addresses='' -k {folder} -c fsync=off")
-        control = f"{programs}/pg_ctl -w -D {data} -l {folder}/log"
-        _run(f"{control} -o {options} start")
+        _run(f"{_programs()}/initdb -A trust -U {_USER} --no-sync -D {folder}/data")
+        _control(folder, "start")
         try:
             yield f"postgres:///postgres?host={folder}&user={_USER}"
         finally:
-            _run(f"{control} -m fast stop")
+            _control(folder, "stop")
+
+
+def restart(url: str) -> None:
+    """Restart the cluster of this URL, which ends all connections to it."""
+    (folder,) = parse_qs(urlsplit(url).query)["host"]
+    _control(folder, "restart")
+
+
+def _control(folder: str, order: str) -> None:
+    options = shlex.quote(f"-c listen_addresses='' -k {folder} -c fsync=off")
+    control = f"{_programs()}/pg_ctl -w -D {folder}/data -l {folder}/log -m fast"
+    _run(f"{control} {order}" if order == "stop" else f"{control} -o {options} {order}")

@@ -34,7 +34,7 @@ class ScriptedCalls:
 
     def __init__(self, server: ScriptedServer) -> None:
         self.done: list[tuple[str, str, dict[str, Any]]] = []
-        self.failures: dict[str, Exception] = {}
+        self.failures: dict[str, BaseException] = {}
         self.before: Callable[[str], object] = lambda name: None
         self._server = server
         self._lock = threading.Lock()  # guards done

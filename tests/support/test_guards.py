@@ -16,6 +16,7 @@ def test_a_guard_returns_what_came(guard: Guard) -> None:
     box.put(7)
     assert guard.get(box, "the number") == 7
     assert guard.until(lambda: "yes", "the answer") == "yes"
+    assert guard.call(lambda: None, "nothing") is None
     thread = threading.Thread(target=lambda: None)
     thread.start()
     guard.join(thread)
@@ -40,6 +41,18 @@ def test_a_guard_fails_for_a_thread_that_does_not_end() -> None:
         Guard(0.01).join(thread)
     end.set()
     thread.join()
+
+
+def test_a_call_that_hangs_fails_and_one_that_raises_does_so(guard: Guard) -> None:
+    end = threading.Event()
+    with pytest.raises(pytest.fail.Exception, match="the last word did not come"):
+        Guard(0.01).call(end.wait, "the last word")
+    end.set()
+    for thread in threading.enumerate():
+        if thread.name == "the last word":
+            guard.join(thread)
+    with pytest.raises(KeyError, match="seven"):
+        guard.call(lambda: {}["seven"], "a number")
 
 
 def test_no_example_fails_for_its_time() -> None:

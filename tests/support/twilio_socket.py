@@ -7,8 +7,10 @@ import queue
 from base64 import b64encode
 from typing import Any
 
+from guards import Guard
+
 from realtime_sync.audio import decode_ulaw, encode_ulaw
-from realtime_sync.telephony import MediaStreams
+from realtime_sync.telephony import PhoneCall
 
 __all__ = ["SID", "SPEECH", "Socket", "all_of", "started"]
 
@@ -58,6 +60,6 @@ def started(**fields: Any) -> Socket:
     return socket
 
 
-def all_of(call: MediaStreams) -> bytes:
+def all_of(call: PhoneCall) -> bytes:
     """What the caller says until the call is over."""
-    return b"".join(call.source)
+    return Guard().call(lambda: b"".join(call.source), "the end of what the caller says")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import AfterValidator, Field
 
 from ..._types import JsonDict
+from .caller_line import CallerLine
 from .conversation_config import AudioOutputFields, CommonFields
 from .item_store import ItemStore
 from .response_builder import ResponseBuilder, ResponseSettings
@@ -66,6 +67,7 @@ class ActiveResponses:
         generator: what fills the responses.
         emit: sends an event to the client.
         finished: called with each response of the conversation that ended by itself.
+        line: to the caller of a call, who hears the answers; None over a plain WebSocket.
     """
 
     def __init__(
@@ -74,11 +76,13 @@ class ActiveResponses:
         generator: ResponseGenerator,
         emit: Callable[[JsonDict], None],
         finished: Callable[[ResponseBuilder], None],
+        line: CallerLine | None = None,
     ) -> None:
         self._conversation = conversation
         self._generator = generator
         self._emit = emit
         self._finished = finished
+        self._line = line
         self._active: dict[str, ResponseBuilder] = {}
         self.spoken = False  # whether any audio was produced
 
@@ -157,9 +161,13 @@ class ActiveResponses:
                 self._abandon(response, "client_cancelled")
 
     def progress(self, response: ResponseBuilder, events: list[JsonDict]) -> None:
-        """Pass on what a step of ``response`` gave."""
+        """Pass on what a step of ``response`` gave; in a call, its sound to the caller alone."""
         self.spoken = self.spoken or response.audio_ticks > 0
-        self._send(events)
+        if self._line is None:
+            self._send(events)
+            return
+        self._send([each for each in events if each["type"] != "response.output_audio.delta"])
+        self._line.play(response)
 
     def finish(
         self,
@@ -184,6 +192,8 @@ class ActiveResponses:
             for item in response.output:
                 self._conversation.size.weigh_again(item)
         self._send(events)
+        if self._line is not None:
+            self._line.finish(response)
         # Nothing is limited here, but clients expect the event.
         limits = [
             {"name": name, "limit": limit, "remaining": limit, "reset_seconds": 0.0}

@@ -13,7 +13,7 @@ from ...errors import ServerError
 from .validation import Strict, check, require_shallow, wrong_type
 from .wire import error_event, fault
 
-__all__ = ["CONVERSATION_EVENTS", "TRANSLATION_EVENTS", "handle_request"]
+__all__ = ["CALL_EVENTS", "CONVERSATION_EVENTS", "TRANSLATION_EVENTS", "handle_request"]
 
 _LOGGER = logging.getLogger("realtime_sync.local")
 
@@ -70,6 +70,8 @@ CONVERSATION_EVENTS: _Models = {
     "response.create": _ResponseCreate,
     "response.cancel": _ResponseCancel,
 }
+_CLEAR_OUTPUT = "output_audio_buffer.clear"
+CALL_EVENTS: _Models = {**CONVERSATION_EVENTS, _CLEAR_OUTPUT: _Request}
 TRANSLATION_EVENTS: _Models = {
     "session.update": _SessionUpdate,
     "session.input_audio_buffer.append": _Append,
@@ -112,7 +114,7 @@ def _checked(request: Any, models: _Models) -> JsonDict:
         raise fault(
             "Missing required parameter: 'type'.", code="missing_required_parameter", param="type"
         )
-    if kind == "output_audio_buffer.clear":
+    if kind == _CLEAR_OUTPUT and kind not in models:
         raise fault(
             "'output_audio_buffer.clear' is for WebRTC and SIP: over a WebSocket the client holds "
             "the audio buffer and clears it itself.",

@@ -7,6 +7,7 @@ send events and to have work done. It never waits, and all its methods run on on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Protocol
 
 from ..._types import JsonDict
@@ -15,7 +16,8 @@ from ..server_settings import ServerSettings
 from ..speech.semantics import sounds_complete
 from ..speech.voice_detector import DetectorPool
 from .active_responses import ActiveResponses, ResponseGenerator
-from .client_events import CONVERSATION_EVENTS, handle_request
+from .caller_line import CallerLine
+from .client_events import CALL_EVENTS, CONVERSATION_EVENTS, handle_request
 from .config_parts import ConfigParts
 from .conversation_config import default_session, merge_session
 from .input_buffer import InputBuffer
@@ -60,6 +62,7 @@ class ConversationSession:
         emit: sends an event to the client.
         settings: of the server: how much the session may hold.
         start: the configuration to start with, instead of the type's own.
+        line: to the caller, if this is the session of a call.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class ConversationSession:
         emit: Callable[[JsonDict], None],
         settings: ServerSettings,
         start: JsonDict | None = None,
+        line: CallerLine | None = None,
     ) -> None:
         self.id = new_id("sess")
         self._expires_at = expires_at
@@ -82,7 +86,8 @@ class ConversationSession:
         self._emit = emit
         self._recogniser = recogniser
         self._conversation = ItemStore(settings)
-        self.responses = ActiveResponses(self._conversation, generator, emit, self._answered)
+        self._line = line
+        self.responses = ActiveResponses(self._conversation, generator, emit, self._answered, line)
         self._input_buffer = InputBuffer(
             self._input_format,
             self._turn_detection,
@@ -102,6 +107,7 @@ class ConversationSession:
             "conversation.item.truncate": self._truncate_item,
             "response.create": self._create_response,
             "response.cancel": self._cancel_response,
+            "output_audio_buffer.clear": lambda _: self._silence(),
         }
 
     def open(self) -> None:
@@ -115,12 +121,15 @@ class ConversationSession:
         """
         self._conversation.clear()
         self._input_buffer.close()
+        if self._line is not None:
+            self._line.close()
         self._handlers.clear()
         del self.responses
 
     def handle(self, request: Any) -> Iterator[None]:
         """Take one decoded client event, see `handle_request`."""
-        return handle_request(request, CONVERSATION_EVENTS, self._handle, self._emit)
+        events = CONVERSATION_EVENTS if self._line is None else CALL_EVENTS
+        return handle_request(request, events, self._handle, self._emit)
 
     def _handle(self, request: JsonDict) -> Iterator[None]:
         if request["type"] == "input_audio_buffer.append":
@@ -183,6 +192,7 @@ class ConversationSession:
             )
             if self._turn_detection is not None and self._turn_detection["interrupt_response"]:
                 self.responses.interrupt()
+                self._silence()
         elif isinstance(turn_event, SpeechStopped):
             self._end_turn(turn_event.end_ms)
         elif isinstance(turn_event, Probe):
@@ -338,6 +348,14 @@ class ConversationSession:
         self._conversation.truncate(**place)
         self._emit(event("conversation.item.truncated", **place))
 
+    def _silence(self) -> None:
+        """Let a caller hear no more of what was said so far; the model is to know no more of it."""
+        for item_id, heard_ms in [] if self._line is None else self._line.clear():
+            place = {"item_id": item_id, "content_index": 0, "audio_end_ms": heard_ms}
+            # It is out of band, was deleted, or is shorter already: there is nothing to be cut.
+            with suppress(ServerError):
+                self._truncate_item(place)
+
     # -- the responses -----------------------------------------------------------------------------
 
     def _create_response(self, request: JsonDict) -> None:
@@ -354,4 +372,6 @@ class ConversationSession:
     def _answered(self, response: ResponseBuilder) -> None:
         calling = any(item.type == "function_call" for item in response.output)
         if self._input_buffer.turns is not None and not calling:
-            self._input_buffer.turns.answered(response.duration_ms)
+            line = self._line
+            left_ms = response.duration_ms if line is None else line.left_ms(response)
+            self._input_buffer.turns.answered(left_ms)

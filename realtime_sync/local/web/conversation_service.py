@@ -11,6 +11,7 @@ from ..._types import JsonDict
 from ...errors import AudioError
 from ..engine_set import EngineSet
 from ..engines import EngineError
+from ..protocol.caller_line import CallerLine
 from ..protocol.conversation_session import ConversationSession, OnHeard
 from ..protocol.generation import fail, generate, with_pauses
 from ..protocol.response_builder import ResponseBuilder
@@ -45,11 +46,14 @@ async def serve_conversation(
         model: the model's name as the client gave it.
         settings: of the server.
         start: the configuration to start with, instead of the type's own.
-        call: what the client joins. Its caller is heard beside what the client sends, and its end
-            closes the connection.
+        call: what the client joins. Its caller is heard beside what the client sends, and hears
+            the answers at their pace; its end closes the connection.
     """
     loop = SessionLoop(websocket, session_limit_s=settings.session_limit_s)
-    service = _ConversationService(loop, engines, settings, type=type, model=model, start=start)
+    line = None if call is None else CallerLine(loop.outbox.put, asyncio.get_running_loop())
+    service = _ConversationService(
+        loop, engines, settings, type=type, model=model, start=start, line=line
+    )
     beside = [] if call is None else [_close_at(call.ended, loop), service.hear(call)]
     try:
         await loop.run(service.session, *beside)
@@ -74,6 +78,7 @@ class _ConversationService:
         type: str,
         model: str | None,
         start: JsonDict | None,
+        line: CallerLine | None,
     ) -> None:
         self._loop = loop
         self._engines = engines
@@ -89,6 +94,7 @@ class _ConversationService:
             emit=loop.outbox.put,
             settings=settings,
             start=start,
+            line=line,
         )
 
     # -- what the session asks for ---------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -83,3 +84,17 @@ class Turn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.who}: {self.text[:60]}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save it, with words that a database takes, whatever the provider has sent."""
+        self.text, self.error, self.detail = map(_storable, (self.text, self.error, self.detail))
+        super().save(*args, **kwargs)
+
+
+def _storable(words: str) -> str:
+    """Return words without NUL, which PostgreSQL refuses, and half surrogate pairs, as both do.
+
+    The halves of a letter that came in two pieces are joined.
+    """
+    whole = words.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")

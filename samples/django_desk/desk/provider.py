@@ -15,4 +15,4 @@ def client() -> OpenAI | Local:
     It is made by the first request. So each forked worker has its own, and without a key an
     embedded server of its own, which ends with it.
     """
-    return OpenAI() if "OPENAI_API_KEY" in os.environ else Local()
+    return OpenAI() if os.environ.get("OPENAI_API_KEY") else Local()

@@ -129,6 +129,7 @@ class LiveTests(StaticLiveServerTestCase):
         assert kinds[-1] == "done"
         address = events[-1][1]["sound"]
         sound = visitor.get(address)
+        assert "no-store" in sound.headers["Cache-Control"]
         assert sound.headers["Content-Type"] == "audio/wav"
         assert "attachment" not in sound.headers["Content-Disposition"]
         assert "attachment" in visitor.get(f"{address}?download").headers["Content-Disposition"]
@@ -290,6 +291,19 @@ class RangeTests(SimpleTestCase):
                 assert answer["Content-Range"] == "bytes */10"
 
 
+class StorableTests(TestCase):
+    """Words of a provider that a database does not take."""
+
+    def test_they_are_replaced(self) -> None:
+        """What came in two halves is whole, and what is no text is marked."""
+        words = "a\0b \ud83d\ude00 \ud83d"
+        conversation = Conversation.objects.create()
+        turn = Turn(conversation=conversation, text=words, error=words, detail=words)
+        turn.save()
+        turn.refresh_from_db()
+        assert {turn.text, turn.error, turn.detail} == {"a\ufffdb \U0001f600 \ufffd"}
+
+
 class RefusalTests(TestCase):
     """What visitors send that is not taken, and what they are told."""
 
@@ -323,7 +337,9 @@ class RefusalTests(TestCase):
     def test_empty_and_damaged_files(self) -> None:
         """Each has a sentence of its own."""
         assert self._refused("a.wav", b"").startswith("The file is empty.")
-        assert self._refused("a.flac", recording("FLAC")[:60]).startswith("a.flac is damaged")
+        unread = "a.flac can't be read: it is damaged, or has another kind of sound inside."
+        assert self._refused("a.flac", recording("FLAC")[:60]).startswith(unread)
+        assert self._refused("a.spx", b"OggS" + bytes(100)).startswith("a.spx can't be read:")
         assert self._refused("a.wav", recording()[:44]) == (
             "There is no sound in a.wav. Record it again."
         )
@@ -518,6 +534,8 @@ class AdminTests(TestCase):
         assert other.get(f"/turns/{turn.pk}/sound.wav").status_code == 404
         other.force_login(User.objects.get(username="ada"))
         assert other.get(f"/turns/{turn.pk}/sound.wav").content == recording()
+        Path(turn.sound.path).unlink()
+        assert other.get(f"/turns/{turn.pk}/sound.wav").status_code == 404
 
 
 class CommandTests(TestCase):
@@ -548,6 +566,15 @@ class CommandTests(TestCase):
             file.flush()
             with self.assertRaisesMessage(CommandError, "is an M4A or MP4 file"):
                 call_command("ask", file.name)
+        with (
+            override_settings(DESK_MAX_BYTES=2**10),
+            self.assertRaisesMessage(CommandError, "The file is too large"),
+        ):
+            call_command("ask", str(QUESTION))
+        with self.assertRaisesMessage(CommandError, "Write a question first."):
+            call_command("ask", " ")
+        with self.assertRaisesMessage(CommandError, "is not written in utf-8"):
+            call_command("ask", "na\udcefve?")
         with self.assertRaisesMessage(CommandError, "There is no file wether.wav."):
             call_command("ask", "wether.wav")
         with self.assertRaisesMessage(CommandError, "There is no folder for --save"):
@@ -555,6 +582,14 @@ class CommandTests(TestCase):
         assert not Conversation.objects.exists()
         with scripted(drop_link()), self.assertRaisesMessage(CommandError, "provider broke"):
             call_command("ask", "Hello!")
+
+    def test_an_answer_without_sound(self) -> None:
+        """Some models write only."""
+        with tempfile.TemporaryDirectory() as folder, scripted(text_answer("Yes.")):
+            answer = Path(folder) / "answer.wav"
+            with self.assertRaisesMessage(CommandError, "the model sent no sound"):
+                call_command("ask", "Hello!", "--save", str(answer), stdout=io.StringIO())
+            assert not answer.exists()
 
     def test_a_long_text_is_no_path(self) -> None:
         """However long."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.files.base import ContentFile
+from django.db import close_old_connections, connection
 from django.urls import reverse
 
 from realtime_sync import RealtimeError
@@ -56,8 +57,10 @@ def answer(
 ) -> Generator[Message]:
     """Ask the model, and yield what the page is told.
 
-    Nothing is held open between two calls but the connection, which belongs to this iterator alone:
-    closing it closes the connection, and the log says that the visitor has left.
+    Nothing is held open between two calls but the connection to the provider, which belongs to this
+    iterator alone: closing it closes the connection, and the log says that the visitor has left.
+    The database is let go meanwhile: it may have fewer connections than there are visitors, or
+    be restarted.
 
     Args:
         conversation: which the turn belongs to.
@@ -80,7 +83,7 @@ def answer(
         log.warning("turn %d failed: %s: %s", turn.pk, type(error).__name__, error)
         turn.save()
         yield Message("error", {"turn": turn.pk, "message": turn.error})
-    except GeneratorExit:
+    except (GeneratorExit, KeyboardInterrupt):  # the latter of a terminal
         if turn.state == Turn.State.RUNNING:
             turn.state = Turn.State.LEFT
             log.info("turn %d: the visitor left", turn.pk)
@@ -98,12 +101,14 @@ def _follow(question: Question, asked: Turn, turn: Turn) -> Generator[Message]:
         settings.DESK_ANSWER_S,
         settings.DESK_HEARTBEAT_S,
     )
+    _let_go_of_the_database()
     with closing(ask(provider.client(), question, how)) as steps:
         for step in steps:
             match step:
                 case Heard(text=words):
                     asked.text = words
                     asked.save()
+                    _let_go_of_the_database()
                     yield Message("heard", {"text": words})
                 case Words(text=words):
                     turn.text += words
@@ -114,6 +119,11 @@ def _follow(question: Question, asked: Turn, turn: Turn) -> Generator[Message]:
                     _complete(turn, step)
                     sound = reverse("desk:sound", args=[turn.pk]) if turn.sound else None
                     yield Message("done", {"turn": turn.pk, "sound": sound})
+
+
+def _let_go_of_the_database() -> None:
+    if not connection.in_atomic_block:  # which would be lost: that of a test, for one
+        close_old_connections()
 
 
 def _complete(turn: Turn, answered: Answered) -> None:

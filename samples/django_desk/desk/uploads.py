@@ -50,9 +50,11 @@ def read_recording(file: UploadedFile[bytes]) -> bytes:
     """Return a recording as PCM16, mono, 24 kHz.
 
     Raises:
-        ValidationError: it is of another kind, damaged, empty or too long; with a sentence.
+        ValidationError: it is too large or too long, of another kind, damaged or empty; a sentence.
     """
     name = file.name or "The file"
+    if file.size is not None and file.size > settings.DESK_MAX_BYTES:
+        raise ValidationError(too_large())
     data = file.read()
     if not _is_taken(data[:12]):
         raise ValidationError(
@@ -62,7 +64,8 @@ def read_recording(file: UploadedFile[bytes]) -> bytes:
         pcm = _decode(data, name)
     except FormatError as error:
         raise ValidationError(
-            f"{name} is damaged and can't be read. Record or convert it again; taken are {TAKEN}."
+            f"{name} can't be read: it is damaged, or has another kind of sound inside. "
+            f"Record or convert it again; taken are {TAKEN}."
         ) from error
     if not pcm:
         raise ValidationError(f"There is no sound in {name}. Record it again.")

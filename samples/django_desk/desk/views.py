@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -66,14 +66,18 @@ def begin_anew(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@never_cache  # who uses this browser next is another visitor
 def sound(request: HttpRequest, pk: int) -> HttpResponse:
     """Give the sound of a turn to whom it belongs, and to whoever may see the log."""
     turn = get_object_or_404(Turn.objects.exclude(sound=""), pk=pk)
     theirs = request.session.get(_SESSION) == str(turn.conversation.pk)
     if not theirs and not _reads_the_log(request):
         raise Http404("no such sound")
-    with turn.sound.open() as file:
-        response = ranged(request.headers.get("Range", ""), file.read())
+    try:
+        with turn.sound.open() as file:
+            response = ranged(request.headers.get("Range", ""), file.read())
+    except FileNotFoundError:
+        raise Http404("its file was deleted, or is on another machine") from None
     response["Content-Type"] = "audio/wav"
     how = "attachment" if "download" in request.GET else "inline"
     response["Content-Disposition"] = f'{how}; filename="{turn.who}-{turn.pk}.wav"'
@@ -85,17 +89,19 @@ def _reads_the_log(request: HttpRequest) -> bool:
     return isinstance(user, User) and user.is_staff and user.has_perm("desk.view_turn")
 
 
-def _current(request: HttpRequest) -> Conversation | None:
-    known = request.session.get(_SESSION)
-    return Conversation.objects.filter(pk=UUID(known)).first() if known else None
+def _current(request: HttpRequest) -> UUID:
+    """Return the id of the visitor's conversation, which is in the log from its first turn on.
+
+    It is known as soon as the page is shown: first questions that several tabs ask at once are
+    of one conversation.
+    """
+    known: str = request.session.setdefault(_SESSION, str(uuid4()))
+    return UUID(known)
 
 
 def _begin(request: HttpRequest) -> Conversation:
-    """Return the visitor's conversation; a new one, if there is none."""
-    conversation = _current(request)
-    if conversation is None:
-        conversation = Conversation.objects.create()
-        request.session[_SESSION] = str(conversation.pk)
+    """Return the visitor's conversation; a new one, if it has no turn yet."""
+    conversation, _ = Conversation.objects.get_or_create(pk=_current(request))
     return conversation
 
 
@@ -125,7 +131,7 @@ def _refuse(request: HttpRequest, problem: str, status: int = 400) -> HttpRespon
 
 def _page(request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
     context = {
-        "turns": Turn.objects.filter(conversation=_current(request)),
+        "turns": Turn.objects.filter(conversation_id=_current(request)),
         "problem": problem,
         "taken": TAKEN,
         "max_bytes": settings.DESK_MAX_BYTES,

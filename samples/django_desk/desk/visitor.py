@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import requests
+from requests.cookies import RequestsCookieJar
 
 PATIENCE_S = 30
 
@@ -40,6 +41,11 @@ class Visitor:
         self._http.trust_env = False  # no proxy
         self.page()
 
+    @property
+    def cookies(self) -> RequestsCookieJar:
+        """The cookies of the browser."""
+        return self._http.cookies
+
     def close(self) -> None:
         """Leave."""
         self._http.close()
@@ -56,6 +62,7 @@ class Visitor:
         """Send a form, as the page's script does it or as a browser without scripts."""
         data = {"csrfmiddlewaretoken": self._http.cookies["csrftoken"], **said.pop("data", {})}
         headers = {"Accept": "text/event-stream"} if script else {}
+        headers |= said.pop("headers", {})
         return self._http.post(
             self._url + path, data=data, headers=headers, timeout=PATIENCE_S, **said
         )

@@ -111,7 +111,12 @@ def test_a_tool() -> None:
     assert (start.type, start.agent, start.tool) == ("tool_start", DESK, look_up)
     assert start.arguments == '{"a": 1}'
     assert (end.type, end.agent, end.tool, end.output) == ("tool_end", DESK, look_up, 7)
-    assert end.arguments == '{"a": 1}'
+    assert (end.arguments, end.failed) == ('{"a": 1}', False)
+
+
+def test_a_tool_that_has_failed() -> None:
+    (end,) = Builder().tell(ToolOver(CALL, look_up, "It is down.", "It is down.", failed=True))
+    assert (end.type, end.output, end.failed) == ("tool_end", "It is down.", True)
 
 
 def test_sound() -> None:

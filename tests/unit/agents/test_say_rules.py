@@ -9,6 +9,7 @@ import pytest
 from guards import Guard
 from scripted_voice import done, event, taken_by
 
+from realtime_sync._signal_safe import Latch
 from realtime_sync.agents.say_rules import SayRequest, SayRules
 from realtime_sync.errors import AgentError, ConnectionClosedOK, RealtimeTimeout, ServerError
 from realtime_sync.voice.asks import Fate, Saying
@@ -20,6 +21,7 @@ class Voice:
     def __init__(self) -> None:
         self.fates: dict[int, Fate] = {}
         self.asked: list[Saying] = []
+        self.is_speaking = False
 
     def ask(self, saying: Saying) -> list[Any]:
         self.asked.append(saying)
@@ -167,3 +169,32 @@ def test_the_user_is_silent_until_the_last_of_several_was_heard(bench: Bench) ->
     assert bench.muted == [True]
     bench.becomes(second, "cut")
     assert bench.muted == [True, False]
+
+
+def test_who_waits_until_nothing_is_said(bench: Bench) -> None:
+    bench.voice.is_speaking = True
+    latches = [Latch(), Latch()]
+    assert [bench.rules.wait_spoken(latch) for latch in latches] == [[], []]
+    assert bench.rules.due_at == pytest.approx(5.2)
+    assert bench.rules.tick() == []
+    assert not any(latch.is_set for latch in latches)
+    bench.voice.is_speaking = False
+    assert bench.rules.tick() == []
+    assert all(latch.is_set for latch in latches)
+    assert bench.rules.due_at is None
+    bench.voice.is_speaking = True
+    assert bench.rules.tick() == []
+
+
+def test_who_waits_where_nothing_is_said_waits_for_nothing(bench: Bench) -> None:
+    latch = Latch()
+    bench.rules.wait_spoken(latch)
+    assert latch.is_set
+
+
+def test_the_end_of_the_session_is_the_end_of_what_is_said(bench: Bench) -> None:
+    bench.voice.is_speaking = True
+    latch = Latch()
+    bench.rules.wait_spoken(latch)
+    bench.rules.over(ConnectionClosedOK(1000, "over", closed_by="the server"))
+    assert latch.is_set

@@ -16,6 +16,7 @@ from realtime_sync.agents.function_tools import function_tool
 from realtime_sync.agents.notes import Fault, ToolBegan
 from realtime_sync.agents.run_context import RunContextWrapper
 from realtime_sync.agents.session_work import SessionWork
+from realtime_sync.agents.tool_runner import REJECTION_TEXT
 from realtime_sync.errors import ModelBehaviorError
 from realtime_sync.voice.effects import Effect, Report, RunTool
 
@@ -51,6 +52,7 @@ class Rules:
         self.dispatch = self.calling = dispatch_of(DESK, CONTEXT)
         self.hands_over = True
         self.told: list[Any] = []
+        self.failed: list[bool] = []  # of each that has returned
 
     def begin_handoff(self, call_id: str) -> bool:
         self.told.append(("begin", call_id))
@@ -66,6 +68,7 @@ class Rules:
 
     def returned(self, over: Any) -> list[Effect]:
         self.told.append(("returned", over.context.tool_call_id, over.tool, over.output, over.text))
+        self.failed.append(over.failed)
         return []
 
     def awaits_approval(self, asked: Any) -> list[Effect]:
@@ -157,6 +160,16 @@ def test_a_call_waits_for_approval(work: Work) -> None:
     work.next()
     assert work.rules.told[1] == ("returned", "call_1", refund, "done", "done")
     assert not work.made.reject("call_1")
+    assert work.rules.failed == [False]
+
+
+def test_a_call_that_is_rejected_has_failed(work: Work) -> None:
+    work.run("refund")
+    work.next()
+    Guard().until(lambda: work.made.reject("call_1"), "that it waits")
+    work.next()
+    assert work.rules.told[1] == ("returned", "call_1", refund, REJECTION_TEXT, REJECTION_TEXT)
+    assert work.rules.failed == [True]
 
 
 def test_a_failure_that_is_fatal_is_raised_where_it_ends_the_session(work: Work) -> None:

@@ -472,6 +472,51 @@ def test_an_odd_truncation(heard_ms: Any, words: str) -> None:
     assert texts(history) == [words]
 
 
+@pytest.mark.parametrize(
+    ("tokens", "heard_ms", "words"),
+    [
+        (20, 500, "one two"),
+        (20, 1000, "one two three four"),
+        (40, 500, "one"),
+        (None, 500, "one two three four"),
+        ("20", 500, "one two three four"),
+        (True, 500, "one two three four"),
+    ],
+)
+def test_of_an_answer_whose_sound_goes_to_a_caller_the_cost_tells_the_length(
+    tokens: Any, heard_ms: int, words: str
+) -> None:
+    history = new_history()
+    part = {"type": "output_audio", "transcript": "one two three four"}
+    usage = {"output_token_details": {"audio_tokens": tokens}}
+    response = {"id": "r", "output": [message("a", "assistant", part)], "usage": usage}
+    history.receive(event("response.done", response=response))
+    truncated(history, "a", heard_ms)
+    assert texts(history) == [words]
+
+
+def test_what_has_come_of_an_answer_counts_more_than_its_cost() -> None:
+    history = new_history()
+    spoken(history, "a", "one two three four", size=48_000)
+    part = {"type": "output_audio", "transcript": "one two three four"}
+    usage = {"output_token_details": {"audio_tokens": 200}}
+    response = {"id": "r", "output": [message("a", "assistant", part)], "usage": usage}
+    history.receive(event("response.done", response=response))
+    truncated(history, "a", 500)
+    assert texts(history) == ["one two"]
+
+
+def test_of_two_answers_in_one_response_nobody_knows_how_long_each_is() -> None:
+    history = new_history()
+    part = {"type": "output_audio", "transcript": "one two"}
+    output = [message(each, "assistant", part) for each in ("a", "b")]
+    usage = {"output_token_details": {"audio_tokens": 20}}
+    response = {"id": "r", "output": output, "usage": usage}
+    history.receive(event("response.done", response=response))
+    truncated(history, "a", 250)
+    assert texts(history) == ["one two", "one two"]
+
+
 def test_the_share_is_right_in_g711_and_in_small_pieces() -> None:
     history = new_history()
     spoken(history, "a", "one two three four", size=8_000, pieces=100)

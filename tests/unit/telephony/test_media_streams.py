@@ -108,6 +108,8 @@ def test_the_callers_sound_comes_bit_for_bit() -> None:
 
 ODD: list[tuple[Callable[[Socket], object], CallStats]] = [
     (lambda s: s.incoming.put("no JSON"), CallStats(odd_messages=1)),
+    (lambda s: s.incoming.put("[" * 60_000), CallStats(odd_messages=1)),
+    (lambda s: s.incoming.put('{"media":' * 7_000), CallStats(odd_messages=1)),
     (lambda s: s.say("closed"), CallStats(odd_messages=1)),
     (lambda s: s.say("media", {"payload": "no base64!"}), CallStats(odd_messages=1)),
     (lambda s: s.say("dtmf", {"digit": "?"}), CallStats(odd_messages=1)),
@@ -186,7 +188,7 @@ def test_keys_come_in_order_and_then_none() -> None:
         socket.say("dtmf", {"digit": digit})
     socket.say("stop", {})
     with MediaStreams(socket) as call:
-        assert [call.read_digit() for _ in range(5)] == ["1", "#", "A", None, None]
+        assert [call.read_digit(Guard().seconds) for _ in range(5)] == ["1", "#", "A", None, None]
 
 
 def test_a_thousand_keys_wait_and_further_ones_are_counted() -> None:
@@ -195,9 +197,9 @@ def test_a_thousand_keys_wait_and_further_ones_are_counted() -> None:
         socket.say("dtmf", {"digit": str(number % 10)})
     socket.say("stop", {})
     with MediaStreams(socket) as call:
-        call.wait_ended()
+        assert call.wait_ended(Guard().seconds)
         assert call.stats.ignored_messages == 3
-        keys = [call.read_digit() for _ in range(1001)]
+        keys = [call.read_digit(Guard().seconds) for _ in range(1001)]
     assert keys == [*(str(number % 10) for number in range(1000)), None]
 
 
@@ -225,7 +227,7 @@ def test_a_handler_gets_every_key_whatever_it_raises(
             socket.say("dtmf", {"digit": digit})
         assert [guard.get(got, "a key") for _ in range(2)] == ["1", "2"]
         with pytest.raises(ConcurrencyError, match=r"on_digit\(\) takes this call's keys"):
-            call.read_digit()
+            call.read_digit(guard.seconds)
         with pytest.raises(ConcurrencyError, match=r"call on_digit\(\) once"):
             call.on_digit(print)
     assert caplog.text.count("the handler of a call's keys has failed") == 2
@@ -304,8 +306,8 @@ def test_however_it_ends_nobody_waits_and_it_says_why(way: str, guard: Guard) ->
             call.close()
         guard.join(hearing)
         assert call.wait_ended(guard.seconds)
-        assert call.sink.drain()
-        assert call.read_digit() is None
+        assert call.sink.drain(guard.seconds)
+        assert call.read_digit(guard.seconds) is None
         call.sink.write(SPEECH)
         assert call.stats.lost_ms == 20
     assert call.ended_by == way
@@ -324,7 +326,7 @@ def test_closing_the_source_does_not_hang_up(guard: Guard) -> None:
     socket = started()
     with MediaStreams(socket) as call:
         call.source.close()
-        assert list(call.source) == []
+        assert all_of(call) == b""
         assert not call.wait_ended(0)
         call.sink.write(SPEECH)
         call.sink.flush()

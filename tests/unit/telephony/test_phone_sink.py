@@ -194,6 +194,33 @@ def test_silence_is_not_sent_but_takes_its_time() -> None:
     assert heard == [SILENCE] * 10 + line.far.sent + [SILENCE] * 30
 
 
+def test_what_a_listener_is_told_lasts_as_long_as_the_call() -> None:
+    line = Line(lead_ms=100)
+    heard: list[bytes] = []
+    line.sink.listen(heard.append)
+    for turn in range(10):
+        line.sink.write(sound(40), item_id=f"a{turn}")
+        line.run(10)
+        line.sink.pause()
+        line.run(10)
+        line.sink.resume()
+        line.run(10)
+        line.sink.clear()
+        line.run(20)
+        assert len(heard) == 50 * (turn + 1), "though what was recalled was told as well"
+        assert heard[-10:] == [SILENCE] * 10
+    line.clock.advance(1.0)  # the thread is late: far behind the last answer, and in the next one
+    line.run()
+    assert len(heard) == 500 + 5
+    line.sink.write(sound(40))
+    line.run(10)
+    line.clock.advance(1.0)
+    line.run(60)
+    lead = 5  # frames that were played in the time that was skipped, and told before
+    assert len(heard) == 505 + 10 + lead + 5 + 59
+    assert heard[-10:] == [SILENCE] * 10
+
+
 def test_an_answer_begins_when_its_cushion_is_there() -> None:
     line = Line(prebuffer_ms=60)
     line.sink.write(sound(2))
@@ -402,6 +429,26 @@ def test_a_pause_that_becomes_an_interruption_forgets_what_was_kept() -> None:
     assert line.sink.drain(0)
 
 
+def test_what_is_written_in_a_pause_after_an_interruption_waits_for_its_end() -> None:
+    line = Line(lead_ms=100, prebuffer_ms=60)
+    line.sink.write(sound(40), item_id="a")
+    line.run(10)
+    line.sink.pause()
+    line.run(3)
+    line.sink.clear()
+    sent = len(line.far.sent)
+    line.sink.write(sound(2, first=8000), item_id="b")
+    line.run(10)
+    assert len(line.far.sent) == sent, "not even the beginning of it, as a fade"
+    assert line.sink.played_ms("b") == 0
+    line.sink.resume()
+    line.run()
+    assert len(line.far.sent) == sent, "its cushion is not there"
+    line.sink.flush()
+    line.run(10)
+    assert line.far.sent[sent:] == [sound(1, first=8000), sound(1, first=8000 + FRAME)]
+
+
 def test_a_pause_that_is_over_before_the_thread_has_run_loses_nothing() -> None:
     line = Line(lead_ms=100)
     line.sink.write(sound(40), item_id="a")
@@ -441,7 +488,7 @@ def test_drained_is_heard_not_sent() -> None:
     assert not line.sink.drain(0)
     line.run(11)
     assert line.sink.drain(0)
-    assert line.sink.drain()
+    assert Guard().call(line.sink.drain, "a sink that is silent")
 
 
 def test_after_the_end_nothing_is_sent_and_nobody_waits() -> None:
@@ -478,7 +525,7 @@ def test_what_the_wire_raises_leaves_the_thread() -> None:
     sink.write(sound(2))
     sink.flush()
     with pytest.raises(ConnectionClosedError, match="broken"):
-        sink.run()
+        Guard().call(sink.run, "the end of what sends")
 
 
 # -- values ----------------------------------------------------------------------------------------

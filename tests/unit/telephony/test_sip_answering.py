@@ -18,6 +18,8 @@ from realtime_sync import (
     ConnectError,
     ConnectionClosedError,
     ConnectionClosedOK,
+    InternalServerError,
+    RateLimitError,
     RealtimeTimeout,
 )
 from realtime_sync.agents import (
@@ -56,7 +58,7 @@ class Desk:
 
     def _decide(self, call: SipCall) -> Any:
         assert call is self.call
-        if isinstance(self._decision, Exception):
+        if isinstance(self._decision, BaseException):
             raise self._decision
         return self._decision
 
@@ -159,7 +161,7 @@ def test_who_sends_when_the_call_is_over_has_no_fault() -> None:
         desk.server.emit(close_link(1000, "the call has ended"))
         caller_hangs_up(call, session)
         with pytest.raises(ConnectionClosedOK):
-            session.recv()
+            session.recv(Guard().seconds)
         session.send_message("Are you still there?")
 
     desk = Desk(on_call=on_call)
@@ -187,13 +189,15 @@ def test_a_link_that_breaks_under_a_call_ends_the_call() -> None:
     assert desk.calls.names() == ["accept", "hangup"]
 
 
-def test_a_function_that_raises_hangs_up() -> None:
+@pytest.mark.parametrize("fault", [ValueError("a fault"), SystemExit(3), KeyboardInterrupt()])
+def test_a_function_that_raises_hangs_up(fault: BaseException) -> None:
     def on_call(call: SipCall, session: Session) -> None:
-        raise ValueError("a fault of the program")
+        raise fault
 
     desk = Desk(on_call=on_call)
-    with pytest.raises(ValueError, match="a fault of the program"):
+    with pytest.raises(type(fault)) as caught:
         desk.answer()
+    assert caught.value is fault
     assert desk.calls.names() == ["accept", "hangup"]
 
 
@@ -271,8 +275,17 @@ def test_a_call_that_is_not_accepted_is_rejected() -> None:
     assert desk.calls.done[1:] == [("reject", "rtc_1", {"status_code": 500})]
 
 
-@pytest.mark.parametrize("failure", [RealtimeTimeout("silence"), ConnectError("a broken link")])
-def test_a_call_that_was_accepted_or_not_is_hung_up(failure: Exception) -> None:
+IN_DOUBT = [
+    RealtimeTimeout("silence"),
+    ConnectError("a broken link"),
+    InternalServerError("a gateway's", 500),
+    InternalServerError("a gateway's", 502),
+    SystemExit(3),
+]
+
+
+@pytest.mark.parametrize("failure", IN_DOUBT)
+def test_a_call_that_was_accepted_or_not_is_hung_up(failure: BaseException) -> None:
     desk = Desk()
     desk.calls.failures["accept"] = failure
     with pytest.raises(type(failure)):
@@ -280,10 +293,28 @@ def test_a_call_that_was_accepted_or_not_is_hung_up(failure: Exception) -> None:
     assert desk.calls.names() == ["accept", "hangup"]
 
 
+@pytest.mark.parametrize("failure", IN_DOUBT)
+def test_a_call_that_is_not_there_to_be_hung_up_may_ring(failure: BaseException) -> None:
+    desk = Desk()
+    desk.calls.failures = {"accept": failure, "hangup": gone()}
+    with pytest.raises(type(failure)):
+        desk.answer()
+    assert desk.calls.names() == ["accept", "hangup", "reject"]
+
+
+def test_a_call_that_is_refused_for_want_of_room_is_rejected() -> None:
+    desk = Desk()
+    desk.calls.failures["accept"] = RateLimitError("too many", 429)
+    with pytest.raises(RateLimitError):
+        desk.answer()
+    assert desk.calls.names() == ["accept", "reject"]
+
+
 @pytest.mark.parametrize(
     ("decision", "error", "words"),
     [
         (ValueError("no database"), ValueError, "no database"),
+        (SystemExit("no database"), SystemExit, "no database"),
         (gone(), type(gone()), "No call"),
         (None, ConfigError, "agent_for has returned None; return the RealtimeAgent"),
         ("Desk", ConfigError, "agent_for has returned 'Desk'"),
@@ -291,7 +322,7 @@ def test_a_call_that_was_accepted_or_not_is_hung_up(failure: Exception) -> None:
     ],
 )
 def test_a_program_that_can_not_decide_rejects(
-    decision: object, error: type[Exception], words: str
+    decision: object, error: type[BaseException], words: str
 ) -> None:
     desk = Desk(decision)
     with pytest.raises(error, match=words):

@@ -6,11 +6,9 @@ import copy
 from typing import Any
 
 import pytest
-from guards import Guard
 from scripted_calls import ScriptedCalls, gone, sip_client
 
 from realtime_sync import ConcurrencyError, ConfigError, ConnectError, NotFoundError
-from realtime_sync.agents import RealtimeModelRawServerEvent
 from realtime_sync.rest.webhooks import SipHeader
 from realtime_sync.telephony import Refer, Reject, SipCall
 from realtime_sync.testing import ScriptedServer
@@ -94,7 +92,24 @@ def test_nobody_is_there_to_be_handed_over() -> None:
         call.refer("sip:a@b")
 
 
-@pytest.mark.parametrize("uri", ["http://x", "+14155550123", "", 7, None, ["tel:+1"]])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://x",
+        "+14155550123",
+        "",
+        7,
+        None,
+        ["tel:+1"],
+        "tel:",
+        "sip:",
+        "TEL:+1",
+        "tel:+1 415",
+        "sip:a@b\r\nX: y",
+        "sip:a@b\n",
+        "sip:\x00",
+    ],
+)
 def test_no_uri_of_a_telephone(uri: Any) -> None:
     call, calls = ringing()
     with pytest.raises(ConfigError, match=r"a URI such as 'tel:.*, not "):
@@ -125,25 +140,38 @@ def test_it_shows_its_id_and_its_end() -> None:
     assert repr(call) == "SipCall('rtc_1', ended_by='reject')"
 
 
-def told(call: SipCall, kind: str) -> None:
-    call._speech.on_event(RealtimeModelRawServerEvent({"type": kind}))
+class Speaking:
+    """As much of an agent's session as says whether its words were heard."""
+
+    def __init__(self) -> None:
+        self.asked: list[float | None] = []
+        self.spoken = False
+
+    def wait_spoken(self, timeout: float | None) -> bool:
+        self.asked.append(timeout)
+        return self.spoken
 
 
-@pytest.mark.parametrize("end", ["output_audio_buffer.stopped", "output_audio_buffer.cleared"])
-def test_it_waits_for_what_is_being_said(end: str) -> None:
+def test_the_session_knows_whether_its_words_were_heard() -> None:
     call, _ = ringing()
-    assert call.wait_spoken(0), "nothing is"
-    told(call, "output_audio_buffer.started")
-    told(call, "response.done")
-    assert not call.wait_spoken(0), "it is generated faster than it is heard"
-    told(call, end)
-    assert call.wait_spoken(0)
-    told(call, "output_audio_buffer.started")
-    assert not call.wait_spoken(0), "the next answer"
+    assert call.wait_spoken(0), "there is no session yet"
+    session: Any = Speaking()
+    call._session = session
+    assert not call.wait_spoken(0)
+    session.spoken = True
+    assert call.wait_spoken()
+    assert session.asked == [0, 15.0]
 
 
-def test_the_end_of_the_call_is_the_end_of_what_is_said() -> None:
+def test_when_the_call_is_over_nothing_is_said() -> None:
     call, _ = ringing()
-    told(call, "output_audio_buffer.started")
+    session: Any = Speaking()
+    call._session = session
     call._end("caller")
-    assert call.wait_spoken(Guard().seconds)
+    assert (call.wait_spoken(None), session.asked) == (True, [])
+
+
+@pytest.mark.parametrize("timeout", [-1, "5", True, float("nan")])
+def test_no_time_to_wait_for(timeout: Any) -> None:
+    with pytest.raises(ConfigError):
+        ringing()[0].wait_spoken(timeout)

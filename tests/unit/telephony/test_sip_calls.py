@@ -92,7 +92,7 @@ def test_repeated_webhooks_make_one_call() -> None:
             thread.start()
         for thread in threads:
             Guard().join(thread)
-        assert [statuses.get() for _ in range(10)] == [200] * 10
+        assert [statuses.get(timeout=0) for _ in range(10)] == [200] * 10
         held.go.set()
         house.end()
         assert house.calls.handle(*webhook()) == 200, "it is over, and not begun again"
@@ -124,13 +124,14 @@ def signed(body: bytes, **options: Any) -> tuple[bytes, dict[str, str]]:
         (lambda: (webhook()[0] + b" ", webhook()[1]), 400),
         (lambda: signed(b"no json"), 400),
         (lambda: signed(b"[]"), 400),
+        (lambda: signed(b"[" * 60_000), 400),
         (lambda: signed(b'{"type": "realtime.call.incoming"}'), 400),
         (lambda: signed(b'{"type": "realtime.call.incoming", "data": {}}'), 400),
         (lambda: signed(b'{"type": "realtime.call.incoming", "data": {"call_id": 7}}'), 400),
         (lambda: signed(b'{"type": "realtime.call.incoming", "data": {"call_id": ""}}'), 400),
     ],
     ids=["another type", "forged", "unsigned", "stale", "early", "changed", "text", "list",
-         "no data", "no id", "a number", "empty"],
+         "deep", "no data", "no id", "a number", "empty"],
 )  # fmt: skip
 def test_what_is_no_incoming_call(
     deliver: Callable[[], tuple[bytes, dict[str, str]]],
@@ -240,13 +241,29 @@ def test_a_failure_is_told_and_ends_its_call_alone(caplog: pytest.LogCaptureFixt
     assert "the call a has failed" in caplog.text
 
 
-def test_a_failing_on_end_is_told(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("fault", [SystemExit(3), KeyboardInterrupt()])
+def test_a_program_that_would_exit_ends_its_call_alone(fault: BaseException) -> None:
+    """Python ends the thread by that without a word; the call is none of the open ones."""
+
+    def agent_for(call: SipCall) -> Reject:
+        raise fault
+
+    with House(agent_for) as house:
+        house.calls.handle(*webhook("a"))
+        call = house.end()
+        assert (call.ended_by, call.error) == ("error", fault)
+        assert call.wait_ended(Guard().seconds)
+        assert house.calls.calls == 0
+
+
+@pytest.mark.parametrize("fault", [ValueError("no database"), SystemExit(3)])
+def test_a_failing_on_end_is_told(fault: BaseException, caplog: pytest.LogCaptureFixture) -> None:
     client, _ = sip_client(ScriptedServer())
     seen: queue.SimpleQueue[SipCall] = queue.SimpleQueue()
 
     def on_end(call: SipCall) -> None:
         seen.put(call)
-        raise ValueError("no database")
+        raise fault
 
     with SipCalls(lambda call: Reject(), client=client, on_end=on_end) as calls:
         calls.handle(*webhook())

@@ -11,7 +11,7 @@ from guards import Guard
 from scripted_calls import ScriptedCalls, gone, sip_client
 
 from realtime_sync import ConfigError
-from realtime_sync.agents import FunctionTool, RealtimeModelRawServerEvent, ToolContext, UserError
+from realtime_sync.agents import FunctionTool, ToolContext, UserError
 from realtime_sync.telephony import SipCall, hang_up_tool, refer_tool
 from realtime_sync.testing import ScriptedServer
 
@@ -67,12 +67,13 @@ def test_a_caller_who_has_hung_up_can_not_be_handed_over() -> None:
 @pytest.mark.parametrize("tool", [hang_up_tool(), refer_tool(DESTINATIONS)], ids=lambda t: t.name)
 def test_the_last_words_are_heard_before(tool: FunctionTool, guard: Guard) -> None:
     call, calls = joined()
-    call._speech.on_event(RealtimeModelRawServerEvent({"type": "output_audio_buffer.started"}))
-    asked, waiting = threading.Event(), call.wait_spoken
+    asked, heard = threading.Event(), threading.Event()
+    given: list[float | None] = []
 
     def wait_spoken(timeout: float | None = None) -> bool:
+        given.append(timeout)
         asked.set()
-        return waiting(timeout)
+        return heard.wait(guard.seconds)
 
     call.wait_spoken = wait_spoken  # type: ignore[method-assign]
     thread = threading.Thread(target=invoke, args=(tool, call), kwargs={"destination": "human"})
@@ -81,9 +82,9 @@ def test_the_last_words_are_heard_before(tool: FunctionTool, guard: Guard) -> No
     thread.start()
     guard.wait(asked, "the tool")
     assert calls.done == [], "it is still speaking"
-    call._speech.on_event(RealtimeModelRawServerEvent({"type": "output_audio_buffer.stopped"}))
+    heard.set()
     guard.join(thread)
-    assert len(calls.done) == 1
+    assert (len(calls.done), given) == (1, [15.0])
 
 
 def test_elsewhere_than_on_the_telephone_they_say_so() -> None:

@@ -44,6 +44,7 @@ def test_a_token_that_is_none(token: Any) -> None:
         ({"api_url": "api.twilio.com"}, "api_url has the scheme"),
         ({"api_url": "https://me:hush@example.com"}, "api_url holds a user name"),
         ({"timeout": 0}, "timeout is 0"),
+        ({"max_retries": -1}, "max_retries is -1; pass 0 or more"),
         ({"proxy": "nonsense"}, "proxy"),
         ({"ssl_context": 7}, "ssl_context"),
     ],

@@ -47,6 +47,7 @@ from realtime_sync.events import (
 from realtime_sync.voice import IdleRule, Interruptions, VoiceLoop
 from realtime_sync.voice.effects import CreateItem
 from realtime_sync.voice.output import SinkOutput
+from realtime_sync.voice.rules import VoiceState
 from realtime_sync.voice.takers import Takers
 
 CHUNK = b"\1\0" * 480
@@ -569,6 +570,17 @@ def test_sound_of_an_answer_is_no_silence() -> None:
     rule = IdleRule(after_s=5, end_after_s=5)
     make_loop(connection, Line(), sink, seen.append, idle=rule).run()
     assert sink.played_ms("a") == 20_000
+
+
+def test_what_a_server_plays_to_a_caller_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = ScriptedConnection(clock := AudioClock(), session())
+    began = clock()
+    heard = property(lambda _: clock() < began + 20)
+    monkeypatch.setattr(VoiceState, "is_heard_on_line", heard)
+    sink = VirtualSpeaker(clock=clock)
+    rule = IdleRule(after_s=5, end_after_s=5)
+    make_loop(connection, Line(), sink, lambda _: None, idle=rule).run()
+    assert clock() - began == pytest.approx(30, abs=1)
 
 
 # -- options -------------------------------------------------------------------------------------

@@ -250,6 +250,36 @@ def test_a_pong_waits_until_the_client_takes_it(call: Call) -> None:
     assert call.sent() == [(Opcode.PONG, b"1")]
 
 
+def test_pings_of_a_client_that_takes_nothing_are_answered_once(call: Call) -> None:
+    call.duplex.room = 1  # the first pong is begun
+    pings = [frame(Opcode.PING, bytes([number])) for number in range(9)]
+    call.then(pings[0], *pings[1:5], b"".join(pings[5:]))
+    with pytest.raises(RealtimeTimeout):
+        call.socket.recv(timeout=0.1)
+    assert call.socket._bytes_queued - call.socket._bytes_out == 2 + 3, "of two pongs, one begun"
+    call.duplex.room = None
+    call.socket.send("on")
+    assert call.sent() == [(Opcode.PONG, b"\0"), (Opcode.PONG, b"\x08"), (Opcode.TEXT, b"on")]
+
+
+def test_a_pong_takes_the_place_of_no_message(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ping(number: bytes) -> None:
+        call.then(frame(Opcode.PING, number))
+        with pytest.raises(RealtimeTimeout):
+            call.socket.recv(timeout=0)
+
+    def wait_to_write(timeout: float | None) -> None:
+        """The message waits behind the first pong."""
+        ping(b"2")
+        call.duplex.room = None
+
+    call.duplex.room = 0
+    ping(b"1")
+    monkeypatch.setattr(call.duplex, "wait_to_write", wait_to_write)
+    call.socket.send("on")
+    assert call.sent() == [(Opcode.PONG, b"1"), (Opcode.TEXT, b"on"), (Opcode.PONG, b"2")]
+
+
 # -- sending ---------------------------------------------------------------------------------------
 
 
@@ -414,6 +444,16 @@ def test_a_close_while_a_message_goes_out_comes_behind_it(call: Call) -> None:
 
 def test_a_close_that_is_not_answered(call: Call) -> None:
     call.then(1.0, text("talks on"), 1.0, text("and on"), 1000.0)
+    call.socket.close()
+    assert call.passed() == 5.0
+    with pytest.raises(ConnectionClosedOK) as caught:
+        call.socket.recv()
+    assert caught.value.__notes__ == ["the client did not answer the close"]
+
+
+def test_a_client_that_sends_without_a_pause_holds_up_no_close(call: Call) -> None:
+    for _ in range(20):
+        call.then(lambda: call.clock.advance(1.0), text("more"))
     call.socket.close()
     assert call.passed() == 5.0
     with pytest.raises(ConnectionClosedOK) as caught:

@@ -72,7 +72,7 @@ def test_the_socket_of_either_server(
         assert response.headers["Sec-WebSocket-Accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
         assert pair[0].gettimeout() == 0.0
         with pytest.raises(ConnectionClosedError):
-            socket.recv()
+            socket.recv(timeout=30)
     # The server gets it back as it was, open and shut down.
     assert pair[0].fileno() >= 0
     assert pair[0].gettimeout() == 7.0
@@ -225,8 +225,8 @@ def test_serving(pair: tuple[sockets.socket, sockets.socket]) -> None:
     heard: list[Any] = []
 
     def handler(socket: WebSocket) -> None:
-        heard.append(socket.recv())
-        heard.append(socket.recv())  # raises: the end of the link, which is swallowed
+        heard.append(socket.recv(timeout=30))
+        heard.append(socket.recv(timeout=30))  # raises: the end of the link, which is swallowed
 
     limit = WebSocketLimit(1)
     response = serve(environ, handler, limit=limit)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from guards import Guard
 
 from realtime_sync import ConfigError, LocalProtocolError
 from realtime_sync.wsgi import WebSocketLimit, WebSocketRefused, websocket_limit
@@ -71,7 +72,7 @@ def test_waiting() -> None:
     member = Member(limit)
     assert not limit.wait(0)
     member.leave()
-    assert limit.wait()
+    assert Guard().call(limit.wait, "that nothing is open")
 
 
 def test_closing_all() -> None:
@@ -107,6 +108,15 @@ def test_draining_when_all_end_by_themselves() -> None:
     limit.wait = lambda timeout=None: member.leave() or True  # type: ignore[method-assign,func-returns-value]
     assert limit.drain(5)
     assert member.told == []
+
+
+@pytest.mark.parametrize("times", [{"timeout": -1}, {"timeout": 0, "close_timeout": -1}])
+def test_draining_needs_seconds_and_does_nothing_else(times: dict[str, float]) -> None:
+    limit = WebSocketLimit(3)
+    member = Member(limit)
+    with pytest.raises(ConfigError):
+        limit.drain(**times)
+    assert (limit.refuses_new, member.told) == (False, [])
 
 
 # -- SIGTERM ---------------------------------------------------------------------------------------

@@ -77,6 +77,7 @@ async function* eventsOf(body) {
 
 async function send(address, form, asked) {
   complain("");
+  const focused = document.activeElement;
   busy(true);
   running = new AbortController();
   const question = addTurn("user", asked);
@@ -100,12 +101,16 @@ async function send(address, form, asked) {
   } finally {
     running = null;
     busy(false);
+    if (document.activeElement === document.body) focused.focus(); // a button loses it when it is disabled
   }
 }
 
 async function refusal(response) {
   const body = await response.json().catch(() => ({}));
-  return body.error || `The desk refuses this (${response.status}). Reload the page and try again.`;
+  if (body.error) return body.error;
+  return response.status < 500
+    ? `The desk refuses this (${response.status}). Reload the page and try again.`
+    : `Something is wrong with the desk (${response.status}). Please try again in a minute.`;
 }
 
 async function follow(body, question, answer) {
