@@ -137,3 +137,18 @@ def test_a_clear_without_a_fade_is_silent_at_once() -> None:
     playout.clear(fade=False)
     assert not block(playout).any()
     assert playout.underruns == 0
+
+
+def test_after_a_clear_in_a_pause_the_next_sound_gathers_its_cushion() -> None:
+    playout = Playout(RATE, prebuffer_ms=60)
+    playout.write(speech(500), item_id="a")
+    block(playout)
+    playout.pause()
+    block(playout)
+    playout.clear()
+    playout.write(speech(40), item_id="b")
+    assert not block(playout).any(), "not even a fade"
+    playout.resume()
+    assert not block(playout).any(), "its cushion is not there"
+    playout.write(speech(40), item_id="b")
+    assert block(playout).any()
