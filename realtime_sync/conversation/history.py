@@ -133,7 +133,8 @@ class History:
         self._items: dict[str, HistoryItem] = {}  # in order
         self._is_out_of_band = is_out_of_band
         self._received: dict[str, int] = {}  # bytes of audio
-        self._made_ms: dict[str, int] = {}  # of answers that go to a caller, and not here
+        # Of answers that go to a caller, and not here. Most connections are no calls: no dict then.
+        self._made_ms: dict[str, int] | None = None
         self._names_previous = False  # the server names predecessors
         # No sets: an empty one takes 0.2 kB.
         self._unplaced: dict[str, None] = {}  # items whose place is only that of their arrival
@@ -221,7 +222,7 @@ class History:
         cost = as_object(as_object(wire.get("usage")).get("output_token_details"))
         tokens = as_number(cost.get("audio_tokens"))
         if len(unheard) == 1 and tokens is not None:
-            self._made_ms[unheard[0]] = int(tokens * _MS_PER_TOKEN)
+            self._made_ms = {**(self._made_ms or {}), unheard[0]: int(tokens * _MS_PER_TOKEN)}
 
     def _has_no_sound(self, item: HistoryItem) -> bool:
         """Return whether an item is spoken, and none of its sound has come."""
@@ -275,7 +276,8 @@ class History:
     def _forget(self, item_id: str) -> None:
         self._told.pop(item_id, None)
         self._received.pop(item_id, None)
-        self._made_ms.pop(item_id, None)
+        if self._made_ms is not None:
+            self._made_ms.pop(item_id, None)
         self._unplaced.pop(item_id, None)
 
     def _put(self, wire: Any, *, done: bool, previous: object = _UNKNOWN) -> None:
@@ -394,7 +396,7 @@ class History:
         all.
         """
         received_ms = self._received.get(item_id, 0) * 1000 // bytes_per_s
-        return received_ms or self._made_ms.get(item_id, 0)
+        return received_ms or (self._made_ms or {}).get(item_id, 0)
 
     def keep(self, told: Sequence[JsonDict], echoes: Iterable[str] = ()) -> list[str]:
         """Let the history be what a new session has; return the ids of the items that it lacks.
@@ -407,7 +409,7 @@ class History:
         items = [item for wire in told if (item := read_item(wire, done=True)) is not None]
         self._items = {item.id: item for item in self._with_ignored(items)}
         self._received = dict.fromkeys(self._items, 0)
-        self._made_ms = {}
+        self._made_ms = None
         self._unplaced, self._began, self._deleted, self._told = {}, {}, {}, {}
         self._echoes = dict.fromkeys(echoes)
         return [item_id for item_id in before if item_id not in self._items]
