@@ -108,7 +108,9 @@ class Cost(NamedTuple):
         ours = [t for t in threading.enumerate() if t.name.startswith("realtime_sync")]
         descriptors = os.listdir("/proc/self/fd")  # noqa: PTH208 -- as in support/leaks.py
         size, _ = tracemalloc.get_traced_memory()
-        return cls(len(ours), len(descriptors), size, sys.getallocatedblocks())
+        # Only what was allocated since the tracing began: earlier tests leave what is freed now.
+        blocks = len(tracemalloc.take_snapshot().traces)
+        return cls(len(ours), len(descriptors), size, blocks)
 
     def each(self, since: Cost, count: int) -> tuple[float, ...]:
         """Return how much more that is than ``since``, for each of ``count`` connections."""
