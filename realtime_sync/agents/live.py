@@ -228,7 +228,6 @@ class Live:
         )
         output = self._output()
         interruptions = config.get("interruptions", True)
-        line = ServerLine(clock=self._clock) if self._joins_call else None
         state = self._state = VoiceState(
             sink_rate=self._sink_hz,
             known=self._known,
@@ -240,8 +239,8 @@ class Live:
             server_tools=connection.session.server_tools,
             idle=config.get("idle"),
             holds_asks=lambda: rules.busy or input_rules.holds_asks,
-            is_silent=lambda: output.idle and (line is None or line.is_silent),
-            line=line,
+            is_silent=lambda: output.idle,
+            line=ServerLine(clock=self._clock) if self._joins_call else None,
             handed_ms=output.handed_ms,
             played_ms=output.played_ms,
             underruns=lambda: output.underruns,

@@ -129,7 +129,7 @@ class VoiceState:
         answer_timeout: after so many seconds without anything, what the server owes is given up.
         idle: what happens when nobody says anything.
         holds_asks: whether no answer may be asked for now, for a reason that others know.
-        is_silent: whether all that was to be played is heard.
+        is_silent: whether all that was to be played here is heard.
         line: of a call, in which the server plays the answers, and no sound of them comes here.
         handed_ms: how much of a part went to the sink's device.
         played_ms: how much of a part was heard.
@@ -181,7 +181,7 @@ class VoiceState:
         self._server_tools = frozenset(server_tools)
         self._holds_asks = holds_asks
         self._ends_on_speech = ends_on_speech
-        self._is_silent = is_silent
+        self._is_silent_here = is_silent
         self._line = line
         self._played_ms = played_ms
         self._clock = clock
@@ -207,7 +207,7 @@ class VoiceState:
             asks=self._asks,
             calls=calls,
             handed_ms=handed_ms,
-            is_silent=is_silent,
+            is_silent=lambda: self.is_silent,
         )
         self._lost_link = LostLink(
             turn=self._turn,
@@ -330,9 +330,14 @@ class VoiceState:
         return self._line is not None and not self._line.is_silent
 
     @property
+    def is_silent(self) -> bool:
+        """Whether all that was to be played is heard: here, and by the caller of a call."""
+        return self._is_silent_here() and not self.is_heard_on_line
+
+    @property
     def is_speaking(self) -> bool:
         """Whether the user is told something, or will be as soon as nothing else goes on."""
-        return self.answering or self._asks.is_due or not self._is_silent()
+        return self.answering or self._asks.is_due or not self.is_silent
 
     def plays(self, response_id: str) -> bool:
         """Return whether the audio of a response is still wanted."""
@@ -593,7 +598,7 @@ class VoiceState:
             return []
         if self._turn.speaking or self._due.is_due or self._verdicts.are_open or self._to_delete:
             return []
-        create = self._asks.next(is_quiet=lambda: not self._answers.running and self._is_silent())
+        create = self._asks.next(is_quiet=lambda: not self._answers.running and self.is_silent)
         return [] if create is None else [create]
 
     # -- the session -----------------------------------------------------------------------------

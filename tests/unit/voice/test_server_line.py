@@ -55,9 +55,7 @@ def line(virtual_clock: VirtualClock) -> ServerLine:
 @pytest.fixture
 def state(line: ServerLine, virtual_clock: VirtualClock) -> VoiceState:
     """The rules of a session that joins a call."""
-    return make_state(
-        ScriptedFacts(), virtual_clock, line=line, is_silent=lambda: line.is_silent
-    )  # fmt: skip
+    return make_state(ScriptedFacts(), virtual_clock, line=line)
 
 
 # -- the line --------------------------------------------------------------------------------------
