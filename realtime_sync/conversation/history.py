@@ -222,7 +222,9 @@ class History:
         cost = as_object(as_object(wire.get("usage")).get("output_token_details"))
         tokens = as_number(cost.get("audio_tokens"))
         if len(unheard) == 1 and tokens is not None:
-            self._made_ms = {**(self._made_ms or {}), unheard[0]: int(tokens * _MS_PER_TOKEN)}
+            if self._made_ms is None:
+                self._made_ms = {}
+            self._made_ms[unheard[0]] = int(tokens * _MS_PER_TOKEN)
 
     def _has_no_sound(self, item: HistoryItem) -> bool:
         """Return whether an item is spoken, and none of its sound has come."""

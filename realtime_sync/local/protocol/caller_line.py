@@ -96,11 +96,9 @@ class CallerLine:
 
     def play(self, response: ResponseBuilder) -> None:
         """Take what has been added to the sound of ``response`` since the last time."""
-        if not response.audio_ticks or response.id in self._cut_ids:
+        if response.id in self._cut_ids:
             return
-        answer = self._find(response.id)
-        if answer is None:
-            answer = _PlayedAnswer(response.id)
+        answer = self._find(response.id) or _PlayedAnswer(response.id)
         added = response.audio_ticks - answer.ticks
         if not added:
             return
