@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from chromium import CHROMIUM, browsers
+from chromium import browsers, needs_chromium
 from embedded import QUESTIONS
 from guards import Guard
 from monitor import as_samples, find
@@ -14,7 +14,7 @@ from voice_page import expect, serving_the_page, visiting
 
 pytestmark = [
     pytest.mark.timeout(120),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    needs_chromium,
 ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from browser import serving_pages
-from chromium import CHROMIUM, browsers
+from chromium import browsers, needs_chromium
 from embedded import run_server
 from guards import Guard
 from programs import REPOSITORY
@@ -16,7 +16,7 @@ from raw_distiller import agent, project
 
 pytestmark = [
     pytest.mark.timeout(90),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    needs_chromium,
     pytest.mark.xdist_group("browser"),
 ]
 EVIL = "evil.example"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chromium import CHROMIUM, Browsers, browsers, check_picture, write_speech
+from chromium import Browsers, browsers, check_picture, needs_chromium, write_speech
 from django_desk import ANSWERS, Desk, Teller, desk, telling
 from guards import GUARD_S, Guard
 from playwright.sync_api import Page, expect
@@ -21,7 +21,7 @@ from realtime_sync.audio import silence, write_wav
 # In one process with the other tests of the sample, one after the other.
 pytestmark = [
     pytest.mark.xdist_group("django_desk"),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    needs_chromium,
 ]
 QUESTION = REPOSITORY / "samples" / "questions" / "weather.wav"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from chromium import CHROMIUM, browsers
+from chromium import browsers, needs_chromium
 from playwright.sync_api import Browser, Route
 from voice_page import Setup, Visit, expect, serving_the_page, visiting
 
 pytestmark = [
     pytest.mark.timeout(120),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    needs_chromium,
     pytest.mark.xdist_group("browser"),
 ]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import serving_pages
-from chromium import CHROMIUM, Browsers, browsers, check_picture, write_speech
+from chromium import Browsers, browsers, check_picture, needs_chromium, write_speech
 from fault_proxy import FaultProxy
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, FilePayload, Page, Route
@@ -20,7 +20,7 @@ from voice_page import Setup, Visit, expect, serving_the_page, visiting
 
 pytestmark = [
     pytest.mark.timeout(120),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    needs_chromium,
     pytest.mark.xdist_group("browser"),
 ]
 FADE = 128  # samples, of the page's player

@@ -10,13 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
 from embedded import question, silence
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from programs import REPOSITORY
 
-__all__ = ["CHROMIUM", "Browsers", "browsers", "check_picture", "write_speech"]
+__all__ = ["Browsers", "browsers", "check_picture", "needs_chromium", "write_speech"]
 
-CHROMIUM = shutil.which("chromium")
+_CHROMIUM = shutil.which("chromium")
+needs_chromium = pytest.mark.skipif(_CHROMIUM is None, reason="no Chromium on this machine")
 
 _FLAGS = [
     "--disable-gpu",
@@ -71,7 +73,7 @@ class Browsers:
         policy = "no-user-gesture-required" if autoplay else "document-user-activation-required"
         flags.append(f"--autoplay-policy={policy}")
         browser = self._driver.chromium.launch(
-            executable_path=CHROMIUM,
+            executable_path=_CHROMIUM,
             chromium_sandbox=False,  # the pages are ours, and containers often have no namespaces
             args=flags,
             ignore_default_args=None if fake_microphone else ["--mute-audio"],
